@@ -1,0 +1,397 @@
+r"""The polarization current of a trajectory as a time series, per group of atoms."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bec_md.current import checks, rules
+from bec_md.current.checks import TIME_FIELDS
+from bec_md.errors import DataError, UsageError
+
+Array = NDArray[np.float64]
+SumRule = Literal["mass", "equal", "none"]
+Scheme = Literal["velocity", "midpoint", "central"]
+
+#: Rows treated at once: 16384 × 10 groups × 9 numbers are 12 MB, whatever the length of the series.
+BLOCK_ROWS = 16384
+
+
+@dataclass(frozen=True, eq=False)
+class CurrentSeries:
+    r"""Polarization current :math:`J_a(t) = \sum_i \sum_b Z_{i,ab} v_{ib}`, split into groups of atoms.
+
+    The current is kept with the raw tensors; the sums beside it (:math:`\sum Z`, :math:`\sum m v`,
+    :math:`\sum v`, per group) allow every sum-rule correction to be applied or undone afterwards.
+    The time-dependent fields may be arrays or lazily read stand-ins with ``shape`` and slicing
+    (`bec_md.current.store.StoredRows`); nothing here holds a whole time axis of them but the result.
+
+    Parameters
+    ----------
+    current
+        (T, G, 3) current of each group with raw tensors, e Å/fs.
+    groups
+        Names of the G groups.
+    timestep_fs
+        Time between two samples, fs.
+    volume_ang3, cell_ang
+        Mean volume, Å³, and mean cell (3, 3), rows are lattice vectors, Å.
+    scheme
+        ``"velocity"``: velocities and tensors of the same frame. ``"midpoint"``: difference of two
+        neighboring frames, value at the half step. ``"central"``: difference of frames t ± Δ.
+    charge_sum
+        (T, G, 3, 3) :math:`\sum_{i \in g} Z_i`, e.
+    momentum
+        (T, G, 3) :math:`\sum_{i \in g} m_i v_i`, amu Å/fs.
+    velocity_sum
+        (T, G, 3) :math:`\sum_{i \in g} v_i`, Å/fs.
+    group_mass_amu, group_count, group_inverse_mass
+        (G,) total mass, number of atoms, and :math:`\sum_{i \in g} 1/m_i`.
+    zz_over_mass
+        (T or 1, G, 3, 3) :math:`\sum_{i \in g} Z_i Z_i^T / m_i`, e²/amu.
+    charge_over_mass
+        (T or 1, G, 3, 3) :math:`\sum_{i \in g} Z_i / m_i`, e/amu; needed only for the equal rule on
+        groups of mixed masses.
+    kinetic_energy_ev
+        (T, G) kinetic energy, eV.
+    total_charge_e
+        Net charge of the cell, e.
+    charge_uncertainty_e
+        (T,) mean over atoms of the uncertainty of the tensors, e.
+    member_current
+        (T, M, 3) total current with each member of an ensemble of models, in the barycentric frame.
+    cells_ang
+        (T or 1, 3, 3) cell of each frame, Å.
+    start_time_fs
+        Time of the first sample, fs.
+    temperature_k
+        Temperature that an input file states, K (a current without velocities has no other).
+    metadata
+        Source, model, fingerprints, version, parameters, warnings.
+
+    Raises
+    ------
+    DataError
+        For shapes that do not fit together, numbers that are not finite, or a non-positive timestep
+        or volume.
+    """
+
+    current: Array
+    groups: tuple[str, ...]
+    timestep_fs: float
+    volume_ang3: float
+    cell_ang: Array | None = None
+    scheme: Scheme = "velocity"
+    charge_sum: Array | None = None
+    momentum: Array | None = None
+    velocity_sum: Array | None = None
+    group_mass_amu: Array | None = None
+    group_count: NDArray[np.int64] | None = None
+    group_inverse_mass: Array | None = None
+    zz_over_mass: Array | None = None
+    charge_over_mass: Array | None = None
+    kinetic_energy_ev: Array | None = None
+    total_charge_e: float = 0.0
+    charge_uncertainty_e: Array | None = None
+    member_current: Array | None = None
+    cells_ang: Array | None = None
+    start_time_fs: float = 0.0
+    temperature_k: float | None = None
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        checks.check_scalars(self)
+        checks.check_shapes(self)
+        checks.check_finite(self)
+
+    # ------------------------------------------------------------------ size and time
+    @property
+    def n_frames(self) -> int:
+        """Number of samples T."""
+        return int(self.current.shape[0])
+
+    @property
+    def n_groups(self) -> int:
+        """Number of groups G."""
+        return len(self.groups)
+
+    @property
+    def n_atoms(self) -> int | None:
+        """Number of atoms, when known."""
+        return None if self.group_count is None else int(np.sum(self.group_count))
+
+    @property
+    def total_mass_amu(self) -> float | None:
+        """Total mass, amu, when known."""
+        return None if self.group_mass_amu is None else float(np.sum(self.group_mass_amu))
+
+    @property
+    def times_fs(self) -> Array:
+        """(T,) time of each sample, fs."""
+        return self.start_time_fs + self.timestep_fs * np.arange(self.n_frames, dtype=np.float64)
+
+    def __len__(self) -> int:
+        return self.n_frames
+
+    # ------------------------------------------------------------------ currents
+    def effective_sum_rule(self, sum_rule: SumRule = "mass") -> SumRule:
+        """Return the rule that `total` and `partial` really apply.
+
+        A series that carries only J (output of another code) has nothing to correct with: every rule
+        then is ``"none"``.
+        """
+        if sum_rule not in ("mass", "equal", "none"):
+            raise UsageError(
+                f"unknown sum rule {sum_rule!r}",
+                "the acoustic sum rule can be restored by mass, by equal shares, or not at all",
+                "use 'mass', 'equal' or 'none'",
+            )
+        if sum_rule == "mass" and (self.momentum is None or self.group_mass_amu is None):
+            return "none"
+        if sum_rule == "equal" and (self.velocity_sum is None or self.group_count is None):
+            return "none"
+        return "none" if self.charge_sum is None else sum_rule
+
+    def partial(self, sum_rule: SumRule = "mass") -> Array:
+        r"""Return the current of each group, corrected so that a rigid translation carries none.
+
+        mass: :math:`J_g - S_g v_\mathrm{com}`, the same as replacing :math:`Z_i` by
+        :math:`Z_i - (m_i/M) S` in the total. equal: :math:`J_g - (S - Q)/N \sum_{i \in g} v_i`, then
+        the barycentric frame. The groups sum to `total` exactly.
+
+        Parameters
+        ----------
+        sum_rule
+            ``"mass"``, ``"equal"`` or ``"none"``.
+
+        Returns
+        -------
+        (T, G, 3) current, e Å/fs.
+        """
+        out = np.empty((self.n_frames, self.n_groups, 3))
+        for rows, block in self.partial_blocks(sum_rule):
+            out[rows] = block
+        return out
+
+    def total(self, sum_rule: SumRule = "mass") -> Array:
+        """Return the total current, (T, 3) in e Å/fs: the sum over groups of `partial`."""
+        out = np.empty((self.n_frames, 3))
+        for rows, block in self.partial_blocks(sum_rule):
+            out[rows] = block.sum(axis=1)
+        return out
+
+    def partial_blocks(
+        self, sum_rule: SumRule = "mass", rows: int = BLOCK_ROWS
+    ) -> Iterator[tuple[slice, Array]]:
+        """Yield (rows, current of each group in these rows), so that a long series is never held whole."""
+        rule = self.effective_sum_rule(sum_rule)
+        for block in self.blocks(rows):
+            current = self._read("current", block)
+            if rule == "mass":
+                velocity = self._read("momentum", block).sum(axis=1) / self.total_mass_amu
+                current = rules.current_mass(current, self._read("charge_sum", block), velocity)
+            elif rule == "equal":
+                current = rules.current_equal(
+                    current,
+                    self._read("charge_sum", block),
+                    self._read("velocity_sum", block),
+                    cast(NDArray[np.int64], self.group_count),
+                    self.total_charge_e,
+                    self._com_velocity(block),
+                )
+            yield block, current
+
+    def blocks(self, rows: int = BLOCK_ROWS) -> Iterator[slice]:
+        """Yield slices that cover the time axis."""
+        for start in range(0, self.n_frames, rows):
+            yield slice(start, min(start + rows, self.n_frames))
+
+    # ------------------------------------------------------------------ averages
+    def zz_sum(self, sum_rule: SumRule = "mass") -> tuple[Array, Array] | None:
+        r"""Return the mean :math:`\sum Z Z^T/m` that the f-sum rule needs: total and per group.
+
+        The value for a group is the one that its cross-spectrum with the total current obeys:
+        :math:`\langle J_g J^T \rangle = k_B T\, [\sum_{i \in g} Z_i Z_i^T/m_i - S_g S^T/M]` (symmetric
+        part) for the mass rule, whose sum over groups is :math:`\sum Z Z^T/m - S S^T/M`.
+
+        Returns
+        -------
+        (3, 3) total and (G, 3, 3) per group, e²/amu; None when the series does not carry it.
+        """
+        if self.zz_over_mass is None:
+            return None
+        rule = self.effective_sum_rule(sum_rule)
+        mean = self._row_mean("zz_over_mass")
+        if rule == "mass":
+            mean = mean - self._block_mean(lambda b: rules.mass_terms(b, cast(float, self.total_mass_amu)))
+        elif rule == "equal":
+            equal = self._equal_terms()
+            if equal is None:
+                return None
+            mean = mean - equal
+        return mean.sum(axis=0), mean
+
+    def kinetic_temperature(self) -> tuple[float, Array] | None:
+        r"""Return the mean kinetic temperature, total and per group, K, in the barycentric frame.
+
+        The three center-of-mass degrees of freedom are shared by mass, as equipartition with
+        :math:`\sum m v = 0` does: group g has :math:`3 N_g - 3 M_g/M` of them. Differences of positions
+        (scheme other than ``"velocity"``) smooth the motion: the temperature then is a lower bound.
+        """
+        if self.kinetic_energy_ev is None or self.momentum is None:
+            return None
+        if self.group_mass_amu is None or self.group_count is None:
+            return None
+        energy = np.zeros(self.n_groups)
+        for block in self.blocks():
+            energy += rules.barycentric_kinetic_energy(
+                self._read("kinetic_energy_ev", block), self._read("momentum", block), self.group_mass_amu
+            ).sum(axis=0)
+        return rules.temperatures(energy / self.n_frames, self.group_mass_amu, self.group_count)
+
+    def center_of_mass_velocity(self) -> Array | None:
+        """Return the velocity of the center of mass, (T, 3) in Å/fs."""
+        if self.momentum is None or self.total_mass_amu is None:
+            return None
+        out = np.empty((self.n_frames, 3))
+        for block in self.blocks():
+            out[block] = self._com_velocity(block)
+        return out
+
+    def com_drift_ang_per_fs(self) -> float | None:
+        """Return the root mean square speed of the center of mass, Å/fs."""
+        velocity = self.center_of_mass_velocity()
+        return None if velocity is None else float(np.sqrt((velocity**2).sum(axis=1).mean()))
+
+    def sum_rule_residual_e(self) -> float | None:
+        r"""Return the r.m.s. over frames and components of :math:`(\sum_i Z_i - Q)/N`, e per atom."""
+        if self.charge_sum is None or self.n_atoms is None:
+            return None
+        squares = 0.0
+        for block in self.blocks():
+            excess = self._read("charge_sum", block).sum(axis=1) - self.total_charge_e * np.eye(3)
+            squares += float((excess**2).sum())
+        return float(np.sqrt(squares / (9 * self.n_frames))) / self.n_atoms
+
+    # ------------------------------------------------------------------ other series from this one
+    def __getitem__(self, index: slice) -> CurrentSeries:
+        """Return the samples of a slice; a step is allowed where velocities are those of the frame."""
+        if not isinstance(index, slice):
+            raise TypeError("a CurrentSeries is sliced, e.g. series[100:200]")
+        start, stop, step = index.indices(self.n_frames)
+        if step < 1 or (step > 1 and self.scheme != "velocity"):
+            raise UsageError(
+                f"step {step} of a current with scheme {self.scheme!r}",
+                "a difference over Δ sampled more rarely than Δ has no single transfer function",
+                "use step 1, or compute the current anew with the stride given to the trajectory",
+            )
+        if start >= stop:
+            raise UsageError(
+                f"slice {start}:{stop} of a current of {self.n_frames} samples is empty",
+                "there is nothing to analyze",
+                "choose start < stop within the series",
+            )
+        changes: dict[str, Any] = {
+            name: array[slice(start, stop, step)]
+            for name, array in self.time_fields()
+            if array.shape[0] == self.n_frames
+        }
+        if self.cells_ang is not None and "cells_ang" in changes:
+            changes["cell_ang"], changes["volume_ang3"] = mean_cell(changes["cells_ang"])
+        return replace(
+            self,
+            **changes,
+            timestep_fs=self.timestep_fs * step,
+            start_time_fs=self.start_time_fs + start * self.timestep_fs,
+        )
+
+    def time_fields(self) -> Iterator[tuple[str, Array]]:
+        """Yield the name and the array of every time-dependent field that is present."""
+        for name in TIME_FIELDS:
+            array = getattr(self, name)
+            if array is not None:
+                yield name, array
+
+    def load(self) -> CurrentSeries:
+        """Return the same series with every array in memory."""
+        return replace(self, **cast(dict[str, Any], {n: np.asarray(a) for n, a in self.time_fields()}))
+
+    # ------------------------------------------------------------------ inside
+    def _read(self, name: str, rows: slice) -> Array:
+        return np.asarray(getattr(self, name)[rows], dtype=np.float64)
+
+    def _com_velocity(self, rows: slice) -> Array | None:
+        if self.momentum is None or self.total_mass_amu is None:
+            return None
+        return np.asarray(self._read("momentum", rows).sum(axis=1) / self.total_mass_amu)
+
+    def _row_mean(self, name: str) -> Array:
+        array = getattr(self, name)
+        if array.shape[0] != self.n_frames:
+            return np.array(array[0:1], dtype=np.float64).reshape(array.shape[1:])
+        total = np.zeros(array.shape[1:])
+        for block in self.blocks():
+            total += self._read(name, block).sum(axis=0)
+        return np.asarray(total / self.n_frames)
+
+    def _block_mean(self, terms: Callable[[Array], Array]) -> Array:
+        total = np.zeros((self.n_groups, 3, 3))
+        for block in self.blocks():
+            total += terms(self._read("charge_sum", block)).sum(axis=0)
+        return np.asarray(total / self.n_frames)
+
+    def _equal_terms(self) -> Array | None:
+        counts, masses = self.group_count, self.group_mass_amu
+        if counts is None or masses is None:
+            return None
+        inverse = self.group_inverse_mass if self.group_inverse_mass is not None else counts**2 / masses
+        total = np.zeros((self.n_groups, 3, 3))
+        for block in self.blocks():
+            charge_sum = self._read("charge_sum", block)
+            if self.charge_over_mass is None:  # groups of one mass each: Σ Z/m = S N_g/M_g
+                over_mass = charge_sum * (counts / masses)[:, None, None]
+            elif self.charge_over_mass.shape[0] == self.n_frames:
+                over_mass = self._read("charge_over_mass", block)
+            else:
+                over_mass = np.broadcast_to(np.asarray(self.charge_over_mass[0:1]), charge_sum.shape)
+            total += rules.equal_terms(
+                charge_sum, over_mass, counts, masses, inverse, self.total_charge_e
+            ).sum(axis=0)
+        return np.asarray(total / self.n_frames)
+
+
+def mean_cell(cells_ang: Array) -> tuple[Array, float]:
+    """Return the mean cell (3, 3), Å, and the mean volume, Å³, of cells (T, 3, 3)."""
+    cells = np.asarray(cells_ang, dtype=np.float64)
+    return cells.mean(axis=0), float(np.abs(np.linalg.det(cells)).mean())
+
+
+def concatenate(series: Sequence[CurrentSeries]) -> CurrentSeries:
+    """Join consecutive pieces (shards) of one current along time.
+
+    Raises
+    ------
+    DataError
+        If the pieces differ in groups, timestep, scheme or in the fields that they carry.
+    """
+    if not series:
+        raise DataError("no current series to join", "the list is empty", "pass at least one series")
+    first, total = series[0], sum(s.n_frames for s in series)
+    for number, other in enumerate(series[1:], start=2):
+        checks.check_same_kind(first, other, number)
+    changes: dict[str, Any] = {}
+    for name, array in first.time_fields():
+        if all(getattr(s, name).shape[0] == s.n_frames for s in series):
+            changes[name] = np.concatenate([np.asarray(getattr(s, name)) for s in series])
+        else:
+            rows = [np.asarray(getattr(s, name)).mean(axis=0) * (s.n_frames / total) for s in series]
+            changes[name] = np.sum(rows, axis=0)[None] if array.shape[0] == 1 else rows
+    weights = [s.n_frames / total for s in series]
+    changes["volume_ang3"] = float(sum(w * s.volume_ang3 for w, s in zip(weights, series, strict=True)))
+    if first.cell_ang is not None:
+        changes["cell_ang"] = sum(w * np.asarray(s.cell_ang) for w, s in zip(weights, series, strict=True))
+    return replace(first, **changes)
