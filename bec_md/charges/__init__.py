@@ -1,0 +1,8 @@
+"""Where Born effective charges come from: a network, the trajectory, a reference, or fixed numbers."""
+
+from __future__ import annotations
+
+from bec_md.charges.factory import charges_key, make_charge_source
+from bec_md.charges.source import ChargeBatch, ChargeSource
+
+__all__ = ["ChargeBatch", "ChargeSource", "charges_key", "make_charge_source"]

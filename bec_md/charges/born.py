@@ -1,0 +1,210 @@
+r"""Constant tensors of a reference cell (``born:PATH``), mapped onto the atoms of a trajectory."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bec_md.charges.born_file import BornFile, looks_like_born, read_born
+from bec_md.charges.constant import ConstantCharges
+from bec_md.charges.mapping import map_supercell
+from bec_md.charges.source import ChargeBatch, ChargeSource, digest
+from bec_md.charges.symmetry import expand_tensors, orbits, symmetry_operations
+from bec_md.errors import DataError, UsageError
+
+if TYPE_CHECKING:
+    from ase import Atoms
+
+    from bec_md.trajectory.frame import Frame
+
+Array = NDArray[np.float64]
+
+#: Where the structure of a BORN file is looked for, in its folder.
+COMPANIONS = ("POSCAR-unitcell", "POSCAR_unitcell", "POSCAR", "CONTCAR", "unitcell.extxyz", "unitcell.xyz")
+
+
+@dataclass(frozen=True)
+class ReferenceCell:
+    """A cell with its atoms; what tensors are mapped from."""
+
+    cell_ang: Array
+    positions_ang: Array
+    numbers: NDArray[np.int64]
+    name: str
+
+
+@dataclass(frozen=True)
+class ReferenceCharges:
+    """Tensors of a reference, before they are bound to a trajectory (see `prepare`).
+
+    Parameters
+    ----------
+    tensors
+        (n, 3, 3) tensors of the reference, e.
+    structure
+        Its cell and atoms; None when only the order of the atoms is known.
+    path
+        The file, for messages.
+    notes
+        What was done to the file's tensors.
+    """
+
+    tensors: Array
+    structure: ReferenceCell | None
+    path: Path
+    notes: tuple[str, ...] = ()
+    fingerprint: str = field(init=False)
+    constant: bool = field(init=False, default=True)
+
+    def __post_init__(self) -> None:
+        parts: list[object] = ["born", self.tensors]
+        if self.structure is not None:
+            parts += [self.structure.cell_ang, self.structure.positions_ang, self.structure.numbers]
+        object.__setattr__(self, "fingerprint", digest(*parts))
+
+    @property
+    def name(self) -> str:
+        """How the source is called."""
+        return f"born:{self.path.name}"
+
+    def prepare(self, frame: Frame) -> ChargeSource:
+        """Return one tensor per atom of the trajectory, matched by position (by order without structure)."""
+        n_atoms = len(frame.positions_ang)
+        if self.structure is None:
+            if n_atoms != len(self.tensors):
+                raise DataError(
+                    f"{self.path.name} lists {len(self.tensors)} tensors, the trajectory has {n_atoms} atoms",
+                    "without the structure they belong to, tensors can only be taken atom by atom",
+                    f"put the structure beside it ({', '.join(COMPANIONS[:3])}, unitcell.extxyz) "
+                    "or name it: --charges born:BORN,POSCAR",
+                )
+            note = f"{n_atoms} tensors taken in the order of {self.path.name}"
+            return ConstantCharges(self.tensors, self.name, (*self.notes, note))
+        return self._mapped(self.structure, frame)
+
+    def _mapped(self, structure: ReferenceCell, frame: Frame) -> ConstantCharges:
+        found = map_supercell(
+            structure.cell_ang,
+            structure.positions_ang,
+            structure.numbers,
+            frame.cell_ang,
+            frame.positions_ang,
+            frame.numbers,
+        )
+        if found is None:
+            raise DataError(
+                f"the {len(frame.numbers)} atoms of frame {frame.index} do not match a supercell of "
+                f"{structure.name} ({len(structure.numbers)} atoms)",
+                "each atom takes the tensor of the site it belongs to; composition, cell (within 6 % strain) "
+                "or positions differ, or atoms have left their sites",
+                "start from a frame of the same phase (--start), give the reference of this phase, or use "
+                "--charges model",
+            )
+        tensors = found.rotation @ self.tensors[found.atoms] @ found.rotation.T
+        return ConstantCharges(tensors, self.name, (*self.notes, found.describe()))
+
+    def evaluate(self, frames: Sequence[Frame]) -> ChargeBatch:
+        """Map onto the first of these frames and evaluate."""
+        return self.prepare(frames[0]).evaluate(frames)
+
+
+def born_charges(spec: str) -> ReferenceCharges:
+    """Read the reference that ``born:PATH`` or ``born:PATH,STRUCTURE`` names.
+
+    Parameters
+    ----------
+    spec
+        Path of a BORN file or of a structure with ``born_effective_charges`` (extxyz), and optionally of
+        the structure that the BORN file belongs to.
+
+    Raises
+    ------
+    UsageError, DataError
+        For missing files, or a reduced BORN file without the structure to expand it.
+    """
+    head, _, tail = spec.partition(",")
+    path = Path(head).expanduser()
+    structure_path = Path(tail).expanduser() if tail else None
+    for item in (path, structure_path):
+        if item is not None and not item.is_file():
+            raise UsageError(
+                f"--charges born: there is no file {item}",
+                "constant tensors are read from it",
+                "give the path of a BORN file, or of an extxyz with born_effective_charges",
+            )
+    if not looks_like_born(path):
+        return _from_structure_file(path)
+    born = read_born(path)
+    if structure_path is None:
+        beside = [path.parent / name for name in COMPANIONS]
+        structure_path = next((item for item in beside if item.is_file()), None)
+    structure = None if structure_path is None else _read_structure(structure_path)
+    return _from_born(path, born, structure)
+
+
+def _from_born(path: Path, born: BornFile, structure: ReferenceCell | None) -> ReferenceCharges:
+    count = len(born.tensors)
+    if structure is None or count == len(structure.numbers):
+        return ReferenceCharges(born.tensors, structure, path)
+    n_atoms = len(structure.numbers)
+    operations = symmetry_operations(structure.cell_ang, structure.positions_ang, structure.numbers)
+    first = np.unique(orbits(operations, n_atoms))
+    if len(first) != count:
+        raise DataError(
+            f"{path.name} lists {count} tensors; {structure.name} has {n_atoms} atoms, "
+            f"{len(first)} of them independent by symmetry",
+            "a reduced BORN file lists one tensor per independent atom",
+            f"give the structure it was made for (--charges born:{path.name},POSCAR), or list all atoms",
+        )
+    listed = born.atoms if born.atoms is not None and max(born.atoms) < n_atoms else tuple(first.tolist())
+    lowest = orbits(operations, n_atoms)
+    if len({int(lowest[atom]) for atom in listed}) != count:
+        raise DataError(
+            f"atoms {', '.join(str(a + 1) for a in listed)} in the header of {path.name} are not one of each "
+            f"kind in {structure.name}",
+            "a reduced BORN file lists one tensor per independent atom",
+            "give the structure that the file was made for, with its order of atoms",
+        )
+    tensors, change = expand_tensors(operations, dict(zip(listed, born.tensors, strict=True)), n_atoms)
+    note = (
+        f"{count} tensors of {path.name} expanded to the {n_atoms} atoms of {structure.name} by "
+        f"{len(operations)} symmetry operations (site symmetry changed them by at most {change:.2g} e)"
+    )
+    return ReferenceCharges(tensors, structure, path, (note,))
+
+
+def _read_structure(path: Path) -> ReferenceCell:
+    from ase.io import read
+
+    try:
+        atoms = cast("Atoms", read(str(path), index=0))
+    except Exception as error:  # ASE raises anything, from StopIteration to UnknownFileTypeError
+        raise DataError(
+            f"cannot read the structure {path.name}: {error or type(error).__name__}",
+            "tensors are mapped from its atoms",
+            "give a POSCAR, an extxyz, or another file that ASE reads",
+        ) from error
+    return ReferenceCell(
+        np.array(atoms.cell), np.array(atoms.positions), np.array(atoms.numbers, dtype=np.int64), path.name
+    )
+
+
+def _from_structure_file(path: Path) -> ReferenceCharges:
+    from bec_md.trajectory import open_trajectory
+
+    frames = open_trajectory(path, need_velocities=False).frames()
+    first = next(iter(frames))
+    if first.born_effective_charges is None:
+        raise DataError(
+            f"{path.name} carries no Born effective charges",
+            "--charges born: takes constant tensors from it",
+            "give a phonopy BORN file, or an extxyz with a column born_effective_charges (9 numbers)",
+        )
+    structure = ReferenceCell(first.cell_ang, first.positions_ang, first.numbers, path.name)
+    notes = () if next(frames, None) is None else (f"tensors of the first frame of {path.name}",)
+    return ReferenceCharges(np.asarray(first.born_effective_charges), structure, path, notes)

@@ -1,0 +1,161 @@
+"""Tensors that do not change along the trajectory: given arrays and fixed scalar charges."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bec_md.charges.source import ChargeBatch, ChargeSource, digest
+from bec_md.errors import DataError, UsageError
+
+if TYPE_CHECKING:
+    from bec_md.trajectory.frame import Frame, TrajectoryInfo
+
+Array = NDArray[np.float64]
+
+#: Net charges below this are rounding of the numbers that were typed in.
+NEUTRAL_E = 1e-6
+
+
+@dataclass(frozen=True)
+class ConstantCharges:
+    """The same tensors, atom by atom, in every frame.
+
+    Parameters
+    ----------
+    tensors
+        (N, 3, 3) Born effective charges in the order of the trajectory's atoms, e.
+    name, notes
+        How the source is called, and sentences for the user.
+    """
+
+    tensors: Array
+    name: str = "constant tensors"
+    notes: tuple[str, ...] = ()
+    fingerprint: str = field(init=False)
+    constant: bool = field(init=False, default=True)
+
+    def __post_init__(self) -> None:
+        tensors = np.array(self.tensors, dtype=np.float64)
+        if tensors.ndim != 3 or tensors.shape[1:] != (3, 3):
+            raise DataError(
+                f"constant Born effective charges have shape {tensors.shape}",
+                "they must be (atoms, 3, 3)",
+                "give one 3×3 tensor per atom, or 'fixed:Si=3.4,O=-1.7' for scalars per element",
+            )
+        if not np.isfinite(tensors).all():
+            atom = int(np.argmin(np.isfinite(tensors).all(axis=(1, 2))))
+            raise DataError(
+                f"the Born effective charge of atom {atom} in {self.name} is not finite",
+                "one NaN spoils the current of every frame",
+                "correct the tensor in its file",
+            )
+        tensors.flags.writeable = False
+        object.__setattr__(self, "tensors", tensors)
+        object.__setattr__(self, "fingerprint", digest("constant", tensors))
+
+    def prepare(self, frame: Frame) -> ChargeSource:
+        """Check that there is one tensor per atom."""
+        n_atoms = len(frame.positions_ang)
+        if n_atoms != len(self.tensors):
+            raise DataError(
+                f"{self.name}: {len(self.tensors)} tensors, but the trajectory has {n_atoms} atoms",
+                "tensors are assigned to atoms one by one",
+                "give the tensors of this very system, or with a structure ('born:PATH') to map them from",
+            )
+        return self
+
+    def evaluate(self, frames: Sequence[Frame]) -> ChargeBatch:
+        """Return the tensors, broadcast over the frames (read-only)."""
+        return ChargeBatch(np.broadcast_to(self.tensors, (len(frames), *self.tensors.shape)))
+
+
+def fixed_charges(charges: Mapping[str, float], info: TrajectoryInfo, name: str = "fixed") -> ConstantCharges:
+    """Return isotropic tensors q·1 from one scalar per element.
+
+    Parameters
+    ----------
+    charges
+        Element symbol → charge, e.
+    info
+        The trajectory, whose elements must all be given.
+    name
+        How the source is called.
+
+    Raises
+    ------
+    UsageError
+        If an element of the trajectory has no charge, or a symbol is not an element.
+    """
+    scalars = scalar_per_atom(charges, info.numbers, name)
+    net = float(scalars.sum())
+    notes: tuple[str, ...] = ()
+    if abs(net) > NEUTRAL_E:
+        notes = (
+            f"the fixed charges sum to {net:+.4g} e per cell; the sum rule removes the current that a rigid "
+            "translation would carry",
+        )
+    label = name + ":" + ",".join(f"{symbol}={value:g}" for symbol, value in charges.items())
+    return ConstantCharges(scalars[:, None, None] * np.eye(3), label, notes)
+
+
+def oxidation_numbers(
+    charges: Mapping[str, float], info: TrajectoryInfo, total_charge: float = 0.0
+) -> ConstantCharges:
+    """Return oxidation numbers as tensors; they must add up to the net charge of the cell.
+
+    Integer charges give the exact dc conductivity of an ionic conductor, but not its spectrum.
+
+    Raises
+    ------
+    DataError
+        If they do not add up.
+
+    References
+    ----------
+    Grasselli and Baroni, Nature Physics 15, 967 (2019).
+    """
+    from ase.data import chemical_symbols
+
+    scalars = scalar_per_atom(charges, info.numbers, "oxidation")
+    net = float(scalars.sum())
+    if abs(net - total_charge) > NEUTRAL_E:
+        numbers, counts = np.unique(info.numbers, return_counts=True)
+        formula = " ".join(
+            f"{chemical_symbols[n]}{c}" for n, c in zip(numbers.tolist(), counts.tolist(), strict=True)
+        )
+        raise DataError(
+            f"the oxidation numbers of {formula} sum to {net:+g} e, not {total_charge:+g} e",
+            "oxidation numbers are topological: they add up to the net charge of the cell",
+            "correct the numbers; if an element has two oxidation states, use 'fixed:' with mean charges",
+        )
+    label = "oxidation:" + ",".join(f"{symbol}={value:g}" for symbol, value in charges.items())
+    note = "oxidation numbers give the dc conductivity exactly, but not the spectrum at finite frequency"
+    return ConstantCharges(scalars[:, None, None] * np.eye(3), label, (note,))
+
+
+def scalar_per_atom(charges: Mapping[str, float], numbers: NDArray[np.int64], name: str) -> Array:
+    """Return the charge of each atom, (N,) in e, from charges per element."""
+    from ase.data import atomic_numbers, chemical_symbols
+
+    unknown = [symbol for symbol in charges if symbol not in atomic_numbers]
+    if unknown:
+        raise UsageError(
+            f"{unknown[0]!r} in --charges {name}:… is not an element",
+            "charges are given per element symbol",
+            f"write for example {name}:Si=3.4,O=-1.7",
+        )
+    table = {atomic_numbers[symbol]: float(value) for symbol, value in charges.items()}
+    missing = sorted({int(n) for n in numbers} - set(table))
+    if missing:
+        symbols = ", ".join(chemical_symbols[n] for n in missing)
+        raise UsageError(
+            f"--charges {name}:… gives no charge for {symbols}",
+            "every element of the trajectory needs one",
+            f"add {','.join(chemical_symbols[n] + '=…' for n in missing)}",
+        )
+    return np.array([table[int(n)] for n in numbers])

@@ -1,0 +1,115 @@
+"""Tensors predicted by a network."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from bec_md.charges.source import ChargeBatch, ChargeSource
+from bec_md.errors import DataError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from bec_md.network import BecModel
+    from bec_md.trajectory.frame import Frame
+
+
+class ModelCharges:
+    """A network as a source of tensors; loaded when it is first used, once per process.
+
+    Parameters
+    ----------
+    model
+        A loaded model, or the name or path of one (``"auto"`` chooses by the elements).
+    device, threads
+        Where to evaluate; see `bec_md.network.load_model`.
+    elements
+        Atomic numbers of the system, for ``"auto"``.
+    """
+
+    constant = False
+
+    def __init__(
+        self,
+        model: BecModel | str | Path = "auto",
+        *,
+        device: str = "cpu",
+        threads: int | None = None,
+        elements: tuple[int, ...] | None = None,
+    ) -> None:
+        self._spec: dict[str, Any] | None = None
+        self._model: Any = model
+        if not hasattr(model, "predict_batch"):
+            self._spec = {
+                "name_or_path": str(model),
+                "device": device,
+                "threads": threads,
+                "elements": elements,
+            }
+            self._model = None
+
+    @property
+    def model(self) -> BecModel:
+        """The loaded model."""
+        if self._model is None:
+            from bec_md.network import load_model
+
+            self._model = load_model(**(self._spec or {}))
+        return self._model  # type: ignore[no-any-return]
+
+    @property
+    def name(self) -> str:
+        """How the source is called."""
+        return f"model {self.model.name}"
+
+    @property
+    def fingerprint(self) -> str:
+        """Hash of the model's weights and configuration."""
+        return self.model.fingerprint
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Sentences for the user."""
+        return ()
+
+    def prepare(self, frame: Frame) -> ChargeSource:
+        """Load the model and check that it knows the elements."""
+        from ase.data import chemical_symbols
+
+        unknown = sorted({int(n) for n in frame.numbers} - {int(n) for n in self.model.elements})
+        if unknown:
+            atom = int(np.flatnonzero(np.isin(frame.numbers, unknown))[0])
+            raise DataError(
+                f"{self.name} does not know {', '.join(chemical_symbols[n] for n in unknown)} (atom {atom})",
+                "it was not trained on this element",
+                "choose another model (bec-md models lists them) or give tensors with --charges",
+            )
+        return self
+
+    def evaluate(self, frames: Sequence[Frame]) -> ChargeBatch:
+        """Predict the tensors of these frames."""
+        prediction = self.model.predict_batch(frames)
+        tensors = np.asarray(prediction.born_effective_charges, dtype=np.float64)
+        if not np.isfinite(tensors).all():
+            where = int(np.argmin(np.isfinite(tensors).reshape(len(frames), -1).all(axis=1)))
+            raise DataError(
+                f"{self.name} gives non-finite tensors in frame {frames[where].index}",
+                "atoms may lie on top of each other, or positions may be corrupt",
+                "look at that frame, or cut it off with --start/--stop",
+            )
+        return ChargeBatch(
+            tensors,
+            getattr(prediction, "uncertainty_e", None),
+            getattr(prediction, "members", None),
+            getattr(prediction, "eps_inf", None),
+        )
+
+    def __getstate__(self) -> dict[str, Any]:
+        """A loaded model is not sent to other processes when its name suffices to load it there."""
+        state = dict(self.__dict__)
+        if self._spec is not None:
+            state["_model"] = None
+        return state
