@@ -1,0 +1,256 @@
+"""What a training run is told: one YAML file, checked before anything heavy is loaded."""
+
+from __future__ import annotations
+
+import difflib
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+
+from bec_md.errors import UsageError
+
+IndexOrder = Literal["polarization-first", "displacement-first"]
+
+
+def unknown_key_message(key: str, allowed: list[str], where: str) -> str:
+    """Return a sentence that names the unknown key, its place and the nearest known one."""
+    close = difflib.get_close_matches(key, allowed, n=1, cutoff=0.5)
+    hint = f"did you mean {close[0]!r}?" if close else f"known keys: {', '.join(sorted(allowed))}"
+    return f"unknown key {key!r} in {where}: {hint}"
+
+
+class Section(BaseModel):
+    """A block of the configuration: frozen, and closed to keys that it does not know."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _suggest(cls, data: Any) -> Any:
+        if isinstance(data, dict):
+            for key in data:
+                if key not in cls.model_fields:
+                    where = f"the section {cls.__name__!r}"
+                    raise ValueError(unknown_key_message(str(key), list(cls.model_fields), where))
+        return data
+
+
+class Source(Section):
+    """One labelled file: where it is, at which level of theory, and what is held back of it."""
+
+    path: str
+    level: str
+    weight: float = Field(1.0, gt=0.0)
+    """Factor of every loss term of this file."""
+    repeat: float = Field(1.0, gt=0.0, le=1000.0)
+    """How often a frame is seen in one epoch; below 1, a fresh random part of the frames each epoch."""
+    validation: float | str | None = None
+    """Fraction held back, or the path of a file of its own, or nothing."""
+    split: Literal["composition", "block"] = "composition"
+    """Hold back whole compositions (crystals) or one stretch of time at the end (trajectories)."""
+    charges_key: str | None = None
+    """Column of the tensors; found under its usual names when not given."""
+    index_order: IndexOrder | None = None
+    """Order of the stored tensors; what the file says, else polarization first: Z[i,a,b] = ∂M_a/∂u_ib."""
+    total_charge: float | None = None
+    """Net charge of every cell (e) when the file does not carry it."""
+    limit: int | None = Field(None, ge=1)
+    """Take only this many training frames (drawn with the seed): for learning curves."""
+
+    @property
+    def name(self) -> str:
+        """Short name in the log: the file's stem without compression."""
+        return Path(self.path).name.split(".")[0]
+
+    @model_validator(mode="after")
+    def _check(self) -> Source:
+        if isinstance(self.validation, float) and not 0.0 <= self.validation < 1.0:
+            raise ValueError(f"validation {self.validation} of {self.path}: a fraction lies in [0, 1)")
+        return self
+
+
+class Labels(Section):
+    """Checks of the labels before training."""
+
+    max_sum_rule_e: float = Field(0.5, gt=0.0)
+    """Drop frames whose largest |Σ_i Z_i − Q·1| component per √N atoms is above this (e)."""
+    max_charge_e: float = Field(30.0, gt=0.0)
+    """Drop frames with a larger tensor component (e): near-metals whose perturbation theory diverged."""
+    max_eps_inf: float = Field(100.0, gt=1.0)
+    """Ignore ε_∞ labels with a larger component."""
+    remove_residual: bool = True
+    """Subtract the mean residual of the acoustic sum rule from the labels, as the network obeys it."""
+
+
+class Optimizer(Section):
+    """AdamW with warm-up and cosine decay."""
+
+    learning_rate: float = Field(5e-3, gt=0.0)
+    final_ratio: float = Field(0.01, ge=0.0, le=1.0)
+    warmup: float = Field(0.02, ge=0.0, lt=1.0)
+    """Part of the schedule over which the rate rises linearly."""
+    weight_decay: float = Field(1e-3, ge=0.0)
+    """Decoupled decay of the weight matrices (biases and other vectors are left alone)."""
+    beta1: float = Field(0.9, ge=0.0, lt=1.0)
+    beta2: float = Field(0.99, ge=0.0, lt=1.0)
+    gradient_clip: float | None = Field(10.0, gt=0.0)
+    """Largest norm of the gradient."""
+    ema_decay: float = Field(0.999, ge=0.0, lt=1.0)
+    """Decay of the averaged weights, which are the ones evaluated and shipped; 0 turns averaging off."""
+
+
+class Schedule(Section):
+    """How long. With a time budget the learning rate follows the clock; by epochs it is deterministic."""
+
+    epochs: int | None = Field(None, ge=1)
+    max_minutes: float | None = Field(None, gt=0.0)
+    validate_minutes: float = Field(0.0, ge=0.0)
+    """Least time between two validations; 0 validates after every epoch."""
+    checkpoint_minutes: float = Field(5.0, gt=0.0)
+    early_stopping: int | None = Field(None, ge=1)
+    """Stop after this many validations without a better one."""
+
+    @model_validator(mode="after")
+    def _bounded(self) -> Schedule:
+        if self.epochs is None and self.max_minutes is None:
+            raise ValueError("the section 'Schedule' needs epochs, max_minutes or both")
+        return self
+
+
+class Batch(Section):
+    """Batches hold about the same number of edges, whatever the size of the cells."""
+
+    max_edges: int = Field(20_000, ge=1)
+    validation_edges: int | None = Field(None, ge=1)
+
+
+class Loss(Section):
+    """Weights of the terms of the loss."""
+
+    kind: Literal["huber", "mse"] = "huber"
+    delta_e: float = Field(0.1, gt=0.0)
+    """Residual norm (e) above which the Huber loss is linear."""
+    trace: float = Field(1.0, ge=0.0)
+    antisymmetric: float = Field(1.0, ge=0.0)
+    traceless: float = Field(1.0, ge=0.0)
+    per: Literal["atom", "frame", "root"] = "root"
+    """A frame counts by its atoms, as one, or by √N."""
+    element_power: float = Field(0.0, ge=0.0, le=1.0)
+    """Weight atoms of an element by (its number)^−power, so that rare elements are not drowned."""
+    eps_inf: float = Field(0.1, ge=0.0)
+    """Weight of the relative error of ε_∞."""
+    eps_delta: float = Field(0.1, gt=0.0)
+    ensemble: float = Field(0.0, ge=0.0)
+    ensemble_score: Literal["nll", "crps"] = "nll"
+    ensemble_floor_e: float = Field(0.005, gt=0.0)
+    """Least standard deviation of the ensemble (e), added in quadrature."""
+    ensemble_detach: bool = True
+    """Let the score shape only the spread of the members, not their mean."""
+
+
+class Finetune(Section):
+    """Start from a trained network instead of from random weights."""
+
+    model: str
+    """Name of a bundled model or path of a model file."""
+    freeze: tuple[str, ...] = ()
+    """Patterns of parameter names that stay as they are, e.g. ``embedding*``."""
+    replay: tuple[Source, ...] = ()
+    """Earlier data, mixed in so that it is not forgotten."""
+    replay_fraction: float = Field(0.3, gt=0.0, lt=1.0)
+    """Part of the atoms of an epoch that comes from the replayed files."""
+    level_like: str | None = None
+    """Level of the earlier network from which a new level starts; the first one when not given."""
+
+
+def _as_path_text(value: Any) -> Any:
+    return str(value) if isinstance(value, Path) else value
+
+
+class TrainingConfig(Section):
+    """Everything that decides the result of a run, and nothing about the machine."""
+
+    name: str = "model"
+    data: tuple[Source, ...] = Field(min_length=1)
+    network: dict[str, Any] = {}
+    """Fields of :class:`bec_md.network.NetworkConfig`; elements and levels default to the data's."""
+    labels: Labels = Labels()
+    optimizer: Optimizer = Optimizer()
+    schedule: Schedule
+    batch: Batch = Batch()
+    loss: Loss = Loss()
+    finetune: Finetune | None = None
+    selection: Literal["rmse", "mae"] = "mae"
+    """Validation error that the best weights minimize, averaged over the held-back files."""
+    seed: int = 0
+    dtype: Literal["float32", "float64"] = "float32"
+    device: str = "cpu"
+    threads: int = Field(1, ge=1)
+    output: Annotated[str, BeforeValidator(_as_path_text)] = "run"
+    card: dict[str, Any] = {}
+    """Free text for the model card: licence and citation of the data, remarks."""
+
+
+def parse_config(data: Any, *, source: str = "configuration") -> TrainingConfig:
+    """Check a mapping against :class:`TrainingConfig`.
+
+    Raises
+    ------
+    UsageError
+        With every offending key, where it is and, for a misspelt one, the nearest known key.
+    """
+    try:
+        return TrainingConfig.model_validate(data)
+    except ValidationError as error:
+        lines = []
+        for item in error.errors():
+            place = ".".join(str(part) for part in item["loc"])
+            lines.append(f"{place}: {item['msg']}" if place else item["msg"])
+        raise UsageError(
+            f"{source}: {'; '.join(lines)}",
+            "a key that is ignored silently would train another network than the one described",
+            "correct the file; every key is described in bec_md/training/config.py and docs",
+        ) from None
+
+
+def load_config(path: str | Path) -> TrainingConfig:
+    """Read a YAML file into a :class:`TrainingConfig`.
+
+    Raises
+    ------
+    UsageError
+        If the file is missing, is not YAML, or holds unknown or wrong entries.
+    """
+    file = Path(path)
+    if not file.is_file():
+        raise UsageError(f"{file}: no such file", "training needs a configuration", "give a YAML file")
+    try:
+        data = yaml.safe_load(file.read_text(encoding="utf-8"))
+    except yaml.YAMLError as error:
+        reason = " ".join(str(error).split())
+        raise UsageError(f"{file}: {reason}", "the file is not valid YAML", "correct the syntax") from None
+    return parse_config(data, source=str(file))
+
+
+def find_data_file(path: str, *, config_folder: Path, data_root: Path | None) -> Path:
+    """Return where a relative data path is: below `data_root`, else below the configuration's folder.
+
+    Raises
+    ------
+    UsageError
+        If it is in neither.
+    """
+    given = Path(path).expanduser()
+    places = (
+        [given] if given.is_absolute() else [r / given for r in (data_root, config_folder) if r is not None]
+    )
+    for place in places:
+        if place.is_file():
+            return place
+    raise UsageError(
+        f"data file {path!r} not found (looked at {', '.join(str(p) for p in places)})",
+        "relative paths start at --data-root, else at the folder of the configuration",
+        "give --data-root DIR, the folder that holds the data",
+    )

@@ -1,0 +1,178 @@
+"""Graphs and labels of many frames, stored flat, and the batches cut out of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from bec_md.training.extxyz import LabelledFrame
+
+if TYPE_CHECKING:
+    from bec_md.network.graph import Graph
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """One graph of B frames with N atoms, with what the network should say about it."""
+
+    graph: Graph
+    charges: Tensor  # (N, 3, 3) e
+    charge_weight: Tensor  # (N,)
+    eps_inf: Tensor  # (B, 3, 3); rows without a label hold the unit matrix and weight zero
+    eps_weight: Tensor  # (B,)
+
+
+@dataclass(frozen=True, slots=True)
+class GraphDataset:
+    """Frames stored end to end: any subset becomes a batch by a few gathers, on CPU and GPU alike."""
+
+    numbers: Tensor  # (N,) int64
+    receiver: Tensor  # (E,) int64, counted from the first atom of the frame
+    sender: Tensor  # (E,) int64, counted from the first atom of the frame
+    vectors: Tensor  # (E, 3) Å
+    charges: Tensor  # (N, 3, 3) e
+    charge_weight: Tensor  # (N,)
+    total_charge: Tensor  # (B,) e
+    volume_ang3: Tensor  # (B,)
+    level: Tensor  # (B,) int64
+    eps_inf: Tensor  # (B, 3, 3)
+    eps_weight: Tensor  # (B,)
+    n_atoms: Tensor  # (B,) int64
+    n_edges: Tensor  # (B,) int64
+    atom_start: Tensor  # (B,) int64
+    edge_start: Tensor  # (B,) int64
+
+    def __len__(self) -> int:
+        return self.n_atoms.shape[0]
+
+    @property
+    def edge_counts(self) -> NDArray[np.int64]:
+        """(B,) edges of each frame."""
+        counts: NDArray[np.int64] = self.n_edges.cpu().numpy()
+        return counts
+
+    def to(self, device: torch.device | str) -> GraphDataset:
+        """Return a copy on `device`."""
+        return replace(self, **{f.name: getattr(self, f.name).to(device) for f in fields(self)})
+
+    def batch(self, frames: Sequence[int] | NDArray[np.int64]) -> Batch:
+        """Cut out frames, in the given order; a frame may occur more than once."""
+        from bec_md.network.graph import Graph
+
+        pick = torch.as_tensor(np.asarray(frames, dtype=np.int64), device=self.n_atoms.device)
+        n, e = self.n_atoms[pick], self.n_edges[pick]
+        frame = torch.repeat_interleave(torch.arange(len(pick), device=n.device), n)
+        first = torch.cumsum(n, 0) - n  # (B,) first atom of each frame in the batch
+        atoms = _ranges(self.atom_start[pick], n)
+        edges = _ranges(self.edge_start[pick], e)
+        shift = torch.repeat_interleave(first, e)
+        graph = Graph(
+            numbers=self.numbers[atoms],
+            frame=frame,
+            receiver=self.receiver[edges] + shift,
+            sender=self.sender[edges] + shift,
+            vectors=self.vectors[edges],
+            total_charge=self.total_charge[pick],
+            volume_ang3=self.volume_ang3[pick],
+            level=self.level[pick],
+        )
+        return Batch(
+            graph, self.charges[atoms], self.charge_weight[atoms], self.eps_inf[pick], self.eps_weight[pick]
+        )
+
+
+def _ranges(start: Tensor, count: Tensor) -> Tensor:
+    """Concatenate start[i], start[i]+1, …, start[i]+count[i]−1."""
+    ends = torch.cumsum(count, 0)
+    total = int(ends[-1]) if len(ends) else 0
+    within = torch.arange(total, device=start.device) - torch.repeat_interleave(ends - count, count)
+    return torch.repeat_interleave(start, count) + within
+
+
+def build_dataset(
+    frames: Sequence[LabelledFrame],
+    cutoff_ang: float,
+    *,
+    level: int,
+    weight: float = 1.0,
+    per: str = "atom",
+    dtype: torch.dtype = torch.float32,
+) -> GraphDataset:
+    """Find the neighbors of every frame once and store the graphs with their labels.
+
+    Parameters
+    ----------
+    frames
+        Labelled structures, at least one.
+    cutoff_ang
+        Cutoff of the network.
+    level
+        Index of the level of theory.
+    weight
+        Factor of every loss term.
+    per
+        ``atom``, ``frame`` or ``root``: a frame counts as N, 1 or √N.
+    dtype
+        Floating-point type of vectors and labels.
+    """
+    from bec_md.network.graph import build_graph
+
+    graphs = [build_graph([frame], cutoff_ang, dtype=dtype) for frame in frames]
+    n_atoms = torch.tensor([g.n_atoms for g in graphs])
+    n_edges = torch.tensor([g.receiver.shape[0] for g in graphs])
+    exponent = {"atom": 0.0, "root": -0.5, "frame": -1.0}[per]
+    per_atom = weight * n_atoms.to(torch.float64) ** exponent
+    labelled = torch.tensor([frame.eps_inf is not None for frame in frames])
+    eps = np.stack([np.eye(3) if frame.eps_inf is None else frame.eps_inf for frame in frames])
+    charges = np.concatenate([frame.born_effective_charges for frame in frames])
+    return GraphDataset(
+        numbers=torch.cat([g.numbers for g in graphs]),
+        receiver=torch.cat([g.receiver for g in graphs]),
+        sender=torch.cat([g.sender for g in graphs]),
+        vectors=torch.cat([g.vectors for g in graphs]),
+        charges=torch.from_numpy(charges).to(dtype),
+        charge_weight=torch.repeat_interleave(per_atom, n_atoms).to(dtype),
+        total_charge=torch.cat([g.total_charge for g in graphs]),
+        volume_ang3=torch.cat([g.volume_ang3 for g in graphs]),
+        level=torch.full((len(graphs),), level, dtype=torch.int64),
+        eps_inf=torch.from_numpy(eps).to(dtype),
+        eps_weight=(weight * labelled).to(dtype),
+        n_atoms=n_atoms,
+        n_edges=n_edges,
+        atom_start=torch.cumsum(n_atoms, 0) - n_atoms,
+        edge_start=torch.cumsum(n_edges, 0) - n_edges,
+    )
+
+
+def join_datasets(parts: Sequence[GraphDataset]) -> GraphDataset:
+    """Put several data sets one after the other."""
+    names = [f.name for f in fields(GraphDataset) if not f.name.endswith("_start")]
+    joined = {name: torch.cat([getattr(part, name) for part in parts]) for name in names}
+    n_atoms, n_edges = joined["n_atoms"], joined["n_edges"]
+    return GraphDataset(
+        **joined,
+        atom_start=torch.cumsum(n_atoms, 0) - n_atoms,
+        edge_start=torch.cumsum(n_edges, 0) - n_edges,
+    )
+
+
+def weight_by_element(dataset: GraphDataset, power: float) -> GraphDataset:
+    """Multiply the weight of atoms by (count of their element)^−power, mean one, within [1/10, 10]."""
+    if power == 0.0:
+        return dataset
+    counts = torch.bincount(dataset.numbers, minlength=119).clamp(min=1).to(torch.float64)
+    factor = counts[dataset.numbers] ** -power
+    factor = (factor / factor.mean()).clamp(0.1, 10.0)
+    return replace(dataset, charge_weight=dataset.charge_weight * factor.to(dataset.charge_weight))
+
+
+def element_means(dataset: GraphDataset) -> dict[int, float]:
+    """Mean of tr Z/3 for each element, e: the reference from which a network learns deviations."""
+    trace = torch.einsum("naa->n", dataset.charges) / 3
+    return {int(z): float(trace[dataset.numbers == z].mean()) for z in torch.unique(dataset.numbers).tolist()}

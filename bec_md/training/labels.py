@@ -1,0 +1,140 @@
+"""Checks of reference tensors before anything is learned from them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bec_md.training.extxyz import LabelledFrame
+
+
+def sum_rule_excess(charges: NDArray[np.float64], total_charge: float) -> NDArray[np.float64]:
+    """Σ_i Z_i − Q·1 of one frame.
+
+    Parameters
+    ----------
+    charges
+        (N, 3, 3), e.
+    total_charge
+        Q, e.
+
+    Returns
+    -------
+    excess
+        (3, 3), e.
+    """
+    return np.asarray(charges.sum(axis=0) - total_charge * np.eye(3))
+
+
+@dataclass(frozen=True, slots=True)
+class LabelReport:
+    """What the checks found in one file."""
+
+    n_frames: int
+    n_kept: int
+    dropped: tuple[str, ...]  # one sentence per dropped frame
+    ignored_eps_inf: int
+    residual_e: float  # median over frames of max|ΣZ − Q|/√N
+
+    def summary(self) -> str:
+        """One line for the log."""
+        text = (
+            f"{self.n_kept} of {self.n_frames} frames, sum-rule residual {self.residual_e:.2g} e/√N (median)"
+        )
+        if self.dropped:
+            text += f"; dropped {len(self.dropped)}, first: {self.dropped[0]}"
+        if self.ignored_eps_inf:
+            text += f"; {self.ignored_eps_inf} ε_∞ labels ignored"
+        return text
+
+
+def check_labels(
+    frames: Sequence[LabelledFrame],
+    *,
+    max_sum_rule_e: float,
+    max_charge_e: float,
+    max_eps_inf: float,
+    remove_residual: bool = True,
+) -> tuple[list[LabelledFrame], LabelReport]:
+    """Drop frames with impossible tensors and, on request, impose the sum rule on the rest.
+
+    The residual of a converged calculation grows like √N, so it is judged per √N.
+
+    Parameters
+    ----------
+    frames
+        Labelled structures.
+    max_sum_rule_e
+        Largest allowed max|Σ_i Z_i − Q·1|/√N, e.
+    max_charge_e
+        Largest allowed |Z_i,ab|, e.
+    max_eps_inf
+        ε_∞ labels with a larger component, or with an eigenvalue below 1, are ignored.
+    remove_residual
+        Subtract (Σ_i Z_i − Q·1)/N from every tensor of a frame.
+    """
+    kept: list[LabelledFrame] = []
+    dropped: list[str] = []
+    residuals: list[float] = []
+    ignored = 0
+    for frame in frames:
+        charges = frame.born_effective_charges
+        excess = sum_rule_excess(charges, frame.total_charge)
+        residual = float(np.abs(excess).max()) / np.sqrt(frame.n_atoms)
+        residuals.append(residual)
+        largest = float(np.abs(charges).max())
+        if residual > max_sum_rule_e:
+            dropped.append(f"frame {frame.index} ({frame.formula}): |ΣZ − Q|/√N = {residual:.2f} e")
+            continue
+        if largest > max_charge_e:
+            dropped.append(f"frame {frame.index} ({frame.formula}): |Z| up to {largest:.1f} e")
+            continue
+        eps = frame.eps_inf
+        if eps is not None and not (
+            np.abs(eps).max() <= max_eps_inf and np.linalg.eigvalsh((eps + eps.T) / 2).min() >= 1.0
+        ):
+            eps, ignored = None, ignored + 1
+        if remove_residual:
+            charges = charges - excess / frame.n_atoms
+        kept.append(replace(frame, born_effective_charges=charges, eps_inf=eps))
+    report = LabelReport(len(frames), len(kept), tuple(dropped), ignored, float(np.median(residuals)))
+    return kept, report
+
+
+@dataclass(frozen=True, slots=True)
+class OrderCheck:
+    """Whether a prediction fits labels better after exchanging their two indices."""
+
+    rmse_e: float  # against Z
+    rmse_transposed_e: float  # against Zᵀ
+    antisymmetric_correlation: float  # −1 … 1: cosine between the antisymmetric parts
+
+    @property
+    def transposed(self) -> bool:
+        """Whether the labels look like ∂M_b/∂u_ia."""
+        return self.rmse_transposed_e < self.rmse_e and self.antisymmetric_correlation < -0.2
+
+
+def check_index_order(predicted: NDArray[np.float64], labels: NDArray[np.float64]) -> OrderCheck:
+    """Compare predictions with labels and with transposed labels.
+
+    Only the antisymmetric parts A = (Z − Zᵀ)/2 decide: RMSE² differs by 4⟨A_pred : A_label⟩/9.
+
+    Parameters
+    ----------
+    predicted, labels
+        (N, 3, 3), e.
+    """
+    difference = predicted - labels
+    swapped = predicted - labels.transpose(0, 2, 1)
+    a = (predicted - predicted.transpose(0, 2, 1)) / 2
+    b = (labels - labels.transpose(0, 2, 1)) / 2
+    norm = float(np.sqrt((a**2).sum() * (b**2).sum()))
+    return OrderCheck(
+        rmse_e=float(np.sqrt(np.mean(difference**2))),
+        rmse_transposed_e=float(np.sqrt(np.mean(swapped**2))),
+        antisymmetric_correlation=float((a * b).sum()) / norm if norm > 0 else 0.0,
+    )

@@ -1,0 +1,120 @@
+"""Starting points: a new network, or a trained one prepared for new levels of theory."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from bec_md.errors import UsageError
+from bec_md.training.config import Finetune, unknown_key_message
+
+if TYPE_CHECKING:
+    from bec_md.network.config import NetworkConfig
+    from bec_md.network.model import ZStarNetwork
+
+
+def make_network_config(
+    given: Mapping[str, Any], *, elements: Sequence[int], levels: Sequence[str]
+) -> NetworkConfig:
+    """Complete the section ``network`` with the elements and levels of the data and check it.
+
+    Raises
+    ------
+    UsageError
+        For unknown keys (with a suggestion) and values out of range.
+    """
+    from pydantic import ValidationError
+
+    from bec_md.network.config import NetworkConfig
+
+    for key in given:
+        if key not in NetworkConfig.model_fields:
+            raise UsageError(
+                unknown_key_message(str(key), list(NetworkConfig.model_fields), "the section 'network'"),
+                "a key that is ignored silently would train another network than the one described",
+                "correct the configuration",
+            )
+    try:
+        config = NetworkConfig.model_validate({"elements": elements, "levels": levels, **given})
+    except ValidationError as error:
+        parts = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
+        raise UsageError(
+            f"section 'network': {parts}", "no such network can be built", "correct it"
+        ) from None
+    missing = sorted(set(elements) - set(config.elements))
+    lacking = sorted(set(levels) - set(config.levels))
+    if missing or lacking:
+        raise UsageError(
+            f"section 'network' lacks elements {missing} and levels {lacking} of the data",
+            "every atom and every label needs its embedding",
+            "leave elements and levels out of the section: they are taken from the data",
+        )
+    return config
+
+
+def load_pretrained(
+    finetune: Finetune, *, elements: Sequence[int], levels: Sequence[str], config_folder: Path
+) -> ZStarNetwork:
+    """Load the network to start from and add the levels of theory that it does not know.
+
+    Raises
+    ------
+    UsageError
+        If the network does not know all elements of the data.
+    """
+    from bec_md.network.model_file import load_network
+
+    network = load_network(_find(finetune.model, config_folder))
+    missing = sorted(set(elements) - set(network.config.elements))
+    if missing:
+        raise UsageError(
+            f"{finetune.model!r} does not know the elements with atomic numbers {missing}",
+            "their embeddings were never trained",
+            "start from a model with these elements, or train from scratch (leave out finetune)",
+        )
+    return extend_levels(network, levels, like=finetune.level_like)
+
+
+def _find(model: str, config_folder: Path) -> Path:
+    for place in (Path(model).expanduser(), config_folder / model):
+        if place.is_file():
+            return place
+    from bec_md.network.registry import model_path
+
+    return Path(model_path(model))
+
+
+def extend_levels(network: ZStarNetwork, levels: Sequence[str], *, like: str | None = None) -> ZStarNetwork:
+    """Return a network that knows `levels` too; new ones start as copies of the level `like`.
+
+    Raises
+    ------
+    UsageError
+        If `like` is not a level of the network.
+    """
+    import torch
+
+    known = network.config.levels
+    new = [level for level in levels if level not in known]
+    if not new:
+        return network
+    if like is not None and like not in known:
+        raise UsageError(
+            f"level_like: {like!r} is not among {', '.join(known)}",
+            "a new level of theory starts from a known one",
+            "name one of them",
+        )
+    row = known.index(like) if like is not None else 0
+    config = network.config.model_copy(update={"levels": (*known, *new)})
+    extended = type(network)(config)
+    old = dict(network.named_parameters())
+    with torch.no_grad():
+        for name, parameter in extended.named_parameters():
+            source = old[name]
+            if parameter.shape == source.shape:
+                parameter.copy_(source)
+            else:  # one row per level
+                parameter[: len(known)] = source
+                parameter[len(known) :] = source[row]
+    return extended

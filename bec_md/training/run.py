@@ -1,0 +1,269 @@
+"""`bec-md train`: from a configuration file to a model file, a log and a checkpoint."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import signal
+import sys
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import yaml
+
+from bec_md.errors import UsageError
+from bec_md.training.config import TrainingConfig, load_config
+
+if TYPE_CHECKING:
+    from bec_md.network.model import ZStarNetwork
+    from bec_md.training.checkpoint import Progress
+    from bec_md.training.loop import Trainer, TrainingData
+    from bec_md.training.sources import LoadedSource
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingResult:
+    """Where a run ended and what it left behind."""
+
+    folder: Path
+    model: Path  # best averaged weights
+    log: Path  # CSV, one row per validation
+    interrupted: bool
+    epochs: int
+    minutes: float
+    best_epoch: int
+    best_score_e: float | None
+    history: tuple[dict[str, float], ...]
+
+
+def _print(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
+
+
+def train(
+    config_path: str | Path | TrainingConfig,
+    *,
+    data_root: str | Path | None = None,
+    output: str | Path | None = None,
+    resume: bool = False,
+    report: Callable[[str], None] = _print,
+) -> TrainingResult:
+    """Train the network that a configuration describes.
+
+    Parameters
+    ----------
+    config_path
+        YAML file, or a configuration that was checked already.
+    data_root
+        Folder where relative data paths start; the configuration's folder when not given.
+    output
+        Folder of the results; the configuration's ``output`` when not given.
+    resume
+        Continue from the checkpoint in the output folder if there is one.
+    report
+        Receives the progress lines.
+
+    Raises
+    ------
+    UsageError
+        If the configuration is wrong or the output folder already holds a run.
+    DataError
+        If the data are damaged or training diverges.
+    """
+    import torch
+
+    from bec_md.training.allocator import keep_freed_memory
+    from bec_md.training.loop import Trainer
+    from bec_md.training.sources import load_sources
+
+    if isinstance(config_path, TrainingConfig):
+        config, config_folder = config_path, Path.cwd()
+    else:
+        config, config_folder = load_config(config_path), Path(config_path).resolve().parent
+    folder = Path(output if output is not None else config.output)
+    checkpoint = folder / "checkpoint.safetensors"
+    if checkpoint.exists() and not resume:
+        raise UsageError(
+            f"{folder} already holds a run", "it would be overwritten", "give --resume, or another --output"
+        )
+    folder.mkdir(parents=True, exist_ok=True)
+    keep_freed_memory()
+    torch.set_num_threads(config.threads)
+    torch.manual_seed(config.seed)
+    root = Path(data_root) if data_root is not None else None
+    sources = load_sources(config, config_folder=config_folder, data_root=root, report=report)
+    network, data = prepare(config, sources, config_folder)
+    (folder / "config.yaml").write_text(
+        yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False, allow_unicode=True), encoding="utf-8"
+    )
+    model = folder / "model.safetensors"
+
+    def save_best(progress: Progress) -> None:
+        write_model(model, network, make_card(config, sources, network, progress))
+
+    fingerprint = config_fingerprint(config, sources)
+    trainer = Trainer(
+        network, data, config, folder, fingerprint=fingerprint, save_best=save_best, report=report
+    )
+    if resume and checkpoint.exists():
+        trainer.resume()
+        report(f"resumed at epoch {trainer.progress.epoch}, {trainer.progress.elapsed_s / 60.0:.1f} min")
+    report(describe(config, network, data))
+    with stop_on_signal(trainer, report):
+        progress = trainer.fit()
+    if not trainer.stop_requested or trainer.best is not None:
+        write_model(model, network, make_card(config, sources, network, progress))
+    report(f"{'interrupted' if trainer.stop_requested else 'done'}: {model}, {folder / 'log.csv'}")
+    return TrainingResult(
+        folder,
+        model,
+        folder / "log.csv",
+        trainer.stop_requested,
+        progress.epoch,
+        progress.elapsed_s / 60.0,
+        progress.best_epoch,
+        progress.best_score,
+        tuple(progress.history),
+    )
+
+
+def prepare(
+    config: TrainingConfig, sources: Sequence[LoadedSource], config_folder: Path
+) -> tuple[ZStarNetwork, TrainingData]:
+    """Build graphs and network on their device."""
+    import torch
+
+    from bec_md.network.model import ZStarNetwork
+    from bec_md.training.dataset import element_means
+    from bec_md.training.pretrained import load_pretrained, make_network_config
+    from bec_md.training.sources import elements_of, levels_of, make_training_data, mean_neighbors
+
+    dtype = {"float32": torch.float32, "float64": torch.float64}[config.dtype]
+    elements, levels = elements_of(sources), levels_of(sources)
+    if config.finetune is not None:
+        if config.network:
+            raise UsageError(
+                f"section 'network' ({', '.join(config.network)}) beside finetune",
+                "the shape of the network is that of the model it starts from",
+                "leave the section out",
+            )
+        network = load_pretrained(
+            config.finetune, elements=elements, levels=levels, config_folder=config_folder
+        )
+        data = make_training_data(
+            sources, config, cutoff_ang=network.config.cutoff_ang, levels=network.config.levels, dtype=dtype
+        )
+    else:
+        shape = make_network_config(config.network, elements=elements, levels=levels)
+        data = make_training_data(
+            sources, config, cutoff_ang=shape.cutoff_ang, levels=shape.levels, dtype=dtype
+        )
+        if "mean_neighbors" not in config.network:
+            shape = shape.model_copy(update={"mean_neighbors": round(mean_neighbors(data), 2)})
+        network = ZStarNetwork(shape)
+        with torch.no_grad():
+            for number, mean in element_means(data.training).items():
+                network.reference_charge[shape.elements.index(number)] = mean
+    network = network.to(device=config.device, dtype=dtype)
+    data = type(data)(
+        data.training.to(config.device),
+        data.sizes,
+        data.repeats,
+        {name: part.to(config.device) for name, part in data.validation.items()},
+    )
+    return network, data
+
+
+def write_model(path: Path, network: ZStarNetwork, card: dict[str, Any]) -> None:
+    """Write a model file in one rename."""
+    from bec_md.network.model_file import save_model
+    from bec_md.training.checkpoint import write_atomically
+
+    write_atomically(path, lambda file: save_model(file, network, card))
+
+
+def describe(config: TrainingConfig, network: ZStarNetwork, data: TrainingData) -> str:
+    """Say what is about to happen."""
+    parameters = sum(p.numel() for p in network.parameters())
+    training = data.training
+    edges = int(training.n_edges.sum())
+    limits = [f"{config.schedule.epochs} epochs"] if config.schedule.epochs else []
+    limits += [f"{config.schedule.max_minutes:g} min"] if config.schedule.max_minutes else []
+    return (
+        f"{parameters} parameters, {len(network.config.elements)} elements, "
+        f"levels {', '.join(network.config.levels)}; "
+        f"{len(training)} frames, {training.numbers.shape[0]} atoms, {edges} edges within "
+        f"{network.config.cutoff_ang:g} Å; {config.device}, {config.threads} thread(s), {config.dtype}; "
+        f"{' or '.join(limits)}"
+    )
+
+
+def config_fingerprint(config: TrainingConfig, sources: Sequence[LoadedSource]) -> str:
+    """Hash of what a resumed run must share with the one it continues."""
+    excluded = {"output", "threads", "schedule", "card", "name", "device"}
+    text = json.dumps(config.model_dump(mode="json", exclude=excluded), sort_keys=True)
+    text += "".join(item.sha256 for item in sources)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def make_card(
+    config: TrainingConfig, sources: Sequence[LoadedSource], network: ZStarNetwork, progress: Progress
+) -> dict[str, Any]:
+    """Provenance of a model: data, configuration, curve, validation errors."""
+    import torch
+
+    from bec_md import __version__
+
+    rows = progress.history
+    step = max(1, len(rows) // 50)
+    return {
+        "name": config.name,
+        **config.card,
+        "training": {
+            "bec_md": __version__,
+            "torch": torch.__version__.split("+")[0],
+            "config": config.model_dump(mode="json", exclude={"output", "card"}),
+            "data": [
+                {
+                    "file": Path(item.source.path).name,
+                    "sha256": item.sha256,
+                    "level": item.source.level,
+                    "training_frames": len(item.training),
+                    "training_atoms": sum(frame.n_atoms for frame in item.training),
+                    "validation_frames": len(item.validation),
+                }
+                for item in sources
+            ],
+            "n_parameters": sum(p.numel() for p in network.parameters()),
+            "epochs": progress.epoch,
+            "best_epoch": progress.best_epoch,
+            "best_score_e": progress.best_score,
+            "minutes": round(progress.elapsed_s / 60.0, 1),
+            "curve": rows[::step],
+        },
+    }
+
+
+@contextmanager
+def stop_on_signal(trainer: Trainer, report: Callable[[str], None]) -> Iterator[None]:
+    """Within the block, the first SIGINT or SIGTERM ends training after the current step and saves."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def handle(number: int, frame: Any) -> None:
+        if trainer.stop_requested:
+            raise KeyboardInterrupt
+        trainer.stop_requested = True
+        report("stopping after this step; a second signal stops at once")
+
+    previous = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in previous.items():
+            signal.signal(number, handler)

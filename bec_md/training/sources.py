@@ -1,0 +1,175 @@
+"""From the data section of a configuration to graphs: read, check, split, find neighbors."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from bec_md.errors import UsageError
+from bec_md.training.config import Labels, Source, TrainingConfig, find_data_file
+from bec_md.training.extxyz import LabelledFrame, read_frames
+from bec_md.training.labels import check_labels
+from bec_md.training.splits import split_by_block, split_by_composition
+
+if TYPE_CHECKING:
+    import torch
+
+    from bec_md.training.loop import TrainingData
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedSource:
+    """Frames of one file, split."""
+
+    source: Source
+    training: tuple[LabelledFrame, ...]
+    validation: tuple[LabelledFrame, ...]
+    sha256: str  # of the file
+
+
+def file_hash(path: Path) -> str:
+    """SHA-256 of a file's content."""
+    digest = hashlib.sha256()
+    with path.open("rb") as stream:
+        while chunk := stream.read(1 << 20):
+            digest.update(chunk)
+    return digest.hexdigest()
+
+
+def _read(path: Path, source: Source, labels: Labels, report: Callable[[str], None]) -> list[LabelledFrame]:
+    order = {None: None, "polarization-first": False, "displacement-first": True}[source.index_order]
+    frames = read_frames(
+        path, charges_key=source.charges_key, transposed=order, total_charge=source.total_charge
+    )
+    kept, found = check_labels(frames, **labels.model_dump())
+    report(f"{path.name} [{source.level}]: {found.summary()}")
+    if not kept:
+        raise UsageError(
+            f"{path}: no frame passed the label checks ({found.dropped[0]})",
+            "nothing is left to learn from",
+            "correct total_charge or index order, or relax the limits in the section labels",
+        )
+    return kept
+
+
+def load_source(
+    source: Source,
+    labels: Labels,
+    *,
+    seed: int,
+    config_folder: Path,
+    data_root: Path | None,
+    report: Callable[[str], None] = lambda line: None,
+) -> LoadedSource:
+    """Read one file of the configuration and hold back its validation part.
+
+    Raises
+    ------
+    UsageError
+        If the file is missing or cannot be split as asked.
+    DataError
+        If it is damaged.
+    """
+    path = find_data_file(source.path, config_folder=config_folder, data_root=data_root)
+    frames = _read(path, source, labels, report)
+    held: list[LabelledFrame] = []
+    if isinstance(source.validation, str):
+        other = find_data_file(source.validation, config_folder=config_folder, data_root=data_root)
+        held = _read(other, source, labels, report)
+    elif source.validation:
+        if source.split == "composition":
+            formulas = [frame.formula for frame in frames]
+            first, second = split_by_composition(formulas, source.validation, seed, where=path.name)
+        else:
+            first, second = split_by_block(len(frames), source.validation, where=path.name)
+        frames, held = [frames[i] for i in first], [frames[i] for i in second]
+    if source.limit is not None and source.limit < len(frames):
+        picked = np.random.default_rng(seed).permutation(len(frames))[: source.limit]
+        frames = [frames[i] for i in sorted(picked)]
+    return LoadedSource(source, tuple(frames), tuple(held), file_hash(path))
+
+
+def load_sources(
+    config: TrainingConfig, *, config_folder: Path, data_root: Path | None, report: Callable[[str], None]
+) -> list[LoadedSource]:
+    """Read all files: new data first, replayed data behind it."""
+    replay = config.finetune.replay if config.finetune else ()
+    return [
+        load_source(
+            source,
+            config.labels,
+            seed=config.seed,
+            config_folder=config_folder,
+            data_root=data_root,
+            report=report,
+        )
+        for source in (*config.data, *replay)
+    ]
+
+
+def elements_of(sources: Sequence[LoadedSource]) -> tuple[int, ...]:
+    """Atomic numbers that occur, ascending."""
+    found: set[int] = set()
+    for item in sources:
+        for frame in (*item.training, *item.validation):
+            found.update(np.unique(frame.numbers).tolist())
+    return tuple(sorted(found))
+
+
+def levels_of(sources: Sequence[LoadedSource]) -> tuple[str, ...]:
+    """Levels of theory in the order of their first appearance."""
+    return tuple(dict.fromkeys(item.source.level for item in sources))
+
+
+def repeats_of(sources: Sequence[LoadedSource], config: TrainingConfig) -> tuple[float, ...]:
+    """Copies of each file in an epoch; replayed files fill their fraction of the atoms."""
+    repeats = [item.source.repeat for item in sources]
+    if config.finetune is None or not config.finetune.replay:
+        return tuple(repeats)
+    n_new = len(config.data)
+    atoms = [sum(frame.n_atoms for frame in item.training) for item in sources]
+    new = sum(n * r for n, r in zip(atoms[:n_new], repeats[:n_new], strict=True))
+    old = sum(n * r for n, r in zip(atoms[n_new:], repeats[n_new:], strict=True))
+    fraction = config.finetune.replay_fraction
+    scale = fraction / (1.0 - fraction) * new / old
+    return tuple([*repeats[:n_new], *(r * scale for r in repeats[n_new:])])
+
+
+def make_training_data(
+    sources: Sequence[LoadedSource],
+    config: TrainingConfig,
+    *,
+    cutoff_ang: float,
+    levels: Sequence[str],
+    dtype: torch.dtype,
+) -> TrainingData:
+    """Find all neighbors and lay the files end to end."""
+    from bec_md.training.dataset import build_dataset, join_datasets, weight_by_element
+    from bec_md.training.loop import TrainingData
+
+    parts, validation = [], {}
+    for item in sources:
+        options: dict[str, Any] = {"level": list(levels).index(item.source.level), "dtype": dtype}
+        parts.append(
+            build_dataset(
+                item.training, cutoff_ang, weight=item.source.weight, per=config.loss.per, **options
+            )
+        )
+        if item.validation:
+            name = item.source.name
+            while name in validation:
+                name += "_"
+            validation[name] = build_dataset(item.validation, cutoff_ang, **options)
+    training = weight_by_element(join_datasets(parts), config.loss.element_power)
+    sizes = tuple(len(part) for part in parts)
+    return TrainingData(training, sizes, repeats_of(sources, config), validation)
+
+
+def mean_neighbors(data: TrainingData) -> float:
+    """Average number of edges per atom of the training data."""
+    return float(data.training.n_edges.sum()) / float(data.training.n_atoms.sum())

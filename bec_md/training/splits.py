@@ -1,0 +1,59 @@
+"""What is held back for validation: whole compositions, or one block of time."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+
+from bec_md.errors import UsageError
+
+
+def composition_rank(formula: str, seed: int) -> float:
+    """Number in [0, 1) that a composition draws: the same in every file and on every machine."""
+    digest = hashlib.sha256(f"{seed}:{formula}".encode()).digest()
+    return int.from_bytes(digest[:8], "big") / 2.0**64
+
+
+def split_by_composition(
+    formulas: Sequence[str], fraction: float, seed: int, *, where: str = "data"
+) -> tuple[list[int], list[int]]:
+    """Indices of training and validation frames; no reduced formula is in both.
+
+    Compositions whose :func:`composition_rank` is below `fraction` are held back (at least one), so
+    that a composition held back in one file is held back in all files with the same fraction.
+
+    Raises
+    ------
+    UsageError
+        If there is only one composition.
+    """
+    ranks = {formula: composition_rank(formula, seed) for formula in set(formulas)}
+    held = {formula for formula, rank in ranks.items() if rank < fraction}
+    order = sorted(ranks, key=lambda formula: ranks[formula])
+    held = held or set(order[:1])
+    if len(ranks) < 2 or len(held) == len(ranks):
+        raise UsageError(
+            f"{where}: {len(ranks)} composition(s), {len(held)} of them held back at fraction {fraction}",
+            "a split by composition leaves nothing to train on",
+            "use split: block, a smaller fraction, or a validation file",
+        )
+    training = [i for i, formula in enumerate(formulas) if formula not in held]
+    return training, [i for i, formula in enumerate(formulas) if formula in held]
+
+
+def split_by_block(n_frames: int, fraction: float, *, where: str = "data") -> tuple[list[int], list[int]]:
+    """Indices of training and validation frames; the last part of the file is held back.
+
+    Raises
+    ------
+    UsageError
+        If fewer than two frames are there.
+    """
+    held = max(1, round(fraction * n_frames))
+    if held >= n_frames:
+        raise UsageError(
+            f"{where}: {n_frames} frame(s), {held} held back at fraction {fraction}",
+            "nothing is left to train on",
+            "give more frames or a smaller fraction",
+        )
+    return list(range(n_frames - held)), list(range(n_frames - held, n_frames))
