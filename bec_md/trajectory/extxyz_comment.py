@@ -1,0 +1,125 @@
+"""The comment line of an extended XYZ frame: cell, columns, time, charge."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bec_md.errors import DataError
+
+_PAIR = re.compile(
+    r"""(?P<key>"[^"]*"|[^\s=]+)\s*=\s*(?:"(?P<dq>[^"]*)"|'(?P<sq>[^']*)'|\{(?P<br>[^}]*)\}|\[(?P<sb>[^\]]*)\]"""
+    r"""|(?P<plain>\S+))""",
+    re.VERBOSE,
+)
+_TRUE = frozenset({"T", "True", "true", "1"})
+_FALSE = frozenset({"F", "False", "false", "0"})
+
+#: Keys whose names carry their unit; others (Time=, dt=) are not trusted.
+TIME_KEYS: Mapping[str, float] = {"time_fs": 1.0, "time_ps": 1e3}
+TIMESTEP_KEYS: Mapping[str, float] = {"timestep_fs": 1.0, "timestep_ps": 1e3}
+UNITLESS_TIME_KEYS = ("time", "Time", "timestep", "dt")
+CHARGE_KEYS = ("total_charge", "charge")
+
+
+@dataclass(frozen=True)
+class Column:
+    """A property of the atoms: its type (R, I, S, L), first column and number of columns."""
+
+    kind: str
+    first: int
+    count: int
+
+
+def parse_comment(comment: str) -> dict[str, str]:
+    """Key=value pairs of a comment line, values as text without their quotes or brackets."""
+    pairs = {}
+    for match in _PAIR.finditer(comment):
+        values = [match[name] for name in ("dq", "sq", "br", "sb", "plain")]
+        pairs[match["key"].strip('"')] = next(value for value in values if value is not None)
+    return pairs
+
+
+@lru_cache(maxsize=64)
+def parse_properties(text: str, place: str) -> dict[str, Column]:
+    """Columns by property name from ``name:kind:count:…``.
+
+    Raises
+    ------
+    DataError
+        If the text does not follow this form.
+    """
+    fields = text.split(":")
+    columns: dict[str, Column] = {}
+    first = 0
+    try:
+        for name, kind, count in zip(fields[::3], fields[1::3], fields[2::3], strict=True):
+            if kind not in "RISL" or len(kind) != 1 or int(count) < 1:
+                raise ValueError(kind)
+            columns[name] = Column(kind, first, int(count))
+            first += int(count)
+    except ValueError:
+        raise DataError(
+            f"{place}: Properties={text} cannot be read",
+            "it names the columns as name:kind:count, with kind R, I, S or L",
+            "write it like Properties=species:S:1:pos:R:3:momenta:R:3",
+        ) from None
+    return columns
+
+
+def parse_cell(pairs: Mapping[str, str], place: str) -> NDArray[np.float64]:
+    """Lattice vectors as rows in Å, shape (3, 3).
+
+    Raises
+    ------
+    DataError
+        If there is no `Lattice`, or it is not nine numbers.
+    """
+    text = pairs.get("Lattice", pairs.get("lattice", pairs.get("cell")))
+    if text is None:
+        raise DataError(
+            f"{place}: no Lattice in the comment line",
+            "the dielectric function needs the volume of a periodic cell",
+            'write Lattice="ax ay az bx by bz cx cy cz" (Å) into the comment of every frame',
+        )
+    try:
+        return np.array(re.sub(r"[,\[\]]", " ", text).split(), dtype=np.float64).reshape(3, 3)
+    except ValueError:
+        raise DataError(
+            f'{place}: Lattice="{text}" is not nine numbers',
+            "the three lattice vectors have three components each",
+            'write Lattice="ax ay az bx by bz cx cy cz" in Å',
+        ) from None
+
+
+def parse_pbc(pairs: Mapping[str, str], place: str) -> NDArray[np.bool_]:
+    """Periodicity along the lattice vectors, shape (3,); periodic when the comment does not say."""
+    text = pairs.get("pbc", "T T T")
+    words = re.sub(r"[,\[\]]", " ", text).split()
+    if len(words) != 3 or any(word not in _TRUE | _FALSE for word in words):
+        raise DataError(
+            f'{place}: pbc="{text}" cannot be read',
+            "it states periodicity along three directions",
+            'write it like pbc="T T T"',
+        )
+    return np.array([word in _TRUE for word in words])
+
+
+def parse_number(pairs: Mapping[str, str], keys: Mapping[str, float], place: str) -> float | None:
+    """The first of `keys` present, times its unit factor."""
+    for key, factor in keys.items():
+        if key in pairs:
+            try:
+                return float(pairs[key]) * factor
+            except ValueError:
+                raise DataError(
+                    f"{place}: {key}={pairs[key]} is not a number",
+                    "it states a time or a charge",
+                    f"write {key}= with one number, or leave it out",
+                ) from None
+    return None

@@ -1,0 +1,349 @@
+"""LAMMPS text dumps, read frame by frame.
+
+Units are those of ``ITEM: UNITS`` (`dump_modify units yes`), or must be given; they are never guessed.
+Atoms are sorted by id. Unwrapped columns (xu, xsu) are preferred; wrapped ones are unwrapped with the image
+flags when the file has them.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bec_md.errors import DataError, UsageError
+from bec_md.trajectory.charge_columns import as_tensors
+from bec_md.trajectory.files import fingerprint, open_lines, read_blocks
+from bec_md.trajectory.lammps_box import DumpBox, parse_box, restricted_to_general
+from bec_md.trajectory.lammps_columns import DumpColumns, choose_columns
+from bec_md.trajectory.lammps_units import LammpsUnits, lammps_units
+from bec_md.trajectory.reader import RawFrame, ReaderOptions, VelocityUnits, place
+from bec_md.trajectory.species import Species, resolve_species
+
+_COUNT_LIMIT_BYTES = 4 << 30
+
+
+@dataclass
+class DumpHeader:
+    """The items of a snapshot above its atoms."""
+
+    units: str | None = None
+    time: float | None = None
+    step: int | None = None
+    n_atoms: int = 0
+    box_header: str = ""
+    box_rows: tuple[str, ...] = ()
+    columns: tuple[str, ...] = ()
+
+
+class LammpsDumpReader:
+    """Snapshots of a LAMMPS text dump, compressed or not."""
+
+    format = "lammps-dump"
+
+    def __init__(self, path: Path, options: ReaderOptions) -> None:
+        self._path = path
+        self._options = options
+        self.source = path.name
+        self.timestep_fs: float | None = None
+        self.fingerprint = fingerprint(path)
+        self.warnings: list[str] = []
+        header = self._first_header()
+        self._units = self._choose_units(header.units)
+        self._columns = choose_columns(header.columns, options, self.source)
+        self._ids: NDArray[np.int64] | None = None
+        self._types: NDArray[np.int64] | None = None
+        self._species: Species | None = None
+        how = "stated in the file" if header.units else "as given"
+        self.notes = [f"LAMMPS units {self._units.name} ({how})", f"positions from {self._columns.kind}"]
+        self.velocity_units = (
+            VelocityUnits(f"LAMMPS {self._units.name} units", self._units.velocity_ang_fs, assumed=False)
+            if self._columns.velocities
+            else None
+        )
+        if header.time is None:
+            self.notes.append("no ITEM: TIME, so the time between frames must be given")
+        self.n_frames = self._count_frames()
+
+    def read(self, start: int, stride: int) -> Iterator[RawFrame]:
+        """Yield snapshots start, start + stride, … of the file."""
+        with open_lines(self._path) as lines:
+            index = 0
+            while True:
+                header = _read_header(lines, place(self._path, index))
+                if header is None:
+                    return
+                if header.columns and (index < start or (index - start) % stride):
+                    deque(islice(lines, header.n_atoms), maxlen=0)
+                    index += 1
+                    continue
+                rows = list(islice(lines, header.n_atoms))
+                if not header.columns or _is_cut(rows, header):
+                    self._note_cut(index)
+                    return
+                yield self._parse(header, rows, index)
+                index += 1
+
+    def _parse(self, header: DumpHeader, rows: list[str], index: int) -> RawFrame:
+        where = place(self._path, index)
+        columns, units = self._columns, self._units
+        if header.columns != columns.names:
+            raise DataError(
+                f"{where}: columns {' '.join(header.columns)} differ from those of the first frame",
+                "every frame must hold the same columns",
+                "read the part before this frame with stop=",
+            )
+        box = _box(header, where)
+        values = _values(rows, columns, where)
+        ids = values[:, columns.offset["id"]].astype(np.int64)
+        order = None if bool((ids[1:] > ids[:-1]).all()) else np.argsort(ids, kind="stable")
+        if order is not None:
+            values, ids = values[order], ids[order]
+        species = self._species_of(rows, order, ids, values, where)
+        velocities = None
+        if columns.velocities:
+            velocities = values[:, columns.of(columns.velocities)] * units.velocity_ang_fs
+        return RawFrame(
+            index=index,
+            species=species,
+            positions_ang=_positions(values, columns, box) * units.length_ang,
+            cell_ang=box.cell * units.length_ang,
+            pbc=box.pbc,
+            velocities_ang_fs=velocities,
+            time_fs=None if header.time is None else header.time * units.time_fs,
+            step=header.step,
+            born_effective_charges=self._charges(values, box, where),
+        )
+
+    def _charges(self, values: NDArray[np.float64], box: DumpBox, where: str) -> NDArray[np.float64] | None:
+        columns = self._columns
+        if not columns.charges:
+            return None
+        tensors = as_tensors(
+            values[:, columns.of(columns.charges)], len(values), name=columns.charges[0],
+            transposed=self._options.charges_transposed, place=where,
+        )  # fmt: skip
+        if box.general:
+            rotation = restricted_to_general(box.cell)
+            tensors = np.einsum("ka,ikl,lb->iab", rotation, tensors, rotation)
+        return tensors
+
+    def _species_of(
+        self,
+        rows: list[str],
+        order: NDArray[np.intp] | None,
+        ids: NDArray[np.int64],
+        values: NDArray[np.float64],
+        where: str,
+    ) -> Species:
+        columns = self._columns
+        types = values[:, columns.offset["type"]].astype(np.int64) if "type" in columns.offset else None
+        if self._species is not None and self._ids is not None:
+            _check_ids(self._ids, ids, where)
+            known_by_type = types is not None and self._types is not None
+            if known_by_type and np.array_equal(types, self._types):  # type: ignore[arg-type]
+                return self._species
+        labels = self._labels(rows, order, types, where)
+        masses = None
+        if "mass" in columns.offset:
+            masses = values[:, columns.offset["mass"]] * self._units.mass_amu
+        species = resolve_species(labels, place=where, file_masses_amu=masses, masses=self._options.masses)
+        if self._species is None:
+            if len(np.unique(ids)) != len(ids):
+                raise DataError(
+                    f"{where}: atom ids repeat",
+                    "atoms are followed in time by their id",
+                    "dump each atom once",
+                )
+            self._species, self._ids, self._types = species, ids, types
+        elif np.array_equal(species.numbers, self._species.numbers):
+            return self._species
+        return species
+
+    def _labels(
+        self, rows: list[str], order: NDArray[np.intp] | None, types: NDArray[np.int64] | None, where: str
+    ) -> list[str]:
+        if self._options.elements is not None:
+            if types is None:
+                raise DataError(
+                    f"{where}: elements= was given, but the dump has no type column",
+                    "it maps atom types to elements",
+                    "dump the column type, or leave elements= out if the dump has the column element",
+                )
+            table = type_map(self._options.elements)
+            missing = sorted(set(types.tolist()) - set(table))
+            if missing:
+                raise UsageError(
+                    f"{where}: no element is given for atom type {missing[0]}",
+                    f"elements= names the types {sorted(table)}",
+                    f"name all types, e.g. elements={{{missing[0]}: 'O'}} or a list in type order",
+                )
+            return [table[kind] for kind in types.tolist()]
+        column = self._columns.element
+        if column is None:
+            raise UsageError(
+                f"{where}: its atom types have no elements",
+                "the charges of an atom depend on its element, and a type is only a number",
+                "give elements= in the order of the types (e.g. Si,O), or dump the column element",
+            )
+        labels = [row.split(None, column + 1)[column] for row in rows]
+        if order is not None:
+            labels = [labels[position] for position in order.tolist()]
+        if set(labels) == {"C"} and types is not None and len(np.unique(types)) > 1:
+            raise DataError(
+                f"{where}: every atom is element C, although there are {len(np.unique(types))} atom types",
+                "LAMMPS writes C for all types unless dump_modify element names them",
+                "give elements= in the order of the types, or use dump_modify … element …",
+            )
+        return labels
+
+    def _choose_units(self, stated: str | None) -> LammpsUnits:
+        given = self._options.lammps_units
+        if stated is None and given is None:
+            raise UsageError(
+                f"{self.source}: the dump does not state its units",
+                "a LAMMPS dump is in the units of the run, which differ by factors of a thousand",
+                "give lammps_units= (metal, real, …), or dump with dump_modify … units yes time yes",
+            )
+        if stated is not None and given is not None and stated != given:
+            raise UsageError(
+                f"{self.source}: lammps_units={given}, but the file says ITEM: UNITS {stated}",
+                "one of them is wrong",
+                "leave lammps_units= out, or correct the file",
+            )
+        return lammps_units(str(stated or given))
+
+    def _first_header(self) -> DumpHeader:
+        with open_lines(self._path) as lines:
+            header = _read_header(lines, place(self._path, 0))
+        if header is None or not header.columns:
+            raise DataError(
+                f"{self.source}: no complete snapshot",
+                "the file ends before ITEM: ATOMS",
+                "check that the copy is complete and that this is a text dump of style custom or atom",
+            )
+        return header
+
+    def _count_frames(self) -> int | None:
+        """Count snapshots, and note a last one that is cut off."""
+        if self._path.stat().st_size > _COUNT_LIMIT_BYTES:
+            return None
+        marker = b"ITEM: TIMESTEP"
+        n_frames, tail = 0, b""  # the tail holds everything from the last marker on
+        for block in read_blocks(self._path):
+            joined = tail + block
+            n_frames += joined.count(marker) - tail.startswith(marker)
+            tail = joined[max(0, joined.rfind(marker)) :]
+        lines = iter(tail.decode("utf-8", "replace").splitlines(keepends=True))
+        header = _read_header(lines, self.source)
+        if header is None or not header.columns or _is_cut(list(islice(lines, header.n_atoms)), header):
+            n_frames -= 1
+            self._note_cut(n_frames)
+        return n_frames
+
+    def _note_cut(self, index: int) -> None:
+        message = f"{place(self._path, index)} is cut off and was left out"
+        if message not in self.warnings:
+            self.warnings.append(message)
+
+
+def type_map(elements: Sequence[str] | Mapping[int, str]) -> dict[int, str]:
+    """Element by atom type, from a mapping or from a list in the order of the types 1, 2, …"""
+    if isinstance(elements, Mapping):
+        return {int(kind): symbol for kind, symbol in elements.items()}
+    if isinstance(elements, str):
+        elements = [word for word in elements.replace(",", " ").split() if word]
+    return dict(enumerate(elements, start=1))
+
+
+def _read_header(lines: Iterator[str], where: str) -> DumpHeader | None:
+    """Items up to ``ITEM: ATOMS``; None at the end of the file, no columns if it ends in between."""
+    header = DumpHeader()
+    started = False
+    try:
+        for line in lines:
+            item = line.strip()
+            if not item:
+                continue
+            started = True
+            if item == "ITEM: UNITS":
+                header.units = next(lines).strip()
+            elif item == "ITEM: TIME":
+                header.time = float(next(lines))
+            elif item == "ITEM: TIMESTEP":
+                header.step = int(next(lines))
+            elif item == "ITEM: NUMBER OF ATOMS":
+                header.n_atoms = int(next(lines))
+            elif item.startswith("ITEM: BOX BOUNDS"):
+                header.box_header = item
+                header.box_rows = (next(lines), next(lines), next(lines))
+            elif item.startswith("ITEM: ATOMS"):
+                header.columns = tuple(item.split()[2:])
+                return header
+            else:
+                raise ValueError(item[:60])
+    except StopIteration:
+        return header
+    except ValueError as error:
+        raise DataError(
+            f"{where}: its header cannot be read: {error}",
+            "a snapshot consists of ITEM: TIMESTEP, NUMBER OF ATOMS, BOX BOUNDS and ATOMS",
+            "check that this is a text dump of style custom or atom, complete from its first line",
+        ) from None
+    return header if started else None
+
+
+def _is_cut(rows: list[str], header: DumpHeader) -> bool:
+    """Whether rows or columns of a snapshot are missing (LAMMPS ends every row with a line end)."""
+    if len(rows) < header.n_atoms:
+        return True
+    last = rows[header.n_atoms - 1]
+    return not last.endswith("\n") and len(last.split()) <= len(header.columns)
+
+
+def _box(header: DumpHeader, where: str) -> DumpBox:
+    try:
+        return parse_box(header.box_header, np.array([row.split() for row in header.box_rows], dtype=float))
+    except ValueError as error:
+        raise DataError(
+            f"{where}: box {header.box_header!r} cannot be read: {error}",
+            "the box gives the volume and the periodic images",
+            "check the three lines below ITEM: BOX BOUNDS",
+        ) from None
+
+
+def _values(rows: list[str], columns: DumpColumns, where: str) -> NDArray[np.float64]:
+    try:
+        return np.loadtxt(rows, usecols=columns.used, comments=None, ndmin=2)
+    except ValueError as error:
+        raise DataError(
+            f"{where}: its rows cannot be read: {error}",
+            f"ITEM: ATOMS announces the columns {' '.join(columns.names)}",
+            "check the rows of this frame, or cut the file before it with stop=",
+        ) from None
+
+
+def _positions(values: NDArray[np.float64], columns: DumpColumns, box: DumpBox) -> NDArray[np.float64]:
+    """Positions in the length unit of the file, unwrapped when the file allows it."""
+    positions = values[:, columns.of(columns.positions)]
+    if columns.scaled:
+        positions = box.origin + positions @ box.cell
+    if columns.images:
+        positions = positions + values[:, columns.of(columns.images)] @ box.cell
+    return np.ascontiguousarray(positions)
+
+
+def _check_ids(expected: NDArray[np.int64], found: NDArray[np.int64], where: str) -> None:
+    if len(expected) != len(found) or np.array_equal(expected, found):
+        return  # a changed number of atoms is reported by the check of frames
+    atom = int(np.flatnonzero(expected != found)[0])
+    raise DataError(
+        f"{where}: atom id {int(found[atom])} where the first frame has {int(expected[atom])}",
+        "a current is a sum over the same atoms at all times",
+        "dump a group whose atoms do not change",
+    )

@@ -1,0 +1,113 @@
+"""From the labels of a file to atomic numbers and masses."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bec_md.errors import DataError, UsageError
+
+#: Hydrogen isotopes that files name like elements: (atomic number, mass in amu).
+ISOTOPES: Mapping[str, tuple[int, float]] = {"D": (1, 2.01410177812), "T": (1, 3.01604928199)}
+
+
+@dataclass(frozen=True, slots=True)
+class Species:
+    """Atomic numbers and masses of the atoms of a trajectory, in file order.
+
+    `masses_amu` are the masses to use; `momentum_masses_amu` those that belong to momenta in the file
+    (the file's own masses when it has them).
+    """
+
+    numbers: NDArray[np.int64]
+    masses_amu: NDArray[np.float64]
+    momentum_masses_amu: NDArray[np.float64]
+
+
+def resolve_species(
+    labels: Sequence[str],
+    *,
+    place: str,
+    file_masses_amu: NDArray[np.float64] | None = None,
+    masses: Mapping[str, float] | None = None,
+) -> Species:
+    """Resolve element symbols (or D, T) into atomic numbers and masses.
+
+    Parameters
+    ----------
+    labels
+        One symbol per atom.
+    place
+        File and frame, for messages.
+    file_masses_amu
+        Masses stored in the file, in amu, shape (N,); they win over standard atomic weights.
+    masses
+        Overrides by label, in amu, e.g. ``{"H": 2.014}``; they win over the file.
+
+    Raises
+    ------
+    DataError
+        For a label that is no element, or a mass that is not positive.
+    UsageError
+        For an override of an element that the file does not contain.
+    """
+    table = {label: _number_and_mass(label, place, labels) for label in set(labels)}
+    numbers = np.array([table[label][0] for label in labels], dtype=np.int64)
+    used = np.array([table[label][1] for label in labels], dtype=np.float64)
+    if file_masses_amu is not None:
+        used = np.array(file_masses_amu, dtype=np.float64)
+    own = used.copy()
+    names = np.asarray(labels)
+    for label, mass in (masses or {}).items():
+        chosen = names == label
+        if not chosen.any():
+            raise UsageError(
+                f"masses: no atom named {label!r} in {place}",
+                f"its atoms are {', '.join(sorted(set(labels)))}, so the override would do nothing",
+                "name one of these, e.g. masses={'" + sorted(set(labels))[0] + f"': {mass:g}}}",
+            )
+        used[chosen] = mass
+    if not np.all(np.isfinite(used) & (used > 0)):
+        atom = int(np.flatnonzero(~(np.isfinite(used) & (used > 0)))[0])
+        raise DataError(
+            f"{place}: mass of atom {atom} ({labels[atom]}) is {used[atom]:g} amu",
+            "currents are freed of drift with masses, which must be positive numbers",
+            f"correct the file's mass column, or give masses={{'{labels[atom]}': …}} in amu",
+        )
+    return Species(numbers, used, own if file_masses_amu is not None else used)
+
+
+def symbols_of(numbers: NDArray[np.int64], place: str) -> tuple[str, ...]:
+    """Element symbols of atomic numbers, shape (N,)."""
+    from ase.data import chemical_symbols
+
+    bad = (numbers < 1) | (numbers >= len(chemical_symbols))
+    if bad.any():
+        atom = int(np.flatnonzero(bad)[0])
+        raise DataError(
+            f"{place}: atom {atom} has atomic number {int(numbers[atom])}, which is no element",
+            "the charges of an atom depend on its element",
+            "write atomic numbers between 1 and 118, or element symbols, into the file",
+        )
+    return tuple(chemical_symbols[number] for number in numbers.tolist())
+
+
+def _number_and_mass(label: str, place: str, labels: Sequence[str]) -> tuple[int, float]:
+    from ase.data import atomic_masses, atomic_numbers
+
+    if label in ISOTOPES:
+        return ISOTOPES[label]
+    number = atomic_numbers.get(label, 0)
+    if number == 0:
+        close = get_close_matches(label.capitalize(), list(atomic_numbers), n=1, cutoff=0.5)
+        hint = f" (did you mean {close[0]}?)" if close and close[0] != "X" else ""
+        raise DataError(
+            f"{place}: unknown element {label!r} of atom {list(labels).index(label)}{hint}",
+            "the charges and the mass of an atom depend on its element, which is never guessed",
+            "write element symbols (Si, O, …) into the file, or give a type map with elements=",
+        )
+    return int(number), float(atomic_masses[number])

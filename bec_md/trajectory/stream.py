@@ -1,0 +1,190 @@
+"""A stream of checked frames over any reader: start, stop, stride, time grid, warnings."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import islice
+
+from bec_md.errors import BecMDWarning, DataError, UsageError
+from bec_md.trajectory.checks import FrameChecker, kinetic_temperature_note
+from bec_md.trajectory.frame import Frame, TrajectoryInfo
+from bec_md.trajectory.reader import FrameReader, RawFrame, place
+
+#: Frames read on opening, for the time step and the kinetic temperature.
+_PROBED_FRAMES = 3
+
+
+@dataclass(frozen=True)
+class FrameWindow:
+    """Which stored frames iteration yields, and the time in fs between stored frames if the caller knows."""
+
+    start: int = 0
+    stop: int | None = None
+    stride: int = 1
+    timestep_fs: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.stride < 1:
+            raise UsageError(
+                f"stride={self.stride}", "frames are read forward in time", "use stride=1 or more"
+            )
+        if self.timestep_fs is not None and not self.timestep_fs > 0:
+            raise UsageError(
+                f"timestep_fs={self.timestep_fs}",
+                "the time between stored frames is a positive number",
+                "give it in fs, e.g. timestep_fs=2.0",
+            )
+
+    def resolved(self, n_frames: int | None, source: str) -> FrameWindow:
+        """Count negative limits from the end and check that a frame is left."""
+        start, stop = self.start, self.stop
+        if (start < 0 or (stop is not None and stop < 0)) and n_frames is None:
+            raise UsageError(
+                f"{source}: start={start}, stop={stop} counts from the end",
+                "the number of frames of this file is not known before it is read",
+                "count start and stop from the beginning",
+            )
+        total = n_frames or 0
+        start = max(0, total + start) if start < 0 else start
+        stop = max(0, total + stop) if stop is not None and stop < 0 else stop
+        end = min((limit for limit in (stop, n_frames) if limit is not None), default=None)
+        if end is not None and start >= end:
+            raise UsageError(
+                f"{source}: start={self.start}, stop={self.stop} leave no frame",
+                f"the file holds {n_frames if n_frames is not None else 'an unknown number of'} frames",
+                "choose start < stop within the file",
+            )
+        return FrameWindow(start, stop, self.stride, self.timestep_fs)
+
+    def count(self, n_frames: int | None) -> int | None:
+        """Number of frames yielded of `n_frames` stored ones."""
+        if n_frames is None:
+            return None
+        end = n_frames if self.stop is None else min(self.stop, n_frames)
+        return len(range(self.start, end, self.stride))
+
+
+class StreamedTrajectory:
+    """A `Trajectory` over a `FrameReader`: bounded memory, restartable, every frame checked."""
+
+    def __init__(self, reader: FrameReader, window: FrameWindow, *, needs_velocities: bool = True) -> None:
+        self._reader = reader
+        self._window = window.resolved(reader.n_frames, reader.source)
+        probed = self._probe()
+        first = probed[0]
+        self._first = first
+        noted = [*reader.warnings]
+        stored_fs = self._stored_timestep(probed, noted)
+        self._stored_timestep_fs = stored_fs
+        has_velocities = first.velocities_ang_fs is not None
+        if has_velocities and reader.velocity_units is not None:
+            note = kinetic_temperature_note(probed, reader.velocity_units, reader.source)
+            reader_notes = [*reader.notes, note.text]
+            noted.extend(note.warnings)
+        else:
+            reader_notes = [*reader.notes]
+        if not first.pbc.all():
+            noted.append(
+                f"periodic along {int(first.pbc.sum())} of 3 directions: absorption is per volume of the "
+                "whole cell, vacuum included"
+            )
+        self._info = TrajectoryInfo(
+            source=reader.source,
+            format=reader.format,
+            n_atoms=len(first.species.numbers),
+            n_frames=self._window.count(reader.n_frames),
+            numbers=first.species.numbers,
+            masses_amu=first.species.masses_amu,
+            timestep_fs=None if stored_fs is None else stored_fs * self._window.stride,
+            has_velocities=has_velocities,
+            has_charges=first.born_effective_charges is not None,
+            velocity_scheme="stored" if has_velocities or not needs_velocities else "midpoint",
+            units_note="; ".join(reader_notes),
+            fingerprint=reader.fingerprint,
+            warnings=tuple(noted),
+        )
+
+    @property
+    def info(self) -> TrajectoryInfo:
+        """What is known before reading."""
+        return self._info
+
+    def __len__(self) -> int:
+        """Number of frames that iteration yields, when it is known."""
+        if self._info.n_frames is None:
+            raise TypeError(f"{self._info.source}: the number of frames is not known before reading")
+        return self._info.n_frames
+
+    def __iter__(self) -> Iterator[Frame]:
+        return self.frames()
+
+    def frames(self, skip: int = 0) -> Iterator[Frame]:
+        """Read from the start, after dropping `skip` frames without parsing them.
+
+        Raises
+        ------
+        DataError
+            At the first frame that is damaged or does not fit the others.
+        """
+        if skip < 0:
+            raise UsageError(f"skip={skip}", "frames are dropped from the start", "use skip=0 or more")
+        return self._checked(skip)
+
+    def _checked(self, skip: int) -> Iterator[Frame]:
+        window, reader = self._window, self._reader
+        known = len(reader.warnings)
+        checker = FrameChecker(reader.source, self._first, self._info.timestep_fs, window)
+        limit = None if window.stop is None else len(range(window.start, window.stop, window.stride)) - skip
+        raw_frames = reader.read(window.start + skip * window.stride, window.stride)
+        for raw in islice(raw_frames, None if limit is None else max(0, limit)):
+            checker.check(raw)
+            yield self._frame(raw)
+        for message in reader.warnings[known:]:
+            warnings.warn(message, BecMDWarning, stacklevel=2)
+
+    def _frame(self, raw: RawFrame) -> Frame:
+        time_fs = raw.time_fs
+        if time_fs is None and self._stored_timestep_fs is not None:
+            time_fs = raw.index * self._stored_timestep_fs
+        first = self._first.species
+        return Frame(
+            raw.positions_ang, raw.cell_ang, raw.pbc, first.numbers, first.masses_amu, raw.velocities_ang_fs,
+            time_fs, raw.born_effective_charges, raw.total_charge, raw.index,
+        )  # fmt: skip
+
+    def _probe(self) -> list[RawFrame]:
+        window, source = self._window, self._reader.source
+        raw_frames = self._reader.read(window.start, window.stride)
+        count = _PROBED_FRAMES
+        if window.stop is not None:
+            count = min(count, len(range(window.start, window.stop, window.stride)))
+        probed = list(islice(raw_frames, max(count, 1)))
+        if not probed:
+            raise DataError(
+                f"{source}: no complete frame from index {window.start} on",
+                "the file ends before it, or its only frame is cut off",
+                "check start= and whether the file was copied completely",
+            )
+        checker = FrameChecker(source, probed[0], None, window)
+        for raw in probed[:2]:
+            checker.check(raw)
+        return probed
+
+    def _stored_timestep(self, probed: list[RawFrame], noted: list[str]) -> float | None:
+        """Time between stored frames in fs: the caller's, else the file's."""
+        given, stride = self._window.timestep_fs, self._window.stride
+        stated = self._reader.timestep_fs
+        if stated is None and len(probed) > 1:
+            first, second = probed[0].time_fs, probed[1].time_fs
+            if first is not None and second is not None:
+                stated = (second - first) / stride
+        if given is None:
+            return stated
+        if stated is not None and abs(stated - given) > 1e-3 * given:
+            noted.append(
+                f"{place(self._reader.source)}: its own times are {stated:g} fs apart, but "
+                f"timestep_fs={given:g} was given and is used (it is the time between stored frames)"
+            )
+        return given
