@@ -1,0 +1,98 @@
+"""Model files: safetensors with a JSON header, no pickle.
+
+The header's metadata entry ``bec_md`` holds a JSON object: `schema`, `config` (the hyperparameters),
+`convention` ("dM/du": Z[i, a, b] = ∂M_a/∂u_ib), `units`, and `card` (name, data, errors, provenance). Beside
+the weights the file carries the coupling tables ``coupling.l1.l2.l3`` (√(2l3+1) × e3nn's Wigner 3j, float64),
+so that an evaluator in another language needs no conventions of its own.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from bec_md.errors import DataError
+from bec_md.network.config import NetworkConfig
+from bec_md.network.model import ZStarNetwork
+
+SCHEMA = 1
+CONVENTION = "dM/du"
+
+
+def save_model(path: str | Path, network: ZStarNetwork, card: dict[str, Any]) -> None:
+    """Write a network and its card; the file appears at once or not at all."""
+    from safetensors.torch import save_file
+
+    path = Path(path)
+    tensors = {name: value.detach().float().cpu().contiguous() for name, value in network.state_dict().items()}
+    tensors |= _coupling_tables(network.config)
+    header = {
+        "schema": SCHEMA,
+        "config": network.config.model_dump(mode="json"),
+        "convention": CONVENTION,
+        "units": {"length": "angstrom", "charge": "e"},
+        "card": card,
+    }
+    partial = path.with_name(path.name + ".partial")
+    save_file(tensors, partial, metadata={"bec_md": json.dumps(header)})
+    os.replace(partial, path)
+
+
+def read_header(path: str | Path) -> dict[str, Any]:
+    """Schema, hyperparameters and card of a model file, without its weights."""
+    path = Path(path)
+    try:
+        with path.open("rb") as stream:
+            length = int.from_bytes(stream.read(8), "little")
+            if not 0 < length < 2**26:
+                raise ValueError("not a safetensors file")
+            metadata = json.loads(stream.read(length))["__metadata__"]
+        header: dict[str, Any] = json.loads(metadata["bec_md"])
+    except FileNotFoundError:
+        raise DataError(
+            f"model file {path} does not exist",
+            "a path was given, or a name that is not a bundled model",
+            "check the path; `bec-md models` lists the bundled models",
+        ) from None
+    except (ValueError, KeyError, OSError) as error:
+        raise DataError(
+            f"{path} is not a bec-md model file ({error})",
+            "model files are safetensors with a bec_md entry in their metadata",
+            "train one with `bec-md train`, or name a bundled model (`bec-md models`)",
+        ) from None
+    if header["schema"] > SCHEMA:
+        raise DataError(
+            f"{path} has schema {header['schema']}, this program reads up to {SCHEMA}",
+            "the file was written by a newer bec-md",
+            "upgrade bec-md",
+        )
+    return header
+
+
+def load_network(path: str | Path) -> ZStarNetwork:
+    """The network of a model file, in evaluation mode on the CPU."""
+    from safetensors.torch import load_file
+
+    header = read_header(path)
+    network = ZStarNetwork(NetworkConfig(**header["config"]))
+    tensors = {k: v for k, v in load_file(path).items() if not k.startswith("coupling.")}
+    network.load_state_dict(tensors)
+    return network.eval()
+
+
+def _coupling_tables(config: NetworkConfig) -> dict[str, Tensor]:
+    from e3nn import o3
+
+    degrees = range(config.l_max + 1)
+    return {
+        f"coupling.{a}.{b}.{c}": o3.wigner_3j(a, b, c, dtype=torch.float64) * math.sqrt(2 * c + 1)
+        for a in degrees
+        for b in degrees
+        for c in range(abs(a - b), min(a + b, 2) + 1)
+    }
