@@ -66,6 +66,11 @@ class CurrentSeries:
         (T, M, 3) total current with each member of an ensemble of models, in the barycentric frame.
     cells_ang
         (T or 1, 3, 3) cell of each frame, Å.
+    eps_inf
+        (T or 1, 3, 3) electronic permittivity that the source of tensors predicts.
+    interpolation_check
+        (T, 3) at held-out frames the mean square error of interpolated tensors, e², and the squares of
+        the error of J and of J itself, (e Å/fs)²; NaN elsewhere.
     start_time_fs
         Time of the first sample, fs.
     temperature_k
@@ -99,6 +104,8 @@ class CurrentSeries:
     charge_uncertainty_e: Array | None = None
     member_current: Array | None = None
     cells_ang: Array | None = None
+    eps_inf: Array | None = None
+    interpolation_check: Array | None = None
     start_time_fs: float = 0.0
     temperature_k: float | None = None
     metadata: Mapping[str, Any] = field(default_factory=dict)
@@ -276,6 +283,28 @@ class CurrentSeries:
             excess = self._read("charge_sum", block).sum(axis=1) - self.total_charge_e * np.eye(3)
             squares += float((excess**2).sum())
         return float(np.sqrt(squares / (9 * self.n_frames))) / self.n_atoms
+
+    @property
+    def charge_interpolation_error_e(self) -> float | None:
+        """R.m.s. error of interpolated tensor components at held-out frames, e; None if all were evaluated."""
+        sums = self._interpolation_sums()
+        return None if sums is None else float(np.sqrt(sums[0] / sums[3]))
+
+    @property
+    def current_interpolation_error(self) -> float | None:
+        """Relative r.m.s. error of J that interpolated tensors make at held-out frames."""
+        sums = self._interpolation_sums()
+        return None if sums is None or sums[2] == 0.0 else float(np.sqrt(sums[1] / sums[2]))
+
+    def _interpolation_sums(self) -> Array | None:
+        if self.interpolation_check is None:
+            return None
+        sums = np.zeros(4)
+        for block in self.blocks():
+            rows = self._read("interpolation_check", block)
+            rows = rows[~np.isnan(rows[:, 0])]
+            sums += [*rows.sum(axis=0), len(rows)]
+        return sums if sums[3] > 0 else None
 
     # ------------------------------------------------------------------ other series from this one
     def __getitem__(self, index: slice) -> CurrentSeries:

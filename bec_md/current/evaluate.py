@@ -1,0 +1,241 @@
+r"""Frames with their tensors: evaluated in batches, at every frame or at every k-th with interpolation.
+
+The trajectory is cut into blocks that are counted from its first frame, and each block is one call of the
+charge source. Where reading starts (after a resume, in a parallel shard) does not change the blocks, so
+the same frame always meets the same batch and gets the same bits.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import TYPE_CHECKING, Literal, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bec_md.charges.source import ChargeBatch
+from bec_md.current.interpolation import lagrange_weights, node_window, weighted_sum
+from bec_md.current.prefetch import read_ahead
+
+if TYPE_CHECKING:
+    from bec_md.charges.source import ChargeSource
+    from bec_md.trajectory.frame import Frame
+
+Array = NDArray[np.float64]
+Interpolation = Literal["linear", "cubic"]
+
+
+class FrameStream(Protocol):
+    """What is needed of a trajectory here."""
+
+    def frames(self, skip: int = 0) -> Iterator[Frame]:
+        """Read frames after the first `skip`."""
+        ...
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """At which frames tensors are evaluated.
+
+    Parameters
+    ----------
+    batch
+        Frames evaluated in one call.
+    charge_stride
+        Evaluate every k-th frame; the frames between are interpolated.
+    interpolation
+        ``"cubic"`` or ``"linear"``.
+    check_every
+        One segment in so many has a held-out frame in its middle, where the interpolation is compared
+        with the evaluated tensors.
+    """
+
+    batch: int
+    charge_stride: int = 1
+    interpolation: Interpolation = "cubic"
+    check_every: int = 8
+
+    @property
+    def block(self) -> int:
+        """Frames that belong to one call of the charge source."""
+        return self.batch * self.charge_stride
+
+    def first_block(self, start: int) -> int:
+        """Return the block where reading has to begin so that frame `start` gets all its keys."""
+        key = start // self.charge_stride - (1 if self.charge_stride > 1 else 0)
+        return max(0, key) * self.charge_stride // self.block
+
+
+@dataclass(frozen=True)
+class ChargedFrames:
+    """Consecutive frames with their tensors.
+
+    Parameters
+    ----------
+    start
+        Number of the first frame, counted along the trajectory's iteration.
+    frames, charges
+        F frames and their tensors.
+    held_out
+        Number of a frame → its evaluated tensors (N, 3, 3), where `charges` are interpolated.
+    """
+
+    start: int
+    frames: list[Frame]
+    charges: ChargeBatch
+    held_out: dict[int, Array] = field(default_factory=dict)
+
+
+def charged_frames(
+    trajectory: FrameStream, source: ChargeSource, sampling: Sampling, start: int = 0
+) -> Iterator[ChargedFrames]:
+    """Yield the frames from number `start` on, with tensors; a thread reads ahead.
+
+    Parameters
+    ----------
+    trajectory
+        Where frames come from.
+    source
+        Where tensors come from.
+    sampling
+        Batch, stride and interpolation.
+    start
+        Number of the first frame that is wanted.
+    """
+    first = sampling.first_block(start)
+    frames = trajectory.frames(skip=first * sampling.block)
+    blocks = read_ahead(_cut(frames, sampling.block), depth=2)
+    try:
+        if sampling.charge_stride == 1:
+            found = _every_frame(blocks, source, first * sampling.block)
+        else:
+            found = _Interpolated(source, sampling, first * sampling.block).run(blocks)
+        for piece in found:
+            if piece.start + len(piece.frames) > start:
+                yield _from_frame(piece, start)
+    finally:
+        blocks.close()  # type: ignore[attr-defined]
+
+
+def _cut(frames: Iterator[Frame], size: int) -> Iterator[list[Frame]]:
+    while block := list(islice(frames, size)):
+        yield block
+
+
+def _every_frame(blocks: Iterator[list[Frame]], source: ChargeSource, base: int) -> Iterator[ChargedFrames]:
+    for block in blocks:
+        yield ChargedFrames(base, block, source.evaluate(block))
+        base += len(block)
+
+
+def _from_frame(piece: ChargedFrames, start: int) -> ChargedFrames:
+    cut = start - piece.start
+    if cut <= 0:
+        return piece
+    charges = piece.charges
+    return ChargedFrames(
+        start,
+        piece.frames[cut:],
+        ChargeBatch(
+            charges.born_effective_charges[cut:],
+            None if charges.uncertainty_e is None else charges.uncertainty_e[cut:],
+            None if charges.members is None else charges.members[cut:],
+            None if charges.eps_inf is None else charges.eps_inf[cut:],
+        ),
+        piece.held_out,
+    )
+
+
+class _Interpolated:
+    """Evaluate keys block by block and emit the frames whose nodes are all known."""
+
+    def __init__(self, source: ChargeSource, sampling: Sampling, base: int) -> None:
+        self.source, self.sampling, self.base = source, sampling, base
+        self.cubic = sampling.interpolation == "cubic"
+        self.keys: list[int] = []
+        self.values: list[ChargeBatch] = []
+        self.held_out: dict[int, Array] = {}
+        self.waiting: deque[tuple[int, Frame]] = deque()
+
+    def run(self, blocks: Iterator[list[Frame]]) -> Iterator[ChargedFrames]:
+        current = next(blocks, None)
+        while current is not None:
+            following = next(blocks, None)
+            self._add(current, last=following is None)
+            yield from self._emit(last=following is None)
+            current = following
+
+    def _add(self, block: list[Frame], *, last: bool) -> None:
+        stride, end = self.sampling.charge_stride, self.base + len(block)
+        keys = set(range(self.base, end, stride)) | ({end - 1} if last else set())
+        checks = {
+            key + stride // 2
+            for key in range(self.base, end, stride)
+            if (key // stride) % self.sampling.check_every == 0 and key + stride // 2 < end
+        } - keys
+        wanted = sorted(keys | checks)
+        batch = self.source.evaluate([block[number - self.base] for number in wanted])
+        for row, number in enumerate(wanted):
+            if number in keys:
+                self.keys.append(number)
+                self.values.append(_row(batch, row))
+            else:
+                self.held_out[number] = np.array(batch.born_effective_charges[row])
+        self.waiting.extend((self.base + i, frame) for i, frame in enumerate(block))
+        self.base = end
+
+    def _emit(self, *, last: bool) -> Iterator[ChargedFrames]:
+        # a cubic needs one key beyond the segment; the end of the trajectory does without
+        back = 1 if last else (2 if self.cubic else 1)
+        limit = self.keys[-back] if len(self.keys) >= back else -1
+        while self.waiting and self.waiting[0][0] <= limit:
+            rows: list[tuple[int, Frame]] = []
+            while self.waiting and self.waiting[0][0] <= limit and len(rows) < self.sampling.batch:
+                rows.append(self.waiting.popleft())
+            numbers = [number for number, _ in rows]
+            charges = _stack([self._at(number) for number in numbers])
+            held_out = {n: self.held_out.pop(n) for n in numbers if n in self.held_out}
+            yield ChargedFrames(numbers[0], [frame for _, frame in rows], charges, held_out)
+        if self.waiting:
+            keep = max(0, bisect_right(self.keys, self.waiting[0][0]) - 2)
+            del self.keys[:keep], self.values[:keep]
+
+    def _at(self, number: int) -> ChargeBatch:
+        low, high = node_window(self.keys, number, self.cubic)
+        nodes = self.values[low:high]
+        weights = lagrange_weights(self.keys[low:high], number)
+        nearest = nodes[int(np.argmax(weights))]
+        return ChargeBatch(
+            weighted_sum(weights, [node.born_effective_charges for node in nodes]),
+            nearest.uncertainty_e,
+            None
+            if nearest.members is None
+            else weighted_sum(weights, [node.members for node in nodes if node.members is not None]),
+            nearest.eps_inf,
+        )
+
+
+def _row(batch: ChargeBatch, row: int) -> ChargeBatch:
+    return ChargeBatch(
+        np.array(batch.born_effective_charges[row]),
+        None if batch.uncertainty_e is None else np.array(batch.uncertainty_e[row]),
+        None if batch.members is None else np.array(batch.members[row]),
+        None if batch.eps_inf is None else np.array(batch.eps_inf[row]),
+    )
+
+
+def _stack(rows: list[ChargeBatch]) -> ChargeBatch:
+    def stacked(name: str) -> Array | None:
+        values = [getattr(row, name) for row in rows]
+        return None if values[0] is None else np.stack(values)
+
+    return ChargeBatch(
+        np.stack([row.born_effective_charges for row in rows]),
+        stacked("uncertainty_e"),
+        stacked("members"),
+        stacked("eps_inf"),
+    )

@@ -1,0 +1,203 @@
+"""Divide the atoms of a system into named groups."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bec_md.errors import DataError, UsageError
+
+if TYPE_CHECKING:
+    from bec_md.trajectory.frame import Frame
+
+Indices = NDArray[np.int64]
+
+FORMS = (
+    "species, none, atoms, molecules, molecules:each, layers:z:N, a file (one label per atom, or JSON "
+    '{"name": [atoms]}), or a mapping name → atoms'
+)
+
+#: Atoms are bonded when closer than this times the sum of their covalent radii.
+BOND_FACTOR = 1.2
+
+
+@dataclass(frozen=True)
+class Groups:
+    """Named groups that cover every atom once.
+
+    Parameters
+    ----------
+    names
+        G names.
+    index
+        (N,) group of each atom.
+    """
+
+    names: tuple[str, ...]
+    index: Indices
+
+
+def make_groups(spec: Any, frame: Frame) -> Groups:
+    """Divide the atoms of a system.
+
+    Parameters
+    ----------
+    spec
+        ``"species"``, ``"none"``, ``"atoms"``, ``"molecules"`` (kinds of molecules by connectivity),
+        ``"molecules:each"``, ``"layers:z:8"`` (slabs of equal thickness along a lattice vector), a mapping
+        name → atoms (indices from 0), N labels, or the path of a file with either.
+    frame
+        The first frame: elements, and the geometry for molecules and layers.
+
+    Raises
+    ------
+    UsageError
+        For a specification that is not understood.
+    DataError
+        For groups that overlap or name atoms that do not exist.
+    """
+    n_atoms = len(frame.numbers)
+    if isinstance(spec, Groups):
+        return spec
+    if isinstance(spec, Mapping):
+        return _from_mapping(spec, frame, "groups")
+    if isinstance(spec, (str, Path)):
+        return _from_text(str(spec), frame)
+    labels = [str(label) for label in spec]
+    if len(labels) != n_atoms:
+        raise DataError(
+            f"groups has {len(labels)} labels for {n_atoms} atoms",
+            "every atom belongs to one group",
+            "give one label per atom, or a mapping name → atoms",
+        )
+    return from_labels(labels)
+
+
+def from_labels(labels: Sequence[str]) -> Groups:
+    """Return groups from one label per atom, in the order of their first appearance."""
+    names = tuple(dict.fromkeys(labels))
+    number = {name: i for i, name in enumerate(names)}
+    return Groups(names, np.array([number[label] for label in labels], dtype=np.int64))
+
+
+def _from_text(spec: str, frame: Frame) -> Groups:
+    kind, _, rest = spec.partition(":")
+    if spec == "species":
+        return from_labels(_symbols(frame))
+    if spec in ("none", "total"):
+        return Groups(("total",), np.zeros(len(frame.numbers), dtype=np.int64))
+    if spec == "atoms":
+        return from_labels([f"{s}{i}" for i, s in enumerate(_symbols(frame))])
+    if kind == "molecules" and rest in ("", "each"):
+        return _molecules(frame, each=rest == "each")
+    if kind == "layers":
+        return _layers(rest, frame)
+    path = Path(spec).expanduser()
+    if path.is_file():
+        return _from_file(path, frame)
+    raise UsageError(
+        f"--groups {spec!r} is not understood, and there is no such file",
+        "it says how the current is divided",
+        f"use one of: {FORMS}",
+    )
+
+
+def _symbols(frame: Frame) -> list[str]:
+    from ase.data import chemical_symbols
+
+    return [chemical_symbols[number] for number in frame.numbers.tolist()]
+
+
+def _from_mapping(spec: Mapping[Any, Any], frame: Frame, where: str) -> Groups:
+    n_atoms = len(frame.numbers)
+    labels = ["rest"] * n_atoms
+    taken: dict[int, str] = {}
+    for name, atoms in spec.items():
+        chosen = np.asarray(atoms)
+        if chosen.dtype == np.bool_ and chosen.shape == (n_atoms,):
+            chosen = np.flatnonzero(chosen)
+        for atom in chosen.tolist():
+            if not isinstance(atom, int) or not 0 <= atom < n_atoms:
+                raise DataError(
+                    f"group {name!r} of {where} names atom {atom!r}",
+                    f"the system has atoms 0 … {n_atoms - 1}",
+                    "count atoms from 0, in the order of the trajectory",
+                )
+            if atom in taken:
+                raise DataError(
+                    f"atom {atom} is in the groups {taken[atom]!r} and {name!r} of {where}",
+                    "partial currents add up to the total only if every atom belongs to one group",
+                    "put the atom into one group",
+                )
+            taken[atom] = str(name)
+            labels[atom] = str(name)
+    order = [str(name) for name in spec if str(name) in set(labels)]
+    names = tuple(order + (["rest"] if "rest" in labels and "rest" not in order else []))
+    number = {name: i for i, name in enumerate(names)}
+    return Groups(names, np.array([number[label] for label in labels], dtype=np.int64))
+
+
+def _from_file(path: Path, frame: Frame) -> Groups:
+    text = path.read_text(encoding="utf-8")
+    if text.lstrip().startswith("{"):
+        try:
+            return _from_mapping(json.loads(text), frame, path.name)
+        except json.JSONDecodeError as error:
+            raise DataError(
+                f"{path.name} is not JSON: {error}",
+                "it starts like a mapping name → atoms",
+                'write {"bridge": [0, 1], "cage": [2, 3]}, or one label per atom',
+            ) from error
+    labels = [word for line in text.splitlines() for word in line.split("#")[0].split()]
+    if len(labels) != len(frame.numbers):
+        raise DataError(
+            f"{path.name} has {len(labels)} labels, the trajectory {len(frame.numbers)} atoms",
+            "a file of groups has one label per atom, in the order of the trajectory",
+            'write one label per atom, or JSON {"name": [atoms]}',
+        )
+    return from_labels(labels)
+
+
+def _layers(rest: str, frame: Frame) -> Groups:
+    axis, _, count = rest.partition(":")
+    if axis not in ("x", "y", "z", "a", "b", "c") or not count.isdigit() or int(count) < 1:
+        raise UsageError(
+            f"--groups layers:{rest} is not understood",
+            "layers are slabs of equal thickness along one lattice vector",
+            "write layers:z:8 for eight slabs along the third lattice vector",
+        )
+    column = "xyzabc".index(axis) % 3
+    fractional = (frame.positions_ang @ np.linalg.inv(frame.cell_ang))[:, column] % 1.0
+    slab = np.minimum((fractional * int(count)).astype(int), int(count) - 1)
+    names = [f"layer{number}" for number in range(int(count))]
+    present = np.unique(slab)
+    renumber = {int(number): i for i, number in enumerate(present)}
+    index = np.array([renumber[int(number)] for number in slab], dtype=np.int64)
+    return Groups(tuple(names[int(number)] for number in present), index)
+
+
+def _molecules(frame: Frame, *, each: bool) -> Groups:
+    from ase import Atoms
+    from ase.data import covalent_radii
+    from ase.neighborlist import neighbor_list
+    from scipy.sparse import coo_matrix
+    from scipy.sparse.csgraph import connected_components
+
+    atoms = Atoms(frame.numbers, frame.positions_ang, cell=frame.cell_ang, pbc=frame.pbc)
+    first, second = neighbor_list("ij", atoms, (BOND_FACTOR * covalent_radii[frame.numbers]).tolist())
+    n_atoms = len(atoms)
+    bonds = coo_matrix((np.ones(len(first)), (first, second)), shape=(n_atoms, n_atoms))
+    count, label = connected_components(bonds, directed=False)
+    formulas = [
+        atoms[np.flatnonzero(label == molecule)].get_chemical_formula(mode="hill")
+        for molecule in range(count)
+    ]
+    if each:
+        return from_labels([f"{formulas[m]}-{m}" for m in label.tolist()])
+    return from_labels([formulas[m] for m in label.tolist()])

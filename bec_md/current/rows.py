@@ -1,0 +1,211 @@
+r"""From frames with tensors to the rows of a current: one row per sample in time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from functools import cached_property
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bec_md.charges.source import ChargeBatch
+from bec_md.current.evaluate import ChargedFrames, Sampling, charged_frames
+from bec_md.current.sums import GroupSums, polarization_velocity
+from bec_md.errors import DataError
+
+if TYPE_CHECKING:
+    from bec_md.charges.source import ChargeSource
+    from bec_md.trajectory.frame import Frame, Trajectory
+
+Array = NDArray[np.float64]
+Rows = dict[str, Array]
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Everything that determines the rows of a current; sent to workers as it is.
+
+    Parameters
+    ----------
+    open
+        Returns the trajectory.
+    charges
+        Source of tensors, bound to the system.
+    group_index, masses_amu
+        (N,) group and mass [amu] of each atom.
+    timestep_fs
+        Time between frames, fs.
+    scheme
+        ``"velocity"`` or ``"midpoint"``.
+    sampling
+        At which frames tensors are evaluated.
+    """
+
+    open: Callable[[], Trajectory]
+    charges: ChargeSource
+    group_index: NDArray[np.int64]
+    masses_amu: Array
+    timestep_fs: float
+    scheme: str
+    sampling: Sampling
+
+    @cached_property
+    def sums(self) -> GroupSums:
+        """Summation over the groups."""
+        return GroupSums(self.group_index, self.masses_amu)
+
+    @cached_property
+    def trajectory(self) -> Trajectory:
+        """The trajectory, opened once per process."""
+        return self.open()
+
+    def __getstate__(self) -> dict[str, Any]:
+        state = dict(self.__dict__)
+        state.pop("sums", None)
+        state.pop("trajectory", None)
+        return state
+
+    def rows(self, start: int = 0, stop: int | None = None) -> Iterator[tuple[int, Rows]]:
+        """Yield (number of the first row, rows) from `start` up to `stop` or the end."""
+        pieces = charged_frames(self.trajectory, self.charges, self.sampling, start)
+        if self.scheme == "midpoint":
+            pieces = _with_next_frame(pieces)
+        try:
+            for piece in pieces:
+                rows = self._velocity_rows(piece) if self.scheme == "velocity" else self._midpoint_rows(piece)
+                if len(rows["current"]) == 0:
+                    continue
+                if stop is not None and piece.start + len(rows["current"]) > stop:
+                    rows = {name: values[: stop - piece.start] for name, values in rows.items()}
+                check_finite(rows, piece.frames)
+                yield piece.start, rows
+                if stop is not None and piece.start + len(rows["current"]) >= stop:
+                    return
+        finally:
+            pieces.close()  # type: ignore[attr-defined]
+
+    def _velocity_rows(self, piece: ChargedFrames) -> Rows:
+        velocities = np.stack([_velocity(frame) for frame in piece.frames])
+        cells = np.stack([frame.cell_ang for frame in piece.frames])
+        return self._rows(piece, piece.charges, velocities, cells)
+
+    def _midpoint_rows(self, piece: ChargedFrames) -> Rows:
+        from bec_md.trajectory.velocities import midpoint_displacement
+
+        frames = piece.frames
+        pairs = list(pairwise(frames))
+        n_atoms = len(self.masses_amu)
+        velocities = np.empty((len(pairs), n_atoms, 3))
+        for row, (before, after) in enumerate(pairs):
+            velocities[row] = midpoint_displacement(before, after) / self.timestep_fs
+        cells = np.array([0.5 * (a.cell_ang + b.cell_ang) for a, b in pairs]).reshape(-1, 3, 3)
+        return self._rows(piece, _means(piece.charges), velocities, cells)
+
+    def _rows(self, piece: ChargedFrames, batch: ChargeBatch, velocities: Array, cells: Array) -> Rows:
+        if len(velocities) == 0:
+            return {"current": np.empty((0, 0, 3))}
+        rows = self.sums.frame_sums(batch.born_effective_charges, velocities)
+        rows["cells_ang"] = cells
+        if batch.uncertainty_e is not None:
+            rows["charge_uncertainty_e"] = batch.uncertainty_e.mean(axis=1)
+        if batch.members is not None:
+            rows["member_current"] = self.sums.member_current(batch.members, velocities)
+        if batch.eps_inf is not None:
+            rows["eps_inf"] = np.asarray(batch.eps_inf, dtype=np.float64)
+        if self.sampling.charge_stride > 1:
+            rows["interpolation_check"] = _compare(piece, velocities)
+        return rows
+
+
+def check_finite(rows: Rows, frames: list[Frame]) -> None:
+    """Refuse rows that are not finite, naming the frame."""
+    for name, values in rows.items():
+        if name == "interpolation_check":
+            continue
+        finite = np.isfinite(values).reshape(len(values), -1).all(axis=1)
+        if not finite.all():
+            raise DataError(
+                f"{name} is not finite in frame {frames[int(np.argmin(finite))].index}",
+                "positions, velocities or tensors of that frame hold NaN or infinity",
+                "correct the frame, or cut it off with --start/--stop; what came before is kept",
+            )
+
+
+def _velocity(frame: Frame) -> Array:
+    if frame.velocities_ang_fs is None:
+        raise DataError(
+            f"frame {frame.index} has no velocities, the frames before it have",
+            "one series needs one scheme",
+            "cut the trajectory there with --start/--stop",
+        )
+    return frame.velocities_ang_fs
+
+
+def _means(charges: ChargeBatch) -> ChargeBatch:
+    def mean(values: Array | None) -> Array | None:
+        return None if values is None else 0.5 * (values[:-1] + values[1:])
+
+    tensors = charges.born_effective_charges
+    return ChargeBatch(
+        0.5 * (tensors[:-1] + tensors[1:]),
+        mean(charges.uncertainty_e),
+        mean(charges.members),
+        mean(charges.eps_inf),
+    )
+
+
+def _with_next_frame(pieces: Iterator[ChargedFrames]) -> Iterator[ChargedFrames]:
+    """Let each piece begin with the last frame of the one before it: differences need both ends."""
+    carried: ChargedFrames | None = None
+    for piece in pieces:
+        joined = piece if carried is None else _join(carried, piece)
+        carried = replace(
+            piece,
+            start=piece.start + len(piece.frames) - 1,
+            frames=piece.frames[-1:],
+            charges=_last(piece.charges),
+            held_out={n: z for n, z in piece.held_out.items() if n == piece.start + len(piece.frames) - 1},
+        )
+        yield joined
+
+
+def _last(charges: ChargeBatch) -> ChargeBatch:
+    return ChargeBatch(
+        charges.born_effective_charges[-1:],
+        None if charges.uncertainty_e is None else charges.uncertainty_e[-1:],
+        None if charges.members is None else charges.members[-1:],
+        None if charges.eps_inf is None else charges.eps_inf[-1:],
+    )
+
+
+def _join(first: ChargedFrames, second: ChargedFrames) -> ChargedFrames:
+    def both(name: str) -> Array | None:
+        one, two = getattr(first.charges, name), getattr(second.charges, name)
+        return None if one is None else np.concatenate([one, two])
+
+    charges = ChargeBatch(
+        np.concatenate([first.charges.born_effective_charges, second.charges.born_effective_charges]),
+        both("uncertainty_e"),
+        both("members"),
+        both("eps_inf"),
+    )
+    held_out = first.held_out | second.held_out
+    return ChargedFrames(first.start, first.frames + second.frames, charges, held_out)
+
+
+def _compare(piece: ChargedFrames, velocities: Array) -> Array:
+    r"""Return mean square ΔZ, :math:`|\Delta J|^2` and :math:`|J|^2` at held-out frames, (F, 3); else NaN."""
+    out = np.full((len(velocities), 3), np.nan)
+    for number, true in piece.held_out.items():
+        row = number - piece.start
+        if not 0 <= row < len(velocities):
+            continue
+        difference = piece.charges.born_effective_charges[row] - true
+        moving = velocities[row] - velocities[row].mean(axis=0)
+        wrong = polarization_velocity(difference[None], moving[None]).sum(axis=1)
+        right = polarization_velocity(true[None], moving[None]).sum(axis=1)
+        out[row] = (difference**2).mean(), (wrong**2).sum(), (right**2).sum()
+    return out

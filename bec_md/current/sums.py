@@ -1,0 +1,101 @@
+r"""Sums over groups of atoms that a current is made of: arrays in, arrays out.
+
+Every frame is summed on its own, in the order of the atoms, so that the result does not depend on how
+frames are batched.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bec_md.units import AMU_ANG2_FS2_EV
+
+Array = NDArray[np.float64]
+Indices = NDArray[np.int64]
+
+
+class GroupSums:
+    """Sum per-atom quantities over groups.
+
+    Parameters
+    ----------
+    group_index
+        (N,) group of each atom, 0 … G−1; every group has at least one atom.
+    masses_amu
+        (N,) amu.
+    """
+
+    def __init__(self, group_index: Indices, masses_amu: Array) -> None:
+        self.masses_amu = np.asarray(masses_amu, dtype=np.float64)
+        self.order = np.argsort(group_index, kind="stable")
+        self.sorted = bool(np.all(self.order == np.arange(len(self.order))))
+        self.starts = np.flatnonzero(np.diff(np.asarray(group_index)[self.order], prepend=-1))
+        self.group_count = np.bincount(group_index).astype(np.int64)
+        self.group_mass_amu = np.bincount(group_index, weights=self.masses_amu)
+        self.group_inverse_mass = np.bincount(group_index, weights=1.0 / self.masses_amu)
+        single = np.isclose(self.group_inverse_mass * self.group_mass_amu, self.group_count**2, rtol=1e-12)
+        self.mixed_masses = not bool(single.all())
+
+    def over_groups(self, per_atom: Array) -> Array:
+        """Sum (F, N, …) over the atoms of each group: (F, G, …)."""
+        ordered = per_atom if self.sorted else per_atom[:, self.order]
+        return np.asarray(np.add.reduceat(ordered, self.starts, axis=1))
+
+    def frame_sums(self, charges: Array, velocities: Array) -> dict[str, Array]:
+        r"""Return every group sum of F frames.
+
+        Parameters
+        ----------
+        charges, velocities
+            (F, N, 3, 3) e and (F, N, 3) Å/fs.
+
+        Returns
+        -------
+        ``current`` :math:`\sum Z v`, ``charge_sum`` :math:`\sum Z`, ``momentum`` :math:`\sum m v`,
+        ``velocity_sum`` :math:`\sum v`, ``zz_over_mass`` :math:`\sum Z Z^T/m`, ``kinetic_energy_ev``, and
+        for groups of mixed masses ``charge_over_mass`` :math:`\sum Z/m`.
+        """
+        masses = self.masses_amu
+        out = {
+            "current": self.over_groups(polarization_velocity(charges, velocities)),
+            "charge_sum": self.over_groups(charges),
+            "momentum": self.over_groups(velocities * masses[:, None]),
+            "velocity_sum": self.over_groups(velocities),
+            "zz_over_mass": self.over_groups(_square(charges) / masses[:, None, None]),
+            "kinetic_energy_ev": self.over_groups(
+                (0.5 * AMU_ANG2_FS2_EV) * masses * (velocities**2).sum(axis=2)
+            ),
+        }
+        if self.mixed_masses:
+            out["charge_over_mass"] = self.over_groups(charges / masses[:, None, None])
+        return out
+
+    def member_current(self, members: Array, velocities: Array) -> Array:
+        r"""Return :math:`\sum_i Z^m_i (v_i - v_\mathrm{com})` of each member, (F, M, 3) in e Å/fs.
+
+        Parameters
+        ----------
+        members, velocities
+            (F, M, N, 3, 3) e and (F, N, 3) Å/fs.
+        """
+        weights = self.masses_amu / self.masses_amu.sum()
+        relative = velocities - (velocities * weights[:, None]).sum(axis=1, keepdims=True)
+        per_atom: Array = np.einsum("fmnab,fnb->fmna", members, relative)
+        return np.asarray(per_atom.sum(axis=2))
+
+
+def polarization_velocity(charges: Array, velocities: Array) -> Array:
+    """Return Z v of each atom, (F, N, 3); written out so that no intermediate depends on the batch."""
+    out = charges[..., 0] * velocities[..., None, 0]
+    out += charges[..., 1] * velocities[..., None, 1]
+    out += charges[..., 2] * velocities[..., None, 2]
+    return np.asarray(out)
+
+
+def _square(charges: Array) -> Array:
+    """Return Z Zᵀ of each atom, (F, N, 3, 3)."""
+    out = charges[..., :, None, 0] * charges[..., None, :, 0]
+    out += charges[..., :, None, 1] * charges[..., None, :, 1]
+    out += charges[..., :, None, 2] * charges[..., None, :, 2]
+    return np.asarray(out)
