@@ -252,7 +252,7 @@ class LammpsDumpReader:
             self.warnings.append(message)
 
 
-def type_map(elements: Sequence[str] | Mapping[int, str]) -> dict[int, str]:
+def type_map(elements: Sequence[str] | Mapping[int, str] | Mapping[str, str]) -> dict[int, str]:
     """Element by atom type, from a mapping or from a list in the order of the types 1, 2, …"""
     if isinstance(elements, Mapping):
         return {int(kind): symbol for kind, symbol in elements.items()}

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from bec_md.errors import UsageError
 from bec_md.trajectory.files import read_head, require_file
 from bec_md.trajectory.frame import Trajectory
 from bec_md.trajectory.reader import FrameReader, ReaderOptions
@@ -16,10 +17,9 @@ if TYPE_CHECKING:
     import MDAnalysis  # type: ignore[import-untyped]
 
 #: Formats read through MDAnalysis with a topology, by file name suffix.
-MDANALYSIS_SUFFIXES: Mapping[str, str] = {
-    ".trr": "trr", ".xtc": "xtc", ".dcd": "dcd", ".nc": "netcdf", ".ncdf": "netcdf", ".h5md": "h5md",
-    ".h5": "h5md",
-}  # fmt: skip
+MDANALYSIS_SUFFIXES = frozenset({".trr", ".xtc", ".dcd", ".nc", ".ncdf", ".h5md", ".h5"})
+#: Names ASE uses for formats that have a reader here.
+_ALIASES = {"xyz": "extxyz", "lammps-dump-text": "lammps-dump", "npz": "compact"}
 _COMPRESSION_SUFFIXES = {".gz", ".bz2", ".xz"}
 
 
@@ -33,7 +33,7 @@ def open_trajectory(
     format: str | None = None,
     topology: str | Path | None = None,
     lammps_units: str | None = None,
-    elements: Sequence[str] | Mapping[int, str] | None = None,
+    elements: Sequence[str] | Mapping[int, str] | Mapping[str, str] | None = None,
     charges_key: str | None = None,
     charges_transposed: bool = False,
     masses: Mapping[str, float] | None = None,
@@ -60,7 +60,8 @@ def open_trajectory(
     lammps_units
         Unit style of a LAMMPS dump that does not state it.
     elements
-        Elements of LAMMPS atom types, in the order of the types or by type.
+        Elements of LAMMPS atom types, in the order of the types or by type; with MDAnalysis, by
+        atom type or name.
     charges_key
         Name of the per-atom array with Born effective charges; by default the known names.
     charges_transposed
@@ -98,13 +99,30 @@ def open_trajectory(
 def _reader(source: Any, options: ReaderOptions, format: str | None, topology: Path | None) -> FrameReader:
     if isinstance(source, (str, Path)):
         return _file_reader(require_file(Path(source)), options, format, topology)
-    raise NotImplementedError
+    if _is_universe(source):
+        from bec_md.trajectory.mdanalysis_reader import MDAnalysisReader
+
+        return MDAnalysisReader(source, options)
+    from bec_md.trajectory.ase_reader import AtomsReader
+
+    if hasattr(source, "get_positions") and hasattr(source, "get_atomic_numbers"):
+        return AtomsReader([source], options)
+    items = list(source)
+    if len(items) == 2 and all(isinstance(item, (str, Path)) for item in items):
+        return _file_reader(require_file(Path(items[1])), options, "mdanalysis", Path(items[0]))
+    if items and all(hasattr(item, "get_positions") for item in items):
+        return AtomsReader(items, options)
+    raise UsageError(
+        f"a sequence of {len(items)} {type(items[0]).__name__ if items else 'things'} is no trajectory",
+        "it is a path, a pair (topology, trajectory), a sequence of ase.Atoms, or an MDAnalysis.Universe",
+        "open several files one after the other",
+    )
 
 
 def _file_reader(
     path: Path, options: ReaderOptions, format: str | None, topology: Path | None
 ) -> FrameReader:
-    kind = format or recognize(path)
+    kind = _ALIASES.get(format, format) if format is not None else recognize(path)
     if kind == "extxyz":
         from bec_md.trajectory.extxyz import ExtxyzReader
 
@@ -113,15 +131,61 @@ def _file_reader(
         from bec_md.trajectory.lammps_dump import LammpsDumpReader
 
         return LammpsDumpReader(path, options)
-    raise NotImplementedError(kind)
+    if kind == "compact":
+        from bec_md.trajectory.compact import CompactReader
+
+        return CompactReader(path, options)
+    if kind == "mdanalysis" or topology is not None:
+        if topology is None:
+            raise UsageError(
+                f"{path}: a {path.suffix or 'binary'} trajectory needs a topology",
+                "it holds positions but not which elements they belong to",
+                "give topology= (PDB, TPR, PSF, PRMTOP, …), or convert the trajectory to extended XYZ",
+            )
+        from bec_md.trajectory.mdanalysis_reader import MDAnalysisReader
+
+        return MDAnalysisReader((topology, path), options)
+    if kind == "lammps-dump-binary":
+        raise UsageError(
+            f"{path}: a binary LAMMPS dump",
+            "it does not state its columns and depends on the machine",
+            "convert it with LAMMPS' binary2txt, or dump text (.gz is fine)",
+        )
+    from bec_md.trajectory.ase_reader import AtomsReader
+
+    return AtomsReader(path, options, None if kind == "ase" else kind)
+
+
+def _is_universe(source: object) -> bool:
+    """Whether this is an MDAnalysis Universe, without importing MDAnalysis."""
+    return any(base.__module__.startswith("MDAnalysis.") for base in type(source).__mro__) and hasattr(
+        source, "trajectory"
+    )
 
 
 def recognize(path: Path) -> str:
-    """Name of the format of a file, by content first and name second."""
+    """Name of the format of a file, by content first and by name second."""
     head = read_head(path)
     if head.startswith(b"ITEM:"):
         return "lammps-dump"
-    lines = head.decode("utf-8", "replace").split("\n", 2)
-    if len(lines) > 1 and lines[0].strip().isdigit():
+    if head.startswith(b"PK") and path.suffix == ".npz":
+        return "compact"
+    suffixes = [suffix.lower() for suffix in path.suffixes if suffix.lower() not in _COMPRESSION_SUFFIXES]
+    if suffixes and suffixes[-1] in MDANALYSIS_SUFFIXES:
+        return "mdanalysis"
+    if suffixes and suffixes[-1] == ".bin":
+        return "lammps-dump-binary"
+    lines = head.lstrip(b"\r\n \t").decode("utf-8", "replace").split("\n", 2)
+    if (
+        len(lines) > 1
+        and lines[0].strip().isdigit()
+        and (".xyz" in suffixes or ".extxyz" in suffixes or _marked(lines))
+    ):
+        return "extxyz"
+    if suffixes and suffixes[-1] in (".xyz", ".extxyz"):
         return "extxyz"
     return "ase"
+
+
+def _marked(lines: Sequence[str]) -> bool:
+    return "Lattice=" in lines[1] or "Properties=" in lines[1]

@@ -28,7 +28,7 @@ VELOCITY_UNITS: Mapping[str, float] = {
 class ReaderOptions:
     """Options of `open_trajectory` that concern the reading of single frames."""
 
-    elements: Sequence[str] | Mapping[int, str] | None = None
+    elements: Sequence[str] | Mapping[int, str] | Mapping[str, str] | None = None
     lammps_units: str | None = None
     velocity_units: str | None = None
     charges_key: str | None = None
@@ -76,11 +76,23 @@ class FrameReader(Protocol):
     source: str
     format: str
     fingerprint: str
-    n_frames: int | None  # complete frames stored, None if unknown
-    timestep_fs: float | None  # between stored frames, when the header says so
-    velocity_units: VelocityUnits | None  # None without stored velocities
     notes: list[str]  # units, conventions and assumptions
     warnings: list[str]
+
+    @property
+    def n_frames(self) -> int | None:
+        """Complete frames stored, or None if unknown."""
+        ...
+
+    @property
+    def timestep_fs(self) -> float | None:
+        """Time between stored frames in fs, when a header states it."""
+        ...
+
+    @property
+    def velocity_units(self) -> VelocityUnits | None:
+        """How velocities are stored, or None if they are not."""
+        ...
 
     def read(self, start: int, stride: int) -> Iterator[RawFrame]:
         """Yield frames start, start + stride, … until the end of the data."""

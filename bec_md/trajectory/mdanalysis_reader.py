@@ -1,0 +1,210 @@
+"""Binary trajectories (TRR, XTC, DCD, Amber NetCDF, H5MD) through MDAnalysis, with a topology.
+
+MDAnalysis converts to Å, ps and Å/ps. Two of its formats are refused here, because it reads an extended XYZ
+without box and velocities, and leaves the velocities of a LAMMPS dump unconverted.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import warnings
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bec_md.errors import BecMDError, DataError, UsageError
+from bec_md.trajectory.charge_columns import find_charge_key
+from bec_md.trajectory.files import fingerprint, require_file
+from bec_md.trajectory.reader import RawFrame, ReaderOptions, VelocityUnits, place
+from bec_md.trajectory.species import ISOTOPES, Species, resolve_species
+
+_REFUSED = ("LAMMPSDUMP", "XYZ")
+#: How far a mass may be from a standard atomic weight to identify the element.
+_MASS_TOLERANCE_AMU = 0.06
+
+
+class MDAnalysisReader:
+    """Frames of a Universe, or of a trajectory file with a topology file."""
+
+    def __init__(self, source: Any, options: ReaderOptions) -> None:
+        self._options = options
+        self._pair: tuple[Path, Path] | None = None
+        self._universe: Any = None
+        self.warnings: list[str] = []
+        if isinstance(source, tuple):
+            topology, trajectory = (require_file(Path(name)) for name in source)
+            self._pair = (topology, trajectory)
+            self.source = trajectory.name
+            self.fingerprint = fingerprint(topology, trajectory)
+        else:
+            self._universe = source
+            self.source = _universe_name(source)
+            self.fingerprint = _universe_hash(source)
+        universe = self._open()
+        kinds = universe.trajectory.format
+        kind = str(kinds if isinstance(kinds, str) else kinds[0])
+        if kind in _REFUSED:
+            raise UsageError(
+                f"{self.source}: MDAnalysis format {kind} is not used",
+                "MDAnalysis drops the box of an XYZ file and leaves velocities of a LAMMPS dump unconverted",
+                "open the file itself with open_trajectory(path), without topology",
+            )
+        self.format = f"mdanalysis:{kind.lower()}"
+        self.n_frames = len(universe.trajectory)
+        self._species = _species(universe, options, self.source)
+        self._has_times, self.timestep_fs = _times(universe, kind)
+        find_charge_key((), options.charges_key, self.source)
+        self.notes = ["Å, ps and Å/ps by the convention of MDAnalysis"]
+        if not self._has_times:
+            self.notes.append("no times in the file, so the time between frames must be given")
+        stored = bool(universe.trajectory.ts.has_velocities) and options.need_velocities
+        self.velocity_units = VelocityUnits("ang/ps", 1e-3, assumed=False) if stored else None
+
+    def read(self, start: int, stride: int) -> Iterator[RawFrame]:
+        """Yield frames start, start + stride, …"""
+        universe = self._open()
+        for index in range(start, len(universe.trajectory), stride):
+            yield self._frame(universe, index)
+
+    def _frame(self, universe: Any, index: int) -> RawFrame:
+        where = place(self.source, index)
+        try:
+            step = universe.trajectory[index]
+            positions = np.array(step.positions, dtype=np.float64)
+        except Exception as error:  # MDAnalysis raises OSError, NoDataError, …, by format
+            raise DataError(
+                f"{where} cannot be read by MDAnalysis: {error}",
+                "the file is damaged or cut off here, or the frame holds no positions",
+                f"read the part before it with stop={index}, or write positions into every frame",
+            ) from error
+        if step.dimensions is None:
+            raise DataError(
+                f"{where}: no box",
+                "the dielectric function needs the volume of a periodic cell",
+                "write the box into the trajectory",
+            )
+        velocities = None
+        if self.velocity_units is not None and step.has_velocities:
+            velocities = np.array(step.velocities, dtype=np.float64) * self.velocity_units.factor_ang_fs
+        return RawFrame(
+            index=index,
+            species=self._species,
+            positions_ang=positions,
+            cell_ang=np.array(step.triclinic_dimensions, dtype=np.float64),
+            pbc=np.ones(3, dtype=bool),
+            velocities_ang_fs=velocities,
+            time_fs=float(step.time) * 1e3 if self._has_times else None,
+        )
+
+    def _open(self) -> Any:
+        """A Universe of its own for every pass, because a Universe has one current frame."""
+        if self._pair is None:
+            return self._universe.copy()
+        import MDAnalysis  # type: ignore[import-untyped]
+
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                return MDAnalysis.Universe(*map(str, self._pair), to_guess=())
+        except BecMDError:
+            raise
+        except Exception as error:
+            raise DataError(
+                f"{self.source} with topology {self._pair[0].name} cannot be opened by MDAnalysis: {error}",
+                "a format is not recognized, a file is damaged, or their numbers of atoms differ",
+                "check that both files belong to the same run",
+            ) from error
+
+
+def _species(universe: Any, options: ReaderOptions, source: str) -> Species:
+    atoms = universe.atoms
+    masses = _stated(atoms, "masses")
+    own = None if masses is None else np.array(masses, dtype=np.float64)
+    if own is not None and not np.all(own > 0):
+        own = None
+    names = _stated(atoms, "elements")
+    if isinstance(options.elements, Mapping):
+        labels = _mapped(atoms, options.elements, source)
+    elif names is not None and all(str(name).strip() for name in names):
+        labels = [str(name).strip().capitalize() for name in names]
+    elif own is not None:
+        labels = [_element_of_mass(mass, source, atom) for atom, mass in enumerate(own)]
+    else:
+        raise UsageError(
+            f"{source}: the topology names neither elements nor masses",
+            "the charges of an atom depend on its element, and guessing it from a name (is CA carbon or "
+            "calcium?) goes wrong silently",
+            "use a topology with elements or masses (PDB with element column, TPR, PSF, PRMTOP), or map atom "
+            "names or types with elements={'OW': 'O', …}",
+        )
+    return resolve_species(labels, place=source, file_masses_amu=own, masses=options.masses)
+
+
+def _stated(atoms: Any, name: str) -> Any:
+    """Attribute of the topology, unless it is missing or was guessed by MDAnalysis."""
+    guessed = {getattr(item, "attrname", item) for item in atoms.universe._topology.guessed_attributes}
+    return getattr(atoms, name) if hasattr(atoms, name) and name not in guessed else None
+
+
+def _mapped(atoms: Any, table: Mapping[Any, str], source: str) -> list[str]:
+    for attribute in ("types", "names"):
+        labels = [str(label) for label in getattr(atoms, attribute, ())]
+        named = {str(label): element for label, element in table.items()}
+        if labels and set(labels) <= set(named):
+            return [named[label] for label in labels]
+    raise UsageError(
+        f"{source}: elements= does not name all atom types, nor all atom names",
+        f"the types are {sorted(set(map(str, getattr(atoms, 'types', ()))))}",
+        "map every type or every name to an element",
+    )
+
+
+def _element_of_mass(mass_amu: float, source: str, atom: int) -> str:
+    from ase.data import atomic_masses, chemical_symbols
+
+    table = dict(zip(chemical_symbols[1:], atomic_masses[1:].tolist(), strict=True))
+    table |= {label: mass for label, (_, mass) in ISOTOPES.items()}
+    close = [symbol for symbol, mass in table.items() if abs(mass - mass_amu) < _MASS_TOLERANCE_AMU]
+    if len(close) == 1:
+        return close[0]
+    raise UsageError(
+        f"{source}: the mass {mass_amu:g} amu of atom {atom} identifies no element",
+        "the topology has no elements, and this mass is not that of exactly one element",
+        "use a topology with elements, or map atom names or types with elements={'OW': 'O', …}",
+    )
+
+
+def _times(universe: Any, kind: str) -> tuple[bool, float | None]:
+    """Whether the frames have times of their own, and the time between them in fs."""
+    trajectory = universe.trajectory
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        first_ps = float(trajectory[0].time)
+        last_ps = float(trajectory[-1].time)
+        trajectory[0]
+    no_times = kind == "MEMORY" or any("no dt information" in str(item.message) for item in caught)
+    if no_times:
+        return False, None
+    if len(trajectory) < 2 or last_ps <= first_ps:
+        return True, None
+    return True, (last_ps - first_ps) / (len(trajectory) - 1) * 1e3
+
+
+def _universe_name(universe: Any) -> str:
+    filename = universe.trajectory.filename
+    return Path(str(filename)).name if filename else "MDAnalysis.Universe"
+
+
+def _universe_hash(universe: Any) -> str:
+    filename = universe.trajectory.filename
+    if filename and Path(str(filename)).is_file():
+        return fingerprint(Path(str(filename)))
+    copy = universe.copy()
+    digest = hashlib.sha256(str(len(copy.trajectory)).encode())
+    for index in (0, -1):
+        values: NDArray[np.float32] = np.ascontiguousarray(copy.trajectory[index].positions)
+        digest.update(values.tobytes())
+    return digest.hexdigest()[:16]

@@ -1,0 +1,158 @@
+r"""Displacements between frames: minimum image in any cell, unwrapping, midpoint differences.
+
+Without stored velocities the current is taken at half steps, J(t+Δ/2) = ½ Σ [Z(t) + Z(t+Δ)] u/Δ with the
+minimum-image displacement u. Differences act as a filter on the velocity; `midpoint_transfer` and
+`central_transfer` are the factors by which they multiply a power spectrum.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from functools import lru_cache
+from itertools import product
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from bec_md.trajectory.frame import Frame
+
+_MAX_REDUCTIONS = 1000
+
+
+def minimum_image(
+    vectors_ang: NDArray[np.float64], cell_ang: NDArray[np.float64], pbc: ArrayLike = True
+) -> NDArray[np.float64]:
+    """Shortest of all periodic images of each vector, u − Σ_k n_k a_k with integers n_k.
+
+    Exact for any cell, however skewed: the lattice is Minkowski-reduced first, after which the shortest image
+    lies among the neighbors −1, 0, 1 of the rounded one; only vectors longer than half the shortest lattice
+    vector need that search.
+
+    Parameters
+    ----------
+    vectors_ang
+        Vectors in Å, shape (..., 3).
+    cell_ang
+        Lattice vectors as rows in Å, shape (3, 3).
+    pbc
+        Which of them are periodic, shape (3,) or one flag.
+
+    Returns
+    -------
+    NDArray
+        Images in Å, shape (..., 3).
+
+    Reference
+    ---------
+    Semaev 2001, "A 3-dimensional lattice reduction algorithm", LNCS 2146, 181.
+    """
+    periodic = np.broadcast_to(np.asarray(pbc, dtype=bool), (3,))
+    vectors = np.array(vectors_ang, dtype=np.float64)
+    if not periodic.any():
+        return vectors
+    cell = np.ascontiguousarray(cell_ang, dtype=np.float64)
+    basis, inverse, neighbors, safe2 = _reduced(cell.tobytes(), tuple(periodic.tolist()))
+    flat = vectors.reshape(-1, 3)
+    flat -= np.rint(flat @ inverse) @ basis
+    far = np.flatnonzero(np.einsum("ia,ia->i", flat, flat) > safe2)
+    if len(far):
+        images = flat[far, None, :] + neighbors  # (far, 3^k, 3)
+        best = np.einsum("ija,ija->ij", images, images).argmin(axis=1)
+        flat[far] = images[np.arange(len(far)), best]
+    return flat.reshape(np.shape(vectors_ang))
+
+
+def midpoint_displacement(before: Frame, after: Frame) -> NDArray[np.float64]:
+    """Displacement u = r(t+Δ) − r(t) in Å of every atom, nearest image, shape (N, 3).
+
+    u/Δ is the velocity at the half step t + Δ/2. A changing cell enters with its mean, so that the result
+    changes sign under time reversal.
+    """
+    cell = before.cell_ang
+    if after.cell_ang is not cell:
+        cell = 0.5 * (cell + after.cell_ang)
+    return minimum_image(after.positions_ang - before.positions_ang, cell, before.pbc)
+
+
+def unwrap(frames: Iterable[Frame]) -> Iterator[Frame]:
+    """Frames with continuous positions: each is the one before plus the minimum-image displacement."""
+    previous: Frame | None = None
+    for frame in frames:
+        if previous is None:
+            previous = frame
+        else:
+            positions = previous.positions_ang + midpoint_displacement(previous, frame)
+            previous = replace(frame, positions_ang=positions)
+        yield previous
+
+
+def midpoint_transfer(omega_rad_fs: ArrayLike, interval_fs: float) -> NDArray[np.float64]:
+    """Factor [sin(ωΔ/2)/(ωΔ/2)]² of power spectra of u/Δ with u = r(t+Δ) − r(t).
+
+    Parameters
+    ----------
+    omega_rad_fs
+        Angular frequencies ω in rad/fs.
+    interval_fs
+        Time Δ between frames in fs.
+    """
+    return _sinc2(np.asarray(omega_rad_fs, dtype=np.float64) * interval_fs / 2.0)
+
+
+def central_transfer(omega_rad_fs: ArrayLike, interval_fs: float) -> NDArray[np.float64]:
+    """Factor [sin(ωΔ)/(ωΔ)]² of power spectra of [r(t+Δ) − r(t−Δ)]/(2Δ); arguments as `midpoint_transfer`."""
+    return _sinc2(np.asarray(omega_rad_fs, dtype=np.float64) * interval_fs)
+
+
+def reduce_lattice(vectors_ang: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Minkowski-reduced basis of the lattice spanned by 1, 2 or 3 vectors (rows), shortest first."""
+    basis = np.array(vectors_ang, dtype=np.float64)
+    if len(basis) < 3:
+        return _reduce_plane(basis) if len(basis) == 2 else basis
+    for _ in range(_MAX_REDUCTIONS):
+        basis = basis[np.argsort(np.einsum("ia,ia->i", basis, basis), kind="stable")]
+        basis[:2] = _reduce_plane(basis[:2])
+        shortened = _closest_to_origin(basis[2], basis[:2])
+        done = shortened @ shortened >= basis[2] @ basis[2] * (1.0 - 1e-12)
+        if done:
+            break
+        basis[2] = shortened
+    return basis
+
+
+def _reduce_plane(pair: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Lagrange–Gauss reduction of two vectors."""
+    short, long = pair[0].copy(), pair[1].copy()
+    for _ in range(_MAX_REDUCTIONS):
+        if short @ short > long @ long:
+            short, long = long, short
+        count = np.rint(short @ long / (short @ short))
+        if count == 0.0:
+            break
+        long = long - count * short
+    return np.array([short, long])
+
+
+def _closest_to_origin(vector: NDArray[np.float64], plane: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Shortest vector − i a − j b for a reduced pair a, b."""
+    center = np.rint(vector @ np.linalg.pinv(plane))
+    shifts = np.array(list(product((-1.0, 0.0, 1.0), repeat=2)))
+    images = vector - (center + shifts) @ plane
+    return np.asarray(images[np.einsum("ia,ia->i", images, images).argmin()])
+
+
+@lru_cache(maxsize=16)
+def _reduced(
+    cell_bytes: bytes, periodic: tuple[bool, ...]
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64], float]:
+    """Reduced basis (k, 3), its right inverse (3, k), the 3^k neighbor vectors, and (½ shortest)²."""
+    cell = np.frombuffer(cell_bytes, dtype=np.float64).reshape(3, 3)
+    basis = reduce_lattice(cell[np.array(periodic)])
+    shifts = np.array(list(product((-1.0, 0.0, 1.0), repeat=len(basis))))
+    inverse = np.asarray(np.linalg.pinv(basis), dtype=np.float64)
+    return basis, inverse, shifts @ basis, float(basis[0] @ basis[0]) / 4.0
+
+
+def _sinc2(argument: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.asarray(np.sinc(argument / np.pi) ** 2, dtype=np.float64)
