@@ -1,0 +1,191 @@
+"""Gather the numbers for the quality block from the current and its power spectra."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bec_md.spectrum import corrections, one_sided, quality_checks, response
+from bec_md.spectrum.blocks import CurrentBlocks
+from bec_md.spectrum.estimate import PowerSpectra
+from bec_md.spectrum.lag_window import noise_bandwidth_cm
+from bec_md.spectrum.quality import QualityCheck, QualityReport
+from bec_md.spectrum.survey import Survey, to_tensor
+from bec_md.spectrum.symmetric_tensor import to_matrix
+from bec_md.units import SPEED_OF_LIGHT_CM_FS
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Assessment:
+    """The quality report and the numbers that are also results.
+
+    `static_*` are susceptibilities ε(0) − ε_∞, (3, 3).
+    """
+
+    report: QualityReport
+    f_sum_ratio: list[float] | None
+    static_fluctuation: Array
+    static_fluctuation_err: Array
+    static_kramers_kronig: Array
+    sum_rule_residual_e: float | None
+    com_drift_ang_per_fs: float | None
+    kinetic_temperature_k: float | None
+    bandwidth_cm: float
+
+
+def _mean(values: list[float | None], weights: tuple[int, ...]) -> float | None:
+    if any(v is None for v in values):
+        return None
+    return float(np.average([v for v in values if v is not None], weights=weights))
+
+
+def _mean_array(values: list[Array], weights: tuple[int, ...]) -> Array:
+    return np.asarray(np.average(np.stack(values), axis=0, weights=weights))
+
+
+def assess(
+    blocks: CurrentBlocks,
+    power: PowerSpectra,
+    seen: Survey,
+    temperature_k: float,
+    top_cm: float,
+    resolution_cm: float,
+) -> Assessment:
+    """Run every check.
+
+    Parameters
+    ----------
+    blocks
+        The current.
+    power
+        Power spectra after corrections of the time grid, before any quantum factor.
+    seen
+        The streamed sums.
+    temperature_k
+        Temperature in use.
+    top_cm
+        Highest wavenumber that is written out.
+    resolution_cm
+        Kernel width.
+    """
+    series, weights = blocks.series, blocks.lengths
+    correlation = one_sided.correlation_from_spectrum(power.total, power.timestep_fs)
+    rule = "/".join(sorted(set(blocks.sum_rules)))
+    ratio, f_checks = _f_sum(blocks, power, temperature_k, correlation[:3, 0])
+    fluctuation = response.static_susceptibility_fluctuation(
+        seen.dipole_covariance, blocks.volume_ang3, temperature_k
+    )
+    fluctuation_err = response.static_susceptibility_fluctuation(
+        seen.dipole_covariance_error, blocks.volume_ang3, temperature_k
+    )
+    integral = to_tensor(
+        response.static_susceptibility_kramers_kronig(
+            correlation, power.timestep_fs, blocks.volume_ang3, temperature_k
+        )
+    )
+    residual = _mean([s.sum_rule_residual_e() for s in series], weights)
+    drift = _mean([s.com_drift_ang_per_fs() for s in series], weights)
+    kinetic = [s.kinetic_temperature() for s in series]
+    known = [k for k in kinetic if k is not None]
+    measured = _mean_array([k[1] for k in known], weights) if len(known) == len(series) else None
+    whole = _mean([None if k is None else k[0] for k in kinetic], weights)
+    conductor = bool(np.any(seen.dipole_diffusion > 1.2))
+    checks = [
+        *f_checks,
+        quality_checks.check_band(_share(power, 0.0, top_cm), top_cm),
+        quality_checks.check_static(fluctuation, fluctuation_err, integral, conductor),
+        quality_checks.check_charge_sum(residual, rule),
+        quality_checks.check_net_charge(float(series[0].total_charge_e)),
+        quality_checks.check_drift(drift, series[0].total_mass_amu, temperature_k, rule),
+        quality_checks.check_temperature(whole, measured, temperature_k, series[0].scheme),
+        quality_checks.check_stationarity(seen),
+        *_time_grid(blocks, power),
+        *_statistics(power, resolution_cm),
+    ]
+    return Assessment(
+        QualityReport(tuple(checks)),
+        ratio,
+        fluctuation,
+        fluctuation_err,
+        integral,
+        residual,
+        drift,
+        whole,
+        noise_bandwidth_cm(resolution_cm),
+    )
+
+
+def _f_sum(
+    blocks: CurrentBlocks, power: PowerSpectra, temperature_k: float, variance: Array
+) -> tuple[list[float] | None, list[QualityCheck]]:
+    """f-sum ratios of the computed spectrum, per axis and per group."""
+    spacing = 2.0 * np.pi * SPEED_OF_LIGHT_CM_FS * float(power.wavenumber_cm[1])
+    # var C(0) = (2/T)∫S²dω/2π over both signs of ω
+    noise = np.sqrt(
+        4.0 / power.total_time_fs * np.sum(power.total[:3] ** 2, axis=1) * spacing / (2.0 * np.pi)
+    )
+    error = noise / np.maximum(variance, 1e-300)
+    exact = [s.zz_sum(rule) for s, rule in zip(blocks.series, blocks.sum_rules, strict=True)]
+    found = [e for e in exact if e is not None]
+    if len(found) < len(exact):
+        return None, [quality_checks.check_f_sum(None, error)]
+    total = _mean_array([e[0] for e in found], blocks.lengths)
+    ratio = quality_checks.f_sum_ratio(variance, np.diag(total), temperature_k)
+    checks = [quality_checks.check_f_sum(ratio, error)]
+    if power.partial.size:
+        per_group = np.trace(_mean_array([e[1] for e in found], blocks.lengths), axis1=1, axis2=2)
+        own = one_sided.correlation_from_spectrum(power.partial[:, :3].sum(axis=1), power.timestep_fs)[:, 0]
+        group_noise = np.sqrt(
+            2.0
+            / power.total_time_fs
+            * spacing
+            / (2.0 * np.pi)
+            * np.sum(power.auto[:, :3] * power.total[:3] + power.partial[:, :3] ** 2, axis=(1, 2))
+        )
+        kept = np.abs(per_group) > 1e-3 * float(np.trace(total))
+        if np.any(kept):
+            names = tuple(n for n, k in zip(blocks.groups, kept, strict=True) if k)
+            ratios = quality_checks.f_sum_ratio(own, per_group, temperature_k)
+            scale = np.abs(group_noise / np.where(own == 0.0, 1.0, own) * ratios)
+            checks.append(quality_checks.check_f_sum_groups(names, ratios[kept], scale[kept]))
+    return ([float(v) for v in ratio] if np.all(np.isfinite(ratio)) else None), checks
+
+
+def _share(power: PowerSpectra, low_cm: float, high_cm: float) -> float:
+    """Share of the integrated absorption between two wavenumbers."""
+    trace = power.total[:3].sum(axis=0)
+    inside = (power.wavenumber_cm >= low_cm) & (power.wavenumber_cm <= high_cm)
+    return float(trace[inside].sum() / max(float(trace.sum()), 1e-300))
+
+
+def _time_grid(blocks: CurrentBlocks, power: PowerSpectra) -> list[QualityCheck]:
+    nyquist = 0.5 / (SPEED_OF_LIGHT_CM_FS * power.timestep_fs)
+    checks = [
+        quality_checks.check_nyquist(
+            _share(power, 5.0 / 6.0 * nyquist, nyquist), nyquist, power.timestep_fs, blocks.groups
+        )
+    ]
+    scheme = blocks.series[0].scheme
+    if scheme != "velocity":
+        trace = np.cumsum(power.total[:3].sum(axis=0))
+        highest = float(power.wavenumber_cm[int(np.searchsorted(trace, 0.99 * trace[-1]))])
+        transfer = corrections.transfer_function(np.array([highest]), power.timestep_fs, scheme)
+        checks.append(quality_checks.check_damping(float(transfer[0]), scheme, highest))
+    return checks
+
+
+def _statistics(power: PowerSpectra, resolution_cm: float) -> list[QualityCheck]:
+    middle = power.relative_variance[len(power.relative_variance) // 2]
+    cut = bool(power.lag_window[-1] > 0.05 * power.lag_window[0]) and len(power.lag_window) > 1
+    low = np.linalg.eigvalsh(to_matrix(power.total))
+    floor = float(low.min() / max(float(low.max()), 1e-300))
+    return [
+        quality_checks.check_resolution(
+            float(np.sqrt(middle / 3.0)), resolution_cm, power.total_time_fs, cut
+        ),
+        quality_checks.check_positivity(floor),
+    ]

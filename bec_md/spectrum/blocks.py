@@ -1,0 +1,144 @@
+"""Blocks of the current with the sum rule applied, from arrays or HDF5 datasets of any length.
+
+Only slices of the series are ever read, so a current file of 10⁷ frames needs no more memory than one
+block.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bec_md.current import rules
+from bec_md.errors import DataError, UsageError
+
+if TYPE_CHECKING:
+    from bec_md.current.series import CurrentSeries, SumRule
+
+Array = NDArray[np.float64]
+
+
+def rows(data: Any, start: int, stop: int) -> Array:
+    """Rows start … stop of a per-frame dataset; a single row stands for all frames."""
+    if data.shape[0] == 1:
+        return np.asarray(data[:1], dtype=float)
+    return np.asarray(data[start:stop], dtype=float)
+
+
+def group_current(series: CurrentSeries, start: int, stop: int, sum_rule: SumRule) -> Array:
+    """Current of each group in the frames start … stop with the sum rule imposed, (n, G, 3) in e Å/fs.
+
+    `sum_rule` must be one that the series can apply (`CurrentSeries.effective_sum_rule`).
+    """
+    current = rows(series.current, start, stop)
+    if sum_rule == "none":
+        return current
+    velocity = None
+    if series.momentum is not None and series.total_mass_amu is not None:
+        velocity = rows(series.momentum, start, stop).sum(axis=1) / series.total_mass_amu
+    charge_sum = rows(series.charge_sum, start, stop)
+    if sum_rule == "mass" and velocity is not None:
+        return rules.current_mass(current, charge_sum, velocity)
+    counts = np.asarray(series.group_count, dtype=np.int64)
+    velocity_sum = rows(series.velocity_sum, start, stop)
+    return rules.current_equal(current, charge_sum, velocity_sum, counts, series.total_charge_e, velocity)
+
+
+@dataclass(frozen=True)
+class CurrentBlocks:
+    """Several replicas of the same system, read block by block.
+
+    Parameters
+    ----------
+    series
+        The replicas; same groups and time step.
+    sum_rules
+        The rule that can be applied to each replica.
+    """
+
+    series: tuple[CurrentSeries, ...]
+    sum_rules: tuple[SumRule, ...]
+
+    @property
+    def lengths(self) -> tuple[int, ...]:
+        """Samples in each replica."""
+        return tuple(int(s.current.shape[0]) for s in self.series)
+
+    @property
+    def timestep_fs(self) -> float:
+        """Time between samples in fs."""
+        return float(self.series[0].timestep_fs)
+
+    @property
+    def groups(self) -> tuple[str, ...]:
+        """Names of the groups."""
+        return tuple(self.series[0].groups)
+
+    @property
+    def volume_ang3(self) -> float:
+        """Mean volume, weighted with the lengths."""
+        volumes = [float(s.volume_ang3) for s in self.series]
+        return float(np.average(volumes, weights=self.lengths))
+
+    @property
+    def n_members(self) -> int:
+        """Members of the model ensemble whose currents every replica stores (0: none)."""
+        counts = {0 if s.member_current is None else int(s.member_current.shape[1]) for s in self.series}
+        return counts.pop() if len(counts) == 1 else 0
+
+    def read(self, replica: int, start: int, stop: int) -> Array:
+        """Group currents of one replica, channels first: (G, 3, n), scaled to the mean volume."""
+        series = self.series[replica]
+        current = group_current(series, start, stop, self.sum_rules[replica])
+        scale = (self.volume_ang3 / float(series.volume_ang3)) ** 0.5
+        return np.ascontiguousarray(np.moveaxis(current, 0, -1) * scale)
+
+    def read_members(self, replica: int, start: int, stop: int) -> Array:
+        """Total current of every ensemble member, (M, 3, n)."""
+        series = self.series[replica]
+        scale = (self.volume_ang3 / float(series.volume_ang3)) ** 0.5
+        return np.ascontiguousarray(np.moveaxis(rows(series.member_current, start, stop), 0, -1) * scale)
+
+
+def open_blocks(series: tuple[CurrentSeries, ...], sum_rule: SumRule) -> CurrentBlocks:
+    """Check that replicas belong together and choose what can be done about the sum rule.
+
+    Raises
+    ------
+    UsageError
+        If there is no series, or replicas differ in groups, time step or number of atoms.
+    DataError
+        If a series is too short or holds values that are not finite.
+    """
+    if not series:
+        raise UsageError("no current series", "there is nothing to transform", "pass at least one current")
+    first = series[0]
+    for number, other in enumerate(series):
+        if tuple(other.groups) != tuple(first.groups):
+            raise UsageError(
+                f"replica {number} has groups {tuple(other.groups)}, replica 0 has {tuple(first.groups)}",
+                "replicas must be the same system",
+                "compute the currents with the same --groups, or analyze them one by one",
+            )
+        if abs(other.timestep_fs - first.timestep_fs) > 1e-6 * first.timestep_fs:
+            raise UsageError(
+                f"replica {number} has {other.timestep_fs} fs between samples, replica 0 {first.timestep_fs} fs",
+                "spectra of different time steps cannot be averaged",
+                "use --stride so that all replicas have the same time between frames",
+            )
+        if other.scheme != first.scheme:
+            raise UsageError(
+                f"replica {number} has velocities by {other.scheme!r}, replica 0 by {first.scheme!r}",
+                "one transfer function cannot correct both",
+                "analyze the replicas one by one and compare",
+            )
+        if int(other.current.shape[0]) < 16:
+            raise DataError(
+                f"replica {number} has {int(other.current.shape[0])} frames",
+                "a spectrum needs at least 16",
+                "run longer, or check --start, --stop and --stride",
+            )
+    return CurrentBlocks(series, tuple(s.effective_sum_rule(sum_rule) for s in series))

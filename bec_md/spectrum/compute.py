@@ -1,0 +1,365 @@
+"""From currents to a spectrum: estimator → corrections → response → errors → checks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields, replace
+from typing import TYPE_CHECKING, Any, cast
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+import bec_md
+from bec_md.errors import UsageError
+from bec_md.spectrum import corrections, one_sided, quantum, response, uncertainty
+from bec_md.spectrum.assess import Assessment, assess
+from bec_md.spectrum.blocks import CurrentBlocks, open_blocks
+from bec_md.spectrum.cepstral import cepstral_zero_frequency
+from bec_md.spectrum.estimate import EstimateOptions, PowerSpectra, estimate
+from bec_md.spectrum.lag_window import default_resolution_cm, window_span_fs
+from bec_md.spectrum.peak import find_spectrum_peaks
+from bec_md.spectrum.periodogram import Periodogram, decimate, periodogram
+from bec_md.spectrum.spectrum import Spectrum
+from bec_md.spectrum.survey import survey
+from bec_md.spectrum.symmetric_tensor import parse_tensor, to_matrix
+from bec_md.units import SPEED_OF_LIGHT_CM_FS
+
+if TYPE_CHECKING:
+    from bec_md.current.series import CurrentSeries, SumRule
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class _Options:
+    temperature_k: float
+    temperature_source: str
+    eps_inf: Array | None
+    estimate: EstimateOptions
+    sum_rule: str
+    quantum: str
+    max_cm: float | None
+    md_timestep_fs: float | None
+    undo_damping: bool
+    dc: bool
+    subtract_dc: bool
+
+
+def compute_spectrum(
+    current: CurrentSeries | Sequence[CurrentSeries],
+    *,
+    temperature_k: float | None = None,
+    eps_inf: ArrayLike | None = None,
+    resolution_cm: float | None = None,
+    estimator: str = "lag",
+    window: str = "gaussian",
+    sum_rule: SumRule = "mass",
+    quantum: str = "harmonic",
+    max_cm: float | None = None,
+    groups: bool = True,
+    group_matrix: bool = False,
+    md_timestep_fs: float | None = None,
+    undo_damping: bool = True,
+    dc: bool = True,
+    subtract_dc: bool = False,
+) -> Spectrum:
+    r"""Infrared spectrum and dielectric function of one or several currents (replicas).
+
+    .. math:: σ_{ab}(ω) = \frac{1}{V k_B T}\int_0^∞ e^{iωt}⟨J_a(t)J_b(0)⟩dt,\quad
+              ε(ω) = ε_∞ + \frac{iσ(ω)}{ε_0ω},\quad nα = \frac{\mathrm{Re}\,σ}{ε_0 c}
+
+    Parameters
+    ----------
+    current
+        One series, or replicas of the same system, averaged with the weight of their lengths.
+    temperature_k
+        T in K. If None, the mean kinetic temperature of the stored velocities, or what the file states.
+    eps_inf
+        ε_∞ as 1, 3, 6 (Voigt xx yy zz yz xz xy) or 9 numbers. Without it only nα, σ and ε₂ are defined.
+    resolution_cm
+        Full width at half maximum of the smoothing kernel, cm⁻¹. If None, the width that gives 10 %
+        error per point, within 2 … 20 cm⁻¹.
+    estimator
+        "lag" (lag window), "welch" or "multitaper".
+    window
+        Lag window: gaussian, parzen, bartlett or lorentzian.
+    sum_rule
+        "mass" (barycentric frame), "equal" shares, or "none".
+    quantum
+        "harmonic" (factor 1: already exact for harmonic systems), "none", "standard" or "schofield".
+    max_cm
+        Highest wavenumber written out; the Nyquist wavenumber by default.
+    groups
+        Also compute the additive partial spectra.
+    group_matrix
+        Also compute the group–group matrix.
+    md_timestep_fs
+        Integration time step of the run: undoes the Verlet frequency shift. None leaves it.
+    undo_damping
+        Divide by the transfer function of finite-difference velocities.
+    dc
+        Estimate the DC conductivity by cepstral analysis.
+    subtract_dc
+        Leave the DC conductivity out of ε (ionic conductors).
+
+    Returns
+    -------
+    Spectrum
+
+    Raises
+    ------
+    UsageError
+        For options that do not fit, or a temperature that cannot be known.
+    DataError
+        For series that are too short.
+    """
+    series = _as_tuple(current)
+    blocks = open_blocks(series, sum_rule)
+    temperature, source = _temperature(series, temperature_k)
+    if resolution_cm is None:
+        lengths = [n * blocks.timestep_fs for n in blocks.lengths]
+        resolution_cm = default_resolution_cm(sum(lengths), max(lengths))
+    options = _Options(
+        temperature,
+        source,
+        None if eps_inf is None else parse_tensor(eps_inf),
+        EstimateOptions(estimator, float(resolution_cm), window, groups, group_matrix),
+        "/".join(sorted(set(blocks.sum_rules))),
+        quantum,
+        max_cm,
+        md_timestep_fs,
+        undo_damping,
+        dc or subtract_dc,
+        subtract_dc,
+    )
+    return _assemble(blocks, options)
+
+
+def _as_tuple(current: CurrentSeries | Sequence[CurrentSeries]) -> tuple[CurrentSeries, ...]:
+    if hasattr(current, "current"):
+        return (cast("CurrentSeries", current),)
+    return tuple(cast("Sequence[CurrentSeries]", current))
+
+
+def _temperature(series: Sequence[CurrentSeries], wanted: float | None) -> tuple[float, str]:
+    """Temperature and where it comes from; never guessed."""
+    if wanted is not None:
+        if not wanted > 0.0:
+            raise UsageError(f"temperature {wanted} K", "it must be positive", "pass the temperature in K")
+        return float(wanted), "given"
+    weights = [s.n_frames for s in series]
+    stated = [s.temperature_k for s in series]
+    if all(t is not None for t in stated):
+        return float(np.average([cast(float, t) for t in stated], weights=weights)), "stated by the input"
+    kinetic = [s.kinetic_temperature() for s in series]
+    if all(k is not None and np.isfinite(k[0]) for k in kinetic) and series[0].scheme == "velocity":
+        values = [cast("tuple[float, Array]", k)[0] for k in kinetic]
+        return float(np.average(values, weights=weights)), "mean kinetic temperature of the velocities"
+    raise UsageError(
+        "the temperature is unknown",
+        "the prefactor 1/(V k_B T) needs it, and the input carries no velocities to take it from",
+        "pass temperature_k (--temperature), the temperature of the run in K",
+    )
+
+
+def _corrected(power: PowerSpectra, blocks: CurrentBlocks, options: _Options) -> PowerSpectra:
+    """Undo finite-difference damping and the Verlet shift in every spectrum."""
+    changed = power
+    spectra = ("total", "partial", "auto", "matrix", "members", "block_trace")
+    scheme = blocks.series[0].scheme
+    if options.undo_damping and scheme != "velocity":
+        gain = corrections.undamped_gain(power.wavenumber_cm, power.timestep_fs, scheme)
+        changed = replace(changed, **{k: getattr(changed, k) * gain for k in spectra})
+    if options.md_timestep_fs is not None:
+        dt = options.md_timestep_fs
+        remapped = {
+            k: corrections.remap_verlet(power.wavenumber_cm, getattr(changed, k), dt)
+            for k in spectra
+            if getattr(changed, k).size
+        }
+        changed = replace(changed, **remapped)
+    return changed
+
+
+def _assemble(blocks: CurrentBlocks, options: _Options) -> Spectrum:
+    raw_power = estimate(blocks, options.estimate)
+    power = _corrected(raw_power, blocks, options)
+    bins = periodogram(blocks)
+    seen = survey(blocks)
+    grid = power.wavenumber_cm
+    top = grid[-1] if options.max_cm is None else min(options.max_cm, grid[-1])
+    keep = slice(1, int(np.searchsorted(grid, top, side="right")))
+    if keep.stop < 3:
+        raise UsageError(
+            f"max_cm = {options.max_cm} leaves no frequency above zero",
+            f"the grid starts at {grid[1]:.3g} cm⁻¹",
+            "raise max_cm",
+        )
+    assessment = assess(blocks, power, seen, options.temperature_k, top, options.estimate.resolution_cm)
+    factor = quantum.quantum_factor(grid, options.temperature_k, options.quantum)
+    if options.quantum == "schofield":  # grows like e^{x/2}: beyond the band it would swamp the real part
+        factor = np.where(grid <= top, factor, 0.0)
+
+    def sigma_of(spectra: Array) -> Array:
+        return response.conductivity_from_power(spectra * factor, blocks.volume_ang3, options.temperature_k)
+
+    sigma_real = sigma_of(power.total)  # (6, F)
+    sigma = one_sided.analytic_response(sigma_real)
+    dc, dc_err, dc_info = _dc(blocks, bins, options) if options.dc else (None, None, {})
+    errors = _errors(sigma_real, power, keep)
+    alpha = response.n_alpha_from_conductivity(sigma_real[:3].mean(axis=0))[keep]
+    alpha_err = response.n_alpha_from_conductivity(errors["iso_real_err"])
+    raw_grid, raw_alpha = _raw(bins, blocks, options, top)
+    lags = len(power.lag_window)
+    return Spectrum(
+        wavenumber_cm=grid[keep],
+        sigma=to_matrix(sigma[:, keep]),
+        **errors,
+        temperature_k=options.temperature_k,
+        volume_ang3=blocks.volume_ang3,
+        eps_inf=options.eps_inf,
+        sigma_dc=dc,
+        sigma_dc_err=dc_err,
+        **_partials(blocks, power, sigma_of, keep),
+        model_err=_member_spread(power, sigma_of, keep),
+        jackknife_err=_jackknife(power, sigma_of, keep),
+        acf_time_fs=np.arange(lags) * power.timestep_fs,
+        acf=to_matrix(power.correlation),
+        lag_window=power.lag_window,
+        raw_wavenumber_cm=raw_grid,
+        raw_n_alpha=raw_alpha,
+        static=_static(assessment, options.eps_inf),
+        peaks=find_spectrum_peaks(grid[keep], alpha, alpha_err, options.estimate.resolution_cm),
+        quality=assessment.report,
+        parameters=_parameters(blocks, power, options, assessment, dc_info),
+        metadata=dict(blocks.series[0].metadata),
+    )
+
+
+def _errors(sigma_real: Array, power: PowerSpectra, keep: slice) -> dict[str, Array]:
+    """Errors of all parts of σ on the kept frequencies."""
+    variance = power.relative_variance
+    component = uncertainty.component_variance(sigma_real, variance)
+    isotropic = uncertainty.isotropic_variance(sigma_real, variance)
+    density = np.vstack([component, isotropic]) / variance  # s² of each element, then of tr/3
+    imag, covariance = uncertainty.response_covariance(
+        density, power.lag_window, power.timestep_fs, power.total_time_fs, keep.stop
+    )
+    root = np.sqrt(np.clip(imag, 0.0, None))
+    mean = sigma_real[:3].mean(axis=0)
+    return {
+        "sigma_real_err": to_matrix(np.sqrt(component[:, keep])),
+        "sigma_imag_err": to_matrix(root[:6, keep]),
+        "sigma_covariance": to_matrix(covariance[:6, keep]),
+        "iso_real_err": np.sqrt(isotropic[keep]),
+        "iso_imag_err": root[6, keep],
+        "iso_covariance": covariance[6, keep],
+        "dof": uncertainty.degrees_of_freedom(mean[keep], isotropic[keep]),
+    }
+
+
+def _partials(blocks: CurrentBlocks, power: PowerSpectra, sigma_of: Any, keep: slice) -> dict[str, Any]:
+    """Additive partial nα with errors, and the group–group matrix."""
+    if not power.partial.size:
+        return {}
+    partial, auto, total = sigma_of(power.partial), sigma_of(power.auto), sigma_of(power.total)
+    values, errors = {}, {}
+    for g, name in enumerate(blocks.groups):
+        variance = uncertainty.partial_variance(partial[g], auto[g], total, power.relative_variance)
+        values[name] = response.n_alpha_from_conductivity(partial[g, :3].mean(axis=0))[keep]
+        errors[name] = response.n_alpha_from_conductivity(np.sqrt(variance))[keep]
+    matrix = None
+    if power.matrix.size:
+        matrix = response.n_alpha_from_conductivity(sigma_of(power.matrix) / 3.0)[..., keep]
+    return {"partial_n_alpha": values, "partial_n_alpha_err": errors, "group_matrix_n_alpha": matrix}
+
+
+def _member_spread(power: PowerSpectra, sigma_of: Any, keep: slice) -> Array | None:
+    """Standard deviation of nα over the members of the model ensemble."""
+    if power.members.shape[0] < 2:
+        return None
+    values = response.n_alpha_from_conductivity(sigma_of(power.members) / 3.0)
+    return np.asarray(values.std(axis=0, ddof=1)[keep])
+
+
+def _jackknife(power: PowerSpectra, sigma_of: Any, keep: slice) -> Array | None:
+    if power.block_trace.shape[0] < 5:
+        return None
+    values = response.n_alpha_from_conductivity(sigma_of(power.block_trace) / 3.0)[:, keep]
+    return uncertainty.jackknife_error(values, power.block_weight)
+
+
+def _dc(blocks: CurrentBlocks, bins: Periodogram, options: _Options) -> tuple[Array, Array, dict[str, Any]]:
+    """Cepstral DC conductivity: isotropic from all axes, anisotropic on the diagonal."""
+    scale = response.conductivity_from_power(np.ones(1), blocks.volume_ang3, options.temperature_k)[0]
+    total = np.cumsum(bins.power.sum(axis=0))
+    above = min(int(np.searchsorted(total, 0.999 * total[-1])) + 1, len(total) - 1)
+    band = float(bins.wavenumber_cm[above])
+    if above < 64:
+        band = float(bins.wavenumber_cm[-1])
+    values, errors = np.zeros(3), np.zeros(3)
+    for axis in range(3):
+        found = cepstral_zero_frequency(bins.power[axis], bins.stretches, bins.wavenumber_cm, band)
+        values[axis], errors[axis] = found.value * scale, found.err * scale
+    mean = cepstral_zero_frequency(bins.power.mean(axis=0), 3 * bins.stretches, bins.wavenumber_cm, band)
+    info = {
+        "sigma_dc_s_per_m": mean.value * scale,
+        "sigma_dc_err_s_per_m": mean.err * scale,
+        "sigma_dc_cepstral_cutoff": mean.cutoff,
+        "sigma_dc_band_cm": mean.band_cm,
+    }
+    return np.diag(values), np.diag(errors), info
+
+
+def _raw(bins: Periodogram, blocks: CurrentBlocks, options: _Options, top: float) -> tuple[Array, Array]:
+    """Un-broadened nα below the highest wavenumber, without corrections but the prefactor."""
+    stop = int(np.searchsorted(bins.wavenumber_cm, top, side="right"))
+    sigma = response.conductivity_from_power(
+        bins.power[:, 1:stop].mean(axis=0), blocks.volume_ang3, options.temperature_k
+    )
+    return decimate(bins.wavenumber_cm[1:stop], response.n_alpha_from_conductivity(sigma))
+
+
+def _static(assessment: Assessment, eps_inf: Array | None) -> dict[str, Array]:
+    offset = np.zeros((3, 3)) if eps_inf is None else eps_inf
+    return {
+        "fluctuation": assessment.static_fluctuation + offset,
+        "fluctuation_err": assessment.static_fluctuation_err,
+        "kramers_kronig": assessment.static_kramers_kronig + offset,
+    }
+
+
+def _parameters(
+    blocks: CurrentBlocks, power: PowerSpectra, options: _Options, assessment: Assessment, dc: dict[str, Any]
+) -> dict[str, Any]:
+    series = blocks.series
+    span = window_span_fs(options.estimate.resolution_cm, options.estimate.window)
+    chosen = {f.name: getattr(options.estimate, f.name) for f in fields(options.estimate)}
+    known = [s.n_atoms for s in series]
+    return {
+        **chosen,
+        "bec_md_version": bec_md.__version__,
+        "convention": "exp(-i omega t), Im eps > 0 is absorption",
+        "temperature_source": options.temperature_source,
+        "sum_rule": options.sum_rule,
+        "quantum": options.quantum,
+        "quantum_reason": quantum.REASONS[options.quantum],
+        "velocity_scheme": series[0].scheme,
+        "transfer_function_divided_out": options.undo_damping and series[0].scheme != "velocity",
+        "md_timestep_fs": options.md_timestep_fs,
+        "subtract_dc": options.subtract_dc,
+        "timestep_fs": power.timestep_fs,
+        "n_frames": int(sum(blocks.lengths)),
+        "n_replicas": len(series),
+        "n_atoms": known[0],
+        "total_time_ps": power.total_time_fs / 1000.0,
+        "nyquist_cm": 0.5 / (SPEED_OF_LIGHT_CM_FS * power.timestep_fs),
+        "max_cm": options.max_cm,
+        "equivalent_noise_bandwidth_cm": assessment.bandwidth_cm,
+        "lag_window_span_fs": span if options.estimate.estimator == "lag" else None,
+        "f_sum_ratio": assessment.f_sum_ratio,
+        "sum_rule_residual_e": assessment.sum_rule_residual_e,
+        "com_drift_ang_per_fs": assessment.com_drift_ang_per_fs,
+        "kinetic_temperature_k": assessment.kinetic_temperature_k,
+        **dc,
+    }

@@ -1,0 +1,269 @@
+"""The three estimators behind one result: a symmetric power-spectrum matrix with its exact variance.
+
+Each is the periodogram convolved with a non-negative kernel of the requested full width at half maximum;
+they differ in the kernel's shape and in how they treat the ends of the series.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bec_md.errors import UsageError
+from bec_md.spectrum import correlation, one_sided, taper
+from bec_md.spectrum.blocks import CurrentBlocks
+from bec_md.spectrum.cross_power import CrossPower
+from bec_md.spectrum.lag_window import lag_window
+from bec_md.spectrum.multitaper import multitaper_tapers
+from bec_md.spectrum.welch import OVERLAP, segment_starts, welch_tapers
+from bec_md.units import SPEED_OF_LIGHT_CM_FS
+
+Array = NDArray[np.float64]
+ESTIMATORS = ("lag", "welch", "multitaper")
+JACKKNIFE_BLOCKS = 20
+
+
+@dataclass(frozen=True)
+class PowerSpectra:
+    """Two-sided power spectral densities of the current, in (e Å/fs)² fs, on the grid 0 … Nyquist.
+
+    Parameters
+    ----------
+    wavenumber_cm
+        (F,) from 0 to the Nyquist wavenumber.
+    total
+        (6, F) total current, Voigt components.
+    partial, auto
+        (G, 6, F) each group with the total (sums to `total`), and with itself.
+    matrix
+        (G, G, F) all pairs of groups, traces; empty unless asked for.
+    members
+        (M, F) trace for each member of the model ensemble.
+    block_trace, block_weight
+        (K, F) and (K,): trace of consecutive stretches and their weights, for the jackknife.
+    relative_variance
+        (F,) variance of one component over its square.
+    correlation
+        (6, L + 1) biased autocorrelation before the lag window (what the lag window is multiplied with),
+        (e Å/fs)².
+    lag_window
+        (L + 1,) the (equivalent) lag window.
+    total_time_fs
+        Length of all replicas together.
+    longest_fs
+        Length of the longest replica.
+    """
+
+    wavenumber_cm: Array
+    total: Array
+    partial: Array
+    auto: Array
+    matrix: Array
+    members: Array
+    block_trace: Array
+    block_weight: Array
+    relative_variance: Array
+    correlation: Array
+    lag_window: Array
+    timestep_fs: float
+    total_time_fs: float
+    longest_fs: float
+
+
+@dataclass(frozen=True)
+class EstimateOptions:
+    """What to compute: estimator, resolution (kernel FWHM, cm⁻¹), lag window, groups, group–group matrix."""
+
+    estimator: str
+    resolution_cm: float
+    window: str = "gaussian"
+    groups: bool = True
+    matrix: bool = False
+
+
+def estimate(blocks: CurrentBlocks, options: EstimateOptions) -> PowerSpectra:
+    """Power spectra of the current by the chosen estimator.
+
+    Raises
+    ------
+    UsageError
+        If the estimator is unknown, or the resolution is not positive.
+    """
+    if options.estimator not in ESTIMATORS:
+        raise UsageError(
+            f"estimator {options.estimator!r} is unknown",
+            "spectra are estimated by lag window, Welch segments or multitaper",
+            f"choose one of {', '.join(ESTIMATORS)}",
+        )
+    if not options.resolution_cm > 0.0:
+        raise UsageError(
+            f"resolution {options.resolution_cm} cm⁻¹ is not positive",
+            "it is the full width at half maximum of the smoothing kernel",
+            "pass a resolution such as 10",
+        )
+    nyquist = 0.5 / (SPEED_OF_LIGHT_CM_FS * blocks.timestep_fs)
+    if options.resolution_cm > 0.5 * nyquist:
+        raise UsageError(
+            f"resolution {options.resolution_cm} cm⁻¹ is more than half of the Nyquist wavenumber {nyquist:.0f}",
+            "nothing would be left to resolve",
+            "store frames more often, or ask for a finer resolution",
+        )
+    return _lag(blocks, options) if options.estimator == "lag" else _tapered(blocks, options)
+
+
+def _new_sums(blocks: CurrentBlocks, options: EstimateOptions, n_freq: int, n_blocks: int) -> CrossPower:
+    many = options.groups and len(blocks.groups) > 1
+    keep = n_blocks if n_blocks >= 5 else 0
+    return CrossPower(
+        len(blocks.groups) if many else 0, blocks.n_members, n_freq, keep, many and options.matrix
+    )
+
+
+Transform = Callable[[Array], tuple[NDArray[np.complex128], NDArray[np.complex128]]]
+
+
+def _add(sums: CrossPower, current: Array, transform: Transform, block: int, weight: float) -> None:
+    """Transform one block of group currents (G, 3, n) and add all products."""
+    x_total, y_total = transform(current.sum(axis=0))
+    sums.add_total(x_total, y_total, block, weight)
+    kept = []
+    for group in range(sums.partial.shape[0]):
+        x, y = transform(current[group])
+        sums.add_group(group, x, y, y_total)
+        if sums.matrix.size:
+            kept.append((x, y))
+    if kept:
+        sums.add_matrix([x for x, _ in kept], [y for _, y in kept])
+
+
+def _lag(blocks: CurrentBlocks, options: EstimateOptions) -> PowerSpectra:
+    from scipy import fft
+
+    step, lengths = blocks.timestep_fs, blocks.lengths
+    window = lag_window(options.resolution_cm, step, max(lengths), options.window)
+    max_lag = len(window) - 1
+    length = correlation.block_length(max(lengths), max_lag, JACKKNIFE_BLOCKS)
+    size = fft.next_fast_len(length + 2 * min(max_lag, max(lengths)), real=True)
+    pieces = [(r, s, min(s + length, n)) for r, n in enumerate(lengths) for s in range(0, n, length)]
+    n_kept = min(JACKKNIFE_BLOCKS, len(pieces))
+    sums = _new_sums(blocks, options, size // 2 + 1, n_kept)
+    for number, (replica, start, stop) in enumerate(pieces):
+        begin = max(start - max_lag, 0)
+        end = min(stop + max_lag, lengths[replica])
+        before, inner = start - begin, stop - start
+
+        def transform(
+            data: Array, before: int = before, inner: int = inner
+        ) -> tuple[NDArray[np.complex128], NDArray[np.complex128]]:
+            return correlation.block_transforms(data, before, inner, max_lag, size)
+
+        block = number * n_kept // len(pieces)
+        _add(sums, blocks.read(replica, begin, end), transform, block, float(inner))
+        if sums.members.shape[0]:
+            for member, current in enumerate(blocks.read_members(replica, begin, end)):
+                sums.add_member(member, *transform(current))
+
+    grid = one_sided.grid_size(max_lag, step, options.resolution_cm)
+
+    def smooth(power: Array, norm: float | Array) -> Array:
+        raw = correlation.even_correlation(power, size, max_lag) / norm
+        return one_sided.two_sided_transform(raw * window, grid, step)
+
+    n = float(sum(lengths))
+    weights = sums.block_weight
+    return PowerSpectra(
+        wavenumber_cm=one_sided.wavenumber_grid_cm(grid, step),
+        total=smooth(sums.total, n),
+        partial=smooth(sums.partial, n),
+        auto=smooth(sums.auto, n),
+        matrix=smooth(sums.matrix, n),
+        members=smooth(sums.members, n),
+        block_trace=smooth(sums.blocks, weights[:, None]) if weights.size else np.zeros((0, grid // 2 + 1)),
+        block_weight=weights,
+        relative_variance=lag_window_variance(window, lengths, grid),
+        correlation=correlation.even_correlation(sums.total, size, max_lag) / n,
+        lag_window=window,
+        timestep_fs=step,
+        total_time_fs=n * step,
+        longest_fs=max(lengths) * step,
+    )
+
+
+def lag_window_variance(window: Array, lengths: tuple[int, ...], size: int) -> Array:
+    r"""Exact relative variance of a lag-window estimate of white noise on the grid of an FFT.
+
+    .. math:: \frac1N \sum_{|k|\le L} (1-|k|/N)\, w_k^2\, [1 + \cos 2\omega k\Delta]
+    """
+    from scipy import fft
+
+    lags = np.arange(len(window))
+    total = float(sum(lengths))
+    weight = sum(np.clip(n - lags, 0.0, None) for n in lengths) * window**2 / total**2
+    weight[1:] *= 2.0
+    transform = fft.fft(weight, size).real
+    return np.asarray(transform[0] + transform[(2 * np.arange(size // 2 + 1)) % size])
+
+
+def _tapered(blocks: CurrentBlocks, options: EstimateOptions) -> PowerSpectra:
+    from scipy import fft
+
+    step, lengths = blocks.timestep_fs, blocks.lengths
+    width = options.resolution_cm * SPEED_OF_LIGHT_CM_FS * step
+    make = welch_tapers if options.estimator == "welch" else multitaper_tapers
+    tapers = make(width, min(lengths))
+    n_tapers, n = tapers.shape
+    hop = max(round(n * (1.0 - OVERLAP)), 1)
+    grid = one_sided.grid_size(n, step, options.resolution_cm)
+    starts = [segment_starts(length, n, hop) for length in lengths]
+    count = sum(s.size for s in starts)
+    n_kept = min(JACKKNIFE_BLOCKS, count // 4)  # overlapping neighbors are correlated
+    sums = _new_sums(blocks, options, grid // 2 + 1, n_kept)
+
+    for number, (replica, start) in enumerate(_all_segments(starts)):
+        current = blocks.read(replica, start, start + n)
+        members = blocks.read_members(replica, start, start + n) if sums.members.shape[0] else []
+        for window in tapers:
+
+            def transform(
+                data: Array, window: Array = window
+            ) -> tuple[NDArray[np.complex128], NDArray[np.complex128]]:
+                both = fft.rfft(data * window, grid, axis=-1, workers=2)
+                return both, both
+
+            _add(sums, current, transform, number * max(n_kept, 1) // count, 1.0)
+            for member, data in enumerate(members):
+                sums.add_member(member, *transform(data))
+
+    scale = step / (count * n_tapers)
+    weights = sums.block_weight
+    variance = sum(
+        s.size**2 * taper.relative_variance(tapers, hop, int(s.size), grid) for s in starts if s.size
+    )
+    total = sums.total * scale
+    equivalent = taper.equivalent_lag_window(tapers)
+    windowed = one_sided.correlation_from_spectrum(total, step)[:, :n]
+    return PowerSpectra(
+        wavenumber_cm=one_sided.wavenumber_grid_cm(grid, step),
+        total=total,
+        partial=sums.partial * scale,
+        auto=sums.auto * scale,
+        matrix=sums.matrix * scale,
+        members=sums.members * scale,
+        block_trace=sums.blocks * step / np.maximum(weights, 1.0)[:, None],
+        block_weight=weights,
+        relative_variance=np.asarray(variance) / count**2,
+        correlation=windowed / np.where(equivalent > 1e-3, equivalent, np.inf),
+        lag_window=equivalent,
+        timestep_fs=step,
+        total_time_fs=float(sum(lengths)) * step,
+        longest_fs=max(lengths) * step,
+    )
+
+
+def _all_segments(starts: list[NDArray[np.int64]]) -> Iterator[tuple[int, int]]:
+    for replica, begins in enumerate(starts):
+        for start in begins:
+            yield replica, int(start)

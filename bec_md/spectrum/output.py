@@ -1,0 +1,163 @@
+"""Write spectra: CSV, JSON and HDF5 (opens with xarray)."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bec_md.spectrum.spectrum import Spectrum
+
+Array = NDArray[np.float64]
+FORMAT = "bec-md spectrum 1"
+_TENSOR_NAMES = [a + b for a in "xyz" for b in "xyz"]
+
+
+def plain(value: Any) -> Any:
+    """Value made of plain Python types, for JSON; NaN and infinity become None."""
+    if isinstance(value, np.ndarray):
+        return plain(value.tolist())
+    if isinstance(value, np.generic):
+        return plain(value.item())
+    if isinstance(value, dict):
+        return {str(k): plain(v) for k, v in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(v) for v in value]
+    if isinstance(value, float):
+        return value if np.isfinite(value) else None
+    if isinstance(value, str | int | bool) or value is None:
+        return value
+    return str(value)
+
+
+def columns(spectrum: Spectrum, tensor: bool = False) -> dict[str, Array]:
+    """Columns of the CSV file by name.
+
+    Parameters
+    ----------
+    spectrum
+        The spectrum.
+    tensor
+        Also the nine elements of ε₂ (and of Re ε with ε_∞) with errors of ε₂.
+    """
+    table = {
+        "wavenumber_cm": spectrum.wavenumber_cm,
+        "n_alpha_cm": spectrum.n_alpha,
+        "n_alpha_cm_err": spectrum.n_alpha_err,
+        "sigma_real_s_per_m": spectrum.sigma_real,
+        "eps_imag": spectrum.eps_imag,
+        "eps_imag_err": spectrum.eps_imag_err,
+    }
+    if spectrum.eps_inf is not None:
+        for name in ("eps_real", "n", "kappa", "alpha_cm", "reflectivity", "loss"):
+            table[name] = getattr(spectrum, name)
+    for group, values in spectrum.partial_n_alpha.items():
+        table[f"n_alpha_cm[{group}]"] = values
+    if spectrum.eps_inf is not None:
+        for name in ("eps_real_err", "n_err", "kappa_err", "alpha_cm_err", "reflectivity_err", "loss_err"):
+            table[name] = getattr(spectrum, name)
+    for group, values in spectrum.partial_n_alpha_err.items():
+        table[f"n_alpha_cm_err[{group}]"] = values
+    if spectrum.model_err is not None:
+        table["n_alpha_cm_model_err"] = spectrum.model_err
+        table["n_alpha_cm_total_err"] = spectrum.n_alpha_total_err
+    if tensor:
+        table.update(_tensor_columns(spectrum))
+    return table
+
+
+def _tensor_columns(spectrum: Spectrum) -> dict[str, Array]:
+    table = {}
+    imag, imag_err, eps = spectrum.eps_imag_tensor, spectrum.eps_imag_tensor_err, spectrum.eps
+    for number, name in enumerate(_TENSOR_NAMES):
+        a, b = divmod(number, 3)
+        table[f"eps_imag_{name}"] = imag[:, a, b]
+    for number, name in enumerate(_TENSOR_NAMES):
+        a, b = divmod(number, 3)
+        table[f"eps_imag_{name}_err"] = imag_err[:, a, b]
+        if eps is not None:
+            table[f"eps_real_{name}"] = eps.real[:, a, b]
+    return table
+
+
+def csv_header(spectrum: Spectrum) -> list[str]:
+    """Comment lines: formula, units, convention, parameters."""
+    lines = [
+        f"bec-md {spectrum.parameters.get('bec_md_version', '')} infrared spectrum",
+        "formula: sigma_ab(w) = 1/(V kB T) int_0^inf exp(iwt) <J_a(t) J_b(0)> dt;"
+        " n*alpha = Re sigma/(eps0 c); eps = eps_inf + i sigma/(eps0 w)",
+        "units: wavenumber and alpha cm^-1, sigma S/m, others dimensionless; isotropic averages are trace/3",
+        "_err: statistical standard error (one sigma)",
+        f"temperature_k: {spectrum.temperature_k:g}",
+        f"volume_ang3: {spectrum.volume_ang3:.8g}",
+        f"eps_inf: {'none' if spectrum.eps_inf is None else spectrum.eps_inf.ravel().tolist()}",
+    ]
+    for name, value in spectrum.parameters.items():
+        lines.append(f"{name}: {json.dumps(plain(value))}")
+    for name in ("source", "model", "charges", "model_fingerprint", "fingerprint"):
+        if name in spectrum.metadata:
+            lines.append(f"{name}: {json.dumps(plain(spectrum.metadata[name]))}")
+    return lines
+
+
+def write_csv(spectrum: Spectrum, path: str | Path, *, tensor: bool = False) -> None:
+    """Write one row per frequency, with a comment header.
+
+    Parameters
+    ----------
+    spectrum
+        The spectrum.
+    path
+        File to write.
+    tensor
+        Also write all nine elements of ε₂.
+    """
+    table = columns(spectrum, tensor)
+    with Path(path).open("w", encoding="utf-8") as out:
+        for line in csv_header(spectrum):
+            out.write(f"# {line}\n")
+        out.write(",".join(table) + "\n")
+        np.savetxt(out, np.column_stack(list(table.values())), fmt="%.8g", delimiter=",")
+
+
+def summary(spectrum: Spectrum) -> dict[str, Any]:
+    """Return the content of the JSON file."""
+    p = spectrum.parameters
+    names = (
+        "n_atoms",
+        "n_frames",
+        "n_replicas",
+        "timestep_fs",
+        "resolution_cm",
+        "nyquist_cm",
+        "f_sum_ratio",
+        "sum_rule_residual_e",
+        "com_drift_ang_per_fs",
+    )
+    with_eps = spectrum.eps_inf is not None
+    return {
+        "temperature_k": spectrum.temperature_k,
+        "volume_ang3": spectrum.volume_ang3,
+        **{name: plain(p.get(name)) for name in names},
+        "static_eps": plain(dict(spectrum.static)) if with_eps else None,
+        "static_susceptibility": None if with_eps else plain(dict(spectrum.static)),
+        "eps_inf": plain(spectrum.eps_inf),
+        "sigma_dc_s_per_m": plain(p.get("sigma_dc_s_per_m")),
+        "sigma_dc_err_s_per_m": plain(p.get("sigma_dc_err_s_per_m")),
+        "model": plain(spectrum.metadata.get("model")),
+        "warnings": [f"{c.name}: {c.meaning}. {c.advice}" for c in spectrum.quality.warnings]
+        + [str(w) for w in spectrum.metadata.get("warnings", ())],
+        "peaks": [peak.to_dict() for peak in spectrum.peaks],
+        "quality": plain(spectrum.quality.to_list()),
+        "parameters": plain(dict(p)),
+        "metadata": plain(dict(spectrum.metadata)),
+    }
+
+
+def write_json(spectrum: Spectrum, path: str | Path) -> None:
+    """Write the summary as JSON."""
+    text = json.dumps(summary(spectrum), indent=2, ensure_ascii=False)
+    Path(path).write_text(text + "\n", encoding="utf-8")

@@ -1,0 +1,69 @@
+"""The un-broadened periodogram: every Fourier bin, no smoothing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bec_md.spectrum.blocks import CurrentBlocks
+from bec_md.units import SPEED_OF_LIGHT_CM_FS
+
+Array = NDArray[np.float64]
+
+#: Longest stretch transformed at once: bounds the memory for series of any length.
+LONGEST = 1 << 20
+
+
+@dataclass(frozen=True)
+class Periodogram:
+    """Mean periodogram of equally long stretches.
+
+    Parameters
+    ----------
+    wavenumber_cm
+        (F,) from 0 to the Nyquist wavenumber, step 1/(c·stretch).
+    power
+        (3, F) two-sided density of each axis, (e Å/fs)² fs.
+    stretches
+        Number of stretches (of all replicas) that were averaged.
+    length
+        Samples per stretch.
+    """
+
+    wavenumber_cm: Array
+    power: Array
+    stretches: int
+    length: int
+
+
+def periodogram(blocks: CurrentBlocks, longest: int = LONGEST) -> Periodogram:
+    """Average the periodograms of consecutive stretches, as long as the shortest replica and memory allow."""
+    from scipy import fft
+
+    length = min(min(blocks.lengths), longest)
+    length = 2 * (length // 2)
+    total = np.zeros((3, length // 2 + 1))
+    count = 0
+    for replica, n in enumerate(blocks.lengths):
+        for start in range(0, n - length + 1, length):
+            current = np.empty((3, length))
+            for begin in range(0, length, 65536):
+                end = min(begin + 65536, length)
+                current[:, begin:end] = blocks.read(replica, start + begin, start + end).sum(axis=0)
+            transform = fft.rfft(current, axis=-1, workers=2, overwrite_x=True)
+            total += transform.real**2 + transform.imag**2
+            count += 1
+    step = blocks.timestep_fs
+    wavenumber = np.arange(length // 2 + 1) / (length * step * SPEED_OF_LIGHT_CM_FS)
+    return Periodogram(wavenumber, total * step / (length * count), count, length)
+
+
+def decimate(x: Array, y: Array, max_points: int = 20000) -> tuple[Array, Array]:
+    """Average neighboring bins so that at most `max_points` remain."""
+    width = -(-len(x) // max_points)
+    if width <= 1:
+        return x, y
+    n = len(x) // width * width
+    return x[:n].reshape(-1, width).mean(axis=1), y[..., :n].reshape(*y.shape[:-1], -1, width).mean(axis=-1)

@@ -1,0 +1,250 @@
+"""The checks of the quality block, one small function each, with their thresholds."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bec_md.spectrum.quality import QualityCheck, graded
+from bec_md.spectrum.survey import Survey
+from bec_md.units import AMU_ANG2_FS2_EV, BOLTZMANN_EV_K
+
+Array = NDArray[np.float64]
+
+
+def f_sum_ratio(current_variance: Array, zz_over_mass: Array, temperature_k: float) -> Array:
+    r"""Ratio of :math:`∫ω ε_2 dω` to its exact value, from C_ab(0) and Σ⟨ZZᵀ⟩/m.
+
+    :math:`∫_0^∞ ω ε_2\,dω = \frac{π}{2 ε_0 V} \frac{C(0)}{k_B T}` and the sum rule says
+    :math:`C(0) = k_B T\,Σ⟨ZZ^T⟩/m`; elementwise ratio of the diagonals.
+
+    Parameters
+    ----------
+    current_variance
+        C_aa(0) in (e Å/fs)².
+    zz_over_mass
+        Σ⟨ZZᵀ⟩_aa/m in e²/amu.
+    temperature_k
+        T in K.
+    """
+    kt = BOLTZMANN_EV_K * temperature_k / AMU_ANG2_FS2_EV  # amu Å²/fs²
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.asarray(current_variance / (kt * zz_over_mass))
+
+
+def check_f_sum(ratio: Array | None, error: Array) -> QualityCheck:
+    """Return the f-sum check per axis; exact for classical MD at any temperature and anharmonicity."""
+    meaning = (
+        "ratio of ∫ωε₂dω to π/(2ε₀V)·Σ⟨ZZᵀ⟩/m along x, y, z: 1 unless temperature, units, time step, masses "
+        "or velocities are wrong"
+    )
+    advice = (
+        "check --temperature, --timestep, masses, units of the velocities and that the run is equilibrated"
+    )
+    threshold = "within 3 standard errors + 2 % (fail: 5 standard errors + 10 %)"
+    if ratio is None or not np.all(np.isfinite(ratio)):
+        return QualityCheck("f_sum", None, threshold, "unknown", meaning, "store ΣZZᵀ/m with the current")
+    deviation = np.abs(ratio - 1.0)
+    status = graded(float(np.max(deviation - 3.0 * error)), 0.02, 0.10 + 2.0 * float(np.max(error)))
+    return QualityCheck("f_sum", tuple(float(v) for v in ratio), threshold, status, meaning, advice)
+
+
+def check_f_sum_groups(names: tuple[str, ...], ratio: Array, error: Array) -> QualityCheck:
+    """Return the f-sum check per group, traces."""
+    deviation = np.abs(ratio - 1.0) - 3.0 * error
+    worst = names[int(np.argmax(deviation))]
+    return QualityCheck(
+        "f_sum_groups",
+        tuple(float(v) for v in ratio),
+        "within 3 standard errors + 5 % (fail: 5 standard errors + 20 %)",
+        graded(float(np.max(deviation)), 0.05, 0.20 + 2.0 * float(np.max(error))),
+        f"the same for the partial spectra of {', '.join(names)}; worst: {worst}",
+        "a single wrong group points to a wrong mass, wrong charges or a species at another temperature",
+    )
+
+
+def check_band(fraction: float, max_cm: float) -> QualityCheck:
+    """Return the share of the integrated absorption inside the band that is written out."""
+    return QualityCheck(
+        "f_sum_band",
+        fraction,
+        "at least 0.9",
+        "ok" if fraction >= 0.9 else "warn",
+        f"share of the integrated absorption below {max_cm:.0f} cm⁻¹",
+        "raise --max to see all bands",
+    )
+
+
+def check_static(fluctuation: Array, error: Array, kramers_kronig: Array, conductor: bool) -> QualityCheck:
+    """Return the static susceptibility by fluctuations over that by Kramers–Kronig."""
+    direct, integral = float(np.trace(fluctuation)) / 3.0, float(np.trace(kramers_kronig)) / 3.0
+    sigma = float(np.sqrt(np.sum(np.diag(error) ** 2))) / 3.0
+    meaning = f"ε(0) − ε_∞ from ⟨δM²⟩ ({direct:.4g} ± {sigma:.2g}) minus (2/π)∫ε₂/ω dω ({integral:.4g})"
+    difference = abs(direct - integral)
+    limit = 3.0 * sigma + 0.1 * max(abs(direct), abs(integral))
+    if conductor:
+        return QualityCheck(
+            "static",
+            None,
+            "only for insulators",
+            "unknown",
+            meaning + "; M drifts: mobile ions or a short run",
+            "no static limit for an ionic conductor: use sigma_dc; else run longer",
+        )
+    return QualityCheck(
+        "static",
+        direct - integral,
+        "within 3 standard errors + 10 %",
+        "ok" if difference <= limit else "warn",
+        meaning,
+        "low frequencies are not converged or narrower than the resolution: run longer, refine --resolution",
+    )
+
+
+def check_charge_sum(residual_e: float | None, sum_rule: str) -> QualityCheck:
+    """Return the violation of the acoustic sum rule by the charges as given."""
+    meaning = (
+        "r.m.s. of (ΣZ − Q)/N per atom before correction: how far a rigid shift of the cell would polarize it"
+    )
+    if residual_e is None:
+        return QualityCheck(
+            "sum_rule", None, "0.01 e", "unknown", meaning, "a bare J(t) does not tell; use a trajectory"
+        )
+    status = graded(residual_e, 0.01, 0.1)
+    return QualityCheck(
+        "sum_rule",
+        residual_e,
+        "below 0.01 e (fail: 0.1 e)",
+        status,
+        meaning + f"; corrected: {sum_rule}",
+        "check the index order and the species of the charges, and the total charge of the cell",
+    )
+
+
+def check_net_charge(total_charge_e: float) -> QualityCheck:
+    """Return the net charge of the cell."""
+    return QualityCheck(
+        "net_charge",
+        total_charge_e,
+        "0 e",
+        "ok" if abs(total_charge_e) < 1e-6 else "warn",
+        "net charge Q of the cell; a charged cell is treated in its barycentric frame",
+        "make sure that the charge is meant",
+    )
+
+
+def check_drift(
+    drift: float | None, total_mass_amu: float | None, temperature_k: float, rule: str
+) -> QualityCheck:
+    """Return the r.m.s. center-of-mass speed over that of a free particle of the total mass."""
+    meaning = "r.m.s. speed of the center of mass over √(3k_BT/M); removed by the mass rule"
+    advice = "remove the drift in the run, or use --sum-rule mass"
+    if drift is None or total_mass_amu is None:
+        return QualityCheck("com_drift", None, "3", "unknown", meaning, advice)
+    thermal = (3.0 * BOLTZMANN_EV_K * temperature_k / AMU_ANG2_FS2_EV / total_mass_amu) ** 0.5
+    ratio = drift / thermal
+    return QualityCheck(
+        "com_drift",
+        ratio,
+        "below 3, or corrected by mass",
+        "ok" if ratio < 3.0 or rule == "mass" else "warn",
+        meaning,
+        advice,
+    )
+
+
+def check_temperature(
+    measured: float | None, per_group: Array | None, wanted: float, scheme: str
+) -> QualityCheck:
+    """Return kinetic temperatures, whole and per group, over the temperature used."""
+    meaning = "kinetic temperature over the temperature used: all atoms, then each group (equipartition)"
+    advice = "check masses, velocity units, thermostat and equilibration; constraints lower it"
+    if measured is None or per_group is None or scheme != "velocity":
+        return QualityCheck("temperature", None, "within 3 %", "unknown", meaning, "needs stored velocities")
+    values = np.concatenate([[measured], per_group]) / wanted
+    whole, groups = abs(values[0] - 1.0), float(np.nanmax(np.abs(values[1:] - 1.0)))
+    status = graded(whole, 0.03, 0.15)
+    if status == "ok" and groups > 0.10:
+        status = "warn"
+    return QualityCheck(
+        "temperature",
+        tuple(float(v) for v in values),
+        "3 % (groups 10 %; fail: 15 %)",
+        status,
+        meaning,
+        advice,
+    )
+
+
+def check_stationarity(seen: Survey) -> QualityCheck:
+    """Return the z-score between the mean J² of the first and second halves of each replica."""
+    value = seen.current_square.sum(axis=-1)
+    half = value.shape[1] // 2
+    first, second = value[:, :half], value[:, half:]
+    spread = (first.var(axis=1, ddof=1) + second.var(axis=1, ddof=1)) / half
+    difference = second.mean(axis=1) - first.mean(axis=1)
+    z = float(difference.sum() / np.sqrt(max(float(spread.sum()), 1e-300)))
+    return QualityCheck(
+        "stationarity",
+        z,
+        "|z| below 4 (fail: 8)",
+        graded(abs(z), 4.0, 8.0),
+        "change of ⟨J²⟩ from the first to the second half, in standard errors",
+        "cut off the equilibration with --start, or look for a phase change",
+    )
+
+
+def check_nyquist(
+    share: float, nyquist_cm: float, timestep_fs: float, groups: tuple[str, ...]
+) -> QualityCheck:
+    """Return the share of the power in the top sixth of the band, which aliasing would fill."""
+    hydrogen = "H" in groups and timestep_fs > 4.0
+    status = "warn" if hydrogen else graded(share, 0.01, 0.10)
+    return QualityCheck(
+        "nyquist",
+        share,
+        "below 0.01 (fail: 0.1); at most 4 fs with hydrogen",
+        status,
+        f"share of ⟨J²⟩ above 5/6 of the Nyquist wavenumber {nyquist_cm:.0f} cm⁻¹: folded modes show up there",
+        "store frames more often (at most 4 fs with O–H, 10 fs for oxides)",
+    )
+
+
+def check_damping(transfer: float, scheme: str, highest_cm: float) -> QualityCheck:
+    """Return what finite differences left of the highest band before it was divided out."""
+    return QualityCheck(
+        "finite_difference",
+        transfer,
+        "above 0.8 (fail: 0.3)",
+        graded(1.0 - transfer, 0.2, 0.7),
+        f"transfer function of the {scheme!r} velocities at {highest_cm:.0f} cm⁻¹, divided out",
+        "store velocities, or frames more often",
+    )
+
+
+def check_resolution(
+    relative_error: float, resolution_cm: float, length_fs: float, cut: bool
+) -> QualityCheck:
+    """Return the relative standard error per point, and whether the run is long enough for the resolution."""
+    status = "warn" if cut or relative_error > 0.25 else "ok"
+    return QualityCheck(
+        "resolution",
+        relative_error,
+        "below 0.25, run longer than the lag window",
+        status,
+        f"relative standard error per point at {resolution_cm:g} cm⁻¹ from {length_fs / 1000.0:.1f} ps"
+        + ("; the run is shorter than the window, lines are wider than asked" if cut else ""),
+        "ask for a coarser --resolution or run longer (bec-md plan)",
+    )
+
+
+def check_positivity(lowest: float) -> QualityCheck:
+    """Return the smallest eigenvalue of Re σ over the largest: never negative beyond rounding."""
+    return QualityCheck(
+        "positivity",
+        lowest,
+        "above −1e-9",
+        "ok" if lowest > -1e-9 else "fail",
+        "smallest eigenvalue of Re σ(ω) over the largest: a passive medium only absorbs",
+        "report this: the estimators cannot produce it",
+    )

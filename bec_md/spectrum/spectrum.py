@@ -1,0 +1,287 @@
+"""The result: a frozen spectrum with errors, partials, parameters and self-checks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bec_md.spectrum import optics, response, uncertainty
+from bec_md.spectrum.peak import Peak
+from bec_md.spectrum.quality import QualityReport
+from bec_md.spectrum.symmetric_tensor import trace_third
+from bec_md.units import CM_PER_THZ, MEV_PER_CM, VACUUM_PERMITTIVITY_F_M
+
+Array = NDArray[np.float64]
+Complex = NDArray[np.complex128]
+
+
+@dataclass(frozen=True, eq=False)
+class Spectrum:
+    r"""Dielectric response of a simulation, e^{−iωt}, with statistical errors.
+
+    Isotropic quantities are averages tr/3. What needs ε_∞ (`eps_real`, `n`, `kappa`, `alpha_cm`,
+    `reflectivity`, `loss`) raises `UsageError` when it was not given.
+
+    Parameters
+    ----------
+    wavenumber_cm
+        (F,) uniform grid, from the first point above zero.
+    sigma
+        (F, 3, 3) complex conductivity, S/m.
+    sigma_real_err, sigma_imag_err, sigma_covariance
+        (F, 3, 3) standard errors of both parts of each element, and their covariance.
+    iso_real_err, iso_imag_err, iso_covariance
+        (F,) the same for tr σ/3.
+    dof
+        (F,) equivalent χ² degrees of freedom of tr Re σ/3.
+    temperature_k, volume_ang3
+        Used in the prefactor.
+    eps_inf
+        (3, 3) or None.
+    sigma_dc, sigma_dc_err
+        (3, 3) DC conductivity S/m and (3, 3) errors, None unless asked for; `sigma` still contains it,
+        `eps` does not if ``parameters["subtract_dc"]``.
+    partial_n_alpha, partial_n_alpha_err
+        nα of each group with the total, cm⁻¹: they sum to `n_alpha` exactly and may be negative.
+    group_matrix_n_alpha
+        (G, G, F) nα of all pairs of groups, or None.
+    model_err
+        (F,) standard deviation of nα over the members of the model ensemble, cm⁻¹, or None.
+    jackknife_err
+        (F,) jackknife standard error of nα over stretches of the run, or None.
+    acf_time_fs, acf, lag_window
+        (L,), (L, 3, 3) autocorrelation of the current in (e Å/fs)² and (L,) the lag window.
+    raw_wavenumber_cm, raw_n_alpha
+        The periodogram without smoothing (bins averaged if there are very many).
+    static
+        Static dielectric numbers: keys fluctuation, fluctuation_err, kramers_kronig, each (3, 3); with
+        ε_∞ they are ε(0), without it ε(0) − ε_∞.
+    peaks
+        Peaks of nα.
+    quality
+        Self-checks.
+    parameters
+        How it was computed (estimator, resolution, corrections …), plain values.
+    metadata
+        Of the current series (model, hashes, version).
+    """
+
+    wavenumber_cm: Array
+    sigma: Complex
+    sigma_real_err: Array
+    sigma_imag_err: Array
+    sigma_covariance: Array
+    iso_real_err: Array
+    iso_imag_err: Array
+    iso_covariance: Array
+    dof: Array
+    temperature_k: float
+    volume_ang3: float
+    eps_inf: Array | None = None
+    sigma_dc: Array | None = None
+    sigma_dc_err: Array | None = None
+    partial_n_alpha: Mapping[str, Array] = field(default_factory=dict)
+    partial_n_alpha_err: Mapping[str, Array] = field(default_factory=dict)
+    group_matrix_n_alpha: Array | None = None
+    model_err: Array | None = None
+    jackknife_err: Array | None = None
+    acf_time_fs: Array = field(default_factory=lambda: np.zeros(0))
+    acf: Array = field(default_factory=lambda: np.zeros((0, 3, 3)))
+    lag_window: Array = field(default_factory=lambda: np.zeros(0))
+    raw_wavenumber_cm: Array = field(default_factory=lambda: np.zeros(0))
+    raw_n_alpha: Array = field(default_factory=lambda: np.zeros(0))
+    static: Mapping[str, Array] = field(default_factory=dict)
+    peaks: tuple[Peak, ...] = ()
+    quality: QualityReport = field(default_factory=QualityReport)
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+
+    # --- axes -------------------------------------------------------------------------------------
+    @property
+    def frequency_thz(self) -> Array:
+        """Frequencies in THz."""
+        return np.asarray(self.wavenumber_cm / CM_PER_THZ)
+
+    @property
+    def energy_mev(self) -> Array:
+        """Photon energies in meV."""
+        return np.asarray(self.wavenumber_cm * MEV_PER_CM)
+
+    @property
+    def _omega_eps0(self) -> Array:
+        return np.asarray(VACUUM_PERMITTIVITY_F_M * response.OMEGA_PER_CM * self.wavenumber_cm)
+
+    # --- without ε_∞ -------------------------------------------------------------------------------
+    @property
+    def sigma_iso(self) -> Complex:
+        """Isotropic complex conductivity tr σ/3 in S/m, (F,)."""
+        return np.asarray(np.trace(self.sigma, axis1=1, axis2=2) / 3.0)
+
+    @property
+    def sigma_real(self) -> Array:
+        """Isotropic Re σ in S/m, (F,)."""
+        return np.asarray(self.sigma_iso.real)
+
+    @property
+    def n_alpha(self) -> Array:
+        """Isotropic nα = Re σ/(ε₀c) in cm⁻¹, (F,): the infrared spectrum."""
+        return response.n_alpha_from_conductivity(self.sigma_real)
+
+    @property
+    def n_alpha_err(self) -> Array:
+        """Statistical standard error of `n_alpha`, (F,)."""
+        return response.n_alpha_from_conductivity(self.iso_real_err)
+
+    @property
+    def n_alpha_total_err(self) -> Array:
+        """Statistical and model error in quadrature, (F,)."""
+        if self.model_err is None:
+            return self.n_alpha_err
+        return np.asarray(np.hypot(self.n_alpha_err, self.model_err))
+
+    @property
+    def n_alpha_tensor(self) -> Array:
+        """Return nα as a tensor in cm⁻¹, (F, 3, 3)."""
+        return response.n_alpha_from_conductivity(self.sigma.real)
+
+    @property
+    def n_alpha_tensor_err(self) -> Array:
+        """Standard errors of `n_alpha_tensor`."""
+        return response.n_alpha_from_conductivity(self.sigma_real_err)
+
+    def n_alpha_interval(self, level: float = 0.68) -> tuple[Array, Array]:
+        """Central χ² confidence interval of `n_alpha` with this coverage."""
+        return uncertainty.chi_square_interval(self.n_alpha, self.dof, level)
+
+    @property
+    def eps_imag(self) -> Array:
+        """Isotropic ε₂ = Re σ/(ε₀ω), (F,), without a subtracted DC part."""
+        real = self.sigma_real
+        if self._subtracted_dc is not None:
+            real = real - float(np.trace(self._subtracted_dc)) / 3.0
+        return np.asarray(real / self._omega_eps0)
+
+    @property
+    def eps_imag_err(self) -> Array:
+        """Standard error of `eps_imag`."""
+        return np.asarray(self.iso_real_err / self._omega_eps0)
+
+    @property
+    def eps_imag_tensor(self) -> Array:
+        """ε₂ as a tensor, (F, 3, 3)."""
+        real = self.sigma.real
+        if self._subtracted_dc is not None:
+            real = real - self._subtracted_dc
+        return np.asarray(real / self._omega_eps0[:, None, None])
+
+    @property
+    def eps_imag_tensor_err(self) -> Array:
+        """Standard errors of `eps_imag_tensor`."""
+        return np.asarray(self.sigma_real_err / self._omega_eps0[:, None, None])
+
+    @property
+    def _subtracted_dc(self) -> Array | None:
+        return self.sigma_dc if self.parameters.get("subtract_dc") else None
+
+    # --- with ε_∞ ----------------------------------------------------------------------------------
+    @property
+    def eps(self) -> Complex | None:
+        """ε(ω), (F, 3, 3) complex, or None without ε_∞."""
+        if self.eps_inf is None:
+            return None
+        return response.dielectric_function(self.wavenumber_cm, self.sigma, self.eps_inf, self._subtracted_dc)
+
+    def eps_along(self, direction: tuple[float, float, float]) -> Complex:
+        """q̂·ε(ω)·q̂ along a Cartesian direction, (F,) complex."""
+        response.require_eps_inf(self.eps_inf, "ε along a direction")
+        return optics.along(np.asarray(self.eps), direction)
+
+    def _eps_iso(self, quantity: str) -> Complex:
+        response.require_eps_inf(self.eps_inf, quantity)
+        return np.asarray(trace_third(np.asarray(self.eps)))
+
+    def _eps_errors(self) -> tuple[Array, Array, Array]:
+        """Variances of Re ε, Im ε and their covariance, isotropic."""
+        scale = self._omega_eps0
+        return (
+            (self.iso_imag_err / scale) ** 2,
+            (self.iso_real_err / scale) ** 2,
+            -self.iso_covariance / scale**2,
+        )
+
+    def _propagated(self, derivative: Complex, part: str) -> Array:
+        real, imag, covariance = self._eps_errors()
+        return uncertainty.analytic_function_error(derivative, real, imag, covariance, part)
+
+    @property
+    def eps_iso(self) -> Complex:
+        """Isotropic complex ε = tr ε/3, (F,)."""
+        return self._eps_iso("ε")
+
+    @property
+    def eps_real(self) -> Array:
+        """Isotropic Re ε, (F,)."""
+        return np.asarray(self._eps_iso("Re ε").real)
+
+    @property
+    def eps_real_err(self) -> Array:
+        """Standard error of `eps_real`."""
+        response.require_eps_inf(self.eps_inf, "Re ε")
+        return np.asarray(self.iso_imag_err / self._omega_eps0)
+
+    @property
+    def n(self) -> Array:
+        """Refractive index, (F,)."""
+        return np.asarray(optics.refractive_index(self._eps_iso("n")).real)
+
+    @property
+    def n_err(self) -> Array:
+        """Standard error of `n`."""
+        return self._propagated(0.5 / optics.refractive_index(self._eps_iso("n")), "real")
+
+    @property
+    def kappa(self) -> Array:
+        """Extinction coefficient κ, (F,)."""
+        return np.asarray(optics.refractive_index(self._eps_iso("κ")).imag)
+
+    @property
+    def kappa_err(self) -> Array:
+        """Standard error of `kappa`."""
+        return self._propagated(0.5 / optics.refractive_index(self._eps_iso("κ")), "imag")
+
+    @property
+    def alpha_cm(self) -> Array:
+        """Absorption coefficient α = 2ωκ/c in cm⁻¹, (F,)."""
+        return optics.absorption_cm(self.wavenumber_cm, self._eps_iso("α"))
+
+    @property
+    def alpha_cm_err(self) -> Array:
+        """Standard error of `alpha_cm`."""
+        return np.asarray(4.0 * np.pi * self.wavenumber_cm * self.kappa_err)
+
+    @property
+    def reflectivity(self) -> Array:
+        """Normal-incidence reflectance, (F,)."""
+        return optics.reflectivity(self._eps_iso("reflectivity"))
+
+    @property
+    def reflectivity_err(self) -> Array:
+        """Standard error of `reflectivity`: dR = 2 Re(r* dr), dr/dε = 1/(√ε(√ε+1)²)."""
+        index = optics.refractive_index(self._eps_iso("reflectivity"))
+        amplitude = (index - 1.0) / (index + 1.0)
+        derivative = 2.0 * np.conj(amplitude) / (index * (index + 1.0) ** 2)
+        return self._propagated(derivative, "real")
+
+    @property
+    def loss(self) -> Array:
+        """Loss function −Im(1/ε), (F,)."""
+        return optics.energy_loss(self._eps_iso("loss"))
+
+    @property
+    def loss_err(self) -> Array:
+        """Standard error of `loss`."""
+        return self._propagated(1.0 / self._eps_iso("loss") ** 2, "imag")

@@ -1,0 +1,111 @@
+"""One streamed pass over the current for what is not a spectrum: dipole fluctuations and stationarity."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bec_md.spectrum.blocks import CurrentBlocks
+from bec_md.spectrum.symmetric_tensor import to_matrix
+
+Array = NDArray[np.float64]
+SEGMENTS = 16
+
+
+@dataclass(frozen=True)
+class Survey:
+    """Sums over stretches (K per replica) of the total current and its integral.
+
+    Parameters
+    ----------
+    frames
+        (R, K) samples in each stretch.
+    current_square
+        (R, K, 3) mean of J_a² in each stretch, (e Å/fs)².
+    current_mean
+        (3,) mean current, e Å/fs.
+    dipole_covariance
+        (3, 3) ⟨δM_a δM_b⟩ in (e Å)², M the integral of J, its mean removed in each replica.
+    dipole_covariance_error
+        (3, 3) jackknife standard error of it.
+    dipole_diffusion
+        (3,) ratio of the mean M² drift between the halves to its fluctuation: large for a conductor.
+    """
+
+    frames: Array
+    current_square: Array
+    current_mean: Array
+    dipole_covariance: Array
+    dipole_covariance_error: Array
+    dipole_diffusion: Array
+
+
+def survey(blocks: CurrentBlocks) -> Survey:
+    """Collect the sums of `Survey` from every replica."""
+    frames, squares, means, sums, products = [], [], [], [], []
+    for replica, length in enumerate(blocks.lengths):
+        edges = np.linspace(0, length, SEGMENTS + 1).astype(int)
+        position = np.zeros(3)
+        for begin, end in zip(edges[:-1], edges[1:], strict=True):
+            total_square, total, dipole_sum = np.zeros(3), np.zeros(3), np.zeros(3)
+            dipole_product = np.zeros((3, 3))
+            for start in range(begin, end, 65536):
+                current = blocks.read(replica, start, min(start + 65536, int(end))).sum(axis=0)
+                dipole = position[:, None] + blocks.timestep_fs * (np.cumsum(current, axis=1) - 0.5 * current)
+                position = position + blocks.timestep_fs * current.sum(axis=1)
+                total_square += np.sum(current**2, axis=1)
+                total += current.sum(axis=1)
+                dipole_sum += dipole.sum(axis=1)
+                dipole_product += dipole @ dipole.T
+            frames.append(float(end - begin))
+            squares.append(total_square / max(end - begin, 1))
+            means.append(total)
+            sums.append(dipole_sum)
+            products.append(dipole_product)
+    shape = (len(blocks.lengths), SEGMENTS)
+    count = np.array(frames).reshape(shape)
+    dipole_sums = np.array(sums).reshape(*shape, 3)
+    dipole_products = np.array(products).reshape(*shape, 3, 3)
+    covariance = _covariance(count, dipole_sums, dipole_products)
+    error = _jackknife(count, dipole_sums, dipole_products)
+    half = SEGMENTS // 2
+    early = dipole_sums[:, :half].sum(axis=1) / count[:, :half].sum(axis=1)[:, None]
+    late = dipole_sums[:, half:].sum(axis=1) / count[:, half:].sum(axis=1)[:, None]
+    spread = np.sqrt(np.maximum(np.diag(covariance), 1e-300))
+    return Survey(
+        frames=count,
+        current_square=np.array(squares).reshape(*shape, 3),
+        current_mean=np.sum(means, axis=0) / count.sum(),
+        dipole_covariance=covariance,
+        dipole_covariance_error=error,
+        dipole_diffusion=np.asarray(np.sqrt(np.mean((late - early) ** 2, axis=0)) / spread),
+    )
+
+
+def _covariance(count: Array, sums: Array, products: Array) -> Array:
+    per_replica = count.sum(axis=1)[:, None]
+    mean = sums.sum(axis=1) / per_replica
+    total = products.sum(axis=(0, 1)) - np.einsum("r,ra,rb->ab", per_replica[:, 0], mean, mean)
+    return np.asarray(total / count.sum())
+
+
+def _jackknife(count: Array, sums: Array, products: Array) -> Array:
+    """Delete-one over stretches; blind to correlations longer than a stretch."""
+    estimates = []
+    for replica in range(count.shape[0]):
+        for stretch in range(count.shape[1]):
+            keep = np.ones(count.shape)
+            keep[replica, stretch] = 0.0
+            estimates.append(
+                _covariance(count * keep, sums * keep[..., None], products * keep[..., None, None])
+            )
+    values = np.array(estimates)
+    n = len(values)
+    return np.asarray(np.sqrt((n - 1) / n * np.sum((values - values.mean(axis=0)) ** 2, axis=0)))
+
+
+def to_tensor(six: Array) -> Array:
+    """(3, 3) from six Voigt components."""
+    return np.asarray(to_matrix(six[:, None])[0])

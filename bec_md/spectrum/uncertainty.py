@@ -1,0 +1,210 @@
+r"""Statistical errors of spectra: analytic, χ², jackknife, and the real part's.
+
+For Gaussian noise the smoothed estimate of a symmetric spectral matrix S has
+
+.. math:: \mathrm{var}\,\hat S_{ab} = \tfrac12 (S_{aa}S_{bb} + S_{ab}^2)\, r, \qquad
+          \mathrm{var}\,\tfrac13\mathrm{tr}\,\hat S = \tfrac19 \textstyle\sum_{ab} S_{ab}^2\, r,
+
+r = 1/(n_rep T B) being the relative variance of one component. For three equivalent axes the second is the
+familiar 1/√(3 n_rep T B). Degrees of freedom follow by matching two moments: ν = 2 (mean)²/variance.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bec_md.spectrum.symmetric_tensor import VOIGT
+
+Array = NDArray[np.float64]
+
+
+def relative_standard_error(
+    bandwidth_hz: float, total_time_s: float, components: float = 3.0, replicas: float = 1.0
+) -> float:
+    """Relative standard error 1/√(n_comp·n_rep·T·B) of a smoothed spectrum."""
+    return float((components * replicas * total_time_s * bandwidth_hz) ** -0.5)
+
+
+def _unbiased_products(power: Array, relative_variance: Array) -> tuple[Array, Array]:
+    """S_aa S_bb and S_ab² (6, F) from estimates, without the bias that noise adds to squares."""
+    r = relative_variance
+    diagonal = power[:3]
+    squares = diagonal**2 / (1.0 + r)
+    product, square = np.empty_like(power), np.empty_like(power)
+    for component, (a, b) in enumerate(VOIGT):
+        if a == b:
+            product[component] = square[component] = squares[a]
+            continue
+        product[component] = diagonal[a] * diagonal[b]
+        noise = 0.5 * r * product[component]
+        square[component] = np.clip(
+            (power[component] ** 2 - noise) / (1.0 + 0.5 * r), 0.0, product[component]
+        )
+    return product, square
+
+
+def component_variance(power: Array, relative_variance: Array) -> Array:
+    """Variance of each Voigt component (6, F) of a symmetric power-spectrum matrix (6, F)."""
+    product, square = _unbiased_products(power, relative_variance)
+    return np.asarray(0.5 * (product + square) * relative_variance)
+
+
+def isotropic_variance(power: Array, relative_variance: Array) -> Array:
+    """Variance (F,) of tr/3 of a symmetric power-spectrum matrix (6, F)."""
+    _, square = _unbiased_products(power, relative_variance)
+    return np.asarray((square[:3].sum(axis=0) + 2.0 * square[3:].sum(axis=0)) / 9.0 * relative_variance)
+
+
+def partial_variance(partial: Array, auto: Array, total: Array, relative_variance: Array) -> Array:
+    r"""Variance (F,) of tr/3 of the cross-spectrum of one group with the total.
+
+    .. math:: \tfrac19 \sum_{ab} \tfrac12 (S^{gg}_{ab} S^{tt}_{ab} + S^{gt}_{ab} S^{gt}_{ab})\, r
+    """
+    weight = np.array([1.0, 1.0, 1.0, 2.0, 2.0, 2.0])[:, None]
+    products = 0.5 * (auto * total + partial**2) * weight
+    return np.asarray(np.clip(products.sum(axis=0), 0.0, None) / 9.0 * relative_variance)
+
+
+def degrees_of_freedom(mean: Array, variance: Array) -> Array:
+    """Equivalent χ² degrees of freedom 2 mean²/variance; 2 n_comp n_rep T B for equivalent axes."""
+    safe = np.where(variance > 0.0, variance, 1.0)
+    return np.where(variance > 0.0, 2.0 * mean**2 / safe, np.inf)
+
+
+def chi_square_interval(estimate: Array, dof: Array, level: float = 0.68) -> tuple[Array, Array]:
+    """Central χ² confidence interval of a power spectrum.
+
+    Parameters
+    ----------
+    estimate
+        Estimated spectrum (F,).
+    dof
+        Equivalent degrees of freedom (F,) or a number.
+    level
+        Coverage, e.g. 0.68 or 0.95.
+
+    Returns
+    -------
+    lower, upper
+        Bounds, shape (F,).
+    """
+    from scipy.special import chdtri
+
+    nu = np.minimum(np.asarray(dof, dtype=float), 1e8)
+    tail = 0.5 * (1.0 - level)
+    return estimate * nu / chdtri(nu, tail), estimate * nu / chdtri(nu, 1.0 - tail)
+
+
+def jackknife_error(values: NDArray[Any], weights: NDArray[Any]) -> Array:
+    r"""Delete-one standard error of a weighted mean over K consecutive stretches.
+
+    Parameters
+    ----------
+    values
+        (K, ...) estimate from each stretch.
+    weights
+        (K,) weight of each (its length).
+
+    Returns
+    -------
+    NDArray
+        Standard error (...).
+
+    Raises
+    ------
+    ValueError
+        If there are fewer than two stretches.
+    """
+    count = len(weights)
+    if count < 2:
+        raise ValueError("a jackknife needs at least two stretches")
+    share = (np.asarray(weights, dtype=float) / np.sum(weights)).reshape((count,) + (1,) * (values.ndim - 1))
+    mean = np.sum(share * values, axis=0)
+    left_out = (mean - share * values) / (1.0 - share)
+    center = left_out.mean(axis=0)
+    return np.asarray(np.sqrt((count - 1.0) / count * np.sum((left_out - center) ** 2, axis=0)))
+
+
+def response_covariance(
+    squares: Array, window: Array, timestep_fs: float, total_time_fs: float, n_out: int
+) -> tuple[Array, Array]:
+    r"""Variance of Im σ and its covariance with Re σ at the same frequency.
+
+    Both parts are linear in the same periodogram I(ω'), whose ordinates are independent with variance S²:
+
+    .. math:: \mathrm{var}\,\hat\sigma'' = \frac{2}{\pi T} \int_0^{\omega_N} s^2(\omega')
+              [h(\omega-\omega') + h(\omega+\omega')]^2 d\omega', \quad
+              h(x) = \Delta \textstyle\sum_{k\ge1} w_k \sin(x k\Delta),
+
+    and the covariance with one factor h replaced by g(x) = Δ[½ + Σ w_k cos(xkΔ)]. The sum with ω+ω' makes
+    the error of Im σ vanish at ω = 0, as it must.
+
+    Parameters
+    ----------
+    squares
+        s² for C components (C, F): variance density of Re σ on the full grid (σ_ab: ½(s_aa s_bb + s_ab²)).
+    window
+        (Equivalent) lag window (L + 1,).
+    timestep_fs, total_time_fs
+        Δ and the length T of all replicas.
+    n_out
+        Number of frequencies from ω = 0 wanted.
+
+    Returns
+    -------
+    variance, covariance
+        Shape (C, n_out).
+    """
+    from scipy import fft
+
+    n_freq = squares.shape[-1]
+    size = 2 * (n_freq - 1)
+    causal = window.astype(float).copy()
+    causal[0] = 0.5
+    kernel = timestep_fs * np.conj(fft.fft(causal, size))
+    # periodic tables of g (even) and h (odd), long enough for every difference and sum of grid indices
+    table = np.concatenate([kernel, kernel])
+    spacing = 2.0 * np.pi / (size * timestep_fs)
+    weight = np.full(n_freq, 2.0 / (np.pi * total_time_fs) * spacing)
+    weight[[0, -1]] *= 0.5
+    weighted = (squares * weight).T
+
+    rows = np.unique(np.linspace(0, n_out - 1, min(n_out, max(64, 30_000_000 // n_freq))).round().astype(int))
+    variance = np.empty((len(rows), squares.shape[0]))
+    covariance = np.empty_like(variance)
+    for number, j in enumerate(rows):
+        # index j − m + size and j + m, m = 0 … n_freq − 1
+        both = table[j + size - n_freq + 1 : j + size + 1][::-1] + table[j : j + n_freq]
+        variance[number] = (both.imag**2) @ weighted
+        covariance[number] = (both.imag * both.real) @ weighted
+    if len(rows) == n_out:
+        return variance.T, covariance.T
+    every = np.arange(n_out)
+    return (
+        np.array([np.interp(every, rows, column) for column in variance.T]),
+        np.array([np.interp(every, rows, column) for column in covariance.T]),
+    )
+
+
+def analytic_function_error(
+    derivative: NDArray[np.complex128], real_var: Array, imag_var: Array, covariance: Array, part: str
+) -> Array:
+    """Standard error of Re f(z) or Im f(z) from the variances of Re z and Im z, to first order.
+
+    Parameters
+    ----------
+    derivative
+        f'(z), complex.
+    real_var, imag_var, covariance
+        Variances and covariance of Re z and Im z.
+    part
+        "real" or "imag".
+    """
+    c, d = derivative.real, derivative.imag
+    if part == "imag":
+        c, d = derivative.imag, -derivative.real
+    variance = c**2 * real_var + d**2 * imag_var - 2.0 * c * d * covariance
+    return np.asarray(np.sqrt(np.clip(variance, 0.0, None)))
