@@ -15,7 +15,15 @@ _PUBLIC = {
     "collect": "collection",
 }
 
-__all__ = sorted(_PUBLIC)
+__all__ = [
+    "Evaluation",
+    "TrainingConfig",
+    "TrainingResult",
+    "collect",
+    "evaluate_model",
+    "load_config",
+    "train",
+]
 
 if TYPE_CHECKING:
     from bec_md.training.collection import collect

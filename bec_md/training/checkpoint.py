@@ -45,7 +45,7 @@ def write_atomically(path: Path, write: Any) -> None:
 
 
 def _optimizer_tensors(network: nn.Module, optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
-    names = {parameter: name for name, parameter in network.named_parameters()}
+    names: dict[Tensor, str] = {parameter: name for name, parameter in network.named_parameters()}
     out: dict[str, Tensor] = {}
     for parameter, state in optimizer.state.items():
         for key, value in state.items():

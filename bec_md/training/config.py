@@ -42,9 +42,9 @@ class Source(Section):
 
     path: str
     level: str
-    weight: float = Field(1.0, gt=0.0)
+    weight: float = Field(default=1.0, gt=0.0)
     """Factor of every loss term of this file."""
-    repeat: float = Field(1.0, gt=0.0, le=1000.0)
+    repeat: float = Field(default=1.0, gt=0.0, le=1000.0)
     """How often a frame is seen in one epoch; below 1, a fresh random part of the frames each epoch."""
     validation: float | str | None = None
     """Fraction held back, or the path of a file of its own, or nothing."""
@@ -56,7 +56,7 @@ class Source(Section):
     """Order of the stored tensors; what the file says, else polarization first: Z[i,a,b] = ∂M_a/∂u_ib."""
     total_charge: float | None = None
     """Net charge of every cell (e) when the file does not carry it."""
-    limit: int | None = Field(None, ge=1)
+    limit: int | None = Field(default=None, ge=1)
     """Take only this many training frames (drawn with the seed): for learning curves."""
 
     @property
@@ -74,11 +74,11 @@ class Source(Section):
 class Labels(Section):
     """Checks of the labels before training."""
 
-    max_sum_rule_e: float = Field(0.5, gt=0.0)
+    max_sum_rule_e: float = Field(default=0.5, gt=0.0)
     """Drop frames whose largest |Σ_i Z_i − Q·1| component per √N atoms is above this (e)."""
-    max_charge_e: float = Field(30.0, gt=0.0)
+    max_charge_e: float = Field(default=30.0, gt=0.0)
     """Drop frames with a larger tensor component (e): near-metals whose perturbation theory diverged."""
-    max_eps_inf: float = Field(100.0, gt=1.0)
+    max_eps_inf: float = Field(default=100.0, gt=1.0)
     """Ignore ε_∞ labels with a larger component."""
     remove_residual: bool = True
     """Subtract the mean residual of the acoustic sum rule from the labels, as the network obeys it."""
@@ -87,29 +87,29 @@ class Labels(Section):
 class Optimizer(Section):
     """AdamW with warm-up and cosine decay."""
 
-    learning_rate: float = Field(5e-3, gt=0.0)
-    final_ratio: float = Field(0.01, ge=0.0, le=1.0)
-    warmup: float = Field(0.02, ge=0.0, lt=1.0)
+    learning_rate: float = Field(default=5e-3, gt=0.0)
+    final_ratio: float = Field(default=0.01, ge=0.0, le=1.0)
+    warmup: float = Field(default=0.02, ge=0.0, lt=1.0)
     """Part of the schedule over which the rate rises linearly."""
-    weight_decay: float = Field(1e-3, ge=0.0)
+    weight_decay: float = Field(default=1e-3, ge=0.0)
     """Decoupled decay of the weight matrices (biases and other vectors are left alone)."""
-    beta1: float = Field(0.9, ge=0.0, lt=1.0)
-    beta2: float = Field(0.99, ge=0.0, lt=1.0)
-    gradient_clip: float | None = Field(10.0, gt=0.0)
+    beta1: float = Field(default=0.9, ge=0.0, lt=1.0)
+    beta2: float = Field(default=0.99, ge=0.0, lt=1.0)
+    gradient_clip: float | None = Field(default=10.0, gt=0.0)
     """Largest norm of the gradient."""
-    ema_decay: float = Field(0.999, ge=0.0, lt=1.0)
+    ema_decay: float = Field(default=0.999, ge=0.0, lt=1.0)
     """Decay of the averaged weights, which are the ones evaluated and shipped; 0 turns averaging off."""
 
 
 class Schedule(Section):
     """How long. With a time budget the learning rate follows the clock; by epochs it is deterministic."""
 
-    epochs: int | None = Field(None, ge=1)
-    max_minutes: float | None = Field(None, gt=0.0)
-    validate_minutes: float = Field(0.0, ge=0.0)
+    epochs: int | None = Field(default=None, ge=1)
+    max_minutes: float | None = Field(default=None, gt=0.0)
+    validate_minutes: float = Field(default=0.0, ge=0.0)
     """Least time between two validations; 0 validates after every epoch."""
-    checkpoint_minutes: float = Field(5.0, gt=0.0)
-    early_stopping: int | None = Field(None, ge=1)
+    checkpoint_minutes: float = Field(default=5.0, gt=0.0)
+    early_stopping: int | None = Field(default=None, ge=1)
     """Stop after this many validations without a better one."""
 
     @model_validator(mode="after")
@@ -122,29 +122,29 @@ class Schedule(Section):
 class Batch(Section):
     """Batches hold about the same number of edges, whatever the size of the cells."""
 
-    max_edges: int = Field(20_000, ge=1)
-    validation_edges: int | None = Field(None, ge=1)
+    max_edges: int = Field(default=20_000, ge=1)
+    validation_edges: int | None = Field(default=None, ge=1)
 
 
 class Loss(Section):
     """Weights of the terms of the loss."""
 
     kind: Literal["huber", "mse"] = "huber"
-    delta_e: float = Field(0.1, gt=0.0)
+    delta_e: float = Field(default=0.1, gt=0.0)
     """Residual norm (e) above which the Huber loss is linear."""
-    trace: float = Field(1.0, ge=0.0)
-    antisymmetric: float = Field(1.0, ge=0.0)
-    traceless: float = Field(1.0, ge=0.0)
+    trace: float = Field(default=1.0, ge=0.0)
+    antisymmetric: float = Field(default=1.0, ge=0.0)
+    traceless: float = Field(default=1.0, ge=0.0)
     per: Literal["atom", "frame", "root"] = "root"
     """A frame counts by its atoms, as one, or by √N."""
-    element_power: float = Field(0.0, ge=0.0, le=1.0)
+    element_power: float = Field(default=0.0, ge=0.0, le=1.0)
     """Weight atoms of an element by (its number)^−power, so that rare elements are not drowned."""
-    eps_inf: float = Field(0.1, ge=0.0)
+    eps_inf: float = Field(default=0.1, ge=0.0)
     """Weight of the relative error of ε_∞."""
-    eps_delta: float = Field(0.1, gt=0.0)
-    ensemble: float = Field(0.0, ge=0.0)
+    eps_delta: float = Field(default=0.1, gt=0.0)
+    ensemble: float = Field(default=0.0, ge=0.0)
     ensemble_score: Literal["nll", "crps"] = "nll"
-    ensemble_floor_e: float = Field(0.005, gt=0.0)
+    ensemble_floor_e: float = Field(default=0.005, gt=0.0)
     """Least standard deviation of the ensemble (e), added in quadrature."""
     ensemble_detach: bool = True
     """Let the score shape only the spread of the members, not their mean."""
@@ -159,7 +159,7 @@ class Finetune(Section):
     """Patterns of parameter names that stay as they are, e.g. ``embedding*``."""
     replay: tuple[Source, ...] = ()
     """Earlier data, mixed in so that it is not forgotten."""
-    replay_fraction: float = Field(0.3, gt=0.0, lt=1.0)
+    replay_fraction: float = Field(default=0.3, gt=0.0, lt=1.0)
     """Part of the atoms of an epoch that comes from the replayed files."""
     level_like: str | None = None
     """Level of the earlier network from which a new level starts; the first one when not given."""
@@ -187,7 +187,7 @@ class TrainingConfig(Section):
     seed: int = 0
     dtype: Literal["float32", "float64"] = "float32"
     device: str = "cpu"
-    threads: int = Field(1, ge=1)
+    threads: int = Field(default=1, ge=1)
     output: Annotated[str, BeforeValidator(_as_path_text)] = "run"
     card: dict[str, Any] = {}
     """Free text for the model card: licence and citation of the data, remarks."""

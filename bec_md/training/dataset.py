@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 import torch
@@ -15,6 +15,7 @@ from bec_md.training.extxyz import LabelledFrame
 
 if TYPE_CHECKING:
     from bec_md.network.graph import Graph
+    from bec_md.trajectory.frame import Frame
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +124,9 @@ def build_dataset(
     """
     from bec_md.network.graph import build_graph
 
-    graphs = [build_graph([frame], cutoff_ang, dtype=dtype) for frame in frames]
+    # a labelled frame has the geometry of a trajectory frame under the same names
+    geometries = cast("Sequence[Frame]", frames)
+    graphs = [build_graph([frame], cutoff_ang, dtype=dtype) for frame in geometries]
     n_atoms = torch.tensor([g.n_atoms for g in graphs])
     n_edges = torch.tensor([g.receiver.shape[0] for g in graphs])
     exponent = {"atom": 0.0, "root": -0.5, "frame": -1.0}[per]

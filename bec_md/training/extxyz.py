@@ -97,14 +97,14 @@ def _species(words: list[str], place: str) -> NDArray[np.int64]:
 
 
 def _matrix(text: str, place: str, key: str) -> NDArray[np.float64]:
-    values = np.array(text.replace(",", " ").strip("[] ").split(), dtype=np.float64)
-    if values.size == 9:
-        return values.reshape(3, 3)
-    if values.size == 3:
-        return np.diag(values)
-    if values.size == 1:
+    values = [float(word) for word in text.replace(",", " ").strip("[] ").split()]
+    if len(values) == 9:
+        return np.array(values).reshape(3, 3)
+    if len(values) == 3:
+        return np.diag(np.array(values))
+    if len(values) == 1:
         return np.eye(3) * values[0]
-    raise DataError(f"{place}: {key} has {values.size} numbers", "a tensor has 1, 3 or 9", f"correct {key}")
+    raise DataError(f"{place}: {key} has {len(values)} numbers", "a tensor has 1, 3 or 9", f"correct {key}")
 
 
 def _bool(word: str) -> bool:

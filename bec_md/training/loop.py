@@ -266,7 +266,7 @@ class Trainer:
         self._skipped += 1
         if self._skipped >= MAX_SKIPPED_STEPS:
             raise DataError(
-                f"{self._skipped} steps in a row without a finite gradient (last frames {frames[:5].tolist()} …)",
+                f"{self._skipped} steps in a row without a finite gradient (frames {frames[:5].tolist()} …)",
                 "training has diverged",
                 "resume from the checkpoint with a smaller learning_rate, or check the labels",
             )
@@ -278,6 +278,8 @@ class Trainer:
             state.batch = 0
         part = schedule_progress(self.config.schedule, state.epoch + state.batch / n_batches, state.elapsed_s)
         state.finished = part >= 1.0
+        if state.finished and not state.sums and state.history:
+            return  # the limit was reached exactly at the last validation
         due = state.elapsed_s - state.validated_s >= 60.0 * self.config.schedule.validate_minutes
         if due or state.finished or state.epoch == 1:
             self._validate(part)
@@ -291,7 +293,7 @@ class Trainer:
         state = self.progress
         sums = state.sums
         row: dict[str, float] = {
-            "epoch": state.epoch + 0.0,
+            "epoch": float(state.epoch),
             "step": float(state.step),
             "minutes": round(state.elapsed_s / 60.0, 3),
             "learning_rate": learning_rate(part, self.config.optimizer),

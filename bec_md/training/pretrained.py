@@ -77,12 +77,10 @@ def load_pretrained(
 
 
 def _find(model: str, config_folder: Path) -> Path:
-    for place in (Path(model).expanduser(), config_folder / model):
-        if place.is_file():
-            return place
     from bec_md.network.registry import model_path
 
-    return Path(model_path(model))
+    beside = config_folder / model
+    return model_path(beside if beside.is_file() else model)
 
 
 def extend_levels(network: ZStarNetwork, levels: Sequence[str], *, like: str | None = None) -> ZStarNetwork:

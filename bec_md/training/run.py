@@ -115,8 +115,10 @@ def train(
     report(describe(config, network, data))
     with stop_on_signal(trainer, report):
         progress = trainer.fit()
-    if not trainer.stop_requested or trainer.best is not None:
-        write_model(model, network, make_card(config, sources, network, progress))
+    card = make_card(config, sources, network, progress)
+    if not trainer.stop_requested:
+        card = finish(network, data, config, folder, report) | card
+    write_model(model, network, card)
     report(f"{'interrupted' if trainer.stop_requested else 'done'}: {model}, {folder / 'log.csv'}")
     return TrainingResult(
         folder,
@@ -178,12 +180,36 @@ def prepare(
     return network, data
 
 
-def write_model(path: Path, network: ZStarNetwork, card: dict[str, Any]) -> None:
-    """Write a model file in one rename."""
-    from bec_md.network.model_file import save_model
-    from bec_md.training.checkpoint import write_atomically
+def finish(
+    network: ZStarNetwork,
+    data: TrainingData,
+    config: TrainingConfig,
+    folder: Path,
+    report: Callable[[str], None],
+) -> dict[str, Any]:
+    """Evaluate the best weights on the held-back data: parity arrays, warnings, entries of the card."""
+    from bec_md.training.validation import card_entries, validate, write_parity
 
-    write_atomically(path, lambda file: save_model(file, network, card))
+    limit = config.batch.validation_edges or config.batch.max_edges
+    evaluations = validate(network, data, max_edges=limit, model=config.name)
+    for name, item in evaluations.items():
+        m = item.metrics
+        baseline = m["baselines"]["element_mean"]["rmse_e"]
+        report(
+            f"{name}: RMSE {m['rmse_e']:.4f} e, MAE {m['mae_e']:.4f} e, median per frame "
+            f"{m['median_frame_mae_e']:.4f} e (element mean: RMSE {baseline:.4f} e)"
+        )
+        for warning in item.warnings:
+            report(f"warning: {name}: {warning}")
+    write_parity(folder / "parity.npz", evaluations)
+    return card_entries(evaluations)
+
+
+def write_model(path: Path, network: ZStarNetwork, card: dict[str, Any]) -> None:
+    """Write a model file (which appears at once or not at all)."""
+    from bec_md.network.model_file import save_model
+
+    save_model(path, network, card)
 
 
 def describe(config: TrainingConfig, network: ZStarNetwork, data: TrainingData) -> str:

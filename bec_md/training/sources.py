@@ -137,7 +137,7 @@ def repeats_of(sources: Sequence[LoadedSource], config: TrainingConfig) -> tuple
     old = sum(n * r for n, r in zip(atoms[n_new:], repeats[n_new:], strict=True))
     fraction = config.finetune.replay_fraction
     scale = fraction / (1.0 - fraction) * new / old
-    return tuple([*repeats[:n_new], *(r * scale for r in repeats[n_new:])])
+    return (*repeats[:n_new], *(r * scale for r in repeats[n_new:]))
 
 
 def make_training_data(

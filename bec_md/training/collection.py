@@ -1,0 +1,210 @@
+"""`bec-md collect`: outputs of electronic-structure codes become one labelled file."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from bec_md.errors import DataError, UsageError
+from bec_md.training.extxyz import LabelledFrame
+from bec_md.training.labels import sum_rule_excess
+
+
+@dataclass(frozen=True, slots=True)
+class CollectedLabel:
+    """One structure with its labels and where they come from."""
+
+    frame: LabelledFrame  # charges without any sum-rule correction
+    path: Path
+    residual_e: float  # max|Σ_i Z_i − Q·1|
+
+
+@dataclass(frozen=True, slots=True)
+class Collection:
+    """What was collected, what was left out and why."""
+
+    output: Path
+    labels: tuple[CollectedLabel, ...]
+    rejected: tuple[str, ...]  # one sentence per file
+
+    def summary(self) -> str:
+        """One line for the terminal."""
+        atoms = sum(label.frame.n_atoms for label in self.labels)
+        worst = max(label.residual_e / label.frame.n_atoms for label in self.labels)
+        text = (
+            f"{len(self.labels)} structures, {atoms} tensors → {self.output}; |ΣZ − Q|/N up to {worst:.4f} e"
+        )
+        return text + (f"; {len(self.rejected)} left out" if self.rejected else "")
+
+
+def read_output(path: str | Path, *, structure: str | Path | None = None) -> LabelledFrame:
+    """Read one output of ph.x or VASP; the program is recognized from the content.
+
+    Raises
+    ------
+    DataError
+        If it is none of them, or labels are missing.
+    """
+    from bec_md.training.qe_output import is_ph_output, read_ph_output
+    from bec_md.training.vasp_output import read_outcar, read_vasprun
+
+    file = Path(path)
+    if not file.is_file():
+        raise DataError(f"{file}: no such file", "there is nothing to collect", "check the path")
+    with file.open(encoding="utf-8", errors="replace") as stream:
+        head = stream.read(200_000)
+    if is_ph_output(head):
+        return read_ph_output(file, structure=Path(structure) if structure is not None else None)
+    if head.lstrip().startswith("<?xml") and "<modeling>" in head:
+        return read_vasprun(file)
+    if "vasp." in head[:200].lower() or "POTCAR:" in head or "VRHFIN" in head:
+        return read_outcar(file)
+    raise DataError(
+        f"{file}: neither an output of ph.x nor an OUTCAR nor a vasprun.xml",
+        "labels are read from these",
+        "convert other outputs to extended XYZ with a column born_effective_charges:R:9",
+    )
+
+
+def collect(
+    paths: Sequence[str | Path],
+    output: str | Path,
+    *,
+    level: str | None = None,
+    structure: str | Path | None = None,
+    total_charge: float | None = None,
+    max_residual_e: float | None = None,
+    skip_bad: bool = False,
+) -> Collection:
+    """Write the labels of many calculations into one extended XYZ file.
+
+    Tensors are written as computed, with the first index the polarization (``bec_convention=dM/du``);
+    the residual of the acoustic sum rule is recorded with each structure.
+
+    Parameters
+    ----------
+    paths
+        Outputs of ph.x, OUTCAR and vasprun.xml files.
+    output
+        Extended XYZ file to write.
+    level
+        Name of the level of theory; by default program and functional, e.g. ``PBE Quantum ESPRESSO``.
+    structure
+        Input or output of pw.x for a single ph.x output.
+    total_charge
+        Net charge of every cell; by default what the output says.
+    max_residual_e
+        Leave out structures with a larger max|ΣZ − Q|/N (k-mesh not converged).
+    skip_bad
+        Leave out files that cannot be read, instead of stopping.
+
+    Raises
+    ------
+    DataError
+        If a file cannot be read, or nothing is left.
+    UsageError
+        If one structure is given for several outputs.
+    """
+    if structure is not None and len(paths) != 1:
+        raise UsageError(
+            f"one structure for {len(paths)} outputs",
+            "each calculation has its own",
+            "collect them one by one",
+        )
+    labels: list[CollectedLabel] = []
+    rejected: list[str] = []
+    for path in map(Path, paths):
+        try:
+            label = _label(path, structure, level, total_charge)
+        except DataError as error:
+            if not skip_bad:
+                raise
+            rejected.append(f"{error.what} ({error.why})")
+            continue
+        share = label.residual_e / label.frame.n_atoms
+        if max_residual_e is not None and share > max_residual_e:
+            rejected.append(f"{path.name}: |ΣZ − Q|/N = {share:.4f} e (a denser k-mesh may help)")
+        else:
+            labels.append(label)
+    if not labels:
+        raise DataError(
+            f"none of {len(paths)} outputs gave labels: {'; '.join(rejected[:3])}",
+            "there is nothing to write",
+            "look at the outputs, or raise the limit of the residual",
+        )
+    target = Path(output)
+    write_frames(target, [label.frame for label in labels])
+    return Collection(target, tuple(labels), tuple(rejected))
+
+
+def _label(
+    path: Path, structure: str | Path | None, level: str | None, total_charge: float | None
+) -> CollectedLabel:
+    frame = read_output(path, structure=structure)
+    charge = frame.total_charge if total_charge is None else total_charge
+    residual = float(np.abs(sum_rule_excess(frame.born_effective_charges, charge)).max())
+    functional = str(frame.info.get("functional", "unknown functional"))
+    code = str(frame.info["code"])
+    program = " ".join(word for word in code.split() if not word[0].isdigit())
+    info: dict[str, Any] = {
+        **frame.info,
+        "level": level or f"{functional} {program}",
+        "source": f"{code}, {path.parent.name}/{path.name}" if path.parent.name else f"{code}, {path.name}",
+        "sha256": hashlib.sha256(path.read_bytes()).hexdigest()[:16],
+        "sum_rule_residual_e": round(residual, 6),
+    }
+    return CollectedLabel(replace(frame, total_charge=charge, info=info), path, residual)
+
+
+def write_frames(path: Path, frames: Sequence[LabelledFrame]) -> None:
+    """Write labelled structures as extended XYZ, compressed if the name ends in .gz or .xz."""
+    import gzip
+    import lzma
+
+    text = "".join(_frame_text(frame) for frame in frames)
+    if path.suffix == ".gz":  # no time stamp: the same labels give the same file
+        path.write_bytes(gzip.compress(text.encode(), mtime=0))
+    elif path.suffix == ".xz":
+        path.write_bytes(lzma.compress(text.encode()))
+    else:
+        path.write_text(text, encoding="utf-8")
+
+
+def _numbers(values: Any) -> str:
+    return " ".join(f"{x:.10g}" for x in np.asarray(values).ravel())
+
+
+def _frame_text(frame: LabelledFrame) -> str:
+    from ase.data import chemical_symbols
+
+    entries = [
+        f'Lattice="{_numbers(frame.cell_ang)}"',
+        "Properties=species:S:1:pos:R:3:born_effective_charges:R:9",
+        'bec_convention="dM/du"',
+    ]
+    if frame.eps_inf is not None:
+        entries.append(f'eps_inf="{_numbers(frame.eps_inf)}"')
+    entries.append(f"total_charge={frame.total_charge:g}")
+    for key, value in frame.info.items():
+        if key in {"bec_convention", "eps_inf", "total_charge", "charge"}:
+            continue
+        clean = str(value).replace('"', "'")
+        entries.append(
+            f'{key}="{clean}"' if any(c.isspace() or c in "=,/" for c in clean) else f"{key}={clean}"
+        )
+    entries.append(f'pbc="{" ".join("T" if p else "F" for p in frame.pbc)}"')
+    rows = [
+        f"{chemical_symbols[z]:2s} "
+        + " ".join(f"{x:14.8f}" for x in position)
+        + " "
+        + " ".join(f"{x:11.6f}" for x in tensor.ravel())
+        for z, position, tensor in zip(
+            frame.numbers.tolist(), frame.positions_ang, frame.born_effective_charges, strict=True
+        )
+    ]
+    return "\n".join([str(frame.n_atoms), " ".join(entries), *rows]) + "\n"

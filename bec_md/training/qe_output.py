@@ -1,0 +1,189 @@
+"""Labels from Quantum ESPRESSO: `ph.x` with ``epsil = .true.``, structure from `pw.x`."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import constants
+
+from bec_md.errors import DataError
+from bec_md.training.extxyz import LabelledFrame
+from bec_md.units import ANGSTROM_M
+
+BOHR_ANG: float = constants.physical_constants["Bohr radius"][0] / ANGSTROM_M
+
+_NUMBER = r"([-+]?\d+\.?\d*(?:[EeDd][-+]?\d+)?)"
+_TRIPLE = re.compile(r"\(\s*" + r"\s+".join([_NUMBER] * 3) + r"\s*\)")
+_ATOM = re.compile(r"^\s*atom\s+(\d+)\s+([A-Za-z]+)", re.MULTILINE)
+_HEADING = re.compile(r"Effective charges \(d Force / dE\) in cartesian axis([^\n]*)")
+_FUNCTIONALS = {
+    "SLA PW PBE PBE": "PBE",
+    "SLA PW PBX PBC": "PBE",
+    "SLA PW PSX PSC": "PBEsol",
+    "SLA PZ NOGX NOGC": "LDA",
+}
+_ROUNDING = 2e-4
+"""ph.x prints positions with five decimals of the lattice parameter; a fair margin, in that unit."""
+
+
+def is_ph_output(text: str) -> bool:
+    """Whether a text was printed by ph.x."""
+    return "Program PHONON" in text
+
+
+def _floats(triples: list[tuple[str, ...]]) -> NDArray[np.float64]:
+    return np.array([[float(x.replace("D", "E").replace("d", "e")) for x in row] for row in triples])
+
+
+def _rows(text: str, count: int, what: str, name: str) -> NDArray[np.float64]:
+    found: list[tuple[str, ...]] = []
+    for match in _TRIPLE.finditer(text):
+        found.append(match.groups())
+        if len(found) == count:
+            return _floats(found)
+    raise DataError(
+        f"{name}: {len(found)} of {count} rows of {what}",
+        "the output is cut",
+        "let ph.x finish and collect again",
+    )
+
+
+def read_charges(text: str, n_atoms: int, name: str) -> NDArray[np.float64]:
+    """Last block of effective charges without the acoustic sum rule imposed, (N, 3, 3).
+
+    Row ``Ex`` holds ∂F_ib/∂E_x: the first index is the field, as in Z[i,a,b] = ∂F_ib/∂E_a.
+    """
+    blocks = [m for m in _HEADING.finditer(text) if "with asr applied" not in m[1]]
+    if not blocks:
+        raise DataError(
+            f"{name}: no block 'Effective charges (d Force / dE)'",
+            "ph.x prints it after an electric-field calculation of an insulator",
+            "run ph.x with epsil = .true.",
+        )
+    start = blocks[-1].end()
+    following = _HEADING.search(text, start)
+    block = text[start : following.start() if following else len(text)]
+    return _rows(block, 3 * n_atoms, "effective charges", name).reshape(n_atoms, 3, 3)
+
+
+def _geometry(text: str, name: str) -> tuple[float, NDArray[np.float64], list[str], NDArray[np.float64]]:
+    """Lattice parameter (Å), lattice vectors (Å), symbols and positions (units of the lattice parameter)."""
+    alat = re.search(r"lattice parameter \(a(?:lat|_0)\)\s*=\s*([\d.]+)", text)
+    cell = re.search(r"crystal axes:.*?(?=reciprocal axes)", text, re.DOTALL)
+    sites = re.findall(
+        r"^\s*\d+\s+([A-Z][a-z]?)\w*\s+[\d.]+\s+tau\(\s*\d+\s*\)\s*=\s*" + _TRIPLE.pattern, text, re.MULTILINE
+    )
+    exact = re.search(r"celldm\s?\(1\)=\s*([\d.]+)", text)
+    if alat is None or cell is None or not sites:
+        raise DataError(f"{name}: no structure", "the head of the output is missing", "keep the whole output")
+    count = re.search(r"number of atoms/cell\s*=\s*(\d+)", text)
+    n_atoms = int(count[1]) if count else len(sites)
+    unit = float((exact or alat)[1]) * BOHR_ANG
+    symbols = [site[0] for site in sites[:n_atoms]]
+    return unit, _rows(cell[0], 3, "axes", name) * unit, symbols, _floats([s[1:] for s in sites[:n_atoms]])
+
+
+def _from_pw(path: Path) -> tuple[Any, dict[str, str]]:
+    """Structure and settings of a pw.x input or output."""
+    import ase.io
+
+    text = path.read_text(encoding="utf-8", errors="replace")
+    kind = "espresso-out" if "Program PWSCF" in text else "espresso-in"
+    atoms = ase.io.read(path, format=kind)
+    charge = re.search(r"tot_charge\s*=\s*" + _NUMBER, text)
+    return atoms, {"total_charge": charge[1].replace("d", "e").replace("D", "e")} if charge else {}
+
+
+def _matching_pw(folder: Path, n_atoms: int, tau_ang: NDArray[np.float64], margin_ang: float) -> Path | None:
+    """File beside the ph.x output that holds the same structure with more digits; inputs first."""
+    files = sorted(p for p in folder.iterdir() if p.is_file() and p.suffix in {".in", ".pwi", ".out", ".pwo"})
+    for file in files:
+        if file.stat().st_size > 50_000_000:
+            continue
+        text = file.read_text(encoding="utf-8", errors="replace")
+        if "Program PWSCF" not in text and "ATOMIC_POSITIONS" not in text:
+            continue
+        try:
+            atoms, _ = _from_pw(file)
+        except Exception:  # ASE raises errors of many kinds for files that are not from pw.x
+            continue
+        if len(atoms) == n_atoms and np.abs(atoms.positions - tau_ang).max() < margin_ang:
+            return file
+    return None
+
+
+def read_ph_output(path: Path, *, structure: Path | None = None) -> LabelledFrame:
+    """Read tensors, ε_∞ and structure of one ph.x run.
+
+    Parameters
+    ----------
+    path
+        Output of ph.x.
+    structure
+        Input or output of pw.x. By default a file beside `path` that agrees with the structure which
+        ph.x prints (five decimals only), else that structure itself.
+
+    Raises
+    ------
+    DataError
+        If a block is missing, the response did not converge, or `structure` is another structure.
+    """
+    from ase.data import atomic_numbers
+
+    text = path.read_text(encoding="utf-8", errors="replace")
+    name = path.name
+    if re.search(r"convergence (has )?not (been )?achieved", text, re.IGNORECASE):
+        raise DataError(f"{name}: not converged", "labels would be noise", "raise niter_ph and run again")
+    unit, cell, symbols, tau = _geometry(text, name)
+    numbers = np.array([atomic_numbers[s] for s in symbols], dtype=np.int64)
+    charges = read_charges(text, len(numbers), name)
+    heading = text.rfind("Dielectric constant in cartesian axis")
+    if heading < 0:
+        raise DataError(f"{name}: no dielectric constant", "epsil = .true. prints it", "run ph.x with it")
+    eps = _rows(text[heading:], 3, "the dielectric constant", name)
+    positions, margin, origin = tau * unit, _ROUNDING * unit, "ph.x (positions to five decimals)"
+    found = structure or _matching_pw(path.parent, len(numbers), positions, margin)
+    info: dict[str, Any] = {}
+    if found is not None:
+        atoms, settings = _from_pw(found)
+        distance = np.abs(atoms.positions - positions).max() if len(atoms) == len(numbers) else np.inf
+        if distance > margin or not np.array_equal(atoms.numbers, numbers):
+            raise DataError(
+                f"{found.name} and {name} hold different structures (largest distance {distance:.4f} Å)",
+                "labels would be attached to the wrong atoms",
+                "give the input or output of the pw.x run that preceded ph.x",
+            )
+        positions, cell, origin = atoms.positions, np.asarray(atoms.cell), f"pw.x ({found.name})"
+        info |= settings
+    info |= _settings(text) | {"structure_from": origin}
+    return LabelledFrame(
+        positions_ang=np.array(positions),
+        cell_ang=cell,
+        pbc=np.ones(3, dtype=bool),
+        numbers=numbers,
+        born_effective_charges=charges,
+        eps_inf=eps,
+        total_charge=float(info.pop("total_charge", 0.0)),
+        info=info,
+    )
+
+
+def _settings(text: str) -> dict[str, Any]:
+    """Version, functional, cutoff and k-points as printed."""
+    version = re.search(r"Program PHONON v\.?\s*([\w.]+)", text)
+    cutoff = re.search(r"kinetic-energy cut-?off\s*=\s*([\d.]+)\s+Ry", text)
+    points = re.search(r"number of k points=\s*(\d+)", text)
+    functional = re.search(r"Exchange-correlation\s*=\s*([A-Z0-9 +\-]+)", text)
+    out: dict[str, Any] = {"code": "Quantum ESPRESSO " + (version[1] if version else "ph.x")}
+    if functional:
+        words = " ".join(functional[1].split())
+        out["functional"] = _FUNCTIONALS.get(words, words)
+    if cutoff:
+        out["cutoff_ry"] = float(cutoff[1])
+    if points:
+        out["n_k_points"] = int(points[1])
+    return out
