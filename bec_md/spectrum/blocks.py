@@ -125,7 +125,7 @@ def open_blocks(series: tuple[CurrentSeries, ...], sum_rule: SumRule) -> Current
             )
         if abs(other.timestep_fs - first.timestep_fs) > 1e-6 * first.timestep_fs:
             raise UsageError(
-                f"replica {number} has {other.timestep_fs} fs between samples, replica 0 {first.timestep_fs} fs",
+                f"replica {number} has a time step of {other.timestep_fs} fs, replica 0 {first.timestep_fs}",
                 "spectra of different time steps cannot be averaged",
                 "use --stride so that all replicas have the same time between frames",
             )

@@ -138,7 +138,7 @@ def compute_spectrum(
 def _as_tuple(current: CurrentSeries | Sequence[CurrentSeries]) -> tuple[CurrentSeries, ...]:
     if hasattr(current, "current"):
         return (cast("CurrentSeries", current),)
-    return tuple(cast("Sequence[CurrentSeries]", current))
+    return tuple(current)
 
 
 def _temperature(series: Sequence[CurrentSeries], wanted: float | None) -> tuple[float, str]:
@@ -164,21 +164,19 @@ def _temperature(series: Sequence[CurrentSeries], wanted: float | None) -> tuple
 
 def _corrected(power: PowerSpectra, blocks: CurrentBlocks, options: _Options) -> PowerSpectra:
     """Undo finite-difference damping and the Verlet shift in every spectrum."""
-    changed = power
-    spectra = ("total", "partial", "auto", "matrix", "members", "block_trace")
+    names = ("total", "partial", "auto", "matrix", "members", "block_trace")
+    spectra: dict[str, Array] = {name: getattr(power, name) for name in names}
     scheme = blocks.series[0].scheme
     if options.undo_damping and scheme != "velocity":
         gain = corrections.undamped_gain(power.wavenumber_cm, power.timestep_fs, scheme)
-        changed = replace(changed, **{k: getattr(changed, k) * gain for k in spectra})
+        spectra = {name: values * gain for name, values in spectra.items()}
     if options.md_timestep_fs is not None:
         dt = options.md_timestep_fs
-        remapped = {
-            k: corrections.remap_verlet(power.wavenumber_cm, getattr(changed, k), dt)
-            for k in spectra
-            if getattr(changed, k).size
+        spectra = {
+            name: corrections.remap_verlet(power.wavenumber_cm, values, dt) if values.size else values
+            for name, values in spectra.items()
         }
-        changed = replace(changed, **remapped)
-    return changed
+    return replace(power, **cast("dict[str, Any]", spectra))
 
 
 def _assemble(blocks: CurrentBlocks, options: _Options) -> Spectrum:
@@ -223,7 +221,7 @@ def _assemble(blocks: CurrentBlocks, options: _Options) -> Spectrum:
         **_partials(blocks, power, sigma_of, keep),
         model_err=_member_spread(power, sigma_of, keep),
         jackknife_err=_jackknife(power, sigma_of, keep),
-        acf_time_fs=np.arange(lags) * power.timestep_fs,
+        acf_time_fs=np.arange(lags, dtype=np.float64) * power.timestep_fs,
         acf=to_matrix(power.correlation),
         lag_window=power.lag_window,
         raw_wavenumber_cm=raw_grid,
@@ -236,7 +234,7 @@ def _assemble(blocks: CurrentBlocks, options: _Options) -> Spectrum:
     )
 
 
-def _errors(sigma_real: Array, power: PowerSpectra, keep: slice) -> dict[str, Array]:
+def _errors(sigma_real: Array, power: PowerSpectra, keep: slice) -> dict[str, Any]:
     """Errors of all parts of σ on the kept frequencies."""
     variance = power.relative_variance
     component = uncertainty.component_variance(sigma_real, variance)
@@ -293,7 +291,7 @@ def _dc(blocks: CurrentBlocks, bins: Periodogram, options: _Options) -> tuple[Ar
     """Cepstral DC conductivity: isotropic from all axes, anisotropic on the diagonal."""
     scale = response.conductivity_from_power(np.ones(1), blocks.volume_ang3, options.temperature_k)[0]
     total = np.cumsum(bins.power.sum(axis=0))
-    above = min(int(np.searchsorted(total, 0.999 * total[-1])) + 1, len(total) - 1)
+    above = min(int(np.searchsorted(total, 0.99 * total[-1])) + 1, len(total) - 1)
     band = float(bins.wavenumber_cm[above])
     if above < 64:
         band = float(bins.wavenumber_cm[-1])

@@ -107,7 +107,7 @@ def estimate(blocks: CurrentBlocks, options: EstimateOptions) -> PowerSpectra:
     nyquist = 0.5 / (SPEED_OF_LIGHT_CM_FS * blocks.timestep_fs)
     if options.resolution_cm > 0.5 * nyquist:
         raise UsageError(
-            f"resolution {options.resolution_cm} cm⁻¹ is more than half of the Nyquist wavenumber {nyquist:.0f}",
+            f"resolution {options.resolution_cm} cm⁻¹ is over half the Nyquist wavenumber {nyquist:.0f} cm⁻¹",
             "nothing would be left to resolve",
             "store frames more often, or ask for a finer resolution",
         )
@@ -224,7 +224,7 @@ def _tapered(blocks: CurrentBlocks, options: EstimateOptions) -> PowerSpectra:
 
     for number, (replica, start) in enumerate(_all_segments(starts)):
         current = blocks.read(replica, start, start + n)
-        members = blocks.read_members(replica, start, start + n) if sums.members.shape[0] else []
+        members = blocks.read_members(replica, start, start + n) if sums.members.shape[0] else np.zeros(0)
         for window in tapers:
 
             def transform(

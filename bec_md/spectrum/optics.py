@@ -20,7 +20,7 @@ Complex = NDArray[np.complex128]
 def refractive_index(eps: NDArray[Any]) -> Complex:
     """Complex index n + iκ = √ε with κ ≥ 0 (and n ≥ 0 where absorption is zero)."""
     root = np.sqrt(np.asarray(eps, dtype=complex))
-    return np.where(root.imag < 0.0, -root, root)
+    return np.asarray(np.where(root.imag < 0.0, -root, root))
 
 
 def absorption_cm(wavenumber_cm: NDArray[Any], eps: NDArray[Any]) -> Array:

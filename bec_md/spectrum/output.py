@@ -97,9 +97,8 @@ def csv_header(spectrum: Spectrum) -> list[str]:
     ]
     for name, value in spectrum.parameters.items():
         lines.append(f"{name}: {json.dumps(plain(value))}")
-    for name in ("source", "model", "charges", "model_fingerprint", "fingerprint"):
-        if name in spectrum.metadata:
-            lines.append(f"{name}: {json.dumps(plain(spectrum.metadata[name]))}")
+    known = ("source", "model", "charges", "model_fingerprint", "fingerprint")
+    lines += [f"{n}: {json.dumps(plain(spectrum.metadata[n]))}" for n in known if n in spectrum.metadata]
     return lines
 
 

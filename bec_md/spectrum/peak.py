@@ -68,7 +68,14 @@ def find_spectrum_peaks(
     keep = found["prominences"] > n_sigma * errors[index]
     index = index[keep]
     widths = peak_widths(
-        values, index, rel_height=0.5, prominence_data=tuple(v[keep] for v in found.values())
+        values,
+        index,
+        rel_height=0.5,
+        prominence_data=(
+            found["prominences"][keep],
+            found["left_bases"][keep],
+            found["right_bases"][keep],
+        ),
     )[0]
     peaks = []
     for i, width in zip(index, widths, strict=True):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from bec_md.spectrum.quality import QualityCheck, graded
+from bec_md.spectrum.quality import QualityCheck, Status, graded
 from bec_md.spectrum.survey import Survey
 from bec_md.units import AMU_ANG2_FS2_EV, BOLTZMANN_EV_K
 
@@ -205,7 +205,7 @@ def check_nyquist(
         share,
         "below 0.01 (fail: 0.1); at most 4 fs with hydrogen",
         status,
-        f"share of ⟨J²⟩ above 5/6 of the Nyquist wavenumber {nyquist_cm:.0f} cm⁻¹: folded modes show up there",
+        f"share of ⟨J²⟩ above 5/6 of Nyquist ({nyquist_cm:.0f} cm⁻¹): folded modes land there",
         "store frames more often (at most 4 fs with O–H, 10 fs for oxides)",
     )
 
@@ -226,7 +226,7 @@ def check_resolution(
     relative_error: float, resolution_cm: float, length_fs: float, cut: bool
 ) -> QualityCheck:
     """Return the relative standard error per point, and whether the run is long enough for the resolution."""
-    status = "warn" if cut or relative_error > 0.25 else "ok"
+    status: Status = "warn" if cut or relative_error > 0.25 else "ok"
     return QualityCheck(
         "resolution",
         relative_error,

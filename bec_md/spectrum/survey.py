@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -48,7 +49,7 @@ def survey(blocks: CurrentBlocks) -> Survey:
     for replica, length in enumerate(blocks.lengths):
         edges = np.linspace(0, length, SEGMENTS + 1).astype(int)
         position = np.zeros(3)
-        for begin, end in zip(edges[:-1], edges[1:], strict=True):
+        for begin, end in pairwise(edges):
             total_square, total, dipole_sum = np.zeros(3), np.zeros(3), np.zeros(3)
             dipole_product = np.zeros((3, 3))
             for start in range(begin, end, 65536):

@@ -62,11 +62,11 @@ def parse_tensor(value: ArrayLike | Sequence[float] | float, name: str = "eps_in
     if numbers.size not in (1, 3, 6, 9) or not np.all(np.isfinite(numbers)):
         raise UsageError(
             f"{name} = {numbers.tolist()} ({numbers.size} numbers) is not a dielectric tensor",
-            "a tensor is given by 1 (isotropic), 3 (diagonal), 6 (Voigt xx yy zz yz xz xy) or 9 finite numbers",
+            "a tensor has 1 (isotropic), 3 (diagonal), 6 (Voigt xx yy zz yz xz xy) or 9 finite numbers",
             f"pass {name} as a scalar such as 2.4, as 3, 6 or 9 numbers, or leave it out",
         )
     if numbers.size == 1:
-        return np.eye(3) * numbers[0]
+        return np.asarray(np.eye(3) * numbers[0])
     if numbers.size == 3:
         return np.diag(numbers)
     if numbers.size == 6:

@@ -42,7 +42,7 @@ def equivalent_lag_window(tapers: NDArray[Any]) -> Array:
     size = fft.next_fast_len(2 * n, real=True)
     power = np.mean(np.abs(fft.rfft(tapers, size, axis=-1)) ** 2, axis=0)
     window = np.asarray(fft.irfft(power, size)[:n])
-    return window / window[0]
+    return np.asarray(window / window[0])
 
 
 def relative_variance(tapers: NDArray[Any], step: int, n_segments: int, size: int) -> Array:
@@ -76,4 +76,4 @@ def relative_variance(tapers: NDArray[Any], step: int, n_segments: int, size: in
             products = first[: n - shift] * tapers[:, shift:]
             transform = np.abs(fft.fft(products, size, axis=-1)) ** 2
             variance += pairs * (transform[:, 0].sum() + transform[:, double].sum(axis=0))
-    return variance / (n_segments * n_tapers) ** 2
+    return np.asarray(variance / (n_segments * n_tapers) ** 2)
