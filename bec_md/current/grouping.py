@@ -190,7 +190,8 @@ def _molecules(frame: Frame, *, each: bool) -> Groups:
     from scipy.sparse.csgraph import connected_components
 
     atoms = Atoms(frame.numbers, frame.positions_ang, cell=frame.cell_ang, pbc=frame.pbc)
-    first, second = neighbor_list("ij", atoms, (BOND_FACTOR * covalent_radii[frame.numbers]).tolist())
+    bonded: Any = neighbor_list  # ASE has no annotations
+    first, second = bonded("ij", atoms, (BOND_FACTOR * covalent_radii[frame.numbers]).tolist())
     n_atoms = len(atoms)
     bonds = coo_matrix((np.ones(len(first)), (first, second)), shape=(n_atoms, n_atoms))
     count, label = connected_components(bonds, directed=False)

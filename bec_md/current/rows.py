@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
+from hashlib import blake2b
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 
 from bec_md.charges.source import ChargeBatch
 from bec_md.current.evaluate import ChargedFrames, Sampling, charged_frames
+from bec_md.current.parts import FRAME_HASH, Rows
 from bec_md.current.sums import GroupSums, polarization_velocity
 from bec_md.errors import DataError
 
@@ -21,7 +23,6 @@ if TYPE_CHECKING:
     from bec_md.trajectory.frame import Frame, Trajectory
 
 Array = NDArray[np.float64]
-Rows = dict[str, Array]
 
 
 @dataclass(frozen=True)
@@ -87,28 +88,33 @@ class Recipe:
         finally:
             pieces.close()  # type: ignore[attr-defined]
 
-    def _velocity_rows(self, piece: ChargedFrames) -> Rows:
-        velocities = np.stack([_velocity(frame) for frame in piece.frames])
-        cells = np.stack([frame.cell_ang for frame in piece.frames])
-        return self._rows(piece, piece.charges, velocities, cells)
-
-    def _midpoint_rows(self, piece: ChargedFrames) -> Rows:
+    def velocities(self, frames: list[Frame]) -> Array:
+        """Return velocities of the frames (F, N, 3), Å/fs; of the F − 1 steps between from positions."""
+        if self.scheme == "velocity":
+            return np.stack([_velocity(frame) for frame in frames])
         from bec_md.trajectory.velocities import midpoint_displacement
 
-        frames = piece.frames
-        pairs = list(pairwise(frames))
-        n_atoms = len(self.masses_amu)
-        velocities = np.empty((len(pairs), n_atoms, 3))
-        for row, (before, after) in enumerate(pairs):
-            velocities[row] = midpoint_displacement(before, after) / self.timestep_fs
-        cells = np.array([0.5 * (a.cell_ang + b.cell_ang) for a, b in pairs]).reshape(-1, 3, 3)
-        return self._rows(piece, _means(piece.charges), velocities, cells)
+        out = np.empty((len(frames) - 1, len(self.masses_amu), 3))
+        for row, (before, after) in enumerate(pairwise(frames)):
+            out[row] = midpoint_displacement(before, after) / self.timestep_fs
+        return out
+
+    def _velocity_rows(self, piece: ChargedFrames) -> Rows:
+        cells = np.stack([frame.cell_ang for frame in piece.frames])
+        return self._rows(piece, piece.charges, self.velocities(piece.frames), cells)
+
+    def _midpoint_rows(self, piece: ChargedFrames) -> Rows:
+        cells = np.stack([frame.cell_ang for frame in piece.frames])
+        return self._rows(
+            piece, _means(piece.charges), self.velocities(piece.frames), 0.5 * (cells[:-1] + cells[1:])
+        )
 
     def _rows(self, piece: ChargedFrames, batch: ChargeBatch, velocities: Array, cells: Array) -> Rows:
         if len(velocities) == 0:
             return {"current": np.empty((0, 0, 3))}
-        rows = self.sums.frame_sums(batch.born_effective_charges, velocities)
+        rows: Rows = dict(self.sums.frame_sums(batch.born_effective_charges, velocities))
         rows["cells_ang"] = cells
+        rows[FRAME_HASH] = frame_hashes(piece.frames[: len(velocities)])
         if batch.uncertainty_e is not None:
             rows["charge_uncertainty_e"] = batch.uncertainty_e.mean(axis=1)
         if batch.members is not None:
@@ -116,8 +122,19 @@ class Recipe:
         if batch.eps_inf is not None:
             rows["eps_inf"] = np.asarray(batch.eps_inf, dtype=np.float64)
         if self.sampling.charge_stride > 1:
-            rows["interpolation_check"] = _compare(piece, velocities)
+            rows["interpolation_check"] = _compare(
+                piece, velocities - self.sums.com_velocity(velocities)[:, None]
+            )
         return rows
+
+
+def frame_hashes(frames: list[Frame]) -> NDArray[np.uint64]:
+    """Return a hash of the positions of each frame, (F,)."""
+    out = np.empty(len(frames), dtype=np.uint64)
+    for row, frame in enumerate(frames):
+        data = np.ascontiguousarray(frame.positions_ang, dtype="<f8").tobytes()
+        out[row] = int.from_bytes(blake2b(data, digest_size=8).digest(), "little")
+    return out
 
 
 def check_finite(rows: Rows, frames: list[Frame]) -> None:
@@ -204,8 +221,7 @@ def _compare(piece: ChargedFrames, velocities: Array) -> Array:
         if not 0 <= row < len(velocities):
             continue
         difference = piece.charges.born_effective_charges[row] - true
-        moving = velocities[row] - velocities[row].mean(axis=0)
-        wrong = polarization_velocity(difference[None], moving[None]).sum(axis=1)
-        right = polarization_velocity(true[None], moving[None]).sum(axis=1)
+        wrong = polarization_velocity(difference[None], velocities[row][None]).sum(axis=1)
+        right = polarization_velocity(true[None], velocities[row][None]).sum(axis=1)
         out[row] = (difference**2).mean(), (wrong**2).sum(), (right**2).sum()
     return out

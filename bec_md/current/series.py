@@ -286,7 +286,7 @@ class CurrentSeries:
 
     @property
     def charge_interpolation_error_e(self) -> float | None:
-        """R.m.s. error of interpolated tensor components at held-out frames, e; None if all were evaluated."""
+        """R.m.s. error of interpolated tensors at held-out frames, e; None if all were evaluated."""
         sums = self._interpolation_sums()
         return None if sums is None else float(np.sqrt(sums[0] / sums[3]))
 
@@ -325,7 +325,7 @@ class CurrentSeries:
                 "choose start < stop within the series",
             )
         changes: dict[str, Any] = {
-            name: array[slice(start, stop, step)]
+            name: _cut(array, slice(start, stop, step))
             for name, array in self.time_fields()
             if array.shape[0] == self.n_frames
         }
@@ -391,6 +391,11 @@ class CurrentSeries:
                 charge_sum, over_mass, counts, masses, inverse, self.total_charge_e
             ).sum(axis=0)
         return np.asarray(total / self.n_frames)
+
+
+def _cut(array: Any, rows: slice) -> Array:
+    """Return rows of an array; of stored rows without reading them."""
+    return cast(Array, array.part(rows) if hasattr(array, "part") else array[rows])
 
 
 def mean_cell(cells_ang: Array) -> tuple[Array, float]:

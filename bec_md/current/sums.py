@@ -79,10 +79,14 @@ class GroupSums:
         members, velocities
             (F, M, N, 3, 3) e and (F, N, 3) Å/fs.
         """
-        weights = self.masses_amu / self.masses_amu.sum()
-        relative = velocities - (velocities * weights[:, None]).sum(axis=1, keepdims=True)
+        relative = velocities - self.com_velocity(velocities)[:, None]
         per_atom: Array = np.einsum("fmnab,fnb->fmna", members, relative)
         return np.asarray(per_atom.sum(axis=2))
+
+    def com_velocity(self, velocities: Array) -> Array:
+        """Return the velocity of the center of mass, (F, 3), of velocities (F, N, 3)."""
+        weights = self.masses_amu / self.masses_amu.sum()
+        return np.asarray((velocities * weights[:, None]).sum(axis=1))
 
 
 def polarization_velocity(charges: Array, velocities: Array) -> Array:
