@@ -6,7 +6,7 @@ block.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from bec_md.current.series import CurrentSeries, SumRule
 
 Array = NDArray[np.float64]
+#: The total current of runs up to this length is kept in memory between passes (96 MB).
+REMEMBERED_FRAMES = 1 << 22
 
 
 def rows(data: Any, start: int, stop: int) -> Array:
@@ -61,6 +63,7 @@ class CurrentBlocks:
 
     series: tuple[CurrentSeries, ...]
     sum_rules: tuple[SumRule, ...]
+    _totals: dict[int, tuple[Array, int]] = field(default_factory=dict, repr=False, compare=False)
 
     @property
     def lengths(self) -> tuple[int, ...]:
@@ -94,7 +97,25 @@ class CurrentBlocks:
         series = self.series[replica]
         current = group_current(series, start, stop, self.sum_rules[replica])
         scale = (self.volume_ang3 / float(series.volume_ang3)) ** 0.5
-        return np.ascontiguousarray(np.moveaxis(current, 0, -1) * scale)
+        result = np.ascontiguousarray(np.moveaxis(current, 0, -1))
+        result *= scale
+        self._remember(replica, start, stop, result)
+        return result
+
+    def read_total(self, replica: int, start: int, stop: int) -> Array:
+        """Total current, (3, n), from memory if an earlier pass has read these frames in order."""
+        total, known = self._totals.get(replica, (np.zeros((3, 0)), 0))
+        if stop <= known:
+            return total[:, start:stop].copy()
+        return np.asarray(self.read(replica, start, stop).sum(axis=0))
+
+    def _remember(self, replica: int, start: int, stop: int, current: Array) -> None:
+        if sum(self.lengths) > REMEMBERED_FRAMES:
+            return
+        total, known = self._totals.get(replica, (np.empty((3, self.lengths[replica])), 0))
+        if start <= known < stop:
+            total[:, known:stop] = current[:, :, known - start :].sum(axis=0)
+            self._totals[replica] = (total, stop)
 
     def read_members(self, replica: int, start: int, stop: int) -> Array:
         """Total current of every ensemble member, (M, 3, n)."""

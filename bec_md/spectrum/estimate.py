@@ -13,12 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bec_md.errors import UsageError
-from bec_md.spectrum import correlation, one_sided, taper
+from bec_md.spectrum import correlation, multitaper, one_sided, taper, welch
 from bec_md.spectrum.blocks import CurrentBlocks
 from bec_md.spectrum.cross_power import CrossPower
 from bec_md.spectrum.lag_window import lag_window
-from bec_md.spectrum.multitaper import multitaper_tapers
-from bec_md.spectrum.welch import OVERLAP, segment_starts, welch_tapers
 from bec_md.units import SPEED_OF_LIGHT_CM_FS
 
 Array = NDArray[np.float64]
@@ -212,12 +210,14 @@ def _tapered(blocks: CurrentBlocks, options: EstimateOptions) -> PowerSpectra:
 
     step, lengths = blocks.timestep_fs, blocks.lengths
     width = options.resolution_cm * SPEED_OF_LIGHT_CM_FS * step
-    make = welch_tapers if options.estimator == "welch" else multitaper_tapers
-    tapers = make(width, min(lengths))
+    if options.estimator == "welch":
+        tapers, overlap = welch.welch_tapers(width, min(lengths)), welch.OVERLAP
+    else:
+        tapers, overlap = multitaper.multitaper_tapers(width, min(lengths)), multitaper.OVERLAP
     n_tapers, n = tapers.shape
-    hop = max(round(n * (1.0 - OVERLAP)), 1)
+    hop = max(round(n * (1.0 - overlap)), 1)
     grid = one_sided.grid_size(n, step, options.resolution_cm)
-    starts = [segment_starts(length, n, hop) for length in lengths]
+    starts = [welch.segment_starts(length, n, hop) for length in lengths]
     count = sum(s.size for s in starts)
     n_kept = min(JACKKNIFE_BLOCKS, count // 4)  # overlapping neighbors are correlated
     sums = _new_sums(blocks, options, grid // 2 + 1, n_kept)
@@ -240,7 +240,7 @@ def _tapered(blocks: CurrentBlocks, options: EstimateOptions) -> PowerSpectra:
     scale = step / (count * n_tapers)
     weights = sums.block_weight
     variance = sum(
-        s.size**2 * taper.relative_variance(tapers, hop, int(s.size), grid) for s in starts if s.size
+        s.size**2 * taper.relative_variance(tapers, _spacing(s, n), int(s.size), grid) for s in starts
     )
     total = sums.total * scale
     equivalent = taper.equivalent_lag_window(tapers)
@@ -261,6 +261,10 @@ def _tapered(blocks: CurrentBlocks, options: EstimateOptions) -> PowerSpectra:
         total_time_fs=float(sum(lengths)) * step,
         longest_fs=max(lengths) * step,
     )
+
+
+def _spacing(starts: NDArray[np.int64], length: int) -> int:
+    return int(starts[1] - starts[0]) if starts.size > 1 else length
 
 
 def _all_segments(starts: list[NDArray[np.int64]]) -> Iterator[tuple[int, int]]:

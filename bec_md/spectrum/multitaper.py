@@ -9,6 +9,8 @@ Array = NDArray[np.float64]
 
 #: Time–bandwidth product: 2 NW − 1 = 7 tapers with leakage below 1e-7.
 TIME_BANDWIDTH = 4.0
+#: DPSS tapers together weight a segment almost evenly: overlap would gain nothing.
+OVERLAP = 0.0
 #: Kernel width of the seven averaged tapers times the segment length.
 _WIDTH_TIMES_LENGTH = 7.3808
 

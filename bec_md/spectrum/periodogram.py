@@ -51,7 +51,7 @@ def periodogram(blocks: CurrentBlocks, longest: int = LONGEST) -> Periodogram:
             current = np.empty((3, length))
             for begin in range(0, length, 65536):
                 end = min(begin + 65536, length)
-                current[:, begin:end] = blocks.read(replica, start + begin, start + end).sum(axis=0)
+                current[:, begin:end] = blocks.read_total(replica, start + begin, start + end)
             transform = fft.rfft(current, axis=-1, workers=2, overwrite_x=True)
             total += transform.real**2 + transform.imag**2
             count += 1

@@ -53,7 +53,7 @@ def survey(blocks: CurrentBlocks) -> Survey:
             total_square, total, dipole_sum = np.zeros(3), np.zeros(3), np.zeros(3)
             dipole_product = np.zeros((3, 3))
             for start in range(begin, end, 65536):
-                current = blocks.read(replica, start, min(start + 65536, int(end))).sum(axis=0)
+                current = blocks.read_total(replica, start, min(start + 65536, int(end)))
                 dipole = position[:, None] + blocks.timestep_fs * (np.cumsum(current, axis=1) - 0.5 * current)
                 position = position + blocks.timestep_fs * current.sum(axis=1)
                 total_square += np.sum(current**2, axis=1)

@@ -32,7 +32,7 @@ def welch_tapers(width_cycles: float, n_samples: int) -> Array:
     return np.asarray(taper / np.sqrt(np.sum(taper**2)))[None, :]
 
 
-def segment_starts(n_samples: int, length: int, step: int) -> NDArray[np.int64]:
-    """Starts of the overlapping segments that fit in a series (a rest at its end is left out)."""
-    starts = np.arange(0, n_samples - length + 1, step, dtype=np.int64)
-    return starts if starts.size else np.zeros(1, dtype=np.int64)
+def segment_starts(n_samples: int, length: int, hop: int) -> NDArray[np.int64]:
+    """Starts of evenly spaced segments at most `hop` apart that cover the whole series."""
+    count = 1 + -(-(n_samples - length) // hop)
+    return np.linspace(0, n_samples - length, count).astype(np.int64)
