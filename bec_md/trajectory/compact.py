@@ -52,7 +52,7 @@ class CompactReader:
         self.notes = ["Å and Å/fs by definition of the format"]
         self._options = options
         try:
-            with np.load(path, allow_pickle=False) as archive:
+            with path.open("rb") as stream, np.load(stream, allow_pickle=False) as archive:
                 arrays = {name: archive[name] for name in archive.files}
         except (ValueError, OSError, EOFError, zipfile.BadZipFile) as error:
             raise DataError(

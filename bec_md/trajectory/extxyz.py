@@ -30,7 +30,7 @@ from bec_md.trajectory.extxyz_layout import (
     first_of,
     make_layout,
 )
-from bec_md.trajectory.files import fingerprint, open_lines, read_blocks
+from bec_md.trajectory.files import fingerprint, open_text, read_blocks
 from bec_md.trajectory.reader import VELOCITY_UNITS, RawFrame, ReaderOptions, VelocityUnits, place
 from bec_md.trajectory.species import Species, resolve_species, symbols_of
 
@@ -62,7 +62,7 @@ class ExtxyzReader:
 
     def read(self, start: int, stride: int) -> Iterator[RawFrame]:
         """Yield frames start, start + stride, … of the file."""
-        with open_lines(self._path) as lines:
+        with open_text(self._path) as lines:
             for index in count():
                 n_atoms = _next_count(lines, self._path, index)
                 if n_atoms is None:
@@ -149,7 +149,7 @@ class ExtxyzReader:
 
     def _inspect_first_frame(self) -> None:
         """Fix the units of velocities and the time step from the first comment line."""
-        with open_lines(self._path) as lines:
+        with open_text(self._path) as lines:
             _next_count(lines, self._path, 0)
             pairs = comment_line.parse_comment(next(lines, ""))
         columns = comment_line.parse_properties(pairs.get("Properties", DEFAULT_PROPERTIES), self.source)
@@ -178,7 +178,7 @@ class ExtxyzReader:
         """Count frames by lines, and note a last one that is cut off."""
         if self._path.stat().st_size > _COUNT_LIMIT_BYTES:
             return None
-        with open_lines(self._path) as lines:
+        with open_text(self._path) as lines:
             n_atoms = _next_count(lines, self._path, 0) or 0
         n_lines, last = _count_lines(self._path)
         frames, rest = divmod(n_lines, n_atoms + 2)

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import bz2
 import gzip
 import hashlib
 import io
+import lzma
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from difflib import get_close_matches
 from pathlib import Path
-from typing import IO, TextIO, cast
+from typing import IO, Any, TextIO, cast
 
 from bec_md.errors import DataError, UsageError
 
@@ -55,20 +58,45 @@ def compression_of(path: Path) -> str | None:
     return next((name for magic, name in _MAGIC.items() if head.startswith(magic)), None)
 
 
+class _Decompressed(io.RawIOBase):
+    """Decompressed bytes of a stream that may break off: reading ends where it breaks."""
+
+    def __init__(self, stream: IO[bytes], name: str) -> None:
+        self._stream = stream
+        self._name = name
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        try:
+            data = self._stream.read1(len(buffer))  # type: ignore[attr-defined]
+        except EOFError:
+            return 0
+        except (OSError, zlib.error, lzma.LZMAError) as error:
+            raise DataError(
+                f"{self._name}: the compressed data are damaged: {error}",
+                "what follows cannot be decompressed",
+                "copy the file again, or recover it with gzrecover or a similar program",
+            ) from error
+        buffer[: len(data)] = data
+        return len(data)
+
+    def close(self) -> None:
+        self._stream.close()
+        super().close()
+
+
 def open_binary(path: Path) -> IO[bytes]:
-    """Open for reading bytes, decompressing gzip, bzip2 and xz by content."""
+    """Open for reading bytes, decompressing gzip, bzip2 and xz by content.
+
+    A compressed file that breaks off (the run is still writing it, or a copy was cut) ends where it breaks.
+    """
     kind = compression_of(path)
-    if kind == "gzip":
-        return cast(IO[bytes], io.BufferedReader(gzip.GzipFile(path), _BUFFER))
-    if kind == "bzip2":
-        import bz2
-
-        return cast(IO[bytes], bz2.open(path))
-    if kind == "xz":
-        import lzma
-
-        return cast(IO[bytes], lzma.open(path))
-    return path.open("rb", buffering=_BUFFER)
+    if kind is None:
+        return path.open("rb", buffering=_BUFFER)
+    opener: Any = {"gzip": gzip.open, "bzip2": bz2.open, "xz": lzma.open}[kind]
+    return cast(IO[bytes], io.BufferedReader(_Decompressed(opener(path, "rb"), path.name), _BUFFER))
 
 
 @contextmanager
@@ -78,40 +106,17 @@ def open_text(path: Path) -> Iterator[TextIO]:
         yield text
 
 
-@contextmanager
-def open_lines(path: Path) -> Iterator[Iterator[str]]:
-    """Lines of a file; a compressed stream that breaks off ends where it breaks."""
-    with open_text(path) as text:
-        yield text if compression_of(path) is None else _lines_until_break(text)
-
-
-def _lines_until_break(text: TextIO) -> Iterator[str]:
-    try:
-        yield from text
-    except EOFError:
-        return
-
-
 def read_blocks(path: Path, size: int = 1 << 22) -> Iterator[bytes]:
-    """Blocks of the decompressed content; a compressed stream that breaks off ends where it breaks."""
+    """Blocks of the decompressed content."""
     with open_binary(path) as stream:
-        while True:
-            try:
-                block = stream.read1(size) if isinstance(stream, io.BufferedReader) else stream.read(size)
-            except EOFError:
-                return
-            if not block:
-                return
+        while block := stream.read(size):
             yield block
 
 
 def read_head(path: Path, size: int = 65536) -> bytes:
-    """First bytes after decompression; what can be read of them when the stream is damaged."""
+    """First bytes after decompression."""
     with open_binary(path) as stream:
-        try:
-            return stream.read(size)
-        except (EOFError, OSError):
-            return b""
+        return stream.read(size)
 
 
 def fingerprint(*paths: Path) -> str:

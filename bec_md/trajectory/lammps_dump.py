@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from bec_md.errors import DataError, UsageError
 from bec_md.trajectory.charge_columns import as_tensors
-from bec_md.trajectory.files import fingerprint, open_lines, read_blocks
+from bec_md.trajectory.files import fingerprint, open_text, read_blocks
 from bec_md.trajectory.lammps_box import DumpBox, parse_box, restricted_to_general
 from bec_md.trajectory.lammps_columns import DumpColumns, choose_columns
 from bec_md.trajectory.lammps_units import LammpsUnits, lammps_units
@@ -72,7 +72,7 @@ class LammpsDumpReader:
 
     def read(self, start: int, stride: int) -> Iterator[RawFrame]:
         """Yield snapshots start, start + stride, … of the file."""
-        with open_lines(self._path) as lines:
+        with open_text(self._path) as lines:
             index = 0
             while True:
                 header = _read_header(lines, place(self._path, index))
@@ -219,7 +219,7 @@ class LammpsDumpReader:
         return lammps_units(str(stated or given))
 
     def _first_header(self) -> DumpHeader:
-        with open_lines(self._path) as lines:
+        with open_text(self._path) as lines:
             header = _read_header(lines, place(self._path, 0))
         if header is None or not header.columns:
             raise DataError(

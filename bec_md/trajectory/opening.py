@@ -93,7 +93,7 @@ def open_trajectory(
     )
     window = FrameWindow(start, stop, stride, timestep_fs)
     reader = _reader(source, options, format, None if topology is None else Path(topology))
-    return StreamedTrajectory(reader, window, needs_velocities=need_velocities)
+    return StreamedTrajectory(reader, window)
 
 
 def _reader(source: Any, options: ReaderOptions, format: str | None, topology: Path | None) -> FrameReader:

@@ -69,8 +69,10 @@ class FrameWindow:
 class StreamedTrajectory:
     """A `Trajectory` over a `FrameReader`: bounded memory, restartable, every frame checked."""
 
-    def __init__(self, reader: FrameReader, window: FrameWindow, *, needs_velocities: bool = True) -> None:
+    def __init__(self, reader: FrameReader, window: FrameWindow) -> None:
         self._reader = reader
+        if reader.n_frames == 0:
+            raise _no_frame(reader.source, 0)
         self._window = window.resolved(reader.n_frames, reader.source)
         probed = self._probe()
         first = probed[0]
@@ -100,7 +102,7 @@ class StreamedTrajectory:
             timestep_fs=None if stored_fs is None else stored_fs * self._window.stride,
             has_velocities=has_velocities,
             has_charges=first.born_effective_charges is not None,
-            velocity_scheme="stored" if has_velocities or not needs_velocities else "midpoint",
+            velocity_scheme="stored" if has_velocities else "midpoint",
             units_note="; ".join(reader_notes),
             fingerprint=reader.fingerprint,
             warnings=tuple(noted),
@@ -162,11 +164,7 @@ class StreamedTrajectory:
             count = min(count, len(range(window.start, window.stop, window.stride)))
         probed = list(islice(raw_frames, max(count, 1)))
         if not probed:
-            raise DataError(
-                f"{source}: no complete frame from index {window.start} on",
-                "the file ends before it, or its only frame is cut off",
-                "check start= and whether the file was copied completely",
-            )
+            raise _no_frame(source, window.start)
         checker = FrameChecker(source, probed[0], None, window)
         for raw in probed[:2]:
             checker.check(raw)
@@ -188,3 +186,11 @@ class StreamedTrajectory:
                 f"timestep_fs={given:g} was given and is used (it is the time between stored frames)"
             )
         return given
+
+
+def _no_frame(source: str, start: int) -> DataError:
+    return DataError(
+        f"{source}: no complete frame from index {start} on",
+        "the file ends before it, or its only frame is cut off",
+        "check start= and whether the file was copied completely",
+    )

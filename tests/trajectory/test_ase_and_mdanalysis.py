@@ -1,0 +1,157 @@
+from __future__ import annotations
+
+import warnings
+
+import ase.io
+import numpy as np
+import pytest
+
+from bec_md.errors import DataError, UsageError
+from bec_md.trajectory import open_trajectory
+from tests.trajectory.test_stream import universe
+from tests.trajectory.truth import Truth, assert_helpful
+
+MDAnalysis = pytest.importorskip("MDAnalysis")
+
+
+@pytest.mark.parametrize("name", ["t.traj", "t.json", "t.db", "XDATCAR", "t.cif", "t.xsf"])
+def test_formats_of_ase(truth: Truth, tmp_path, name: str) -> None:
+    images = truth.atoms(times=False)
+    order = np.argsort(-truth.numbers, kind="stable")  # XDATCAR keeps species together
+    images = [image[order] for image in images]
+    path = tmp_path / name
+    ase.io.write(path, images, **({"format": "vasp-xdatcar"} if name == "XDATCAR" else {}))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # ASE's own (cif: fractional translations, db: …)
+        trajectory = open_trajectory(path, timestep_fs=2.0)
+        frames = list(trajectory.frames())
+    assert trajectory.info.format.startswith("ase:")
+    kept = range(1) if len(frames) == 1 else range(5)
+    for index, frame in zip(kept, frames, strict=True):
+        expected = truth.positions[index][order]
+        difference = (frame.positions_ang - expected) @ np.linalg.inv(frame.cell_ang)
+        # Some of these formats wrap positions or turn the cell; scaled positions survive that to 1e-5.
+        scaled = frame.positions_ang @ np.linalg.inv(frame.cell_ang) - expected @ np.linalg.inv(truth.cell)
+        assert np.abs(scaled - np.rint(scaled)).max() < 1e-5
+        assert np.isfinite(difference).all()
+        assert frame.volume_ang3 == pytest.approx(504.0, rel=1e-4)
+
+
+def test_atoms_in_memory_keep_masses_charges_and_net_charge(truth: Truth) -> None:
+    images = truth.atoms(charges=True)
+    for image in images:
+        image.set_masses([24.0, 24.0, 18.0, 18.0, 18.0, 24.0, 18.0])
+        image.info["charge"] = 2
+        image.set_velocities(image.get_velocities())
+    trajectory = open_trajectory(images, masses={"Mg": 25.0})
+    assert trajectory.info.masses_amu.tolist() == [25.0, 25.0, 18.0, 18.0, 18.0, 25.0, 18.0]
+    frame = next(trajectory.frames())
+    assert frame.total_charge == 2.0
+    np.testing.assert_array_equal(frame.born_effective_charges, truth.charges[0])
+    single = open_trajectory(images[0])
+    assert single.info.n_frames == 1
+
+
+def test_frames_are_copies(truth: Truth) -> None:
+    images = truth.atoms()
+    frame = next(open_trajectory(images).frames())
+    frame.positions_ang[:] = 0.0
+    assert np.abs(images[0].positions).max() > 1.0
+
+
+@pytest.mark.parametrize(
+    ("suffix", "precision"), [("trr", 1e-6), ("xtc", 6e-3), ("dcd", 1e-6), ("ncdf", 1e-6), ("h5md", 1e-6)]
+)
+def test_binary_formats_through_mdanalysis(truth: Truth, tmp_path, suffix: str, precision: float) -> None:
+    """Units of each format are converted by MDAnalysis: nm, Å/ps and AKMA all come back as Å and Å/fs."""
+    system = universe(truth)
+    system.add_TopologyAttr("names", truth.symbols)
+    system.add_TopologyAttr("resnames", ["MGO"])
+    system.add_TopologyAttr("resids", [1])
+    path, topology = tmp_path / f"t.{suffix}", tmp_path / "t.pdb"
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        extra = {"velocities": True} if suffix in ("ncdf",) else {}
+        if suffix == "h5md":
+            extra = {"lengthunit": "nm", "velocityunit": "nm/ps", "timeunit": "ps"}
+        if suffix == "dcd":
+            extra = {"dt": truth.timestep_fs / 1e3}
+        with MDAnalysis.Writer(str(path), len(truth.numbers), n_frames=5, **extra) as writer:
+            for _ in system.trajectory:
+                writer.write(system.atoms)
+        system.trajectory[0]
+        system.atoms.write(str(topology))
+    for source, options in (((topology, path), {}), (path, {"topology": topology})):
+        trajectory = open_trajectory(source, **options)
+        info = trajectory.info
+        assert info.format == f"mdanalysis:{suffix}"
+        assert info.numbers.tolist() == truth.numbers.tolist()
+        assert info.timestep_fs == pytest.approx(truth.timestep_fs, rel=1e-4)  # times in single precision
+        assert info.has_velocities == (suffix in ("trr", "ncdf", "h5md"))
+        for index, frame in enumerate(trajectory.frames()):
+            # XTC rounds to 0.01 Å; the others keep single precision of numbers around 10 Å. DCD and XTC
+            # also keep the cell as lengths and angles or turned to lower triangular form.
+            np.testing.assert_allclose(frame.positions_ang, truth.positions[index], atol=precision + 2e-6)
+            np.testing.assert_allclose(frame.cell_ang, truth.cell, atol=2e-5)
+            if frame.velocities_ang_fs is not None:
+                np.testing.assert_allclose(frame.velocities_ang_fs, truth.velocities[index], atol=1e-8)
+
+
+def test_universe_in_memory_has_no_trusted_times(truth: Truth) -> None:
+    trajectory = open_trajectory(universe(truth))
+    assert trajectory.info.timestep_fs is None
+    assert "no times in the file" in trajectory.info.units_note
+
+
+def test_elements_are_not_guessed(truth: Truth) -> None:
+    system = MDAnalysis.Universe.empty(7, trajectory=True)
+    system.add_TopologyAttr("names", ["CA", "CA", "OW", "OW", "OW", "CA", "OW"])
+    system.dimensions = [10, 10, 10, 90, 90, 90]
+    with pytest.raises(UsageError) as caught:
+        open_trajectory(system)
+    assert_helpful(caught.value, "neither elements nor masses", "elements=")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        system.guess_TopologyAttrs(to_guess=["masses", "elements"])
+    with pytest.raises(UsageError):
+        open_trajectory(system)
+    assert open_trajectory(system, elements={"CA": "Ca", "OW": "O"}).info.numbers[0] == 20
+
+
+def test_masses_of_a_topology_identify_elements(truth: Truth) -> None:
+    system = MDAnalysis.Universe.empty(3, trajectory=True)
+    system.dimensions = [10, 10, 10, 90, 90, 90]
+    system.add_TopologyAttr("masses", [15.9994, 1.008, 2.014])
+    info = open_trajectory(system).info
+    assert info.numbers.tolist() == [8, 1, 1]
+    assert info.masses_amu.tolist() == [15.9994, 1.008, 2.014]
+    system.add_TopologyAttr("masses", [15.9994, 1.008, 14.9])
+    with pytest.raises(UsageError) as caught:
+        open_trajectory(system)
+    assert_helpful(caught.value, "14.9", "atom 2")
+
+
+def test_formats_that_mdanalysis_reads_wrongly_are_refused(truth: Truth, write) -> None:
+    path = write(truth.extxyz({"vel": truth.velocities}))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        system = MDAnalysis.Universe(str(path))
+    assert system.dimensions is None  # the trap: the box is lost
+    with pytest.raises(UsageError) as caught:
+        open_trajectory(system)
+    assert_helpful(caught.value, "XYZ", "without topology")
+
+
+def test_universe_without_box(truth: Truth) -> None:
+    system = universe(truth)
+    system.trajectory.dimensions_array[:] = 0.0
+    with pytest.raises(DataError) as caught:
+        open_trajectory(system)
+    assert_helpful(caught.value)
+
+
+def test_files_that_do_not_belong_together(truth: Truth, tmp_path, write) -> None:
+    topology = write("not a topology", "t.pdb")
+    with pytest.raises(DataError) as caught:
+        open_trajectory(write("not a trajectory", "t.xtc"), topology=topology)
+    assert_helpful(caught.value, "t.xtc", "t.pdb")

@@ -1,0 +1,243 @@
+from __future__ import annotations
+
+import gzip
+
+import numpy as np
+import pytest
+
+from bec_md.errors import BecMDError, DataError, UsageError
+from bec_md.trajectory import open_trajectory
+from tests.trajectory.truth import Truth, assert_helpful
+
+
+def read_all(path, **options) -> None:
+    list(open_trajectory(path, **options).frames())
+
+
+def replace_row(text: str, frame: int, atom: int, row: str, n_atoms: int = 7) -> str:
+    lines = text.split("\n")
+    lines[frame * (n_atoms + 2) + 2 + atom] = row
+    return "\n".join(lines)
+
+
+@pytest.mark.parametrize("bad", ["nan", "inf", "-inf"])
+@pytest.mark.parametrize("column", ["pos", "vel", "becs"])
+def test_numbers_that_are_not_finite(truth: Truth, write, bad: str, column: str) -> None:
+    columns = {"vel": truth.velocities, "becs": truth.charges.reshape(5, -1, 9)}
+    place = {"pos": 1, "vel": 4, "becs": 9}[column]
+    rows = truth.extxyz(columns).split("\n")[3 * 9 + 2 + 5].split()
+    rows[place] = bad
+    with pytest.raises(DataError) as caught:
+        read_all(write(replace_row(truth.extxyz(columns), 3, 5, " ".join(rows))))
+    word = {"pos": "position", "vel": "velocity", "becs": "Born effective charge"}[column]
+    assert_helpful(caught.value, "traj.xyz", "frame 3", "atom 5", word, bad)
+
+
+def test_changing_number_of_atoms(truth: Truth, write) -> None:
+    lines = truth.extxyz().split("\n")
+    lines[2 * 9] = "6"
+    del lines[2 * 9 + 4]
+    with pytest.raises(DataError) as caught:
+        read_all(write("\n".join(lines)))
+    assert_helpful(caught.value, "frame 2", "6 atoms", "7 in frame 0")
+
+
+def test_changing_order_of_species(truth: Truth, write) -> None:
+    lines = truth.extxyz().split("\n")
+    start = 4 * 9 + 2
+    lines[start + 1], lines[start + 2] = lines[start + 2], lines[start + 1]
+    with pytest.raises(DataError) as caught:
+        read_all(write("\n".join(lines)))
+    assert_helpful(caught.value, "frame 4", "atom 1", "sorted by their id")
+
+
+def test_no_cell_no_volume_no_periodicity(truth: Truth, write) -> None:
+    for text, word in (
+        (truth.extxyz(lattice=False), "no Lattice"),
+        (truth.extxyz().replace('9.0000000000"', '0.0000000000"'), "no volume"),
+        (truth.extxyz(comment='pbc="F F F"'), "no direction is periodic"),
+        (truth.extxyz(comment="pbc=maybe"), "pbc"),
+        (truth.extxyz().replace('9.0000000000"', 'nine"'), "not nine numbers"),
+    ):
+        with pytest.raises(DataError) as caught:
+            read_all(write(text))
+        assert_helpful(caught.value, "traj.xyz, frame 0", word)
+    atoms = truth.atoms()
+    for image in atoms:
+        image.cell[:] = 0.0
+    with pytest.raises(DataError) as caught:
+        open_trajectory(atoms)
+    assert_helpful(caught.value, "no volume")
+
+
+def test_unknown_element(truth: Truth, write) -> None:
+    with pytest.raises(DataError) as caught:
+        read_all(write(truth.extxyz(labels=["Mg", "Mg1", "O", "O", "O", "Mg", "O"])))
+    assert_helpful(caught.value, "'Mg1'", "atom 1", "did you mean Mg?")
+    atoms = truth.atoms()
+    atoms[0].numbers[3] = 0
+    with pytest.raises(DataError) as caught:
+        open_trajectory(atoms)
+    assert_helpful(caught.value, "atom 3", "atomic number 0")
+
+
+def test_truncated_last_frame_is_left_out_and_reported(truth: Truth, write) -> None:
+    text = truth.extxyz({"vel": truth.velocities})
+    frame = len(text) // 5
+    for cut in (2, 5, 12, 100, frame - 40, frame - 3):
+        trajectory = open_trajectory(write(text[:-cut]))
+        assert trajectory.info.n_frames == 4
+        assert any("frame 4 is cut off" in warning for warning in trajectory.info.warnings)
+        assert [item.index for item in trajectory.frames()] == [0, 1, 2, 3]
+    whole = open_trajectory(write(text[:-1]))  # only the last line end is missing
+    assert whole.info.n_frames == 5
+    assert whole.info.warnings == ()
+
+
+def test_truncated_compressed_file_keeps_what_is_whole(truth: Truth, tmp_path) -> None:
+    path = tmp_path / "traj.xyz.gz"
+    packed = gzip.compress(truth.extxyz({"vel": truth.velocities}).encode())
+    path.write_bytes(packed[:-400])
+    trajectory = open_trajectory(path)
+    frames = list(trajectory.frames())
+    assert 1 <= len(frames) == trajectory.info.n_frames < 5
+    assert any("cut off" in warning for warning in trajectory.info.warnings)
+
+
+def test_truncated_only_frame_is_an_error(truth: Truth, write) -> None:
+    text = truth.extxyz()
+    with pytest.raises(BecMDError) as caught:
+        read_all(write(text[: len(text) // 7]))
+    assert_helpful(caught.value, "traj.xyz")
+
+
+def test_empty_missing_and_folder(truth: Truth, write, tmp_path) -> None:
+    with pytest.raises(DataError) as caught:
+        open_trajectory(write("", "empty.xyz"))
+    assert_helpful(caught.value, "empty.xyz", "0 bytes")
+    write(truth.extxyz(), "trajectory.xyz")
+    with pytest.raises(UsageError) as caught:
+        open_trajectory(tmp_path / "trajektory.xyz")
+    assert_helpful(caught.value, "trajektory.xyz", "did you mean trajectory.xyz")
+    with pytest.raises(UsageError) as caught:
+        open_trajectory(tmp_path)
+    assert_helpful(caught.value, "folder")
+    with pytest.raises(UsageError) as caught:
+        open_trajectory(tmp_path / "nowhere" / "trajectory.xyz")
+    assert_helpful(caught.value, "no folder")
+
+
+def test_wrong_shape_of_charges(truth: Truth, write) -> None:
+    path = write(truth.extxyz({"z": truth.charges[..., 0]}))
+    with pytest.raises(DataError) as caught:
+        open_trajectory(path, charges_key="z")
+    assert_helpful(caught.value, "'z'", "3×3")
+    with pytest.raises(DataError) as caught:
+        open_trajectory(path, charges_key="zstar")
+    assert_helpful(caught.value, "zstar", "z")
+    atoms = truth.atoms()
+    atoms[0].arrays["becs"] = np.zeros((7, 6))
+    with pytest.raises(DataError) as caught:
+        open_trajectory(atoms)
+    assert_helpful(caught.value, "(7, 6)")
+
+
+@pytest.mark.parametrize(
+    ("times", "words"),
+    [
+        ([0, 2, 4, 4, 6], ("frame 3", "not later")),
+        ([0, 2, 4, 3, 6], ("frame 3", "not later")),
+        ([0, 2, 4, 8, 10], ("frame 3", "4 fs", "2 fs")),
+        ([0, 2, 4, 6, 8.1], ("frame 4", "2.1 fs")),
+        ([4, 2, 0, -2, -4], ("frame 1", "not later")),
+    ],
+)
+def test_times_that_are_not_a_grid(truth: Truth, times: list[float], words: tuple[str, ...]) -> None:
+    atoms = truth.atoms()
+    for image, time_fs in zip(atoms, times, strict=True):
+        image.info["time_fs"] = float(time_fs)
+    with pytest.raises(DataError) as caught:
+        read_all(atoms)
+    assert_helpful(caught.value, *words)
+
+
+def test_a_gap_is_found_even_when_the_time_step_is_given(truth: Truth) -> None:
+    atoms = truth.atoms()
+    atoms[3].info["time_fs"] = 8.0
+    atoms[4].info["time_fs"] = 10.0
+    with pytest.raises(DataError, match="frame 3"):
+        read_all(atoms, timestep_fs=1.0)
+
+
+def test_frames_that_lose_an_array(truth: Truth) -> None:
+    atoms = truth.atoms()
+    del atoms[2].arrays["momenta"]
+    with pytest.raises(DataError) as caught:
+        read_all(atoms)
+    assert_helpful(caught.value, "frame 2", "velocities_ang_fs are missing")
+
+
+def test_damaged_text(truth: Truth, write) -> None:
+    text = truth.extxyz({"vel": truth.velocities})
+    cases = {
+        "rows cannot be read": replace_row(text, 1, 2, "O 1.0 2.0 what 0 0 0"),
+        "8 columns in the first row": replace_row(text, 1, 0, "Mg 1.0 2.0 3.0 0 0 0 9"),
+        "expected the number of atoms": text.replace("\n7\nLattice", "\nseven\nLattice", 2),
+        "Properties=species": text.replace("vel:R:3", "vel:R:three"),
+        "lack species or positions": text.replace("pos:R:3", "place:R:3"),
+        "2 components": text.replace("vel:R:3", "vel:R:2:rest:R:1"),
+        "time_fs=soon": text.replace("vel:R:3", "vel:R:3 time_fs=soon"),
+        "velocity_units=knots": text.replace("vel:R:3", "vel:R:3 velocity_units=knots"),
+    }
+    for word, damaged in cases.items():
+        with pytest.raises(DataError) as caught:
+            read_all(write(damaged))
+        assert_helpful(caught.value, "traj.xyz", word)
+
+
+def test_format_nobody_knows(write) -> None:
+    with pytest.raises(DataError) as caught:
+        open_trajectory(write("nothing of interest\n", "notes.abc"))
+    assert_helpful(caught.value, "notes.abc", "format=")
+
+
+@pytest.mark.parametrize(
+    ("suffix", "word"), [("dcd", "topology"), ("nc", "topology"), ("bin", "binary LAMMPS")]
+)
+def test_formats_that_need_more(write, suffix: str, word: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        open_trajectory(write("CDF", f"t.{suffix}"))
+    assert_helpful(caught.value, word)
+
+
+def test_sequences_that_are_no_trajectory(truth: Truth) -> None:
+    for source in ([], [1, 2], ["a", "b", "c"]):
+        with pytest.raises(UsageError) as caught:
+            open_trajectory(source)
+        assert_helpful(caught.value, "ase.Atoms")
+
+
+def test_absurd_temperature_of_assumed_units(truth: Truth, write) -> None:
+    """Å/ps read as Å/fs are a million times too hot; the message names the units that fit."""
+    path = write(truth.extxyz({"vel": truth.velocities * 1e3}))
+    with pytest.raises(DataError) as caught:
+        open_trajectory(path)
+    assert_helpful(caught.value, "kinetic temperature", "ang/ps would give", "velocity_units=")
+    assert open_trajectory(path, velocity_units="ang/ps").info.has_velocities
+    # Å/fs read as ASE units are 104 times too cold, which is not impossible: a warning.
+    info = open_trajectory(write(truth.extxyz({"velocities": truth.velocities}))).info
+    assert any("ang/fs would give" in warning for warning in info.warnings)
+    info = open_trajectory(write(truth.extxyz({"vel": truth.velocities * 0.0}))).info
+    assert any("at rest" in warning for warning in info.warnings)
+    with pytest.raises(UsageError) as caught:
+        open_trajectory(path, velocity_units="knots")
+    assert_helpful(caught.value, "knots")
+
+
+def test_masses_that_cannot_be(truth: Truth, write) -> None:
+    with pytest.raises(UsageError) as caught:
+        open_trajectory(write(truth.extxyz()), masses={"Si": 28.0})
+    assert_helpful(caught.value, "Si", "Mg, O")
+    with pytest.raises(DataError) as caught:
+        open_trajectory(write(truth.extxyz({"mass": np.zeros((5, 7, 1))})))
+    assert_helpful(caught.value, "mass of atom 0")
