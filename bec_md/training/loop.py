@@ -162,10 +162,13 @@ class Trainer:
         return self.folder / "checkpoint.safetensors"
 
     def resume(self) -> None:
-        """Continue from the checkpoint in the output folder."""
+        """Continue from the checkpoint in the output folder; a finished run goes on if its limits were raised."""
         self.progress, self.best = load_checkpoint(
             self.checkpoint_path, self.network, self.optimizer, self.average.weights, self.fingerprint
         )
+        state, schedule = self.progress, self.config.schedule
+        stopped = schedule.early_stopping is not None and state.stale >= schedule.early_stopping
+        state.finished = stopped or schedule_progress(schedule, state.epoch, state.elapsed_s) >= 1.0
 
     def save(self) -> None:
         """Write the checkpoint."""

@@ -1,0 +1,88 @@
+from pathlib import Path
+
+import pytest
+
+from bec_md.errors import UsageError
+from bec_md.training.config import find_data_file, load_config, parse_config
+
+MINIMAL = {"data": [{"path": "a.xyz", "level": "pbe"}], "schedule": {"epochs": 2}}
+
+
+def test_minimal_configuration_has_documented_defaults():
+    config = parse_config(MINIMAL)
+    assert config.loss.kind == "huber"
+    assert config.threads == 1
+    assert config.data[0].split == "composition"
+
+
+@pytest.mark.parametrize(
+    ("change", "suggestion"),
+    [
+        ({"optimiser": {}}, "did you mean 'optimizer'?"),
+        ({"optimizer": {"learning_rat": 1e-3}}, "did you mean 'learning_rate'?"),
+        ({"data": [{"path": "a.xyz", "levels": "pbe"}]}, "did you mean 'level'?"),
+        ({"loss": {"xyzzy": 1}}, "known keys:"),
+    ],
+)
+def test_unknown_key_is_rejected_with_a_suggestion(change, suggestion):
+    with pytest.raises(UsageError) as caught:
+        parse_config(MINIMAL | change)
+    assert suggestion in str(caught.value)
+    assert caught.value.exit_status == 2
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"schedule": {}}, "epochs, max_minutes or both"),
+        ({"data": []}, "data"),
+        ({"data": [{"path": "a", "level": "x", "validation": 1.5}]}, r"lies in [0, 1)"),
+        ({"optimizer": {"learning_rate": -1.0}}, "optimizer.learning_rate"),
+    ],
+)
+def test_impossible_values_are_rejected_with_their_place(change, words):
+    with pytest.raises(UsageError) as caught:
+        parse_config(MINIMAL | change)
+    assert words in caught.value.what
+
+
+def test_yaml_scientific_notation_without_a_point_is_a_number(tmp_path):
+    file = tmp_path / "c.yaml"
+    file.write_text(
+        "data: [{path: a.xyz, level: pbe}]\nschedule: {epochs: 1}\noptimizer: {learning_rate: 3e-3}\n"
+    )
+    assert load_config(file).optimizer.learning_rate == 3e-3
+
+
+def test_broken_or_missing_yaml_is_a_usage_error(tmp_path):
+    file = tmp_path / "c.yaml"
+    file.write_text("data: [")
+    with pytest.raises(UsageError, match="not valid YAML"):
+        load_config(file)
+    with pytest.raises(UsageError, match="no such file"):
+        load_config(tmp_path / "absent.yaml")
+
+
+def test_data_paths_start_at_the_data_root_and_then_at_the_configuration(tmp_path):
+    root, folder = tmp_path / "root", tmp_path / "configs"
+    for place in (root, folder):
+        place.mkdir()
+        (place / "both.xyz").touch()
+    (folder / "near.xyz").touch()
+    assert find_data_file("both.xyz", config_folder=folder, data_root=root) == root / "both.xyz"
+    assert find_data_file("near.xyz", config_folder=folder, data_root=root) == folder / "near.xyz"
+    with pytest.raises(UsageError, match="--data-root"):
+        find_data_file("absent.xyz", config_folder=folder, data_root=root)
+
+
+def test_configuration_survives_a_round_trip_through_json():
+    config = parse_config(MINIMAL | {"finetune": {"model": "universal", "freeze": ["element"]}})
+    assert parse_config(config.model_dump(mode="json")) == config
+
+
+def test_importing_the_room_and_its_configuration_needs_no_torch():
+    import subprocess
+    import sys
+
+    code = "import bec_md.training, bec_md.training.config, sys; assert 'torch' not in sys.modules"
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=Path(__file__).parents[2])

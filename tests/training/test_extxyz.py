@@ -1,0 +1,83 @@
+from dataclasses import replace
+
+import ase.io
+import numpy as np
+import pytest
+
+from bec_md.errors import DataError
+from bec_md.training.collection import write_frames
+from bec_md.training.extxyz import CHARGE_KEYS, read_frames, reduced_formula
+
+from .toy import toy_frames, write_toy
+
+
+@pytest.mark.parametrize("suffix", [".xyz", ".xyz.gz", ".xyz.xz"])
+def test_what_is_written_is_read_back(tmp_path, suffix):
+    frames = toy_frames(3)
+    frames[1] = replace(frames[1], total_charge=2.0, eps_inf=None)
+    file = tmp_path / f"toy{suffix}"
+    write_frames(file, frames)
+    for old, new in zip(frames, read_frames(file), strict=True):
+        # eight decimals for positions, six for tensors
+        np.testing.assert_allclose(new.positions_ang, old.positions_ang, atol=5.1e-9)
+        np.testing.assert_allclose(new.born_effective_charges, old.born_effective_charges, atol=5.1e-7)
+        np.testing.assert_array_equal(new.numbers, old.numbers)
+        assert (new.eps_inf is None) == (old.eps_inf is None)
+        assert new.total_charge == old.total_charge
+        assert new.index == old.index
+
+
+def test_agrees_with_ase_on_geometry_and_tensors(tmp_path):
+    file = write_toy(tmp_path / "toy.xyz", 2)
+    for mine, atoms in zip(read_frames(file), ase.io.read(file, ":"), strict=True):
+        np.testing.assert_array_equal(mine.positions_ang, atoms.positions)
+        np.testing.assert_array_equal(mine.cell_ang, atoms.cell.array)
+        np.testing.assert_array_equal(mine.pbc, atoms.pbc)
+        stored = atoms.calc.results["born_effective_charges"].reshape(-1, 3, 3)
+        np.testing.assert_array_equal(mine.born_effective_charges, stored)
+
+
+@pytest.mark.parametrize("key", CHARGE_KEYS)
+def test_every_usual_name_of_the_tensors_is_found(tmp_path, key):
+    file = write_toy(tmp_path / "toy.xyz", 1)
+    expected = read_frames(file)[0].born_effective_charges
+    file.write_text(file.read_text().replace("born_effective_charges:R:9", f"{key}:R:9"))
+    np.testing.assert_array_equal(read_frames(file)[0].born_effective_charges, expected)
+
+
+def test_index_order_stated_in_the_file_or_by_the_caller_transposes(tmp_path):
+    file = write_toy(tmp_path / "toy.xyz", 1)
+    straight = read_frames(file)[0].born_effective_charges
+    assert np.abs(straight - straight.transpose(0, 2, 1)).max() > 0.01  # not symmetric
+    swapped = straight.transpose(0, 2, 1)
+    np.testing.assert_array_equal(read_frames(file, transposed=True)[0].born_effective_charges, swapped)
+    file.write_text(file.read_text().replace('bec_convention="dM/du"', 'bec_convention="du/dM"'))
+    np.testing.assert_array_equal(read_frames(file)[0].born_effective_charges, swapped)
+    np.testing.assert_array_equal(read_frames(file, transposed=False)[0].born_effective_charges, straight)
+    file.write_text(file.read_text().replace('"du/dM"', '"Z/2"'))
+    with pytest.raises(DataError, match="bec_convention='Z/2'"):
+        read_frames(file)
+
+
+@pytest.mark.parametrize(
+    ("damage", "words"),
+    [
+        (lambda t: t.replace(":R:9", ":R:3"), "no 9-column"),
+        (lambda t: t.replace("Mg", "Xx"), "element 'Xx'"),
+        (lambda t: t.rsplit(" ", 3)[0], "frame 1, atom 7"),
+        (lambda t: t.replace("8\n", "many\n", 1), "number of atoms"),
+        (lambda t: t.rsplit(" ", 1)[0] + " nan\n", "not a finite number"),
+        (lambda t: "", "no frames"),
+    ],
+)
+def test_damage_is_reported_with_its_place(tmp_path, damage, words):
+    file = write_toy(tmp_path / "toy.xyz", 2)
+    file.write_text(damage(file.read_text()))
+    with pytest.raises(DataError, match=words):
+        read_frames(file)
+
+
+def test_reduced_formula_is_independent_of_order_and_multiplicity():
+    assert reduced_formula(np.array([8, 14, 8])) == "O2Si"
+    assert reduced_formula(np.array([14, 8, 8, 8, 8, 14])) == "O2Si"
+    assert reduced_formula(np.array([3, 3])) == "Li"

@@ -1,0 +1,79 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from bec_md.errors import UsageError
+from bec_md.training.labels import check_index_order, check_labels, sum_rule_excess
+from bec_md.training.splits import composition_rank, split_by_block, split_by_composition
+
+from .toy import toy_frames
+
+LIMITS = {"max_sum_rule_e": 0.3, "max_charge_e": 20.0, "max_eps_inf": 50.0}
+
+
+def test_bad_frames_are_dropped_and_named():
+    frames = toy_frames(4)
+    # an excess of 1 e in a frame of 8 atoms is 0.35 e/√N
+    shifted = frames[1].born_effective_charges + np.eye(3) / 8
+    frames[1] = replace(frames[1], born_effective_charges=shifted)
+    large = frames[2].born_effective_charges.copy()
+    large[0, 0, 1], large[1, 0, 1] = large[0, 0, 1] + 25.0, large[1, 0, 1] - 25.0
+    frames[2] = replace(frames[2], born_effective_charges=large)
+    frames[3] = replace(frames[3], eps_inf=np.eye(3) * 80.0)
+    kept, report = check_labels(frames, **LIMITS)
+    assert [frame.index for frame in kept] == [0, 3]
+    assert "frame 1 (FLi): |ΣZ − Q|/√N = 0.35 e" in report.dropped[0]
+    assert "frame 2 (MgO): |Z| up to" in report.dropped[1]
+    assert report.ignored_eps_inf == 1
+    assert kept[1].eps_inf is None
+    assert "dropped 2" in report.summary()
+
+
+def test_the_sum_rule_is_imposed_for_the_stated_net_charge():
+    frame = replace(toy_frames(1)[0], total_charge=0.5)
+    kept, _ = check_labels([frame], **LIMITS)
+    # float64 sum of eight tensors of order 1
+    np.testing.assert_allclose(sum_rule_excess(kept[0].born_effective_charges, 0.5), 0.0, atol=1e-13)
+    untouched, _ = check_labels([frame], **LIMITS, remove_residual=False)
+    np.testing.assert_array_equal(untouched[0].born_effective_charges, frame.born_effective_charges)
+
+
+def test_transposed_labels_are_noticed_through_the_antisymmetric_part():
+    labels = np.concatenate([frame.born_effective_charges for frame in toy_frames(6)])
+    noise = np.random.default_rng(0).normal(0, 0.02, labels.shape)
+    assert not check_index_order(labels + noise, labels).transposed
+    swapped = check_index_order(labels + noise, labels.transpose(0, 2, 1))
+    assert swapped.transposed
+    assert swapped.antisymmetric_correlation < -0.9
+
+
+def test_symmetric_labels_never_look_transposed():
+    labels = np.broadcast_to(np.eye(3), (5, 3, 3)) * 2.0
+    check = check_index_order(labels + np.random.default_rng(1).normal(0, 0.1, (5, 3, 3)), labels)
+    assert check.antisymmetric_correlation == 0.0
+    assert not check.transposed
+
+
+def test_compositions_are_held_back_whole_and_alike_in_every_file():
+    formulas = [f"X{i}" for i in range(400)]
+    training, held = split_by_composition(formulas + formulas, 0.1, seed=3)
+    names = {(formulas + formulas)[i] for i in held}
+    assert names.isdisjoint({(formulas + formulas)[i] for i in training})
+    # 400 draws with probability 0.1: mean 40, standard deviation 6
+    assert 20 < len(names) < 60
+    _, other = split_by_composition(list(reversed(formulas))[:200], 0.1, seed=3)
+    assert {list(reversed(formulas))[i] for i in other} == names & set(formulas[200:])
+    assert 0.0 <= composition_rank("O2Si", 0) < 1.0
+
+
+def test_at_least_one_composition_is_held_back_and_one_is_left():
+    assert len(split_by_composition(["A", "B"], 1e-6, seed=0)[1]) == 1
+    with pytest.raises(UsageError, match="split: block"):
+        split_by_composition(["A", "A"], 0.2, seed=0)
+
+
+def test_a_block_is_the_end_of_the_trajectory():
+    assert split_by_block(10, 0.2) == (list(range(8)), [8, 9])
+    with pytest.raises(UsageError, match="nothing is left"):
+        split_by_block(1, 0.5)
