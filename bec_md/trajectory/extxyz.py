@@ -79,9 +79,10 @@ class ExtxyzReader:
     def _parse(self, lines: list[str], index: int) -> RawFrame:
         where = place(self._path, index)
         comment, rows = lines[0], lines[1:]
-        if comment != self._pairs[0]:
-            self._pairs = (comment, comment_line.parse_comment(comment))
-        pairs = self._pairs[1]
+        last = self._pairs  # passes in several threads may share it
+        if comment != last[0]:
+            last = self._pairs = (comment, comment_line.parse_comment(comment))
+        pairs = last[1]
         layout = self._layout(pairs.get("Properties", DEFAULT_PROPERTIES))
         values = self._values(rows, layout, where)
         species = self._species_of(rows, layout, values, where)

@@ -59,6 +59,7 @@ class LammpsDumpReader:
         self._ids: NDArray[np.int64] | None = None
         self._types: NDArray[np.int64] | None = None
         self._species: Species | None = None
+        self._last_box: tuple[tuple[str, ...], DumpBox] | None = None
         how = "stated in the file" if header.units else "as given"
         self.notes = [f"LAMMPS units {self._units.name} ({how})", f"positions from {self._columns.kind}"]
         self.velocity_units = (
@@ -98,7 +99,7 @@ class LammpsDumpReader:
                 "every frame must hold the same columns",
                 "read the part before this frame with stop=",
             )
-        box = _box(header, where)
+        box = self._box_of(header, where)
         values = _values(rows, columns, where)
         ids = values[:, columns.offset["id"]].astype(np.int64)
         order = None if bool((ids[1:] > ids[:-1]).all()) else np.argsort(ids, kind="stable")
@@ -119,6 +120,13 @@ class LammpsDumpReader:
             step=header.step,
             born_effective_charges=self._charges(values, box, where),
         )
+
+    def _box_of(self, header: DumpHeader, where: str) -> DumpBox:
+        """The box, parsed again only when its text changes; passes in several threads may share it."""
+        text, last = (header.box_header, *header.box_rows), self._last_box
+        if last is None or last[0] != text:
+            last = self._last_box = (text, _box(header, where))
+        return last[1]
 
     def _charges(self, values: NDArray[np.float64], box: DumpBox, where: str) -> NDArray[np.float64] | None:
         columns = self._columns

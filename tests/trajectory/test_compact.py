@@ -65,9 +65,9 @@ def test_twenty_thousand_frames_of_72_atoms_fit_8_mb(tmp_path) -> None:
 def test_floats_need_no_scale(truth: Truth, tmp_path, kind) -> None:
     path = tmp_path / "t.npz"
     np.savez(
-        path, numbers=truth.numbers, cell_ang=np.array([truth.cell] * 5),
-        positions_ang=truth.positions.astype(kind), velocities_ang_fs=truth.velocities.astype(kind), masses_amu=np.full(7, 20.0), pbc=[True, True, False],
-        timestep_fs=0.5, total_charge=1.0, born_effective_charges=truth.charges,
+        path, numbers=truth.numbers, cell_ang=np.array([truth.cell] * 5), masses_amu=np.full(7, 20.0),
+        positions_ang=truth.positions.astype(kind), velocities_ang_fs=truth.velocities.astype(kind),
+        pbc=[True, True, False], timestep_fs=0.5, total_charge=1.0, born_effective_charges=truth.charges,
     )  # fmt: skip
     trajectory = open_trajectory(path)
     frame = list(trajectory.frames())[4]
