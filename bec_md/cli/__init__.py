@@ -1,0 +1,16 @@
+"""The command line: ``bec-md``. Every heavy import happens inside the command that needs it."""
+
+from __future__ import annotations
+
+
+def main() -> None:
+    """Run ``bec-md`` with the arguments of the process; the exit status is 0, 1 (data) or 2 (usage)."""
+    import sys
+
+    from bec_md.cli.app import app
+
+    for stream in (sys.stdout, sys.stderr):
+        reconfigure = getattr(stream, "reconfigure", None)
+        if reconfigure is not None:  # a terminal without Å must not end the program
+            reconfigure(errors="replace")
+    app()

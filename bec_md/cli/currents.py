@@ -1,0 +1,90 @@
+"""Run the jobs of a command: with progress, into resumable files, and with a way back after Ctrl-C."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from bec_md.cli.announce import announce_work
+from bec_md.cli.console import Console, duration
+from bec_md.cli.failures import InterruptedByUserError
+from bec_md.cli.inputs import ChargeOptions, Source, current_path, stored_rows
+from bec_md.cli.outputs import OutputOptions
+from bec_md.errors import UsageError
+
+if TYPE_CHECKING:
+    from bec_md.current.series import CurrentSeries
+
+#: Seconds of work that a kill can lose; shorter on a terminal, where chunks also move the bar.
+COMMIT_SECONDS = 10.0
+COMMIT_SECONDS_TERMINAL = 2.0
+
+
+def compute_currents(
+    console: Console, sources: Sequence[Source], charges: ChargeOptions, outputs: OutputOptions
+) -> list[CurrentSeries]:
+    """Compute what is not stored yet and return the series of all inputs."""
+    jobs = [source for source in sources if source.job is not None]
+    if outputs.current is not None and len(jobs) > 1:
+        raise UsageError(
+            f"--current {outputs.current} for {len(jobs)} trajectories",
+            "every replica has its own current file",
+            "leave --current out: the files are named after the inputs",
+        )
+    return [
+        source.series if source.series is not None else _compute(console, source, charges, outputs)
+        for source in sources
+    ]
+
+
+def _compute(
+    console: Console, source: Source, charges: ChargeOptions, outputs: OutputOptions
+) -> CurrentSeries:
+    import time
+
+    job = source.job
+    assert job is not None  # for the type checker: sources without a series have a job
+    path = current_path(source, outputs.folder, outputs.current, outputs.overwrite)
+    done = 0 if outputs.overwrite else stored_rows(path)
+    announce_work(console, job, path, done, describe_place(charges))
+    begin = time.monotonic()
+    try:
+        with console.progress(f"J(t) of {job.info.source}") as progress:
+            series = job.run(
+                output=path,
+                overwrite=outputs.overwrite,
+                workers=charges.workers,
+                dask_address=charges.dask,
+                progress=progress,
+                commit_seconds=COMMIT_SECONDS_TERMINAL if sys.stderr.isatty() else COMMIT_SECONDS,
+            )
+    except KeyboardInterrupt:
+        raise interrupted(path) from None
+    new = series.n_frames - done
+    if new > 0:
+        seconds = max(time.monotonic() - begin, 1e-9)
+        per_atom = 1e6 * seconds / (new * job.info.n_atoms)
+        console.item("done", f"{new} samples in {duration(seconds)}, {per_atom:.3g} µs per atom and frame")
+    return series
+
+
+def describe_place(charges: ChargeOptions) -> str:
+    """Say where the work happens."""
+    if charges.dask is not None:
+        return f"on the dask cluster {charges.dask}"
+    place = charges.device if charges.device != "cpu" else "CPU"
+    if charges.workers > 1:
+        return f"{place}, {charges.workers} processes"
+    return place if charges.threads is None else f"{place}, {charges.threads} thread(s)"
+
+
+def interrupted(path: Path) -> InterruptedByUserError:
+    """Return what is said after Ctrl-C."""
+    rows = stored_rows(path)
+    return InterruptedByUserError(
+        f"interrupted; {rows} samples are kept in {path}",
+        "what was finished is not lost",
+        f"run the same command again; `bec-md spectrum {path}` analyzes what there is",
+    )

@@ -1,0 +1,104 @@
+"""How errors reach the user: what, why and fix on stderr, an exit status, a traceback only on request."""
+
+from __future__ import annotations
+
+import re
+import sys
+import traceback
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import typer
+from typer.core import TyperGroup
+
+from bec_md.errors import BecMDError, BecMDWarning
+
+#: Exit status after Ctrl-C, the shell's convention 128 + SIGINT.
+INTERRUPTED = 130
+
+
+class InterruptedByUserError(BecMDError):
+    """Ctrl-C during work whose results so far are kept."""
+
+    exit_status = INTERRUPTED
+
+
+class CommandGroup(TyperGroup):
+    """The group of all commands: shows every failure in one style and takes ``--debug`` anywhere."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Take ``--debug`` out of the arguments wherever it stands before ``--``."""
+        limit = args.index("--") if "--" in args else len(args)
+        debug = "--debug" in args[:limit]
+        ctx.meta["debug"] = debug
+        kept = [arg for i, arg in enumerate(args) if i >= limit or arg != "--debug"]
+        return super().parse_args(ctx, (["--debug"] if debug else []) + kept)
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run a command; its errors become messages and exit statuses."""
+        debug = bool(ctx.meta.get("debug"))
+        try:
+            with shown_warnings(debug):
+                return super().invoke(ctx)
+        except (typer.Exit, typer.Abort, BrokenPipeError):
+            raise
+        except (Exception, KeyboardInterrupt) as error:
+            if debug:
+                traceback.print_exc(file=sys.stderr)
+            text, status = describe(error, ctx.info_name or "bec-md")
+            print(text, file=sys.stderr, flush=True)
+            raise typer.Exit(status) from None
+
+
+def describe(error: BaseException, program: str = "bec-md") -> tuple[str, int]:
+    """Return the message for an error and the exit status."""
+    if isinstance(error, InterruptedByUserError):
+        return f"\n{error.what}\n  {error.why}\n  to go on: {error.fix}", INTERRUPTED
+    if isinstance(error, BecMDError):
+        return f"error: {error}", error.exit_status
+    if isinstance(error, KeyboardInterrupt):
+        return "\ninterrupted", INTERRUPTED
+    format_message = getattr(error, "format_message", None)  # typer's own usage errors
+    if format_message is not None:
+        return f"error: {_usage_message(error, format_message(), program)}", int(
+            getattr(error, "exit_code", 2)
+        )
+    if isinstance(error, MemoryError):
+        return (
+            f"error: {BecMDError('out of memory', str(error) or 'the data do not fit', 'lower --batch')}",
+            1,
+        )
+    name = type(error).__name__
+    place = f" ({error.filename})" if isinstance(error, OSError) and error.filename else ""
+    detail = (error.strerror if isinstance(error, OSError) else None) or str(error)
+    text = " ".join(detail.split()) or "no message"
+    return f"error: {name}: {text}{place}\n  run with --debug for the traceback", 1
+
+
+def _usage_message(error: BaseException, text: str, program: str) -> str:
+    context = getattr(error, "ctx", None)
+    path = getattr(context, "command_path", None) or program
+    text = re.sub(r"\(Possible options?: (.*)\)$", r"(did you mean \1?)", text.strip())
+    text = text.replace("Value error, ", "").rstrip(".")
+    return f"{text[:1].lower()}{text[1:]}\n  fix: {path} --help lists what there is"
+
+
+@contextmanager
+def shown_warnings(debug: bool) -> Iterator[None]:
+    """Print the program's own warnings, each once; those of libraries only with ``--debug``."""
+    seen: set[str] = set()
+
+    def show(message: Warning | str, category: type[Warning], *_: Any, **__: Any) -> None:
+        text = str(message)
+        if text not in seen:
+            seen.add(text)
+            own = issubclass(category, BecMDWarning)
+            print(f"warning: {text}" if own else f"{category.__name__}: {text}", file=sys.stderr, flush=True)
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("default" if debug else "ignore")
+        warnings.simplefilter("always", BecMDWarning)
+        warnings.showwarning = show
+        yield

@@ -1,0 +1,229 @@
+"""Open what the user names: trajectories become prepared jobs, stored currents become series."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from bec_md.cli.values import parse_elements, parse_masses, require_positive, stems_of
+from bec_md.errors import UsageError
+
+if TYPE_CHECKING:
+    from bec_md.current.compute import CurrentJob
+    from bec_md.current.series import CurrentSeries
+
+
+@dataclass(frozen=True)
+class TrajectoryOptions:
+    """How trajectories are read."""
+
+    timestep: float | None = None
+    start: int = 0
+    stop: int | None = None
+    stride: int = 1
+    format: str | None = None
+    topology: Path | None = None
+    units: str | None = None
+    velocity_units: str | None = None
+    elements: str | None = None
+    masses: str | None = None
+    transposed: bool = False
+
+    def keywords(self) -> dict[str, Any]:
+        """Return the arguments of `bec_md.trajectory.open_trajectory` but the timestep."""
+        return {
+            "start": self.start,
+            "stop": self.stop,
+            "stride": self.stride,
+            "format": self.format,
+            "topology": self.topology,
+            "lammps_units": self.units,
+            "velocity_units": self.velocity_units,
+            "elements": parse_elements(self.elements),
+            "masses": parse_masses(self.masses),
+            "charges_transposed": self.transposed,
+        }
+
+
+@dataclass(frozen=True)
+class ChargeOptions:
+    """Where tensors come from and where they are computed."""
+
+    charges: str = "model"
+    model: str = "auto"
+    charge_stride: int = 1
+    groups: str = "species"
+    device: str = "cpu"
+    batch: int | None = None
+    threads: int | None = None
+    workers: int = 1
+    dask: str | None = None
+
+    def check(self) -> None:
+        """Refuse numbers that are not positive, before anything is read."""
+        require_positive(
+            batch=self.batch, threads=self.threads, workers=self.workers, charge_stride=self.charge_stride
+        )
+
+
+@dataclass(frozen=True)
+class Source:
+    """One input.
+
+    Parameters
+    ----------
+    path
+        As the user wrote it.
+    stem
+        What its outputs are named after.
+    job
+        The work to do for a trajectory.
+    series
+        A current that exists already.
+    """
+
+    path: str
+    stem: str
+    job: CurrentJob | None = None
+    series: CurrentSeries | None = None
+
+
+def open_sources(
+    paths: Sequence[str], trajectory: TrajectoryOptions, charges: ChargeOptions, *, groups: str
+) -> list[Source]:
+    """Open every input; nothing is computed yet.
+
+    Raises
+    ------
+    UsageError, DataError
+        For files that do not exist, cannot be read, or lack what no option supplies.
+    """
+    charges.check()
+    require_positive(timestep=trajectory.timestep)
+    return [
+        _open(path, stem, trajectory, charges, groups)
+        for path, stem in zip(paths, stems_of(list(paths)), strict=True)
+    ]
+
+
+def _open(path: str, stem: str, trajectory: TrajectoryOptions, charges: ChargeOptions, groups: str) -> Source:
+    if is_current(path):
+        return Source(path, stem, series=_open_current(path, trajectory, charges))
+    from bec_md.current.compute import prepare_current
+
+    threads = charges.threads
+    if threads is None and (charges.workers > 1 or charges.dask is not None):
+        threads = 1
+    job = prepare_current(
+        path,
+        charges.model,
+        charges=charges.charges,
+        timestep_fs=trajectory.timestep,
+        groups=groups,
+        device=charges.device,
+        threads=threads,
+        batch=charges.batch,
+        charge_stride=charges.charge_stride,
+        command=command_line(),
+        **trajectory.keywords(),
+    )
+    return Source(path, stem, job=job)
+
+
+def is_current(path: str) -> bool:
+    """Whether this input is a current already: one of bec-md's, or J(t) written by another code."""
+    from bec_md.current.store import is_stored_current
+
+    return bool(is_stored_current(path))
+
+
+def _open_current(path: str, trajectory: TrajectoryOptions, charges: ChargeOptions) -> CurrentSeries:
+    from bec_md.current import load_current
+
+    given = [
+        option
+        for option, used in (
+            ("--charges", charges.charges != "model"),
+            ("--model", charges.model != "auto"),
+            ("--charge-stride", charges.charge_stride != 1),
+            ("--masses", trajectory.masses is not None),
+            ("--elements", trajectory.elements is not None),
+        )
+        if used
+    ]
+    if given:
+        raise UsageError(
+            f"{' and '.join(given)} with the current file {Path(path).name}",
+            "a stored current has its charges and masses in it already",
+            "name the trajectory to compute another current, or leave the option out",
+        )
+    series: CurrentSeries = load_current(path)
+    whole = (trajectory.start, trajectory.stop, trajectory.stride) == (0, None, 1)
+    return series if whole else series[trajectory.start : trajectory.stop : trajectory.stride]
+
+
+def command_line() -> str:
+    """Return the command as typed, with paths shortened to file names: no user or machine in results."""
+    words = ["bec-md", *sys.argv[1:]]
+    return shlex.join(Path(word).name if "/" in word else word for word in words)
+
+
+def current_path(source: Source, folder: Path, explicit: Path | None, overwrite: bool) -> Path:
+    """Return the file that keeps the current of a source.
+
+    The first of ``NAME_current.h5``, ``NAME_current-2.h5``, … that does not exist or belongs to the same
+    computation: another model or time step never destroys a current that took hours.
+    """
+    if explicit is not None:
+        return explicit
+    first = folder / f"{source.stem}_current.h5"
+    if overwrite or source.job is None:
+        return first
+    candidate, number = first, 1
+    while not _belongs(candidate, source.job):
+        number += 1
+        candidate = folder / f"{source.stem}_current-{number}.h5"
+    return candidate
+
+
+def _belongs(path: Path, job: CurrentJob) -> bool:
+    stored = stored_key(path)
+    if stored is None:
+        return not path.exists()
+    from bec_md.current.store import compare_keys
+
+    wanted = dict(job.header()["key"])
+    stored.pop("input", None), wanted.pop("input", None)  # the trajectory may have grown
+    return not compare_keys(stored, wanted)
+
+
+def stored_key(path: Path) -> dict[str, Any] | None:
+    """Return what a stored current was computed from, None if there is no such file."""
+    import json
+
+    from bec_md.current.store import parts_folder
+    from bec_md.current.stored import read_header
+
+    header = read_header(path) if path.is_file() else None
+    waiting = parts_folder(path) / "header.json"
+    if header is None and waiting.is_file():
+        header = json.loads(waiting.read_text(encoding="utf-8"))
+    return None if header is None else dict(header["key"])
+
+
+def stored_rows(path: Path) -> int:
+    """Return how many samples of a current are stored already."""
+    from bec_md.current.hdf5 import open_hdf5
+    from bec_md.current.parts import covered, find_parts
+    from bec_md.current.store import parts_folder
+
+    intervals = [(part.start, part.stop) for part in find_parts(parts_folder(path))]
+    if path.is_file():
+        with open_hdf5(path) as file:
+            joined = int(file["current"].shape[0]) if "current" in file else 0
+        intervals += [(0, joined)] if joined else []
+    return sum(stop - start for start, stop in covered(intervals))

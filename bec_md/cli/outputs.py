@@ -1,0 +1,216 @@
+"""Which files a spectrum is written to, and the writing."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from bec_md.errors import UsageError
+
+if TYPE_CHECKING:
+    from bec_md.current.series import CurrentSeries
+    from bec_md.spectrum import Spectrum
+
+FIGURE_SUFFIXES = (".png", ".pdf", ".svg")
+STDOUT = "-"
+
+
+@dataclass(frozen=True)
+class OutputOptions:
+    """What the user asked to be written."""
+
+    output: Path | None = None
+    csv: Path | None = None
+    plot: Path | None = None
+    report: Path | None = None
+    json: str | None = None
+    current: Path | None = None
+    tensor: bool = False
+    strict: bool = False
+    quiet: bool = False
+    overwrite: bool = False
+
+    @property
+    def any_given(self) -> bool:
+        """Whether any output was named."""
+        return any(value is not None for value in (self.output, self.csv, self.plot, self.report, self.json))
+
+    @property
+    def folder(self) -> Path:
+        """Folder of the outputs: that of the first named file, else the current one."""
+        named = [path for path in (self.output, self.csv, self.plot, self.report) if path is not None]
+        return named[0].parent if named else Path()
+
+    def with_defaults(self, stem: str) -> OutputOptions:
+        """Return the files to write: those named, else figure, table and data beside each other."""
+        if self.any_given:
+            return self
+        from dataclasses import replace
+
+        return replace(
+            self,
+            output=Path(f"{stem}_spectrum.h5"),
+            csv=Path(f"{stem}_spectrum.csv"),
+            plot=Path(f"{stem}_spectrum.png") if has_room("plot") else None,
+        )
+
+    def check(self) -> None:
+        """Refuse, before any work, files that could not be written after it.
+
+        Raises
+        ------
+        UsageError
+            For a missing folder, a figure format that is not known, or two outputs of one name.
+        """
+        named = {"--output": self.output, "--csv": self.csv, "--plot": self.plot, "--report": self.report}
+        if self.json is not None and self.json != STDOUT:
+            named["--json"] = Path(self.json)
+        named["--current"] = self.current
+        given = {option: path for option, path in named.items() if path is not None}
+        for option, path in given.items():
+            check_writable(option, path)
+        seen: dict[Path, str] = {}
+        for option, path in given.items():
+            other = seen.setdefault(path.resolve(), option)
+            if other != option:
+                raise UsageError(
+                    f"{other} and {option} name the same file {path}",
+                    "one would overwrite the other",
+                    "give them different names",
+                )
+        if self.plot is not None:
+            if self.plot.suffix.lower() not in FIGURE_SUFFIXES:
+                raise UsageError(
+                    f"--plot {self.plot}: no figure format {self.plot.suffix!r}",
+                    "the format follows from the suffix",
+                    f"use one of {', '.join(FIGURE_SUFFIXES)}",
+                )
+            require_room("plot", "--plot")
+        if self.report is not None:
+            require_room("report", "--report")
+
+
+def check_writable(option: str, path: Path) -> None:
+    """Refuse a path that cannot be written, naming the option it comes from."""
+    import os
+
+    folder = path.expanduser().parent
+    if path.is_dir():
+        raise UsageError(
+            f"{option} {path} is a folder", "a file is written", f"give a name like {path}/result"
+        )
+    if not folder.is_dir():
+        raise UsageError(
+            f"{option} {path}: there is no folder {folder}",
+            "results are written into it",
+            f"mkdir -p {folder}, or choose another name",
+        )
+    if not os.access(folder, os.W_OK):
+        raise UsageError(
+            f"{option} {path}: the folder {folder.resolve()} cannot be written",
+            "its permissions forbid it",
+            "choose another place for the outputs, e.g. with -o ~/name.h5",
+        )
+
+
+def has_room(name: str) -> bool:
+    """Whether this installation has the subpackage."""
+    spec = find_spec(f"bec_md.{name}")
+    return spec is not None and spec.origin is not None
+
+
+def require_room(name: str, option: str) -> None:
+    """Refuse an option whose subpackage is not installed."""
+    if not has_room(name):
+        raise UsageError(
+            f"{option} is not available",
+            f"this installation has no bec_md.{name}",
+            "leave it out; --csv and -o give the data",
+        )
+
+
+def write_outputs(
+    spectrum: Spectrum, series: Sequence[CurrentSeries], options: OutputOptions, warn: Callable[[str], None]
+) -> list[tuple[str, Path]]:
+    """Write every file that was asked for; one that fails does not keep the others from being written.
+
+    Returns
+    -------
+    list
+        (what it is, path) of the files written.
+
+    Raises
+    ------
+    Exception
+        The first failure, after everything else is written.
+    """
+    from bec_md.spectrum import write_csv, write_hdf5
+
+    def figure(path: Path) -> None:
+        from bec_md.plot import plot_spectrum, save_figure
+
+        save_figure(plot_spectrum(spectrum), path)
+
+    def report(path: Path) -> None:
+        from bec_md.report import write_report
+
+        write_report(spectrum, path, current=series[0] if len(series) == 1 else None)
+
+    tasks: list[tuple[str, Path | None, Callable[[Path], Any]]] = [
+        ("data", options.output, lambda path: write_hdf5(spectrum, path)),
+        ("table", options.csv, lambda path: write_csv(spectrum, path, tensor=options.tensor)),
+        ("numbers", _json_path(options.json), lambda path: write_text(path, json_text(spectrum))),
+        ("figure", options.plot, figure),
+        ("report", options.report, report),
+    ]
+    written, failures = [], []
+    for what, path, write in tasks:
+        if path is None:
+            continue
+        try:
+            write(path)
+            written.append((what, path))
+        except Exception as error:  # the others are still written
+            failures.append(error)
+            warn(f"{what} {path} was not written: {error}")
+    if options.json == STDOUT:
+        print(json_text(spectrum), file=sys.stdout, flush=True)
+    if failures:
+        raise failures[0]
+    return written
+
+
+def _json_path(text: str | None) -> Path | None:
+    return None if text is None or text == STDOUT else Path(text)
+
+
+def json_text(spectrum: Spectrum) -> str:
+    """Return the JSON summary of a spectrum."""
+    from bec_md.spectrum import summary
+
+    return to_json(summary(spectrum))
+
+
+def to_json(values: dict[str, Any]) -> str:
+    """Return readable JSON; numbers that are not finite become null."""
+    from bec_md.spectrum.output import plain
+
+    return json.dumps(plain(values), indent=2, ensure_ascii=False)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a text file."""
+    path.write_text(text + "\n", encoding="utf-8")
+
+
+def emit_json(target: str, values: dict[str, Any]) -> None:
+    """Write JSON to a file, or to stdout for ``-``."""
+    if target == STDOUT:
+        print(to_json(values), flush=True)
+    else:
+        write_text(Path(target), to_json(values))

@@ -1,0 +1,242 @@
+"""``bec-md spectrum``: from trajectories or stored currents to the infrared spectrum."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from bec_md.cli import options as opt
+from bec_md.cli.console import Console
+from bec_md.cli.inputs import ChargeOptions, Source, TrajectoryOptions, open_sources
+from bec_md.cli.outputs import STDOUT, OutputOptions, write_outputs
+from bec_md.cli.values import parse_eps_inf, require_positive
+from bec_md.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from bec_md.current.series import CurrentSeries
+    from bec_md.spectrum import Spectrum
+
+
+SPECTRUM_HELP = (
+    "Compute the infrared spectrum of a trajectory.\n\n"
+    "Without -o, --csv, --plot, --report or --json it writes NAME_spectrum.png, .csv and .h5 into the current"
+    " folder. NAME_current.h5 keeps the current J(t): a second analysis takes seconds, and an interrupted run "
+    "goes on where it stopped."
+)
+
+
+@dataclass(frozen=True)
+class SpectrumOptions:
+    """How the spectrum is made from the current."""
+
+    temperature: float | None = None
+    eps_inf: list[float] | str | None = None
+    resolution: float | None = None
+    estimator: str = "lag"
+    window: str = "gaussian"
+    sum_rule: str = "mass"
+    quantum: str = "harmonic"
+    max: float | None = None
+    md_timestep: float | None = None
+    subtract_dc: bool = False
+    groups: bool = True
+
+    def check(self) -> None:
+        """Refuse numbers that are not positive."""
+        require_positive(
+            temperature=self.temperature,
+            resolution=self.resolution,
+            max=self.max,
+            md_timestep=self.md_timestep,
+        )
+
+
+def spectrum(
+    inputs: opt.Inputs,
+    timestep: opt.Timestep = None,
+    start: opt.Start = 0,
+    stop: opt.Stop = None,
+    stride: opt.Stride = 1,
+    format: opt.Format = None,
+    topology: opt.Topology = None,
+    units: opt.Units = None,
+    velocity_units: opt.VelocityUnits = None,
+    elements: opt.Elements = None,
+    masses: opt.Masses = None,
+    charges: opt.Charges = "model",
+    model: opt.Model = "auto",
+    charge_stride: opt.ChargeStride = 1,
+    transposed: opt.Transposed = False,
+    temperature: opt.Temperature = None,
+    eps_inf: opt.EpsInf = None,
+    resolution: opt.Resolution = None,
+    estimator: opt.Estimator = "lag",
+    window: opt.Window = "gaussian",
+    groups: opt.Groups = "species",
+    sum_rule: opt.SumRule = "mass",
+    quantum: opt.Quantum = "harmonic",
+    max: opt.MaxCm = None,
+    md_timestep: opt.MdTimestep = None,
+    subtract_dc: opt.SubtractDc = False,
+    device: opt.Device = "cpu",
+    batch: opt.Batch = None,
+    threads: opt.Threads = None,
+    workers: opt.Workers = 1,
+    dask: opt.Dask = None,
+    output: opt.Output = None,
+    csv: opt.Csv = None,
+    plot: opt.Plot = None,
+    report: opt.Report = None,
+    json: opt.Json = None,
+    current: opt.CurrentFile = None,
+    overwrite: opt.Overwrite = False,
+    tensor: opt.Tensor = False,
+    strict: opt.Strict = False,
+    quiet: opt.Quiet = False,
+) -> None:
+    """Compute the infrared spectrum of trajectories or stored currents."""
+    run_spectrum(
+        inputs,
+        TrajectoryOptions(
+            timestep,
+            start,
+            stop,
+            stride,
+            format,
+            topology,
+            units,
+            velocity_units,
+            elements,
+            masses,
+            transposed,
+        ),
+        ChargeOptions(charges, model, charge_stride, groups, device, batch, threads, workers, dask),
+        SpectrumOptions(
+            temperature,
+            parse_eps_inf(eps_inf),
+            resolution,
+            estimator,
+            window,
+            sum_rule,
+            quantum,
+            max,
+            md_timestep,
+            subtract_dc,
+            groups != "none",
+        ),
+        OutputOptions(output, csv, plot, report, json, current, tensor, strict, quiet, overwrite),
+    )
+
+
+def run_spectrum(
+    inputs: list[str],
+    trajectory: TrajectoryOptions,
+    charges: ChargeOptions,
+    settings: SpectrumOptions,
+    outputs: OutputOptions,
+) -> None:
+    """Announce, compute the currents, analyze, write, summarize."""
+    from bec_md.cli.announce import announce_source, announce_spectrum, time_grid
+    from bec_md.cli.currents import compute_currents
+    from bec_md.cli.summary import show_preview, summarize
+    from bec_md.cli.values import stem_of
+
+    settings.check()
+    preview_wanted = outputs.plot is None
+    outputs = outputs.with_defaults(stem_of(inputs[0]))
+    outputs.check()
+    console = Console(outputs.quiet, outputs.json == STDOUT)
+    # partial spectra by species cost nothing to keep: "none" hides them, and the stored current stays useful
+    groups = "species" if charges.groups == "none" else charges.groups
+    sources = open_sources(inputs, trajectory, charges, groups=groups)
+    require_temperature(sources, settings)
+    for source in sources:
+        announce_source(console, source)
+    announce_spectrum(console, time_grid(sources), settings.resolution, settings.estimator, settings.max)
+    series = compute_currents(console, sources, charges, outputs)
+    result = analyze(series, settings)
+    failure: Exception | None = None
+    written: list[tuple[str, Path]] = []
+    try:
+        written = write_outputs(result, series, outputs, console.warn)
+    except Exception as error:  # the summary is still worth printing
+        failure = error
+    summarize(console, result, series)
+    if preview_wanted:
+        show_preview(console, result)
+    console.say()
+    for what, path in written:
+        console.item(what, str(path))
+    if failure is not None:
+        raise failure
+    if outputs.strict:
+        result.quality.raise_on_violation()
+
+
+def require_temperature(sources: Sequence[Source], settings: SpectrumOptions) -> None:
+    """Refuse, before anything is computed, inputs whose temperature cannot be known.
+
+    Raises
+    ------
+    UsageError
+        Without velocities and without ``--temperature``.
+    """
+    if settings.temperature is not None:
+        return
+    for source in sources:
+        if source.job is not None and source.job.recipe.scheme != "velocity":
+            raise UsageError(
+                f"{source.job.info.source} has no velocities, and no temperature is given",
+                "the spectrum is divided by k_B T, which is otherwise taken from the velocities",
+                "give the temperature of the run with --temperature K",
+            )
+
+
+def analyze(series: Sequence[CurrentSeries], settings: SpectrumOptions) -> Spectrum:
+    """Compute the spectrum of one or several currents."""
+    from bec_md.spectrum import compute_spectrum
+
+    keywords: dict[str, Any] = {
+        "temperature_k": settings.temperature,
+        "eps_inf": resolve_eps_inf(series, settings.eps_inf),
+        "resolution_cm": settings.resolution,
+        "estimator": settings.estimator,
+        "window": settings.window,
+        "sum_rule": settings.sum_rule,
+        "quantum": settings.quantum,
+        "max_cm": settings.max,
+        "groups": settings.groups,
+        "md_timestep_fs": settings.md_timestep,
+        "subtract_dc": settings.subtract_dc,
+    }
+    return compute_spectrum(list(series), **keywords)
+
+
+def resolve_eps_inf(series: Sequence[CurrentSeries], value: list[float] | str | None) -> Any:
+    """Return ε_∞ as numbers; "model" is the mean of the network's predictions.
+
+    Raises
+    ------
+    UsageError
+        If ``model`` is asked for and the current carries no prediction.
+    """
+    if value != "model":
+        return value
+    import numpy as np
+
+    means = []
+    for item in series:
+        if item.eps_inf is None:
+            raise UsageError(
+                "--eps-inf model: the current carries no prediction of ε_∞",
+                f"its charges come from {item.metadata.get('charges', 'another source')}, not from a network "
+                "that predicts ε_∞",
+                "give numbers, e.g. --eps-inf 2.4, or compute the current with --charges model",
+            )
+        means.append(np.asarray(item.eps_inf[:]).mean(axis=0))
+    lengths = [item.n_frames for item in series]
+    mean = np.average(means, axis=0, weights=lengths)
+    return 0.5 * (mean + mean.T)

@@ -1,0 +1,108 @@
+"""What is said after the work: the self-checks, the peaks, the warnings."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from bec_md.cli.console import Console
+from bec_md.cli.preview import preview
+
+if TYPE_CHECKING:
+    from bec_md.current.series import CurrentSeries
+    from bec_md.spectrum import Spectrum
+
+MAX_PEAKS = 12
+
+
+def summarize(console: Console, spectrum: Spectrum, series: Sequence[CurrentSeries]) -> None:
+    """Print the self-checks and the peaks of a spectrum."""
+    console.say()
+    _temperature(console, spectrum, series)
+    _sums(console, spectrum)
+    _statics(console, spectrum)
+    _peaks(console, spectrum)
+    for check in spectrum.quality.warnings:
+        word = "FAILED" if check.status == "fail" else "doubtful"
+        console.warn(
+            f"check {check.name} {word}: {_value(check.value)} (accepted: {check.threshold})\n"
+            f"  why: {check.meaning}\n  fix: {check.advice}"
+        )
+
+
+def _value(value: float | tuple[float, ...] | None) -> str:
+    if value is None:
+        return "unknown"
+    return ", ".join(f"{v:.3g}" for v in (value if isinstance(value, tuple) else (value,)))
+
+
+def _temperature(console: Console, spectrum: Spectrum, series: Sequence[CurrentSeries]) -> None:
+    source = spectrum.parameters.get("temperature_source", "")
+    text = f"{spectrum.temperature_k:.1f} K ({source})"
+    kinetic = series[0].kinetic_temperature()
+    if kinetic is not None and series[0].scheme == "velocity":
+        names = series[0].groups[:8]
+        each = ", ".join(f"{name} {value:.1f}" for name, value in zip(names, kinetic[1], strict=False))
+        text += f"; kinetic: {kinetic[0]:.1f} K ({each})"
+    console.item("temperature", text)
+
+
+def _sums(console: Console, spectrum: Spectrum) -> None:
+    parameters = spectrum.parameters
+    ratio = parameters.get("f_sum_ratio")
+    if ratio is None:
+        console.item("f-sum", "unknown: a bare J(t) does not carry ΣZZᵀ/m")
+    else:
+        text = "  ".join(f"{axis} {value:.4f}" for axis, value in zip("xyz", ratio, strict=True))
+        console.item("f-sum", f"{text}  (measured over exact; 1 if units, masses, time step and T are right)")
+    residual, rule = parameters.get("sum_rule_residual_e"), str(parameters.get("sum_rule"))
+    if residual is not None:
+        after = {"mass": "0 after, by mass", "equal": "0 after, by equal shares"}.get(rule, "not corrected")
+        console.item("sum rule", f"|ΣZ − Q|/N = {residual:.2e} e before (r.m.s.), {after}")
+    drift = parameters.get("com_drift_ang_per_fs")
+    if drift is not None:
+        state = "removed" if rule in ("mass", "equal") else "left in"
+        console.item("drift", f"center of mass {drift:.2e} Å/fs (r.m.s.), {state}")
+
+
+def _statics(console: Console, spectrum: Spectrum) -> None:
+    static = spectrum.static
+    if "fluctuation" in static and spectrum.quality["static"].status in ("ok", "warn"):
+        value = float(static["fluctuation"].trace()) / 3
+        errors = static["fluctuation_err"].diagonal()
+        error = float((errors**2).sum() ** 0.5) / 3
+        integral = float(static["kramers_kronig"].trace()) / 3
+        name = "ε(0)" if spectrum.eps_inf is not None else "ε(0) − ε_∞"
+        console.item("static", f"{name} = {value:.4g} ± {error:.2g} from ⟨δM²⟩, {integral:.4g} from ∫ε₂/ω")
+    dc, dc_error = (spectrum.parameters.get(f"sigma_dc{part}_s_per_m") for part in ("", "_err"))
+    if dc is not None and dc_error is not None and dc > 5 * dc_error:
+        console.item("σ_dc", f"{dc:.3g} ± {dc_error:.2g} S/m (cepstral)")
+
+
+def _peaks(console: Console, spectrum: Spectrum) -> None:
+    peaks = spectrum.peaks
+    if not peaks:
+        console.item("peaks", "none stands out of the noise")
+        return
+    strongest = sorted(peaks, key=lambda peak: -peak.height)[:MAX_PEAKS]
+    label = "peaks"
+    for peak in sorted(strongest, key=lambda peak: peak.wavenumber_cm):
+        console.item(
+            label,
+            f"{peak.wavenumber_cm:8.1f} ± {peak.wavenumber_err_cm:4.1f} cm⁻¹   "
+            f"nα {peak.height:8.4g} ± {peak.err:.2g} cm⁻¹   width {peak.width_cm:.1f} cm⁻¹",
+        )
+        label = ""
+    if len(peaks) > len(strongest):
+        console.item("", f"and {len(peaks) - len(strongest)} weaker ones")
+
+
+def show_preview(console: Console, spectrum: Spectrum) -> None:
+    """Draw nα up to where it falls below 1 % of its maximum."""
+    import numpy as np
+
+    values = spectrum.n_alpha
+    visible = np.flatnonzero(values > 0.01 * values.max())
+    end = min(max(int(1.15 * visible[-1]) if visible.size else 0, 20), len(values))
+    console.say()
+    console.say(preview(spectrum.wavenumber_cm[:end].tolist(), values[:end].tolist()))

@@ -1,0 +1,114 @@
+"""From the text of an option to its value."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from bec_md.errors import UsageError
+
+
+def parse_eps_inf(text: str | None) -> list[float] | str | None:
+    """Read ``--eps-inf``: None, "model", or 1, 3, 6 or 9 numbers."""
+    if text is None or text.strip() == "model":
+        return None if text is None else "model"
+    words = [word for word in re.split(r"[,;\s]+", text.strip()) if word]
+    try:
+        numbers = [float(word) for word in words]
+    except ValueError:
+        numbers = []
+    if len(numbers) not in (1, 3, 6, 9) or not all(abs(number) < 1e6 for number in numbers):
+        raise UsageError(
+            f"--eps-inf {text!r} is not understood",
+            "ε_∞ is a number, the diagonal (3), a symmetric tensor (6: xx yy zz yz xz xy) or a tensor (9)",
+            "write for example --eps-inf 2.4, --eps-inf 2.38,2.38,2.41 or --eps-inf model",
+        )
+    if any(diagonal < 1.0 for diagonal in _diagonal(numbers)):
+        raise UsageError(
+            f"--eps-inf {text}: a diagonal element below 1",
+            "the electronic permittivity of matter is at least that of the vacuum",
+            "give ε_∞ itself, not the susceptibility ε_∞ − 1",
+        )
+    return numbers
+
+
+def _diagonal(numbers: list[float]) -> list[float]:
+    return numbers[::4] if len(numbers) == 9 else numbers[:3]
+
+
+def parse_masses(text: str | None) -> dict[str, float] | None:
+    """Read ``--masses H=2.014,O=18``."""
+    if text is None:
+        return None
+    masses: dict[str, float] = {}
+    for item in text.split(","):
+        symbol, separator, value = item.strip().partition("=")
+        try:
+            mass = float(value)
+        except ValueError:
+            mass = 0.0
+        if not separator or not symbol or not 0.0 < mass < 1e4:
+            raise UsageError(
+                f"{item.strip()!r} in --masses {text} is not ELEMENT=MASS",
+                "masses are given per element in amu",
+                "write for example --masses H=2.014",
+            )
+        masses[symbol] = mass
+    return masses
+
+
+def parse_elements(text: str | None) -> list[str] | dict[int, str] | None:
+    """Read ``--elements Si,O`` (types 1, 2, …) or ``--elements 1=Si,2=O``."""
+    if text is None:
+        return None
+    items = [item for item in re.split(r"[,\s]+", text.strip()) if item]
+    if not any("=" in item for item in items):
+        return items
+    table: dict[int, str] = {}
+    for item in items:
+        number, _, symbol = item.partition("=")
+        if not number.isdigit() or not symbol:
+            raise UsageError(
+                f"{item!r} in --elements {text} is not TYPE=ELEMENT",
+                "LAMMPS numbers its atom types from 1",
+                "write --elements Si,O or --elements 1=Si,2=O",
+            )
+        table[int(number)] = symbol
+    return table
+
+
+def require_positive(**values: float | None) -> None:
+    """Refuse options that are given and not positive; keywords are the option names with _ for -."""
+    for name, value in values.items():
+        if value is not None and not value > 0:
+            option = "--" + name.replace("_", "-")
+            raise UsageError(
+                f"{option} {value:g}", "it has to be a positive number", f"give {option} above 0, or leave it"
+            )
+
+
+_FORMATS = {
+    "xyz", "extxyz", "lammpstrj", "dump", "lammpsdump", "traj", "npz", "trr", "xtc", "dcd", "nc", "ncdf",
+    "h5md", "h5", "hdf5", "json", "db", "xml", "txt", "dat", "out", "log", "csv", "gz", "bz2", "xz",
+}  # fmt: skip
+
+
+def stem_of(source: str) -> str:
+    """Return the name of an input without folder, format and compression, and without ``_current``."""
+    name = Path(source).name
+    while "." in name.lstrip(".") and name.rsplit(".", 1)[1].lower() in _FORMATS:
+        name = name.rsplit(".", 1)[0]
+    return name.removesuffix("_current") or name
+
+
+def stems_of(sources: list[str]) -> list[str]:
+    """Return different stems for several inputs: the folder's name is put in front where they clash."""
+    stems = [stem_of(source) for source in sources]
+    if len(set(stems)) == len(stems):
+        return stems
+    longer = [
+        f"{Path(source).resolve().parent.name}_{stem}" for source, stem in zip(sources, stems, strict=True)
+    ]
+    if len(set(longer)) == len(longer):
+        return longer
+    return [f"{stem}_{number}" for number, stem in enumerate(stems, start=1)]
