@@ -162,7 +162,7 @@ class Trainer:
         return self.folder / "checkpoint.safetensors"
 
     def resume(self) -> None:
-        """Continue from the checkpoint in the output folder; a finished run goes on if its limits were raised."""
+        """Continue from the checkpoint; a finished run goes on if its limits were raised."""
         self.progress, self.best = load_checkpoint(
             self.checkpoint_path, self.network, self.optimizer, self.average.weights, self.fingerprint
         )

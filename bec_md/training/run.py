@@ -113,10 +113,13 @@ def train(
         trainer.resume()
         report(f"resumed at epoch {trainer.progress.epoch}, {trainer.progress.elapsed_s / 60.0:.1f} min")
     report(describe(config, network, data))
+    if config.finetune is not None:
+        report_index_order(network, data, sources, report)
     with stop_on_signal(trainer, report):
         progress = trainer.fit()
     card = make_card(config, sources, network, progress)
     if not trainer.stop_requested:
+        report_index_order(network, data, sources, report)
         card = finish(network, data, config, folder, report) | card
     write_model(model, network, card)
     report(f"{'interrupted' if trainer.stop_requested else 'done'}: {model}, {folder / 'log.csv'}")
@@ -178,6 +181,19 @@ def prepare(
         {name: part.to(config.device) for name, part in data.validation.items()},
     )
     return network, data
+
+
+def report_index_order(
+    network: ZStarNetwork,
+    data: TrainingData,
+    sources: Sequence[LoadedSource],
+    report: Callable[[str], None],
+) -> None:
+    """Warn of training files whose tensors look transposed to a trained network."""
+    from bec_md.training.validation import index_order_warnings
+
+    for warning in index_order_warnings(network, data, [item.source.name for item in sources]):
+        report(f"warning: {warning}")
 
 
 def finish(

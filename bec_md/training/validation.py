@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import torch
 
 from bec_md.training.dataset import GraphDataset, element_means
 from bec_md.training.evaluation import Evaluation, compare
+from bec_md.training.labels import check_index_order
 from bec_md.training.loop import TrainingData, predict_dataset
 
 if TYPE_CHECKING:
@@ -67,6 +69,31 @@ def evaluate_dataset(
         eps_inf_predicted=predicted.eps_inf[labelled],
         element_means=means,
     )
+
+
+def index_order_warnings(
+    network: ZStarNetwork, data: TrainingData, names: Sequence[str], *, n_frames: int = 20
+) -> list[str]:
+    """Say which training files fit the network better after exchanging the indices of their tensors.
+
+    A trained network knows the sign of the antisymmetric part from its other data; a file alone does not
+    tell its order.
+    """
+    warnings = []
+    start = 0
+    for name, size in zip(names, data.sizes, strict=True):
+        batch = data.training.batch(range(start, start + min(size, n_frames)))
+        start += size
+        with torch.no_grad():
+            predicted = network(batch.graph).charges.double().cpu().numpy()
+        check = check_index_order(predicted, batch.charges.double().cpu().numpy())
+        if check.transposed:
+            warnings.append(
+                f"{name}: labels fit the network better after exchanging their indices (RMSE "
+                f"{check.rmse_transposed_e:.4f} instead of {check.rmse_e:.4f} e); if they are stored as "
+                "∂M_b/∂u_ia, set index_order: displacement-first"
+            )
+    return warnings
 
 
 def card_entries(evaluations: Mapping[str, Evaluation]) -> dict[str, Any]:

@@ -28,12 +28,16 @@ def _numbers(symbols: Sequence[str]) -> NDArray[np.int64]:
 
 
 def _block(lines: Sequence[str], start: int, count: int, columns: slice, name: str) -> NDArray[np.float64]:
+    """Three numbers in each of `count` lines."""
     try:
-        return np.array([[float(x) for x in line.split()[columns]] for line in lines[start : start + count]])
-    except (ValueError, IndexError):
-        raise DataError(
-            f"{name}, line {start + 1}: not a table", "the file is cut", "let VASP finish"
-        ) from None
+        table = np.array([[float(x) for x in line.split()[columns]] for line in lines[start : start + count]])
+        if table.shape == (count, 3):
+            return table
+    except ValueError:
+        pass
+    raise DataError(
+        f"{name}, line {start + 1}: not a table of {count} × 3", "the file is cut", "let VASP finish"
+    )
 
 
 def read_outcar(path: Path) -> LabelledFrame:
@@ -68,14 +72,12 @@ def read_outcar(path: Path) -> LabelledFrame:
     at_charges = last("BORN EFFECTIVE CHARGES")
     if at_charges < 0:
         raise DataError(f"{name}: no BORN EFFECTIVE CHARGES", *_NO_LABELS)
-    start = next(i for i in range(at_charges, len(lines)) if re.match(r"\s*ion\s+1\b", lines[i]))
+    start = next(
+        (i for i in range(at_charges, len(lines)) if re.match(r"\s*ion\s+1\b", lines[i])), len(lines)
+    )
     charges = np.array([_block(lines, start + 4 * i + 1, 3, slice(1, 4), name) for i in range(n_atoms)])
     at_eps = last("MACROSCOPIC STATIC DIELECTRIC TENSOR (", unlike="IONIC")
     eps = _block(lines, at_eps + 2, 3, slice(0, 3), name) if at_eps >= 0 else None
-    if charges.shape != (n_atoms, 3, 3):
-        raise DataError(
-            f"{name}: effective charges of shape {charges.shape}", "the file is cut", "let VASP finish"
-        )
     info, charge = _outcar_settings(lines, counts)
     return LabelledFrame(
         positions_ang=_block(lines, at_positions + 2, n_atoms, slice(0, 3), name),

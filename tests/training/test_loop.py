@@ -28,7 +28,7 @@ CONFIG = {
 }
 
 
-class Killed(Exception):
+class KilledError(Exception):
     pass
 
 
@@ -86,11 +86,11 @@ def test_a_killed_run_resumes_to_the_same_weights_bit_for_bit(data, tmp_path, ki
 
     def dying(frames, part, norms):
         if killed.progress.step == kill_at:
-            raise Killed
+            raise KilledError
         step(frames, part, norms)
 
     monkeypatch.setattr(killed, "_step", dying)
-    with pytest.raises(Killed):
+    with pytest.raises(KilledError):
         killed.fit()
 
     torch.manual_seed(123)  # another process has another random state
@@ -140,7 +140,9 @@ def test_interrupt_saves_and_the_handler_is_removed(data, tmp_path):
 
 def test_the_network_ends_with_the_best_averaged_weights(data, tmp_path):
     saved = []
-    trainer = make_trainer(data, tmp_path, save_best=lambda progress: saved.append(weights_of(trainer.network)))
+    trainer = make_trainer(
+        data, tmp_path, save_best=lambda progress: saved.append(weights_of(trainer.network))
+    )
     trainer.fit()
     for name, weight in weights_of(trainer.network).items():
         assert torch.equal(weight, saved[-1][name])

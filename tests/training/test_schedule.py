@@ -49,8 +49,10 @@ def test_swapped_weights_come_back_even_after_an_error():
     network = torch.nn.Linear(2, 1)
     own = network.weight.detach().clone()
     other = {name: p.detach() + 1.0 for name, p in network.named_parameters()}
-    with pytest.raises(RuntimeError), swapped_weights(network, other):
+    with swapped_weights(network, other):
         torch.testing.assert_close(network.weight.detach(), own + 1.0)
+    torch.testing.assert_close(network.weight.detach(), own)
+    with pytest.raises(RuntimeError), swapped_weights(network, other):
         raise RuntimeError
     torch.testing.assert_close(network.weight.detach(), own)
     set_weights(network, other)

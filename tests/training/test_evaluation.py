@@ -1,0 +1,111 @@
+import json
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pytest
+
+from bec_md.training.evaluation import evaluate_model
+from bec_md.training.extxyz import read_frames
+from bec_md.training.validation import read_parity, write_parity
+
+from .toy import toy_frames, toy_tensors, write_toy
+
+FIXED_KEYS = (
+    *("rmse_e", "mae_e", "r2", "median_frame_rmse_e", "per_element", "antisymmetric_rmse_e"),
+    *("sum_rule_residual_e", "n_tensors", "us_per_atom", "eps_inf_mae"),
+)
+
+
+@dataclass
+class NoisyLaw:
+    """The toy law with Gaussian errors of a stated size."""
+
+    noise_e: float = 0.05
+    name: str = "noisy law"
+    calls: int = 0
+
+    def predict_batch(self, frames):
+        self.calls += 1
+        f = frames[0]
+        generator = np.random.default_rng(self.calls)
+        exact = toy_tensors(f.numbers, f.positions_ang, f.cell_ang, f.total_charge)
+
+        class Prediction:
+            born_effective_charges = (exact + generator.normal(0, self.noise_e, exact.shape))[None]
+            uncertainty_e = np.full((1, len(exact)), self.noise_e)
+            eps_inf = 1.1 * np.eye(3)[None] * (1.5 + 60.0 / np.linalg.det(f.cell_ang))
+
+        return Prediction()
+
+
+def test_known_errors_are_measured_and_all_fixed_keys_are_there(tmp_path):
+    file = write_toy(tmp_path / "toy.xyz", 40)
+    result = evaluate_model(NoisyLaw(), file, training_data=[file])
+    stored = json.loads(json.dumps(result.to_json()))
+    assert all(key in stored for key in FIXED_KEYS)
+    # 2,880 Gaussian samples: 1.3 % standard error
+    assert stored["rmse_e"] == pytest.approx(0.05, rel=0.06)
+    assert stored["mae_e"] == pytest.approx(0.05 * np.sqrt(2 / np.pi), rel=0.06)
+    assert stored["eps_inf_median_relative"] == pytest.approx(0.1, rel=1e-6)
+    assert stored["calibration"]["scale"] == pytest.approx(1.0, rel=0.06)
+    assert stored["baselines"]["element_mean"]["rmse_e"] > stored["rmse_e"]
+    assert stored["n_tensors"] == 320
+    assert stored["us_per_atom"] > 0
+    assert stored["warnings"] == []
+    assert set(stored["per_element"]) == {"F", "Li", "Mg", "O"}
+
+
+def test_labels_in_the_other_index_order_raise_a_warning(tmp_path):
+    frames = [
+        replace(f, born_effective_charges=f.born_effective_charges.transpose(0, 2, 1)) for f in toy_frames(20)
+    ]
+    assert "displacement-first" in evaluate_model(NoisyLaw(), frames).warnings[0]
+    assert evaluate_model(NoisyLaw(), toy_frames(20)).warnings == ()
+
+
+def test_limit_and_missing_eps_inf_labels():
+    frames = toy_frames(6, eps=False)
+    result = evaluate_model(NoisyLaw(), frames, limit=2)
+    assert result.metrics["n_frames"] == 2
+    assert "eps_inf_mae" not in result.metrics
+    assert result.eps_inf_labels.shape == (0, 3, 3)
+
+
+def test_parity_arrays_survive_the_file(tmp_path):
+    results = {"a.b": evaluate_model(NoisyLaw(), toy_frames(3))}
+    write_parity(tmp_path / "parity.npz", results)
+    arrays = read_parity(tmp_path / "parity.npz")["a.b"]
+    np.testing.assert_array_equal(arrays["predicted"], results["a.b"].predicted)
+    np.testing.assert_array_equal(arrays["labels"], results["a.b"].labels)
+    assert arrays["eps_inf_labels"].shape == (3, 3, 3)
+
+
+def test_frames_read_from_a_file_and_given_directly_agree(tmp_path):
+    file = write_toy(tmp_path / "toy.xyz", 3)
+    direct = evaluate_model(NoisyLaw(), read_frames(file))
+    assert direct.metrics["rmse_e"] == evaluate_model(NoisyLaw(), file).metrics["rmse_e"]
+
+
+def test_transposed_training_files_are_named():
+    import torch
+
+    from bec_md.training.dataset import build_dataset, join_datasets
+    from bec_md.training.loop import TrainingData
+    from bec_md.training.validation import index_order_warnings
+
+    straight = toy_frames(4)
+    swapped = [
+        replace(f, born_effective_charges=f.born_effective_charges.transpose(0, 2, 1)) for f in straight
+    ]
+    parts = [build_dataset(frames, 3.0, level=0) for frames in (straight, swapped)]
+    data = TrainingData(join_datasets(parts), (4, 4), (1.0, 1.0), {})
+
+    class Law(torch.nn.Module):
+        def forward(self, graph):
+            exact = np.concatenate([f.born_effective_charges for f in straight])
+            assert graph.n_atoms == len(exact)
+            return type("Output", (), {"charges": torch.from_numpy(exact)})
+
+    warnings = index_order_warnings(Law(), data, ["straight", "swapped"])
+    assert len(warnings) == 1
+    assert warnings[0].startswith("swapped: ")

@@ -1,0 +1,143 @@
+import numpy as np
+import pytest
+import torch
+import yaml
+
+from bec_md.errors import UsageError
+from bec_md.network import load_model
+from bec_md.network.model_file import load_network, read_header
+from bec_md.training import evaluate_model, train
+from bec_md.training.config import parse_config
+from bec_md.training.extxyz import read_frames
+from bec_md.training.pretrained import extend_levels, make_network_config
+from bec_md.training.validation import read_parity
+
+from .toy import write_toy
+
+NETWORK = {"channels": 4, "radial_width": 4, "scalar_width": 4, "layers": 1, "members": 2, "cutoff_ang": 3.0}
+
+
+def write_config(folder, **change):
+    data = [{"path": "toy.xyz", "level": "toy", "validation": 0.2, "split": "block"}]
+    content = {"data": data, "network": NETWORK, "schedule": {"epochs": 2}, "name": "tiny", "seed": 4}
+    file = folder / "tiny.yaml"
+    file.write_text(yaml.safe_dump(content | change))
+    return file
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("trained")
+    write_toy(folder / "toy.xyz", 10)
+    card = {"licence": "CC0", "citation": "none"}
+    lines: list[str] = []
+    result = train(write_config(folder, card=card), output=folder / "run", report=lines.append)
+    return folder, result, lines
+
+
+def test_a_run_leaves_a_model_that_loads_and_says_where_it_comes_from(trained):
+    folder, result, lines = trained
+    card = read_header(result.model)["card"]
+    assert card["name"] == "tiny"
+    assert card["licence"] == "CC0"
+    assert card["training"]["data"][0]["training_frames"] == 8
+    assert len(card["training"]["data"][0]["sha256"]) == 64
+    assert card["validation"]["toy"]["rmse_e"] > 0
+    assert card["uncertainty_scale"] > 0
+    assert str(folder) not in str(card)  # no path of this machine
+    assert any("element mean" in line for line in lines)
+
+
+def test_the_shipped_file_has_the_stated_error(trained):
+    folder, result, _ = trained
+    stated = read_header(result.model)["card"]["validation"]["toy"]["rmse_e"]
+    model = load_model(result.model, engine="torch")
+    found = evaluate_model(model, read_frames(folder / "toy.xyz")[8:])
+    # float32 network on both sides; only the batching differs
+    assert found.metrics["rmse_e"] == pytest.approx(stated, rel=1e-4)
+    parity = read_parity(result.folder / "parity.npz")["toy"]
+    assert parity["predicted"].shape == (16, 3, 3)
+    np.testing.assert_allclose(parity["predicted"], found.predicted, atol=1e-5)
+
+
+def test_an_existing_run_is_not_overwritten_and_resume_returns_at_once(trained):
+    folder, result, _ = trained
+    config = folder / "tiny.yaml"
+    with pytest.raises(UsageError, match="already holds a run"):
+        train(config, output=result.folder)
+    again = train(config, output=result.folder, resume=True, report=lambda line: None)
+    assert again.epochs == result.epochs
+    assert again.history == result.history
+
+
+def test_the_seed_decides_the_result(trained, tmp_path):
+    folder, result, _ = trained
+    same = train(folder / "tiny.yaml", output=tmp_path / "same", report=lambda line: None)
+    a, b = load_network(result.model).state_dict(), load_network(same.model).state_dict()
+    assert all(torch.equal(a[name], b[name]) for name in a)
+    other = parse_config(yaml.safe_load((folder / "tiny.yaml").read_text()) | {"seed": 5})
+    third = train(other, data_root=folder, output=tmp_path / "other", report=lambda line: None)
+    assert not torch.equal(load_network(third.model).state_dict()["element"], a["element"])
+
+
+def test_fine_tuning_starts_from_the_model_and_learns_a_new_level(trained, tmp_path):
+    folder, result, _ = trained
+    write_toy(tmp_path / "new.xyz", 4, seed=7)
+    config = {
+        "data": [{"path": "new.xyz", "level": "other"}],
+        "finetune": {
+            "model": str(result.model),
+            "freeze": ["layers.*"],
+            "replay": [{"path": str(folder / "toy.xyz"), "level": "toy"}],
+        },
+        "schedule": {"epochs": 1},
+        "optimizer": {"learning_rate": 1e-5},
+    }
+    file = tmp_path / "fine.yaml"
+    file.write_text(yaml.safe_dump(config))
+    tuned = load_network(train(file, output=tmp_path / "run", report=lambda line: None).model)
+    start = load_network(result.model)
+    assert tuned.config.levels == ("toy", "other")
+    assert torch.equal(tuned.layers[0].hidden.weight, start.layers[0].hidden.weight)  # frozen
+    moved = (tuned.reference_charge - start.reference_charge).detach().abs().max()
+    assert 0 < float(moved) < 1e-3  # a few steps of 1e-5
+
+
+def test_fine_tuning_refuses_elements_and_shapes_that_do_not_fit(trained, tmp_path):
+    _, result, _ = trained
+    write_toy(tmp_path / "si.xyz", 2, kinds=((14, 8),))
+    base = {"data": [{"path": "si.xyz", "level": "toy"}], "schedule": {"epochs": 1}}
+    for change, words in (
+        ({}, r"atomic numbers \[14\]"),
+        ({"network": {"channels": 8}}, "section 'network'"),
+    ):
+        config = parse_config(base | {"finetune": {"model": str(result.model)}} | change)
+        with pytest.raises(UsageError, match=words):
+            train(config, data_root=tmp_path, output=tmp_path / "run", report=lambda line: None)
+
+
+def test_a_new_level_starts_as_a_copy_of_the_named_one(trained):
+    network = load_network(trained[1].model)
+    with torch.no_grad():
+        network.level.normal_()
+    extended = extend_levels(network, ["toy", "b"], like="toy")
+    assert torch.equal(extended.level[1], network.level[0])
+    assert torch.equal(extended.level[0], network.level[0])
+    assert extend_levels(network, ["toy"]) is network
+    with pytest.raises(UsageError, match="level_like"):
+        extend_levels(network, ["c"], like="absent")
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ({"chanels": 8}, "did you mean 'channels'?"),
+        ({"channels": 1}, "channels"),
+        ({"elements": [8]}, "lacks elements"),
+        ({"levels": ["x"]}, "lacks elements"),
+    ],
+)
+def test_network_section_is_checked(given, words):
+    with pytest.raises(UsageError) as caught:
+        make_network_config(given, elements=(8, 12), levels=("toy",))
+    assert words in caught.value.what
