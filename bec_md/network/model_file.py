@@ -41,6 +41,7 @@ def save_model(path: str | Path, network: ZStarNetwork, card: dict[str, Any]) ->
     }
     partial = path.with_name(path.name + ".partial")
     save_file(tensors, partial, metadata={"bec_md": json.dumps(header)})
+    partial.chmod(0o644)  # safetensors writes for the owner alone
     os.replace(partial, path)
 
 

@@ -1,0 +1,211 @@
+"""A model ready for use: frames in, Born effective charges out."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bec_md.errors import DataError, UsageError
+from bec_md.network.model_file import load_network, read_header
+from bec_md.network.registry import choose_model, model_path
+
+if TYPE_CHECKING:
+    from ase import Atoms
+
+    from bec_md.network.model import ZStarNetwork
+    from bec_md.trajectory.frame import Frame
+
+Array = NDArray[np.float64]
+EngineName = Literal["auto", "native", "torch"]
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """What a model says about F frames of N atoms."""
+
+    born_effective_charges: Array  # (F, N, 3, 3) e, mean over the ensemble, Σ_i Z_i = Q·1
+    members: Array  # (F, M, N, 3, 3) e
+    uncertainty_e: Array  # (F, N) calibrated standard error of one component, e
+    eps_inf: Array  # (F, 3, 3)
+
+
+class Engine(Protocol):
+    """Evaluates the network for frames with equal atoms: Z of the members and ε_∞."""
+
+    name: str
+
+    def evaluate(self, frames: Sequence[Frame | Atoms]) -> tuple[Array, Array]:
+        """Members (F, M, N, 3, 3) in e and ε_∞ (F, 3, 3)."""
+        ...
+
+
+class TorchEngine:
+    """The reference: PyTorch and e3nn, on the CPU or on CUDA."""
+
+    def __init__(self, network: ZStarNetwork, level: int, device: str, double: bool = False) -> None:
+        import torch
+
+        self.name = f"torch ({device})"
+        self.device = device
+        self.dtype = torch.float64 if double else torch.float32
+        self.network = network.to(device=device, dtype=self.dtype).eval()
+        self.level = level
+
+    def evaluate(self, frames: Sequence[Frame | Atoms]) -> tuple[Array, Array]:
+        """Evaluate all frames as one graph."""
+        import torch
+
+        from bec_md.network.graph import build_graph
+
+        graph = build_graph(frames, self.network.config.cutoff_ang, dtype=self.dtype, level=self.level)
+        with torch.inference_mode():
+            output = self.network(graph.to(self.device))
+        n_frames = len(frames)
+        members = output.members.unflatten(0, (n_frames, -1)).transpose(1, 2)  # (F, M, N, 3, 3)
+        return members.double().cpu().numpy(), output.eps_inf.double().cpu().numpy()
+
+
+class BecModel:
+    """A trained network with its card.
+
+    Parameters
+    ----------
+    path
+        Model file.
+    device
+        ``cpu`` or a CUDA device of PyTorch.
+    engine
+        ``native`` is the compiled evaluator (CPU), ``torch`` the reference; ``auto`` takes the native one
+        on the CPU when it is available.
+    threads
+        CPU threads of the engine.
+    level
+        Level of theory whose labels to imitate; the card's default when not given.
+    """
+
+    def __init__(
+        self,
+        path: str | Path,
+        *,
+        device: str = "cpu",
+        engine: EngineName = "auto",
+        threads: int | None = None,
+        level: str | None = None,
+    ) -> None:
+        self.path = Path(path)
+        header = read_header(self.path)
+        self.card: dict[str, Any] = header["card"]
+        self.config = header["config"]
+        self.name: str = str(self.card.get("name", self.path.stem))
+        self.elements: tuple[int, ...] = tuple(self.config["elements"])
+        self.cutoff_ang = float(self.config["cutoff_ang"])
+        self.level = self._pick_level(level)
+        content = hashlib.sha256(self.path.read_bytes()).hexdigest()[:16]
+        self.fingerprint = f"{content}:{self.level}"
+        self.calibration = float(self.card.get("uncertainty_scale", 1.0))
+        self.reason = ""
+        self.engine_note = ""
+        self.engine: Engine = self._make_engine(engine, device, threads)
+
+    def predict(self, atoms: Atoms | Frame) -> Array:
+        """Born effective charges of one structure, (N, 3, 3) in e; Z[i, a, b] = ∂M_a/∂u_ib."""
+        result: Array = self.predict_batch([atoms]).born_effective_charges[0]
+        return result
+
+    def predict_batch(self, frames: Sequence[Frame | Atoms]) -> Prediction:
+        """Everything that the model says about frames of the same atoms."""
+        if not frames:
+            raise UsageError("no frames to predict", "the batch is empty", "give at least one frame")
+        self._check_elements(frames)
+        members, eps_inf = self.engine.evaluate(frames)
+        spread = members.std(axis=1, ddof=1 if members.shape[1] > 1 else 0)  # (F, N, 3, 3)
+        uncertainty = self.calibration * np.sqrt(np.square(spread).mean(axis=(-1, -2)))
+        return Prediction(members.mean(axis=1), members, uncertainty, eps_inf)
+
+    def _pick_level(self, level: str | None) -> str:
+        levels: list[str] = self.config["levels"]
+        chosen = level or str(self.card.get("default_level", levels[0]))
+        if chosen not in levels:
+            raise UsageError(
+                f"model {self.name} has no level of theory {chosen!r}",
+                "its labels come from other calculations",
+                f"choose one of: {', '.join(levels)}",
+            )
+        return chosen
+
+    def _make_engine(self, engine: EngineName, device: str, threads: int | None) -> Engine:
+        if engine == "native" and device != "cpu":
+            raise UsageError(
+                f"the native engine does not run on {device}",
+                "it is compiled for the CPU",
+                "use --device cpu, or the torch engine",
+            )
+        if engine in ("auto", "native") and device == "cpu":
+            from bec_md.network.native import NativeEngine, native_status
+
+            status = native_status()
+            if status.available:
+                return NativeEngine(self.path, self.level, threads=threads)
+            if engine == "native":
+                raise UsageError("the native engine is not available", status.reason, status.fix)
+            self.engine_note = f"native engine not available ({status.reason}); using PyTorch, slower"
+        self._check_device(device)
+        return TorchEngine(load_network(self.path), self.config["levels"].index(self.level), device)
+
+    def _check_device(self, device: str) -> None:
+        import torch
+
+        if device.startswith("cuda") and not torch.cuda.is_available():
+            raise UsageError(
+                f"device {device} is not available",
+                "this PyTorch sees no CUDA device",
+                "use --device cpu, or install a CUDA build of PyTorch",
+            )
+
+    def _check_elements(self, frames: Sequence[Frame | Atoms]) -> None:
+        present = {int(number) for number in frames[0].numbers}
+        unknown = sorted(present - set(self.elements))
+        if unknown:
+            from ase.data import chemical_symbols
+
+            raise DataError(
+                f"model {self.name} does not know {', '.join(chemical_symbols[n] for n in unknown)}",
+                f"it was trained on {len(self.elements)} other elements",
+                "choose another model (`bec-md models`), train one, or give charges with --charges",
+            )
+
+
+def load_model(
+    name_or_path: str | Path = "auto",
+    *,
+    device: str = "cpu",
+    engine: EngineName = "auto",
+    threads: int | None = None,
+    elements: Sequence[int] | None = None,
+    level: str | None = None,
+) -> BecModel:
+    """Load a bundled model by name, or a model file by path.
+
+    ``auto`` needs the atomic numbers of the system and takes the specialized model whose domain fits, else
+    the universal one; `BecModel.reason` says which and why.
+    """
+    reason = "named"
+    if str(name_or_path) == "auto":
+        if elements is None:
+            raise UsageError(
+                "model 'auto' needs to know the elements",
+                "it chooses the bundled model by what the system is made of",
+                "give elements=…, or name a model (`bec-md models`)",
+            )
+        name_or_path, reason = choose_model(int(number) for number in elements)
+    model = BecModel(
+        model_path(name_or_path), device=device, engine=engine, threads=threads, level=level
+    )
+    model.reason = reason
+    return model

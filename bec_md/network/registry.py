@@ -1,0 +1,79 @@
+"""The models that ship with the package, and which of them suits a system."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from bec_md.errors import UsageError
+from bec_md.network.model_file import read_header
+
+BUNDLED = Path(__file__).parent / "bundled"
+FALLBACK = "universal"
+
+
+@dataclass(frozen=True, slots=True)
+class BundledModel:
+    """One shipped model: its name, its file and the card from the file's header."""
+
+    name: str
+    path: Path
+    card: dict[str, Any]
+
+    def suits(self, elements: Iterable[int]) -> bool:
+        """Whether a system of these elements lies in the domain that the card states."""
+        domain = self.card.get("domain")
+        if not domain:
+            return False
+        present = set(elements)
+        required = [set(group) for group in domain["any_of"]]
+        return present <= set(domain["elements"]) and all(present & group for group in required)
+
+
+def bundled_models() -> dict[str, BundledModel]:
+    """All shipped models by name."""
+    found = {}
+    for path in sorted(BUNDLED.glob("*.safetensors")):
+        found[path.stem] = BundledModel(path.stem, path, read_header(path)["card"])
+    return found
+
+
+def model_path(name_or_path: str | Path) -> Path:
+    """File of a bundled model's name, or the path itself.
+
+    Raises
+    ------
+    UsageError
+        If it is neither a bundled name nor an existing file.
+    """
+    names = [path.stem for path in sorted(BUNDLED.glob("*.safetensors"))]
+    if str(name_or_path) in names:
+        return BUNDLED / f"{name_or_path}.safetensors"
+    path = Path(name_or_path).expanduser()
+    if path.is_file():
+        return path
+    close = difflib.get_close_matches(str(name_or_path), names, n=1)
+    hint = f"did you mean {close[0]!r}? " if close else ""
+    raise UsageError(
+        f"there is no model {str(name_or_path)!r}",
+        "it is neither the name of a bundled model nor a file",
+        f"{hint}bundled models: {', '.join(names) or 'none'}; `bec-md train` makes others",
+    )
+
+
+def choose_model(elements: Iterable[int]) -> tuple[str, str]:
+    """Name of the bundled model for a system, and the reason for the choice.
+
+    A specialized model is taken when the system lies in the domain that its card states, the one with the
+    smallest stated error if several do; else the universal one.
+    """
+    present = sorted(set(elements))
+    models = bundled_models()
+    fitting = [model for model in models.values() if model.suits(present)]
+    if fitting:
+        best = min(fitting, key=lambda model: float(model.card.get("stated_error_e", 1e9)))
+        return best.name, f"its domain is {best.card['domain']['text']}"
+    return FALLBACK, "no specialized model covers these elements"

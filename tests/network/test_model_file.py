@@ -1,0 +1,99 @@
+"""Model files, the registry and the predictor."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from ase import Atoms
+
+from bec_md.errors import DataError, UsageError
+from bec_md.network import load_model
+from bec_md.network.model_file import load_network, read_header, save_model
+from bec_md.network.registry import bundled_models, choose_model, model_path
+from tests.network.conftest import make_network
+
+
+@pytest.fixture
+def model_file(tmp_path: Path) -> Path:
+    path = tmp_path / "small.safetensors"
+    save_model(path, make_network(sent_tensor_channels=4), {"name": "small", "uncertainty_scale": 2.0})
+    return path
+
+
+def quartz_like() -> Atoms:
+    rng = np.random.default_rng(1)
+    return Atoms("SiO2" * 3, positions=rng.uniform(0, 6, (9, 3)), cell=np.eye(3) * 6, pbc=True)
+
+
+def test_a_saved_network_gives_the_same_tensors(model_file: Path) -> None:
+    network = load_network(model_file)
+    reference = make_network(sent_tensor_channels=4).float()
+    for name, value in reference.state_dict().items():
+        torch.testing.assert_close(network.state_dict()[name], value, rtol=0, atol=0)
+    header = read_header(model_file)
+    assert header["convention"] == "dM/du"
+    assert header["config"]["elements"] == [1, 8, 14, 22, 56]
+
+
+def test_the_torch_engine_agrees_with_the_network(model_file: Path) -> None:
+    atoms = quartz_like()
+    model = load_model(model_file, engine="torch")
+    prediction = model.predict_batch([atoms, atoms])
+    assert prediction.born_effective_charges.shape == (2, 9, 3, 3)
+    assert prediction.members.shape == (2, 3, 9, 3, 3)
+    assert prediction.eps_inf.shape == (2, 3, 3)
+    np.testing.assert_allclose(model.predict(atoms), prediction.born_effective_charges[1], atol=1e-6)
+    spread = prediction.members.std(axis=1, ddof=1)
+    np.testing.assert_allclose(prediction.uncertainty_e, 2.0 * np.sqrt((spread**2).mean(axis=(-1, -2))))
+
+
+def test_unknown_elements_levels_names_and_devices_say_what_to_do(model_file: Path) -> None:
+    model = load_model(model_file, engine="torch")
+    with pytest.raises(DataError, match="does not know Xe"):
+        model.predict(Atoms("Xe", cell=np.eye(3) * 9, pbc=True))
+    with pytest.raises(UsageError, match="choose one of: a, b"):
+        load_model(model_file, level="c")
+    with pytest.raises(UsageError, match="did you mean 'universal'"):
+        model_path("univresal")
+    with pytest.raises(UsageError, match="needs to know the elements"):
+        load_model("auto")
+    if not torch.cuda.is_available():
+        with pytest.raises(UsageError, match="no CUDA device"):
+            load_model(model_file, device="cuda")
+
+
+def test_damaged_and_foreign_files_are_refused(model_file: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other.safetensors"
+    other.write_bytes(b"not a model at all")
+    with pytest.raises(DataError, match="not a bec-md model file"):
+        read_header(other)
+    with pytest.raises(DataError, match="does not exist"):
+        read_header(tmp_path / "nothing.safetensors")
+    content = model_file.read_bytes()
+    other.write_bytes(content.replace(b'\\"schema\\": 1', b'\\"schema\\": 9'))
+    with pytest.raises(DataError, match="newer bec-md"):
+        read_header(other)
+
+
+def test_every_bundled_model_states_its_provenance_and_errors() -> None:
+    models = bundled_models()
+    assert "universal" in models
+    for model in models.values():
+        assert model.path.stat().st_size < 5e6
+        for key in ("name", "description", "data", "stated_error_e", "default_level", "errors", "training"):
+            assert key in model.card, (model.name, key)
+        json.dumps(model.card)
+
+
+def test_auto_prefers_a_specialized_model_inside_its_domain() -> None:
+    for model in bundled_models().values():
+        if "domain" in model.card:
+            elements = {next(iter(group)) for group in model.card["domain"]["any_of"]}
+            name, why = choose_model(elements)
+            assert bundled_models()[name].suits(elements)
+            assert "domain" in why
+    assert choose_model([3, 9])[0] == "universal"
