@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import product
+from itertools import chain, product
 
 import numpy as np
 from numpy.typing import NDArray
@@ -115,15 +115,20 @@ def supercell_matrices(reference_cell: Array, cell: Array, ratio: int) -> Iterat
     LAMMPS does; then every integer matrix of the right metric, at most `MAX_CANDIDATES` of them.
     """
     seen = set()
-    direct = np.round(cell @ np.linalg.inv(reference_cell))
-    turned = np.round(_lower_triangular(cell) @ np.linalg.inv(_lower_triangular(reference_cell)))
-    for matrix in (direct, turned, *_metric_matches(reference_cell, cell, ratio)):
+    direct = _rounded(cell, reference_cell)
+    turned = _rounded(_lower_triangular(cell), _lower_triangular(reference_cell))
+    candidates = chain((direct, turned), _metric_matches(reference_cell, cell, ratio))
+    for matrix in candidates:
         right_size = round(abs(float(np.linalg.det(matrix)))) == ratio
         if right_size and matrix.tobytes() not in seen and _congruent(matrix @ reference_cell, cell):
             seen.add(matrix.tobytes())
             yield matrix.astype(np.int64)
         if len(seen) >= MAX_CANDIDATES:
             return
+
+
+def _rounded(cell: Array, reference_cell: Array) -> Array:
+    return np.asarray(np.round(cell @ np.linalg.inv(reference_cell)), dtype=np.float64)
 
 
 def _metric_matches(reference_cell: Array, cell: Array, ratio: int) -> Iterator[Array]:
@@ -149,7 +154,8 @@ def _metric_matches(reference_cell: Array, cell: Array, ratio: int) -> Iterator[
 def _lower_triangular(cell: Array) -> Array:
     """Return the same cell turned so that a lies along x and b in the xy plane."""
     lower = np.asarray(np.linalg.cholesky(cell @ cell.T), dtype=np.float64)
-    return lower * np.array([1.0, 1.0, float(np.sign(np.linalg.det(cell)))])
+    lower[:, 2] *= np.sign(np.linalg.det(cell))
+    return lower
 
 
 def _congruent(first: Array, second: Array) -> bool:

@@ -43,13 +43,12 @@ class ModelCharges:
         self._spec: dict[str, Any] | None = None
         self._model: Any = model
         if not hasattr(model, "predict_batch"):
-            self._spec = {
-                "name_or_path": str(model),
-                "device": device,
-                "threads": threads,
-                "elements": elements,
-            }
+            self._spec = {"name_or_path": str(model), "elements": elements}
             self._model = None
+        elif hasattr(model, "path") and hasattr(model, "level"):  # other processes load it again
+            self._spec = {"name_or_path": str(model.path), "level": model.level}
+        if self._spec is not None:
+            self._spec |= {"device": device, "threads": threads}
 
     @property
     def model(self) -> BecModel:
@@ -69,6 +68,15 @@ class ModelCharges:
     def fingerprint(self) -> str:
         """Hash of the model's weights and configuration."""
         return self.model.fingerprint
+
+    @property
+    def details(self) -> dict[str, Any]:
+        """What the result records about the model."""
+        return {
+            "model": self.model.name,
+            "model_hash": self.model.fingerprint,
+            "model_chosen": getattr(self.model, "reason", ""),
+        }
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -103,7 +111,7 @@ class ModelCharges:
         return ChargeBatch(
             tensors,
             getattr(prediction, "uncertainty_e", None),
-            getattr(prediction, "members", None),
+            _several(getattr(prediction, "members", None)),
             getattr(prediction, "eps_inf", None),
         )
 
@@ -113,3 +121,8 @@ class ModelCharges:
         if self._spec is not None:
             state["_model"] = None
         return state
+
+
+def _several(members: Any) -> Any:
+    """Return the members of an ensemble; a single one says nothing more than the mean."""
+    return None if members is None or members.shape[1] < 2 else members

@@ -39,7 +39,7 @@ def correct_equal(born_effective_charges: Array, total_charge: float = 0.0) -> A
     (..., N, 3, 3), e.
     """
     tensors = np.asarray(born_effective_charges, dtype=np.float64)
-    excess = charge_sum(tensors) - total_charge * np.eye(3)
+    excess: Array = charge_sum(tensors) - total_charge * np.eye(3)
     return tensors - excess[..., None, :, :] / tensors.shape[-3]
 
 
@@ -64,7 +64,7 @@ def correct_mass(born_effective_charges: Array, masses_amu: Array, total_charge:
     """
     tensors = np.asarray(born_effective_charges, dtype=np.float64)
     masses = np.asarray(masses_amu, dtype=np.float64)
-    excess = charge_sum(tensors) - total_charge * np.eye(3)
+    excess: Array = charge_sum(tensors) - total_charge * np.eye(3)
     return tensors - excess[..., None, :, :] * (masses / masses.sum())[:, None, None]
 
 

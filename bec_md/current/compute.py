@@ -66,7 +66,9 @@ class CurrentJob:
     total_charge_e
         Net charge of the cell, e.
     notes
-        What was assumed or decided, in sentences.
+        What was decided, in sentences: how tensors were mapped, which stride was chosen.
+    warnings
+        What the reader of the result should know.
     key
         Hashes and parameters that a stored file must share to be continued.
     metadata
@@ -80,6 +82,7 @@ class CurrentJob:
     start_time_fs: float
     total_charge_e: float
     notes: tuple[str, ...]
+    warnings: tuple[str, ...]
     key: Mapping[str, Any]
     metadata: Mapping[str, Any]
 
@@ -252,8 +255,8 @@ def compute_current(
         command=command,
         **trajectory_options,
     )
-    for note in job.notes:
-        warnings.warn(note, BecMDWarning, stacklevel=2)
+    for text in job.warnings:
+        warnings.warn(text, BecMDWarning, stacklevel=2)
     return job.run(
         output=output,
         overwrite=overwrite,
@@ -309,9 +312,9 @@ def prepare_current(
         scheme="velocity" if info.velocity_scheme == "stored" else "midpoint",
         sampling=_sampling(batch, len(info.numbers), interpolation),
     )
-    notes = [*bound.notes, *_scheme_notes(recipe, info)]
     recipe, stride_note = _with_stride(recipe, charge_stride, charge_tolerance, info)
-    notes += [stride_note] if stride_note else []
+    notes = (*bound.notes, *stride_note)
+    said = _scheme_warnings(recipe, info)
     shift = 0.5 * step if recipe.scheme == "midpoint" else 0.0
     return CurrentJob(
         recipe=recipe,
@@ -320,9 +323,10 @@ def prepare_current(
         charges_name=bound.name,
         start_time_fs=(first.time_fs or 0.0) + shift,
         total_charge_e=first.total_charge,
-        notes=tuple(notes),
+        notes=notes,
+        warnings=said,
         key=_key(recipe, divided, first, info),
-        metadata=_metadata(recipe, info, trajectory_options, [*info.warnings, *notes], command),
+        metadata=_metadata(recipe, info, trajectory_options, notes, (*info.warnings, *said), command),
     )
 
 
@@ -385,32 +389,32 @@ def _sampling(batch: int | None, n_atoms: int, interpolation: str) -> Sampling:
 
 def _with_stride(
     recipe: Recipe, charge_stride: int | str, tolerance: float, info: TrajectoryInfo
-) -> tuple[Recipe, str | None]:
+) -> tuple[Recipe, tuple[str, ...]]:
     if recipe.charges.constant:
-        return recipe, None
+        return recipe, ()
     if charge_stride == "auto":
         from bec_md.current.stride import choose_stride
 
         choice = choose_stride(recipe, tolerance, info.n_frames)
         sampling = replace(recipe.sampling, charge_stride=choice.stride)
-        return replace(recipe, sampling=sampling), choice.describe()
+        return replace(recipe, sampling=sampling), (choice.describe(),)
     if not isinstance(charge_stride, int) or charge_stride < 1:
         raise UsageError(
             f"charge stride {charge_stride!r}",
             "tensors are evaluated at every k-th frame",
             "give a whole number ≥ 1, or 'auto'",
         )
-    return replace(recipe, sampling=replace(recipe.sampling, charge_stride=charge_stride)), None
+    return replace(recipe, sampling=replace(recipe.sampling, charge_stride=charge_stride)), ()
 
 
-def _scheme_notes(recipe: Recipe, info: TrajectoryInfo) -> list[str]:
+def _scheme_warnings(recipe: Recipe, info: TrajectoryInfo) -> tuple[str, ...]:
     if recipe.scheme == "velocity":
-        return []
-    return [
+        return ()
+    return (
         f"{info.source} has no velocities: the current is taken from differences of positions "
         f"(midpoint rule, {recipe.timestep_fs:g} fs); its transfer function is divided out of the spectrum, "
-        "and the kinetic temperature is only a lower bound"
-    ]
+        "and the kinetic temperature is only a lower bound",
+    )
 
 
 def _key(recipe: Recipe, groups: Groups, first: Frame, info: TrajectoryInfo) -> dict[str, Any]:
@@ -435,7 +439,8 @@ def _metadata(
     recipe: Recipe,
     info: TrajectoryInfo,
     options: Mapping[str, Any],
-    notes: list[str],
+    notes: tuple[str, ...],
+    said: tuple[str, ...],
     command: str | None,
 ) -> dict[str, Any]:
     return {
@@ -454,5 +459,7 @@ def _metadata(
         "trajectory_options": {
             name: value for name, value in options.items() if isinstance(value, (str, int, float, bool))
         },
-        "warnings": notes,
+        "notes": list(notes),
+        "warnings": list(said),
+        **getattr(recipe.charges, "details", {}),
     }

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from bec_md.charges.source import ChargeBatch
 from bec_md.current.interpolation import lagrange_weights, node_window, weighted_sum
-from bec_md.current.prefetch import read_ahead
+from bec_md.trajectory.prefetch import prefetch
 
 if TYPE_CHECKING:
     from bec_md.charges.source import ChargeSource
@@ -108,7 +108,7 @@ def charged_frames(
     """
     first = sampling.first_block(start)
     frames = trajectory.frames(skip=first * sampling.block)
-    blocks = read_ahead(_cut(frames, sampling.block), depth=2)
+    blocks = prefetch(_cut(frames, sampling.block), depth=2)
     try:
         if sampling.charge_stride == 1:
             found = _every_frame(blocks, source, first * sampling.block)
@@ -118,7 +118,7 @@ def charged_frames(
             if piece.start + len(piece.frames) > start:
                 yield _from_frame(piece, start)
     finally:
-        blocks.close()  # type: ignore[attr-defined]
+        blocks.close()
 
 
 def _cut(frames: Iterator[Frame], size: int) -> Iterator[list[Frame]]:

@@ -195,10 +195,15 @@ def _molecules(frame: Frame, *, each: bool) -> Groups:
     n_atoms = len(atoms)
     bonds = coo_matrix((np.ones(len(first)), (first, second)), shape=(n_atoms, n_atoms))
     count, label = connected_components(bonds, directed=False)
-    formulas = [
-        atoms[np.flatnonzero(label == molecule)].get_chemical_formula(mode="hill")
-        for molecule in range(count)
-    ]
+    symbols = np.array(_symbols(frame))
+    formulas = [_formula(symbols[label == molecule].tolist()) for molecule in range(count)]
     if each:
         return from_labels([f"{formulas[m]}-{m}" for m in label.tolist()])
     return from_labels([formulas[m] for m in label.tolist()])
+
+
+def _formula(symbols: list[str]) -> str:
+    from ase.formula import Formula
+
+    text: Any = Formula.from_list(symbols).format("hill")
+    return str(text)

@@ -133,7 +133,7 @@ def _round(
                 raise error
             status = code if code not in (None, 0) else status
     finally:
-        for process, log in running:
+        for process, _ in running:
             if process.poll() is None:
                 process.terminate()
             process.wait()

@@ -1,0 +1,130 @@
+"""Plain columns of numbers, and numpy files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bec_md.current.readers.raw import Kind, RawSeries, SeriesOptions
+from bec_md.current.readers.table import pick_columns, read_columns
+from bec_md.current.readers.units import EXAMPLES, parse_units
+from bec_md.errors import DataError, UsageError
+
+Array = NDArray[np.float64]
+
+#: Names of arrays in an npz file that state their units.
+NPZ_NAMES: dict[str, tuple[Kind, float]] = {
+    "current_e_ang_fs": ("current", 1.0),
+    "dipole_e_ang": ("dipole", 1.0),
+}
+#: Names that leave the units open.
+NPZ_OPEN_NAMES = ("current", "dipole", "J", "M", "polarization_current")
+
+
+def read_plain(path: Path, options: SeriesOptions) -> RawSeries:
+    """Read columns of a text file: those named or numbered, by default the last three."""
+    table, names = read_columns(path)
+    if table.shape[1] < 3:
+        raise DataError(
+            f"{path.name} has {table.shape[1]} columns",
+            "a current has three components",
+            "give a file with x, y and z columns",
+        )
+    count = table.shape[1]
+    chosen = pick_columns(options.columns, names, count, range(count - 3, count), path.name)
+    kind, factor = required_units(options, path)
+    return RawSeries(factor * table[:, None, chosen], kind, "columns", quanta_ang=_quanta(kind, options))
+
+
+def read_npy(path: Path, options: SeriesOptions) -> RawSeries:
+    """Read an array (T, 3) or (T, G, 3)."""
+    kind, factor = required_units(options, path)
+    values = _shaped(np.load(path, allow_pickle=False), path.name)
+    return RawSeries(
+        factor * values, kind, "npy", groups=_numbered(values), quanta_ang=_quanta(kind, options)
+    )
+
+
+def read_npz(path: Path, options: SeriesOptions) -> RawSeries:
+    """Read ``current_e_ang_fs`` or ``dipole_e_ang``, or ``current`` or ``dipole`` with units.
+
+    ``timestep_fs``, ``volume_ang3``, ``cell_ang``, ``temperature_k``, ``groups`` and ``units`` are taken from
+    the file where present.
+    """
+    with np.load(path, allow_pickle=False) as file:
+        content = {name: file[name] for name in file.files}
+    name = next((n for n in (*NPZ_NAMES, *NPZ_OPEN_NAMES) if n in content), None)
+    if name is None:
+        raise DataError(
+            f"{path.name} holds {', '.join(content) or 'nothing'}",
+            "a current or a dipole moment is expected",
+            "store an array current_e_ang_fs (T, 3) or (T, groups, 3), or dipole_e_ang",
+        )
+    if name in NPZ_NAMES:
+        kind, factor = NPZ_NAMES[name]
+    elif "units" in content:
+        kind, factor = parse_units(str(content["units"]))
+    else:
+        kind, factor = required_units(options, path)
+    values = factor * _shaped(content[name], path.name)
+    groups = tuple(str(g) for g in content["groups"]) if "groups" in content else _numbered(values)
+    if len(groups) != values.shape[1]:
+        raise DataError(
+            f"{path.name} names {len(groups)} groups for {values.shape[1]} currents",
+            "every group has one current",
+            "correct the array groups",
+        )
+    cell = np.asarray(content["cell_ang"], dtype=np.float64) if "cell_ang" in content else None
+    return RawSeries(
+        values,
+        kind,
+        "npz",
+        groups=groups,
+        timestep_fs=_number(content, "timestep_fs"),
+        volume_ang3=_number(content, "volume_ang3"),
+        cell_ang=cell,
+        temperature_k=_number(content, "temperature_k"),
+        quanta_ang=_quanta(kind, options),
+    )
+
+
+def required_units(options: SeriesOptions, path: Path) -> tuple[Kind, float]:
+    """Return kind and factor of the units that the user gave; they are never guessed."""
+    if options.units is None:
+        raise UsageError(
+            f"{path.name} does not say in which units its numbers are",
+            "units are never guessed: a wrong factor scales the whole spectrum by its square",
+            f"give --units, for example {EXAMPLES}",
+        )
+    return parse_units(options.units)
+
+
+def _quanta(kind: Kind, options: SeriesOptions) -> Array | None:
+    if kind != "dipole" or options.cell_ang is None or options.unwrap is False:
+        return None
+    return options.quantum_e * np.asarray(options.cell_ang, dtype=np.float64)[None]
+
+
+def _shaped(values: Any, where: str) -> Array:
+    array = np.asarray(values)
+    if array.ndim == 2 and array.shape[1] == 3:
+        array = array[:, None, :]
+    if array.ndim != 3 or array.shape[2] != 3 or not np.issubdtype(array.dtype, np.number):
+        raise DataError(
+            f"the array in {where} has shape {array.shape}",
+            "a current is (frames, 3) or (frames, groups, 3)",
+            "reshape or transpose it",
+        )
+    return np.asarray(array, dtype=np.float64)
+
+
+def _numbered(values: Array) -> tuple[str, ...]:
+    count = values.shape[1]
+    return ("total",) if count == 1 else tuple(f"group{i}" for i in range(count))
+
+
+def _number(content: dict[str, Any], name: str) -> float | None:
+    return float(content[name]) if name in content else None

@@ -1,0 +1,195 @@
+"""Recognize and open a file that holds a current or a dipole moment rather than a trajectory."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from bec_md.current.readers import columns, cp2k, gpumd, lammps
+from bec_md.current.readers.dipole import differentiate, unwrap_polarization
+from bec_md.current.readers.raw import RawSeries, SeriesOptions
+from bec_md.current.series import CurrentSeries
+from bec_md.current.store import is_stored_current, load_current
+from bec_md.errors import DataError, UsageError
+
+READERS: dict[str, Callable[[Path, SeriesOptions], RawSeries]] = {
+    "npy": columns.read_npy,
+    "npz": columns.read_npz,
+    "gpumd-dpdt": gpumd.read_dpdt,
+    "gpumd-dipole": gpumd.read_dipole,
+    "lammps-log": lammps.read_log,
+    "lammps-ave-time": lammps.read_ave_time,
+    "cp2k": cp2k.read_cp2k,
+    "columns": columns.read_plain,
+}
+_HEAD_BYTES = 65536
+#: Steps above this share of half a polarization quantum may have lost the branch.
+AMBIGUOUS = 0.7
+
+
+def open_current(path: str | Path, **options: Any) -> CurrentSeries:
+    """Return the current that a file holds: our own HDF5, or a series of J or M of another code.
+
+    Parameters
+    ----------
+    path
+        The file.
+    **options
+        Fields of `SeriesOptions`: what the file does not say about itself.
+
+    Raises
+    ------
+    UsageError
+        If timestep, units or volume are unknown.
+    DataError
+        If the file is damaged or of no known kind.
+    """
+    path = Path(path).expanduser()
+    if is_stored_current(path):
+        return load_current(path)
+    given = SeriesOptions(**options)
+    if not path.is_file():
+        raise UsageError(f"there is no file {path}", "a current is read from it", "check the name")
+    name = given.format or recognize(path)
+    if name is None or name not in READERS:
+        raise UsageError(
+            f"{path.name} is not recognized as a current or a dipole moment"
+            if given.format is None
+            else f"unknown format {given.format!r}",
+            "its content looks like none of the formats that are read here",
+            f"name the format: --format {', '.join(READERS)}",
+        )
+    return as_current(READERS[name](path, given), given, path)
+
+
+def is_current_file(path: str | Path) -> bool:
+    """Whether a file holds a current or dipole moment (and not a trajectory)."""
+    path = Path(path).expanduser()
+    return is_stored_current(path) or (path.is_file() and recognize(path) is not None)
+
+
+def recognize(path: Path) -> str | None:
+    """Return the format of a file of another code, by its content; None if it is something else."""
+    if path.suffix == ".npy":
+        return "npy"
+    if path.suffix == ".npz":
+        with np.load(path, allow_pickle=False) as file:
+            known = {*columns.NPZ_NAMES, *columns.NPZ_OPEN_NAMES} & set(file.files)
+        return "npz" if known else None
+    with path.open("rb") as file:
+        data = file.read(_HEAD_BYTES)
+    if b"\x00" in data:
+        return None
+    head = data.decode("utf-8", errors="replace")
+    if any(mark in head for mark in cp2k.MARKS) or "cell matrix [Debye]" in head:
+        return "cp2k"
+    if head.lstrip().startswith("LAMMPS (") or ("\nLoop time of" in head and "Step" in head):
+        return "lammps-log"
+    if head.startswith("# Time-averaged data for fix"):
+        return "lammps-ave-time"
+    count = _numeric_columns(head, complete=len(data) < _HEAD_BYTES)
+    if count in (6, 7) and path.name.startswith("dpdt"):
+        return "gpumd-dpdt"
+    if count == 4 and path.name.startswith("dipole"):
+        return "gpumd-dipole"
+    return "columns" if count is not None and count >= 3 else None
+
+
+def _numeric_columns(head: str, *, complete: bool) -> int | None:
+    """Return the number of columns if the text is a table of numbers, else None."""
+    lines = head.splitlines() if complete else head.splitlines()[:-1]
+    rows = [line.replace(",", " ").split() for line in lines if line.strip() and line.strip()[0] not in "#@"]
+    if not rows or len({len(row) for row in rows[: max(1, len(rows) - 1)]}) != 1:
+        return None
+    try:
+        for row in rows[:50]:
+            [float(word) for word in row]
+    except ValueError:
+        return None
+    return len(rows[0])
+
+
+def as_current(raw: RawSeries, options: SeriesOptions, path: Path) -> CurrentSeries:
+    """Return the series of what a reader found, completed by what the user gave."""
+    timestep = options.timestep_fs if options.timestep_fs is not None else raw.timestep_fs
+    if timestep is None:
+        raise UsageError(
+            f"{path.name} does not say how much time lies between its samples",
+            "frequencies scale with it, so it is never guessed",
+            "give the time between samples with --timestep FS (timestep_fs in Python)",
+        )
+    cell, volume = _cell_and_volume(raw, options, path)
+    current, scheme, notes = raw.values, "velocity", [*raw.notes]
+    if raw.kind == "dipole":
+        if len(raw.values) < 3:
+            raise DataError(
+                f"{path.name} holds {len(raw.values)} dipole moments",
+                "the current is their difference in time",
+                "give a longer series",
+            )
+        dipole, notes = _continuous(raw, notes, path)
+        current, scheme = differentiate(dipole, timestep, options.scheme), options.scheme
+    shift = {"velocity": 0.0, "midpoint": 0.5, "central": 1.0}[scheme]
+    return CurrentSeries(
+        current=current,
+        groups=raw.groups,
+        timestep_fs=timestep,
+        volume_ang3=volume,
+        cell_ang=cell,
+        scheme=scheme,  # type: ignore[arg-type]
+        start_time_fs=raw.start_time_fs + shift * timestep,
+        temperature_k=options.temperature_k if options.temperature_k is not None else raw.temperature_k,
+        metadata={
+            "source": path.name,
+            "format": raw.format,
+            "charges": "as in the file",
+            "input_hash": _hash(path),
+            "warnings": notes,
+        },
+    )
+
+
+def _continuous(raw: RawSeries, notes: list[str], path: Path) -> tuple[np.ndarray[Any, Any], list[str]]:
+    if raw.quanta_ang is None:
+        return raw.values, notes
+    if len(raw.groups) != 1:
+        raise DataError(
+            f"{path.name} holds dipole moments of {len(raw.groups)} groups to be unwrapped",
+            "the polarization quantum belongs to the whole cell, not to a part of it",
+            "give the total moment, or --no-unwrap if the parts are continuous",
+        )
+    dipole, nearness = unwrap_polarization(raw.values[:, 0], raw.quanta_ang)
+    if nearness > AMBIGUOUS:
+        notes = [
+            *notes,
+            f"the dipole moment moves by up to {nearness:.0%} of half a polarization quantum between "
+            "samples: it may have been put on the wrong branch; store it more often",
+        ]
+    return dipole[:, None], notes
+
+
+def _cell_and_volume(
+    raw: RawSeries, options: SeriesOptions, path: Path
+) -> tuple[np.ndarray[Any, Any] | None, float]:
+    given = options.cell_ang if options.cell_ang is not None else raw.cell_ang
+    cell = None if given is None else np.asarray(given, dtype=np.float64).reshape(3, 3)
+    if options.volume_ang3 is not None:
+        return cell, float(options.volume_ang3)
+    if options.cell_ang is None and raw.volume_ang3 is not None:
+        return cell, raw.volume_ang3
+    if cell is not None:
+        return cell, abs(float(np.linalg.det(cell)))
+    raise UsageError(
+        f"{path.name} does not say the volume of the cell",
+        "absorption and conductivity are per volume",
+        "give --volume ANG3, or --cell with nine numbers",
+    )
+
+
+def _hash(path: Path) -> str:
+    from bec_md.trajectory.files import fingerprint
+
+    return fingerprint(path)
