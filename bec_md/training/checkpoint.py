@@ -125,10 +125,7 @@ def load_checkpoint(
         for parameter in group["params"]:
             name = next(n for n, p in by_name.items() if p is parameter)
             keys = [k for k in ("step", "exp_avg", "exp_avg_sq") if f"optimizer.{k}.{name}" in tensors]
-            state = {}
-            for key in keys:
-                value = tensors[f"optimizer.{key}.{name}"]
-                state[key] = value if key == "step" else value.to(parameter.device)
+            state = {key: tensors[f"optimizer.{key}.{name}"].to(parameter.device) for key in keys}
             if state:
                 optimizer.state[parameter] = state
     torch.set_rng_state(tensors["random"])

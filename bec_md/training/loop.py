@@ -104,7 +104,8 @@ def make_optimizer(network: nn.Module, config: TrainingConfig) -> torch.optim.Ad
         {"params": decayed, "weight_decay": o.weight_decay},
         {"params": free, "weight_decay": 0.0},
     ]
-    return torch.optim.AdamW([g for g in groups if g["params"]], lr=o.learning_rate, betas=(o.beta1, o.beta2))
+    filled = [group for group in groups if group["params"]]
+    return torch.optim.AdamW(filled, lr=o.learning_rate, betas=(o.beta1, o.beta2), fused=True)
 
 
 class Trainer:
