@@ -6,8 +6,21 @@ from typing import Annotated
 
 import typer
 
+from bec_md.cli.current_command import CURRENT_HELP, current
 from bec_md.cli.failures import CommandGroup
+from bec_md.cli.lammps_command import lammps_app
+from bec_md.cli.models_command import INFO_HELP, MODELS_HELP, info, models
+from bec_md.cli.plan_command import PLAN_HELP, plan
+from bec_md.cli.predict_command import PREDICT_HELP, predict
 from bec_md.cli.spectrum_command import SPECTRUM_HELP, spectrum
+from bec_md.cli.training_commands import (
+    COLLECT_HELP,
+    EVALUATE_HELP,
+    TRAIN_HELP,
+    collect,
+    evaluate,
+    train,
+)
 
 app = typer.Typer(
     name="bec-md",
@@ -40,6 +53,15 @@ def callback(
     """Infrared spectra and dielectric functions from molecular dynamics with Born effective charges."""
 
 
-SPECTRA = "Spectra"
+SPECTRA, NETWORKS, OTHER = "Spectra", "Networks", "Planning and tools"
 
 app.command("spectrum", rich_help_panel=SPECTRA, help=SPECTRUM_HELP)(spectrum)
+app.command("current", rich_help_panel=SPECTRA, help=CURRENT_HELP)(current)
+app.command("predict", rich_help_panel=NETWORKS, help=PREDICT_HELP)(predict)
+app.command("models", rich_help_panel=NETWORKS, help=MODELS_HELP)(models)
+app.command("evaluate", rich_help_panel=NETWORKS, help=EVALUATE_HELP)(evaluate)
+app.command("train", rich_help_panel=NETWORKS, help=TRAIN_HELP)(train)
+app.command("collect", rich_help_panel=NETWORKS, help=COLLECT_HELP)(collect)
+app.command("plan", rich_help_panel=OTHER, help=PLAN_HELP)(plan)
+app.command("info", rich_help_panel=OTHER, help=INFO_HELP)(info)
+app.add_typer(lammps_app, name="lammps", rich_help_panel=OTHER)

@@ -349,3 +349,15 @@ Quiet = Annotated[
     bool,
     typer.Option("--quiet", "-q", help="Print warnings and errors only.", rich_help_panel=_OUTPUT),
 ]
+
+CurrentOutput = Annotated[
+    Path | None,
+    typer.Option(
+        "--output",
+        "-o",
+        metavar="FILE.h5",
+        help="Where J(t) is kept.",
+        rich_help_panel=_OUTPUT,
+        show_default="NAME_current.h5",
+    ),
+]

@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 SPECTRUM_HELP = (
     "Compute the infrared spectrum of a trajectory.\n\n"
     "Without -o, --csv, --plot, --report or --json it writes NAME_spectrum.png, .csv and .h5 into the current"
-    " folder. NAME_current.h5 keeps the current J(t): a second analysis takes seconds, and an interrupted run "
-    "goes on where it stopped."
+    " folder. NAME_current.h5 keeps the current J(t): a second analysis takes seconds, and an interrupted "
+    "run goes on where it stopped."
 )
 
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 MAX_PEAKS = 12
 
 
-def summarize(console: Console, spectrum: Spectrum, series: Sequence[CurrentSeries]) -> None:
+def summarize(console: Console, spectrum: Spectrum, series: Sequence[CurrentSeries] = ()) -> None:
     """Print the self-checks and the peaks of a spectrum."""
     console.say()
     _temperature(console, spectrum, series)
@@ -39,11 +39,12 @@ def _value(value: float | tuple[float, ...] | None) -> str:
 def _temperature(console: Console, spectrum: Spectrum, series: Sequence[CurrentSeries]) -> None:
     source = spectrum.parameters.get("temperature_source", "")
     text = f"{spectrum.temperature_k:.1f} K ({source})"
-    kinetic = series[0].kinetic_temperature()
-    if kinetic is not None and series[0].scheme == "velocity":
-        names = series[0].groups[:8]
-        each = ", ".join(f"{name} {value:.1f}" for name, value in zip(names, kinetic[1], strict=False))
-        text += f"; kinetic: {kinetic[0]:.1f} K ({each})"
+    for number, item in enumerate(series[:4], start=1):
+        kinetic = item.kinetic_temperature()
+        if kinetic is not None and item.scheme == "velocity":
+            each = ", ".join(f"{g} {t:.1f}" for g, t in zip(item.groups[:8], kinetic[1], strict=False))
+            of = "" if len(series) == 1 else f" of run {number}"
+            text += f"; kinetic{of}: {kinetic[0]:.1f} K ({each})"
     console.item("temperature", text)
 
 

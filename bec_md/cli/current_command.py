@@ -1,0 +1,109 @@
+"""``bec-md current``: the slow part, once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from bec_md.cli import options as opt
+from bec_md.cli.console import Console
+from bec_md.cli.inputs import ChargeOptions, TrajectoryOptions, open_sources
+from bec_md.cli.outputs import OutputOptions
+from bec_md.errors import UsageError
+
+if TYPE_CHECKING:
+    from bec_md.current.series import CurrentSeries
+
+CURRENT_HELP = (
+    "Compute the polarization current J(t) of a trajectory, once.\n\n"
+    "The file is written while it is computed: the same command goes on after an interruption or when the "
+    "trajectory has grown. `bec-md spectrum` takes it as INPUT."
+)
+
+
+def current(
+    inputs: opt.Inputs,
+    output: opt.CurrentOutput = None,
+    timestep: opt.Timestep = None,
+    start: opt.Start = 0,
+    stop: opt.Stop = None,
+    stride: opt.Stride = 1,
+    format: opt.Format = None,
+    topology: opt.Topology = None,
+    units: opt.Units = None,
+    velocity_units: opt.VelocityUnits = None,
+    elements: opt.Elements = None,
+    masses: opt.Masses = None,
+    charges: opt.Charges = "model",
+    model: opt.Model = "auto",
+    charge_stride: opt.ChargeStride = 1,
+    transposed: opt.Transposed = False,
+    groups: opt.Groups = "species",
+    device: opt.Device = "cpu",
+    batch: opt.Batch = None,
+    threads: opt.Threads = None,
+    workers: opt.Workers = 1,
+    dask: opt.Dask = None,
+    overwrite: opt.Overwrite = False,
+    quiet: opt.Quiet = False,
+) -> None:
+    """Compute and store the current of trajectories."""
+    run_current(
+        inputs,
+        TrajectoryOptions(
+            timestep,
+            start,
+            stop,
+            stride,
+            format,
+            topology,
+            units,
+            velocity_units,
+            elements,
+            masses,
+            transposed,
+        ),
+        ChargeOptions(charges, model, charge_stride, groups, device, batch, threads, workers, dask),
+        OutputOptions(current=output, overwrite=overwrite, quiet=quiet),
+    )
+
+
+def run_current(
+    inputs: list[str], trajectory: TrajectoryOptions, charges: ChargeOptions, outputs: OutputOptions
+) -> None:
+    """Announce, compute, check."""
+    from bec_md.cli.announce import announce_source
+    from bec_md.cli.currents import compute_currents
+    from bec_md.cli.inputs import current_path
+
+    outputs.check()
+    console = Console(outputs.quiet)
+    sources = open_sources(inputs, trajectory, charges, groups=charges.groups)
+    for source in sources:
+        if source.job is None:
+            raise UsageError(
+                f"{source.path} is a current already",
+                "there is nothing to compute",
+                f"analyze it with bec-md spectrum {source.path}",
+            )
+        announce_source(console, source)
+    paths = [current_path(source, outputs.folder, outputs.current, outputs.overwrite) for source in sources]
+    series = compute_currents(console, sources, charges, outputs)
+    for path, item in zip(paths, series, strict=True):
+        check_current(console, path, item)
+
+
+def check_current(console: Console, path: Path, series: CurrentSeries) -> None:
+    """Say what the stored current tells about the run."""
+    kinetic = series.kinetic_temperature()
+    if kinetic is not None and series.scheme == "velocity":
+        each = ", ".join(
+            f"{name} {value:.1f}" for name, value in zip(series.groups[:8], kinetic[1], strict=False)
+        )
+        console.item("temperature", f"{kinetic[0]:.1f} K, kinetic ({each})")
+    residual, drift = series.sum_rule_residual_e(), series.com_drift_ang_per_fs()
+    if residual is not None:
+        console.item("sum rule", f"|ΣZ − Q|/N = {residual:.2e} e (r.m.s.), corrected when it is analyzed")
+    if drift is not None:
+        console.item("drift", f"center of mass {drift:.2e} Å/fs (r.m.s.)")
+    console.item("current", f"{path}: {series.n_frames} samples; next: bec-md spectrum {path}")

@@ -1,0 +1,192 @@
+"""``bec-md models`` and ``bec-md info``: what there is."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from bec_md.cli.console import Console
+from bec_md.cli.outputs import STDOUT, check_writable, emit_json
+
+if TYPE_CHECKING:
+    from bec_md.current.series import CurrentSeries
+    from bec_md.spectrum import Spectrum
+
+MODELS_HELP = "List the bundled networks: domain, elements, stated error, size."
+INFO_HELP = "Say what a file is and what it holds: model, current, spectrum or trajectory."
+
+JsonOption = Annotated[
+    str | None,
+    typer.Option("--json", metavar="FILE.json|-", help="As JSON; - for stdout.", show_default=False),
+]
+
+
+def models(json: JsonOption = None) -> None:
+    """List the bundled networks."""
+    from bec_md.network.registry import bundled_models
+
+    found = bundled_models()
+    if json is not None:
+        if json != STDOUT:
+            check_writable("--json", Path(json))
+        emit_json(
+            json, {name: {"file": model.path.name, "card": model.card} for name, model in found.items()}
+        )
+        return
+    if not found:
+        Console().say("no network is bundled with this installation; `bec-md train` makes one")
+        return
+    from rich.console import Console as RichConsole
+    from rich.table import Table
+
+    table = Table("name", "for", "elements", "stated error", "file", box=None, header_style="bold")
+    for name, model in found.items():
+        domain = model.card.get("domain") or {}
+        elements = domain.get("elements") or _elements(model.path)
+        error = model.card.get("stated_error_e")
+        table.add_row(
+            name,
+            str(domain.get("text") or model.card.get("description", "")),
+            _symbols(elements),
+            "not stated" if error is None else f"{float(error):.3g} e",
+            f"{model.path.stat().st_size / 1e6:.1f} MB",
+        )
+    RichConsole().print(table)
+    Console().say("\nbec-md spectrum takes the one whose domain fits (--model auto), else universal.")
+
+
+def _elements(path: Path) -> list[int]:
+    from bec_md.network.model_file import read_header
+
+    return list(read_header(path)["config"]["elements"])
+
+
+def _symbols(elements: list[int], most: int = 8) -> str:
+    from ase.data import chemical_symbols
+
+    if len(elements) > most:
+        return f"{len(elements)} elements"
+    return " ".join(chemical_symbols[number] for number in elements)
+
+
+def info(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="Any file of bec-md, or a trajectory.")],
+    json: JsonOption = None,
+) -> None:
+    """Describe a file."""
+    from bec_md.current.store import is_stored_current, load_current
+    from bec_md.network.registry import BUNDLED
+    from bec_md.spectrum import is_spectrum_file, load_spectrum, summary
+
+    console = Console(results_on_stdout=json == STDOUT)
+    bundled = BUNDLED / f"{file}.safetensors"
+    if file.suffix == ".safetensors" or (not file.exists() and bundled.is_file()):
+        values = describe_model_file(console, file if file.exists() else bundled)
+    elif is_stored_current(file):
+        values = describe_current(console, load_current(file), file.name)
+    elif is_spectrum_file(file):
+        spectrum = load_spectrum(file)
+        describe_spectrum(console, spectrum, file.name)
+        values = summary(spectrum)
+    else:
+        values = describe_trajectory(console, file)
+    if json is not None:
+        emit_json(json, values)
+
+
+def describe_model_file(console: Console, path: Path) -> dict[str, Any]:
+    """Print the card of a model."""
+    from bec_md.cli.announce import stated_error
+    from bec_md.network.model_file import read_header
+
+    header = read_header(path)
+    card, config = header["card"], header["config"]
+    console.item(
+        "file", f"{path.name}: network, {path.stat().st_size / 1e6:.2f} MB, schema {header['schema']}"
+    )
+    console.item("name", f"{card.get('name', path.stem)}; {stated_error(card)}")
+    if card.get("description"):
+        console.item("about", str(card["description"]))
+    console.item("elements", f"{len(config['elements'])}: {_symbols(config['elements'], 200)}")
+    console.item("levels", ", ".join(config["levels"]))
+    console.item(
+        "shape",
+        f"{config['layers']} layers, {config['channels']} channels, l ≤ {config['l_max']}, cutoff "
+        f"{config['cutoff_ang']:g} Å, {config['members']} members",
+    )
+    for key in ("data", "license", "citation"):
+        if card.get(key):
+            console.item(key, str(card[key]))
+    return dict(header)
+
+
+def describe_current(console: Console, series: CurrentSeries, name: str) -> dict[str, Any]:
+    """Print what a current file holds."""
+    from bec_md.cli.announce import announce_series
+
+    announce_series(console, name, series)
+    kinetic = series.kinetic_temperature()
+    if kinetic is not None:
+        console.item("temperature", f"{kinetic[0]:.1f} K, kinetic")
+    made = {key: series.metadata.get(key) for key in ("version", "command", "source", "charges", "units")}
+    for key in ("command", "version"):
+        if made[key]:
+            console.item(key, str(made[key]))
+    return {
+        "n_frames": series.n_frames,
+        "timestep_fs": series.timestep_fs,
+        "n_atoms": series.n_atoms,
+        "groups": list(series.groups),
+        "scheme": series.scheme,
+        "volume_ang3": series.volume_ang3,
+        "kinetic_temperature_k": None if kinetic is None else kinetic[0],
+        "metadata": dict(series.metadata),
+    }
+
+
+def describe_spectrum(console: Console, spectrum: Spectrum, name: str) -> None:
+    """Print what a spectrum file holds."""
+    from bec_md.cli.summary import show_preview, summarize
+
+    p = spectrum.parameters
+    console.item(
+        "file",
+        f"{name}: spectrum, {spectrum.wavenumber_cm[0]:.0f} … {spectrum.wavenumber_cm[-1]:.0f} cm⁻¹ at "
+        f"{p['resolution_cm']:.3g} cm⁻¹ from {p['n_frames']} samples of {p['timestep_fs']:g} fs",
+    )
+    for key in ("source", "charges", "command"):
+        if spectrum.metadata.get(key):
+            console.item(key, str(spectrum.metadata[key]))
+    summarize(console, spectrum)
+    show_preview(console, spectrum)
+
+
+def describe_trajectory(console: Console, path: Path) -> dict[str, Any]:
+    """Print what a trajectory holds."""
+    from bec_md.cli.announce import composition
+    from bec_md.trajectory import open_trajectory
+
+    found = open_trajectory(path).info
+    step = "not stated (give --timestep)" if found.timestep_fs is None else f"{found.timestep_fs:g} fs"
+    console.item("file", f"{found.source}: trajectory ({found.format}), {found.n_frames} frames")
+    console.item("atoms", f"{found.n_atoms} ({composition(found.numbers)})")
+    console.item("time step", step)
+    console.item("velocities", "yes" if found.has_velocities else "no: they will be differences of positions")
+    console.item("charges", "Born effective charges in the file" if found.has_charges else "none in the file")
+    console.item("units", found.units_note)
+    for warning in found.warnings:
+        console.warn(warning)
+    return {
+        "source": found.source,
+        "format": found.format,
+        "n_frames": found.n_frames,
+        "n_atoms": found.n_atoms,
+        "composition": composition(found.numbers),
+        "timestep_fs": found.timestep_fs,
+        "has_velocities": found.has_velocities,
+        "has_charges": found.has_charges,
+        "units": found.units_note,
+        "warnings": list(found.warnings),
+    }

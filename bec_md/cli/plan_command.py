@@ -1,0 +1,73 @@
+"""``bec-md plan``: how long to run and how often to store, before anything is run."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from bec_md.cli.console import Console, memory, times
+from bec_md.cli.outputs import STDOUT, check_writable, emit_json
+
+PLAN_HELP = "Say how long to run and how often to store frames for a resolution and an error."
+
+
+def plan(
+    resolution: Annotated[
+        float, typer.Option("--resolution", metavar="CM-1", help="Full width at half maximum in cm⁻¹.")
+    ] = 10.0,
+    error: Annotated[float, typer.Option("--error", help="Wanted relative error of a point.")] = 0.1,
+    highest: Annotated[
+        float,
+        typer.Option("--highest", metavar="CM-1", help="Highest mode of the system: O–H 3700, oxides 1200."),
+    ] = 4000.0,
+    replicas: Annotated[int, typer.Option("--replicas", help="Independent runs that are averaged.")] = 1,
+    components: Annotated[
+        float, typer.Option("--components", help="3 for liquid, glass, cubic; 1 or 2 for an axis or plane.")
+    ] = 3.0,
+    md_timestep: Annotated[
+        float | None,
+        typer.Option("--md-timestep", metavar="FS", help="Integration step of the run.", show_default=False),
+    ] = None,
+    atoms: Annotated[
+        int | None,
+        typer.Option("--atoms", help="To estimate the size of the trajectory.", show_default=False),
+    ] = None,
+    json: Annotated[
+        str | None,
+        typer.Option("--json", metavar="FILE.json|-", help="As JSON; - for stdout.", show_default=False),
+    ] = None,
+) -> None:
+    """Plan a run."""
+    from bec_md.spectrum.plan import plan_run
+
+    if json is not None and json != STDOUT:
+        check_writable("--json", Path(json))
+    console = Console(results_on_stdout=json == STDOUT)
+    found = plan_run(
+        resolution, error, highest, replicas=replicas, components=components, md_timestep_fs=md_timestep
+    )
+    runs = f"{found.replicas} run(s) of {times(1000 * found.run_time_ps)}"
+    percent = 100 * found.relative_error
+    console.item("run", f"{runs}, equilibrated: {percent:.1f} % error per point at {resolution:g} cm⁻¹")
+    if found.run_time_ps <= 1.001 * found.shortest_ps:
+        console.item("", "the resolution alone asks for this length; more replicas do not shorten it")
+    console.item(
+        "store",
+        f"every {found.store_every_fs:.3g} fs or more often, positions and velocities: {found.n_frames} "
+        "frames per run",
+    )
+    if atoms is not None:
+        console.item(
+            "size", f"about {memory(2 * 24.0 * atoms * found.n_frames)} per run as binary, uncompressed"
+        )
+    if found.verlet_shift_cm is not None:
+        console.item(
+            "time step",
+            f"{md_timestep:g} fs shifts {highest:g} cm⁻¹ up by {found.verlet_shift_cm:.1f} cm⁻¹; "
+            "bec-md spectrum --md-timestep undoes it",
+        )
+    if json is not None:
+        emit_json(json, asdict(found))

@@ -1,0 +1,135 @@
+"""``bec-md predict``: a trajectory with the tensors of every atom."""
+
+from __future__ import annotations
+
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from bec_md.cli import options as opt
+from bec_md.cli.console import Console, duration
+from bec_md.cli.failures import InterruptedByUserError
+from bec_md.cli.inputs import ChargeOptions, TrajectoryOptions
+from bec_md.cli.outputs import check_writable
+
+if TYPE_CHECKING:
+    from bec_md.charges import ChargeSource
+    from bec_md.trajectory import Trajectory
+
+#: Atoms evaluated in one call; the same number as for the current.
+BATCH_ATOMS = 4096
+
+PREDICT_HELP = "Write a trajectory, or single structures, with the Born effective charges of every atom."
+
+InputFile = Annotated[
+    str, typer.Argument(metavar="INPUT", help="Trajectory or structure.", show_default=False)
+]
+XyzOutput = Annotated[
+    Path,
+    typer.Option(
+        "--output",
+        "-o",
+        metavar="FILE.xyz",
+        help="Extended XYZ with a column born_effective_charges, Z[a,b] = ∂M_a/∂u_b row by row; .gz and .xz "
+        "are compressed.",
+        rich_help_panel="Output",
+        show_default=False,
+    ),
+]
+
+
+def predict(
+    input: InputFile,
+    output: XyzOutput,
+    start: opt.Start = 0,
+    stop: opt.Stop = None,
+    stride: opt.Stride = 1,
+    format: opt.Format = None,
+    topology: opt.Topology = None,
+    units: opt.Units = None,
+    velocity_units: opt.VelocityUnits = None,
+    elements: opt.Elements = None,
+    charges: opt.Charges = "model",
+    model: opt.Model = "auto",
+    device: opt.Device = "cpu",
+    batch: opt.Batch = None,
+    threads: opt.Threads = None,
+    quiet: opt.Quiet = False,
+) -> None:
+    """Predict the tensors of every frame."""
+    trajectory = TrajectoryOptions(
+        None, start, stop, stride, format, topology, units, velocity_units, elements
+    )
+    options = ChargeOptions(charges, model, device=device, batch=batch, threads=threads)
+    run_predict(input, output, trajectory, options, quiet)
+
+
+def run_predict(
+    input: str, output: Path, reading: TrajectoryOptions, options: ChargeOptions, quiet: bool
+) -> None:
+    """Open, announce, write batch by batch."""
+    from bec_md.charges import charges_key, make_charge_source
+    from bec_md.cli.announce import composition, describe_model
+    from bec_md.trajectory import open_trajectory
+
+    options.check()
+    check_writable("--output", output)
+    if output.resolve() == Path(input).resolve():
+        from bec_md.errors import UsageError
+
+        raise UsageError(f"-o {output} is the input", "it would be overwritten", "choose another name")
+    console = Console(quiet)
+    key = charges_key(options.charges)
+    trajectory = open_trajectory(input, charges_key=key, **reading.keywords())
+    info = trajectory.info
+    frames = "an unknown number of" if info.n_frames is None else str(info.n_frames)
+    atoms = f"{info.n_atoms} atoms ({composition(info.numbers)})"
+    console.item("input", f"{info.source} ({info.format}): {frames} frame(s), {atoms}")
+    for warning in info.warnings:
+        console.warn(warning)
+    source = make_charge_source(
+        options.charges, info=info, model=options.model, device=options.device, threads=options.threads
+    ).prepare(next(iter(trajectory.frames())))
+    model = getattr(source, "model", None)
+    if model is not None:
+        describe_model(console, model)
+    else:
+        console.item("charges", source.name)
+    for note in source.notes:
+        console.warn(note)
+    size = options.batch or max(1, min(256, BATCH_ATOMS // max(1, info.n_atoms)))
+    write_charges(console, trajectory, source, output, size)
+
+
+def write_charges(
+    console: Console, trajectory: Trajectory, source: ChargeSource, output: Path, batch: int
+) -> None:
+    """Evaluate and write every frame; an interruption leaves complete frames."""
+    import time
+
+    from bec_md.cli.labelled_xyz import frame_text, open_for_writing
+
+    info, done, begin = trajectory.info, 0, time.monotonic()
+    stream = trajectory.frames()
+    try:
+        with open_for_writing(output) as file, console.progress("Born effective charges") as progress:
+            while frames := list(islice(stream, batch)):
+                result = source.evaluate(frames)
+                for i, frame in enumerate(frames):
+                    spread = None if result.uncertainty_e is None else result.uncertainty_e[i]
+                    eps_inf = None if result.eps_inf is None else result.eps_inf[i]
+                    file.write(frame_text(frame, result.born_effective_charges[i], spread, eps_inf))
+                done += len(frames)
+                progress(done, info.n_frames)
+    except KeyboardInterrupt:
+        raise InterruptedByUserError(
+            f"interrupted; {done} frames are in {output}",
+            "what was finished is not lost",
+            f"repeat with --start {done} and another -o for the rest",
+        ) from None
+    seconds = max(time.monotonic() - begin, 1e-9)
+    per_atom = 1e6 * seconds / max(done * info.n_atoms, 1)
+    console.item("done", f"{done} frame(s) in {duration(seconds)}, {per_atom:.3g} µs per atom and frame")
+    console.item("written", str(output))

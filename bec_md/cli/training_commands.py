@@ -1,0 +1,228 @@
+"""``bec-md train``, ``evaluate`` and ``collect``: from reference data to a model and its errors."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from bec_md.cli import options as opt
+from bec_md.cli.console import Console
+from bec_md.cli.failures import InterruptedByUserError
+from bec_md.cli.outputs import STDOUT, check_writable, emit_json
+
+if TYPE_CHECKING:
+    from bec_md.training import Evaluation
+
+TRAIN_HELP = "Train a network as a YAML file describes it: data, shape, schedule; or fine-tune one."
+EVALUATE_HELP = "Measure the errors of a model on labelled structures."
+COLLECT_HELP = (
+    "Gather Born effective charges from outputs of ph.x (Quantum ESPRESSO) and VASP into a training file."
+)
+
+DataRoot = Annotated[
+    Path | None,
+    typer.Option(
+        "--data-root",
+        metavar="FOLDER",
+        help="Where relative data paths start.",
+        show_default="the folder of CONFIG",
+    ),
+]
+
+
+def train(
+    config: Annotated[Path, typer.Argument(metavar="CONFIG.yaml", help="Configuration.", show_default=False)],
+    data_root: DataRoot = None,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output", "-o", metavar="FOLDER", help="Folder of the results.", show_default="as CONFIG says"
+        ),
+    ] = None,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on from the checkpoint in the output folder.")
+    ] = False,
+    quiet: opt.Quiet = False,
+) -> None:
+    """Train a network."""
+    from bec_md.training import train as run_training
+
+    console = Console(quiet)
+    result = run_training(config, data_root=data_root, output=output, resume=resume, report=console.say)
+    if result.interrupted:
+        raise InterruptedByUserError(
+            f"interrupted after {result.epochs} epochs; the best model so far is {result.model}",
+            "the state of the training is in its checkpoint",
+            f"bec-md train {config} --resume" + (f" -o {output}" if output else ""),
+        )
+    if result.best_score_e is not None:
+        console.item("best", f"epoch {result.best_epoch}, validation {result.best_score_e:.4g} e")
+    console.item("model", str(result.model))
+    console.item("log", str(result.log))
+
+
+def evaluate(
+    data: Annotated[
+        str,
+        typer.Argument(
+            metavar="DATA", help="Extended XYZ with reference tensors (.gz and .xz too).", show_default=False
+        ),
+    ],
+    model: opt.Model = "auto",
+    level: Annotated[
+        str | None,
+        typer.Option("--level", help="Level of theory to imitate.", show_default="the model's own"),
+    ] = None,
+    charges_key: Annotated[
+        str | None,
+        typer.Option(
+            "--charges-key", metavar="NAME", help="Column of the tensors.", show_default="found by name"
+        ),
+    ] = None,
+    index_order: Annotated[
+        Literal["polarization-first", "displacement-first"] | None,
+        typer.Option("--index-order", help="Order of the stored tensors.", show_default="as the file says"),
+    ] = None,
+    limit: Annotated[
+        int | None, typer.Option("--limit", help="Use the first frames only.", show_default=False)
+    ] = None,
+    training_data: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--training-data", metavar="FILE", help="Its element means are the baseline.", show_default=False
+        ),
+    ] = None,
+    device: opt.Device = "cpu",
+    threads: opt.Threads = None,
+    json: Annotated[
+        str | None,
+        typer.Option("--json", metavar="FILE.json|-", help="All metrics; - for stdout.", show_default=False),
+    ] = None,
+    quiet: opt.Quiet = False,
+) -> None:
+    """Evaluate a model."""
+    from bec_md.training import evaluate_model
+    from bec_md.trajectory.files import require_file
+
+    if json is not None and json != STDOUT:
+        check_writable("--json", Path(json))
+    require_file(Path(data))
+    console = Console(quiet, json == STDOUT)
+    result = evaluate_model(
+        model,
+        data,
+        level=level,
+        charges_key=charges_key,
+        index_order=index_order,
+        limit=limit,
+        training_data=training_data or (),
+        device=device,
+        threads=threads,
+    )
+    print_evaluation(console, result)
+    if json is not None:
+        emit_json(json, result.to_json())
+
+
+def print_evaluation(console: Console, result: Evaluation) -> None:
+    """Print the errors, in all and per element."""
+    m = result.metrics
+    console.item("model", result.model)
+    console.item("data", f"{result.data}: {m['n_frames']} structures, {m['n_tensors']} tensors")
+    console.item(
+        "errors",
+        f"RMSE {m['rmse_e']:.4f} e, MAE {m['mae_e']:.4f} e, R² {m['r2']:.5f}, median RMSE of a structure "
+        f"{m['median_frame_rmse_e']:.4f} e",
+    )
+    console.item(
+        "antisymm.",
+        f"RMSE {m['antisymmetric_rmse_e']:.4f} e of {m['antisymmetric_label_rms_e']:.4f} e r.m.s.",
+    )
+    if "baselines" in m:
+        console.item("baseline", f"element means: RMSE {m['baselines']['element_mean']['rmse_e']:.4f} e")
+    console.item("sum rule", f"|ΣZ − Q|/N {m['sum_rule_residual_e']:.1e} e")
+    if "eps_inf_mae" in m:
+        console.item("ε_∞", f"MAE {m['eps_inf_mae']:.3f} on {m['n_eps_inf']} structures")
+    if "calibration" in m:
+        c = m["calibration"]
+        console.item(
+            "uncertainty",
+            f"68 % band covers {100 * c['coverage_68']:.0f} %, 95 % band {100 * c['coverage_95']:.0f} %; "
+            f"rank correlation with the error {c['rank_correlation']:.2f}",
+        )
+    if "us_per_atom" in m:
+        console.item("speed", f"{m['us_per_atom']:.3g} µs per atom")
+    label = "elements"
+    for symbol, row in m["per_element"].items():
+        console.item(
+            label,
+            f"{symbol:<2} {row['n_tensors']:7d} tensors   RMSE {row['rmse_e']:.4f} e   "
+            f"MAE {row['mae_e']:.4f} e   mean charge {row['mean_charge_e']:+.3f}",
+        )
+        label = ""
+    for warning in result.warnings:
+        console.warn(warning)
+
+
+def collect(
+    outputs: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="DFT-OUTPUT...", help="Outputs of ph.x, OUTCAR, vasprun.xml.", show_default=False
+        ),
+    ],
+    output: Annotated[
+        Path,
+        typer.Option("--output", "-o", metavar="FILE.xyz", help="Extended XYZ to write.", show_default=False),
+    ],
+    level: Annotated[
+        str | None,
+        typer.Option(
+            "--level", metavar="NAME", help="Level of theory.", show_default="program and functional"
+        ),
+    ] = None,
+    structure: Annotated[
+        Path | None,
+        typer.Option(
+            "--structure", metavar="FILE", help="pw.x input or output of a ph.x output.", show_default=False
+        ),
+    ] = None,
+    total_charge: Annotated[
+        float | None,
+        typer.Option(
+            "--total-charge", metavar="E", help="Net charge of every cell.", show_default="as stated"
+        ),
+    ] = None,
+    max_residual: Annotated[
+        float | None,
+        typer.Option(
+            "--max-residual",
+            metavar="E",
+            help="Leave out structures with a larger |ΣZ − Q|/N.",
+            show_default=False,
+        ),
+    ] = None,
+    skip_bad: Annotated[
+        bool, typer.Option("--skip-bad", help="Leave out files that cannot be read.")
+    ] = False,
+    quiet: opt.Quiet = False,
+) -> None:
+    """Collect labels."""
+    from bec_md.training import collect as run_collect
+
+    check_writable("--output", output)
+    console = Console(quiet)
+    found = run_collect(
+        outputs,
+        output,
+        level=level,
+        structure=structure,
+        total_charge=total_charge,
+        max_residual_e=max_residual,
+        skip_bad=skip_bad,
+    )
+    for sentence in found.rejected:
+        console.warn(f"left out: {sentence}")
+    console.item("collected", found.summary())
