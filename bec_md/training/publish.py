@@ -1,0 +1,146 @@
+"""From a trained network to a model that ships: measured test errors in its header, a model card beside it.
+
+The configuration's section ``card`` says what to measure and where the model is at home::
+
+    card:
+      default_level: pbe            # level of theory taken when none is named
+      stated: quartz                # the test whose RMSE is the stated error
+      tests:
+        - {label: quartz, path: test/sio2_test.xyz, level: pbe}
+      domain: {text: silica, elements: [8, 14], any_of: [[8], [14]]}   # leave out for a universal model
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from bec_md.errors import UsageError
+from bec_md.network.model_file import load_network, read_header, save_model
+from bec_md.training.evaluation import evaluate_model
+
+#: What the card keeps of an evaluation.
+KEPT = (
+    "rmse_e",
+    "mae_e",
+    "r2",
+    "median_frame_rmse_e",
+    "median_frame_mae_e",
+    "antisymmetric_rmse_e",
+    "sum_rule_residual_e",
+    "eps_inf_median_relative",
+    "n_tensors",
+)
+
+
+def publish(model: str | Path, *, data_root: str | Path, destination: str | Path) -> Path:
+    """Measure a trained model on its tests and write it, with its card, into a folder.
+
+    Parameters
+    ----------
+    model
+        Model file of `bec-md train`, with a section ``card`` as above.
+    data_root
+        Folder that the paths of the tests start at.
+    destination
+        Folder for ``NAME.safetensors`` and ``NAME.md``.
+
+    Raises
+    ------
+    UsageError
+        If the card names no tests.
+    """
+    source, folder = Path(model), Path(destination)
+    card: dict[str, Any] = dict(read_header(source)["card"])
+    tests = card.get("tests")
+    if not tests:
+        raise UsageError(
+            f"{source}: its card names no tests",
+            "a shipped model states errors measured on held-back data",
+            "add tests to the section 'card' of the training configuration",
+        )
+    errors = {}
+    for test in tests:
+        result = evaluate_model(
+            source, Path(data_root) / test["path"], level=test["level"], engine="torch", threads=1
+        )
+        errors[test["label"]] = {
+            "file": Path(test["path"]).name,
+            "level": test["level"],
+            **{key: result.metrics[key] for key in KEPT if key in result.metrics},
+        }
+    card["errors"] = errors
+    card["stated_error_e"] = errors[card.get("stated", tests[0]["label"])]["rmse_e"]
+    target = folder / f"{card['name']}.safetensors"
+    save_model(target, load_network(source), card)
+    target.with_suffix(".md").write_text(model_card(card), encoding="utf-8")
+    return target
+
+
+def model_card(card: Mapping[str, Any]) -> str:
+    """The card as Markdown: what it is for, what it was trained on, what it gets wrong."""
+    training = card["training"]
+    lines = [
+        f"# {card['name']}",
+        "",
+        f"{card['description']}.",
+        "",
+        f"- Default level of theory: `{card['default_level']}`",
+        f"- Parameters: {training['n_parameters']:,}",
+        f"- Trained for {training['epochs']} epochs, {training['minutes']:.0f} minutes on one CPU core"
+        f" (best validation in epoch {training['best_epoch']}), seed {training['config']['seed']}",
+        f"- Made with `bec-md train bec_md/network/bundled/{card['name']}.yaml --data-root DATA`, then"
+        " `python -m bec_md.training.publish`",
+    ]
+    if "domain" in card:
+        lines.append(f"- Taken by `--model auto` for: {card['domain']['text']}")
+    lines += [
+        "",
+        "## Data",
+        "",
+        f"{card['data']}.",
+        "",
+        "| file | level | training frames | tensors | validation frames |",
+        "|---|---|---|---|---|",
+    ]
+    lines += [
+        f"| {row['file']} | {row['level']} | {row['training_frames']} | {row['training_atoms']} |"
+        f" {row['validation_frames']} |"
+        for row in training["data"]
+    ]
+    lines += [
+        "",
+        "## Errors on held-back data",
+        "",
+        "| test | tensors | RMSE (e) | MAE (e) | median MAE per frame (e) | antisymmetric RMSE (e) | ε∞ |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for label, row in card["errors"].items():
+        eps = row.get("eps_inf_median_relative")
+        lines.append(
+            f"| {label} | {row['n_tensors']} | {row['rmse_e']:.4f} | {row['mae_e']:.4f} |"
+            f" {row['median_frame_mae_e']:.4f} | {row['antisymmetric_rmse_e']:.4f} |"
+            f" {'' if eps is None else f'{100 * eps:.1f} %'} |"
+        )
+    if "uncertainty_scale" in card:
+        lines += ["", f"The ensemble's spread is multiplied by {card['uncertainty_scale']:.2f} (validation data)."]
+    if "remarks" in card:
+        lines += ["", f"{card['remarks']}"]
+    return "\n".join(lines) + "\n"
+
+
+def main() -> None:
+    """Command line: ``python -m bec_md.training.publish MODEL --data-root DATA --to FOLDER``."""
+    import argparse
+
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("model", type=Path)
+    parser.add_argument("--data-root", type=Path, required=True)
+    parser.add_argument("--to", type=Path, required=True)
+    arguments = parser.parse_args()
+    print(publish(arguments.model, data_root=arguments.data_root, destination=arguments.to))
+
+
+if __name__ == "__main__":
+    main()
