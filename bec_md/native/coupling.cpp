@@ -1,0 +1,54 @@
+#include "coupling.h"
+
+#include <cmath>
+#include <cstdlib>
+
+namespace bec {
+
+int IrrepSet::row(int irrep) const {
+    if (!contains[irrep]) return -1;
+    int at = 0;
+    for (int i = 0; i < irrep; ++i)
+        if (contains[i]) at += dim_of[i];
+    return at;
+}
+
+int IrrepSet::rows() const {
+    int count = 0;
+    for (int i = 0; i < n_irreps; ++i)
+        if (contains[i]) count += dim_of[i];
+    return count;
+}
+
+CouplingList coupling_list(const TensorFile& file, const IrrepSet& left, const IrrepSet& right, int target) {
+    CouplingList list;
+    const int l3 = degree_of[target];
+    for (int a = 0; a < n_irreps; ++a) {
+        for (int b = 0; b < n_irreps; ++b) {
+            const int l1 = degree_of[a], l2 = degree_of[b];
+            const bool allowed = std::abs(l1 - l2) <= l3 && l3 <= l1 + l2 &&
+                                 parity_of[a] * parity_of[b] == parity_of[target];
+            if (!left.contains[a] || !right.contains[b] || !allowed) continue;
+            const std::string name =
+                "coupling." + std::to_string(l1) + "." + std::to_string(l2) + "." + std::to_string(l3);
+            const std::vector<double>& table =
+                file.tensor(name, {dim_of[a], dim_of[b], dim_of[target]}).values;
+            for (int m3 = 0; m3 < dim_of[target]; ++m3) {
+                for (int m1 = 0; m1 < dim_of[a]; ++m1) {
+                    for (int m2 = 0; m2 < dim_of[b]; ++m2) {
+                        const double value = table[(m1 * dim_of[b] + m2) * dim_of[target] + m3];
+                        if (std::abs(value) < 1e-10) continue;
+                        list.entries.push_back({static_cast<std::int16_t>(left.row(a) + m1),
+                                                static_cast<std::int16_t>(right.row(b) + m2),
+                                                static_cast<float>(value)});
+                    }
+                }
+                list.ends.push_back(static_cast<std::int32_t>(list.entries.size()));
+            }
+            ++list.paths;
+        }
+    }
+    return list;
+}
+
+}  // namespace bec

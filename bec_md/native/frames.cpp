@@ -1,0 +1,221 @@
+#include "frames.h"
+
+#include <algorithm>
+#include <cmath>
+#include <ctime>
+#include <memory>
+#include <mutex>
+#include <numeric>
+#include <string>
+#include <vector>
+
+#include "error.h"
+#include "evaluation.h"
+#include "neighbors.h"
+#include "parallel.h"
+
+namespace bec {
+namespace {
+
+// Small frames are evaluated together until they have this many atoms: full blocks, warm weights.
+constexpr std::int64_t group_atoms = 240;
+
+double seconds() {
+    timespec time;
+    clock_gettime(CLOCK_MONOTONIC, &time);
+    return static_cast<double>(time.tv_sec) + 1e-9 * static_cast<double>(time.tv_nsec);
+}
+
+struct Outputs {
+    double* charges;
+    double* members;
+    double* eps_inf;
+};
+
+// Consecutive frames as one graph. Atoms are renumbered by species and place, which keeps memory access local.
+class Group {
+public:
+    Group(const Model& model, int n_threads) : n_threads_(n_threads), evaluation_(model, n_threads) {}
+
+    void run(const bec_frames& frames, std::int64_t first, std::int64_t last, bool sum_rule, const Outputs& outputs,
+             bec_profile* profile) {
+        evaluation_.measure(profile != nullptr);
+        const double start = profile != nullptr ? seconds() : 0.0;
+        find_neighbors(frames, first, last);
+        if (profile != nullptr) profile->neighbors_s += seconds() - start;
+        const Model& model = evaluation_.model();
+        const std::int64_t n = static_cast<std::int64_t>(species_.size());
+        evaluation_.begin({n, n, species_.data(), first_.data(), sender_.data(), vectors_.data()});
+        const int count = static_cast<int>(model.layers.size());
+        const float* in = nullptr;
+        for (int t = 0; t < count; ++t) {
+            float* out = messages_[t % 2].require(static_cast<std::size_t>(n * model.message_width(t + 1)));
+            evaluation_.layer(t, in, out);
+            in = out;
+        }
+        read_out(frames, first, last, sum_rule, outputs);
+        if (profile != nullptr) evaluation_.add_profile(*profile);
+    }
+
+private:
+    int n_threads_;
+    Evaluation evaluation_;
+    CellList cells_;
+    std::vector<std::int32_t> species_;
+    std::vector<std::int64_t> atom_;  // atom of the batch that each renumbered atom is
+    Buffer<std::int64_t> first_;
+    Buffer<std::int32_t> sender_;
+    Buffer<float> vectors_;
+    std::vector<double> positions_;
+    Buffer<float> messages_[2];
+    std::vector<double> charges_, members_, polarizability_;
+
+    void find_neighbors(const bec_frames& frames, std::int64_t first, std::int64_t last);
+    void renumber(const bec_frames& frames, std::int64_t frame);
+    void read_out(const bec_frames& frames, std::int64_t first, std::int64_t last, bool sum_rule,
+                  const Outputs& outputs);
+};
+
+void Group::find_neighbors(const bec_frames& frames, std::int64_t first, std::int64_t last) {
+    const double cutoff = evaluation_.model().cutoff;
+    const std::int64_t n = frames.first_atom[last] - frames.first_atom[first];
+    species_.clear();
+    atom_.clear();
+    EdgeList edges{first_, sender_, vectors_, 0};
+    first_.require(static_cast<std::size_t>(n) + 1)[0] = 0;
+    for (std::int64_t frame = first; frame < last; ++frame) {
+        const auto offset = static_cast<std::int32_t>(species_.size());
+        renumber(frames, frame);
+        const std::int64_t atoms = static_cast<std::int64_t>(species_.size()) - offset;
+        try {
+            cells_.build(atoms, positions_.data(), frames.cells + 9 * frame, frames.periodic + 3 * frame, cutoff);
+        } catch (const std::exception& failure) {
+            throw std::runtime_error("frame " + std::to_string(frame) + " of the batch: " + failure.what());
+        }
+        for (std::int64_t i = 0; i < atoms; ++i) cells_.append_neighbors(i, offset, edges, offset + i);
+    }
+    sender_.grow(static_cast<std::size_t>(edges.count), static_cast<std::size_t>(edges.count));
+}
+
+// Atoms of one frame by species, and within a species by slabs of the cutoff's thickness.
+void Group::renumber(const bec_frames& frames, std::int64_t frame) {
+    const std::int64_t begin = frames.first_atom[frame], end = frames.first_atom[frame + 1];
+    const double* positions = frames.positions;
+    const std::size_t start = atom_.size();
+    for (std::int64_t i = begin; i < end; ++i) atom_.push_back(i);
+    const auto range_begin = atom_.begin() + static_cast<std::ptrdiff_t>(start);
+    if (end - begin > 1000) {
+        const double inverse = 1 / evaluation_.model().cutoff;
+        const auto slab = [&](std::int64_t i, int k) { return std::floor(positions[3 * i + k] * inverse); };
+        std::stable_sort(range_begin, atom_.end(), [&](std::int64_t a, std::int64_t b) {
+            if (frames.species[a] != frames.species[b]) return frames.species[a] < frames.species[b];
+            for (int k = 2; k >= 0; --k)
+                if (slab(a, k) != slab(b, k)) return slab(a, k) < slab(b, k);
+            return false;
+        });
+    } else {
+        std::stable_sort(range_begin, atom_.end(),
+                         [&](std::int64_t a, std::int64_t b) { return frames.species[a] < frames.species[b]; });
+    }
+    positions_.resize(static_cast<std::size_t>(3 * (end - begin)));
+    for (std::int64_t i = 0; i < end - begin; ++i) {
+        const std::int64_t from = atom_[start + static_cast<std::size_t>(i)];
+        species_.push_back(frames.species[from]);
+        std::copy_n(positions + 3 * from, 3, positions_.data() + 3 * i);
+    }
+}
+
+void Group::read_out(const bec_frames& frames, std::int64_t first, std::int64_t last, bool sum_rule,
+                     const Outputs& outputs) {
+    const int count = evaluation_.model().members;
+    const std::size_t n = species_.size();
+    charges_.resize(9 * n);
+    if (outputs.members != nullptr) members_.resize(9 * n * count);
+    if (outputs.eps_inf != nullptr) polarizability_.resize(9 * n);
+    evaluation_.read_out(charges_.data(), outputs.members != nullptr ? members_.data() : nullptr,
+                         outputs.eps_inf != nullptr ? polarizability_.data() : nullptr);
+    std::size_t start = 0;
+    for (std::int64_t frame = first; frame < last; ++frame) {
+        const auto atoms = static_cast<std::size_t>(frames.first_atom[frame + 1] - frames.first_atom[frame]);
+        const double q = frames.total_charge != nullptr ? frames.total_charge[frame] : 0.0;
+        // every tensor of every atom: subtract the atom's share of Σ Z − Q·1; members are tensors of their own
+        const auto finish = [&](const std::vector<double>& from, double* to, std::size_t width) {
+            std::vector<double> excess(width);
+            if (sum_rule) {
+                for (std::size_t i = start; i < start + atoms; ++i)
+                    for (std::size_t c = 0; c < width; ++c) excess[c] += from[i * width + c];
+                for (std::size_t c = 0; c < width; ++c)
+                    excess[c] = (excess[c] - (c % 9 % 4 == 0 ? q : 0.0)) / static_cast<double>(atoms);
+            }
+            for (std::size_t i = start; i < start + atoms; ++i)
+                for (std::size_t c = 0; c < width; ++c)
+                    to[static_cast<std::size_t>(atom_[i]) * width + c] = from[i * width + c] - excess[c];
+        };
+        finish(charges_, outputs.charges, 9);
+        if (outputs.members != nullptr) finish(members_, outputs.members, 9 * static_cast<std::size_t>(count));
+        if (outputs.eps_inf != nullptr) {
+            const double* a = frames.cells + 9 * frame;
+            const double volume = std::abs(a[0] * (a[4] * a[8] - a[5] * a[7]) - a[1] * (a[3] * a[8] - a[5] * a[6]) +
+                                           a[2] * (a[3] * a[7] - a[4] * a[6]));
+            double* eps = outputs.eps_inf + 9 * frame;
+            for (int c = 0; c < 9; ++c) eps[c] = 0;
+            for (std::size_t i = start; i < start + atoms; ++i)
+                for (int c = 0; c < 9; ++c) eps[c] += polarizability_[9 * i + static_cast<std::size_t>(c)];
+            for (int c = 0; c < 9; ++c) eps[c] = eps[c] / volume + (c % 4 == 0 ? 1.0 : 0.0);
+        }
+        start += atoms;
+    }
+}
+
+void check(const Model& model, const bec_frames& frames) {
+    for (std::int64_t i = frames.first_atom[0]; i < frames.first_atom[frames.n_frames]; ++i)
+        if (frames.species[i] < 0 || frames.species[i] >= model.n_species)
+            throw Error("species index " + std::to_string(frames.species[i]) + " of atom " + std::to_string(i) +
+                            " is not valid",
+                        "the model was loaded for " + std::to_string(model.n_species) + " elements",
+                        "load it with every element that occurs");
+}
+
+}  // namespace
+
+void evaluate_frames(const Model& model, const bec_frames& frames, int n_threads, bool sum_rule, double* charges,
+                     double* members, double* eps_inf, bec_profile* profile) {
+    if (frames.n_frames <= 0) return;
+    check(model, frames);
+    std::vector<std::int64_t> starts{0};
+    std::int64_t atoms = 0;
+    for (std::int64_t frame = 0; frame < frames.n_frames; ++frame) {
+        atoms += frames.first_atom[frame + 1] - frames.first_atom[frame];
+        if (atoms >= group_atoms || frame + 1 == frames.n_frames) {
+            starts.push_back(frame + 1);
+            atoms = 0;
+        }
+    }
+    const auto n_groups = static_cast<std::int64_t>(starts.size()) - 1;
+    n_threads = std::max(1, n_threads);
+    const int outer = n_groups >= n_threads ? n_threads : 1;  // else threads share the atoms of each group
+    std::vector<std::unique_ptr<Group>> workers;
+    for (int i = 0; i < outer; ++i) workers.push_back(std::make_unique<Group>(model, n_threads / outer));
+    const Outputs outputs{charges, members, eps_inf};
+    std::vector<bec_profile> profiles(static_cast<std::size_t>(outer));
+    parallel_for(n_groups, outer, [&](std::int64_t g, int thread) {
+        workers[static_cast<std::size_t>(thread)]->run(frames, starts[static_cast<std::size_t>(g)],
+                                                       starts[static_cast<std::size_t>(g) + 1], sum_rule, outputs,
+                                                       profile != nullptr ? &profiles[thread] : nullptr);
+    });
+    if (profile == nullptr) return;
+    for (const bec_profile& own : profiles) {
+        profile->neighbors_s += own.neighbors_s;
+        profile->gather_s += own.gather_s;
+        profile->mixing_s += own.mixing_s;
+        profile->products_s += own.products_s;
+        profile->readout_s += own.readout_s;
+        profile->mixing_flop += own.mixing_flop;
+        profile->products_flop += own.products_flop;
+        profile->gather_flop += own.gather_flop;
+        profile->atoms += own.atoms;
+        profile->edges += own.edges;
+    }
+}
+
+}  // namespace bec

@@ -1,0 +1,231 @@
+#include "neighbors.h"
+
+#include <algorithm>
+#include <cmath>
+#include <string>
+
+#include "error.h"
+
+namespace bec {
+namespace {
+
+struct Vector {
+    double x, y, z;
+};
+
+Vector cross(Vector a, Vector b) { return {a.y * b.z - a.z * b.y, a.z * b.x - a.x * b.z, a.x * b.y - a.y * b.x}; }
+double dot(Vector a, Vector b) { return a.x * b.x + a.y * b.y + a.z * b.z; }
+double norm(Vector a) { return std::sqrt(dot(a, a)); }
+Vector scaled(Vector a, double s) { return {a.x * s, a.y * s, a.z * s}; }
+
+// Lattice vectors with directions that are not periodic replaced by unit vectors perpendicular to the others.
+void complete_cell(const double* cell, const std::uint8_t* periodic, Vector (&a)[3]) {
+    int count = 0;
+    for (int k = 0; k < 3; ++k) {
+        a[k] = {cell[3 * k], cell[3 * k + 1], cell[3 * k + 2]};
+        if (periodic[k]) ++count;
+    }
+    for (int k = 0; k < 3; ++k)
+        if (periodic[k] && !(norm(a[k]) > 1e-6))
+            throw Error("periodic direction " + std::to_string(k) + " has a lattice vector of length " +
+                            std::to_string(norm(a[k])) + " Å",
+                        "its images would coincide", "give the cell, or declare the direction as not periodic");
+    if (count == 0) {
+        a[0] = {1, 0, 0};
+        a[1] = {0, 1, 0};
+        a[2] = {0, 0, 1};
+    } else if (count == 1) {
+        const int k = periodic[0] ? 0 : periodic[1] ? 1 : 2;
+        const Vector along = scaled(a[k], 1 / norm(a[k]));
+        const Vector helper = std::abs(along.x) < 0.8 ? Vector{1, 0, 0} : Vector{0, 1, 0};
+        Vector side = cross(along, helper);
+        side = scaled(side, 1 / norm(side));
+        a[(k + 1) % 3] = side;
+        a[(k + 2) % 3] = cross(along, side);
+    } else if (count == 2) {
+        const int k = !periodic[0] ? 0 : !periodic[1] ? 1 : 2;
+        const Vector side = cross(a[(k + 1) % 3], a[(k + 2) % 3]);
+        a[k] = scaled(side, 1 / norm(side));
+    }
+    const double volume = std::abs(dot(a[0], cross(a[1], a[2])));
+    if (!(volume > 1e-6 * norm(a[0]) * norm(a[1]) * norm(a[2])))
+        throw Error("the lattice vectors lie in a plane", "the cell has no volume", "check the cell of this frame");
+}
+
+}  // namespace
+
+void CellList::build(std::int64_t n_atoms, const double* positions, const double* cell, const std::uint8_t* periodic,
+                     double cutoff) {
+    cutoff_ = cutoff;
+    points_.clear();
+    owner_.clear();
+    for (std::int64_t i = 0; i < 3 * n_atoms; ++i)
+        if (!std::isfinite(positions[i]))
+            throw Error("position of atom " + std::to_string(i / 3) + " is not a finite number",
+                        "neighbors cannot be found from NaN or infinite coordinates",
+                        "check the trajectory at this frame: the simulation may have blown up");
+    add_images(n_atoms, positions, cell, periodic);
+    sort_points(n_atoms);
+}
+
+void CellList::add_images(std::int64_t n_atoms, const double* positions, const double* cell,
+                          const std::uint8_t* periodic) {
+    Vector a[3], inverse[3];
+    complete_cell(cell, periodic, a);
+    const double volume = dot(a[0], cross(a[1], a[2]));
+    double margin[3];  // the cutoff in fractions of the cell
+    for (int k = 0; k < 3; ++k) {
+        inverse[k] = scaled(cross(a[(k + 1) % 3], a[(k + 2) % 3]), 1 / volume);
+        margin[k] = periodic[k] ? cutoff_ * norm(inverse[k]) * (1 + 1e-12) : 0.0;
+        if (margin[k] > 1000)
+            throw Error("a cell height is " + std::to_string(cutoff_ / margin[k]) + " Å",
+                        "more than a thousand images lie within the cutoff", "check the cell of this frame");
+    }
+    std::vector<double> fraction(static_cast<std::size_t>(3 * n_atoms));
+    points_.resize(static_cast<std::size_t>(3 * n_atoms));
+    owner_.resize(static_cast<std::size_t>(n_atoms));
+    for (std::int64_t i = 0; i < n_atoms; ++i) {
+        Vector p{positions[3 * i], positions[3 * i + 1], positions[3 * i + 2]};
+        for (int k = 0; k < 3; ++k) {
+            double s = dot(p, inverse[k]);
+            if (periodic[k]) {
+                const double shift = std::floor(s);
+                if (!(std::abs(shift) < 1e9))
+                    throw Error("atom " + std::to_string(i) + " is " + std::to_string(shift) + " cells away",
+                                "its place in the cell cannot be computed accurately",
+                                "check the trajectory at this frame: the simulation may have blown up");
+                s -= shift;
+                p = {p.x - shift * a[k].x, p.y - shift * a[k].y, p.z - shift * a[k].z};
+            }
+            fraction[3 * i + k] = s;
+        }
+        points_[3 * i] = p.x;
+        points_[3 * i + 1] = p.y;
+        points_[3 * i + 2] = p.z;
+        owner_[i] = static_cast<std::int32_t>(i);
+    }
+    int reach[3];
+    for (int k = 0; k < 3; ++k) reach[k] = static_cast<int>(std::ceil(margin[k]));
+    // image n of fraction s is needed when −margin ≤ s + n ≤ 1 + margin in every direction
+    for (int n0 = -reach[0]; n0 <= reach[0]; ++n0) {
+        for (int n1 = -reach[1]; n1 <= reach[1]; ++n1) {
+            for (int n2 = -reach[2]; n2 <= reach[2]; ++n2) {
+                if (n0 == 0 && n1 == 0 && n2 == 0) continue;
+                const double n[3] = {double(n0), double(n1), double(n2)};
+                const Vector shift{n[0] * a[0].x + n[1] * a[1].x + n[2] * a[2].x,
+                                   n[0] * a[0].y + n[1] * a[1].y + n[2] * a[2].y,
+                                   n[0] * a[0].z + n[1] * a[1].z + n[2] * a[2].z};
+                for (std::int64_t i = 0; i < n_atoms; ++i) {
+                    bool needed = true;
+                    for (int k = 0; k < 3; ++k) {
+                        const double s = fraction[3 * i + k] + n[k];
+                        needed &= !periodic[k] || (s >= -margin[k] && s <= 1 + margin[k]);
+                    }
+                    if (!needed) continue;
+                    points_.push_back(points_[3 * i] + shift.x);
+                    points_.push_back(points_[3 * i + 1] + shift.y);
+                    points_.push_back(points_[3 * i + 2] + shift.z);
+                    owner_.push_back(static_cast<std::int32_t>(i));
+                }
+            }
+        }
+    }
+    if (owner_.size() > 2000000000u)
+        throw Error("the frame has more than 2·10⁹ atoms and images", "they are counted in 32 bits",
+                    "evaluate it with LAMMPS on several MPI ranks");
+}
+
+void CellList::sort_points(std::int64_t n_atoms) {
+    const std::size_t n = owner_.size();
+    double low[3] = {0, 0, 0}, high[3] = {0, 0, 0};
+    for (int k = 0; k < 3 && n > 0; ++k) low[k] = high[k] = points_[k];
+    for (std::size_t p = 0; p < n; ++p)
+        for (int k = 0; k < 3; ++k) {
+            low[k] = std::min(low[k], points_[3 * p + k]);
+            high[k] = std::max(high[k], points_[3 * p + k]);
+        }
+    // rows of bins along x: a neighbor search reads contiguous stretches of them
+    const double wish[3] = {0.25 * cutoff_, 0.5 * cutoff_, 0.5 * cutoff_};
+    double bins = 1;
+    for (int k = 0; k < 3; ++k) bins *= std::floor((high[k] - low[k]) / wish[k]) + 1;
+    const double coarser = std::max(1.0, std::cbrt(bins / (8.0 * static_cast<double>(n) + 64.0)));
+    for (int k = 0; k < 3; ++k) {
+        origin_[k] = low[k];
+        bin_[k] = wish[k] * coarser;
+        n_bins_[k] = static_cast<int>(std::min(1e9, std::floor((high[k] - low[k]) / bin_[k]))) + 1;
+        while (static_cast<double>(n_bins_[k]) > 8.0 * static_cast<double>(n) + 64.0) {  // atoms on a long line
+            bin_[k] *= 2;
+            n_bins_[k] = static_cast<int>(std::floor((high[k] - low[k]) / bin_[k])) + 1;
+        }
+    }
+    const std::size_t total = static_cast<std::size_t>(n_bins_[0]) * n_bins_[1] * n_bins_[2];
+    start_.assign(total + 1, 0);
+    bin_of_.resize(n);
+    for (std::size_t p = 0; p < n; ++p) {
+        int at[3];
+        for (int k = 0; k < 3; ++k)
+            at[k] = std::min(n_bins_[k] - 1, static_cast<int>((points_[3 * p + k] - origin_[k]) / bin_[k]));
+        bin_of_[p] = static_cast<std::int32_t>((static_cast<std::int64_t>(at[2]) * n_bins_[1] + at[1]) * n_bins_[0] + at[0]);
+        ++start_[bin_of_[p] + 1];
+    }
+    for (std::size_t b = 0; b < total; ++b) start_[b + 1] += start_[b];
+    x_.resize(n);
+    y_.resize(n);
+    z_.resize(n);
+    source_.resize(n);
+    place_.resize(static_cast<std::size_t>(n_atoms));
+    for (std::size_t p = 0; p < n; ++p) {
+        const std::int32_t to = start_[bin_of_[p]]++;
+        x_[to] = points_[3 * p];
+        y_[to] = points_[3 * p + 1];
+        z_[to] = points_[3 * p + 2];
+        source_[to] = owner_[p];
+        if (p < static_cast<std::size_t>(n_atoms)) place_[p] = to;
+    }
+    for (std::size_t b = total; b > 0; --b) start_[b] = start_[b - 1];
+    start_[0] = 0;
+}
+
+void CellList::append_neighbors(std::int64_t atom, std::int32_t offset, EdgeList& edges, std::int64_t row) const {
+    const std::int32_t self = place_[atom];
+    const double x = x_[self], y = y_[self], z = z_[self], square = cutoff_ * cutoff_;
+    const auto range = [&](int k, double value, double reach, int& low, int& high) {
+        low = std::max(0, static_cast<int>(std::floor((value - reach - origin_[k]) / bin_[k])));
+        high = std::min(n_bins_[k] - 1, static_cast<int>((value + reach - origin_[k]) / bin_[k]));
+    };
+    // distance from a coordinate to the slab of one bin
+    const auto gap = [&](int k, double value, int bin) {
+        const double low = origin_[k] + bin * bin_[k];
+        return std::max(0.0, std::max(low - value, value - low - bin_[k]));
+    };
+    std::int64_t n = edges.count;
+    int y0, y1, z0, z1;
+    range(1, y, cutoff_, y0, y1);
+    range(2, z, cutoff_, z0, z1);
+    for (int iz = z0; iz <= z1; ++iz) {
+        const double dz = gap(2, z, iz);
+        for (int iy = y0; iy <= y1; ++iy) {
+            const double dy = gap(1, y, iy), left = square - dz * dz - dy * dy;
+            if (left < 0) continue;
+            int x0, x1;
+            range(0, x, std::sqrt(left), x0, x1);
+            const std::int64_t line = (static_cast<std::int64_t>(iz) * n_bins_[1] + iy) * n_bins_[0];
+            const std::int32_t first = start_[line + x0], last = start_[line + x1 + 1];
+            const std::int64_t needed = n + (last - first);
+            std::int32_t* sender = edges.sender.grow(static_cast<std::size_t>(needed), static_cast<std::size_t>(n));
+            float* vectors = edges.vectors.grow(static_cast<std::size_t>(3 * needed), static_cast<std::size_t>(3 * n));
+            for (std::int32_t c = first; c < last; ++c) {
+                const double ex = x_[c] - x, ey = y_[c] - y, ez = z_[c] - z;
+                vectors[3 * n] = static_cast<float>(ex);
+                vectors[3 * n + 1] = static_cast<float>(ey);
+                vectors[3 * n + 2] = static_cast<float>(ez);
+                sender[n] = source_[c] + offset;
+                n += (ex * ex + ey * ey + ez * ez < square) & (c != self);
+            }
+        }
+    }
+    edges.count = n;
+    edges.first.data()[row + 1] = n;
+}
+
+}  // namespace bec

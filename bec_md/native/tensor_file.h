@@ -1,0 +1,32 @@
+// Model files: safetensors with the network's hyperparameters in a JSON header.
+#pragma once
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "json.h"
+
+namespace bec {
+
+struct Tensor {
+    std::vector<long> shape;
+    std::vector<double> values;  // row-major
+};
+
+class TensorFile {
+public:
+    // Throws bec::Error when the file cannot be read or is not a bec-md model.
+    explicit TensorFile(const std::string& path);
+
+    const Json& config() const { return header_.at("config"); }
+    // Throws bec::Error when the tensor is missing or has another shape; −1 accepts any length.
+    const Tensor& tensor(const std::string& name, const std::vector<long>& shape) const;
+
+private:
+    std::string path_;
+    Json header_;
+    std::map<std::string, Tensor> tensors_;
+};
+
+}  // namespace bec
