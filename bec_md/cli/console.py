@@ -50,6 +50,9 @@ class Console:
 
     def warn(self, text: str) -> None:
         """Print a warning on stderr, once."""
+        from bec_md.cli.failures import in_terms_of_options
+
+        text = in_terms_of_options(text)
         if text not in self.warned:
             self.warned.add(text)
             print(f"warning: {text}", file=sys.stderr, flush=True)

@@ -9,6 +9,7 @@ from bec_md.cli import options as opt
 from bec_md.cli.console import Console
 from bec_md.cli.inputs import ChargeOptions, TrajectoryOptions, open_sources
 from bec_md.cli.outputs import OutputOptions
+from bec_md.cli.values import pick
 from bec_md.errors import UsageError
 
 if TYPE_CHECKING:
@@ -48,22 +49,11 @@ def current(
     quiet: opt.Quiet = False,
 ) -> None:
     """Compute and store the current of trajectories."""
+    given = locals()
     run_current(
         inputs,
-        TrajectoryOptions(
-            timestep,
-            start,
-            stop,
-            stride,
-            format,
-            topology,
-            units,
-            velocity_units,
-            elements,
-            masses,
-            transposed,
-        ),
-        ChargeOptions(charges, model, charge_stride, groups, device, batch, threads, workers, dask),
+        pick(TrajectoryOptions, given),
+        pick(ChargeOptions, given),
         OutputOptions(current=output, overwrite=overwrite, quiet=quiet),
     )
 

@@ -19,6 +19,17 @@ from bec_md.errors import BecMDError, BecMDWarning
 INTERRUPTED = 130
 
 
+#: Options of the command line by the name of the Python argument that messages mention.
+OPTION_OF_ARGUMENT = {
+    "timestep_fs": "--timestep", "lammps_units": "--units", "velocity_units": "--velocity-units",
+    "elements": "--elements", "topology": "--topology", "format": "--format", "masses": "--masses",
+    "start": "--start", "stop": "--stop", "stride": "--stride", "charges_key": "--charges file:",
+    "temperature_k": "--temperature", "eps_inf": "--eps-inf", "resolution_cm": "--resolution",
+    "max_cm": "--max", "md_timestep_fs": "--md-timestep",
+}  # fmt: skip
+_ARGUMENT = re.compile(rf"\b({'|'.join(OPTION_OF_ARGUMENT)}) ?=(?!=) ?")
+
+
 class InterruptedByUserError(BecMDError):
     """Ctrl-C during work whose results so far are kept."""
 
@@ -57,7 +68,7 @@ def describe(error: BaseException, program: str = "bec-md") -> tuple[str, int]:
     if isinstance(error, InterruptedByUserError):
         return f"\n{error.what}\n  {error.why}\n  to go on: {error.fix}", INTERRUPTED
     if isinstance(error, BecMDError):
-        return f"error: {error}", error.exit_status
+        return f"error: {in_terms_of_options(str(error))}", error.exit_status
     if isinstance(error, KeyboardInterrupt):
         return "\ninterrupted", INTERRUPTED
     format_message = getattr(error, "format_message", None)  # typer's own usage errors
@@ -77,6 +88,16 @@ def describe(error: BaseException, program: str = "bec-md") -> tuple[str, int]:
     return f"error: {name}: {text}{place}\n  run with --debug for the traceback", 1
 
 
+def in_terms_of_options(text: str) -> str:
+    """Return a message in which arguments of Python calls are named as options: timestep_fs= → --timestep."""
+
+    def option(match: re.Match[str]) -> str:
+        name = OPTION_OF_ARGUMENT[match[1]]
+        return name if name.endswith(":") else f"{name} "
+
+    return re.sub(r" +$", "", _ARGUMENT.sub(option, text), flags=re.MULTILINE)
+
+
 def _usage_message(error: BaseException, text: str, program: str) -> str:
     context = getattr(error, "ctx", None)
     path = getattr(context, "command_path", None) or program
@@ -91,7 +112,7 @@ def shown_warnings(debug: bool) -> Iterator[None]:
     seen: set[str] = set()
 
     def show(message: Warning | str, category: type[Warning], *_: Any, **__: Any) -> None:
-        text = str(message)
+        text = in_terms_of_options(str(message))
         if text not in seen:
             seen.add(text)
             own = issubclass(category, BecMDWarning)

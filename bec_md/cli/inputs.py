@@ -9,7 +9,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bec_md.cli.values import parse_elements, parse_masses, require_positive, stems_of
+from bec_md.cli.values import (
+    parse_cell,
+    parse_columns,
+    parse_elements,
+    parse_masses,
+    require_positive,
+    stems_of,
+)
 from bec_md.errors import UsageError
 
 if TYPE_CHECKING:
@@ -32,9 +39,48 @@ class TrajectoryOptions:
     elements: str | None = None
     masses: str | None = None
     transposed: bool = False
+    columns: str | None = None
+    volume: float | None = None
+    cell: str | None = None
+    unwrap: bool | None = None
+
+    def check(self) -> None:
+        """Refuse numbers that are not positive, before anything is read."""
+        require_positive(timestep=self.timestep, volume=self.volume, stride=self.stride)
+
+    def series_keywords(self) -> dict[str, Any]:
+        """Return the arguments of `bec_md.current.readers.open_current`."""
+        from bec_md.trajectory.lammps_units import STYLES
+
+        style = self.units in STYLES or self.units == "lj"
+        return {
+            "format": self.format,
+            "timestep_fs": self.timestep,
+            "lammps_units": self.units if style else None,
+            "units": None if style else self.units,
+            "columns": parse_columns(self.columns),
+            "volume_ang3": self.volume,
+            "cell_ang": parse_cell(self.cell),
+            "unwrap": self.unwrap,
+        }
 
     def keywords(self) -> dict[str, Any]:
-        """Return the arguments of `bec_md.trajectory.open_trajectory` but the timestep."""
+        """Return the arguments of `bec_md.trajectory.open_trajectory` but the timestep.
+
+        Raises
+        ------
+        UsageError
+            If options for series of other codes are given.
+        """
+        misplaced = [
+            f"--{name}" for name in ("columns", "volume", "cell", "unwrap") if getattr(self, name) is not None
+        ]
+        if misplaced:
+            raise UsageError(
+                f"{' and '.join(misplaced)} for a trajectory",
+                "they belong to a J(t) or M(t) that another code wrote; a trajectory has its cell in it",
+                "leave them out",
+            )
         return {
             "start": self.start,
             "stop": self.stop,
@@ -103,7 +149,7 @@ def open_sources(
         For files that do not exist, cannot be read, or lack what no option supplies.
     """
     charges.check()
-    require_positive(timestep=trajectory.timestep)
+    trajectory.check()
     return [
         _open(path, stem, trajectory, charges, groups)
         for path, stem in zip(paths, stems_of(list(paths)), strict=True)
@@ -111,7 +157,7 @@ def open_sources(
 
 
 def _open(path: str, stem: str, trajectory: TrajectoryOptions, charges: ChargeOptions, groups: str) -> Source:
-    if is_current(path):
+    if is_current(path, trajectory.format):
         return Source(path, stem, series=_open_current(path, trajectory, charges))
     from bec_md.current.compute import prepare_current
 
@@ -134,15 +180,16 @@ def _open(path: str, stem: str, trajectory: TrajectoryOptions, charges: ChargeOp
     return Source(path, stem, job=job)
 
 
-def is_current(path: str) -> bool:
+def is_current(path: str, format: str | None = None) -> bool:
     """Whether this input is a current already: one of bec-md's, or J(t) written by another code."""
-    from bec_md.current.store import is_stored_current
+    from bec_md.current.readers import is_current_file
+    from bec_md.current.readers.opening import READERS
 
-    return bool(is_stored_current(path))
+    return format in READERS if format is not None else is_current_file(path)
 
 
 def _open_current(path: str, trajectory: TrajectoryOptions, charges: ChargeOptions) -> CurrentSeries:
-    from bec_md.current import load_current
+    from bec_md.current.readers import open_current
 
     given = [
         option
@@ -161,7 +208,7 @@ def _open_current(path: str, trajectory: TrajectoryOptions, charges: ChargeOptio
             "a stored current has its charges and masses in it already",
             "name the trajectory to compute another current, or leave the option out",
         )
-    series: CurrentSeries = load_current(path)
+    series: CurrentSeries = open_current(path, **trajectory.series_keywords())
     whole = (trajectory.start, trajectory.stop, trajectory.stride) == (0, None, 1)
     return series if whole else series[trajectory.start : trajectory.stop : trajectory.stride]
 

@@ -8,20 +8,20 @@ from typing import Annotated, Literal
 import typer
 
 _INPUT, _CHARGES, _COMPUTE = "Trajectory", "Born effective charges", "Computing"
+_SERIES = "J(t) or M(t) written by another code"
 _SPECTRUM, _OUTPUT = "Spectrum", "Output"
 
 EstimatorName = Literal["lag", "welch", "multitaper"]
 SumRuleName = Literal["mass", "equal", "none"]
 QuantumName = Literal["harmonic", "none", "standard", "schofield"]
 WindowName = Literal["gaussian", "parzen", "bartlett", "lorentzian"]
-UnitsName = Literal["real", "metal", "si", "cgs", "electron", "micro", "nano"]
 VelocityUnitsName = Literal["ase", "ang/fs", "ang/ps"]
 
 Inputs = Annotated[
     list[str],
     typer.Argument(
         metavar="INPUT...",
-        help="Trajectory in any supported format, current file, or J(t) written by another code; several are "
+        help="Trajectory in any supported format, current file, or J(t) of another code; several are "
         "replicas of one system and are averaged.",
         show_default=False,
     ),
@@ -67,10 +67,13 @@ Topology = Annotated[
     ),
 ]
 Units = Annotated[
-    UnitsName | None,
+    str | None,
     typer.Option(
         "--units",
-        help="LAMMPS units of a dump that does not state them.",
+        "--lammps-units",
+        metavar="NAME",
+        help="Units of a file that does not state them: real, metal, … of a LAMMPS dump or log, e*ang/fs, "
+        "debye, … of a J(t) or M(t).",
         rich_help_panel=_INPUT,
         show_default=False,
     ),
@@ -89,7 +92,7 @@ Elements = Annotated[
     typer.Option(
         "--elements",
         metavar="Si,O",
-        help="Elements of the LAMMPS atom types 1, 2, …, or 1=Si,2=O.",
+        help="Elements of the LAMMPS atom types 1, 2, …, or by type or atom name: 1=Si,2=O.",
         rich_help_panel=_INPUT,
         show_default=False,
     ),
@@ -102,6 +105,47 @@ Masses = Annotated[
         help="Masses in amu that replace those of the file or the standard atomic weights.",
         rich_help_panel=_INPUT,
         show_default=False,
+    ),
+]
+
+# ------------------------------------------------------------------ J(t) or M(t) of other codes
+Columns = Annotated[
+    str | None,
+    typer.Option(
+        "--columns",
+        metavar="X,Y,Z",
+        help="Names or numbers (from 1) of the three columns.",
+        rich_help_panel=_SERIES,
+        show_default="found by name, or the last three",
+    ),
+]
+Volume = Annotated[
+    float | None,
+    typer.Option(
+        "--volume",
+        metavar="ANG3",
+        help="Volume of the cell in Å³.",
+        rich_help_panel=_SERIES,
+        show_default=False,
+    ),
+]
+Cell = Annotated[
+    str | None,
+    typer.Option(
+        "--cell",
+        metavar="NUMBERS",
+        help="Cell in Å: 3 or 9 numbers separated by commas, lattice vectors one after the other.",
+        rich_help_panel=_SERIES,
+        show_default=False,
+    ),
+]
+Unwrap = Annotated[
+    bool | None,
+    typer.Option(
+        "--unwrap/--no-unwrap",
+        help="Follow the branch of a dipole moment that is known modulo the polarization quantum.",
+        rich_help_panel=_SERIES,
+        show_default="where the file is known to jump",
     ),
 ]
 

@@ -13,6 +13,7 @@ from bec_md.cli.console import Console, duration
 from bec_md.cli.failures import InterruptedByUserError
 from bec_md.cli.inputs import ChargeOptions, TrajectoryOptions
 from bec_md.cli.outputs import check_writable
+from bec_md.cli.values import pick
 
 if TYPE_CHECKING:
     from bec_md.charges import ChargeSource
@@ -59,11 +60,8 @@ def predict(
     quiet: opt.Quiet = False,
 ) -> None:
     """Predict the tensors of every frame."""
-    trajectory = TrajectoryOptions(
-        None, start, stop, stride, format, topology, units, velocity_units, elements
-    )
-    options = ChargeOptions(charges, model, device=device, batch=batch, threads=threads)
-    run_predict(input, output, trajectory, options, quiet)
+    given = locals()
+    run_predict(input, output, pick(TrajectoryOptions, given), pick(ChargeOptions, given), quiet)
 
 
 def run_predict(

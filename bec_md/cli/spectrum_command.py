@@ -10,7 +10,7 @@ from bec_md.cli import options as opt
 from bec_md.cli.console import Console
 from bec_md.cli.inputs import ChargeOptions, Source, TrajectoryOptions, open_sources
 from bec_md.cli.outputs import STDOUT, OutputOptions, write_outputs
-from bec_md.cli.values import parse_eps_inf, require_positive
+from bec_md.cli.values import parse_eps_inf, pick, require_positive
 from bec_md.errors import UsageError
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ class SpectrumOptions:
     """How the spectrum is made from the current."""
 
     temperature: float | None = None
-    eps_inf: list[float] | str | None = None
+    eps_inf: str | None = None
     resolution: float | None = None
     estimator: str = "lag"
     window: str = "gaussian"
@@ -42,10 +42,11 @@ class SpectrumOptions:
     max: float | None = None
     md_timestep: float | None = None
     subtract_dc: bool = False
-    groups: bool = True
+    groups: str = "species"
 
     def check(self) -> None:
-        """Refuse numbers that are not positive."""
+        """Refuse numbers that are not positive, and an ε_∞ that is none."""
+        parse_eps_inf(self.eps_inf)
         require_positive(
             temperature=self.temperature,
             resolution=self.resolution,
@@ -66,6 +67,10 @@ def spectrum(
     velocity_units: opt.VelocityUnits = None,
     elements: opt.Elements = None,
     masses: opt.Masses = None,
+    columns: opt.Columns = None,
+    volume: opt.Volume = None,
+    cell: opt.Cell = None,
+    unwrap: opt.Unwrap = None,
     charges: opt.Charges = "model",
     model: opt.Model = "auto",
     charge_stride: opt.ChargeStride = 1,
@@ -98,36 +103,13 @@ def spectrum(
     quiet: opt.Quiet = False,
 ) -> None:
     """Compute the infrared spectrum of trajectories or stored currents."""
+    given = locals()
     run_spectrum(
         inputs,
-        TrajectoryOptions(
-            timestep,
-            start,
-            stop,
-            stride,
-            format,
-            topology,
-            units,
-            velocity_units,
-            elements,
-            masses,
-            transposed,
-        ),
-        ChargeOptions(charges, model, charge_stride, groups, device, batch, threads, workers, dask),
-        SpectrumOptions(
-            temperature,
-            parse_eps_inf(eps_inf),
-            resolution,
-            estimator,
-            window,
-            sum_rule,
-            quantum,
-            max,
-            md_timestep,
-            subtract_dc,
-            groups != "none",
-        ),
-        OutputOptions(output, csv, plot, report, json, current, tensor, strict, quiet, overwrite),
+        pick(TrajectoryOptions, given),
+        pick(ChargeOptions, given),
+        pick(SpectrumOptions, given),
+        pick(OutputOptions, given),
     )
 
 
@@ -201,14 +183,14 @@ def analyze(series: Sequence[CurrentSeries], settings: SpectrumOptions) -> Spect
 
     keywords: dict[str, Any] = {
         "temperature_k": settings.temperature,
-        "eps_inf": resolve_eps_inf(series, settings.eps_inf),
+        "eps_inf": resolve_eps_inf(series, parse_eps_inf(settings.eps_inf)),
         "resolution_cm": settings.resolution,
         "estimator": settings.estimator,
         "window": settings.window,
         "sum_rule": settings.sum_rule,
         "quantum": settings.quantum,
         "max_cm": settings.max,
-        "groups": settings.groups,
+        "groups": settings.groups != "none",
         "md_timestep_fs": settings.md_timestep,
         "subtract_dc": settings.subtract_dc,
     }

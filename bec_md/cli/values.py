@@ -3,9 +3,20 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
+from dataclasses import fields
 from pathlib import Path
+from typing import Any, TypeVar
 
 from bec_md.errors import UsageError
+
+Options = TypeVar("Options")
+
+
+def pick(kind: type[Options], given: Mapping[str, Any]) -> Options:
+    """Return a dataclass of options, filled from the parameters of a command by name."""
+    names = [field.name for field in fields(kind)]  # type: ignore[arg-type]
+    return kind(**{name: given[name] for name in names if name in given})
 
 
 def parse_eps_inf(text: str | None) -> list[float] | str | None:
@@ -57,24 +68,59 @@ def parse_masses(text: str | None) -> dict[str, float] | None:
     return masses
 
 
-def parse_elements(text: str | None) -> list[str] | dict[int, str] | None:
-    """Read ``--elements Si,O`` (types 1, 2, …) or ``--elements 1=Si,2=O``."""
+def parse_elements(text: str | None) -> list[str] | dict[int | str, str] | None:
+    """Read ``--elements Si,O`` (types 1, 2, …), ``--elements 1=Si,2=O`` or ``--elements OW=O,HW=H``."""
     if text is None:
         return None
     items = [item for item in re.split(r"[,\s]+", text.strip()) if item]
     if not any("=" in item for item in items):
         return items
-    table: dict[int, str] = {}
+    table: dict[int | str, str] = {}
     for item in items:
-        number, _, symbol = item.partition("=")
-        if not number.isdigit() or not symbol:
+        name, _, symbol = item.partition("=")
+        if not name or not symbol:
             raise UsageError(
                 f"{item!r} in --elements {text} is not TYPE=ELEMENT",
-                "LAMMPS numbers its atom types from 1",
+                "either all items name a type, or none does: LAMMPS numbers its types from 1",
                 "write --elements Si,O or --elements 1=Si,2=O",
             )
-        table[int(number)] = symbol
+        table[int(name) if name.isdigit() else name] = symbol
     return table
+
+
+def parse_cell(text: str | None) -> list[list[float]] | None:
+    """Read ``--cell``: 3 edges of an orthorhombic cell or 9 components of its vectors, Å."""
+    if text is None:
+        return None
+    words = [word for word in re.split(r"[,;\s]+", text.strip()) if word]
+    try:
+        numbers = [float(word) for word in words]
+    except ValueError:
+        numbers = []
+    if len(numbers) == 3:
+        a, b, c = numbers
+        numbers = [a, 0.0, 0.0, 0.0, b, 0.0, 0.0, 0.0, c]
+    if len(numbers) != 9:
+        raise UsageError(
+            f"--cell {text!r} is not understood",
+            "a cell is three edges (orthorhombic) or the nine components of its vectors, in Å",
+            "write for example --cell 10,10,12",
+        )
+    return [numbers[0:3], numbers[3:6], numbers[6:9]]
+
+
+def parse_columns(text: str | None) -> list[str | int] | None:
+    """Read ``--columns 2,3,4`` or ``--columns f_J[1],f_J[2],f_J[3]``."""
+    if text is None:
+        return None
+    words = [word.strip() for word in text.split(",") if word.strip()]
+    if len(words) != 3:
+        raise UsageError(
+            f"--columns {text!r} names {len(words)} columns",
+            "the current has three components",
+            "write for example --columns 2,3,4",
+        )
+    return [int(word) if word.isdigit() else word for word in words]
 
 
 def require_positive(**values: float | None) -> None:
