@@ -40,7 +40,8 @@ def correct_equal(born_effective_charges: Array, total_charge: float = 0.0) -> A
     """
     tensors = np.asarray(born_effective_charges, dtype=np.float64)
     excess: Array = charge_sum(tensors) - total_charge * np.eye(3)
-    return tensors - excess[..., None, :, :] / tensors.shape[-3]
+    corrected: Array = tensors - excess[..., None, :, :] / tensors.shape[-3]
+    return corrected
 
 
 def correct_mass(born_effective_charges: Array, masses_amu: Array, total_charge: float = 0.0) -> Array:
@@ -65,7 +66,8 @@ def correct_mass(born_effective_charges: Array, masses_amu: Array, total_charge:
     tensors = np.asarray(born_effective_charges, dtype=np.float64)
     masses = np.asarray(masses_amu, dtype=np.float64)
     excess: Array = charge_sum(tensors) - total_charge * np.eye(3)
-    return tensors - excess[..., None, :, :] * (masses / masses.sum())[:, None, None]
+    corrected: Array = tensors - excess[..., None, :, :] * (masses / masses.sum())[:, None, None]
+    return corrected
 
 
 def residual(born_effective_charges: Array, total_charge: float = 0.0) -> Array:

@@ -175,7 +175,8 @@ class _Interpolated:
         checks = {
             key + stride // 2
             for key in range(self.base, end, stride)
-            if (key // stride) % self.sampling.check_every == 0 and key + stride // 2 < end
+            if (key // stride) % self.sampling.check_every == self.sampling.check_every // 2
+            and key + stride // 2 < end
         } - keys
         wanted = sorted(keys | checks)
         batch = self.source.evaluate([block[number - self.base] for number in wanted])

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from bec_md.current import checks, rules
 from bec_md.current.checks import TIME_FIELDS
 from bec_md.errors import DataError, UsageError
+from bec_md.units import AMU_ANG2_FS2_EV, BOLTZMANN_EV_K
 
 Array = NDArray[np.float64]
 SumRule = Literal["mass", "equal", "none"]
@@ -223,7 +224,8 @@ class CurrentSeries:
 
         The value for a group is the one that its cross-spectrum with the total current obeys:
         :math:`\langle J_g J^T \rangle = k_B T\, [\sum_{i \in g} Z_i Z_i^T/m_i - S_g S^T/M]` (symmetric
-        part) for the mass rule, whose sum over groups is :math:`\sum Z Z^T/m - S S^T/M`.
+        part) for the mass rule, whose sum over groups is :math:`\sum Z Z^T/m - S S^T/M`. Without a rule it
+        is the same if the center of mass is at rest, and :math:`\sum Z Z^T/m` if it moves thermally.
 
         Returns
         -------
@@ -233,7 +235,7 @@ class CurrentSeries:
             return None
         rule = self.effective_sum_rule(sum_rule)
         mean = self._row_mean("zz_over_mass")
-        if rule == "mass":
+        if rule == "mass" or (rule == "none" and self._at_rest()):
             mean = mean - self._block_mean(lambda b: rules.mass_terms(b, cast(float, self.total_mass_amu)))
         elif rule == "equal":
             equal = self._equal_terms()
@@ -352,6 +354,18 @@ class CurrentSeries:
     # ------------------------------------------------------------------ inside
     def _read(self, name: str, rows: slice) -> Array:
         return np.asarray(getattr(self, name)[rows], dtype=np.float64)
+
+    def _at_rest(self) -> bool:
+        """Whether the center of mass moves far less than a free particle of the total mass would."""
+        drift, temperature, mass = (
+            self.com_drift_ang_per_fs(),
+            self.kinetic_temperature(),
+            self.total_mass_amu,
+        )
+        if drift is None or temperature is None or mass is None or self.charge_sum is None:
+            return False
+        thermal = 1.5 * BOLTZMANN_EV_K * temperature[0]
+        return bool(0.5 * AMU_ANG2_FS2_EV * mass * drift**2 < 0.01 * thermal)
 
     def _com_velocity(self, rows: slice) -> Array | None:
         if self.momentum is None or self.total_mass_amu is None:
