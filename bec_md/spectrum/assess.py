@@ -172,7 +172,7 @@ def _time_grid(blocks: CurrentBlocks, power: PowerSpectra) -> list[QualityCheck]
     scheme = blocks.series[0].scheme
     if scheme != "velocity":
         trace = np.cumsum(power.total[:3].sum(axis=0))
-        highest = float(power.wavenumber_cm[int(np.searchsorted(trace, 0.99 * trace[-1]))])
+        highest = float(power.wavenumber_cm[int(np.searchsorted(trace, 0.95 * trace[-1]))])
         transfer = corrections.transfer_function(np.array([highest]), power.timestep_fs, scheme)
         checks.append(quality_checks.check_damping(float(transfer[0]), scheme, highest))
     return checks

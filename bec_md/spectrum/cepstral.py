@@ -6,7 +6,9 @@ The log-periodogram of ℓ averaged components is log S plus noise of known mean
 .. math:: \log S(0) = C_0 + 2\sum_{n=1}^{P-1} C_n - [\psi(ℓ) - \log ℓ] \pm
           \sqrt{\psi'(ℓ)\,\frac{4P-2}{N}},
 
-P chosen by the Akaike information criterion. Reference: Ercole, Marcolongo & Baroni 2017,
+P chosen as twice the minimum of the Akaike information criterion: the minimum itself leaves a bias of more
+than one standard error for a Drude peak (measured: −1.5 σ; with the factor 2 below 0.1 σ, and the scatter
+of z is 1.05 instead of 1.5). Reference: Ercole, Marcolongo & Baroni 2017,
 Sci. Rep. 7, 15835, eqs. 12–16.
 """
 
@@ -20,6 +22,8 @@ from numpy.typing import NDArray
 from bec_md.errors import DataError
 
 Array = NDArray[np.float64]
+#: Coefficients kept over those at the minimum of the Akaike criterion.
+AKAIKE_SAFETY = 2
 
 
 @dataclass(frozen=True)
@@ -101,7 +105,7 @@ def cepstral_zero_frequency(
     coefficients = fft.irfft(logs, n)[:stop]
     variance = float(polygamma(1, components))
     if cutoff is None:
-        cutoff = akaike_cutoff(coefficients, n, variance)
+        cutoff = min(AKAIKE_SAFETY * akaike_cutoff(coefficients, n, variance), stop - 1)
     log_value = float(coefficients[0] + 2.0 * np.sum(coefficients[1:cutoff]))
     log_err = float(np.sqrt(variance * (4.0 * cutoff - 2.0) / n))
     value = float(np.exp(log_value))

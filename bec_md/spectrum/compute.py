@@ -291,7 +291,7 @@ def _dc(blocks: CurrentBlocks, bins: Periodogram, options: _Options) -> tuple[Ar
     """Cepstral DC conductivity: isotropic from all axes, anisotropic on the diagonal."""
     scale = response.conductivity_from_power(np.ones(1), blocks.volume_ang3, options.temperature_k)[0]
     total = np.cumsum(bins.power.sum(axis=0))
-    above = min(int(np.searchsorted(total, 0.99 * total[-1])) + 1, len(total) - 1)
+    above = min(int(np.searchsorted(total, 0.95 * total[-1])) + 1, len(total) - 1)
     band = float(bins.wavenumber_cm[above])
     if above < 64:
         band = float(bins.wavenumber_cm[-1])

@@ -277,8 +277,8 @@ class _Smoother:
         nu = spectrum.wavenumber_cm
         self.step_cm = float(nu[1] - nu[0])
         count = 4 * len(nu)
-        # double the spacing of the highest frequency: the model's tail must have decayed
-        self.grid_cm = np.arange(count + 1) * self.step_cm
+        # four times the range of the spectrum: the tail of the model must have decayed
+        self.grid_cm = np.arange(count + 1, dtype=np.float64) * self.step_cm
         self.n_out = len(nu)
         self.window = spectrum.lag_window
         self.window_step_fs = float(spectrum.parameters["timestep_fs"])
@@ -301,14 +301,15 @@ def _weighted_fit(
     """Least squares; the covariance is inflated by the number of grid points per independent one."""
     from scipy.optimize import least_squares
 
-    found = least_squares(
-        lambda p: (model(p) - measured) / errors, start, x_scale=np.maximum(np.abs(start), 1e-6), max_nfev=200
-    )
+    def residuals(parameters: Array) -> Array:
+        return (model(parameters) - measured) / errors
+
+    found = least_squares(residuals, start, x_scale=np.maximum(np.abs(start), 1e-6), max_nfev=200)
     independent = max(len(measured) / points_per_independent - len(start), 1.0)
     chi2 = 2.0 * float(found.cost) / points_per_independent / independent
-    jacobian = np.asarray(found.jac, dtype=float)
+    jacobian = np.asarray(found.jac, dtype=np.float64)
     covariance = np.linalg.pinv(jacobian.T @ jacobian) * points_per_independent * max(chi2, 1.0)
-    return found.x, covariance, chi2
+    return np.asarray(found.x), np.asarray(covariance, dtype=np.float64), chi2
 
 
 def _reweighted_fit(

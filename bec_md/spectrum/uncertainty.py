@@ -63,9 +63,15 @@ def partial_variance(partial: Array, auto: Array, total: Array, relative_varianc
 
     .. math:: \tfrac19 \sum_{ab} \tfrac12 (S^{gg}_{ab} S^{tt}_{ab} + S^{gt}_{ab} S^{gt}_{ab})\, r
     """
-    weight = np.array([1.0, 1.0, 1.0, 2.0, 2.0, 2.0])[:, None]
-    products = 0.5 * (auto * total + partial**2) * weight
-    return np.asarray(np.clip(products.sum(axis=0), 0.0, None) / 9.0 * relative_variance)
+    r = relative_variance
+    variance = np.sum(auto[:3] * total[:3] + partial[:3] ** 2, axis=0) / (1.0 + r)
+    for component, (a, b) in list(enumerate(VOIGT))[3:]:
+        cross = partial[a] * partial[b]
+        # what noise alone adds to the products if the axes are independent
+        noise = 0.75 * cross + 0.125 * (auto[a] * total[b] + auto[b] * total[a])
+        variance = variance + 2.0 * (auto[component] * total[component] + partial[component] ** 2 - r * noise)
+    floor = np.sum(auto[:3] * total[:3] + partial[:3] ** 2, axis=0) / 3.0
+    return np.asarray(np.maximum(variance, floor) / 18.0 * r)
 
 
 def degrees_of_freedom(mean: Array, variance: Array) -> Array:

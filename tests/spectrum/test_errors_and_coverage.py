@@ -1,0 +1,186 @@
+"""Do the error bars mean what they say? Coverage on white noise, and on an oscillator for Re ε."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import numpy as np
+import pytest
+
+from bec_md.spectrum import uncertainty
+from bec_md.spectrum.compute import compute_spectrum
+from bec_md.spectrum.spectrum import Spectrum
+from tests.spectrum.exact import (
+    bare,
+    expected_n_alpha,
+    langevin_oscillator,
+    oscillator_correlation,
+)
+
+RUNS = 100
+
+
+@lru_cache
+def white_runs(estimator: str) -> list[Spectrum]:
+    rng = np.random.default_rng(11)
+    return [
+        compute_spectrum(
+            bare(rng.normal(size=(2000, 3))),
+            temperature_k=300.0,
+            resolution_cm=300.0,
+            estimator=estimator,
+            eps_inf=2.0,
+            dc=False,
+        )
+        for _ in range(RUNS)
+    ]
+
+
+@pytest.mark.parametrize("estimator", ["lag", "welch", "multitaper"])
+def test_white_noise_coverage_68_and_95(estimator: str) -> None:
+    runs = white_runs(estimator)
+    truth = 3.7673031 * 0.5 * 1.8592490e10 / (1000.0 * 300.0)  # nα of S = 1 (e Å/fs)² fs
+    inside = {}
+    for level in (0.68, 0.95):
+        hits = []
+        for s in runs:
+            low, high = s.n_alpha_interval(level)
+            hits.append((low <= truth) & (truth <= high))
+        inside[level] = np.mean(hits)
+    # 100 runs × ~50 independent points: statistical error of the coverage below 0.6 %
+    assert inside[0.68] == pytest.approx(0.68, abs=0.03)
+    assert inside[0.95] == pytest.approx(0.95, abs=0.02)
+    values = np.array([s.n_alpha for s in runs])
+    errors = np.array([s.n_alpha_err for s in runs])
+    assert np.mean(values) == pytest.approx(truth, rel=0.01)
+    assert np.sqrt(np.mean(values.var(axis=0)) / np.mean(errors**2)) == pytest.approx(1.0, abs=0.05)
+
+
+def test_off_diagonal_errors_on_white_noise() -> None:
+    runs = white_runs("lag")
+    values = np.array([s.n_alpha_tensor for s in runs])
+    errors = np.array([s.n_alpha_tensor_err for s in runs])
+    for a in range(3):
+        for b in range(3):
+            ratio = np.mean(values[..., a, b].var(axis=0)) / np.mean(errors[..., a, b] ** 2)
+            assert ratio == pytest.approx(1.0, abs=0.08)  # 100 runs × 50 points: 1.6 % and correlated axes
+    diagonal = np.mean(errors[..., 0, 0] ** 2)
+    assert np.mean(errors[..., 0, 1] ** 2) / diagonal == pytest.approx(0.5, abs=0.05)  # ½(S_aa S_bb + S_ab²)
+
+
+def test_correlated_components_are_not_counted_three_times() -> None:
+    # all three axes carry the same noise: one component, √3 larger errors
+    rng = np.random.default_rng(0)
+    noise = rng.normal(size=(4000, 1))
+    same = compute_spectrum(bare(np.repeat(noise, 3, axis=1)), temperature_k=300.0, resolution_cm=200.0)
+    apart = compute_spectrum(bare(rng.normal(size=(4000, 3))), temperature_k=300.0, resolution_cm=200.0)
+    ratio = np.median(same.n_alpha_err / same.n_alpha) / np.median(apart.n_alpha_err / apart.n_alpha)
+    assert ratio == pytest.approx(np.sqrt(3.0), rel=0.05)
+    one = np.median(same.n_alpha_err / same.n_alpha)
+    middle = np.sqrt(1.0 / (np.median(same.dof) / 2.0))
+    assert one == pytest.approx(middle, rel=0.05)
+
+
+def oscillator_runs(count: int = 120, **options: object) -> tuple[list[Spectrum], int]:
+    n = 8000
+    runs = []
+    for seed in range(count):
+        _, v = langevin_oscillator(n, 2.0, 500.0, 150.0, 10.0, seed)
+        runs.append(
+            compute_spectrum(
+                bare(v, 2.0),
+                temperature_k=300.0,
+                resolution_cm=40.0,
+                eps_inf=2.0,
+                dc=False,
+                max_cm=1500.0,
+                **options,  # type: ignore[arg-type]
+            )
+        )
+    return runs, n
+
+
+def test_every_derived_error_matches_the_scatter_over_runs() -> None:
+    runs, n = oscillator_runs()
+    nu = runs[0].wavenumber_cm
+    band = (nu > 150.0) & (nu < 900.0)
+    for name in ("n_alpha", "eps_imag", "eps_real", "n", "kappa", "alpha_cm", "loss", "reflectivity"):
+        values = np.array([getattr(s, name) for s in runs])[:, band]
+        errors = np.array([getattr(s, f"{name}_err") for s in runs])[:, band]
+        ratio = np.sqrt(np.mean(values.var(axis=0, ddof=1) / np.mean(errors**2, axis=0)))
+        # 120 runs × ~12 independent points: 2–3 %; first-order propagation adds some per cent
+        assert ratio == pytest.approx(1.0, abs=0.12), name
+    # the mean over runs is the exact expectation (window and triangle included): no hidden factor
+    exact = expected_n_alpha(runs[0], oscillator_correlation(np.arange(5000) * 2.0, 500.0, 150.0, 10.0), n)
+    mean = np.mean([s.n_alpha for s in runs], axis=0)
+    error = np.sqrt(np.mean([s.n_alpha_err**2 for s in runs], axis=0) / len(runs))
+    z = (mean - exact)[band] / error[band]
+    assert np.sqrt(np.mean(z**2)) < 1.5
+    assert abs(np.mean(z)) < 1.0
+
+
+def test_jackknife_agrees_with_the_analytic_error() -> None:
+    _, v = langevin_oscillator(60000, 2.0, 500.0, 150.0, 10.0, 3)
+    for estimator in ("lag", "welch", "multitaper"):
+        s = compute_spectrum(
+            bare(v, 2.0), temperature_k=300.0, resolution_cm=60.0, estimator=estimator, max_cm=1000.0
+        )
+        assert s.jackknife_err is not None
+        # 20 stretches: an error of the error of 16 % per point, averaged over ~15 points
+        assert np.median(s.jackknife_err / s.n_alpha_err) == pytest.approx(1.0, abs=0.15), estimator
+
+
+def test_short_runs_have_no_jackknife() -> None:
+    s = compute_spectrum(
+        bare(np.random.default_rng(0).normal(size=(200, 3))),
+        temperature_k=300.0,
+        resolution_cm=400.0,
+        estimator="multitaper",
+    )
+    assert s.jackknife_err is None
+
+
+def test_partial_errors_on_shared_noise() -> None:
+    # J_A = x + y, J_B = y: cross-spectra with the total are known, S_A,tot = S_x + 2 S_y, S_B,tot = 2 S_y
+    rng = np.random.default_rng(8)
+    values, errors = [], []
+    for _ in range(120):
+        x, y = rng.normal(size=(2, 1500, 3))
+        current = np.stack([x + y, y], axis=1)
+        from bec_md.current.series import CurrentSeries
+
+        series = CurrentSeries(current=current, groups=("A", "B"), timestep_fs=1.0, volume_ang3=1000.0)
+        s = compute_spectrum(series, temperature_k=300.0, resolution_cm=300.0, dc=False)
+        values.append([s.partial_n_alpha["A"], s.partial_n_alpha["B"]])
+        errors.append([s.partial_n_alpha_err["A"], s.partial_n_alpha_err["B"]])
+    v, e = np.array(values), np.array(errors)
+    unit = 3.7673031 * 0.5 * 1.8592490e10 / (1000.0 * 300.0)
+    # 120 runs × ~40 points × 3 axes
+    np.testing.assert_allclose(v.mean(axis=(0, 2)) / unit, [3.0, 2.0], rtol=0.02)
+    ratio = v.var(axis=0).mean(axis=1) / (e**2).mean(axis=(0, 2))
+    np.testing.assert_allclose(ratio, 1.0, atol=0.10)
+
+
+def test_chi_square_interval_and_jackknife_by_hand() -> None:
+    low, high = uncertainty.chi_square_interval(np.array([1.0]), np.array([10.0]), 0.95)
+    assert low[0] == pytest.approx(10.0 / 20.4832, rel=1e-5)
+    assert high[0] == pytest.approx(10.0 / 3.24697, rel=1e-5)
+    values = np.array([1.0, 2.0, 4.0, 9.0])
+    assert uncertainty.jackknife_error(values[:, None], np.ones(4))[0] == pytest.approx(
+        values.std(ddof=1) / 2.0, rel=1e-12
+    )
+    with pytest.raises(ValueError, match="two stretches"):
+        uncertainty.jackknife_error(values[:1, None], np.ones(1))
+
+
+def test_model_uncertainty_is_kept_apart_and_combined() -> None:
+    rng = np.random.default_rng(4)
+    v = rng.normal(size=(3000, 3))
+    scales = np.array([0.9, 1.0, 1.1])
+    series = bare(v, member_current=v[:, None, :] * scales[:, None])
+    s = compute_spectrum(series, temperature_k=300.0, resolution_cm=200.0)
+    assert s.model_err is not None
+    # every member's spectrum is scale² times the same one
+    np.testing.assert_allclose(s.model_err / s.n_alpha, np.std(scales**2, ddof=1), rtol=1e-10)
+    np.testing.assert_allclose(s.n_alpha_total_err**2, s.n_alpha_err**2 + s.model_err**2, rtol=1e-12)
+    assert compute_spectrum(bare(v), temperature_k=300.0, resolution_cm=200.0).model_err is None

@@ -1,0 +1,123 @@
+"""Fits and integrals recover what was put in, within their own errors."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from bec_md.errors import UsageError
+from bec_md.spectrum import fits, oscillator
+from bec_md.spectrum.compute import compute_spectrum
+from bec_md.units import PLASMA_FREQUENCY2_FS2
+from tests.spectrum.exact import bare, langevin_oscillator, omega_fs
+
+VOLUME, MASS = 200.0, 10.0
+
+
+def strength(nu_cm: float) -> float:
+    """Δε = Z²/(m V ε₀ ω₀²)."""
+    return float(PLASMA_FREQUENCY2_FS2 / MASS / VOLUME / omega_fs(nu_cm) ** 2)
+
+
+@pytest.fixture(scope="module")
+def spectrum():
+    _, a = langevin_oscillator(80000, 2.0, 450.0, 30.0, MASS, 1)
+    _, b = langevin_oscillator(80000, 2.0, 800.0, 60.0, MASS, 2)
+    return compute_spectrum(
+        bare(a + b, 2.0, VOLUME), temperature_k=300.0, eps_inf=2.0, resolution_cm=20.0, max_cm=1500.0
+    )
+
+
+def test_lorentz_fit_recovers_bands_without_the_resolution(spectrum) -> None:
+    fit = fits.fit_lorentz(spectrum)
+    truth = np.array([[450.0, 30.0, strength(450.0)], [800.0, 60.0, strength(800.0)]])
+    assert fit.bands.shape == (2, 3)
+    z = (fit.bands - truth) / fit.errors
+    assert np.abs(z).max() < 4.0
+    assert fit.errors[0, 0] < 2.0
+    assert (fit.errors[:, 2] / truth[:, 2]).max() < 0.10
+    assert 0.3 < fit.chi2_reduced < 2.0  # ~60 independent points
+    model = fit.n_alpha(spectrum.wavenumber_cm)
+    assert model.max() > 1.05 * spectrum.n_alpha.max()  # the fit is sharper than the smoothed spectrum
+
+
+def test_integrated_strengths(spectrum) -> None:
+    whole = fits.integrate_band(spectrum, 0.0, 1500.0)
+    # Σtr ZZᵀ/m = 3 × 2/10; the Lorentzian tail beyond 1500 cm⁻¹ holds (2/π)·Σγ/1500 ~ 4 %
+    tail = 1.0 - (30.0 + 60.0) / np.pi / 1500.0 * 1.2
+    assert whole.zz_over_mass == pytest.approx(0.6 * tail, abs=4.0 * whole.zz_over_mass_err)
+    assert whole.zz_over_mass_err < 0.02
+    band = fits.integrate_band(spectrum, 0.0, 620.0)
+    assert band.eps_contribution == pytest.approx(strength(450.0), rel=0.15)
+    with pytest.raises(UsageError, match="no frequency"):
+        fits.integrate_band(spectrum, 2000.0, 3000.0)
+
+
+def test_four_parameter_fit_finds_lo_and_to(spectrum) -> None:
+    fit = fits.fit_four_parameter(spectrum, [(440.0, 600.0), (780.0, 900.0)])
+    to_true, eps_inf = np.array([450.0, 800.0]), 2.0
+    nu = np.linspace(300.0, 2000.0, 100000)
+    eps = eps_inf + oscillator.lorentz_susceptibility(
+        nu, np.array([[450.0, 1e-3, strength(450.0)], [800.0, 1e-3, strength(800.0)]])
+    )
+    from bec_md.spectrum.optics import longitudinal_frequencies_cm
+
+    lo_true = longitudinal_frequencies_cm(nu, eps)
+    assert np.abs((fit.bands[:, 0] - to_true) / fit.errors[:, 0]).max() < 4.0
+    assert np.abs((fit.bands[:, 2] - lo_true) / fit.errors[:, 2]).max() < 4.0
+    assert fit.errors[:, 2].max() < 15.0
+    # Lyddane–Sachs–Teller: the product of (LO/TO)² is ε(0)/ε_∞ of the model by construction
+    ratio = np.prod((fit.bands[:, 2] / fit.bands[:, 0]) ** 2)
+    assert fit.epsilon(np.array([1e-6]))[0].real / eps_inf == pytest.approx(ratio, rel=1e-9)
+    along = fits.fit_four_parameter(spectrum, [(440.0, 600.0), (780.0, 900.0)], direction=(0.0, 0.0, 1.0))
+    assert np.abs((along.bands[:, 0] - to_true) / along.errors[:, 0]).max() < 4.0
+
+
+def test_broadening_of_a_model_equals_the_estimator() -> None:
+    from bec_md.spectrum import lag_window, one_sided
+    from tests.spectrum.exact import oscillator_correlation
+
+    dt, resolution = 2.0, 40.0
+    window = lag_window.lag_window(resolution, dt, 10**6)
+    corr = oscillator_correlation(np.arange(len(window)) * dt, 500.0, 30.0, MASS)
+    size = 16384
+    smooth = one_sided.analytic_response(0.5 * one_sided.two_sided_transform(corr * window, size, dt))
+    sharp_lags = oscillator_correlation(np.arange(size // 2) * dt, 500.0, 30.0, MASS)
+    sharp = 0.5 * one_sided.two_sided_transform(sharp_lags, size, dt)
+    step = one_sided.wavenumber_grid_cm(size, dt)[1]
+    again = oscillator.broaden_conductivity(sharp, step, window, dt)
+    assert np.abs(again - smooth).max() < 1e-9 * np.abs(smooth).max()
+
+
+def test_four_parameter_form_of_one_oscillator_is_the_lorentz_form() -> None:
+    nu = np.linspace(0.0, 900.0, 50)
+    lo = 500.0 * np.sqrt((2.0 + 1.5) / 2.0)
+    a = oscillator.four_parameter(nu, np.array([[500.0, 20.0, lo, 20.0]]), 2.0)
+    b = 2.0 + oscillator.lorentz_susceptibility(nu, np.array([[500.0, 20.0, 1.5]]))
+    np.testing.assert_allclose(a, b, rtol=1e-12)
+
+
+def test_nothing_to_fit(spectrum) -> None:
+    with pytest.raises(UsageError, match="no band"):
+        fits.fit_lorentz(spectrum, [5000.0])
+    with pytest.raises(UsageError, match="no band"):
+        fits.fit_four_parameter(spectrum, [])
+    noise = compute_spectrum(
+        bare(np.random.default_rng(0).normal(size=(500, 3))), temperature_k=300.0, resolution_cm=200.0
+    )
+    with pytest.raises(UsageError, match="ε_∞"):
+        fits.fit_four_parameter(noise, [(1.0, 2.0)])
+
+
+def test_peaks_have_honest_errors() -> None:
+    found = []
+    for seed in range(20):
+        _, v = langevin_oscillator(10000, 4.0, 450.0, 40.0, MASS, 100 + seed)
+        s = compute_spectrum(bare(v, 4.0), temperature_k=300.0, resolution_cm=40.0, max_cm=1000.0, dc=False)
+        best = max(s.peaks, key=lambda p: p.height)
+        found.append((best.wavenumber_cm, best.wavenumber_err_cm, best.height, best.err))
+    position, position_err, height, err = np.array(found).T
+    assert abs(position.mean() - 450.0) < 3.0
+    # 20 runs: 16 % error of a standard deviation; the formula of the position is an estimate of order one
+    assert 0.5 < position.std() / position_err.mean() < 2.0
+    assert 0.6 < height.std() / err.mean() < 1.5

@@ -1,0 +1,126 @@
+"""Signs, factors of two and Kramers–Kronig of the one-sided transform."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy import constants as si
+
+from bec_md import units
+from bec_md.spectrum import one_sided, response
+from bec_md.spectrum.response import OMEGA_PER_CM
+from tests.spectrum.exact import kt_amu, lorentz_chi, omega_fs, oscillator_correlation
+
+VOLUME, TEMPERATURE, MASS = 1000.0, 300.0, 10.0
+
+
+def exact_estimate(correlation: np.ndarray, dt: float) -> tuple[np.ndarray, np.ndarray]:
+    """Wavenumbers and complex σ of an exact, fully decayed correlation function."""
+    size = 2 * len(correlation) + 2
+    power = one_sided.two_sided_transform(correlation, size, dt)
+    sigma = response.conductivity_from_power(power, VOLUME, TEMPERATURE)
+    return one_sided.wavenumber_grid_cm(size, dt), one_sided.analytic_response(sigma)
+
+
+def test_one_charge_gives_the_lorentz_oscillator_both_parts() -> None:
+    dt = 0.05
+    t = np.arange(60000) * dt
+    nu, sigma = exact_estimate(oscillator_correlation(t, 500.0, 80.0, MASS), dt)
+    keep = slice(20, 900)
+    chi = response.susceptibility(nu[keep], sigma[keep])
+    exact = lorentz_chi(nu[keep], 500.0, 80.0, 1.0 / MASS, VOLUME)
+    # trapezoidal rule: relative error (ω dt)²/12 and its Kramers–Kronig partner, below 1e-5 at dt = 0.05 fs
+    np.testing.assert_allclose(chi, exact, atol=3e-5 * np.abs(exact).max())
+    assert np.all(chi.imag > 0.0)  # e^{−iωt}: absorption is positive
+    assert chi.real[np.argmin(np.abs(nu[keep] - 300.0))] > 0.0  # below resonance
+    assert chi.real[np.argmin(np.abs(nu[keep] - 700.0))] < 0.0  # above
+
+
+def test_free_ions_give_drude() -> None:
+    dt, gamma = 0.05, 0.02
+    t = np.arange(60000) * dt
+    nu, sigma = exact_estimate(kt_amu() / MASS * np.exp(-gamma * t), dt)
+    # n q²/m/(γ − iω) in S/m
+    n_q2_m = si.e**2 / (si.atomic_mass * MASS) / (VOLUME * 1e-30)
+    exact = n_q2_m / (gamma * 1e15 - 1j * OMEGA_PER_CM * nu)
+    # trapezoidal rule: relative errors (γ dt)²/12 = 1e-7 at ω = 0, (ω dt)²/12 = 5e-5 at the end
+    np.testing.assert_allclose(sigma[:400], exact[:400], rtol=5e-5)
+    assert np.all(sigma.imag[1:400] > 0.0)
+
+
+def test_overdamped_rotor_gives_debye() -> None:
+    # ⟨M(t)M(0)⟩ = M² e^{−t/τ}: ⟨JJ⟩ = −C_M''; sampled with its delta function left to the integral of M
+    dt, tau, strength = 0.05, 200.0, 7.3
+    t = np.arange(1, 60001) * dt
+    corr = np.concatenate([[0.0], -strength / tau**2 * np.exp(-t / tau)])
+    # the delta at t = 0 makes the total ∫⟨JJ⟩dt vanish
+    corr[0] = -2.0 * corr[1:].sum()
+    nu, sigma = exact_estimate(corr, dt)
+    chi = response.susceptibility(nu[1:500], sigma[1:500])
+    delta_eps = units.SUSCEPTIBILITY * strength / (VOLUME * TEMPERATURE)
+    exact = delta_eps / (1.0 - 1j * OMEGA_PER_CM * nu[1:500] * tau * 1e-15)
+    np.testing.assert_allclose(chi, exact, rtol=1e-3)  # dt/2τ = 1e-4 from the discrete delta
+
+
+def test_analytic_response_returns_the_one_sided_transform() -> None:
+    rng = np.random.default_rng(0)
+    c = rng.normal(size=200) * np.exp(-np.arange(200) / 30.0)
+    size = 600
+    phase = np.exp(2j * np.pi * np.outer(np.arange(size // 2 + 1), np.arange(200)) / size)
+    weights = np.ones(200)
+    weights[0] = 0.5
+    direct = phase @ (weights * c)
+    found = one_sided.analytic_response(0.5 * one_sided.two_sided_transform(c, size, 1.0))
+    np.testing.assert_allclose(found, direct, atol=1e-12)  # rounding of two FFTs
+
+
+def test_kramers_kronig_against_the_principal_value_integral() -> None:
+    dt = 0.25
+    nu, sigma = exact_estimate(oscillator_correlation(np.arange(16000) * dt, 500.0, 80.0, MASS), dt)
+    step = nu[1]
+    for target in (600, 3000, 5001):
+        # Maclaurin's rule: every other point, the pole sits between; 2ν/(ν² − ν'²) for even Re σ.
+        other = np.arange(1 - target % 2, len(nu), 2)
+        kernel = 2.0 * nu[target] / (nu[target] ** 2 - nu[other] ** 2)
+        kernel[other == 0] *= 0.5
+        integral = 2.0 * step / np.pi * np.sum(kernel * sigma.real[other])
+        # the band ends at Nyquist: what is above 66 000 cm⁻¹ is missing from the integral, 1e-3 of max
+        assert sigma.imag[target] == pytest.approx(integral, abs=1e-3 * sigma.real.max())
+
+
+def test_f_sum_and_static_limit_of_the_exact_oscillator() -> None:
+    dt = 0.25
+    corr = oscillator_correlation(np.arange(16000) * dt, 500.0, 80.0, MASS)
+    nu, sigma = exact_estimate(corr, dt)
+    omega = omega_fs(nu) * 1e15
+    weight = np.full(len(nu), omega[1])
+    weight[[0, -1]] *= 0.5
+    integral = np.sum(sigma.real / si.epsilon_0 * weight)  # ∫ω ε₂ dω up to Nyquist
+    exact = np.pi / (2.0 * si.epsilon_0 * VOLUME * 1e-30) * si.e**2 / (MASS * si.atomic_mass)
+    assert integral == pytest.approx(exact, rel=1e-12)  # the discrete identity holds to rounding
+    static = response.static_susceptibility_kramers_kronig(corr, dt, VOLUME, TEMPERATURE)
+    assert static == pytest.approx(lorentz_chi(np.zeros(1), 500.0, 80.0, 1 / MASS, VOLUME)[0].real, rel=1e-3)
+
+
+def test_constants_of_the_reference() -> None:
+    assert pytest.approx(2.099852e6, rel=1e-6) == units.SUSCEPTIBILITY
+    # σ[S/m] = 1.859249e7 ∫⟨JJ⟩[(eÅ/ps)² ps]/(V T); here (eÅ/fs)² fs: 1e-3 of the number per unit
+    assert pytest.approx(1.859249e7 * 1e3, rel=1e-6) == units.CONDUCTIVITY_S_M
+    assert pytest.approx(3.767303, rel=1e-6) == units.ABSORPTION_CM_PER_S_M
+    nu_p = np.sqrt(units.PLASMA_FREQUENCY2_FS2) / (2 * np.pi * units.SPEED_OF_LIGHT_CM_FS)
+    assert nu_p == pytest.approx(7014.729, rel=1e-6)
+    # two-sided power density S = 2∫₀^∞: half of it enters σ
+    assert response.conductivity_from_power(np.ones(1), 1.0, 1.0)[0] == pytest.approx(
+        0.5 * 1.859249e10, rel=1e-6
+    )
+
+
+def test_epsilon_and_sigma_invert_each_other() -> None:
+    rng = np.random.default_rng(1)
+    nu = np.linspace(1.0, 100.0, 7)
+    sigma = rng.normal(size=(7, 3, 3)) + 1j * rng.normal(size=(7, 3, 3))
+    eps_inf = np.diag([2.0, 2.5, 3.0])
+    eps = response.dielectric_function(nu, sigma, eps_inf)
+    np.testing.assert_allclose(response.conductivity_from_dielectric(nu, eps, eps_inf), sigma, rtol=1e-12)
+    power = response.power_from_conductivity(sigma.real, 100.0, 300.0)
+    np.testing.assert_allclose(response.conductivity_from_power(power, 100.0, 300.0), sigma.real, rtol=1e-14)
