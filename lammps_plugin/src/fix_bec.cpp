@@ -1,0 +1,521 @@
+#include "fix_bec.h"
+
+#include "elements.h"
+#include "model_path.h"
+
+#include "atom.h"
+#include "comm.h"
+#include "domain.h"
+#include "error.h"
+#include "force.h"
+#include "input.h"
+#include "memory.h"
+#include "modify.h"
+#include "neighbor.h"
+#include "pair.h"
+#include "update.h"
+#include "utils.h"
+#include "variable.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <cstring>
+#include <stdexcept>
+
+using namespace LAMMPS_NS;
+
+namespace bec_lammps {
+
+namespace {
+
+// Rows of floats travel in buffers of doubles, two to each.
+int doubles_for(int n_floats)
+{
+  return (n_floats + 1) / 2;
+}
+
+}    // namespace
+
+/* ---------------------------------------------------------------------- */
+
+FixBec::FixBec(LAMMPS *lmp, int narg, char **arg) : Fix(lmp, narg, arg)
+{
+  const std::string units = update->unit_style;
+  if (units != "metal" && units != "real")
+    error->all(FLERR, "fix bec works in Angstrom: use units metal or real, not " + units);
+  if (domain->dimension != 3) error->all(FLERR, "fix bec needs a three-dimensional system");
+  try {
+    options = FixBecOptions::parse(narg, arg, atom->ntypes);
+  } catch (const ArgumentError &problem) {
+    error->all(FLERR, problem.index, std::string("fix bec: ") + problem.what());
+  }
+  load_model();
+
+  scalar_flag = vector_flag = 1;
+  size_vector = 6;
+  extscalar = extvector = 1;
+  global_freq = 1;
+  peratom_flag = 1;
+  size_peratom_cols = 9;
+  peratom_freq = 1;
+  nevery = 1;
+  energy_global_flag = 1;    // with `fix_modify energy yes`, see compute_scalar()
+  restart_global = 1;
+  maxexchange = 9;
+  for (int layer = 1; layer < evaluator->layers(); ++layer)
+    comm_forward = std::max(comm_forward, doubles_for(evaluator->message_width(layer)));
+
+  grow_arrays(atom->nmax);
+  atom->add_callback(Atom::GROW);
+  for (int i = 0; i < atom->nlocal; ++i) set_arrays(i);
+}
+
+FixBec::~FixBec()
+{
+  atom->delete_callback(id, Atom::GROW);
+  memory->destroy(charges);
+}
+
+// Every rank reads the file; all of them stop together if one of them cannot.
+void FixBec::load_model()
+{
+  try {
+    model_path = find_model(options.model);
+    evaluator = std::make_unique<Evaluator>(model_path, options.level, options.numbers, options.threads);
+  } catch (const std::exception &problem) {
+    failure = problem.what();
+  }
+  int failed = failure.empty() ? 0 : 1, any = 0;
+  MPI_Allreduce(&failed, &any, 1, MPI_INT, MPI_MAX, world);
+  stop_on_failure(any != 0);
+}
+
+/* ---------------------------------------------------------------------- */
+
+int FixBec::setmask()
+{
+  using namespace FixConst;
+  return POST_FORCE | MIN_POST_FORCE | FINAL_INTEGRATE | END_OF_STEP | POST_RUN;
+}
+
+void FixBec::init()
+{
+  check_context();
+  find_variables();
+
+  // Ghost atoms are chosen when neighbor lists are built; until the next time a pair of atoms may approach
+  // by the skin. One halo of the cutoff suffices for any number of layers, they exchange messages.
+  const double ghost_cutoff = evaluator->cutoff() + neighbor->skin;
+  const bool pair_suffices = force->pair && force->pair->cutforce >= evaluator->cutoff();
+  if (!pair_suffices) comm->cutghostuser = std::max(comm->cutghostuser, ghost_cutoff);
+  if (!announced) announce(ghost_cutoff);
+}
+
+void FixBec::check_context()
+{
+  if (strncmp(update->integrate_style, "respa", 5) == 0 && update->whichflag == 1)
+    error->all(FLERR, "fix bec does not work with run_style respa: use run_style verlet");
+  if (comm->mode != Comm::SINGLE)
+    error->all(FLERR, "fix bec needs one ghost cutoff for all atoms: use comm_modify mode single");
+  if (!options.has_field) return;
+  if (update->whichflag == 2)
+    error->all(FLERR, "fix bec efield has no potential energy that a minimizer could follow (only its work is "
+                      "known): minimize without efield, or relax by dynamics with fix viscous");
+  for (Fix *other : modify->get_fix_list())
+    if (other->box_change && comm->me == 0)
+      error->warning(FLERR, std::string("the pressure that fix ") + other->id + " sees lacks the part of fix bec "
+                            "efield (converse piezoelectric stress): it cannot be had from Born effective charges");
+}
+
+void FixBec::find_variables()
+{
+  for (int a = 0; a < 3; ++a) {
+    const FieldComponent &component = options.field[a];
+    field[a] = component.value;
+    field_variable[a] = -1;
+    if (component.variable.empty()) continue;
+    field_variable[a] = input->variable->find(component.variable.c_str());
+    if (field_variable[a] < 0)
+      error->all(FLERR, "fix bec: variable " + component.variable + " named by efield does not exist: define it "
+                        "with `variable " + component.variable + " equal ...` before the run");
+    if (!input->variable->equalstyle(field_variable[a]))
+      error->all(FLERR, "fix bec: variable " + component.variable + " named by efield must be of style equal: the "
+                        "field is uniform");
+  }
+}
+
+void FixBec::announce(double ghost_cutoff)
+{
+  announced = true;
+  if (comm->me != 0) return;
+  std::string types;
+  for (std::size_t t = 1; t < options.species_of_type.size(); ++t) {
+    const int index = options.species_of_type[t];
+    types += (t > 1 ? " " : "") + (index < 0 ? std::string("NULL") : chemical_symbol(options.numbers[index]));
+  }
+  utils::logmesg(lmp, "fix bec {}: model {}, cutoff {:.3g} A, {} layers, {} instructions\n", id, model_path,
+                 evaluator->cutoff(), evaluator->layers(), bec_native_instruction_set());
+  utils::logmesg(lmp, "  atom types {}; tensors every {} step(s); sum rule {} (net charge {:g} e); ghost cutoff "
+                      ">= {:.3g} A\n",
+                 types, options.every, options.sum_rule ? "imposed" : "not imposed", options.total_charge,
+                 ghost_cutoff);
+  if (options.has_field && thermo_energy)
+    utils::logmesg(lmp, "  fix_modify energy yes: the scalar of fix {} is minus the work done by the field\n", id);
+}
+
+/* ---------------------------------------------------------------------- */
+
+void FixBec::setup(int)
+{
+  // A new run continues the integrals only if nobody moved the clock since the last one.
+  if (!in_run && update->ntimestep != last_run_step) continuous = false;
+  in_run = true;
+  full_step = true;
+  forces_step = update->ntimestep;
+  charges_step = -1;
+  refresh_charges();
+  if (options.has_field) apply_field();
+  sampled_step = -1;
+  sample();
+}
+
+void FixBec::post_force(int)
+{
+  full_step = false;    // velocities are half a step behind the positions from here on
+  forces_step = update->ntimestep;
+  refresh_charges();
+  if (options.has_field) apply_field();
+}
+
+void FixBec::final_integrate()
+{
+  full_step = true;
+}
+
+void FixBec::end_of_step()
+{
+  full_step = true;
+  sample();
+}
+
+void FixBec::post_run()
+{
+  if (update->whichflag == 1) last_run_step = update->ntimestep;
+  in_run = false;
+  report_times();
+}
+
+void FixBec::min_setup(int vflag)
+{
+  charges_step = -1;
+  min_post_force(vflag);
+}
+
+// Nothing moves in time: the tensors follow the structure, the integrals rest.
+void FixBec::min_post_force(int)
+{
+  continuous = false;
+  if (update->ntimestep % options.every == 0) charges_step = -1;    // several trial structures in one step
+  refresh_charges();
+}
+
+/* ---------------------------------------------------------------------- */
+
+// Evaluate the network if it is time, or if atoms were added or removed.
+void FixBec::refresh_charges()
+{
+  const Step step = update->ntimestep;
+  if (charges_step == step) return;
+  if (charges_step < 0 || step % options.every == 0 || charges_atoms != atom->natoms) evaluate();
+}
+
+// Errors inside are kept until all ranks can stop together: none of them may miss a communication.
+template <typename Function> void FixBec::guarded(double &seconds, Function &&function)
+{
+  const auto start = std::chrono::steady_clock::now();
+  try {
+    if (failure.empty()) function();
+  } catch (const std::exception &problem) {
+    failure = problem.what();
+  }
+  seconds += std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+}
+
+void FixBec::evaluate()
+{
+  failure.clear();
+  guarded(seconds_graph, [this] { build_graph(); });
+  run_layers();
+  impose_sum_rule();
+  charges_step = update->ntimestep;
+  charges_atoms = atom->natoms;
+  ++evaluations;
+}
+
+void FixBec::build_graph()
+{
+  const int n_all = atom->nlocal + atom->nghost;
+  species.resize(n_all);
+  for (int i = 0; i < n_all; ++i) species[i] = options.species_of_type[atom->type[i]];
+  graph.build(atom->nlocal, n_all, atom->x, species.data(), evaluator->cutoff());
+  // hidden atoms have no edges: which species they count as does not matter to the network
+  for (std::int32_t &index : species) index = std::max(index, 0);
+}
+
+void FixBec::run_layers()
+{
+  const int nlocal = atom->nlocal, n_all = nlocal + atom->nghost;
+  const int layers = evaluator->layers();
+  raw_charges.resize(9 * static_cast<std::size_t>(nlocal));
+  // a rank without atoms has nothing to evaluate, but passes messages on
+  const bigint graph_atoms = n_all;
+  guarded(seconds_model, [&] {
+    if (!nlocal) return;
+    bec_graph view;
+    view.n_receivers = nlocal;
+    view.n_atoms = graph_atoms;
+    view.species = species.data();
+    view.first = graph.first.data();
+    view.sender = graph.sender.data();
+    view.vectors = graph.vectors.data();
+    evaluator->begin(view);
+  });
+  for (int layer = 0; layer < layers; ++layer) {
+    const bool last = layer + 1 == layers;
+    message_width = last ? 0 : evaluator->message_width(layer + 1);
+    messages_next.resize(static_cast<std::size_t>(message_width) * n_all);
+    guarded(seconds_model, [&] {
+      if (nlocal)
+        evaluator->layer(layer, layer ? messages.data() : nullptr, last ? nullptr : messages_next.data());
+    });
+    messages.swap(messages_next);
+    if (last || !message_width) continue;
+    const auto start = std::chrono::steady_clock::now();
+    comm->forward_comm(this, doubles_for(message_width));
+    seconds_communication += std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  }
+  guarded(seconds_model, [&] {
+    if (nlocal) evaluator->read_out(raw_charges.data());
+  });
+}
+
+// Subtract from every atom its share of Σ_i Z_i − Q·1; the same reduction tells whether a rank has failed.
+void FixBec::impose_sum_rule()
+{
+  const int nlocal = atom->nlocal;
+  double local[11] = {0.0}, global[11];
+  if (failure.empty())
+    for (int i = 0; i < nlocal; ++i) {
+      if (options.species_of_type[atom->type[i]] < 0) continue;
+      for (int k = 0; k < 9; ++k) local[k] += raw_charges[9 * static_cast<std::size_t>(i) + k];
+      local[9] += 1.0;
+    }
+  for (int k = 0; k < 9; ++k)
+    if (failure.empty() && !std::isfinite(local[k]))
+      failure = "the network gave tensors that are not numbers; has the simulation blown up? check the energy "
+                "and the smallest interatomic distance at this step";
+  local[10] = failure.empty() ? 0.0 : 1.0;
+  const auto start = std::chrono::steady_clock::now();
+  MPI_Allreduce(local, global, 11, MPI_DOUBLE, MPI_SUM, world);
+  seconds_communication += std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  stop_on_failure(global[10] > 0.0);
+
+  double excess[9] = {0.0};
+  if (options.sum_rule && global[9] > 0.0)
+    for (int k = 0; k < 9; ++k) excess[k] = (global[k] - (k % 4 == 0 ? options.total_charge : 0.0)) / global[9];
+  for (int i = 0; i < nlocal; ++i) {
+    const bool shown = (atom->mask[i] & groupbit) && options.species_of_type[atom->type[i]] >= 0;
+    for (int k = 0; k < 9; ++k)
+      charges[i][k] = shown ? raw_charges[9 * static_cast<std::size_t>(i) + k] - excess[k] : 0.0;
+  }
+}
+
+// All ranks learn the message of the first one that failed, and stop.
+void FixBec::stop_on_failure(bool any_failed)
+{
+  if (!any_failed) return;
+  int candidate = failure.empty() ? comm->nprocs : comm->me, first = 0;
+  MPI_Allreduce(&candidate, &first, 1, MPI_INT, MPI_MIN, world);
+  char message[4096] = "";
+  if (comm->me == first) strncpy(message, failure.c_str(), sizeof(message) - 1);
+  MPI_Bcast(message, sizeof(message), MPI_CHAR, first, world);
+  error->all(FLERR, std::string("fix bec: ") + message);
+}
+
+/* ---------------------------------------------------------------------- */
+
+// F_ib = Σ_a E_a Z[i,a,b]. No virial: the stress of the field is that of a strained polarization, which
+// Born effective charges do not know.
+void FixBec::apply_field()
+{
+  const bool varies = field_variable[0] >= 0 || field_variable[1] >= 0 || field_variable[2] >= 0;
+  if (varies) {
+    modify->clearstep_compute();
+    for (int a = 0; a < 3; ++a)
+      if (field_variable[a] >= 0) field[a] = input->variable->compute_equal(field_variable[a]);
+    modify->addstep_compute(update->ntimestep + 1);
+  }
+  double **f = atom->f;
+  const double scale = force->qe2f;
+  for (int i = 0; i < atom->nlocal; ++i) {
+    if (!(atom->mask[i] & groupbit)) continue;
+    const double *z = charges[i];
+    for (int b = 0; b < 3; ++b) f[i][b] += scale * (field[0] * z[b] + field[1] * z[3 + b] + field[2] * z[6 + b]);
+  }
+}
+
+double FixBec::now() const
+{
+  return update->atime + static_cast<double>(update->ntimestep - update->atimestep) * update->dt;
+}
+
+// J at the full step, and by the trapezoidal rule ∫J dt and the work ∫E·J dt; once in a step.
+void FixBec::sample()
+{
+  if (sampled_step == update->ntimestep) return;
+  const double previous[4] = {current[0], current[1], current[2], power};
+  std::fill(current, current + 3, 0.0);
+  for (int i = 0; i < atom->nlocal; ++i) {
+    if (!(atom->mask[i] & groupbit)) continue;
+    const double *z = charges[i], *v = atom->v[i];
+    for (int a = 0; a < 3; ++a) current[a] += z[3 * a] * v[0] + z[3 * a + 1] * v[1] + z[3 * a + 2] * v[2];
+  }
+  power = 0.0;
+  if (options.has_field)
+    for (int a = 0; a < 3; ++a) power += force->qe2f * field[a] * current[a];
+
+  const double elapsed = now() - sample_time;
+  if (continuous && elapsed > 0.0) {
+    for (int a = 0; a < 3; ++a) integral[a] += 0.5 * elapsed * (previous[a] + current[a]);
+    work += 0.5 * elapsed * (previous[3] + power);
+  }
+  continuous = true;
+  sample_time = now();
+  sampled_step = update->ntimestep;
+  totals_valid = false;
+}
+
+void FixBec::reduce_totals()
+{
+  // another fix may ask at the end of the step before it is this fix's turn
+  if (in_run && full_step && forces_step == update->ntimestep) sample();
+  if (totals_valid) return;
+  const double local[7] = {current[0],  current[1],  current[2], integral[0],
+                           integral[1], integral[2], work};
+  MPI_Allreduce(local, totals, 7, MPI_DOUBLE, MPI_SUM, world);
+  totals_valid = true;
+}
+
+// Work done by the field. LAMMPS adds the scalar to the potential energy after `fix_modify ID energy yes`;
+// what makes the sum conserved is minus the work.
+double FixBec::compute_scalar()
+{
+  reduce_totals();
+  return thermo_energy ? -totals[6] : totals[6];
+}
+
+double FixBec::compute_vector(int index)
+{
+  reduce_totals();
+  return totals[index];
+}
+
+void FixBec::report_times()
+{
+  if (!evaluations) return;
+  double local[3] = {seconds_graph, seconds_model, seconds_communication}, sum[3];
+  MPI_Allreduce(local, sum, 3, MPI_DOUBLE, MPI_SUM, world);
+  const double n = comm->nprocs;
+  if (comm->me == 0)
+    utils::logmesg(lmp, "fix bec {}: {} evaluations; mean over ranks: graph {:.4g} s, network {:.4g} s, "
+                        "communication and waiting {:.4g} s\n",
+                   id, evaluations, sum[0] / n, sum[1] / n, sum[2] / n);
+  seconds_graph = seconds_model = seconds_communication = 0.0;
+  evaluations = 0;
+}
+
+/* ---------------------------------------------------------------------- */
+
+int FixBec::pack_forward_comm(int n, int *list, double *buf, int, int *)
+{
+  const int size = doubles_for(message_width);
+  for (int i = 0; i < n; ++i, buf += size) {
+    buf[size - 1] = 0.0;    // half of it is padding if the width is odd
+    memcpy(buf, &messages[static_cast<std::size_t>(list[i]) * message_width], message_width * sizeof(float));
+  }
+  return n * size;
+}
+
+void FixBec::unpack_forward_comm(int n, int first, double *buf)
+{
+  const int size = doubles_for(message_width);
+  for (int i = first; i < first + n; ++i, buf += size)
+    memcpy(&messages[static_cast<std::size_t>(i) * message_width], buf, message_width * sizeof(float));
+}
+
+void FixBec::grow_arrays(int nmax)
+{
+  memory->grow(charges, nmax, 9, "bec:charges");
+  array_atom = charges;
+}
+
+void FixBec::copy_arrays(int i, int j, int)
+{
+  memcpy(charges[j], charges[i], 9 * sizeof(double));
+}
+
+void FixBec::set_arrays(int i)
+{
+  std::fill(charges[i], charges[i] + 9, 0.0);
+}
+
+int FixBec::pack_exchange(int i, double *buf)
+{
+  memcpy(buf, charges[i], 9 * sizeof(double));
+  return 9;
+}
+
+int FixBec::unpack_exchange(int nlocal, double *buf)
+{
+  memcpy(charges[nlocal], buf, 9 * sizeof(double));
+  return 9;
+}
+
+// The integrals continue after read_restart if the fix is defined again with the same ID.
+void FixBec::write_restart(FILE *file)
+{
+  double local[8] = {current[0],  current[1],  current[2],  power,
+                     integral[0], integral[1], integral[2], work};
+  double record[10];
+  MPI_Allreduce(local, record, 8, MPI_DOUBLE, MPI_SUM, world);
+  record[8] = sample_time;
+  record[9] = continuous ? 1.0 : 0.0;
+  if (comm->me != 0) return;
+  const int size = sizeof(record);
+  fwrite(&size, sizeof(int), 1, file);
+  fwrite(record, sizeof(double), 10, file);
+}
+
+void FixBec::restart(char *buf)
+{
+  double record[10];
+  memcpy(record, buf, sizeof(record));
+  sample_time = record[8];
+  continuous = record[9] != 0.0;
+  last_run_step = update->ntimestep;
+  totals_valid = false;
+  if (comm->me != 0) return;    // local sums: one rank holds what all of them had
+  std::copy(record, record + 3, current);
+  power = record[3];
+  std::copy(record + 4, record + 7, integral);
+  work = record[7];
+}
+
+double FixBec::memory_usage()
+{
+  return 9.0 * sizeof(double) * atom->nmax + raw_charges.capacity() * sizeof(double) + graph.memory_usage() +
+      (messages.capacity() + messages_next.capacity()) * sizeof(float) + species.capacity() * sizeof(std::int32_t);
+}
+
+}    // namespace bec_lammps

@@ -1,0 +1,115 @@
+// fix ID group bec MODEL TYPE1 TYPE2 … [every N] [efield Ex Ey Ez] [sumrule yes|no] [threads N] [level NAME]
+//                                       [charge Q]
+//
+// Born effective charges Z[i,a,b] = ∂M_a/∂u_ib of a neural network during a simulation: the polarization
+// current J_a = Σ_i Σ_b Z[i,a,b] v[i,b], its time integral, the tensors themselves, and the force of a
+// uniform electric field, F_ib = Σ_a E_a Z[i,a,b].
+
+#ifndef BEC_LAMMPS_FIX_BEC_H
+#define BEC_LAMMPS_FIX_BEC_H
+
+#include "fix.h"
+
+#include "cell_graph.h"
+#include "evaluator.h"
+#include "fix_bec_options.h"
+
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace bec_lammps {
+
+class FixBec : public LAMMPS_NS::Fix {
+ public:
+  FixBec(LAMMPS_NS::LAMMPS *lmp, int narg, char **arg);
+  ~FixBec() override;
+
+  int setmask() override;
+  void init() override;
+  void setup(int vflag) override;
+  void min_setup(int vflag) override;
+  void post_force(int vflag) override;
+  void min_post_force(int vflag) override;
+  void final_integrate() override;
+  void end_of_step() override;
+  void post_run() override;
+
+  double compute_scalar() override;
+  double compute_vector(int index) override;
+  double memory_usage() override;
+
+  int pack_forward_comm(int n, int *list, double *buf, int pbc_flag, int *pbc) override;
+  void unpack_forward_comm(int n, int first, double *buf) override;
+  void grow_arrays(int nmax) override;
+  void copy_arrays(int i, int j, int delflag) override;
+  void set_arrays(int i) override;
+  int pack_exchange(int i, double *buf) override;
+  int unpack_exchange(int nlocal, double *buf) override;
+  void write_restart(FILE *file) override;
+  void restart(char *buf) override;
+
+ private:
+  using Step = LAMMPS_NS::bigint;
+
+  FixBecOptions options;
+  std::unique_ptr<Evaluator> evaluator;
+  std::string model_path;
+  bool announced = false;
+
+  // tensors of the local atoms, e; held between evaluations, they migrate with the atoms
+  double **charges = nullptr;          // (nmax, 9), also array_atom
+  Step charges_step = -1;              // step of their evaluation
+  Step charges_atoms = -1;             // number of atoms in the system at that time
+  std::vector<double> raw_charges;     // (nlocal, 9) as the network gives them
+
+  CellGraph graph;
+  std::vector<std::int32_t> species;              // (nlocal + nghost)
+  std::vector<float> messages, messages_next;     // (nlocal + nghost, width)
+  int message_width = 0;                          // of the exchange in progress
+  std::string failure;                            // what went wrong on this rank
+
+  // local sums; the totals over all ranks are formed when somebody asks
+  bool full_step = false;                  // velocities have reached the time of the positions …
+  Step forces_step = -1;                   // … of this step
+  Step sampled_step = -1;
+  bool continuous = false;                 // the previous sample belongs to the same trajectory
+  bool in_run = false;
+  Step last_run_step = -1;
+  double sample_time = 0.0;
+  double current[3] = {0.0, 0.0, 0.0};     // e × velocity
+  double power = 0.0;                      // energy/time
+  double integral[3] = {0.0, 0.0, 0.0};    // e × length
+  double work = 0.0;                       // energy
+  bool totals_valid = false;
+  double totals[7];                        // J, ∫J dt, work
+
+  int field_variable[3] = {-1, -1, -1};
+  double field[3] = {0.0, 0.0, 0.0};       // V/Å
+
+  double seconds_graph = 0.0, seconds_model = 0.0, seconds_communication = 0.0;
+  Step evaluations = 0;
+
+  void load_model();
+  void check_context();
+  void find_variables();
+  void announce(double ghost_cutoff);
+  void report_times();
+
+  void refresh_charges();
+  void evaluate();
+  void build_graph();
+  void run_layers();
+  void impose_sum_rule();
+  void stop_on_failure(bool any_failed);
+  template <typename Function> void guarded(double &seconds, Function &&function);
+
+  void apply_field();
+  double now() const;
+  void sample();
+  void reduce_totals();
+};
+
+}    // namespace bec_lammps
+
+#endif

@@ -1,0 +1,109 @@
+"""The force of the field, its work, and what it must leave alone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from bec_md.units import ELEMENTARY_CHARGE_C
+from tests.lammps.systems import charges, commands, no_forces, per_atom, quartz, soft_forces, vector
+
+CALORIE_J = 4.184
+AVOGADRO = 6.02214076e23
+KCAL_MOL_EV = 1000 * CALORIE_J / AVOGADRO / ELEMENTARY_CHARGE_C
+
+DRIVEN = "variable e equal 0.2*cos(2*PI*time/0.05)\n"
+
+
+def hot_quartz(units: str = "metal") -> str:
+    return commands(quartz((2, 2, 1)), units=units) + soft_forces() + "velocity all create 1500 11 loop geom\n"
+
+
+def test_force_is_field_times_tensor(lmp: Any, models: dict[str, Path]) -> None:
+    lmp.commands_string(commands(quartz()) + no_forces())
+    lmp.command(f"fix bec all bec {models['two_layers']} Si O H efield 0.3 -0.2 0.5")
+    lmp.command("run 0 post no")
+    expected = np.einsum("a,iab->ib", [0.3, -0.2, 0.5], charges(lmp))
+    np.testing.assert_allclose(per_atom(lmp, "f"), expected, atol=1e-12)  # double precision
+    np.testing.assert_allclose(per_atom(lmp, "f").sum(0), 0.0, atol=1e-12)  # neutral: no net force
+
+
+@pytest.mark.parametrize("every", [1, 5])
+def test_power_theorem(lmp: Any, models: dict[str, Path], every: int) -> None:
+    """ΔE_total = ∫E·J dt: sign, units and timing of the force and of the current at once."""
+    lmp.commands_string(hot_quartz() + DRIVEN)
+    lmp.commands_string("timestep 0.0005\nfix nve all nve\nthermo_style custom step etotal")
+    lmp.command(f"fix bec all bec {models['two_layers']} Si O H every {every} efield v_e 0.1 v_e")
+    lmp.command("run 0")
+    before = lmp.get_thermo("etotal")
+    lmp.command("run 400")
+    gained = lmp.get_thermo("etotal") - before
+    work = lmp.extract_fix("bec", 0, 0)
+    assert abs(gained) > 0.2  # eV
+    assert work == pytest.approx(gained, rel=1e-3)
+
+
+def test_fix_modify_energy_conserves_the_total(lmp: Any, models: dict[str, Path]) -> None:
+    lmp.commands_string(hot_quartz() + DRIVEN)
+    lmp.commands_string("timestep 0.0005\nfix nve all nve\nthermo_style custom step etotal")
+    lmp.command(f"fix bec all bec {models['two_layers']} Si O H efield v_e 0.1 v_e")
+    lmp.command("fix_modify bec energy yes")
+    lmp.command("run 0")
+    before = lmp.get_thermo("etotal")
+    lmp.command("run 200")
+    field_energy = lmp.extract_fix("bec", 0, 0)
+    assert abs(field_energy) > 0.1
+    assert lmp.get_thermo("etotal") - before == pytest.approx(0.0, abs=1e-3 * abs(field_energy))
+
+
+def test_zero_field_changes_no_bit(start: Callable[[], Any], models: dict[str, Path]) -> None:
+    def final(extra: str) -> Any:
+        lmp = start()
+        # the same halo in all three runs, or neighbor lists would be summed in another order
+        lmp.commands_string(hot_quartz() + "comm_modify cutoff 7.0\ntimestep 0.0005\nfix nve all nve\n")
+        if extra:
+            lmp.command(f"fix bec all bec {models['two_layers']} Si O H {extra}")
+        lmp.command("run 100 post no")
+        return per_atom(lmp, "x"), per_atom(lmp, "v")
+
+    alone, watched, zero = final(""), final("every 1"), final("efield 0 0 0")
+    np.testing.assert_array_equal(watched, alone)
+    np.testing.assert_array_equal(zero, alone)
+
+
+def test_units_metal_and_real_give_the_same_physics(start: Callable[[], Any], models: dict[str, Path]) -> None:
+    def trajectory(units: str) -> tuple[Any, Any, Any, float]:
+        lmp = start()
+        lmp.commands_string(commands(quartz(), units=units))
+        energy = 0.05 / (KCAL_MOL_EV if units == "real" else 1.0)
+        step = 0.5 * (1.0 if units == "real" else 1e-3)
+        lmp.commands_string(f"pair_style lj/cut 2.5\npair_coeff * * {energy!r} 2.0\npair_modify shift yes")
+        lmp.commands_string(f"timestep {step}\nfix nve all nve")
+        lmp.command(f"fix bec all bec {models['two_layers']} Si O H efield 0.3 -0.2 0.5")
+        lmp.command("run 200 post no")
+        scale = 1.0 if units == "real" else 1e-3
+        work = lmp.extract_fix("bec", 0, 0) * (KCAL_MOL_EV if units == "real" else 1.0)
+        return per_atom(lmp, "x"), vector(lmp)[:3] * scale, vector(lmp)[3:], work
+
+    x_metal, j_metal, m_metal, w_metal = trajectory("metal")
+    x_real, j_real, m_real, w_real = trajectory("real")
+    # the constants of `real` and `metal` in LAMMPS agree to six digits
+    assert np.abs(m_metal).max() > 0.1
+    np.testing.assert_allclose(x_real, x_metal, atol=1e-4)
+    np.testing.assert_allclose(j_real, j_metal, rtol=1e-3)
+    np.testing.assert_allclose(m_real, m_metal, rtol=1e-3)
+    assert w_real == pytest.approx(w_metal, rel=1e-3)
+
+
+def test_field_on_a_group(lmp: Any, models: dict[str, Path]) -> None:
+    lmp.commands_string(commands(quartz()) + no_forces() + "group oxygen type 2")
+    lmp.command(f"fix bec oxygen bec {models['two_layers']} Si O H efield 0.3 -0.2 0.5")
+    lmp.command("run 0 post no")
+    forces = per_atom(lmp, "f")
+    silicon = quartz().numbers == 14
+    np.testing.assert_array_equal(forces[silicon], 0.0)
+    assert np.abs(forces[~silicon]).min(0).max() > 0.0

@@ -1,0 +1,179 @@
+"""Current, its integral, restarts, and several fixes or instances at once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tests.lammps.systems import charges, commands, no_forces, per_atom, quartz, soft_forces, vector
+
+
+def hot_quartz() -> str:
+    script = commands(quartz((2, 1, 1))) + soft_forces()
+    return script + "velocity all create 1500 11 loop geom\ntimestep 0.0005\nfix nve all nve\n"
+
+
+def bec(path: Path, options: str = "", fix_id: str = "bec") -> str:
+    return f"fix {fix_id} all bec {path} Si O H {options}\n"
+
+
+def current(lmp: Any) -> Any:
+    return np.einsum("iab,ib->a", charges(lmp), per_atom(lmp, "v"))
+
+
+def test_current_belongs_to_one_time(lmp: Any, models: dict[str, Path]) -> None:
+    """Positions and velocities of the same full step enter J, in the middle of a run too."""
+    lmp.commands_string(hot_quartz() + bec(models["two_layers"]))
+    lmp.command("run 0 post no")
+    samples = [current(lmp)]
+    np.testing.assert_allclose(vector(lmp)[:3], samples[0], rtol=1e-10, atol=1e-9)
+    for _ in range(20):
+        lmp.command("run 1 pre no post no")
+        samples.append(current(lmp))
+        np.testing.assert_allclose(vector(lmp)[:3], samples[-1], rtol=1e-10, atol=1e-9)
+    j = np.array(samples)
+    trapezoid = 0.0005 * (0.5 * (j[0] + j[-1]) + j[1:-1].sum(0))
+    np.testing.assert_allclose(vector(lmp)[3:], trapezoid, rtol=1e-9, atol=1e-12)
+
+
+def test_runs_in_pieces_are_one_run(start: Callable[[], Any], models: dict[str, Path]) -> None:
+    whole, pieces = start(), start()
+    for lmp in (whole, pieces):
+        lmp.commands_string(hot_quartz() + bec(models["two_layers"]))
+    whole.command("run 40 post no")
+    for _ in range(4):
+        pieces.command("run 10 post no")
+    # neighbor lists are rebuilt at other steps: sums in another order, float32 in the network
+    np.testing.assert_allclose(vector(pieces), vector(whole), rtol=1e-5, atol=1e-4)
+
+
+def test_clock_that_was_moved_starts_anew(lmp: Any, models: dict[str, Path]) -> None:
+    """reset_timestep between runs leaves a gap that the integral must not bridge."""
+    lmp.commands_string(hot_quartz() + bec(models["two_layers"]))
+    lmp.command("run 10 post no")
+    before = vector(lmp)[3:]
+    lmp.command("reset_timestep 1000")
+    lmp.command("run 0 post no")
+    np.testing.assert_array_equal(vector(lmp)[3:], before)
+
+
+def test_restart_continues_the_integral(
+    start: Callable[[], Any], models: dict[str, Path], tmp_path: Path
+) -> None:
+    field = "efield 0.1 0.0 0.2"
+    first = start()
+    first.commands_string(hot_quartz() + bec(models["two_layers"], field))
+    first.command("run 30 post no")
+    first.command(f"write_restart {tmp_path}/half.restart")
+    half = vector(first)
+    first.command("run 30 post no")
+    second = start()
+    second.command(f"read_restart {tmp_path}/half.restart")
+    second.commands_string(soft_forces() + "timestep 0.0005\nfix nve all nve\n" + bec(models["two_layers"], field))
+    second.command("run 0 post no")
+    np.testing.assert_allclose(vector(second)[3:], half[3:], rtol=1e-12)
+    second.command("run 30 post no")
+    np.testing.assert_allclose(vector(second), vector(first), rtol=1e-5, atol=1e-4)  # as for pieces
+    assert second.extract_fix("bec", 0, 0) == pytest.approx(first.extract_fix("bec", 0, 0), rel=1e-5)
+
+
+def test_every_holds_the_tensors(lmp: Any, models: dict[str, Path]) -> None:
+    lmp.commands_string(hot_quartz() + bec(models["two_layers"], "every 7"))
+    lmp.command("run 14 post no")
+    fresh = charges(lmp)
+    lmp.command("run 3 pre no post no")
+    lmp.command("run 3 pre no post no")
+    np.testing.assert_array_equal(charges(lmp), charges(lmp))
+    lmp.command("run 1 pre no post no")
+    assert np.abs(charges(lmp) - fresh).max() > 1e-4
+    np.testing.assert_allclose(vector(lmp)[:3], current(lmp), rtol=1e-9, atol=1e-9)
+
+
+def test_usual_output_commands_take_it(lmp: Any, models: dict[str, Path], tmp_path: Path) -> None:
+    lmp.commands_string(hot_quartz() + bec(models["two_layers"]))
+    lmp.commands_string(
+        f"fix average all ave/time 1 1 1 f_bec[*] file {tmp_path}/j.dat\n"
+        f"fix correlate all ave/correlate 1 5 10 f_bec[1] f_bec[2] f_bec[3] type auto file {tmp_path}/c.dat\n"
+        "variable density equal f_bec[1]/vol\n"
+        "thermo_style custom step f_bec f_bec[1] f_bec[4] v_density\n"
+        "compute trace all reduce sum f_bec[1] f_bec[5] f_bec[9]\n"
+        f"dump d all custom 10 {tmp_path}/z.dump id f_bec[*]\nrun 20"
+    )
+    rows = np.loadtxt(tmp_path / "j.dat")
+    assert rows.shape == (21, 7)
+    np.testing.assert_allclose(rows[-1, 1:], vector(lmp), rtol=1e-4)  # written with six digits
+    trapezoid = 0.0005 * (0.5 * (rows[0, 1:4] + rows[-1, 1:4]) + rows[1:-1, 1:4].sum(0))
+    np.testing.assert_allclose(rows[-1, 4:], trapezoid, rtol=1e-4, atol=1e-6)
+    assert "ITEM: ATOMS id f_bec[1]" in (tmp_path / "z.dump").read_text()
+
+
+def test_two_fixes_with_two_models(lmp: Any, start: Callable[[], Any], models: dict[str, Path]) -> None:
+    lmp.commands_string(commands(quartz()) + no_forces())
+    lmp.commands_string(bec(models["two_layers"], fix_id="a") + bec(models["three_layers"], fix_id="b"))
+    lmp.command("run 0 post no")
+    for fix_id, shape in (("a", "two_layers"), ("b", "three_layers")):
+        alone = start()
+        alone.commands_string(commands(quartz()) + no_forces() + bec(models[shape]))
+        alone.command("run 0 post no")
+        np.testing.assert_array_equal(charges(lmp, fix_id), charges(alone))
+
+
+def test_two_instances_and_clear(start: Callable[[], Any], models: dict[str, Path]) -> None:
+    first, second = start(), start()
+    script = commands(quartz()) + no_forces() + bec(models["two_layers"])
+    for lmp in (first, second):
+        lmp.commands_string(script)
+    first.command("run 0 post no")
+    expected = charges(first)
+    second.command("run 0 post no")
+    np.testing.assert_array_equal(charges(second), expected)
+    first.command("clear")
+    first.commands_string(script + "run 0 post no")
+    np.testing.assert_array_equal(charges(first), expected)
+    first.close()
+    second.command("run 0 post no")
+    np.testing.assert_array_equal(charges(second), expected)
+
+
+def test_rerun_of_a_dump(start: Callable[[], Any], models: dict[str, Path], tmp_path: Path) -> None:
+    """`rerun` gives the same J(t) afterwards as the fix gave on the fly."""
+    written = f"fix j all ave/time 1 1 1 f_bec[*] format ' %.10g' file {tmp_path}/"
+    live = start()
+    live.commands_string(hot_quartz() + bec(models["two_layers"]) + written + "live.dat\n")
+    live.commands_string(
+        f"dump d all custom 1 {tmp_path}/t.dump id type x y z vx vy vz\n"
+        "dump_modify d format float %.15g\nrun 20 post no\nundump d"
+    )
+    again = start()
+    again.commands_string(hot_quartz() + bec(models["two_layers"]) + written + "again.dat\n")
+    again.command(f"rerun {tmp_path}/t.dump dump x y z vx vy vz post no")
+    live.command("unfix j")
+    again.command("unfix j")
+    on_the_fly, afterwards = np.loadtxt(tmp_path / "live.dat"), np.loadtxt(tmp_path / "again.dat")
+    np.testing.assert_allclose(afterwards, on_the_fly, rtol=1e-5, atol=1e-4)  # float32 in the network
+
+
+def test_added_and_deleted_atoms(lmp: Any, models: dict[str, Path]) -> None:
+    lmp.commands_string(commands(quartz((2, 1, 1))) + no_forces() + bec(models["two_layers"], "every 100"))
+    lmp.commands_string("fix nve all nve\nvelocity all create 10 2\nrun 3 post no")
+    lmp.command("group gone id 1 4 5")
+    lmp.command("delete_atoms group gone compress no")
+    lmp.command("run 2 post no")
+    z = charges(lmp)
+    assert len(z) == 15
+    np.testing.assert_allclose(z.sum(0), 0.0, atol=1e-12)
+
+
+@pytest.mark.slow
+def test_memory_does_not_grow(lmp: Any, models: dict[str, Path]) -> None:
+    import resource
+
+    lmp.commands_string(hot_quartz() + bec(models["two_layers"]) + "run 500 post no")
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    lmp.command("run 10000 post no")
+    grown_kb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
+    assert grown_kb < 3000  # a leak of one tensor array per evaluation would be 13,000 kB
