@@ -36,6 +36,8 @@ from bec_md.errors import DataError, UsageError
 #: Rows of one HDF5 chunk: about half a MB for a typical row.
 CHUNK_BYTES = 512 * 1024
 _COPY_ROWS = 16384
+#: Entries of the key whose values mean nothing to a reader.
+HASHES = {"first_frame", "charges_hash", "groups", "masses"}
 
 
 def parts_folder(path: Path) -> Path:
@@ -274,7 +276,10 @@ def compare_keys(stored: dict[str, Any], wanted: dict[str, Any]) -> list[str]:
         old, new = stored.get(name), wanted.get(name)
         if old != new:
             label = name.replace("_", " ")
-            differences.append(f"{label} was {_short(old)}, now {_short(new)}")
+            if name in HASHES:
+                differences.append(f"other {label}")
+            else:
+                differences.append(f"{label} was {_short(old)}, now {_short(new)}")
     return differences
 
 

@@ -1,0 +1,161 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from ase import Atoms
+
+from bec_md.current import compute_current
+from bec_md.current.compute import prepare_current
+from bec_md.errors import BecMDWarning, DataError, UsageError
+
+from .toy import CELL, SYMBOLS, WavyCharges, oscillators, tensors, trajectory, wavy
+
+
+def test_current_of_oscillators_with_constant_tensors_is_exact() -> None:
+    model, z = oscillators(), tensors()
+    found = compute_current(trajectory(model, 40, 2.0), charges=z, timestep_fs=2.0)
+    expected = np.array([np.einsum("nab,nb->a", z, model.velocities(2.0 * k)) for k in range(40)])
+    # ASE time units come from CODATA 2014: velocities agree to 1e-8 relative, J is of order 0.1
+    assert np.allclose(found.total("none"), expected, atol=1e-8)
+    assert found.groups == ("Si", "O", "Li")
+    assert found.group_count.tolist() == [2, 4, 2]
+    assert found.volume_ang3 == pytest.approx(abs(np.linalg.det(CELL)), rel=1e-12)
+    silicon = np.einsum("nab,tnb->ta", z[[0, 5]], [model.velocities(2.0 * k)[[0, 5]] for k in range(40)])
+    assert np.allclose(found.current[:, 0], silicon, atol=1e-8)
+
+
+def test_tensors_follow_the_positions() -> None:
+    model = oscillators()
+    found = compute_current(trajectory(model, 30, 2.0), charges=WavyCharges(), timestep_fs=2.0, batch=7)
+    expected = [
+        np.einsum("nab,nb->a", wavy(model.positions(2.0 * k), CELL), model.velocities(2.0 * k))
+        for k in range(30)
+    ]
+    assert np.allclose(found.total("none"), expected, atol=1e-8)  # as above
+    assert found.charge_uncertainty_e.shape == (30,)
+
+
+def test_midpoint_rule_without_velocities_over_the_periodic_boundary() -> None:
+    model, dt = oscillators(drift=0.01), 1.5
+    frames = trajectory(model, 50, dt, velocities=False, wrap=True)
+    with pytest.warns(BecMDWarning, match="no velocities.*midpoint"):
+        found = compute_current(frames, charges=WavyCharges(), timestep_fs=dt, batch=8)
+    expected = []
+    for k in range(49):
+        before, after = model.positions(k * dt), model.positions((k + 1) * dt)
+        mean = 0.5 * (wavy(before, CELL) + wavy(after, CELL))
+        expected.append(np.einsum("nab,nb->a", mean, (after - before) / dt))
+    assert found.scheme == "midpoint"
+    assert found.start_time_fs == 0.5 * dt
+    # exact up to the rounding of wrapped positions (1e-15 × 10 Å / 1.5 fs)
+    assert np.allclose(found.total("none"), expected, atol=1e-12)
+
+
+def test_a_boost_of_the_whole_trajectory_changes_nothing() -> None:
+    still = compute_current(trajectory(oscillators(), 30, 2.0), charges=tensors(), timestep_fs=2.0)
+    moving = compute_current(trajectory(oscillators(drift=0.05), 30, 2.0), charges=tensors(), timestep_fs=2.0)
+    for rule in ("mass", "equal"):
+        # J is of order 0.3; what remains is rounding
+        assert np.abs(still.partial(rule) - moving.partial(rule)).max() < 1e-10
+
+
+@pytest.mark.parametrize("stride", [1, 3])
+@pytest.mark.parametrize("velocities", [True, False])
+@pytest.mark.filterwarnings("ignore:.*no velocities.*")  # said aloud, and tested above
+def test_batches_do_not_matter(stride: int, velocities: bool) -> None:
+    frames = trajectory(oscillators(), 61, 2.0, velocities=velocities)
+    one, other = (
+        compute_current(frames, charges=WavyCharges(), timestep_fs=2.0, batch=b, charge_stride=stride)
+        for b in (5, 64)
+    )
+    for name, values in one.time_fields():
+        assert np.array_equal(values, getattr(other, name), equal_nan=True), name
+
+
+def test_members_give_barycentric_currents() -> None:
+    frames = trajectory(oscillators(drift=0.01), 12, 2.0)
+    found = compute_current(frames, charges=WavyCharges(members=3), timestep_fs=2.0)
+    mass = found.total("mass")
+    assert found.member_current.shape == (12, 3, 3)
+    for member in range(3):
+        assert np.allclose(found.member_current[:, member], (1.0 + 0.01 * member) * mass, atol=1e-13)
+
+
+@pytest.mark.parametrize(("interpolation", "order"), [("linear", 2), ("cubic", 4)])
+def test_interpolation_error_has_its_order_and_is_estimated(interpolation: str, order: int) -> None:
+    frames = trajectory(oscillators(), 801, 0.5)
+    options = {"charges": WavyCharges(), "timestep_fs": 0.5, "interpolation": interpolation}
+    exact = compute_current(frames, charges=WavyCharges(), timestep_fs=0.5).total()
+    errors, estimates = [], []
+    for stride in (4, 8):
+        found = compute_current(frames, charge_stride=stride, **options)
+        inside = slice(16, -16)  # the ends have lower order
+        difference = found.total()[inside] - exact[inside]
+        errors.append(np.sqrt((difference**2).sum() / (exact[inside] ** 2).sum()))
+        estimates.append(found.current_interpolation_error)
+        assert found.charge_interpolation_error_e > 0.0
+    # halving the spacing divides the error by 2^order; a factor 1.5 for the next order
+    assert errors[1] / errors[0] == pytest.approx(2.0**order, rel=0.5)
+    # taken at the middle of segments, where the error is largest (√(630/256) times the mean of a cubic)
+    assert all(1.0 < estimate / error < 2.2 for estimate, error in zip(estimates, errors, strict=True))
+
+
+def test_stride_is_chosen_for_a_tolerance() -> None:
+    frames = trajectory(oscillators(), 300, 0.5)
+    options = {"charges": WavyCharges(), "timestep_fs": 0.5, "charge_stride": "auto"}
+    strides = []
+    for tolerance in (1e-5, 1e-2):
+        found = compute_current(frames, charge_tolerance=tolerance, **options)
+        stride = found.metadata["charge_stride"]
+        strides.append(stride)
+        exact = compute_current(frames, charges=WavyCharges(), timestep_fs=0.5).total()
+        relative = np.sqrt(((found.total() - exact) ** 2).sum() / (exact**2).sum())
+        assert relative < 2.0 * tolerance  # chosen on two windows of the trajectory
+    assert strides[0] < strides[1]
+
+
+def test_net_charge_and_masses_come_from_the_trajectory() -> None:
+    frames = trajectory(oscillators(), 5, 2.0)
+    found = compute_current(frames, charges=tensors(), timestep_fs=2.0, masses={"Li": 6.0})
+    assert found.group_mass_amu[2] == 12.0
+
+
+def test_missing_timestep_names_the_option() -> None:
+    with pytest.raises(UsageError, match="--timestep") as error:
+        compute_current(trajectory(oscillators(), 5, 2.0), charges=tensors())
+    assert error.value.exit_status == 2
+
+
+def test_missing_cell_is_refused() -> None:
+    atoms = [Atoms("HF", positions=[[0, 0, 0], [0, 0, 1.0 + 0.01 * k]]) for k in range(3)]
+    with pytest.raises(DataError, match=r"(?s)cell.*fix: "):
+        compute_current(atoms, charges="fixed:H=1,F=-1", timestep_fs=1.0)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"batch": 0}, "batch 0"),
+        ({"charge_stride": 0}, "charge stride 0"),
+        ({"interpolation": "septic"}, "unknown interpolation"),
+        ({"groups": "colour"}, "--groups 'colour'"),
+        ({"charges": "guess"}, "--charges 'guess'"),
+        ({"workers": 0}, "0 workers"),
+    ],
+)
+def test_bad_options_are_refused(options: dict, message: str) -> None:
+    arguments = {"charges": WavyCharges(), "timestep_fs": 2.0} | options
+    with pytest.raises(UsageError, match=message) as error:
+        compute_current(trajectory(oscillators(), 5, 2.0), **arguments)
+    assert error.value.fix
+
+
+def test_the_job_tells_what_will_be_done() -> None:
+    job = prepare_current(trajectory(oscillators(), 25, 2.0), charges="fixed:Si=4,O=-2,Li=0", timestep_fs=2.0)
+    assert job.n_samples == 25
+    assert job.groups.names == ("Si", "O", "Li")
+    assert job.charges_name == "fixed:Si=4,O=-2,Li=0"
+    done: list[tuple[int, int | None]] = []
+    job.run(progress=lambda n, total: done.append((n, total)))
+    assert done[-1] == (25, 25)
+    assert set(SYMBOLS) == set(job.groups.names)

@@ -1,0 +1,220 @@
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+from ase.io import write
+
+from bec_md.current import CurrentSeries, compute_current, is_current_file, load_current
+from bec_md.current.parts import covered, gaps
+from bec_md.current.store import parts_folder
+from bec_md.errors import DataError, UsageError
+
+from .toy import WavyCharges, oscillators, trajectory
+
+KILL_LOOP = Path(__file__).with_name("kill_loop.py")
+
+
+def write_trajectory(path: Path, n_frames: int, *, velocities: bool = True, seed: int = 1) -> str:
+    frames = trajectory(oscillators(seed), n_frames, 2.0, velocities=velocities)
+    write(path, frames, format="extxyz", append=False)
+    return str(path)
+
+
+def compute(source: str, output: Path | None = None, **options: object) -> CurrentSeries:
+    arguments = {"charges": WavyCharges(), "timestep_fs": 2.0, "batch": 5, "commit_seconds": 0.0} | options
+    return compute_current(source, output=output, **arguments)
+
+
+def datasets(path: Path) -> dict[str, bytes]:
+    with h5py.File(path) as file:
+        return {name: file[name][()].tobytes() for name in file}
+
+
+def same_numbers(one: CurrentSeries, other: CurrentSeries) -> None:
+    fields = dict(one.time_fields())
+    assert fields.keys() == dict(other.time_fields()).keys()
+    for name, values in fields.items():
+        rtol = 1e-6 if values.dtype == np.float64 else 0.0  # statistics are stored in single precision
+        assert np.allclose(values, getattr(other, name), rtol=rtol, atol=0.0, equal_nan=True), name
+    assert np.array_equal(one.current, other.current)
+
+
+@pytest.mark.parametrize(("velocities", "stride"), [(True, 1), (False, 1), (True, 3)])
+def test_killed_again_and_again_gives_the_same_bytes(tmp_path: Path, velocities: bool, stride: int) -> None:
+    source = write_trajectory(tmp_path / "t.xyz", 133, velocities=velocities)
+    output = tmp_path / "killed.h5"
+    result = subprocess.run(
+        [sys.executable, str(KILL_LOOP), source, str(output), str(stride), "3"],
+        capture_output=True, text=True, check=False, timeout=60,
+    )  # fmt: skip
+    assert result.returncode == 0, result.stderr
+    kills = int(result.stdout.split()[0])
+    assert kills >= 2
+    whole = tmp_path / "whole.h5"
+    with pytest.warns() if not velocities else _nothing():
+        compute(source, whole, charge_stride=stride)
+    assert datasets(output) == datasets(whole)
+    assert not parts_folder(output).exists()
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["killed.h5", "t.xyz", "whole.h5"]
+
+
+class _nothing:  # noqa: N801 - a context manager by the name of what it does
+    def __enter__(self) -> None: ...
+    def __exit__(self, *error: object) -> None: ...
+
+
+def test_stored_and_computed_in_memory_are_the_same(tmp_path: Path) -> None:
+    source = write_trajectory(tmp_path / "t.xyz", 40)
+    stored = compute(source, tmp_path / "c.h5")
+    same_numbers(stored, compute(source))
+    same_numbers(load_current(tmp_path / "c.h5"), stored)
+    assert is_current_file(tmp_path / "c.h5")
+    assert not is_current_file(source)
+    assert stored.metadata["complete"]
+    assert stored.metadata["source"] == "t.xyz"
+
+
+def test_an_unchanged_run_computes_nothing_again(tmp_path: Path) -> None:
+    source = write_trajectory(tmp_path / "t.xyz", 30)
+    compute(source, tmp_path / "c.h5")
+    before = (tmp_path / "c.h5").read_bytes()
+
+    class Broken(WavyCharges):
+        def evaluate(self, frames: object) -> None:
+            raise AssertionError("nothing is left to evaluate")
+
+    compute(source, tmp_path / "c.h5", charges=Broken())
+    assert (tmp_path / "c.h5").read_bytes() == before
+
+
+@pytest.mark.parametrize("stride", [1, 3])
+def test_a_trajectory_that_has_grown_is_continued(tmp_path: Path, stride: int) -> None:
+    source = write_trajectory(tmp_path / "t.xyz", 48)
+    compute(source, tmp_path / "c.h5", charge_stride=stride)
+    write_trajectory(tmp_path / "t.xyz", 101)
+    compute(source, tmp_path / "c.h5", charge_stride=stride)
+    compute(source, tmp_path / "whole.h5", charge_stride=stride)
+    assert datasets(tmp_path / "c.h5") == datasets(tmp_path / "whole.h5")
+
+
+def test_another_trajectory_under_the_same_name_is_refused(tmp_path: Path) -> None:
+    source = write_trajectory(tmp_path / "t.xyz", 20)
+    compute(source, tmp_path / "c.h5")
+    write_trajectory(tmp_path / "t.xyz", 30, seed=5)
+    with pytest.raises(UsageError, match=r"c\.h5 holds another computation: other first frame"):
+        compute(source, tmp_path / "c.h5")
+    same_numbers(compute(source, tmp_path / "c.h5", overwrite=True), compute(source))
+
+
+def test_other_options_are_refused_by_name(tmp_path: Path) -> None:
+    source = write_trajectory(tmp_path / "t.xyz", 20)
+    compute(source, tmp_path / "c.h5")
+    before = (tmp_path / "c.h5").read_bytes()
+    with pytest.raises(UsageError, match=r"timestep fs was 2.0, now 1.0") as error:
+        compute(source, tmp_path / "c.h5", timestep_fs=1.0, charges="fixed:Si=4,O=-2,Li=1")
+    assert "charges was wavy, now fixed:" in str(error.value)
+    assert "--overwrite" in error.value.fix
+    assert (tmp_path / "c.h5").read_bytes() == before
+
+
+def test_foreign_files_are_never_overwritten(tmp_path: Path) -> None:
+    source = write_trajectory(tmp_path / "t.xyz", 5)
+    foreign = tmp_path / "thesis.h5"
+    with h5py.File(foreign, "w") as file:
+        file["chapter"] = [1.0]
+    for overwrite in (False, True):
+        with pytest.raises(UsageError, match=r"thesis.h5 exists and is not a current file"):
+            compute(source, foreign, overwrite=overwrite)
+    with pytest.raises(DataError, match="not a current file"):
+        load_current(foreign)
+    with pytest.raises(UsageError, match="no folder"):
+        compute(source, tmp_path / "absent" / "c.h5")
+    with pytest.raises(UsageError, match="no file"):
+        load_current(tmp_path / "absent.h5")
+
+
+def test_bad_data_in_the_middle_lose_nothing_before_it(tmp_path: Path) -> None:
+    frames = trajectory(oscillators(), 60, 2.0)
+    whole = compute_current(frames, charges=WavyCharges(), timestep_fs=2.0, batch=5)
+
+    class Failing(WavyCharges):
+        def evaluate(self, frames: list) -> object:
+            if any(frame.index == 42 for frame in frames):
+                raise DataError("frame 42 is bad", "it was made so", "leave it out")
+            return super().evaluate(frames)
+
+    with pytest.raises(DataError, match="frame 42 is bad"):
+        compute_current(
+            frames, charges=Failing(), timestep_fs=2.0, batch=5, output=tmp_path / "c.h5", commit_seconds=60.0
+        )
+    kept = load_current(tmp_path / "c.h5")
+    assert kept.n_frames == 40  # all batches before the bad one
+    assert not kept.metadata["complete"]
+    assert np.array_equal(kept.current, whole.current[:40])
+    compute_current(frames, charges=WavyCharges(), timestep_fs=2.0, batch=5, output=tmp_path / "c.h5")
+    assert np.array_equal(load_current(tmp_path / "c.h5").current, whole.current)
+
+
+def test_a_run_in_progress_can_be_analyzed(tmp_path: Path) -> None:
+    source = write_trajectory(tmp_path / "t.xyz", 40)
+    seen: list[int] = []
+
+    def look(done: int, total: int | None) -> None:
+        seen.append(load_current(tmp_path / "c.h5").n_frames)
+
+    compute(source, tmp_path / "c.h5", progress=look)
+    assert seen == list(range(5, 45, 5))
+
+
+def test_two_writers_of_one_file_are_refused(tmp_path: Path) -> None:
+    source = write_trajectory(tmp_path / "t.xyz", 20)
+
+    def second(done: int, total: int | None) -> None:
+        with pytest.raises(UsageError, match="another process is writing"):
+            compute(source, tmp_path / "c.h5")
+
+    compute(source, tmp_path / "c.h5", progress=second)
+
+
+def test_lazily_read_rows_behave_like_arrays(tmp_path: Path) -> None:
+    source = write_trajectory(tmp_path / "t.xyz", 40)
+    compute(source, tmp_path / "c.h5")
+    memory, lazy = load_current(tmp_path / "c.h5", lazy=False), load_current(tmp_path / "c.h5", lazy=True)
+    assert not isinstance(lazy.current, np.ndarray)
+    for index in (
+        slice(3, 9),
+        slice(None),
+        slice(30, 99),
+        slice(-5, None),
+        slice(2, 30, 7),
+        4,
+        (slice(2, 5), 1),
+    ):
+        assert np.array_equal(lazy.current[index], memory.current[index]), index
+    for rule in ("mass", "equal", "none"):
+        assert np.array_equal(lazy.partial(rule), memory.partial(rule))
+        assert np.array_equal(lazy[7:33:2].total(rule), memory[7:33:2].total(rule))
+        assert np.array_equal(lazy[5:][::3][1:].total(rule), memory[5:][::3][1:].total(rule))
+    assert lazy[7:].volume_ang3 == pytest.approx(memory[7:].volume_ang3, rel=1e-14)
+    same_numbers(lazy.load(), memory)
+
+
+def test_no_names_of_users_or_hosts_are_stored(tmp_path: Path) -> None:
+    source = write_trajectory(tmp_path / "t.xyz", 10)
+    compute(source, tmp_path / "c.h5")
+    with h5py.File(tmp_path / "c.h5") as file:
+        header = json.loads(file.attrs["bec_md_current"])
+    assert str(tmp_path) not in json.dumps(header)
+
+
+def test_intervals() -> None:
+    assert covered([(5, 8), (0, 3), (2, 5), (10, 12)]) == [(0, 8), (10, 12)]
+    assert gaps([(2, 4), (6, 8)], 10) == [(0, 2), (4, 6), (8, 10)]
+    assert gaps([(0, 4)], None) == [(4, None)]
+    assert gaps([(0, 4)], 4) == []
