@@ -104,6 +104,7 @@ def assess(
         quality_checks.check_temperature(whole, measured, temperature_k, series[0].scheme),
         quality_checks.check_stationarity(seen),
         *_time_grid(blocks, power),
+        *_charges(blocks, power),
         *_statistics(power, resolution_cm),
     ]
     return Assessment(
@@ -176,6 +177,20 @@ def _time_grid(blocks: CurrentBlocks, power: PowerSpectra) -> list[QualityCheck]
         transfer = corrections.transfer_function(np.array([highest]), power.timestep_fs, scheme)
         checks.append(quality_checks.check_damping(float(transfer[0]), scheme, highest))
     return checks
+
+
+def _charges(blocks: CurrentBlocks, power: PowerSpectra) -> list[QualityCheck]:
+    """Errors that come with the charges: interpolation in time, and disagreement within the ensemble."""
+    weights = blocks.lengths
+    checks = quality_checks.check_interpolation(
+        _mean([s.current_interpolation_error for s in blocks.series], weights),
+        _mean([s.charge_interpolation_error_e for s in blocks.series], weights),
+    )
+    share = None
+    if power.members.shape[0] > 1:
+        spread, total = power.members.std(axis=0, ddof=1), power.members.mean(axis=0)
+        share = float(spread.sum() / max(float(total.sum()), 1e-300))
+    return checks + quality_checks.check_model_error(share)
 
 
 def _statistics(power: PowerSpectra, resolution_cm: float) -> list[QualityCheck]:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 import bec_md
-from bec_md.errors import UsageError
+from bec_md.errors import DataError, UsageError
 from bec_md.spectrum import corrections, one_sided, quantum, response, uncertainty
 from bec_md.spectrum.assess import Assessment, assess
 from bec_md.spectrum.blocks import CurrentBlocks, open_blocks
@@ -287,25 +287,32 @@ def _jackknife(power: PowerSpectra, sigma_of: Any, keep: slice) -> Array | None:
     return uncertainty.jackknife_error(values, power.block_weight)
 
 
-def _dc(blocks: CurrentBlocks, bins: Periodogram, options: _Options) -> tuple[Array, Array, dict[str, Any]]:
-    """Cepstral DC conductivity: isotropic from all axes, anisotropic on the diagonal."""
+def _dc(
+    blocks: CurrentBlocks, bins: Periodogram, options: _Options
+) -> tuple[Array | None, Array | None, dict[str, Any]]:
+    """Cepstral DC conductivity: isotropic from all axes, anisotropic on the diagonal.
+
+    None if the run is too short for it, or an axis carries no current, unless it has to be subtracted.
+    """
     scale = response.conductivity_from_power(np.ones(1), blocks.volume_ang3, options.temperature_k)[0]
     total = np.cumsum(bins.power.sum(axis=0))
     above = min(int(np.searchsorted(total, 0.95 * total[-1])) + 1, len(total) - 1)
-    band = float(bins.wavenumber_cm[above])
-    if above < 64:
-        band = float(bins.wavenumber_cm[-1])
-    values, errors = np.zeros(3), np.zeros(3)
-    for axis in range(3):
-        found = cepstral_zero_frequency(bins.power[axis], bins.stretches, bins.wavenumber_cm, band)
-        values[axis], errors[axis] = found.value * scale, found.err * scale
-    mean = cepstral_zero_frequency(bins.power.mean(axis=0), 3 * bins.stretches, bins.wavenumber_cm, band)
+    band = float(bins.wavenumber_cm[above if above >= 64 else -1])
+    grid = bins.wavenumber_cm
+    try:
+        axes = [cepstral_zero_frequency(power, bins.stretches, grid, band) for power in bins.power]
+        mean = cepstral_zero_frequency(bins.power.mean(axis=0), 3 * bins.stretches, grid, band)
+    except DataError:
+        if options.subtract_dc:
+            raise
+        return None, None, {}
     info = {
         "sigma_dc_s_per_m": mean.value * scale,
         "sigma_dc_err_s_per_m": mean.err * scale,
         "sigma_dc_cepstral_cutoff": mean.cutoff,
         "sigma_dc_band_cm": mean.band_cm,
     }
+    values, errors = ([getattr(found, name) * scale for found in axes] for name in ("value", "err"))
     return np.diag(values), np.diag(errors), info
 
 

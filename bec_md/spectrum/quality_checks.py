@@ -239,6 +239,39 @@ def check_resolution(
     )
 
 
+def check_interpolation(relative_error: float | None, charge_error_e: float | None) -> list[QualityCheck]:
+    """Return the relative error of J from tensors interpolated between evaluated frames, if there are any."""
+    if relative_error is None:
+        return []
+    charge = "" if charge_error_e is None else f"; r.m.s. {charge_error_e:.3g} e per tensor element"
+    return [
+        QualityCheck(
+            "interpolation",
+            relative_error,
+            "below 0.05 (fail: 0.3)",
+            graded(relative_error, 0.05, 0.3),
+            "relative error of J at held-out frames where tensors were interpolated" + charge,
+            "evaluate the tensors more often (--every)",
+        )
+    ]
+
+
+def check_model_error(share: float | None) -> list[QualityCheck]:
+    """Return the spread of the ensemble's spectra relative to the spectrum, if members are known."""
+    if share is None:
+        return []
+    return [
+        QualityCheck(
+            "model_error",
+            share,
+            "below 0.1",
+            "ok" if share < 0.1 else "warn",
+            "spread of nα over the members of the model ensemble, relative, weighted with nα",
+            "train on structures like these; the statistical error alone is too optimistic here",
+        )
+    ]
+
+
 def check_positivity(lowest: float) -> QualityCheck:
     """Return the smallest eigenvalue of Re σ over the largest: never negative beyond rounding."""
     return QualityCheck(

@@ -1,0 +1,117 @@
+"""Inputs at the edge: silent axes, very short runs, bounded memory, cost N log N."""
+
+from __future__ import annotations
+
+import resource
+import time
+import tracemalloc
+from typing import Any
+
+import numpy as np
+import pytest
+
+from bec_md.current.series import CurrentSeries
+from bec_md.errors import DataError
+from bec_md.spectrum import summary
+from bec_md.spectrum.compute import compute_spectrum
+from tests.spectrum.exact import bare
+
+OPTIONS: dict[str, Any] = {"temperature_k": 300.0, "resolution_cm": 100.0, "eps_inf": 2.0}
+
+
+class Endless:
+    """Per-frame data of any length without memory: a stored stretch, read with a moving offset."""
+
+    def __init__(self, n: int, tail: tuple[int, ...], seed: int) -> None:
+        self.shape = (n, *tail)
+        self.data = np.random.default_rng(seed).normal(size=(70001, *tail)).astype(np.float32)
+        self.largest = 0
+
+    def __getitem__(self, rows: slice) -> np.ndarray:
+        start, stop, _ = rows.indices(self.shape[0])
+        self.largest = max(self.largest, stop - start)
+        return self.data[np.arange(start, stop) % 70001]
+
+
+def endless(n: int, n_groups: int) -> CurrentSeries:
+    return CurrentSeries(
+        current=Endless(n, (n_groups, 3), 0),  # type: ignore[arg-type]
+        groups=tuple(f"g{i}" for i in range(n_groups)),
+        timestep_fs=1.0,
+        volume_ang3=1000.0,
+    )
+
+
+@pytest.mark.parametrize("estimator", ["lag", "welch", "multitaper"])
+def test_silent_axes_and_silence(estimator: str) -> None:
+    v = np.random.default_rng(0).normal(size=(2000, 3)) * np.array([1.0, 0.0, 0.0])
+    s = compute_spectrum(bare(v), **OPTIONS, estimator=estimator)
+    assert np.all(s.sigma[:, 1, 1] == 0.0)
+    assert s.n_alpha.min() > 0.0
+    assert s.sigma_dc is None  # nothing to take a logarithm of
+    with pytest.raises(DataError, match="positive power"):
+        compute_spectrum(bare(v), **OPTIONS, estimator=estimator, subtract_dc=True)
+    nothing = compute_spectrum(bare(0.0 * v), **OPTIONS, estimator=estimator)
+    assert np.all(nothing.n_alpha == 0.0)
+    assert nothing.peaks == ()
+    assert np.all(nothing.eps_real == pytest.approx(2.0))
+    assert summary(nothing)["sigma_dc_s_per_m"] is None
+
+
+@pytest.mark.parametrize("estimator", ["lag", "welch", "multitaper"])
+def test_shortest_run(estimator: str) -> None:
+    v = np.random.default_rng(0).normal(size=(16, 3))
+    s = compute_spectrum(bare(v), **{**OPTIONS, "resolution_cm": 5000.0}, estimator=estimator)
+    assert np.all(np.isfinite(s.n_alpha_err))
+    with pytest.raises(DataError, match="at least 16"):
+        compute_spectrum(bare(v[:15]), **OPTIONS)
+
+
+def test_finer_resolution_than_the_run_allows_uses_the_whole_run() -> None:
+    v = np.random.default_rng(0).normal(size=(500, 3))
+    s = compute_spectrum(bare(v), **{**OPTIONS, "resolution_cm": 1.0})
+    assert len(s.lag_window) == 500
+    assert s.n_alpha.min() >= 0.0
+    assert s.quality["resolution"].status == "warn"
+
+
+@pytest.mark.parametrize("estimator", ["lag", "welch", "multitaper"])
+def test_memory_does_not_grow_with_the_number_of_frames(estimator: str) -> None:
+    peaks = []
+    for n in (40_000, 160_000):
+        series = endless(n, 4)
+        tracemalloc.start()
+        compute_spectrum(series, **{**OPTIONS, "resolution_cm": 30.0, "dc": False}, estimator=estimator)
+        peaks.append(tracemalloc.get_traced_memory()[1] / 1e6)
+        tracemalloc.stop()
+        assert series.current.largest <= 100_000  # type: ignore[attr-defined]
+    # kept is the total current and its periodogram: about 100 bytes per frame, up to 2²² and 2²⁰ frames
+    assert peaks[1] - peaks[0] < 0.12 * 120.0 + 10.0
+    assert peaks[1] < 120.0
+
+
+def test_cost_is_n_log_n() -> None:
+    def cost(n: int) -> float:
+        series = endless(n, 3)
+        best = np.inf
+        for _ in range(2):
+            start = time.process_time()
+            compute_spectrum(series, **{**OPTIONS, "max_cm": 2000.0})
+            best = min(best, time.process_time() - start)
+        return best
+
+    cost(20_000)
+    # four times the frames: a factor 4.4 for N log N, 16 for N²; fixed costs make it smaller
+    assert cost(400_000) / cost(100_000) < 8.0
+
+
+@pytest.mark.slow
+def test_a_million_frames_with_ten_groups() -> None:
+    series = endless(1_000_000, 10)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    start = time.process_time()
+    compute_spectrum(series, **{**OPTIONS, "resolution_cm": 10.0, "max_cm": 4000.0})
+    seconds = time.process_time() - start
+    grown = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1e3  # MB, an upper bound
+    assert seconds < 10.0  # processor time: 5 s of two cores
+    assert grown < 500.0
