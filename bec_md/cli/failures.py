@@ -23,7 +23,7 @@ INTERRUPTED = 130
 OPTION_OF_ARGUMENT = {
     "timestep_fs": "--timestep", "lammps_units": "--units", "velocity_units": "--velocity-units",
     "elements": "--elements", "topology": "--topology", "format": "--format", "masses": "--masses",
-    "start": "--start", "stop": "--stop", "stride": "--stride", "charges_key": "--charges file:",
+    "start": "--start", "stop": "--stop", "stride": "--stride", "charges_key": "--charges file:KEY",
     "temperature_k": "--temperature", "eps_inf": "--eps-inf", "resolution_cm": "--resolution",
     "max_cm": "--max", "md_timestep_fs": "--md-timestep",
 }  # fmt: skip
@@ -91,11 +91,8 @@ def describe(error: BaseException, program: str = "bec-md") -> tuple[str, int]:
 def in_terms_of_options(text: str) -> str:
     """Return a message in which arguments of Python calls are named as options: timestep_fs= → --timestep."""
 
-    def option(match: re.Match[str]) -> str:
-        name = OPTION_OF_ARGUMENT[match[1]]
-        return name if name.endswith(":") else f"{name} "
-
-    return re.sub(r" +$", "", _ARGUMENT.sub(option, text), flags=re.MULTILINE)
+    named = _ARGUMENT.sub(lambda match: f"{OPTION_OF_ARGUMENT[match[1]]} ", text)
+    return re.sub(r" +(?=$|;)", "", named, flags=re.MULTILINE)
 
 
 def _usage_message(error: BaseException, text: str, program: str) -> str:

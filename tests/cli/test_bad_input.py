@@ -1,0 +1,156 @@
+"""Every bad input ends with what, why and fix, status 1 or 2, no traceback, and what was computed is kept."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bec_md.current import load_current
+from tests.cli import crystal
+from tests.cli.conftest import Run
+
+CASES = {
+    "no time": (2, "--timestep"),
+    "no velocities": (2, "--temperature"),
+    "nan": (1, "frame 30"),
+    "fewer atoms": (1, "frame 20"),
+    "zero volume": (1, "volume"),
+    "no cell": (1, "Lattice"),
+    "not periodic": (1, "pbc"),
+    "unknown element": (1, "Mq"),
+    "damaged number": (1, "frame 25"),
+    "empty": (1, "empty"),
+    "no frame": (1, "frame"),
+}
+
+
+def what_why_fix(text: str) -> None:
+    assert text.count("error: ") == 1
+    assert "\n  why: " in text
+    assert "\n  fix: " in text
+
+
+@pytest.mark.parametrize("kind", CASES)
+def test_damaged_trajectory(run: Run, tmp_path: Path, kind: str) -> None:
+    status, fact = CASES[kind]
+    path = crystal.write(tmp_path / "bad.xyz", crystal.damaged(kind))
+    result = run("spectrum", path, "--charges", crystal.CHARGES, status=status)
+    what_why_fix(result.stderr)
+    assert fact in result.stderr
+
+
+def test_charges_of_the_wrong_shape(run: Run, tmp_path: Path) -> None:
+    path = crystal.write(tmp_path / "bad.xyz", crystal.damaged("wrong charges"))
+    result = run("spectrum", path, "--charges", "file:born_effective_charges", status=1)
+    what_why_fix(result.stderr)
+    assert "6)" in result.stderr  # its shape
+
+
+def test_something_else_than_a_trajectory(run: Run, tmp_path: Path) -> None:
+    path = crystal.write(tmp_path / "notes.txt", crystal.damaged("not a trajectory"))
+    result = run("spectrum", path, "--charges", crystal.CHARGES, status=1)
+    what_why_fix(result.stderr)
+
+
+def test_truncated_last_frame_is_left_out_and_said(run: Run, tmp_path: Path) -> None:
+    text = crystal.extxyz_text(*crystal.trajectory(40))
+    path = crystal.write(tmp_path / "cut.xyz", text[:-300])
+    result = run("spectrum", path, "--charges", crystal.CHARGES, "--csv", "cut.csv")
+    assert "39 frames" in result.stdout
+    assert "warning: " in result.stderr
+    assert "cut" in result.stderr
+
+
+def test_what_came_before_a_damaged_frame_is_kept(run: Run, tmp_path: Path) -> None:
+    path = crystal.write(tmp_path / "bad.xyz", crystal.damaged("nan"))
+    run("spectrum", path, "--charges", crystal.CHARGES, "--batch", "5", status=1)
+    kept = load_current("bad_current.h5")
+    assert kept.n_frames == 30
+    result = run("spectrum", "bad_current.h5", "--csv", "kept.csv")
+    assert "incomplete" in result.stderr
+    assert Path("kept.csv").is_file()
+
+
+def test_ctrl_c_says_what_is_kept_and_how_to_go_on(
+    run: Run, files: dict[str, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from bec_md.charges.constant import ConstantCharges
+
+    original, calls = ConstantCharges.evaluate, []
+
+    def evaluate(self: Any, frames: Any) -> Any:
+        calls.append(len(frames))
+        if sum(calls) > 25:
+            raise KeyboardInterrupt
+        return original(self, frames)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(ConstantCharges, "evaluate", evaluate)
+        patch.setattr("bec_md.cli.currents.COMMIT_SECONDS", 0.0)
+        result = run("spectrum", files["short"], "--charges", crystal.CHARGES, "--batch", "10", status=130)
+    assert "20 samples are kept in short_current.h5" in result.stderr
+    assert "same command" in result.stderr
+    assert load_current("short_current.h5").n_frames == 20
+    again = run("spectrum", files["short"], "--charges", crystal.CHARGES, "--batch", "10")
+    assert "20 samples are there already" in again.stdout
+    assert load_current("short_current.h5").n_frames == 60
+
+
+@pytest.mark.parametrize(
+    ("arguments", "facts"),
+    [
+        (["spectrm", "x"], ["did you mean 'spectrum'"]),
+        (["spectrum", "x", "--estimatr", "lag"], ["--estimator"]),
+        (["spectrum", "x", "--estimator", "wlech"], ["'welch'"]),
+        (["spectrum", "{short}", "--model", "universl"], ["universl", "universal"]),
+        (["spectrum", "{short}x"], ["did you mean short.xyz"]),
+        (["spectrum", "{short}", "--resolution", "-3"], ["--resolution -3"]),
+        (["spectrum", "{short}", "--batch", "0"], ["--batch 0"]),
+        (["spectrum", "{short}", "--eps-inf", "abc"], ["--eps-inf 'abc'"]),
+        (["spectrum", "{short}", "--eps-inf", "0.2"], ["below 1"]),
+        (["spectrum", "{short}", "--eps-inf", "model", "--charges", crystal.CHARGES], ["--eps-inf model"]),
+        (["spectrum", "{short}", "--masses", "H"], ["ELEMENT=MASS"]),
+        (["spectrum", "{short}", "--masses", "Si=3"], ["Si"]),
+        (["spectrum", "{short}", "--charges", "fixt:Mg=2"], ["fixed:"]),
+        (["spectrum", "{short}", "--charges", "fixed:Mg=2"], ["O"]),
+        (["spectrum", "{short}", "--start", "100"], ["60 frames"]),
+        (["spectrum", "{short}", "--plot", "x.gif"], [".gif", ".svg"]),
+        (["spectrum", "{short}", "--csv", "no/x.csv"], ["mkdir -p no"]),
+        (["spectrum", "{short}", "--csv", "x", "-o", "x"], ["same file"]),
+        (["spectrum", "{short}", "--volume", "3"], ["--volume"]),
+        (["spectrum", "{short}", "{short}", "--current", "j.h5"], ["--current"]),
+        (["plan", "--error", "0"], ["positive"]),
+        (["train", "none.yaml"], ["none.yaml"]),
+    ],
+)
+def test_wrong_usage(run: Run, files: dict[str, Path], arguments: list[str], facts: list[str]) -> None:
+    filled = [argument.format(short=files["short"]) for argument in arguments]
+    result = run(*filled, status=2)
+    assert result.stderr.count("error: ") == 1
+    assert "fix: " in result.stderr
+    for fact in facts:
+        assert fact.lower() in result.stderr.lower()
+
+
+def test_an_unexpected_failure_is_one_line_and_a_traceback_on_request(
+    run: Run, files: dict[str, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: Any, **__: Any) -> None:
+        raise ZeroDivisionError("not foreseen")
+
+    monkeypatch.setattr("bec_md.spectrum.compute.compute_spectrum", broken)
+    monkeypatch.setattr("bec_md.cli.spectrum_command.analyze", broken)
+    result = run("spectrum", files["short"], "--charges", crystal.CHARGES, status=1)
+    assert "ZeroDivisionError: not foreseen" in result.stderr
+    assert "--debug" in result.stderr
+    from typer.testing import CliRunner
+
+    from bec_md.cli.app import app
+
+    shown = CliRunner().invoke(
+        app, ["spectrum", str(files["short"]), "--charges", crystal.CHARGES, "--debug"]
+    )
+    assert shown.exit_code == 1
+    assert "Traceback" in shown.stderr

@@ -1,0 +1,144 @@
+"""The other commands, by hand as a user would type them."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from bec_md.trajectory import open_trajectory
+from tests.cli import crystal
+from tests.cli.conftest import Run
+
+
+@pytest.fixture(scope="session")
+def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A random network for Mg and O: its tensors mean nothing, but obey the sum rule."""
+    import torch
+
+    from bec_md.network.config import NetworkConfig
+    from bec_md.network.model import ZStarNetwork
+    from bec_md.network.model_file import save_model
+
+    torch.manual_seed(3)
+    config = NetworkConfig(
+        elements=(8, 12),
+        levels=("test",),
+        channels=4,
+        radial_width=4,
+        scalar_width=4,
+        members=2,
+        cutoff_ang=3.0,
+    )
+    path = tmp_path_factory.mktemp("model") / "tiny.safetensors"
+    save_model(path, ZStarNetwork(config), {"name": "tiny", "stated_error_e": 0.5})
+    return path
+
+
+def test_network_from_trajectory_to_spectrum(run: Run, files: dict[str, Path], tiny_model: Path) -> None:
+    result = run("spectrum", files["short"], "--model", tiny_model, "--eps-inf", "model", "--json", "-")
+    found = json.loads(result.stdout)
+    assert "tiny" in found["model"]
+    assert "stated error 0.5 e" in result.stderr
+    # the network makes ΣZ = 0 in single precision
+    assert found["sum_rule_residual_e"] < 1e-5
+    assert np.array(found["eps_inf"]).shape == (3, 3)
+
+
+def test_predicted_tensors_come_back_from_the_file(
+    run: Run, files: dict[str, Path], tiny_model: Path
+) -> None:
+    from ase.io import read
+
+    from bec_md.network import load_model
+
+    run("predict", files["short"], "--model", tiny_model, "-o", "z.xyz", "--stop", "3")
+    original = list(open_trajectory(files["short"], stop=3).frames())
+    written = list(open_trajectory("z.xyz").frames())
+    expected = load_model(tiny_model).predict_batch(original).born_effective_charges
+    assert len(written) == 3
+    for frame, source, tensors in zip(written, original, expected, strict=True):
+        assert frame.born_effective_charges is not None
+        # six decimals are written
+        assert np.allclose(frame.born_effective_charges, tensors, atol=1e-6)
+        assert np.allclose(frame.velocities_ang_fs, source.velocities_ang_fs, rtol=1e-6, atol=1e-12)
+        assert frame.time_fs == source.time_fs
+    atoms = read("z.xyz", index=0)  # ASE reads positions and momenta as well
+    assert np.allclose(atoms.get_positions(), original[0].positions_ang, atol=1e-7)
+
+
+def test_evaluation_of_a_model_on_its_own_predictions(
+    run: Run, files: dict[str, Path], tiny_model: Path
+) -> None:
+    run("predict", files["short"], "--model", tiny_model, "-o", "z.xyz.gz", "--stop", "4")
+    result = run("evaluate", "z.xyz.gz", "--model", tiny_model, "--json", "-")
+    found = json.loads(result.stdout)
+    for key in ("rmse_e", "mae_e", "r2", "median_frame_rmse_e", "per_element", "antisymmetric_rmse_e",
+                "sum_rule_residual_e", "n_tensors", "us_per_atom"):  # fmt: skip
+        assert key in found
+    assert found["rmse_e"] < 1e-5  # rounding of the file and of single precision
+    assert found["n_tensors"] == 32
+    assert "RMSE" in result.stderr
+
+
+def test_training_run(run: Run, tmp_path: Path) -> None:
+    positions, velocities = crystal.trajectory(12)
+    rng = np.random.default_rng(0)
+    tensors = rng.normal(scale=0.1, size=(12, 8, 9))
+    tensors[:, :4, ::4] += 2.0
+    tensors[:, 4:, ::4] -= 2.0
+    tensors -= tensors.mean(axis=1, keepdims=True)
+    crystal.write(
+        tmp_path / "data.xyz",
+        crystal.extxyz_text(positions, None, time=False, extra={"born_effective_charges": tensors}),
+    )
+    crystal.write(
+        tmp_path / "tiny.yaml",
+        "name: mine\ndata:\n  - {path: data.xyz, level: test, validation: 0.25, split: block}\n"
+        "network: {channels: 4, radial_width: 4, scalar_width: 4, members: 2, cutoff_ang: 3.0}\n"
+        "schedule: {epochs: 1}\nbatch: {max_edges: 2000}\n",
+    )
+    result = run("train", "tiny.yaml", "-o", "out")
+    assert Path("out/model.safetensors").is_file()
+    assert "out/model.safetensors" in result.stdout
+    refused = run("train", "tiny.yaml", "-o", "out", status=2)
+    assert "--resume" in refused.stderr
+
+
+def test_collect_says_what_it_cannot_read(run: Run, files: dict[str, Path]) -> None:
+    result = run("collect", files["short"], "-o", "labels.xyz", status=1)
+    assert "ph.x" in result.stderr
+    assert not Path("labels.xyz").exists()
+
+
+def test_models_are_listed(run: Run) -> None:
+    assert "auto" in run("models").stdout
+    assert isinstance(json.loads(run("models", "--json", "-").stdout), dict)
+
+
+def test_info_knows_every_kind_of_file(run: Run, files: dict[str, Path], tiny_model: Path) -> None:
+    run("spectrum", files["short"], "--charges", crystal.CHARGES)
+    assert "trajectory" in run("info", files["short"]).stdout
+    assert "60 samples" in run("info", "short_current.h5").stdout
+    assert "f-sum" in run("info", "short_spectrum.h5").stdout
+    assert "O Mg" in run("info", tiny_model).stdout
+    assert json.loads(run("info", files["short"], "--json", "-").stdout)["n_frames"] == 60
+
+
+def test_plan_inverts_the_formula_of_the_error(run: Run) -> None:
+    found = json.loads(run("plan", "--resolution", "10", "--error", "0.1", "--json", "-").stdout)
+    # PHYSICS: relative error 1/√(3 T B), B = 2√π σ c with σ = FWHM/√(8 ln 2)
+    bandwidth_hz = 2 * np.sqrt(np.pi) * 10 / np.sqrt(8 * np.log(2)) * 2.99792458e10
+    assert found["run_time_ps"] == pytest.approx(1e12 / (0.01 * 3 * bandwidth_hz), rel=1e-3)
+    shift = run("plan", "--highest", "3400", "--md-timestep", "0.5").stdout
+    assert "14.7 cm⁻¹" in shift  # PHYSICS: (2/dt) asin(ω dt/2) − ω
+
+
+def test_lammps_check_says_what_was_found(run: Run) -> None:
+    from bec_md.lammps.installation import installed_headers
+
+    result = run("lammps", "check", status=0 if installed_headers() is not None else 1)
+    assert "compiler" in result.stdout
+    assert "LAMMPS" in result.stdout

@@ -1,0 +1,71 @@
+"""Help, version, completion: quick, and without heavy imports."""
+
+from __future__ import annotations
+
+import resource
+import subprocess
+import sys
+
+import pytest
+
+from tests.cli.conftest import Run
+
+COMMANDS = (
+    "spectrum", "current", "predict", "evaluate", "train", "models", "info", "plan", "collect", "lammps",
+)  # fmt: skip
+HEAVY = ("torch", "matplotlib", "scipy", "numpy", "ase", "MDAnalysis", "h5py", "e3nn")
+
+
+def python(code: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["spectrum", "--help"], ["--version"]])
+def test_help_imports_nothing_heavy(arguments: list[str]) -> None:
+    code = (
+        "import sys\nfrom bec_md.cli.app import app\n"
+        f"try:\n    app({arguments!r})\nexcept SystemExit:\n    pass\n"
+        f"print(';', [name for name in {HEAVY!r} if name in sys.modules])"
+    )
+    assert python(code).stdout.endswith("; []\n")
+
+
+def test_own_start_up_is_short() -> None:
+    def seconds(code: str) -> float:
+        def once() -> float:
+            before = resource.getrusage(resource.RUSAGE_CHILDREN)
+            python(code)
+            after = resource.getrusage(resource.RUSAGE_CHILDREN)
+            return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+
+        return min(once() for _ in range(3))
+
+    # CPU time beyond that of typer itself: 0.03 s measured on an idle machine; the bound leaves room for
+    # slow and shared ones while any heavy import (numpy 0.1 s, torch 2 s) exceeds it
+    assert seconds("import bec_md.cli.app") - seconds("import typer") < 0.15
+
+
+def test_every_command_has_help(run: Run) -> None:
+    text = run("--help").stdout
+    for command in COMMANDS:
+        assert command in text
+        assert "Usage: bec-md" in run(command, "--help").stdout
+
+
+def test_version(run: Run) -> None:
+    from bec_md import __version__
+
+    assert run("--version").stdout == f"bec-md {__version__}\n"
+
+
+def test_shell_completion_completes_commands() -> None:
+    import os
+
+    environment = {
+        **os.environ, "_BEC_MD_COMPLETE": "complete_bash", "COMP_WORDS": "bec-md spec", "COMP_CWORD": "1",
+    }  # fmt: skip
+    code = "from bec_md.cli.app import app; app(prog_name='bec-md')"
+    found = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=False, env=environment
+    )
+    assert "spectrum" in found.stdout
