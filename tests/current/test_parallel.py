@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bec_md.current import load_current
@@ -122,6 +122,7 @@ def test_a_dask_cluster_with_a_worker_killed_in_mid_run(tmp_path: Path) -> None:
     assert datasets(tmp_path / "c.h5") == datasets(tmp_path / "one.h5")
 
 
+@settings(deadline=None)
 @given(
     st.lists(st.integers(1, 200), min_size=1, max_size=6),
     st.integers(1, 5),

@@ -1,0 +1,132 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from ase import Atoms
+from ase.build import make_supercell
+from ase.io import write
+from scipy.spatial.transform import Rotation
+
+from bec_md.charges import make_charge_source
+from bec_md.errors import DataError, UsageError
+
+from .crystals import frame_of, quartz, site_tensors, tetragonal_perovskite
+
+
+def write_born(path: Path, tensors: np.ndarray, header: str = "14.4") -> Path:
+    rows = [2.3 * np.eye(3), *tensors]
+    path.write_text(header + "\n" + "\n".join(" ".join(f"{v:.12f}" for v in r.ravel()) for r in rows) + "\n")
+    return path
+
+
+def supercell(atoms: Atoms, matrix: object, seed: int | None = 1) -> tuple[Atoms, np.ndarray]:
+    """A supercell with its atoms shuffled, displaced and strained, and the reference atom of each."""
+    labeled = atoms.copy()
+    labeled.set_array("site", np.arange(len(atoms)))
+    big = make_supercell(labeled, matrix)
+    if seed is not None:
+        rng = np.random.default_rng(seed)
+        big = big[rng.permutation(len(big))]
+        big.set_cell(big.cell * np.array([1.01, 1.0, 0.995]), scale_atoms=True)
+        big.positions += rng.normal(scale=0.1, size=big.positions.shape)
+        big.translate([0.7, -0.3, 0.2])
+        big.wrap()
+    return big, big.arrays["site"]
+
+
+def bound_tensors(spec: str, frame: object) -> tuple[np.ndarray, tuple[str, ...]]:
+    source = make_charge_source(spec, info=None).prepare(frame)
+    return source.evaluate([frame, frame]).born_effective_charges[1], source.notes
+
+
+@pytest.mark.parametrize(
+    "matrix", [np.diag([2, 2, 2]), [[2, 0, 0], [2, 4, 0], [0, 0, 1]], np.diag([1, 1, 1])]
+)
+@pytest.mark.parametrize("make", [quartz, tetragonal_perovskite])
+def test_tensors_follow_the_atoms_of_a_hot_strained_shuffled_supercell(
+    tmp_path: Path, make: object, matrix: object
+) -> None:
+    atoms = make()
+    tensors = site_tensors(atoms)
+    write(tmp_path / "POSCAR", atoms, format="vasp", sort=False)
+    write_born(tmp_path / "BORN", tensors)
+    big, site = supercell(atoms, matrix)
+    found, notes = bound_tensors(f"born:{tmp_path / 'BORN'}", frame_of(big))
+    # the strain of 1 % leaves the axes where they are (up to the rotation part, ≤ 2e-3 for skewed cells)
+    assert np.allclose(found, tensors[site], atol=0.02)
+    assert (
+        f"{len(big)} atoms matched by position to {len(big) // len(atoms)} × the reference cell" in notes[-1]
+    )
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_turned_supercell_gets_turned_tensors(tmp_path: Path, seed: int) -> None:
+    atoms = quartz()
+    tensors = site_tensors(atoms)
+    reference = atoms.copy()
+    reference.set_array("born_effective_charges", tensors.reshape(-1, 9))
+    write(tmp_path / "unit.xyz", reference, format="extxyz")
+    turn = Rotation.random(rng=np.random.default_rng(seed)).as_matrix()
+    turned = Atoms(atoms.numbers, atoms.positions @ turn.T, cell=np.array(atoms.cell) @ turn.T, pbc=True)
+    big, site = supercell(turned, np.diag([2, 2, 1]), seed=None)
+    found, notes = bound_tensors(f"born:{tmp_path / 'unit.xyz'}", frame_of(big))
+    # eight digits in the file
+    assert np.allclose(found, turn @ tensors[site] @ turn.T, atol=1e-6)
+    assert "axes turned by" in notes[-1]
+
+
+def test_a_reduced_file_is_expanded_by_symmetry(tmp_path: Path) -> None:
+    atoms = quartz()
+    tensors = site_tensors(atoms)
+    write(tmp_path / "POSCAR", atoms, format="vasp")
+    write_born(tmp_path / "BORN", tensors[[0, 3]], "# epsilon and Z* of atoms 1 4")
+    big, site = supercell(atoms, np.diag([2, 2, 2]), seed=None)
+    found, notes = bound_tensors(f"born:{tmp_path / 'BORN'}", frame_of(big))
+    assert np.allclose(found, tensors[site], atol=1e-10)  # twelve digits in the file
+    assert "2 tensors of BORN expanded to the 9 atoms of POSCAR by 6 symmetry operations" in notes[0]
+    # the same structure named explicitly, from another place
+    (tmp_path / "POSCAR").rename(tmp_path / "cell.vasp")
+    named, _ = bound_tensors(f"born:{tmp_path / 'BORN'},{tmp_path / 'cell.vasp'}", frame_of(big))
+    assert np.array_equal(named, found)
+
+
+def test_a_full_listing_without_structure_goes_by_order(tmp_path: Path) -> None:
+    atoms = quartz()
+    tensors = site_tensors(atoms)
+    write_born(tmp_path / "BORN", tensors)
+    found, notes = bound_tensors(f"born:{tmp_path / 'BORN'}", frame_of(atoms))
+    assert np.allclose(found, tensors, atol=1e-11)
+    assert "in the order of BORN" in notes[0]
+    big, _ = supercell(atoms, np.diag([2, 1, 1]))
+    with pytest.raises(DataError, match="BORN lists 9 tensors, the trajectory has 18 atoms") as error:
+        bound_tensors(f"born:{tmp_path / 'BORN'}", frame_of(big))
+    assert "POSCAR" in error.value.fix
+
+
+def test_what_does_not_fit_is_refused(tmp_path: Path) -> None:
+    atoms = quartz()
+    write(tmp_path / "POSCAR", atoms, format="vasp")
+    born = write_born(tmp_path / "BORN", site_tensors(atoms)[:3])
+    with pytest.raises(DataError, match="3 tensors; POSCAR has 9 atoms, 2 of them independent"):
+        bound_tensors(f"born:{born}", frame_of(atoms))
+    write_born(tmp_path / "BORN", site_tensors(atoms)[:2], "# epsilon and Z* of atoms 1 2")
+    with pytest.raises(DataError, match="atoms 1, 2 in the header of BORN"):
+        bound_tensors(f"born:{born}", frame_of(atoms))
+    write_born(born, site_tensors(atoms))
+    other = tetragonal_perovskite()
+    with pytest.raises(DataError, match="do not match a supercell of POSCAR"):
+        bound_tensors(f"born:{born}", frame_of(other))
+    molten, _ = supercell(atoms, np.diag([2, 2, 2]))
+    molten.positions += np.random.default_rng(0).normal(scale=1.5, size=molten.positions.shape)
+    with pytest.raises(DataError, match="do not match a supercell"):
+        bound_tensors(f"born:{born}", frame_of(molten))
+    born.write_text("14.4\n" + "1 0 0 0 1 0 0 0 1\n" * 2 + "1 2 three\n")
+    with pytest.raises(DataError, match="line 4 of BORN is '1 2 three'"):
+        bound_tensors(f"born:{born}", frame_of(atoms))
+    with pytest.raises(UsageError, match="there is no file"):
+        bound_tensors("born:absent", frame_of(atoms))
+    write(tmp_path / "bare.xyz", atoms, format="extxyz")
+    with pytest.raises(DataError, match="carries no Born effective charges"):
+        bound_tensors(f"born:{tmp_path / 'bare.xyz'}", frame_of(atoms))
