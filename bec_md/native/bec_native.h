@@ -73,6 +73,8 @@ typedef struct bec_profile {
 } bec_profile;
 
 BEC_EXPORT int bec_native_abi(void);
+/* Hash of the sources that the library was built from; "" when the build did not define BEC_SOURCE_HASH. */
+BEC_EXPORT const char* bec_native_source(void);
 /* "avx512", "avx2" or "baseline": the instruction set in use on this machine. */
 BEC_EXPORT const char* bec_native_instruction_set(void);
 

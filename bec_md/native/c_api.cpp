@@ -18,7 +18,13 @@ struct bec_evaluation {
     bec::Evaluation evaluation;
 };
 
+#ifndef BEC_SOURCE_HASH
+#define BEC_SOURCE_HASH ""
+#endif
+
 int bec_native_abi(void) { return BEC_NATIVE_ABI; }
+
+const char* bec_native_source(void) { return BEC_SOURCE_HASH; }
 
 const char* bec_native_instruction_set(void) { return bec::kernels().name; }
 

@@ -161,19 +161,30 @@ void Group::read_out(const bec_frames& frames, std::int64_t first, std::int64_t 
             for (int c = 0; c < 9; ++c) eps[c] = 0;
             for (std::size_t i = start; i < start + atoms; ++i)
                 for (int c = 0; c < 9; ++c) eps[c] += polarizability_[9 * i + static_cast<std::size_t>(c)];
-            for (int c = 0; c < 9; ++c) eps[c] = eps[c] / volume + (c % 4 == 0 ? 1.0 : 0.0);
+            for (int c = 0; c < 9; ++c) eps[c] = (atoms > 0 ? eps[c] / volume : 0.0) + (c % 4 == 0 ? 1.0 : 0.0);
         }
         start += atoms;
     }
 }
 
 void check(const Model& model, const bec_frames& frames) {
-    for (std::int64_t i = frames.first_atom[0]; i < frames.first_atom[frames.n_frames]; ++i)
-        if (frames.species[i] < 0 || frames.species[i] >= model.n_species)
-            throw Error("species index " + std::to_string(frames.species[i]) + " of atom " + std::to_string(i) +
-                            " is not valid",
-                        "the model was loaded for " + std::to_string(model.n_species) + " elements",
-                        "load it with every element that occurs");
+    for (std::int64_t frame = 0; frame < frames.n_frames; ++frame) {
+        const std::int64_t first = frames.first_atom[frame];
+        for (std::int64_t i = first; i < frames.first_atom[frame + 1]; ++i) {
+            const auto place = [&] {
+                return "atom " + std::to_string(i - first) + " in frame " + std::to_string(frame) + " of the batch";
+            };
+            if (frames.species[i] < 0 || frames.species[i] >= model.n_species)
+                throw Error("species index " + std::to_string(frames.species[i]) + " of " + place() + " is not valid",
+                            "the model was loaded for " + std::to_string(model.n_species) + " elements",
+                            "load it with every element that occurs");
+            const double* p = frames.positions + 3 * i;
+            if (!std::isfinite(p[0]) || !std::isfinite(p[1]) || !std::isfinite(p[2]))
+                throw Error("position of " + place() + " is not a finite number",
+                            "neighbors cannot be found from NaN or infinite coordinates",
+                            "check the trajectory at this frame: the simulation may have blown up");
+        }
+    }
 }
 
 }  // namespace

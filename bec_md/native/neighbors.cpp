@@ -59,6 +59,7 @@ void CellList::build(std::int64_t n_atoms, const double* positions, const double
     cutoff_ = cutoff;
     points_.clear();
     owner_.clear();
+    if (n_atoms == 0) return;
     for (std::int64_t i = 0; i < 3 * n_atoms; ++i)
         if (!std::isfinite(positions[i]))
             throw Error("position of atom " + std::to_string(i / 3) + " is not a finite number",

@@ -1,0 +1,1 @@
+"""C++ source of the native evaluator; `bec_md.network.native` compiles, loads and calls it."""

@@ -1,0 +1,195 @@
+"""The compiled evaluator: find it, compile it when needed, declare its functions.
+
+A library that does not fit the C++ sources beside it is never used: both carry the hash of the sources.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import functools
+import logging
+import os
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from bec_md.native.build import LIBRARY_NAME, SOURCE_DIRECTORY, BuildError, build, source_hash
+
+ABI = 1
+ERROR_SIZE = 4096
+
+_log = logging.getLogger("bec_md")
+
+_int32_p = ctypes.POINTER(ctypes.c_int32)
+_int64_p = ctypes.POINTER(ctypes.c_int64)
+_uint8_p = ctypes.POINTER(ctypes.c_uint8)
+_float_p = ctypes.POINTER(ctypes.c_float)
+_double_p = ctypes.POINTER(ctypes.c_double)
+
+
+class FramesStruct(ctypes.Structure):
+    """`bec_frames` of bec_native.h."""
+
+    _fields_ = (
+        ("n_frames", ctypes.c_int64),
+        ("first_atom", _int64_p),
+        ("positions", _double_p),
+        ("species", _int32_p),
+        ("cells", _double_p),
+        ("periodic", _uint8_p),
+        ("total_charge", _double_p),
+    )
+
+
+class GraphStruct(ctypes.Structure):
+    """`bec_graph` of bec_native.h."""
+
+    _fields_ = (
+        ("n_receivers", ctypes.c_int64),
+        ("n_atoms", ctypes.c_int64),
+        ("species", _int32_p),
+        ("first", _int64_p),
+        ("sender", _int32_p),
+        ("vectors", _float_p),
+    )
+
+
+class ProfileStruct(ctypes.Structure):
+    """`bec_profile` of bec_native.h."""
+
+    _fields_ = (
+        ("neighbors_s", ctypes.c_double),
+        ("gather_s", ctypes.c_double),
+        ("mixing_s", ctypes.c_double),
+        ("products_s", ctypes.c_double),
+        ("readout_s", ctypes.c_double),
+        ("mixing_flop", ctypes.c_double),
+        ("products_flop", ctypes.c_double),
+        ("gather_flop", ctypes.c_double),
+        ("atoms", ctypes.c_int64),
+        ("edges", ctypes.c_int64),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class NativeStatus:
+    """Whether the compiled evaluator can be used here, and if not, why and what helps."""
+
+    available: bool
+    reason: str = ""
+    fix: str = ""
+    path: Path | None = None
+    instruction_set: str = ""
+
+
+def cache_directory() -> Path:
+    """Where a library compiled at first use is kept: ``$BEC_MD_CACHE`` or the user's cache folder."""
+    own = os.environ.get("BEC_MD_CACHE")
+    if own:
+        return Path(own)
+    base = os.environ.get("XDG_CACHE_HOME")
+    return (Path(base) if base else Path.home() / ".cache") / "bec-md"
+
+
+def native_status() -> NativeStatus:
+    """Find or compile the library."""
+    return _located()[0]
+
+
+def load_library() -> ctypes.CDLL:
+    """The library with declared functions.
+
+    Raises
+    ------
+    RuntimeError
+        When it is not available; ask `native_status` first.
+    """
+    status, library = _located()
+    if library is None:
+        raise RuntimeError(f"the native evaluator is not available: {status.reason}")
+    return library
+
+
+@functools.cache
+def _located() -> tuple[NativeStatus, ctypes.CDLL | None]:
+    if sys.platform == "win32":
+        return NativeStatus(False, "it is not built on Windows", "use the Linux subsystem, or PyTorch"), None
+    wanted = source_hash()
+    installed = SOURCE_DIRECTORY / LIBRARY_NAME
+    library = _open(installed, wanted)
+    if library is not None:
+        return _ready(installed, library), library
+    cached = cache_directory() / f"native-{wanted}-{os.uname().machine}" / LIBRARY_NAME
+    library = _open(cached, wanted)
+    if library is None:
+        _log.info("compiling the native evaluator, once, into %s (about 20 s)", cached.parent)
+        try:
+            build(cached)
+        except BuildError as error:
+            fix = "install a C++ compiler (g++ or clang++) and reinstall bec-md, or use PyTorch, slower"
+            return NativeStatus(False, str(error), fix), None
+        library = _open(cached, wanted)
+    if library is None:
+        return NativeStatus(False, f"{cached} cannot be loaded", "delete it; it is then compiled again"), None
+    return _ready(cached, library), library
+
+
+def _ready(path: Path, library: ctypes.CDLL) -> NativeStatus:
+    return NativeStatus(True, path=path, instruction_set=library.bec_native_instruction_set().decode())
+
+
+def _open(path: Path, wanted: str) -> ctypes.CDLL | None:
+    """The library at `path`, or None when it is missing, broken or built from other sources."""
+    if not path.is_file():
+        return None
+    try:
+        library = ctypes.CDLL(str(path))
+        _declare(library)
+    except (OSError, AttributeError):
+        return None
+    if library.bec_native_abi() != ABI or library.bec_native_source().decode() != wanted:
+        return None
+    return library
+
+
+def _declare(library: ctypes.CDLL) -> None:
+    handle, size = ctypes.c_void_p, ctypes.c_size_t
+    error = (ctypes.c_char_p, size)
+    signatures = {
+        "bec_native_abi": (ctypes.c_int, ()),
+        "bec_native_source": (ctypes.c_char_p, ()),
+        "bec_native_instruction_set": (ctypes.c_char_p, ()),
+        "bec_model_load": (handle, (ctypes.c_char_p, ctypes.c_char_p, _int32_p, ctypes.c_int, *error)),
+        "bec_model_free": (None, (handle,)),
+        "bec_model_cutoff": (ctypes.c_double, (handle,)),
+        "bec_model_layers": (ctypes.c_int, (handle,)),
+        "bec_model_members": (ctypes.c_int, (handle,)),
+        "bec_model_message_width": (ctypes.c_int, (handle, ctypes.c_int)),
+        "bec_evaluate_frames": (
+            ctypes.c_int,
+            (
+                *(handle, ctypes.POINTER(FramesStruct), ctypes.c_int, ctypes.c_int),
+                *(_double_p, _double_p, _double_p, ctypes.POINTER(ProfileStruct), *error),
+            ),
+        ),
+        "bec_neighbors": (
+            ctypes.c_int64,
+            (
+                *(ctypes.c_int64, _double_p, _double_p, _uint8_p, ctypes.c_double),
+                *(ctypes.c_int64, _int32_p, _int32_p, _float_p, *error),
+            ),
+        ),
+        "bec_evaluation_create": (handle, (handle, ctypes.c_int, *error)),
+        "bec_evaluation_free": (None, (handle,)),
+        "bec_evaluation_begin": (ctypes.c_int, (handle, ctypes.POINTER(GraphStruct), *error)),
+        "bec_evaluation_begin_positions": (
+            ctypes.c_int,
+            (handle, ctypes.c_int64, ctypes.c_int64, _int32_p, _double_p, *error),
+        ),
+        "bec_evaluation_layer": (ctypes.c_int, (handle, ctypes.c_int, _float_p, _float_p, *error)),
+        "bec_evaluation_read_out": (ctypes.c_int, (handle, _double_p, _double_p, _double_p, *error)),
+    }
+    for name, (result, arguments) in signatures.items():
+        function = getattr(library, name)
+        function.restype = result
+        function.argtypes = arguments
