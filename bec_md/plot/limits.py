@@ -1,0 +1,80 @@
+"""Which part of a spectrum a panel shows."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from bec_md.spectrum.spectrum import Spectrum
+
+Array = NDArray[np.float64]
+
+
+def visible_range_cm(spectrum: Spectrum, fraction: float = 0.01, margin: float = 1.12) -> tuple[float, float]:
+    """Return (0, end) in cm⁻¹: beyond the end nα stays below a fraction of its maximum.
+
+    Parameters
+    ----------
+    spectrum
+        The spectrum.
+    fraction
+        Part of the maximum that counts as something.
+    margin
+        Empty room beyond the last such point.
+    """
+    grid, values = spectrum.wavenumber_cm, spectrum.n_alpha
+    visible = np.flatnonzero(values > fraction * np.max(values))
+    last = grid[-1] if not visible.size else margin * grid[visible[-1]]
+    return 0.0, float(min(grid[-1], _round_up(float(last))))
+
+
+def _round_up(value: float) -> float:
+    """Round up to two figures, the second one even."""
+    if value <= 0.0:
+        return value
+    unit = 10.0 ** np.floor(np.log10(value)) / 5.0
+    return float(np.ceil(value / unit - 1e-9) * unit)
+
+
+def value_limits(
+    wavenumber_cm: Array,
+    curves: list[Array],
+    shown_cm: tuple[float, float],
+    *,
+    skip_below_cm: float = 0.0,
+    floor: float | None = None,
+    headroom: float = 0.06,
+) -> tuple[float, float]:
+    """Return limits of the ordinate that hold the curves where they are shown.
+
+    Parameters
+    ----------
+    wavenumber_cm
+        Abscissas (F,).
+    curves
+        Ordinates (F,) each.
+    shown_cm
+        Limits of the abscissa.
+    skip_below_cm
+        Below this nothing counts: within one resolution width of zero, ε₂ = σ/(ε₀ω) has no meaning.
+    floor
+        Lowest possible value: the lower limit if no curve comes below it.
+    headroom
+        Part of the height to leave free above, and below (a third if something lies just below the floor).
+    """
+    shown = (wavenumber_cm >= max(shown_cm[0], skip_below_cm)) & (wavenumber_cm <= shown_cm[1])
+    if not shown.any():
+        shown = np.ones(len(wavenumber_cm), dtype=bool)
+    values = np.concatenate([c[shown] for c in curves])
+    values = values[np.isfinite(values)]
+    if not values.size:
+        return 0.0, 1.0
+    low, high = float(values.min()), float(values.max())
+    if floor is not None and low >= floor:
+        return floor, high + headroom * ((high - floor) or 1.0)
+    height = (high - low) or 1.0
+    below = headroom if floor is None else 0.35 * headroom
+    return low - below * height, high + headroom * height

@@ -1,0 +1,99 @@
+"""The course of a training run, from its log."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bec_md.errors import DataError
+from bec_md.plot.logarithmic import plain_logarithmic
+from bec_md.plot.palette import INK, stroke
+from bec_md.plot.style import Width, figure_style, new_axes
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+Array = NDArray[np.float64]
+Row = Mapping[str, float]
+
+_ENDINGS = {"rmse": "_rmse_e", "mae": "_mae_e"}
+
+
+def plot_loss_curve(
+    log: str | Path | Sequence[Row],
+    ax: Axes | None = None,
+    *,
+    error: str = "rmse",
+    against: str = "epoch",
+    width: Width = "column",
+) -> Axes:
+    """Plot the error on training and validation data during a run of `bec-md train`.
+
+    Parameters
+    ----------
+    log
+        ``log.csv`` of the run, or its rows.
+    ax
+        Where to draw; a new figure if None.
+    error
+        "rmse" or "mae", of the tensors in e.
+    against
+        Column of the abscissa: epoch, step or minutes.
+    width
+        Of a new figure.
+
+    Raises
+    ------
+    DataError
+        If the log has no rows, or not these columns.
+    """
+    table = read_log(log) if isinstance(log, str | Path) else _columns(log)
+    ending = _ENDINGS.get(error, error)
+    found = [name for name in table if name.endswith(ending) and not name.startswith("train_")]
+    if against not in table or not len(table[against]) or not (found or f"train{ending}" in table):
+        raise DataError(
+            f"the log has no curves of {error} against {against}",
+            f"its columns are {', '.join(table) or 'none'}",
+            "pass log.csv of a run of bec-md train that has finished at least one epoch",
+        )
+    x = table[against]
+    with figure_style():
+        axes = new_axes(ax, width)
+        if f"train{ending}" in table:
+            _draw(axes, x, table[f"train{ending}"], INK, "-", "training", "")
+        for index, name in enumerate(found):
+            look = stroke(index)
+            _draw(axes, x, table[name], look.color, look.linestyle, name.removesuffix(ending), "o")
+        axes.set_yscale("log")
+        axes.set_xlim(0.0, float(np.nanmax(x)) or 1.0)
+        axes.set_xlabel(against.capitalize() if against != "minutes" else "Time (min)")
+        axes.set_ylabel(f"{error.upper()} of $Z^*$ ($e$)")
+        plain_logarithmic(axes.yaxis)
+        axes.legend(loc="best")
+    return axes
+
+
+def read_log(path: str | Path) -> dict[str, Array]:
+    """Read the columns of a training log; what a row does not have is NaN."""
+    with Path(path).open(newline="", encoding="utf-8") as stream:
+        rows = [
+            {name: float(value) if value else np.nan for name, value in row.items() if name}
+            for row in csv.DictReader(stream)
+        ]
+    return _columns(rows)
+
+
+def _columns(rows: Sequence[Row]) -> dict[str, Array]:
+    names = dict.fromkeys(name for row in rows for name in row)
+    return {name: np.array([row.get(name, np.nan) for row in rows], dtype=np.float64) for name in names}
+
+
+def _draw(ax: Axes, x: Array, y: Array, color: str, linestyle: Any, label: str, marker: str) -> None:
+    known = np.isfinite(y)
+    markers = marker if known.sum() <= 40 else ""
+    ax.plot(x[known], y[known], color=color, linestyle=linestyle, label=label, marker=markers, markersize=2.2)

@@ -1,0 +1,124 @@
+"""What a spectrum is compared with: measured curves, and sticks of calculated modes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from bec_md.errors import UsageError
+from bec_md.plot.palette import COLORS, GREY
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+    from bec_md.plot.frequency import FrequencyUnit
+
+Array = NDArray[np.float64]
+
+#: Measured curves: label → (wavenumber in cm⁻¹, values) or an (F, 2) array; a bare one is "experiment".
+Experiment = Mapping[str, Any] | Sequence[ArrayLike] | NDArray[np.float64]
+
+#: Modes: label → positions in cm⁻¹, or (positions, intensities).
+Sticks = Mapping[str, Any]
+
+#: Height of a row of sticks without intensities, over that of the panel.
+ROW = 0.055
+
+#: Colors that curves in the same panel take last.
+_STICK_COLORS = (COLORS[4], COLORS[3], COLORS[5])
+
+#: Height of the strongest stick with intensities, over that of the panel.
+TALLEST = 0.6
+
+
+def curves_of(experiment: Experiment) -> dict[str, tuple[Array, Array]]:
+    """Return measured curves by label.
+
+    Raises
+    ------
+    UsageError
+        If something is not a pair of arrays of the same length.
+    """
+    items = experiment if isinstance(experiment, Mapping) else {"experiment": experiment}
+    return {str(label): _pair(value, f"the curve {label!r}") for label, value in items.items()}
+
+
+def _pair(value: Any, what: str) -> tuple[Array, Array]:
+    if isinstance(value, np.ndarray) and value.ndim == 2 and value.shape[1] == 2:
+        return np.asarray(value[:, 0], dtype=float), np.asarray(value[:, 1], dtype=float)
+    try:
+        x, y = (np.asarray(part, dtype=np.float64) for part in value)
+    except (TypeError, ValueError):
+        x = y = np.zeros(0)
+    if x.ndim != 1 or x.shape != y.shape or not x.size:
+        raise UsageError(
+            f"{what} is not a pair of columns",
+            "a curve is drawn from abscissas in cm⁻¹ and ordinates of the same number",
+            "pass (wavenumber_cm, values)",
+        )
+    return x, y
+
+
+def draw_experiment(ax: Axes, experiment: Experiment, unit: FrequencyUnit) -> list[tuple[Array, Array]]:
+    """Draw measured curves in grey with dashes; return their abscissas in cm⁻¹ and ordinates."""
+    patterns = ((4.0, 1.6), (1.2, 1.2), (6.0, 1.4, 1.2, 1.4))
+    measured = []
+    for number, (label, (x, y)) in enumerate(curves_of(experiment).items()):
+        order = np.argsort(x, kind="stable")
+        ax.plot(
+            unit.from_cm(x[order]),
+            y[order],
+            color=GREY,
+            linestyle=(0.0, patterns[number % len(patterns)]),
+            linewidth=1.1,
+            label=label,
+            zorder=2.4,
+        )
+        measured.append((x, y))
+    return measured
+
+
+def draw_sticks(ax: Axes, sticks: Sticks, unit: FrequencyUnit) -> None:
+    """Draw modes: with intensities as sticks from the floor, without as rows of marks below the frame's top.
+
+    Intensities are scaled so that the strongest reaches 0.6 of the panel: they have another unit.
+    """
+    from matplotlib.transforms import blended_transform_factory
+
+    transform = blended_transform_factory(ax.transData, ax.transAxes)
+    rows = sum(not _has_intensities(value) for value in sticks.values())
+    if rows:
+        low, high = ax.get_ylim()
+        ax.set_ylim(low, low + (high - low) / (1.0 - ROW * (rows + 0.5)))
+    row = 0
+    for number, (label, value) in enumerate(sticks.items()):
+        color = _STICK_COLORS[number % len(_STICK_COLORS)]
+        if _has_intensities(value):
+            positions, intensities = _pair(value, f"the sticks {label!r}")
+            tops = TALLEST * intensities / np.max(intensities)
+            bottoms = np.zeros_like(tops)
+        else:
+            positions = np.atleast_1d(np.asarray(value, dtype=np.float64))
+            top = 1.0 - ROW * (row + 0.25)
+            tops, bottoms = np.full(positions.shape, top), np.full(positions.shape, top - 0.7 * ROW)
+            row += 1
+        ax.vlines(
+            unit.from_cm(positions),
+            bottoms,
+            tops,
+            transform=transform,
+            color=color,
+            linewidth=0.9,
+            label=label,
+            zorder=2.2,
+        )
+
+
+def _has_intensities(value: Any) -> bool:
+    """Whether the sticks are a pair (positions, intensities)."""
+    if isinstance(value, np.ndarray):
+        return value.ndim == 2
+    return isinstance(value, tuple) and len(value) == 2 and all(np.ndim(part) == 1 for part in value)

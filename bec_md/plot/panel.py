@@ -1,0 +1,158 @@
+"""One panel of a spectrum: draws curves, bands and partial spectra, and remembers what must fit."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bec_md.plot.frequency import FrequencyUnit, label_frequency_axis
+from bec_md.plot.limits import value_limits, visible_range_cm
+from bec_md.plot.ordinate import label_values
+from bec_md.plot.palette import INK, Stroke, stroke
+from bec_md.plot.quantity import Curve, Quantity, model_error, normal_quantile, partial_curves
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+    from bec_md.spectrum.spectrum import Spectrum
+
+Array = NDArray[np.float64]
+
+#: Quantities that follow from σ/ω: they mean nothing within one resolution width of zero.
+_OVER_OMEGA = ("eps_imag", "eps_real", "n", "kappa", "reflectivity", "loss")
+
+#: Opacity of the narrowest band, and of wider ones.
+BAND_ALPHA = (0.28, 0.14)
+
+
+@dataclass(frozen=True)
+class Panel:
+    """Axes with a spectrum and a frequency unit.
+
+    Parameters
+    ----------
+    ax
+        Where to draw.
+    spectrum
+        What to draw.
+    unit
+        Of the frequency axis.
+    drawn
+        (F,) ordinates drawn so far, on the grid of the spectrum.
+    """
+
+    ax: Axes
+    spectrum: Spectrum
+    unit: FrequencyUnit
+    drawn: list[Array] = field(default_factory=list)
+
+    @property
+    def x(self) -> Array:
+        """Abscissas of the spectrum in the unit of the axis."""
+        return self.unit.from_cm(self.spectrum.wavenumber_cm)
+
+    def curve(self, data: Curve, look: Stroke, label: str | None, levels: tuple[float, ...]) -> None:
+        """Draw a curve above its confidence bands, the widest first."""
+        x = self.x
+        for number, level in enumerate(levels):
+            low, high = data.band(level)
+            alpha = BAND_ALPHA[0 if number == len(levels) - 1 else 1]
+            self.ax.fill_between(x, low, high, color=look.color, alpha=alpha, linewidth=0.0, zorder=1.9)
+            self.drawn.extend((low, high))
+        self.ax.plot(x, data.values, color=look.color, linestyle=look.linestyle, label=label, zorder=3.0)
+        self.drawn.append(data.values)
+
+    def model_band(self, quantity: Quantity, data: Curve, look: Stroke, level: float) -> None:
+        """Hatch the band of statistical and model error in quadrature, if the model error is known."""
+        extra = model_error(self.spectrum, quantity)
+        if extra is None:
+            return
+        low, high = data.band(level)
+        wide = normal_quantile(level) * extra
+        lower = data.values - np.hypot(data.values - low, wide)
+        upper = data.values + np.hypot(high - data.values, wide)
+        self.ax.fill_between(
+            self.x,
+            lower,
+            upper,
+            facecolor="none",
+            edgecolor=look.color,
+            alpha=0.4,
+            hatch="//////",
+            linewidth=0.0,
+            zorder=1.8,
+            label="with model error",
+        )
+        self.drawn.extend((lower, upper))
+
+    def group_lines(self, quantity: Quantity) -> None:
+        """Draw the additive parts as dashed lines above a light fill down to zero."""
+        for number, (name, part) in enumerate(partial_curves(self.spectrum, quantity).items()):
+            look = stroke(number)
+            self.ax.fill_between(
+                self.x, 0.0, part.values, color=look.color, alpha=0.07, linewidth=0.0, zorder=1.2
+            )
+            self.ax.plot(
+                self.x,
+                part.values,
+                color=look.color,
+                linestyle=look.linestyle,
+                linewidth=1.0,
+                label=name,
+                zorder=2.6,
+            )
+            self.drawn.append(part.values)
+
+    def group_stack(self, quantity: Quantity) -> None:
+        """Draw the additive parts as areas: positive ones pile up from zero, negative ones down from it."""
+        above, below = np.zeros_like(self.x), np.zeros_like(self.x)
+        for number, (name, part) in enumerate(partial_curves(self.spectrum, quantity).items()):
+            color = stroke(number).color
+            top = above + np.clip(part.values, 0.0, None)
+            bottom = below + np.clip(part.values, None, 0.0)
+            for inner, outer, label in ((above, top, name), (below, bottom, None)):
+                self.ax.fill_between(
+                    self.x, inner, outer, color=color, alpha=0.8, linewidth=0.0, zorder=1.2, label=label
+                )
+            above, below = top, bottom
+        self.drawn.extend((above, below))
+
+    def frame(
+        self,
+        wanted: tuple[Quantity, ...],
+        measured: list[tuple[Array, Array]],
+        xlim: tuple[float, float] | None,
+    ) -> None:
+        """Set limits, labels and the zero line.
+
+        Parameters
+        ----------
+        wanted
+            Quantities on the ordinate.
+        measured
+            Other curves, abscissas in cm⁻¹ and ordinates.
+        xlim
+            Limits of the abscissa in its unit, or None.
+        """
+        if xlim is None:
+            shown = visible_range_cm(self.spectrum)
+        else:
+            shown = (xlim[0] / self.unit.per_cm, xlim[1] / self.unit.per_cm)
+        floor = None if any(q.floor is None for q in wanted) else 0.0
+        over_omega = any(q.name in _OVER_OMEGA for q in wanted)
+        skip = float(self.spectrum.parameters.get("resolution_cm", 0.0)) if over_omega else 0.0
+        low, high = value_limits(
+            self.spectrum.wavenumber_cm, self.drawn, shown, skip_below_cm=skip, floor=floor
+        )
+        for x, y in measured:
+            bounds = value_limits(x, [y], shown, skip_below_cm=skip, floor=floor)
+            low, high = min(low, bounds[0]), max(high, bounds[1])
+        if low < 0.0:
+            self.ax.axhline(0.0, color=INK, linewidth=0.4, zorder=1.0)
+        self.ax.set_xlim(*self.unit.from_cm(np.array(shown)).tolist())
+        self.ax.set_ylim(low, high)
+        label_values(self.ax, wanted)
+        label_frequency_axis(self.ax, self.unit)

@@ -1,0 +1,177 @@
+r"""A spectrum: curve, confidence bands, partial spectra of groups, experiment and modes in one panel."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Literal
+
+from bec_md.errors import UsageError
+from bec_md.plot.frequency import add_wavelength_axis, frequency_unit
+from bec_md.plot.overlay import Experiment, Sticks, draw_experiment, draw_sticks
+from bec_md.plot.palette import INK, Stroke, stroke
+from bec_md.plot.panel import Panel
+from bec_md.plot.quantity import Curve, Quantity, curve, quantities
+from bec_md.plot.style import Width, figure_style, new_axes
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+    from bec_md.spectrum.spectrum import Spectrum
+
+Groups = bool | Literal["lines", "stacked"]
+
+
+def plot_spectrum(
+    spectrum: Spectrum,
+    quantity: str = "n_alpha",
+    groups: Groups = True,
+    ax: Axes | None = None,
+    *,
+    components: Sequence[str] = (),
+    band: float | Sequence[float] | None = 0.68,
+    experiment: Experiment | None = None,
+    sticks: Sticks | None = None,
+    unit: str = "cm",
+    wavelength: bool = False,
+    xlim: tuple[float, float] | None = None,
+    label: str | None = None,
+    color: str | None = None,
+    legend: bool = True,
+    width: Width = "column",
+) -> Axes:
+    r"""Plot a function of frequency with its statistical error.
+
+    Parameters
+    ----------
+    spectrum
+        Result of `compute_spectrum`.
+    quantity
+        n_alpha, eps (ε₁ and ε₂), eps_real, eps_imag, nk (n and κ), n, kappa, alpha, reflectivity, loss,
+        sigma (Re σ) or sigma_imag.
+    groups
+        True or "lines": the additive partial spectra of the groups as lines above a light fill down to
+        zero, for quantities that are additive (n_alpha, eps_imag, sigma). "stacked": as areas that add up
+        to the total; negative parts are stacked downwards from zero, so that the sum of both stacks is the
+        total. False: only the total.
+    ax
+        Where to draw; a new figure in the shipped style if None.
+    components
+        Tensor components, e.g. ("xx", "zz"), instead of the isotropic average.
+    band
+        Coverage of the confidence band, e.g. 0.68, or several, e.g. (0.68, 0.95); None for no band. Where
+        the ensemble of models adds an error, a second, hatched band contains both.
+    experiment
+        Measured curves: label → (wavenumber in cm⁻¹, values), or one such pair.
+    sticks
+        Modes: label → positions in cm⁻¹, or (positions, intensities) (scaled to the panel).
+    unit
+        Unit of the frequency axis: cm, thz or mev.
+    wavelength
+        Also show the wavelength in µm on top.
+    xlim
+        Limits of the frequency axis in its unit; by default from zero to the end of the bands.
+    label, color
+        Name and color of the total curve, to lay several spectra over each other.
+    legend
+        Whether to draw a legend.
+    width
+        Of a new figure: "column" (3.37 in) or "double" (6.8 in).
+
+    Returns
+    -------
+    Axes
+
+    Raises
+    ------
+    UsageError
+        For unknown names, for what needs ε_∞ without it, for groups of a quantity that is not additive.
+    """
+    wanted = quantities(quantity)
+    axis_unit = frequency_unit(unit)
+    levels = _levels(band)
+    with_groups = _wants_groups(spectrum, wanted, groups, components)
+    if label is None and (with_groups or experiment is not None):
+        label = "total" if with_groups else "simulation"
+    curves = _curves(spectrum, wanted, components, label)
+    with figure_style():
+        fresh = ax is None or not ax.has_data()
+        panel = Panel(new_axes(ax, width), spectrum, axis_unit)
+        if with_groups and groups == "stacked":
+            panel.group_stack(wanted[0])
+        elif with_groups:
+            panel.group_lines(wanted[0])
+        for number, (name, item, data) in enumerate(curves):
+            look = Stroke(color or INK, ()) if number == 0 else stroke(number - 1)
+            if levels and not components:
+                panel.model_band(item, data, look, levels[-1])
+            panel.curve(data, look, name, levels)
+        measured = [] if experiment is None else draw_experiment(panel.ax, experiment, axis_unit)
+        if fresh:
+            panel.frame(wanted, measured, xlim)
+        elif xlim is not None:
+            panel.ax.set_xlim(*xlim)
+        if sticks:
+            draw_sticks(panel.ax, sticks, axis_unit)
+        if wavelength:
+            add_wavelength_axis(panel.ax, axis_unit)
+        if legend:
+            draw_legend(panel.ax)
+    return panel.ax
+
+
+def draw_legend(ax: Axes) -> None:
+    """Draw a legend of what is named, the curves that lie on top first."""
+    handles, labels = ax.get_legend_handles_labels()
+    if not handles:
+        return
+    order = sorted(range(len(handles)), key=lambda i: -_height(handles[i]))
+    ax.legend([handles[i] for i in order], [labels[i] for i in order], loc="best")
+
+
+def _height(handle: object) -> int:
+    """Layer of an artist: totals, lines of parts and measurements, areas."""
+    return int(getattr(handle, "get_zorder", lambda: 0.0)())
+
+
+def _levels(band: float | Sequence[float] | None) -> tuple[float, ...]:
+    """Coverages, widest first, so that narrower bands lie above."""
+    if band is None:
+        return ()
+    levels = (band,) if isinstance(band, int | float) else tuple(band)
+    if any(not 0.0 < level < 1.0 for level in levels):
+        raise UsageError(
+            f"confidence band {band!r}", "a coverage lies between 0 and 1", "use e.g. 0.68 or (0.68, 0.95)"
+        )
+    return tuple(sorted(levels, reverse=True))
+
+
+def _wants_groups(
+    spectrum: Spectrum, wanted: tuple[Quantity, ...], groups: Groups, components: Sequence[str]
+) -> bool:
+    if groups not in (True, False, "lines", "stacked"):
+        raise UsageError(
+            f"groups = {groups!r}", "not a way to draw parts", "use 'lines', 'stacked', True or False"
+        )
+    additive = len(wanted) == 1 and wanted[0].linear and not components
+    if isinstance(groups, str) and not additive:
+        raise UsageError(
+            f"{' and '.join(q.name for q in wanted)} of groups of atoms",
+            "only the isotropic n_alpha, sigma and eps_imag are sums over groups",
+            "plot one of these, or pass groups=False",
+        )
+    return bool(groups) and additive and len(spectrum.partial_n_alpha) > 1
+
+
+def _curves(
+    spectrum: Spectrum, wanted: tuple[Quantity, ...], components: Sequence[str], label: str | None
+) -> list[tuple[str | None, Quantity, Curve]]:
+    """Every curve with its name in the legend."""
+    found: list[tuple[str | None, Quantity, Curve]] = []
+    for item in wanted:
+        symbol = item.symbol
+        if components:
+            found += [(f"${symbol}^{{{c}}}$", item, curve(spectrum, item, c)) for c in components]
+        else:
+            name = label if len(wanted) == 1 else f"${symbol}$" + (f", {label}" if label else "")
+            found.append((name, item, curve(spectrum, item)))
+    return found
