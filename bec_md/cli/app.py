@@ -11,6 +11,7 @@ from bec_md.cli.failures import CommandGroup
 from bec_md.cli.lammps_command import lammps_app
 from bec_md.cli.models_command import INFO_HELP, MODELS_HELP, info, models
 from bec_md.cli.plan_command import PLAN_HELP, plan
+from bec_md.cli.plot_command import PLOT_HELP, plot
 from bec_md.cli.predict_command import PREDICT_HELP, predict
 from bec_md.cli.spectrum_command import SPECTRUM_HELP, spectrum
 from bec_md.cli.training_commands import (
@@ -57,6 +58,7 @@ SPECTRA, NETWORKS, OTHER = "Spectra", "Networks", "Planning and tools"
 
 app.command("spectrum", rich_help_panel=SPECTRA, help=SPECTRUM_HELP)(spectrum)
 app.command("current", rich_help_panel=SPECTRA, help=CURRENT_HELP)(current)
+app.command("plot", rich_help_panel=SPECTRA, help=PLOT_HELP)(plot)
 app.command("predict", rich_help_panel=NETWORKS, help=PREDICT_HELP)(predict)
 app.command("models", rich_help_panel=NETWORKS, help=MODELS_HELP)(models)
 app.command("evaluate", rich_help_panel=NETWORKS, help=EVALUATE_HELP)(evaluate)

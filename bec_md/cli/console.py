@@ -58,9 +58,11 @@ class Console:
             print(f"warning: {text}", file=sys.stderr, flush=True)
 
     @contextmanager
-    def progress(self, label: str, unit: str = "frames") -> Iterator[Callable[[int, int | None], None]]:
-        """Show progress with rate and time left; yields ``update(done, total)``."""
-        bar = _make_progress(label, unit, self.quiet)
+    def progress(
+        self, label: str, done: int = 0, unit: str = "frames"
+    ) -> Iterator[Callable[[int, int | None], None]]:
+        """Show progress with rate and time left, from `done` on; yields ``update(done, total)``."""
+        bar = _make_progress(label, done, unit, self.quiet)
         try:
             yield bar.update
         finally:
@@ -86,15 +88,13 @@ class _Lines(_Silent):
 
     every_s = 10.0
 
-    def __init__(self, label: str, unit: str) -> None:
-        self.label, self.unit = label, unit
+    def __init__(self, label: str, first: int, unit: str) -> None:
+        self.label, self.first, self.unit = label, first, unit
         self.begin = self.last = time.monotonic()
-        self.first: int | None = None
 
     def update(self, done: int, total: int | None = None) -> None:
         """Print a line if the last one is old enough."""
         now = time.monotonic()
-        self.first = done if self.first is None else self.first
         if now - self.last < self.every_s:
             return
         self.last = now
@@ -102,7 +102,7 @@ class _Lines(_Silent):
 
     def describe(self, done: int, total: int | None, now: float) -> str:
         """Return count, rate and time left in words."""
-        rate = (done - (self.first or 0)) / max(now - self.begin, 1e-9)
+        rate = (done - self.first) / max(now - self.begin, 1e-9)
         text = f"{done}{f' of {total}' if total else ''} {self.unit}, {rate:.3g}/s"
         return f"{text}, {duration((total - done) / rate)} left" if total and rate > 0 else text
 
@@ -110,11 +110,11 @@ class _Lines(_Silent):
 class _Bar(_Silent):
     """A bar on the terminal."""
 
-    def __init__(self, label: str, unit: str) -> None:
+    def __init__(self, label: str, first: int, unit: str) -> None:
         from rich.console import Console as RichConsole
         from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-        self.unit = unit
+        self.first, self.unit = first, unit
         self.display = Progress(
             TextColumn("{task.description}"),
             BarColumn(),
@@ -124,16 +124,12 @@ class _Bar(_Silent):
             console=RichConsole(stderr=True),
             transient=True,
         )
-        self.task = self.display.add_task(label, total=None, rate="")
+        self.task = self.display.add_task(label, total=None, completed=first, rate="")
         self.display.start()
         self.begin = time.monotonic()
-        self.first: int | None = None
 
     def update(self, done: int, total: int | None = None) -> None:
         """Move the bar."""
-        if self.first is None:
-            self.first = done
-            self.display.reset(self.task, total=total, completed=done)
         rate = (done - self.first) / max(time.monotonic() - self.begin, 1e-9)
         fields: dict[str, Any] = {"rate": f"{rate:.3g} {self.unit}/s"}
         self.display.update(self.task, completed=done, total=total, **fields)
@@ -143,10 +139,10 @@ class _Bar(_Silent):
         self.display.stop()
 
 
-def _make_progress(label: str, unit: str, quiet: bool) -> _Silent:
+def _make_progress(label: str, first: int, unit: str, quiet: bool) -> _Silent:
     if quiet:
         return _Silent()
-    return _Bar(label, unit) if sys.stderr.isatty() else _Lines(label, unit)
+    return _Bar(label, first, unit) if sys.stderr.isatty() else _Lines(label, first, unit)
 
 
 def duration(seconds: float) -> str:

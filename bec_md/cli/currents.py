@@ -51,7 +51,7 @@ def _compute(
     announce_work(console, job, path, done, describe_place(charges))
     begin = time.monotonic()
     try:
-        with console.progress(f"J(t) of {job.info.source}") as progress:
+        with console.progress(f"J(t) of {job.info.source}", done) as progress:
             series = job.run(
                 output=path,
                 overwrite=outputs.overwrite,

@@ -28,6 +28,7 @@ OPTION_OF_ARGUMENT = {
     "max_cm": "--max", "md_timestep_fs": "--md-timestep",
 }  # fmt: skip
 _ARGUMENT = re.compile(rf"\b({'|'.join(OPTION_OF_ARGUMENT)}) ?=(?!=) ?")
+_ADVICE = re.compile(rf"(?<=\bpass )({'|'.join(OPTION_OF_ARGUMENT)})\b(?! \(--)")
 
 
 class InterruptedByUserError(BecMDError):
@@ -90,8 +91,8 @@ def describe(error: BaseException, program: str = "bec-md") -> tuple[str, int]:
 
 def in_terms_of_options(text: str) -> str:
     """Return a message in which arguments of Python calls are named as options: timestep_fs= → --timestep."""
-
     named = _ARGUMENT.sub(lambda match: f"{OPTION_OF_ARGUMENT[match[1]]} ", text)
+    named = _ADVICE.sub(lambda match: OPTION_OF_ARGUMENT[match[1]], named)
     return re.sub(r" +(?=$|;)", "", named, flags=re.MULTILINE)
 
 

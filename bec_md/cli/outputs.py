@@ -56,7 +56,7 @@ class OutputOptions:
             self,
             output=Path(f"{stem}_spectrum.h5"),
             csv=Path(f"{stem}_spectrum.csv"),
-            plot=Path(f"{stem}_spectrum.png") if has_room("plot") else None,
+            plot=Path(f"{stem}_spectrum.png"),
         )
 
     def check(self) -> None:
@@ -84,15 +84,20 @@ class OutputOptions:
                     "give them different names",
                 )
         if self.plot is not None:
-            if self.plot.suffix.lower() not in FIGURE_SUFFIXES:
-                raise UsageError(
-                    f"--plot {self.plot}: no figure format {self.plot.suffix!r}",
-                    "the format follows from the suffix",
-                    f"use one of {', '.join(FIGURE_SUFFIXES)}",
-                )
-            require_room("plot", "--plot")
+            check_figure("--plot", self.plot)
         if self.report is not None:
             require_room("report", "--report")
+
+
+def check_figure(option: str, path: Path) -> None:
+    """Refuse a figure of an unknown format, or one that cannot be written."""
+    check_writable(option, path)
+    if path.suffix.lower() not in FIGURE_SUFFIXES:
+        raise UsageError(
+            f"{option} {path}: no figure format {path.suffix!r}",
+            "the format follows from the suffix",
+            f"use one of {', '.join(FIGURE_SUFFIXES)}",
+        )
 
 
 def check_writable(option: str, path: Path) -> None:
@@ -152,9 +157,9 @@ def write_outputs(
     from bec_md.spectrum import write_csv, write_hdf5
 
     def figure(path: Path) -> None:
-        from bec_md.plot import plot_spectrum, save_figure
+        from bec_md.plot import figure_of_spectrum, save_figure
 
-        save_figure(plot_spectrum(spectrum), path)
+        save_figure(figure_of_spectrum(spectrum), path)
 
     def report(path: Path) -> None:
         from bec_md.report import write_report

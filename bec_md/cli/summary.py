@@ -91,11 +91,21 @@ def _peaks(console: Console, spectrum: Spectrum) -> None:
         console.item(
             label,
             f"{peak.wavenumber_cm:8.1f} ± {peak.wavenumber_err_cm:4.1f} cm⁻¹   "
-            f"nα {peak.height:8.4g} ± {peak.err:.2g} cm⁻¹   width {peak.width_cm:.1f} cm⁻¹",
+            f"nα {peak.height:8.4g} ± {peak.err:.2g}{_model_error(spectrum, peak.wavenumber_cm)} cm⁻¹   "
+            f"width {peak.width_cm:.1f} cm⁻¹",
         )
         label = ""
     if len(peaks) > len(strongest):
         console.item("", f"and {len(peaks) - len(strongest)} weaker ones")
+
+
+def _model_error(spectrum: Spectrum, wavenumber_cm: float) -> str:
+    """Return the spread over the ensemble of networks at a wavenumber, in words."""
+    if spectrum.model_err is None:
+        return ""
+    import numpy as np
+
+    return f" ± {np.interp(wavenumber_cm, spectrum.wavenumber_cm, spectrum.model_err):.2g} (model)"
 
 
 def show_preview(console: Console, spectrum: Spectrum) -> None:

@@ -10,7 +10,7 @@ import typer
 from bec_md.cli import options as opt
 from bec_md.cli.console import Console
 from bec_md.cli.failures import InterruptedByUserError
-from bec_md.cli.outputs import STDOUT, check_writable, emit_json
+from bec_md.cli.outputs import STDOUT, check_figure, check_writable, emit_json
 
 if TYPE_CHECKING:
     from bec_md.training import Evaluation
@@ -100,6 +100,10 @@ def evaluate(
         str | None,
         typer.Option("--json", metavar="FILE.json|-", help="All metrics; - for stdout.", show_default=False),
     ] = None,
+    plot: Annotated[
+        Path | None,
+        typer.Option("--plot", metavar="FILE.png|pdf|svg", help="Parity plot.", show_default=False),
+    ] = None,
     quiet: opt.Quiet = False,
 ) -> None:
     """Evaluate a model."""
@@ -108,6 +112,8 @@ def evaluate(
 
     if json is not None and json != STDOUT:
         check_writable("--json", Path(json))
+    if plot is not None:
+        check_figure("--plot", plot)
     require_file(Path(data))
     console = Console(quiet, json == STDOUT)
     result = evaluate_model(
@@ -124,6 +130,11 @@ def evaluate(
     print_evaluation(console, result)
     if json is not None:
         emit_json(json, result.to_json())
+    if plot is not None:
+        from bec_md.plot import plot_parity, save_figure
+
+        save_figure(plot_parity(result), plot)
+        console.item("figure", str(plot))
 
 
 def print_evaluation(console: Console, result: Evaluation) -> None:

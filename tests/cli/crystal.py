@@ -20,7 +20,7 @@ SYMBOLS = ("Mg",) * 4 + ("O",) * 4
 MASSES = np.array([24.305] * 4 + [15.999] * 4)
 LATTICE_ANG = 4.21
 _FCC = np.array([[0, 0, 0], [0, 0.5, 0.5], [0.5, 0, 0.5], [0.5, 0.5, 0]])
-SITES = LATTICE_ANG * np.vstack([_FCC, _FCC + [0.5, 0, 0]])
+SITES = LATTICE_ANG * np.vstack([_FCC, _FCC + np.array([0.5, 0, 0])])
 #: Charges of the tests: they obey the sum rule.
 CHARGES = "fixed:Mg=2,O=-2"
 

@@ -84,7 +84,7 @@ def test_evaluation_of_a_model_on_its_own_predictions(
 
 
 def test_training_run(run: Run, tmp_path: Path) -> None:
-    positions, velocities = crystal.trajectory(12)
+    positions, _ = crystal.trajectory(12)
     rng = np.random.default_rng(0)
     tensors = rng.normal(scale=0.1, size=(12, 8, 9))
     tensors[:, :4, ::4] += 2.0
@@ -125,6 +125,35 @@ def test_info_knows_every_kind_of_file(run: Run, files: dict[str, Path], tiny_mo
     assert "f-sum" in run("info", "short_spectrum.h5").stdout
     assert "O Mg" in run("info", tiny_model).stdout
     assert json.loads(run("info", files["short"], "--json", "-").stdout)["n_frames"] == 60
+
+
+def test_figures_of_stored_spectra(run: Run, files: dict[str, Path]) -> None:
+    run(
+        "spectrum",
+        files["xyz"],
+        "--charges",
+        crystal.CHARGES,
+        "--eps-inf",
+        "3",
+        "-o",
+        "a.h5",
+        "--plot",
+        "a.pdf",
+    )
+    assert Path("a.pdf").read_bytes().startswith(b"%PDF")
+    run("spectrum", files["xyz"], "--charges", crystal.CHARGES, "--resolution", "60", "-o", "b.h5")
+    assert "a_loss.png" in run("plot", "a.h5", "--quantity", "loss").stdout
+    crystal.write(Path("measured.csv"), "wavenumber,value\n300,1\n400,5\n500,1\n")
+    run("plot", "a.h5", "b.h5", "--experiment", "measured.csv", "--wavelength", "-o", "two.svg")
+    text = Path("two.svg").read_text()
+    assert all(name in text for name in ("measured", ">a<", ">b<", "Wavelength"))
+    for wrong, fact in (
+        (["a.h5", "--xlim", "5"], "--xlim"),
+        (["b.h5", "--quantity", "loss"], "--eps-inf"),
+        (["a.h5", "b.h5", "--quantity", "acf"], "acf"),
+        (["a.h5", "-o", "x.gif"], ".gif"),
+    ):
+        assert fact in run("plot", *wrong, status=2).stderr
 
 
 def test_plan_inverts_the_formula_of_the_error(run: Run) -> None:

@@ -93,8 +93,7 @@ def test_words_for_numbers() -> None:
 
 
 def test_progress_lines_say_rate_and_time_left() -> None:
-    lines = console._Lines("J(t)", "frames")
-    lines.update(100, 1100)
+    lines = console._Lines("J(t)", 100, "frames")
     text = lines.describe(600, 1100, lines.begin + 10.0)
     assert text == "600 of 1100 frames, 50/s, 10 s left"
 

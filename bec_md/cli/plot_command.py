@@ -1,0 +1,196 @@
+"""``bec-md plot``: figures of stored spectra, alone or over each other, with measured curves."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+from bec_md.cli import options as opt
+from bec_md.cli.console import Console
+from bec_md.cli.outputs import check_figure
+from bec_md.cli.values import stems_of
+from bec_md.errors import DataError, UsageError
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+    from bec_md.spectrum import Spectrum
+
+PLOT_HELP = (
+    "Draw a stored spectrum: nα, ε, n and κ, α, R, loss, σ, the autocorrelation, or the self-checks.\n\n"
+    "Several files are laid over each other; --experiment adds measured curves. A log.csv of `bec-md train` "
+    "gives the learning curve."
+)
+
+Quantity = Literal[
+    "n_alpha", "eps", "eps_real", "eps_imag", "nk", "n", "kappa", "alpha", "reflectivity", "loss", "sigma",
+    "sigma_imag", "acf", "quality",
+]  # fmt: skip
+_OWN_FIGURE = ("acf", "quality")
+
+
+def plot(
+    files: Annotated[
+        list[Path],
+        typer.Argument(metavar="FILE...", help="Spectra written by bec-md spectrum -o.", show_default=False),
+    ],
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output", "-o", metavar="FILE.png|pdf|svg", help="Figure.", show_default="NAME_QUANTITY.png"
+        ),
+    ] = None,
+    quantity: Annotated[Quantity, typer.Option("--quantity", help="What to draw.")] = "n_alpha",
+    groups: Annotated[
+        Literal["lines", "stacked", "none"], typer.Option("--groups", help="Partial spectra.")
+    ] = "lines",
+    components: Annotated[
+        str | None,
+        typer.Option(
+            "--components",
+            metavar="xx,zz",
+            help="Tensor elements instead of the average.",
+            show_default=False,
+        ),
+    ] = None,
+    experiment: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--experiment",
+            metavar="FILE",
+            help="Measured curve: columns wavenumber (cm⁻¹) and value; repeatable.",
+            show_default=False,
+        ),
+    ] = None,
+    unit: Annotated[Literal["cm", "thz", "mev"], typer.Option("--unit", help="Of the frequencies.")] = "cm",
+    xlim: Annotated[
+        str | None,
+        typer.Option("--xlim", metavar="LOW,HIGH", help="Range of frequencies.", show_default="the bands"),
+    ] = None,
+    wavelength: Annotated[bool, typer.Option("--wavelength", help="Wavelength axis on top.")] = False,
+    width: Annotated[
+        Literal["column", "double"], typer.Option("--width", help="Column (3.37 in) or page (6.8 in).")
+    ] = "column",
+    quiet: opt.Quiet = False,
+) -> None:
+    """Draw stored spectra."""
+    name = "learning" if files[0].suffix == ".csv" else quantity
+    target = output if output is not None else Path(f"{stems_of([str(files[0])])[0]}_{name}.png")
+    check_figure("--output", target)
+    if files[0].suffix == ".csv":
+        figure: Any = learning_curve(files, width)
+    else:
+        keywords = {"unit": unit, "wavelength": wavelength, "width": width, "xlim": parse_range(xlim)}
+        measured = {path.stem: read_curve(path) for path in experiment or ()}
+        figure = draw(load(files), quantity, groups, components, measured, keywords)
+    from bec_md.plot import save_figure
+
+    save_figure(figure, target)
+    Console(quiet).item("figure", str(target))
+
+
+def load(files: list[Path]) -> dict[str, Spectrum]:
+    """Read spectra, named after their files."""
+    from bec_md.spectrum import load_spectrum
+    from bec_md.trajectory.files import require_file
+
+    stems = [stem.removesuffix("_spectrum") for stem in stems_of([str(file) for file in files])]
+    return {stem: load_spectrum(require_file(file)) for stem, file in zip(stems, files, strict=True)}
+
+
+def draw(
+    spectra: Mapping[str, Spectrum],
+    quantity: str,
+    groups: str,
+    components: str | None,
+    measured: Mapping[str, Any],
+    keywords: dict[str, Any],
+) -> Axes:
+    """Draw one spectrum with its parts, or several over each other."""
+    from bec_md.plot import plot_acf, plot_quality, plot_spectrum
+    from bec_md.plot.palette import COLORS
+
+    first = next(iter(spectra.values()))
+    if quantity in _OWN_FIGURE:
+        if len(spectra) > 1 or measured:
+            raise UsageError(
+                f"--quantity {quantity} of {len(spectra)} spectra"
+                + (" with --experiment" if measured else ""),
+                "it is drawn for one spectrum, alone",
+                "name one file",
+            )
+        width = keywords["width"]
+        return plot_acf(first, width=width) if quantity == "acf" else plot_quality(first, width=width)
+    parts = tuple(name.strip() for name in components.split(",")) if components else ()
+    if len(spectra) == 1:
+        additive = quantity in ("n_alpha", "eps_imag", "sigma") and not parts
+        how: Any = groups if additive and groups != "none" else False
+        return plot_spectrum(first, quantity, how, components=parts, experiment=measured or None, **keywords)
+    axes = None
+    for number, (name, spectrum) in enumerate(spectra.items()):
+        axes = plot_spectrum(
+            spectrum,
+            quantity,
+            False,
+            axes,
+            components=parts,
+            label=name,
+            color=COLORS[number % len(COLORS)],
+            experiment=measured if measured and number == 0 else None,
+            **(keywords | {"wavelength": keywords["wavelength"] and number == len(spectra) - 1}),
+        )
+    assert axes is not None  # for the type checker: there is at least one spectrum
+    return axes
+
+
+def learning_curve(files: list[Path], width: Any) -> Axes:
+    """Draw the log of a training run."""
+    from bec_md.plot import plot_loss_curve
+    from bec_md.trajectory.files import require_file
+
+    if len(files) > 1:
+        raise UsageError(f"{len(files)} logs", "a learning curve is drawn for one run", "name one log.csv")
+    return plot_loss_curve(require_file(files[0]), width=width)
+
+
+def parse_range(text: str | None) -> tuple[float, float] | None:
+    """Read ``--xlim LOW,HIGH``."""
+    if text is None:
+        return None
+    try:
+        low, high = (float(word) for word in text.replace(":", ",").split(","))
+    except ValueError:
+        low = high = 0.0
+    if not low < high:
+        raise UsageError(
+            f"--xlim {text!r} is no range",
+            "an axis goes from a lower to a higher value",
+            "write --xlim 0,1500",
+        )
+    return low, high
+
+
+def read_curve(path: Path) -> tuple[Any, Any]:
+    """Read two columns: wavenumber in cm⁻¹ and value; lines that are no numbers at the top are skipped."""
+    import numpy as np
+
+    from bec_md.trajectory.files import require_file
+
+    rows = []
+    for line in require_file(path).read_text(encoding="utf-8", errors="replace").splitlines():
+        words = line.split("#")[0].replace(",", " ").replace(";", " ").split()
+        try:
+            rows.append((float(words[0]), float(words[1])))
+        except (ValueError, IndexError):
+            continue
+    if len(rows) < 2:
+        raise DataError(
+            f"{path}: no two columns of numbers",
+            "a measured curve is a table of wavenumber (cm⁻¹) and value",
+            "write one pair per line, separated by comma or space",
+        )
+    table = np.array(sorted(rows))
+    return table[:, 0], table[:, 1]
