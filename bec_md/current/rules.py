@@ -63,9 +63,17 @@ def current_equal(
     return current_mass(corrected, group_charge, com_velocity)
 
 
-def mass_terms(charge_sum: Array, total_mass: float) -> Array:
-    r"""Return the symmetric part of :math:`S_g S^T / M`, (T, G, 3, 3) in e²/amu."""
-    product: Array = np.einsum("tgac,tbc->tgab", charge_sum, charge_sum.sum(axis=1)) / total_mass
+def summed_mass_terms(charge_sum: Array, whole: Array, total_mass: float) -> Array:
+    r"""Return the sum over frames of the symmetric part of :math:`S_g S^T / M`, (G, 3, 3) in e²/amu.
+
+    Parameters
+    ----------
+    charge_sum, whole
+        (T, G, 3, 3) :math:`S_g` and (T, 3, 3) :math:`S`, e.
+    total_mass
+        M, amu.
+    """
+    product: Array = np.tensordot(charge_sum, whole, axes=([0, 3], [0, 2])) / total_mass
     return 0.5 * (product + product.swapaxes(-1, -2))
 
 

@@ -2,14 +2,16 @@ r"""The polarization current of a trajectory as a time series, per group of atom
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any, Literal, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from bec_md.current import checks, rules
+from bec_md.current.averages import Averages, averages_of
 from bec_md.current.checks import TIME_FIELDS
 from bec_md.errors import DataError, UsageError
 from bec_md.units import AMU_ANG2_FS2_EV, BOLTZMANN_EV_K
@@ -78,6 +80,8 @@ class CurrentSeries:
         Temperature that an input file states, K (a current without velocities has no other).
     metadata
         Source, model, fingerprints, version, parameters, warnings.
+    known_averages
+        Averages over exactly these frames, when they have been computed before.
 
     Raises
     ------
@@ -110,6 +114,7 @@ class CurrentSeries:
     start_time_fs: float = 0.0
     temperature_k: float | None = None
     metadata: Mapping[str, Any] = field(default_factory=dict)
+    known_averages: Averages | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         checks.check_scalars(self)
@@ -198,15 +203,15 @@ class CurrentSeries:
         """Yield (rows, current of each group in these rows), so that a long series is never held whole."""
         rule = self.effective_sum_rule(sum_rule)
         for block in self.blocks(rows):
-            current = self._read("current", block)
+            current = self.read("current", block)
             if rule == "mass":
-                velocity = self._read("momentum", block).sum(axis=1) / self.total_mass_amu
-                current = rules.current_mass(current, self._read("charge_sum", block), velocity)
+                velocity = self.read("momentum", block).sum(axis=1) / self.total_mass_amu
+                current = rules.current_mass(current, self.read("charge_sum", block), velocity)
             elif rule == "equal":
                 current = rules.current_equal(
                     current,
-                    self._read("charge_sum", block),
-                    self._read("velocity_sum", block),
+                    self.read("charge_sum", block),
+                    self.read("velocity_sum", block),
                     cast(NDArray[np.int64], self.group_count),
                     self.total_charge_e,
                     self._com_velocity(block),
@@ -219,6 +224,11 @@ class CurrentSeries:
             yield slice(start, min(start + rows, self.n_frames))
 
     # ------------------------------------------------------------------ averages
+    @cached_property
+    def averages(self) -> Averages:
+        """Time averages, from one pass over the rows (a stored file knows them already)."""
+        return self.known_averages if self.known_averages is not None else averages_of(self)
+
     def zz_sum(self, sum_rule: SumRule = "mass") -> tuple[Array, Array] | None:
         r"""Return the mean :math:`\sum Z Z^T/m` that the f-sum rule needs: total and per group.
 
@@ -231,12 +241,12 @@ class CurrentSeries:
         -------
         (3, 3) total and (G, 3, 3) per group, e²/amu; None when the series does not carry it.
         """
-        if self.zz_over_mass is None:
+        rule, known = self.effective_sum_rule(sum_rule), self.averages
+        if known.zz_over_mass is None:
             return None
-        rule = self.effective_sum_rule(sum_rule)
-        mean = self._row_mean("zz_over_mass")
-        if rule == "mass" or (rule == "none" and self._at_rest()):
-            mean = mean - self._block_mean(lambda b: rules.mass_terms(b, cast(float, self.total_mass_amu)))
+        mean = known.zz_over_mass
+        if known.mass_terms is not None and (rule == "mass" or (rule == "none" and self._at_rest())):
+            mean = mean - known.mass_terms
         elif rule == "equal":
             equal = self._equal_terms()
             if equal is None:
@@ -251,16 +261,10 @@ class CurrentSeries:
         :math:`\sum m v = 0` does: group g has :math:`3 N_g - 3 M_g/M` of them. Differences of positions
         (scheme other than ``"velocity"``) smooth the motion: the temperature then is a lower bound.
         """
-        if self.kinetic_energy_ev is None or self.momentum is None:
+        energy = self.averages.kinetic_energy_ev
+        if energy is None or self.group_mass_amu is None or self.group_count is None:
             return None
-        if self.group_mass_amu is None or self.group_count is None:
-            return None
-        energy = np.zeros(self.n_groups)
-        for block in self.blocks():
-            energy += rules.barycentric_kinetic_energy(
-                self._read("kinetic_energy_ev", block), self._read("momentum", block), self.group_mass_amu
-            ).sum(axis=0)
-        return rules.temperatures(energy / self.n_frames, self.group_mass_amu, self.group_count)
+        return rules.temperatures(energy, self.group_mass_amu, self.group_count)
 
     def center_of_mass_velocity(self) -> Array | None:
         """Return the velocity of the center of mass, (T, 3) in Å/fs."""
@@ -273,18 +277,15 @@ class CurrentSeries:
 
     def com_drift_ang_per_fs(self) -> float | None:
         """Return the root mean square speed of the center of mass, Å/fs."""
-        velocity = self.center_of_mass_velocity()
-        return None if velocity is None else float(np.sqrt((velocity**2).sum(axis=1).mean()))
+        speed2 = self.averages.com_speed2
+        return None if speed2 is None else float(np.sqrt(speed2))
 
     def sum_rule_residual_e(self) -> float | None:
         r"""Return the r.m.s. over frames and components of :math:`(\sum_i Z_i - Q)/N`, e per atom."""
-        if self.charge_sum is None or self.n_atoms is None:
+        excess2 = self.averages.excess2_e2
+        if excess2 is None or self.n_atoms is None:
             return None
-        squares = 0.0
-        for block in self.blocks():
-            excess = self._read("charge_sum", block).sum(axis=1) - self.total_charge_e * np.eye(3)
-            squares += float((excess**2).sum())
-        return float(np.sqrt(squares / (9 * self.n_frames))) / self.n_atoms
+        return float(np.sqrt(excess2)) / self.n_atoms
 
     @property
     def charge_interpolation_error_e(self) -> float | None:
@@ -303,7 +304,7 @@ class CurrentSeries:
             return None
         sums = np.zeros(4)
         for block in self.blocks():
-            rows = self._read("interpolation_check", block)
+            rows = self.read("interpolation_check", block)
             rows = rows[~np.isnan(rows[:, 0])]
             sums += [*rows.sum(axis=0), len(rows)]
         return sums if sums[3] > 0 else None
@@ -336,6 +337,7 @@ class CurrentSeries:
         return replace(
             self,
             **changes,
+            known_averages=None,
             timestep_fs=self.timestep_fs * step,
             start_time_fs=self.start_time_fs + start * self.timestep_fs,
         )
@@ -352,7 +354,8 @@ class CurrentSeries:
         return replace(self, **cast(dict[str, Any], {n: np.asarray(a) for n, a in self.time_fields()}))
 
     # ------------------------------------------------------------------ inside
-    def _read(self, name: str, rows: slice) -> Array:
+    def read(self, name: str, rows: slice) -> Array:
+        """Return rows of a time-dependent field as numbers in memory."""
         return np.asarray(getattr(self, name)[rows], dtype=np.float64)
 
     def _at_rest(self) -> bool:
@@ -370,22 +373,7 @@ class CurrentSeries:
     def _com_velocity(self, rows: slice) -> Array | None:
         if self.momentum is None or self.total_mass_amu is None:
             return None
-        return np.asarray(self._read("momentum", rows).sum(axis=1) / self.total_mass_amu)
-
-    def _row_mean(self, name: str) -> Array:
-        array = getattr(self, name)
-        if array.shape[0] != self.n_frames:
-            return np.array(array[0:1], dtype=np.float64).reshape(array.shape[1:])
-        total = np.zeros(array.shape[1:])
-        for block in self.blocks():
-            total += self._read(name, block).sum(axis=0)
-        return np.asarray(total / self.n_frames)
-
-    def _block_mean(self, terms: Callable[[Array], Array]) -> Array:
-        total = np.zeros((self.n_groups, 3, 3))
-        for block in self.blocks():
-            total += terms(self._read("charge_sum", block)).sum(axis=0)
-        return np.asarray(total / self.n_frames)
+        return np.asarray(self.read("momentum", rows).sum(axis=1) / self.total_mass_amu)
 
     def _equal_terms(self) -> Array | None:
         counts, masses = self.group_count, self.group_mass_amu
@@ -394,11 +382,11 @@ class CurrentSeries:
         inverse = self.group_inverse_mass if self.group_inverse_mass is not None else counts**2 / masses
         total = np.zeros((self.n_groups, 3, 3))
         for block in self.blocks():
-            charge_sum = self._read("charge_sum", block)
+            charge_sum = self.read("charge_sum", block)
             if self.charge_over_mass is None:  # groups of one mass each: Σ Z/m = S N_g/M_g
                 over_mass = charge_sum * (counts / masses)[:, None, None]
             elif self.charge_over_mass.shape[0] == self.n_frames:
-                over_mass = self._read("charge_over_mass", block)
+                over_mass = self.read("charge_over_mass", block)
             else:
                 over_mass = np.broadcast_to(np.asarray(self.charge_over_mass[0:1]), charge_sum.shape)
             total += rules.equal_terms(
@@ -431,7 +419,7 @@ def concatenate(series: Sequence[CurrentSeries]) -> CurrentSeries:
     first, total = series[0], sum(s.n_frames for s in series)
     for number, other in enumerate(series[1:], start=2):
         checks.check_same_kind(first, other, number)
-    changes: dict[str, Any] = {}
+    changes: dict[str, Any] = {"known_averages": None}
     for name, array in first.time_fields():
         if all(getattr(s, name).shape[0] == s.n_frames for s in series):
             changes[name] = np.concatenate([np.asarray(getattr(s, name)) for s in series])

@@ -229,7 +229,7 @@ def join_parts(path: Path, folder: Path, header: dict[str, Any], joined: int) ->
         if part.start <= position < part.stop:
             chain.append(part)
             position = part.stop
-    if not chain and path.is_file() and read_header(path) == header:
+    if not chain and path.is_file() and _without_averages(read_header(path)) == header:
         return
     temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
     with open_hdf5(temporary, "w") as file:
@@ -241,7 +241,21 @@ def join_parts(path: Path, folder: Path, header: dict[str, Any], joined: int) ->
         for part in chain:
             with open_hdf5(part.path) as source:
                 _append(file, source, _length(file) - part.start, part.stop - part.start)
+        filled = _length(file) > 0
+    if filled and header.get("complete"):
+        _store_averages(temporary, header)
     temporary.replace(path)
+
+
+def _store_averages(path: Path, header: dict[str, Any]) -> None:
+    """Add the time averages to the header, so that reading a long series starts at once."""
+    averages = load_file(path, header, lazy=True).averages
+    with open_hdf5(path, "r+") as file:
+        file.attrs[HEADER] = json.dumps(header | {"averages": averages.to_json()})
+
+
+def _without_averages(header: dict[str, Any] | None) -> dict[str, Any]:
+    return {name: value for name, value in (header or {}).items() if name != "averages"}
 
 
 def _length(file: Any) -> int:

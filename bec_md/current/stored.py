@@ -10,6 +10,7 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from bec_md.current.averages import Averages
 from bec_md.current.checks import TIME_FIELDS
 from bec_md.current.hdf5 import open_hdf5
 from bec_md.current.series import BLOCK_ROWS, CurrentSeries
@@ -119,6 +120,7 @@ def build_series(header: dict[str, Any], arrays: dict[str, Any], where: str) -> 
         cell, volume = mean_cell_of(arrays["cells_ang"])
     else:
         cell, volume = None, float(system["volume_ang3"])
+    known = header.get("averages")
     return CurrentSeries(
         groups=tuple(system["groups"]),
         timestep_fs=float(system["timestep_fs"]),
@@ -130,6 +132,7 @@ def build_series(header: dict[str, Any], arrays: dict[str, Any], where: str) -> 
         group_inverse_mass=np.array(system["group_inverse_mass"]),
         total_charge_e=float(system["total_charge_e"]),
         start_time_fs=float(system["start_time_fs"]),
+        known_averages=None if known is None else Averages.from_json(known),
         metadata=header["metadata"] | {"key": header["key"], "complete": header.get("complete", True)},
         **arrays,
     )
