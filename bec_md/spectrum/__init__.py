@@ -8,10 +8,16 @@ from typing import TYPE_CHECKING, Any
 _PUBLIC = {
     "Peak": "bec_md.spectrum.peak",
     "QualityReport": "bec_md.spectrum.quality",
+    "RunPlan": "bec_md.spectrum.plan",
     "Spectrum": "bec_md.spectrum.spectrum",
     "compute_spectrum": "bec_md.spectrum.compute",
+    "einstein_helfand": "bec_md.spectrum.einstein",
+    "fit_four_parameter": "bec_md.spectrum.fits",
+    "fit_lorentz": "bec_md.spectrum.fits",
+    "integrate_band": "bec_md.spectrum.fits",
     "is_spectrum_file": "bec_md.spectrum.store",
     "load_spectrum": "bec_md.spectrum.store",
+    "plan_run": "bec_md.spectrum.plan",
     "summary": "bec_md.spectrum.output",
     "write_csv": "bec_md.spectrum.output",
     "write_hdf5": "bec_md.spectrum.store",
@@ -21,10 +27,16 @@ _PUBLIC = {
 __all__ = [
     "Peak",
     "QualityReport",
+    "RunPlan",
     "Spectrum",
     "compute_spectrum",
+    "einstein_helfand",
+    "fit_four_parameter",
+    "fit_lorentz",
+    "integrate_band",
     "is_spectrum_file",
     "load_spectrum",
+    "plan_run",
     "summary",
     "write_csv",
     "write_hdf5",
@@ -33,8 +45,11 @@ __all__ = [
 
 if TYPE_CHECKING:
     from bec_md.spectrum.compute import compute_spectrum
+    from bec_md.spectrum.einstein import einstein_helfand
+    from bec_md.spectrum.fits import fit_four_parameter, fit_lorentz, integrate_band
     from bec_md.spectrum.output import summary, write_csv, write_json
     from bec_md.spectrum.peak import Peak
+    from bec_md.spectrum.plan import RunPlan, plan_run
     from bec_md.spectrum.quality import QualityReport
     from bec_md.spectrum.spectrum import Spectrum
     from bec_md.spectrum.store import is_spectrum_file, load_spectrum, write_hdf5

@@ -93,11 +93,10 @@ def assess(
     known = [k for k in kinetic if k is not None]
     measured = _mean_array([k[1] for k in known], weights) if len(known) == len(series) else None
     whole = _mean([None if k is None else k[0] for k in kinetic], weights)
-    conductor = bool(np.any(seen.dipole_diffusion > 1.2))
     checks = [
         *f_checks,
         quality_checks.check_band(_share(power, 0.0, top_cm), top_cm),
-        quality_checks.check_static(fluctuation, fluctuation_err, integral, conductor),
+        quality_checks.check_static(fluctuation, fluctuation_err, integral, seen.wanders),
         quality_checks.check_charge_sum(residual, rule),
         quality_checks.check_net_charge(float(series[0].total_charge_e)),
         quality_checks.check_drift(drift, series[0].total_mass_amu, temperature_k, rule),

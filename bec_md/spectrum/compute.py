@@ -41,7 +41,7 @@ class _Options:
     max_cm: float | None
     md_timestep_fs: float | None
     undo_damping: bool
-    dc: bool
+    dc: bool | None
     subtract_dc: bool
 
 
@@ -60,7 +60,7 @@ def compute_spectrum(
     group_matrix: bool = False,
     md_timestep_fs: float | None = None,
     undo_damping: bool = True,
-    dc: bool = True,
+    dc: bool | None = None,
     subtract_dc: bool = False,
 ) -> Spectrum:
     r"""Infrared spectrum and dielectric function of one or several currents (replicas).
@@ -98,7 +98,8 @@ def compute_spectrum(
     undo_damping
         Divide by the transfer function of finite-difference velocities.
     dc
-        Estimate the DC conductivity by cepstral analysis.
+        Estimate the DC conductivity by cepstral analysis; by default only if the dipole wanders (mobile
+        charges). The spectrum of an insulator vanishes at ω = 0, where its logarithm has no finite value.
     subtract_dc
         Leave the DC conductivity out of ε (ionic conductors).
 
@@ -129,7 +130,7 @@ def compute_spectrum(
         max_cm,
         md_timestep_fs,
         undo_damping,
-        dc or subtract_dc,
+        True if subtract_dc else dc,
         subtract_dc,
     )
     return _assemble(blocks, options)
@@ -202,8 +203,9 @@ def _assemble(blocks: CurrentBlocks, options: _Options) -> Spectrum:
         return response.conductivity_from_power(spectra * factor, blocks.volume_ang3, options.temperature_k)
 
     sigma_real = sigma_of(power.total)  # (6, F)
-    sigma = one_sided.analytic_response(sigma_real)
-    dc, dc_err, dc_info = _dc(blocks, bins, options) if options.dc else (None, None, {})
+    sigma = one_sided.continuous_response(sigma_real)
+    wanted = seen.wanders if options.dc is None else options.dc
+    dc, dc_err, dc_info = _dc(blocks, bins, options) if wanted else (None, None, {})
     errors = _errors(sigma_real, power, keep)
     alpha = response.n_alpha_from_conductivity(sigma_real[:3].mean(axis=0))[keep]
     alpha_err = response.n_alpha_from_conductivity(errors["iso_real_err"])

@@ -90,6 +90,34 @@ def analytic_response(real_part: NDArray[Any], axis: int = -1) -> NDArray[np.com
     return np.moveaxis(causal, -1, axis)
 
 
+def continuous_response(real_part: NDArray[Any]) -> NDArray[np.complex128]:
+    r"""Complex response in continuous time: `analytic_response` without the images of sampling.
+
+    A sampled correlation function has a periodic spectrum, and the images of the bands beyond the Nyquist
+    frequency add to the real part of ε what ε_∞ would: :math:`ω_p^2Δ^2/12` (0.07 for an oxide stored every
+    5 fs). The Euler–Maclaurin formula takes it off,
+
+    .. math:: \int_0^\infty C e^{i\omega t}dt = \Delta\Big[\tfrac12 C_0 + \sum_{k\ge1} C_k
+              e^{i\omega k\Delta}\Big] + \tfrac{\Delta^2}{12}\, i\omega C_0 + O(\Delta^4),
+
+    for a correlation function without slope at t = 0; the real part stays as it is.
+
+    Parameters
+    ----------
+    real_part
+        Re σ on the grid of an even FFT, (..., F).
+
+    Returns
+    -------
+    NDArray
+        σ, same shape.
+    """
+    phase = np.linspace(0.0, np.pi, real_part.shape[-1])
+    # half the two-sided transform: its zeroth coefficient is Δ C_0/2
+    start = correlation_from_spectrum(real_part, 1.0)[..., :1]
+    return np.asarray(analytic_response(real_part) + 1j * phase * start / 6.0)
+
+
 def correlation_from_spectrum(power: NDArray[Any], timestep_fs: float) -> NDArray[np.float64]:
     """Even correlation C[k], k = 0 … n/2, of a power spectrum on the grid of an even FFT."""
     from scipy import fft

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bec_md.spectrum.one_sided import analytic_response
+from bec_md.spectrum.one_sided import continuous_response
 from bec_md.spectrum.response import OMEGA_PER_CM
 from bec_md.units import VACUUM_PERMITTIVITY_F_M
 
@@ -75,4 +75,4 @@ def broaden_conductivity(real_part: Array, step_cm: float, window: Array, window
     lags = np.minimum(np.arange(size), size - np.arange(size)) * lag_step
     weight = np.interp(lags, np.arange(len(window)) * window_step_fs, window, right=0.0)
     smooth = fft.rfft(fft.irfft(real_part, size) * weight).real
-    return analytic_response(smooth)
+    return continuous_response(smooth)

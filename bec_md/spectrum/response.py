@@ -89,7 +89,8 @@ def static_susceptibility_kramers_kronig(
     r"""(2/π)∫ε₂/ω dω of a spectrum, from its correlation function.
 
     With C the even inverse transform of the two-sided spectrum the integral is
-    :math:`-\frac{1}{V k_B T ε_0}\int_0^\infty t\,C(t)\,dt`, the ω → 0 limit of the Kramers–Kronig partner.
+    :math:`-\frac{1}{V k_B T ε_0}\int_0^\infty t\,C(t)\,dt`, the ω → 0 limit of the Kramers–Kronig partner;
+    the sum over samples stands for it with the end correction :math:`Δ^2 C(0)/12`.
 
     Parameters
     ----------
@@ -97,7 +98,7 @@ def static_susceptibility_kramers_kronig(
         (..., L + 1), (e Å/fs)².
     """
     lags = np.arange(correlation.shape[-1])
-    moment = -(timestep_fs**2) * np.sum(lags * correlation, axis=-1)
+    moment = -(timestep_fs**2) * (np.sum(lags * correlation, axis=-1) + correlation[..., 0] / 12.0)
     return np.asarray(SUSCEPTIBILITY / (volume_ang3 * temperature_k) * moment)
 
 

@@ -51,7 +51,7 @@ def test_corrected_spectrum_stays_kramers_kronig_consistent() -> None:
     # ω = 0 is not stored: extrapolate the even function
     real = s.sigma_real
     start = (15 * real[0] - 6 * real[1] + real[2]) / 10
-    again = one_sided.analytic_response(np.concatenate([[start], real]))[1:]
+    again = one_sided.continuous_response(np.concatenate([[start], real]))[1:]
     scale = np.abs(real).max()
     assert np.abs(again.imag - s.sigma_iso.imag).max() < 2e-3 * scale
 

@@ -13,7 +13,7 @@ from bec_md.spectrum.cepstral import akaike_cutoff, cepstral_zero_frequency
 from bec_md.spectrum.compute import compute_spectrum
 from bec_md.spectrum.einstein import einstein_helfand, mean_square_displacement
 from bec_md.spectrum.periodogram import periodogram
-from tests.spectrum.exact import bare, kt_amu, ornstein_uhlenbeck
+from tests.spectrum.exact import bare, kt_amu, langevin_oscillator, ornstein_uhlenbeck
 
 MASS, GAMMA, VOLUME, N_IONS = 7.0, 0.02, 1000.0, 1.0
 
@@ -98,6 +98,19 @@ def test_subtracting_dc_removes_the_divergence_of_epsilon() -> None:
     )
     assert "static" in kept.quality
     assert kept.quality["static"].status == "unknown"  # no static limit for mobile ions
+
+
+def test_an_insulator_is_not_given_a_dc_conductivity() -> None:
+    _, v = langevin_oscillator(40000, 1.0, 400.0, 80.0, 10.0, 1)
+    s = compute_spectrum(bare(v), temperature_k=300.0, resolution_cm=40.0)
+    assert s.sigma_dc is None
+    assert s.quality["static"].status == "ok"
+    assert compute_spectrum(bare(v), temperature_k=300.0, resolution_cm=40.0, dc=True).sigma_dc is not None
+    for seed in range(10):
+        found = compute_spectrum(
+            bare(drude(seed, 4000), 5.0, VOLUME), temperature_k=300.0, resolution_cm=40.0
+        )
+        assert found.sigma_dc is not None
 
 
 def test_anisotropic_dc() -> None:

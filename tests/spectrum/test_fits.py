@@ -81,7 +81,7 @@ def test_broadening_of_a_model_equals_the_estimator() -> None:
     window = lag_window.lag_window(resolution, dt, 10**6)
     corr = oscillator_correlation(np.arange(len(window)) * dt, 500.0, 30.0, MASS)
     size = 16384
-    smooth = one_sided.analytic_response(0.5 * one_sided.two_sided_transform(corr * window, size, dt))
+    smooth = one_sided.continuous_response(0.5 * one_sided.two_sided_transform(corr * window, size, dt))
     sharp_lags = oscillator_correlation(np.arange(size // 2) * dt, 500.0, 30.0, MASS)
     sharp = 0.5 * one_sided.two_sided_transform(sharp_lags, size, dt)
     step = one_sided.wavenumber_grid_cm(size, dt)[1]

@@ -74,6 +74,27 @@ def test_analytic_response_returns_the_one_sided_transform() -> None:
     np.testing.assert_allclose(found, direct, atol=1e-12)  # rounding of two FFTs
 
 
+def test_continuous_response_takes_off_the_images_of_sampling() -> None:
+    # 1000 cm⁻¹ stored every 5 fs: without the correction ε₁ is off by ω_p²Δ²/12 at every frequency
+    dt, nu0, gamma = 5.0, 1000.0, 40.0
+    t = np.arange(2000) * dt
+    corr = oscillator_correlation(t, nu0, gamma, MASS)
+    size = 2 * len(corr) + 2
+    power = one_sided.two_sided_transform(corr, size, dt)
+    real = response.conductivity_from_power(power, VOLUME, TEMPERATURE)
+    nu = one_sided.wavenumber_grid_cm(size, dt)
+    keep = (nu > 20.0) & (nu < 700.0)
+    exact = lorentz_chi(nu[keep], nu0, gamma, 1.0 / MASS, VOLUME).real
+    shift = units.PLASMA_FREQUENCY2_FS2 / MASS / VOLUME * dt**2 / 12.0
+    errors = []
+    for transform in (one_sided.analytic_response, one_sided.continuous_response):
+        chi = response.susceptibility(nu[keep], transform(real)[keep])
+        errors.append(chi.real - exact)
+    np.testing.assert_allclose(errors[0], shift, rtol=0.3)  # the next order is (ω₀Δ)²/20 = 4 %, and γ
+    assert np.abs(errors[1]).max() < 0.25 * shift
+    assert np.array_equal(one_sided.continuous_response(real).real, one_sided.analytic_response(real).real)
+
+
 def test_kramers_kronig_against_the_principal_value_integral() -> None:
     dt = 0.25
     nu, sigma = exact_estimate(oscillator_correlation(np.arange(16000) * dt, 500.0, 80.0, MASS), dt)

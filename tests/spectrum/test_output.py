@@ -33,6 +33,7 @@ def spectrum():
         resolution_cm=80.0,
         max_cm=2000.0,
         group_matrix=True,
+        dc=True,
     )
 
 
