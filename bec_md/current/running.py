@@ -88,7 +88,7 @@ def committed_chunks(
 ) -> Iterator[tuple[int, Rows]]:
     """Yield (first row, rows) in chunks of at most `commit_seconds` of work or `COMMIT_BYTES`.
 
-    Rows computed before an error are yielded before it is raised.
+    Rows computed before an error or Ctrl-C are yielded before it is raised.
     """
     waiting: list[Rows] = []
     begin, size, since = start, 0, time.monotonic()
@@ -101,7 +101,7 @@ def committed_chunks(
                 waiting = []
                 yield begin, chunk
                 begin, size, since = begin + len(chunk["current"]), 0, time.monotonic()
-    except Exception:
+    except (Exception, KeyboardInterrupt):
         if waiting:
             yield begin, _joined(waiting)
         raise
