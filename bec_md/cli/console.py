@@ -59,10 +59,10 @@ class Console:
 
     @contextmanager
     def progress(
-        self, label: str, done: int = 0, unit: str = "frames"
+        self, label: str, done: int = 0, total: int | None = None, unit: str = "frames"
     ) -> Iterator[Callable[[int, int | None], None]]:
         """Show progress with rate and time left, from `done` on; yields ``update(done, total)``."""
-        bar = _make_progress(label, done, unit, self.quiet)
+        bar = _make_progress(label, done, total, unit, self.quiet)
         try:
             yield bar.update
         finally:
@@ -110,7 +110,7 @@ class _Lines(_Silent):
 class _Bar(_Silent):
     """A bar on the terminal."""
 
-    def __init__(self, label: str, first: int, unit: str) -> None:
+    def __init__(self, label: str, first: int, total: int | None, unit: str) -> None:
         from rich.console import Console as RichConsole
         from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
@@ -124,7 +124,7 @@ class _Bar(_Silent):
             console=RichConsole(stderr=True),
             transient=True,
         )
-        self.task = self.display.add_task(label, total=None, completed=first, rate="")
+        self.task = self.display.add_task(label, total=total, completed=first, rate="")
         self.display.start()
         self.begin = time.monotonic()
 
@@ -139,10 +139,10 @@ class _Bar(_Silent):
         self.display.stop()
 
 
-def _make_progress(label: str, first: int, unit: str, quiet: bool) -> _Silent:
+def _make_progress(label: str, first: int, total: int | None, unit: str, quiet: bool) -> _Silent:
     if quiet:
         return _Silent()
-    return _Bar(label, first, unit) if sys.stderr.isatty() else _Lines(label, first, unit)
+    return _Bar(label, first, total, unit) if sys.stderr.isatty() else _Lines(label, first, unit)
 
 
 def duration(seconds: float) -> str:

@@ -51,7 +51,7 @@ def _compute(
     announce_work(console, job, path, done, describe_place(charges))
     begin = time.monotonic()
     try:
-        with console.progress(f"J(t) of {job.info.source}", done) as progress:
+        with console.progress(f"J(t) of {job.info.source}", done, job.n_samples) as progress:
             series = job.run(
                 output=path,
                 overwrite=outputs.overwrite,
@@ -83,6 +83,12 @@ def describe_place(charges: ChargeOptions) -> str:
 def interrupted(path: Path) -> InterruptedByUserError:
     """Return what is said after Ctrl-C."""
     rows = stored_rows(path)
+    if rows == 0:
+        return InterruptedByUserError(
+            "interrupted before the first samples were stored",
+            f"samples are stored every {COMMIT_SECONDS:g} s or less",
+            "run the same command again",
+        )
     return InterruptedByUserError(
         f"interrupted; {rows} samples are kept in {path}",
         "what was finished is not lost",

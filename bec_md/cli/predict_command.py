@@ -112,7 +112,8 @@ def write_charges(
     info, done, begin = trajectory.info, 0, time.monotonic()
     stream = trajectory.frames()
     try:
-        with open_for_writing(output) as file, console.progress("Born effective charges") as progress:
+        progress_bar = console.progress("Born effective charges", 0, info.n_frames)
+        with open_for_writing(output) as file, progress_bar as progress:
             while frames := list(islice(stream, batch)):
                 result = source.evaluate(frames)
                 for i, frame in enumerate(frames):
