@@ -11,7 +11,7 @@
 #include "neighbors.h"
 
 struct bec_model {
-    bec::Model model;
+    bec::FrameEvaluator frames;
 };
 
 struct bec_evaluation {
@@ -33,26 +33,26 @@ bec_model* bec_model_load(const char* path, const char* level, const int32_t* at
     bec_model* model = nullptr;
     bec::guarded(error, error_size, [&] {
         const std::vector<int> numbers(atomic_numbers, atomic_numbers + n_numbers);
-        model = new bec_model{bec::load_model(path, level != nullptr ? level : "", numbers)};
+        model = new bec_model{bec::FrameEvaluator(bec::load_model(path, level != nullptr ? level : "", numbers))};
     });
     return model;
 }
 
 void bec_model_free(bec_model* model) { delete model; }
 
-double bec_model_cutoff(const bec_model* model) { return model->model.cutoff; }
+double bec_model_cutoff(const bec_model* model) { return model->frames.model().cutoff; }
 
-int bec_model_layers(const bec_model* model) { return static_cast<int>(model->model.layers.size()); }
+int bec_model_layers(const bec_model* model) { return static_cast<int>(model->frames.model().layers.size()); }
 
-int bec_model_members(const bec_model* model) { return model->model.members; }
+int bec_model_members(const bec_model* model) { return model->frames.model().members; }
 
-int bec_model_message_width(const bec_model* model, int layer) { return model->model.message_width(layer); }
+int bec_model_message_width(const bec_model* model, int layer) { return model->frames.model().message_width(layer); }
 
 int bec_evaluate_frames(const bec_model* model, const bec_frames* frames, int n_threads, int sum_rule,
                         double* charges, double* members, double* eps_inf, bec_profile* profile, char* error,
                         size_t error_size) {
     return bec::guarded(error, error_size, [&] {
-        bec::evaluate_frames(model->model, *frames, n_threads, sum_rule != 0, charges, members, eps_inf, profile);
+        model->frames.evaluate(*frames, n_threads, sum_rule != 0, charges, members, eps_inf, profile);
     });
 }
 
@@ -84,7 +84,7 @@ int64_t bec_neighbors(int64_t n_atoms, const double* positions, const double* ce
 bec_evaluation* bec_evaluation_create(const bec_model* model, int n_threads, char* error, size_t error_size) {
     bec_evaluation* evaluation = nullptr;
     bec::guarded(error, error_size, [&] {
-        evaluation = new bec_evaluation{bec::Evaluation(model->model, n_threads)};
+        evaluation = new bec_evaluation{bec::Evaluation(model->frames.model(), n_threads)};
     });
     return evaluation;
 }

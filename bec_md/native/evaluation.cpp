@@ -10,8 +10,25 @@
 
 namespace bec {
 
-Evaluation::Evaluation(const Model& model, int n_threads)
-    : model_(model), n_threads_(std::max(1, n_threads)), scratch_(static_cast<std::size_t>(n_threads_)) {}
+void add_profile(const bec_profile& own, bec_profile& total) {
+    total.neighbors_s += own.neighbors_s;
+    total.gather_s += own.gather_s;
+    total.mixing_s += own.mixing_s;
+    total.products_s += own.products_s;
+    total.readout_s += own.readout_s;
+    total.mixing_flop += own.mixing_flop;
+    total.products_flop += own.products_flop;
+    total.gather_flop += own.gather_flop;
+    total.atoms += own.atoms;
+    total.edges += own.edges;
+}
+
+Evaluation::Evaluation(const Model& model, int n_threads) : model_(model) { use_threads(n_threads); }
+
+void Evaluation::use_threads(int n_threads) {
+    n_threads_ = std::max(1, n_threads);
+    if (scratch_.size() < static_cast<std::size_t>(n_threads_)) scratch_.resize(static_cast<std::size_t>(n_threads_));
+}
 
 std::int64_t Evaluation::n_blocks() const {
     return (static_cast<std::int64_t>(receivers_.size()) + block_atoms - 1) / block_atoms;
@@ -101,16 +118,7 @@ void Evaluation::read_out(double* charges, double* members, double* polarizabili
 }
 
 void Evaluation::add_profile(bec_profile& total) const {
-    for (const Scratch& scratch : scratch_) {
-        const bec_profile& own = scratch.profile;
-        total.gather_s += own.gather_s;
-        total.mixing_s += own.mixing_s;
-        total.products_s += own.products_s;
-        total.readout_s += own.readout_s;
-        total.mixing_flop += own.mixing_flop;
-        total.products_flop += own.products_flop;
-        total.gather_flop += own.gather_flop;
-    }
+    for (const Scratch& scratch : scratch_) bec::add_profile(scratch.profile, total);
     total.atoms += graph_.n_receivers;
     if (graph_.n_receivers > 0) total.edges += graph_.first[graph_.n_receivers] - graph_.first[0];
 }

@@ -13,6 +13,9 @@ namespace bec {
 // Atoms of a block: 12 rows of a scalar, 36 of a vector, 60 of a tensor fill the register tiles of the kernels.
 constexpr int block_atoms = 12;
 
+// Adds every part of `own` to `total`.
+void add_profile(const bec_profile& own, bec_profile& total);
+
 // Intermediate results of one block; one per thread.
 struct Scratch {
     Buffer<float> gathered, gathered_sent, left, middle, right, coupled, square, update, hidden, gates, row_scale,
@@ -30,6 +33,7 @@ public:
     void layer(int t, const float* messages_in, float* messages_out);
     void read_out(double* charges, double* members, double* polarizability);
 
+    void use_threads(int n_threads);
     void measure(bool on) { measure_ = on; }
     void add_profile(bec_profile& total) const;
     const Model& model() const { return model_; }

@@ -4,7 +4,6 @@
 #include <cmath>
 #include <ctime>
 #include <memory>
-#include <mutex>
 #include <numeric>
 #include <string>
 #include <vector>
@@ -32,10 +31,34 @@ struct Outputs {
     double* eps_inf;
 };
 
+void check(const Model& model, const bec_frames& frames) {
+    for (std::int64_t frame = 0; frame < frames.n_frames; ++frame) {
+        const std::int64_t first = frames.first_atom[frame];
+        for (std::int64_t i = first; i < frames.first_atom[frame + 1]; ++i) {
+            const auto place = [&] {
+                return "atom " + std::to_string(i - first) + " in frame " + std::to_string(frame) + " of the batch";
+            };
+            if (frames.species[i] < 0 || frames.species[i] >= model.n_species)
+                throw Error("species index " + std::to_string(frames.species[i]) + " of " + place() + " is not valid",
+                            "the model was loaded for " + std::to_string(model.n_species) + " elements",
+                            "load it with every element that occurs");
+            const double* p = frames.positions + 3 * i;
+            if (!std::isfinite(p[0]) || !std::isfinite(p[1]) || !std::isfinite(p[2]))
+                throw Error("position of " + place() + " is not a finite number",
+                            "neighbors cannot be found from NaN or infinite coordinates",
+                            "check the trajectory at this frame: the simulation may have blown up");
+        }
+    }
+}
+
+}  // namespace
+
 // Consecutive frames as one graph. Atoms are renumbered by species and place, which keeps memory access local.
 class Group {
 public:
-    Group(const Model& model, int n_threads) : n_threads_(n_threads), evaluation_(model, n_threads) {}
+    explicit Group(const Model& model) : evaluation_(model, 1) {}
+
+    void use_threads(int n_threads) { evaluation_.use_threads(n_threads); }
 
     void run(const bec_frames& frames, std::int64_t first, std::int64_t last, bool sum_rule, const Outputs& outputs,
              bec_profile* profile) {
@@ -58,7 +81,6 @@ public:
     }
 
 private:
-    int n_threads_;
     Evaluation evaluation_;
     CellList cells_;
     std::vector<std::int32_t> species_;
@@ -167,32 +189,33 @@ void Group::read_out(const bec_frames& frames, std::int64_t first, std::int64_t 
     }
 }
 
-void check(const Model& model, const bec_frames& frames) {
-    for (std::int64_t frame = 0; frame < frames.n_frames; ++frame) {
-        const std::int64_t first = frames.first_atom[frame];
-        for (std::int64_t i = first; i < frames.first_atom[frame + 1]; ++i) {
-            const auto place = [&] {
-                return "atom " + std::to_string(i - first) + " in frame " + std::to_string(frame) + " of the batch";
-            };
-            if (frames.species[i] < 0 || frames.species[i] >= model.n_species)
-                throw Error("species index " + std::to_string(frames.species[i]) + " of " + place() + " is not valid",
-                            "the model was loaded for " + std::to_string(model.n_species) + " elements",
-                            "load it with every element that occurs");
-            const double* p = frames.positions + 3 * i;
-            if (!std::isfinite(p[0]) || !std::isfinite(p[1]) || !std::isfinite(p[2]))
-                throw Error("position of " + place() + " is not a finite number",
-                            "neighbors cannot be found from NaN or infinite coordinates",
-                            "check the trajectory at this frame: the simulation may have blown up");
+FrameEvaluator::FrameEvaluator(Model model) : model_(std::move(model)) {}
+
+FrameEvaluator::~FrameEvaluator() = default;
+
+std::unique_ptr<Group> FrameEvaluator::take(int n_threads) const {
+    std::unique_ptr<Group> group;
+    {
+        const std::lock_guard<std::mutex> lock(guard_);
+        if (!idle_.empty()) {
+            group = std::move(idle_.back());
+            idle_.pop_back();
         }
     }
+    if (!group) group = std::make_unique<Group>(model_);
+    group->use_threads(n_threads);
+    return group;
 }
 
-}  // namespace
+void FrameEvaluator::give_back(std::unique_ptr<Group> group) const {
+    const std::lock_guard<std::mutex> lock(guard_);
+    idle_.push_back(std::move(group));
+}
 
-void evaluate_frames(const Model& model, const bec_frames& frames, int n_threads, bool sum_rule, double* charges,
-                     double* members, double* eps_inf, bec_profile* profile) {
+void FrameEvaluator::evaluate(const bec_frames& frames, int n_threads, bool sum_rule, double* charges,
+                              double* members, double* eps_inf, bec_profile* profile) const {
     if (frames.n_frames <= 0) return;
-    check(model, frames);
+    check(model_, frames);
     std::vector<std::int64_t> starts{0};
     std::int64_t atoms = 0;
     for (std::int64_t frame = 0; frame < frames.n_frames; ++frame) {
@@ -206,27 +229,17 @@ void evaluate_frames(const Model& model, const bec_frames& frames, int n_threads
     n_threads = std::max(1, n_threads);
     const int outer = n_groups >= n_threads ? n_threads : 1;  // else threads share the atoms of each group
     std::vector<std::unique_ptr<Group>> workers;
-    for (int i = 0; i < outer; ++i) workers.push_back(std::make_unique<Group>(model, n_threads / outer));
+    for (int i = 0; i < outer; ++i) workers.push_back(take(n_threads / outer));
     const Outputs outputs{charges, members, eps_inf};
     std::vector<bec_profile> profiles(static_cast<std::size_t>(outer));
     parallel_for(n_groups, outer, [&](std::int64_t g, int thread) {
-        workers[static_cast<std::size_t>(thread)]->run(frames, starts[static_cast<std::size_t>(g)],
-                                                       starts[static_cast<std::size_t>(g) + 1], sum_rule, outputs,
-                                                       profile != nullptr ? &profiles[thread] : nullptr);
+        const auto i = static_cast<std::size_t>(g), worker = static_cast<std::size_t>(thread);
+        workers[worker]->run(frames, starts[i], starts[i + 1], sum_rule, outputs,
+                             profile != nullptr ? &profiles[worker] : nullptr);
     });
+    for (auto& worker : workers) give_back(std::move(worker));
     if (profile == nullptr) return;
-    for (const bec_profile& own : profiles) {
-        profile->neighbors_s += own.neighbors_s;
-        profile->gather_s += own.gather_s;
-        profile->mixing_s += own.mixing_s;
-        profile->products_s += own.products_s;
-        profile->readout_s += own.readout_s;
-        profile->mixing_flop += own.mixing_flop;
-        profile->products_flop += own.products_flop;
-        profile->gather_flop += own.gather_flop;
-        profile->atoms += own.atoms;
-        profile->edges += own.edges;
-    }
+    for (const bec_profile& own : profiles) add_profile(own, *profile);
 }
 
 }  // namespace bec

@@ -67,7 +67,7 @@ struct Kernels {
     void (*gather)(const GatherCall& call);
     // out[atom] += Σ over components and channels of x².
     void (*add_squares)(const float* x, int components, int atoms, int width, float* out);
-    // x / (1 + exp(−x))
+    // x / (1 + exp(−x)); length is a multiple of 8
     void (*silu)(float* x, std::int64_t length);
 };
 

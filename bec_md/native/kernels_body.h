@@ -13,6 +13,19 @@ struct LanesOf {
     typedef float type __attribute__((vector_size(L * sizeof(float))));
 };
 
+template <int L>
+struct IntegersOf {
+    typedef std::int32_t type __attribute__((vector_size(L * sizeof(std::int32_t))));
+};
+
+// The same bits as another type.
+template <typename To, typename From>
+BEC_INLINE To as(From value) {
+    To result;
+    __builtin_memcpy(&result, &value, sizeof(To));
+    return result;
+}
+
 template <typename V>
 BEC_INLINE V load(const float* p) {
     V value;  // not through a pointer: rows are aligned to 32 bytes only
@@ -154,12 +167,13 @@ struct EdgeArrays {
     std::int64_t* offset;  // [edge]
 };
 
-BEC_INLINE float inverse_square_root(float x) {
-    union { float f; std::uint32_t i; } bits = {x};
-    bits.i = 0x5f375a86u - (bits.i >> 1);
-    float y = bits.f;
-    const float half = 0.5f * x;
-    y *= 1.5f - half * y * y;
+// Four Newton steps from a guess by its exponent: 1 ulp, and the same on every processor.
+template <typename V>
+BEC_INLINE V inverse_square_root(V x) {
+    typedef typename IntegersOf<sizeof(V) / sizeof(float)>::type I;
+    const V guess = as<V>(0x5f375a86 - (as<I>(x) >> 1));
+    const V half = 0.5f * x;
+    V y = guess * (1.5f - half * guess * guess);
     y *= 1.5f - half * y * y;
     y *= 1.5f - half * y * y;
     y += 0.5f * y * (1.0f - x * y * y);
@@ -167,78 +181,76 @@ BEC_INLINE float inverse_square_root(float x) {
 }
 
 // Real spherical harmonics as in e3nn (order of the axes: y is polar), Σ_m Y² = 2l + 1.
-template <int LMAX>
-BEC_INLINE void harmonics_of(float x, float y, float z, float* out, long stride) {
+template <int LMAX, typename V>
+BEC_INLINE void harmonics_of(V x, V y, V z, float* out, long stride) {
     constexpr float s3 = 1.7320508075688772f, s5 = 2.23606797749979f, s15 = 3.872983346207417f;
-    out[0] = 1.0f;
-    out[1 * stride] = s3 * x;
-    out[2 * stride] = s3 * y;
-    out[3 * stride] = s3 * z;
-    const float x2z2 = x * x + z * z;
-    out[4 * stride] = s15 * x * z;
-    out[5 * stride] = s15 * x * y;
-    out[6 * stride] = s5 * (y * y - 0.5f * x2z2);
-    out[7 * stride] = s15 * y * z;
-    const float difference = z * z - x * x;
-    out[8 * stride] = 0.5f * s15 * difference;
+    const V x2z2 = x * x + z * z, difference = z * z - x * x;
+    store<V>(out + 1 * stride, s3 * x);  // component 0 is one
+    store<V>(out + 2 * stride, s3 * y);
+    store<V>(out + 3 * stride, s3 * z);
+    store<V>(out + 4 * stride, s15 * x * z);
+    store<V>(out + 5 * stride, s15 * x * y);
+    store<V>(out + 6 * stride, s5 * (y * y - 0.5f * x2z2));
+    store<V>(out + 7 * stride, s15 * y * z);
+    store<V>(out + 8 * stride, 0.5f * s15 * difference);
     if (LMAX == 3) {
         constexpr float s7 = 2.6457513110645907f, s42 = 6.48074069840786f, s70 = 8.366600265340756f,
                         s105 = 10.246950765959598f;
-        const float four = 4.0f * y * y - x2z2;
-        out[9 * stride] = 0.25f * s70 * x * (3.0f * z * z - x * x);
-        out[10 * stride] = s105 * x * y * z;
-        out[11 * stride] = 0.25f * s42 * x * four;
-        out[12 * stride] = 0.5f * s7 * y * (2.0f * y * y - 3.0f * x2z2);
-        out[13 * stride] = 0.25f * s42 * z * four;
-        out[14 * stride] = 0.5f * s105 * y * difference;
-        out[15 * stride] = 0.25f * s70 * z * (z * z - 3.0f * x * x);
+        const V four = 4.0f * y * y - x2z2;
+        store<V>(out + 9 * stride, 0.25f * s70 * x * (3.0f * z * z - x * x));
+        store<V>(out + 10 * stride, s105 * x * y * z);
+        store<V>(out + 11 * stride, 0.25f * s42 * x * four);
+        store<V>(out + 12 * stride, 0.5f * s7 * y * (2.0f * y * y - 3.0f * x2z2));
+        store<V>(out + 13 * stride, 0.25f * s42 * z * four);
+        store<V>(out + 14 * stride, 0.5f * s105 * y * difference);
+        store<V>(out + 15 * stride, 0.25f * s70 * z * (z * z - 3.0f * x * x));
     }
 }
 
 template <int LMAX>
 void prepare_edges(const GatherCall& call, const EdgeArrays& edges) {
+    typedef typename LanesOf<BEC_LANES>::type V;
+    typedef typename IntegersOf<BEC_LANES>::type I;
     const int n = call.n_edges;
-    const int n_padded = (n + edge_pad - 1) / edge_pad * edge_pad;
     const long stride = edges.stride;
-    // components 1, 2, 3 hold the vectors until the harmonics replace them
-    float* bx = edges.harmonics + 1 * stride;
-    float* by = edges.harmonics + 2 * stride;
-    float* bz = edges.harmonics + 3 * stride;
+    // components 1, 2, 3 hold the vectors until the harmonics replace them, component 0 the place in the table
+    float* const xs = edges.harmonics + 1 * stride;
+    float* const ys = edges.harmonics + 2 * stride;
+    float* const zs = edges.harmonics + 3 * stride;
     for (int e = 0; e < n; ++e) {
-        bx[e] = call.vectors[3 * e];
-        by[e] = call.vectors[3 * e + 1];
-        bz[e] = call.vectors[3 * e + 2];
+        xs[e] = call.vectors[3 * e];
+        ys[e] = call.vectors[3 * e + 1];
+        zs[e] = call.vectors[3 * e + 2];
     }
-    for (int e = n; e < n_padded; ++e) {
-        bx[e] = call.cutoff;
-        by[e] = 0.0f;
-        bz[e] = 0.0f;
+    for (long e = n; e < stride; ++e) {
+        xs[e] = call.cutoff;
+        ys[e] = 0.0f;
+        zs[e] = 0.0f;
     }
-    const float scale = call.inverse_step;
-    const float last = static_cast<float>(call.intervals - 1);
-    float* weights = edges.weights;
-    float* harmonics = edges.harmonics;
-    float* place = edges.harmonics;  // component 0 is never read: the place in the table passes through it
-#pragma GCC ivdep
-    for (int e = 0; e < n_padded; ++e) {
-        const float x = bx[e], y = by[e], z = bz[e];
-        const float square = x * x + y * y + z * z + 1e-20f;
-        const float inverse = inverse_square_root(square);
-        const float u = square * inverse * scale;
-        float interval = static_cast<float>(static_cast<std::int32_t>(u < last ? u : last));
-        float t = u - interval;
-        t = t < 1.0f ? t : 1.0f;
-        const float rest = 1.0f - t;
-        weights[e] = (1.0f + 2.0f * t) * rest * rest;
-        weights[stride + e] = t * rest * rest;
-        weights[2 * stride + e] = t * t * (3.0f - 2.0f * t);
-        weights[3 * stride + e] = -t * t * rest;
-        harmonics_of<LMAX>(x * inverse, y * inverse, z * inverse, harmonics + e, stride);
-        place[e] = interval;
+    const V last = V{} + static_cast<float>(call.intervals - 1);
+    const V one = V{} + 1.0f;
+    for (long e = 0; e < stride; e += BEC_LANES) {
+        const V x = load<V>(xs + e), y = load<V>(ys + e), z = load<V>(zs + e);
+        const V square = x * x + y * y + z * z + 1e-20f;
+        const V inverse = inverse_square_root<V>(square);
+        const V u = square * inverse * call.inverse_step;
+        const I interval = __builtin_convertvector(u < last ? u : last, I);
+        V t = u - __builtin_convertvector(interval, V);
+        t = t < one ? t : one;  // beyond the cutoff: the last knot, where all is zero
+        const V rest = 1.0f - t;
+        store<V>(edges.weights + e, (1.0f + 2.0f * t) * rest * rest);
+        store<V>(edges.weights + stride + e, t * rest * rest);
+        store<V>(edges.weights + 2 * stride + e, t * t * (3.0f - 2.0f * t));
+        store<V>(edges.weights + 3 * stride + e, -t * t * rest);
+        store<V>(edges.harmonics + e, as<V>(interval));
+        harmonics_of<LMAX, V>(x * inverse, y * inverse, z * inverse, edges.harmonics + e, stride);
     }
-    for (int e = 0; e < n; ++e)
-        edges.offset[e] = call.pair_offset[call.species[call.sender[e]]] +
-                          static_cast<std::int64_t>(place[e]) * (2 * call.table_width);
+    const std::int64_t knot = 2 * call.table_width;
+    for (int e = 0; e < n; ++e) {
+        std::int32_t interval;
+        __builtin_memcpy(&interval, edges.harmonics + e, sizeof(interval));
+        edges.offset[e] = call.pair_offset[call.species[call.sender[e]]] + interval * knot;
+    }
 }
 
 template <typename V, int N>
@@ -369,25 +381,30 @@ void add_squares(const float* x, int components, int atoms, int width, float* ou
 }
 
 // Cody–Waite reduction and a polynomial of degree six: 1 ulp.
-BEC_INLINE float exponential(float x) {
-    x = x < 88.0f ? x : 88.0f;
-    x = x > -87.0f ? x : -87.0f;
-    const float shifted = x * 1.44269504f + 12582912.0f;
-    const float n = shifted - 12582912.0f;
-    float r = x - n * 0.693359375f;
+template <typename V>
+BEC_INLINE V exponential(V x) {
+    typedef typename IntegersOf<sizeof(V) / sizeof(float)>::type I;
+    const V low = V{} - 87.0f, high = V{} + 88.0f;
+    x = x < high ? x : high;
+    x = x > low ? x : low;
+    const V n = (x * 1.44269504f + 12582912.0f) - 12582912.0f;  // nearest integer
+    V r = x - n * 0.693359375f;
     r += n * 2.12194440e-4f;
-    float p = 1.3981999507e-3f;
+    V p = V{} + 1.3981999507e-3f;
     p = p * r + 8.3334519073e-3f;
     p = p * r + 4.1665795894e-2f;
     p = p * r + 1.6666665459e-1f;
     p = p * r + 5.0000001201e-1f;
     p = (p * r) * r + r + 1.0f;
-    union { std::int32_t i; float f; } power = {(static_cast<std::int32_t>(n) + 127) << 23};
-    return p * power.f;
+    return p * as<V>((__builtin_convertvector(n, I) + 127) << 23);
 }
 
-void silu(float* x, std::int64_t length) {
-    for (std::int64_t i = 0; i < length; ++i) x[i] = x[i] / (1.0f + exponential(-x[i]));
+void silu(float* x, std::int64_t length) {  // a multiple of 8
+    typedef typename LanesOf<8>::type V;
+    for (std::int64_t i = 0; i < length; i += 8) {
+        const V value = load<V>(x + i);
+        store<V>(x + i, value / (1.0f + exponential<V>(-value)));
+    }
 }
 
 #define BEC_TEXT2(name) #name
