@@ -145,3 +145,41 @@ def test_epsilon_and_sigma_invert_each_other() -> None:
     np.testing.assert_allclose(response.conductivity_from_dielectric(nu, eps, eps_inf), sigma, rtol=1e-12)
     power = response.power_from_conductivity(sigma.real, 100.0, 300.0)
     np.testing.assert_allclose(response.conductivity_from_power(power, 100.0, 300.0), sigma.real, rtol=1e-14)
+
+
+def test_images_of_sampling_are_taken_off_the_real_part() -> None:
+    # Z²/(m V ε₀) = 1e-3 rad²/fs² at 5 fs: the images would add ω_p²Δ²/12 = 2e-3 … to ε₁ at every frequency
+    dt, strength = 5.0, 200.0
+    t = np.arange(4000) * dt
+    nu, plain = exact_estimate(strength * oscillator_correlation(t, 500.0, 80.0, MASS), dt)
+    sigma = one_sided.continuous_response(plain.real)
+    keep = slice(20, 900)
+    exact = lorentz_chi(nu[keep], 500.0, 80.0, strength / MASS, VOLUME).real
+    images = units.PLASMA_FREQUENCY2_FS2 * strength / MASS / VOLUME * dt**2 / 12.0
+    before = response.susceptibility(nu[keep], plain[keep]).real - exact
+    after = response.susceptibility(nu[keep], sigma[keep]).real - exact
+    assert np.median(before) == pytest.approx(images, rel=0.1)
+    # what remains is O(Δ⁴), and the friction's slope of C at t = 0 far from the band
+    assert np.abs(after).max() < 0.12 * images
+    np.testing.assert_allclose(sigma.real, plain.real, atol=0.0)
+
+
+@pytest.mark.parametrize("scheme", ["velocity", "midpoint", "central"])
+def test_static_limit_by_both_routes_at_a_coarse_time_step(scheme: str) -> None:
+    from bec_md.spectrum.compute import compute_spectrum
+    from tests.spectrum.exact import bare
+
+    # ωΔ = 0.47: trapezoids alone lose (ωΔ)²/6 = 3.7 % of the fluctuation with velocities, 11 % with
+    # central differences; the Kramers–Kronig sum gains (ωΔ)²/12 = 1.9 %
+    dt, omega = 5.0, float(omega_fs(500.0))
+    phase = omega * dt * np.arange(20000)[:, None] + np.array([0.0, 1.0, 2.0])
+    x, v = np.sin(phase), omega * np.cos(phase)
+    velocity = {"velocity": v, "midpoint": np.diff(x, axis=0) / dt, "central": (x[2:] - x[:-2]) / (2.0 * dt)}
+    s = compute_spectrum(
+        bare(velocity[scheme], dt, scheme=scheme), temperature_k=300.0, resolution_cm=10.0, dc=False
+    )
+    exact = 0.5 * units.SUSCEPTIBILITY / (VOLUME * 300.0)
+    # next order: (ωΔ)⁴/240 = 2e-4 with velocities, (ωΔ)⁴/16 = 3e-3 with central differences
+    assert np.trace(s.static["fluctuation"]) / 3.0 == pytest.approx(exact, rel=4e-3)
+    # the line is smoothed by 10 cm⁻¹, ⟨ν⁻²⟩ = (1 + 3σ²/ν₀²)/ν₀²: 2e-4; next order (ωΔ)⁴/240 again
+    assert np.trace(s.static["kramers_kronig"]) / 3.0 == pytest.approx(exact, rel=2e-3)
