@@ -13,9 +13,9 @@ import time
 import warnings
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parents[1]))
+sys.path.insert(0, str(Path(__file__).parents[2]))
 
-from current.toy import WavyCharges
+from tests.current.toy import WavyCharges
 
 from bec_md.current import compute_current
 from bec_md.current.parts import find_parts

@@ -24,7 +24,7 @@ from .toy import DyingCharges, RefusingCharges, WavyCharges, oscillators, trajec
 @pytest.fixture(autouse=True)
 def importable_toys(monkeypatch: pytest.MonkeyPatch) -> None:
     """Workers import the charge source of these tests by the name it has here."""
-    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[1]))
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[2]))
 
 
 @pytest.mark.parametrize("stride", [1, 3])
