@@ -43,7 +43,7 @@ class Spectrum:
     eps_inf
         (3, 3) or None.
     sigma_dc, sigma_dc_err
-        (3, 3) DC conductivity S/m and (3, 3) errors, None unless asked for; `sigma` still contains it,
+        (3, 3) DC conductivity S/m and (3, 3) errors, None for an insulator; `sigma` still contains it,
         `eps` does not if ``parameters["subtract_dc"]``.
     partial_n_alpha, partial_n_alpha_err
         nα of each group with the total, cm⁻¹: they sum to `n_alpha` exactly and may be negative.
