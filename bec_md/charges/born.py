@@ -52,12 +52,15 @@ class ReferenceCharges:
         The file, for messages.
     notes
         What was done to the file's tensors.
+    eps_inf
+        (3, 3) electronic permittivity, when the file has one.
     """
 
     tensors: Array
     structure: ReferenceCell | None
     path: Path
     notes: tuple[str, ...] = ()
+    eps_inf: Array | None = None
     fingerprint: str = field(init=False)
     constant: bool = field(init=False, default=True)
 
@@ -84,7 +87,7 @@ class ReferenceCharges:
                     "or name it: --charges born:BORN,POSCAR",
                 )
             note = f"{n_atoms} tensors taken in the order of {self.path.name}"
-            return ConstantCharges(self.tensors, self.name, (*self.notes, note))
+            return ConstantCharges(self.tensors, self.name, (*self.notes, note), self.eps_inf)
         return self._mapped(self.structure, frame)
 
     def _mapped(self, structure: ReferenceCell, frame: Frame) -> ConstantCharges:
@@ -106,7 +109,8 @@ class ReferenceCharges:
                 "--charges model",
             )
         tensors = found.rotation @ self.tensors[found.atoms] @ found.rotation.T
-        return ConstantCharges(tensors, self.name, (*self.notes, found.describe()))
+        turned = None if self.eps_inf is None else found.rotation @ self.eps_inf @ found.rotation.T
+        return ConstantCharges(tensors, self.name, (*self.notes, found.describe()), turned)
 
     def evaluate(self, frames: Sequence[Frame]) -> ChargeBatch:
         """Map onto the first of these frames and evaluate."""
@@ -150,7 +154,7 @@ def born_charges(spec: str) -> ReferenceCharges:
 def _from_born(path: Path, born: BornFile, structure: ReferenceCell | None) -> ReferenceCharges:
     count = len(born.tensors)
     if structure is None or count == len(structure.numbers):
-        return ReferenceCharges(born.tensors, structure, path)
+        return ReferenceCharges(born.tensors, structure, path, eps_inf=born.eps_inf)
     n_atoms = len(structure.numbers)
     operations = symmetry_operations(structure.cell_ang, structure.positions_ang, structure.numbers)
     first = np.unique(orbits(operations, n_atoms))
@@ -175,7 +179,7 @@ def _from_born(path: Path, born: BornFile, structure: ReferenceCell | None) -> R
         f"{count} tensors of {path.name} expanded to the {n_atoms} atoms of {structure.name} by "
         f"{len(operations)} symmetry operations (site symmetry changed them by at most {change:.2g} e)"
     )
-    return ReferenceCharges(tensors, structure, path, (note,))
+    return ReferenceCharges(tensors, structure, path, (note,), born.eps_inf)
 
 
 def _read_structure(path: Path) -> ReferenceCell:

@@ -31,11 +31,14 @@ class ConstantCharges:
         (N, 3, 3) Born effective charges in the order of the trajectory's atoms, e.
     name, notes
         How the source is called, and sentences for the user.
+    eps_inf
+        (3, 3) electronic permittivity that came with the tensors.
     """
 
     tensors: Array
     name: str = "constant tensors"
     notes: tuple[str, ...] = ()
+    eps_inf: Array | None = None
     fingerprint: str = field(init=False)
     constant: bool = field(init=False, default=True)
 
@@ -71,7 +74,9 @@ class ConstantCharges:
 
     def evaluate(self, frames: Sequence[Frame]) -> ChargeBatch:
         """Return the tensors, broadcast over the frames (read-only)."""
-        return ChargeBatch(np.broadcast_to(self.tensors, (len(frames), *self.tensors.shape)))
+        count = len(frames)
+        eps_inf = None if self.eps_inf is None else np.broadcast_to(self.eps_inf, (count, 3, 3))
+        return ChargeBatch(np.broadcast_to(self.tensors, (count, *self.tensors.shape)), eps_inf=eps_inf)
 
 
 def fixed_charges(charges: Mapping[str, float], info: TrajectoryInfo, name: str = "fixed") -> ConstantCharges:

@@ -29,6 +29,8 @@ Interval = tuple[int, int]
 #: Rounds without a single new chunk after which dying workers are given up.
 MAX_IDLE_ROUNDS = 2
 _POLL_SECONDS = 0.1
+#: After Ctrl-C workers get so long to store what they have.
+_GRACE_SECONDS = 5.0
 
 
 def fill_parallel(
@@ -132,6 +134,11 @@ def _round(
             if error is not None:
                 raise error
             status = code if code not in (None, 0) else status
+    except KeyboardInterrupt:
+        deadline = time.monotonic() + _GRACE_SECONDS
+        while any(process.poll() is None for process, _ in running) and time.monotonic() < deadline:
+            time.sleep(_POLL_SECONDS)
+        raise
     finally:
         for process, _ in running:
             if process.poll() is None:

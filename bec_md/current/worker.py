@@ -55,6 +55,8 @@ def main() -> int:
     except BecMDError as error:
         tell("error", type=type(error).__name__, what=error.what, why=error.why, fix=error.fix)
         return error.exit_status
+    except KeyboardInterrupt:  # Ctrl-C reaches the whole group; the parent says what is kept
+        return 130
     return 0
 
 

@@ -86,6 +86,8 @@ def test_a_reduced_file_is_expanded_by_symmetry(tmp_path: Path) -> None:
     found, notes = bound_tensors(f"born:{tmp_path / 'BORN'}", frame_of(big))
     assert np.allclose(found, tensors[site], atol=1e-10)  # twelve digits in the file
     assert "2 tensors of BORN expanded to the 9 atoms of POSCAR by 6 symmetry operations" in notes[0]
+    source = make_charge_source(f"born:{tmp_path / 'BORN'}", info=None).prepare(frame_of(big))
+    assert np.allclose(source.evaluate([frame_of(big)]).eps_inf, 2.3 * np.eye(3), atol=1e-12)
     # the same structure named explicitly, from another place
     (tmp_path / "POSCAR").rename(tmp_path / "cell.vasp")
     named, _ = bound_tensors(f"born:{tmp_path / 'BORN'},{tmp_path / 'cell.vasp'}", frame_of(big))

@@ -15,11 +15,10 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
-from tests.current.toy import WavyCharges
-
 from bec_md.current import compute_current
 from bec_md.current.parts import find_parts
 from bec_md.current.store import parts_folder
+from tests.current.toy import WavyCharges
 
 
 def compute(source: str, output: str, stride: int, stop: int | None = None) -> None:

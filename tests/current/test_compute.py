@@ -3,6 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from ase import Atoms
+from scipy.spatial.transform import Rotation
 
 from bec_md.current import compute_current
 from bec_md.current.compute import prepare_current
@@ -118,6 +119,33 @@ def test_net_charge_and_masses_come_from_the_trajectory() -> None:
     frames = trajectory(oscillators(), 5, 2.0)
     found = compute_current(frames, charges=tensors(), timestep_fs=2.0, masses={"Li": 6.0})
     assert found.group_mass_amu[2] == 12.0
+
+
+def test_a_stride_is_the_same_before_and_after() -> None:
+    frames = trajectory(oscillators(), 41, 1.0)
+    before = compute_current(frames, charges=WavyCharges(), timestep_fs=1.0, start=3, stride=4)
+    after = compute_current(frames, charges=WavyCharges(), timestep_fs=1.0)[3::4]
+    assert np.array_equal(before.current, after.current)
+    assert (
+        (before.timestep_fs, before.start_time_fs) == (after.timestep_fs, after.start_time_fs) == (4.0, 3.0)
+    )
+
+
+def test_permuted_and_turned_systems_give_the_permuted_and_turned_current() -> None:
+    model, z = oscillators(), tensors()
+    turn = Rotation.from_rotvec([0.3, -1.0, 0.5]).as_matrix()
+    order = np.random.default_rng(0).permutation(len(SYMBOLS))
+    frames = trajectory(model, 20, 2.0)
+    turned = []
+    for atoms in frames:
+        other = Atoms(atoms.symbols, atoms.positions @ turn.T, cell=CELL @ turn.T, pbc=True)
+        other.set_velocities(atoms.get_velocities() @ turn.T)
+        turned.append(other[order])
+    plain = compute_current(frames, charges=z, timestep_fs=2.0)
+    found = compute_current(turned, charges=(turn @ z @ turn.T)[order], timestep_fs=2.0)
+    for name in plain.groups:  # their order follows the first atom of each
+        one = plain.partial()[:, plain.groups.index(name)]
+        assert np.allclose(found.partial()[:, found.groups.index(name)], one @ turn.T, atol=1e-13)
 
 
 def test_missing_timestep_names_the_option() -> None:

@@ -12,7 +12,7 @@ from ase.io import write
 
 from bec_md.current import CurrentSeries, compute_current, is_current_file, load_current
 from bec_md.current.parts import covered, gaps
-from bec_md.current.store import parts_folder
+from bec_md.current.store import CurrentStore, parts_folder
 from bec_md.errors import DataError, UsageError
 
 from .toy import WavyCharges, oscillators, trajectory
@@ -218,3 +218,32 @@ def test_intervals() -> None:
     assert gaps([(2, 4), (6, 8)], 10) == [(0, 2), (4, 6), (8, 10)]
     assert gaps([(0, 4)], None) == [(4, None)]
     assert gaps([(0, 4)], 4) == []
+
+
+@pytest.mark.slow
+def test_a_long_series_is_read_in_bounded_memory(tmp_path: Path) -> None:
+    """300,000 frames × 10 groups: 590 MB on disk."""
+    import resource
+
+    groups, rows, count = 10, 50_000, 6
+    system = {
+        "groups": [f"g{i}" for i in range(groups)], "timestep_fs": 1.0, "scheme": "velocity",
+        "group_mass_amu": [16.0] * groups, "group_count": [10] * groups,
+        "group_inverse_mass": [6.25] * groups, "total_charge_e": 0.0, "start_time_fs": 0.0,
+    }  # fmt: skip
+    store = CurrentStore(tmp_path / "c.h5", {"key": {"input": "x"}, "system": system, "metadata": {}})
+    part = {
+        name: np.ones((rows, groups, *tail))
+        for name, tail in {
+            "current": (3,), "charge_sum": (3, 3), "momentum": (3,), "velocity_sum": (3,),
+            "zz_over_mass": (3, 3), "kinetic_energy_ev": (),
+        }.items()
+    } | {"cells_ang": np.broadcast_to(np.eye(3), (rows, 3, 3))}  # fmt: skip
+    for number in range(count):
+        store.write(number * rows, part)
+    store.join(complete=True)
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    series = load_current(tmp_path / "c.h5")
+    assert series.partial("mass").shape == (rows * count, groups, 3)  # 72 MB
+    assert series.zz_sum() is not None
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - peak < 200_000  # kB
