@@ -8,6 +8,6 @@ from typing import Any
 
 def open_hdf5(path: Path, mode: str = "r") -> Any:
     """Return an open `h5py.File`; new files use the latest, crash-safer layout."""
-    import h5py  # type: ignore[import-untyped]
+    import h5py
 
     return h5py.File(path, mode, libver="latest") if mode != "r" else h5py.File(path, mode)

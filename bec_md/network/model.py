@@ -86,13 +86,13 @@ class Layer(nn.Module):
         self.radial = RadialNetwork(
             config.cutoff_ang, config.radial_functions, width, config.radial_width, radial_outputs
         )
-        inputs = {ir: width for ir in self.gathered}
+        inputs = dict.fromkeys(self.gathered, width)
         if not first:
             self.send_scalars = nn.Linear(width, width)
             for ir in STATE_IRREPS:
                 inputs[ir] = inputs.get(ir, 0) + width
             if self.sent_width:
-                self.send_tensors = ChannelMixing({ir: width for ir in self.sent}, self.sent_width)
+                self.send_tensors = ChannelMixing(dict.fromkeys(self.sent, width), self.sent_width)
                 for ir in self.sent:
                     inputs[ir] += self.sent_width
         self.left = ChannelMixing(inputs, width)
@@ -102,7 +102,7 @@ class Layer(nn.Module):
         order = tuple(sorted(inputs, key=lambda ir: (ir.l, ir.p)))
         self.square = ChannelwiseProduct(order, order, width)
         self.cube = ChannelwiseProduct(STATE_IRREPS, order, width)
-        self.to_state = ChannelMixing({ir: 2 * width for ir in STATE_IRREPS}, width, scale=0.5)
+        self.to_state = ChannelMixing(dict.fromkeys(STATE_IRREPS, 2 * width), width, scale=0.5)
         self.hidden = nn.Linear(2 * width, config.scalar_width)
         self.update = nn.Linear(config.scalar_width, width * len(STATE_IRREPS))
 
@@ -157,6 +157,8 @@ class Layer(nn.Module):
 class ZStarNetwork(nn.Module):
     """Born effective charges Z*[i, a, b] = ∂M_a/∂u_ib of every atom and ε_∞ of every frame."""
 
+    element_index: Tensor  # (119,) row of each atomic number in the tables, −1 if unknown
+
     def __init__(self, config: NetworkConfig) -> None:
         super().__init__()
         self.config = config
@@ -168,7 +170,7 @@ class ZStarNetwork(nn.Module):
         self.level = nn.Parameter(torch.zeros(len(config.levels), width))
         self.reference_charge = nn.Parameter(torch.zeros(len(config.elements)))
         self.layers = nn.ModuleList(Layer(config, first=t == 0) for t in range(config.layers))
-        self.readout = ChannelMixing({ir: width for ir in TENSOR_IRREPS}, members, scale=0.3)
+        self.readout = ChannelMixing(dict.fromkeys(TENSOR_IRREPS, width), members, scale=0.3)
         self.polarizability = nn.Linear(width, 1)
         self.anisotropy = ChannelMixing({TENSOR_IRREPS[2]: width}, 1, scale=0.3)
         self._basis = cartesian_basis()

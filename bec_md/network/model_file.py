@@ -12,14 +12,15 @@ import json
 import math
 import os
 from pathlib import Path
-from typing import Any
-
-import torch
-from torch import Tensor
+from typing import TYPE_CHECKING, Any
 
 from bec_md.errors import DataError
 from bec_md.network.config import NetworkConfig
-from bec_md.network.model import ZStarNetwork
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from bec_md.network.model import ZStarNetwork
 
 SCHEMA = 1
 CONVENTION = "dM/du"
@@ -30,7 +31,9 @@ def save_model(path: str | Path, network: ZStarNetwork, card: dict[str, Any]) ->
     from safetensors.torch import save_file
 
     path = Path(path)
-    tensors = {name: value.detach().float().cpu().contiguous() for name, value in network.state_dict().items()}
+    tensors = {
+        name: value.detach().float().cpu().contiguous() for name, value in network.state_dict().items()
+    }
     tensors |= _coupling_tables(network.config)
     header = {
         "schema": SCHEMA,
@@ -80,6 +83,8 @@ def load_network(path: str | Path) -> ZStarNetwork:
     """The network of a model file, in evaluation mode on the CPU."""
     from safetensors.torch import load_file
 
+    from bec_md.network.model import ZStarNetwork
+
     header = read_header(path)
     network = ZStarNetwork(NetworkConfig(**header["config"]))
     tensors = {k: v for k, v in load_file(path).items() if not k.startswith("coupling.")}
@@ -88,6 +93,7 @@ def load_network(path: str | Path) -> ZStarNetwork:
 
 
 def _coupling_tables(config: NetworkConfig) -> dict[str, Tensor]:
+    import torch
     from e3nn import o3
 
     degrees = range(config.l_max + 1)

@@ -204,8 +204,6 @@ def load_model(
                 "give elements=…, or name a model (`bec-md models`)",
             )
         name_or_path, reason = choose_model(int(number) for number in elements)
-    model = BecModel(
-        model_path(name_or_path), device=device, engine=engine, threads=threads, level=level
-    )
+    model = BecModel(model_path(name_or_path), device=device, engine=engine, threads=threads, level=level)
     model.reason = reason
     return model

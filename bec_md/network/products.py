@@ -59,7 +59,9 @@ def product_paths(
 class ChannelwiseProduct(nn.Module):
     r"""Clebsch–Gordan product of two sets of features, channel by channel, then mixed.
 
-    out[n, m3, k'] = Σ_paths Σ_k W[path, k, k'] Σ_{m1 m2} √(2l3+1) C(l1 m1 l2 m2; l3 m3) u[n, m1, k] v[n, m2, k]
+    out[n, m3, k'] = Σ_paths Σ_k W[path, k, k'] Σ_{m1 m2} C(l1 m1 l2 m2; l3 m3) u[n, m1, k] v[n, m2, k]
+
+    with C = √(2l3+1) × the Wigner 3j symbol of e3nn.
     """
 
     def __init__(
@@ -96,9 +98,10 @@ class ChannelwiseProduct(nn.Module):
         out: Features = {}
         for irrep, rows in self.rows.items():
             parts = coupled[:, rows[0] : rows[-1] + irrep.dim]  # (N, paths·(2l+1), K)
-            parts = parts.unflatten(1, (len(rows), irrep.dim)).transpose(1, 2)  # (N, 2l+1, paths, K)
+            parts = parts.reshape(len(x), len(rows), irrep.dim, -1).transpose(1, 2)  # (N, 2l+1, paths, K)
             out[irrep] = parts.flatten(2)  # (N, 2l+1, paths·K)
-        return self.mix(out)
+        mixed: Features = self.mix(out)
+        return mixed
 
     def _coefficients(self, like: Tensor) -> Tensor:
         """Clebsch–Gordan table (rows, M1·M2), rounded once from float64 to the dtype in use."""

@@ -60,4 +60,5 @@ class RadialNetwork(nn.Module):
         x = x + self.from_receiver(embedding)[receiver] + self.from_sender(embedding)[sender]
         x = nn.functional.silu(x)
         x = nn.functional.silu(self.hidden(x))  # (E, width)
-        return self.output(x) * envelope(r / self.cutoff)[:, None]  # (E, outputs)
+        values: Tensor = self.output(x) * envelope(r / self.cutoff)[:, None]  # (E, outputs)
+        return values

@@ -124,7 +124,8 @@ def model_card(card: Mapping[str, Any]) -> str:
             f" {'' if eps is None else f'{100 * eps:.1f} %'} |"
         )
     if "uncertainty_scale" in card:
-        lines += ["", f"The ensemble's spread is multiplied by {card['uncertainty_scale']:.2f} (validation data)."]
+        scale = card["uncertainty_scale"]
+        lines += ["", f"The ensemble's spread is multiplied by {scale:.2f} (fitted to validation data)."]
     if "remarks" in card:
         lines += ["", f"{card['remarks']}"]
     return "\n".join(lines) + "\n"

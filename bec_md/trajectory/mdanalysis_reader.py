@@ -103,7 +103,7 @@ class MDAnalysisReader:
         """A Universe of its own for every pass, because a Universe has one current frame."""
         if self._pair is None:
             return self._universe.copy()
-        import MDAnalysis  # type: ignore[import-untyped]
+        import MDAnalysis
 
         try:
             with warnings.catch_warnings():

@@ -14,7 +14,7 @@ from bec_md.trajectory.stream import FrameWindow, StreamedTrajectory
 
 if TYPE_CHECKING:
     import ase
-    import MDAnalysis  # type: ignore[import-untyped]
+    import MDAnalysis
 
 #: Formats read through MDAnalysis with a topology, by file name suffix.
 MDANALYSIS_SUFFIXES = frozenset({".trr", ".xtc", ".dcd", ".nc", ".ncdf", ".h5md", ".h5"})

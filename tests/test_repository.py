@@ -1,0 +1,79 @@
+"""The repository itself: style, types, light imports, and documentation that runs."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+PACKAGE = ROOT / "bec_md"
+
+
+def run(*command: str, **options: object) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(command, cwd=options.pop("cwd", ROOT), capture_output=True, text=True, check=False)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("arguments", [("check",), ("format", "--check")], ids=["lint", "format"])
+def test_style(arguments: tuple[str, ...]) -> None:
+    result = run(sys.executable, "-m", "ruff", *arguments, ".")
+    assert result.returncode == 0, result.stdout + result.stderr
+
+
+def test_types() -> None:
+    result = run(sys.executable, "-m", "mypy", "--strict", "bec_md")
+    assert result.returncode == 0, result.stdout
+
+
+@pytest.mark.parametrize(
+    "statement", ["import bec_md", "from bec_md.cli import main", "import bec_md.lammps"]
+)
+def test_imports_stay_light(statement: str) -> None:
+    heavy = "{'torch', 'matplotlib', 'e3nn', 'MDAnalysis', 'h5py'}"
+    result = run(sys.executable, "-c", f"{statement}; import sys; print(sorted({heavy} & set(sys.modules)))")
+    assert result.stdout.strip() == "[]", result.stdout + result.stderr
+
+
+def test_modules_and_functions_stay_readable() -> None:
+    for path in PACKAGE.rglob("*.py"):
+        assert path.read_text(encoding="utf-8").count("\n") <= 500, path
+    for path in [*PACKAGE.rglob("*.cpp"), *PACKAGE.rglob("*.h"), *(ROOT / "lammps_plugin").rglob("*.cpp")]:
+        assert path.read_text(encoding="utf-8").count("\n") <= 500, path
+
+
+def blocks(path: Path, language: str) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", path.read_text(encoding="utf-8"), re.DOTALL)
+
+
+@pytest.fixture
+def playground(tmp_path: Path) -> Path:
+    """A folder with the example's trajectory where the README expects it, and the program on the path."""
+    (tmp_path / "examples").symlink_to(ROOT / "examples")
+    return tmp_path
+
+
+def test_the_readme_python_example_runs(playground: Path) -> None:
+    (code,) = blocks(ROOT / "README.md", "python")
+    result = run(sys.executable, "-W", "error", "-c", code, cwd=playground)
+    assert result.returncode == 0, result.stderr
+    assert (playground / "quartz.png").stat().st_size > 10_000
+
+
+def test_the_readme_commands_run(playground: Path) -> None:
+    program = shutil.which("bec-md", path=str(Path(sys.executable).parent))
+    assert program is not None, "the package is not installed: pip install -e '.[test]'"
+    commands = [
+        line
+        for block in blocks(ROOT / "README.md", "sh")
+        for line in block.replace("\\\n", " ").splitlines()
+        if line.startswith("bec-md ")
+    ]
+    assert len(commands) >= 4
+    for command in commands:
+        words = command.split("#")[0].split()
+        result = run(program, *words[1:], cwd=playground)
+        assert result.returncode == 0, (command, result.stderr[-2000:])
