@@ -6,6 +6,8 @@ from typing import Annotated
 
 import typer
 
+from bec_md.cli.bench_command import BENCH_HELP, bench
+from bec_md.cli.cite_command import CITE_HELP, cite
 from bec_md.cli.current_command import CURRENT_HELP, current
 from bec_md.cli.failures import CommandGroup
 from bec_md.cli.lammps_command import lammps_app
@@ -22,6 +24,7 @@ from bec_md.cli.training_commands import (
     evaluate,
     train,
 )
+from bec_md.cli.validate_command import VALIDATE_HELP, validate
 
 app = typer.Typer(
     name="bec-md",
@@ -65,5 +68,8 @@ app.command("evaluate", rich_help_panel=NETWORKS, help=EVALUATE_HELP)(evaluate)
 app.command("train", rich_help_panel=NETWORKS, help=TRAIN_HELP)(train)
 app.command("collect", rich_help_panel=NETWORKS, help=COLLECT_HELP)(collect)
 app.command("plan", rich_help_panel=OTHER, help=PLAN_HELP)(plan)
+app.command("bench", rich_help_panel=OTHER, help=BENCH_HELP)(bench)
+app.command("validate", rich_help_panel=OTHER, help=VALIDATE_HELP)(validate)
+app.command("cite", rich_help_panel=OTHER, help=CITE_HELP)(cite)
 app.command("info", rich_help_panel=OTHER, help=INFO_HELP)(info)
 app.add_typer(lammps_app, name="lammps", rich_help_panel=OTHER)

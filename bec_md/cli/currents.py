@@ -62,6 +62,14 @@ def _compute(
             )
     except KeyboardInterrupt:
         raise interrupted(path) from None
+    except OSError as error:
+        if charges.dask is None:
+            raise
+        raise UsageError(
+            f"--dask {charges.dask}: {error}",
+            "the frames are handed out by the scheduler at this address",
+            "check that it runs (dask scheduler) and that the address is reachable, or use --workers N",
+        ) from error
     new = series.n_frames - done
     if new > 0:
         seconds = max(time.monotonic() - begin, 1e-9)

@@ -60,7 +60,8 @@ class CommandGroup(TyperGroup):
             if debug:
                 traceback.print_exc(file=sys.stderr)
             text, status = describe(error, ctx.info_name or "bec-md")
-            print(text, file=sys.stderr, flush=True)
+            if text:
+                print(text, file=sys.stderr, flush=True)
             raise typer.Exit(status) from None
 
 
@@ -74,9 +75,10 @@ def describe(error: BaseException, program: str = "bec-md") -> tuple[str, int]:
         return "\ninterrupted", INTERRUPTED
     format_message = getattr(error, "format_message", None)  # typer's own usage errors
     if format_message is not None:
-        return f"error: {_usage_message(error, format_message(), program)}", int(
-            getattr(error, "exit_code", 2)
-        )
+        text, status = str(format_message()), int(getattr(error, "exit_code", 2))
+        if not text:  # the help of a group was shown instead of a missing command
+            return "", status
+        return f"error: {_usage_message(error, text, program)}", status
     if isinstance(error, MemoryError):
         return (
             f"error: {BecMDError('out of memory', str(error) or 'the data do not fit', 'lower --batch')}",
@@ -93,7 +95,7 @@ def in_terms_of_options(text: str) -> str:
     """Return a message in which arguments of Python calls are named as options: timestep_fs= → --timestep."""
     named = _ARGUMENT.sub(lambda match: f"{OPTION_OF_ARGUMENT[match[1]]} ", text)
     named = _ADVICE.sub(lambda match: OPTION_OF_ARGUMENT[match[1]], named)
-    return re.sub(r" +(?=$|;)", "", named, flags=re.MULTILINE)
+    return re.sub(r" +(?=$|[;,)])", "", named, flags=re.MULTILINE)
 
 
 def _usage_message(error: BaseException, text: str, program: str) -> str:

@@ -157,6 +157,7 @@ def open_sources(
 
 
 def _open(path: str, stem: str, trajectory: TrajectoryOptions, charges: ChargeOptions, groups: str) -> Source:
+    refuse_other_files(path)
     if is_current(path, trajectory.format):
         return Source(path, stem, series=_open_current(path, trajectory, charges))
     from bec_md.current.compute import prepare_current
@@ -178,6 +179,36 @@ def _open(path: str, stem: str, trajectory: TrajectoryOptions, charges: ChargeOp
         **trajectory.keywords(),
     )
     return Source(path, stem, job=job)
+
+
+def refuse_other_files(path: str) -> None:
+    """Refuse what is neither a trajectory nor a current: folders, spectra, models.
+
+    Raises
+    ------
+    UsageError
+        With the command that the file is meant for.
+    """
+    file = Path(path)
+    if file.is_dir():
+        from bec_md.trajectory.files import require_file
+
+        require_file(file)
+    if file.suffix == ".safetensors":
+        raise UsageError(
+            f"{file.name} is a model, not a trajectory",
+            "a model gives the charges; the motion comes from a trajectory",
+            f"bec-md spectrum TRAJECTORY --model {path}",
+        )
+    if file.suffix in (".h5", ".hdf5") and file.is_file():
+        from bec_md.spectrum import is_spectrum_file
+
+        if is_spectrum_file(file):
+            raise UsageError(
+                f"{file.name} is a spectrum already",
+                "the current that it came from is not in it",
+                f"bec-md plot {path} draws it; name the trajectory or NAME_current.h5 to analyze it anew",
+            )
 
 
 def is_current(path: str, format: str | None = None) -> bool:

@@ -6,7 +6,6 @@ import json
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -85,8 +84,6 @@ class OutputOptions:
                 )
         if self.plot is not None:
             check_figure("--plot", self.plot)
-        if self.report is not None:
-            require_room("report", "--report")
 
 
 def check_figure(option: str, path: Path) -> None:
@@ -123,24 +120,12 @@ def check_writable(option: str, path: Path) -> None:
         )
 
 
-def has_room(name: str) -> bool:
-    """Whether this installation has the subpackage."""
-    spec = find_spec(f"bec_md.{name}")
-    return spec is not None and spec.origin is not None
-
-
-def require_room(name: str, option: str) -> None:
-    """Refuse an option whose subpackage is not installed."""
-    if not has_room(name):
-        raise UsageError(
-            f"{option} is not available",
-            f"this installation has no bec_md.{name}",
-            "leave it out; --csv and -o give the data",
-        )
-
-
 def write_outputs(
-    spectrum: Spectrum, series: Sequence[CurrentSeries], options: OutputOptions, warn: Callable[[str], None]
+    spectrum: Spectrum,
+    series: Sequence[CurrentSeries],
+    options: OutputOptions,
+    warn: Callable[[str], None],
+    model_card: dict[str, Any] | None = None,
 ) -> list[tuple[str, Path]]:
     """Write every file that was asked for; one that fails does not keep the others from being written.
 
@@ -164,7 +149,7 @@ def write_outputs(
     def report(path: Path) -> None:
         from bec_md.report import write_report
 
-        write_report(spectrum, path, current=series[0] if len(series) == 1 else None)
+        write_report(path, spectrum, series[0] if len(series) == 1 else None, model_card)
 
     tasks: list[tuple[str, Path | None, Callable[[Path], Any]]] = [
         ("data", options.output, lambda path: write_hdf5(spectrum, path)),

@@ -143,7 +143,7 @@ def run_spectrum(
     failure: Exception | None = None
     written: list[tuple[str, Path]] = []
     try:
-        written = write_outputs(result, series, outputs, console.warn)
+        written = write_outputs(result, series, outputs, console.warn, card_of(sources))
     except Exception as error:  # the summary is still worth printing
         failure = error
     summarize(console, result, series)
@@ -156,6 +156,15 @@ def run_spectrum(
         raise failure
     if outputs.strict:
         result.quality.raise_on_violation()
+
+
+def card_of(sources: Sequence[Source]) -> dict[str, Any] | None:
+    """Return the card of the network that gives the charges, if one does."""
+    for source in sources:
+        model = None if source.job is None else getattr(source.job.recipe.charges, "model", None)
+        if model is not None:
+            return dict(model.card)
+    return None
 
 
 def require_temperature(sources: Sequence[Source], settings: SpectrumOptions) -> None:

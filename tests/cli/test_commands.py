@@ -156,6 +156,30 @@ def test_figures_of_stored_spectra(run: Run, files: dict[str, Path]) -> None:
         assert fact in run("plot", *wrong, status=2).stderr
 
 
+def test_report_and_citations_of_a_spectrum(run: Run, files: dict[str, Path]) -> None:
+    run("spectrum", files["xyz"], "--charges", crystal.CHARGES, "--report", "r.html", "-o", "s.h5")
+    assert "<svg" in Path("r.html").read_text()
+    for arguments in (["cite"], ["cite", "s.h5"]):
+        assert "Pasquarello" in run(*arguments).stdout
+    assert "@article" in run("cite", "s.h5", "--bibtex").stdout
+    assert "none.h5" in run("cite", "none.h5", status=2).stderr
+
+
+def test_validation_against_exact_results(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    cases = run("validate", "--list").stdout.split()
+    assert {"harmonic", "drude"} <= set(cases)
+    result = run("validate", "boost", "--json", "-")
+    assert json.loads(result.stdout)["passed"] is True
+    assert "harmonic" in run("validate", "harmonc", status=2).stderr
+
+    from bec_md.validate.table import Check, ValidationTable
+
+    wrong = ValidationTable((Check("case", "number", 1.0, 2.0, 0.1),), (), {"case": 0.1}, "0", True)
+    monkeypatch.setattr("bec_md.validate.run.run_validation", lambda *_, **__: wrong)
+    failed = run("validate", status=1)
+    assert "do not agree" in failed.stderr
+
+
 def test_plan_inverts_the_formula_of_the_error(run: Run) -> None:
     found = json.loads(run("plan", "--resolution", "10", "--error", "0.1", "--json", "-").stdout)
     # PHYSICS: relative error 1/√(3 T B), B = 2√π σ c with σ = FWHM/√(8 ln 2)

@@ -155,6 +155,7 @@ def test_strict_fails_after_writing_everything(run: Run, files: dict[str, Path])
     with h5py.File("s.h5") as file:
         assert file.attrs["temperature_k"] == 600
     assert "f-sum" in result.stdout
+    assert "bec-md plot s.h5" in run("spectrum", "s.h5", status=2).stderr
     run("spectrum", files["xyz"], "--charges", crystal.CHARGES, "--temperature", "600", "--csv", "s.csv")
 
 

@@ -11,7 +11,8 @@ import pytest
 from tests.cli.conftest import Run
 
 COMMANDS = (
-    "spectrum", "current", "predict", "evaluate", "train", "models", "info", "plan", "collect", "lammps",
+    "spectrum", "current", "plot", "predict", "evaluate", "train", "collect", "models", "info", "plan",
+    "validate", "cite", "lammps",
 )  # fmt: skip
 HEAVY = ("torch", "matplotlib", "scipy", "numpy", "ase", "MDAnalysis", "h5py", "e3nn")
 

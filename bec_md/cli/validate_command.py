@@ -1,0 +1,54 @@
+"""``bec-md validate``: the program against exactly solvable systems."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from bec_md.cli import options as opt
+from bec_md.cli.console import Console
+from bec_md.cli.outputs import STDOUT, check_writable, emit_json
+from bec_md.errors import QualityError
+
+VALIDATE_HELP = (
+    "Run exactly solvable systems through the program and compare: harmonic crystal, Lorentz, Drude, Debye, "
+    "rotors, noise. Exit status 1 if anything does not agree."
+)
+
+
+def validate(
+    cases: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[CASE...]", help="Only these cases.", show_default="all"),
+    ] = None,
+    full: Annotated[bool, typer.Option("--full", help="Four times as much data: half the errors.")] = False,
+    list_cases: Annotated[bool, typer.Option("--list", help="Name the cases.")] = False,
+    json: Annotated[
+        str | None,
+        typer.Option("--json", metavar="FILE.json|-", help="The table; - for stdout.", show_default=False),
+    ] = None,
+    quiet: opt.Quiet = False,
+) -> None:
+    """Compare with exact results."""
+    from bec_md.validate import CASES, run_validation
+
+    console = Console(quiet, json == STDOUT)
+    if list_cases:
+        console.say("\n".join(CASES))
+        return
+    if json is not None and json != STDOUT:
+        check_writable("--json", Path(json))
+    with console.progress("cases", unit="cases") as progress:
+        table = run_validation(cases or None, quick=not full, progress=progress)
+    console.say(table.to_text())
+    if json is not None:
+        emit_json(json, table.to_dict())
+    if not table.passed:
+        raise QualityError(
+            f"{len(table.failures)} of {len(table.checks)} quantities do not agree with their exact values",
+            "this installation computes something wrong: first "
+            f"{table.failures[0].case}, {table.failures[0].quantity}",
+            "report it with the table above and the versions of numpy and scipy",
+        )
