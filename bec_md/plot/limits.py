@@ -13,22 +13,33 @@ if TYPE_CHECKING:
 Array = NDArray[np.float64]
 
 
-def visible_range_cm(spectrum: Spectrum, fraction: float = 0.01, margin: float = 1.12) -> tuple[float, float]:
+def visible_range_cm(
+    spectrum: Spectrum, *, longitudinal: bool = False, fraction: float = 0.01, margin: float = 1.12
+) -> tuple[float, float]:
     """Return (0, end) in cm⁻¹: beyond the end nα stays below a fraction of its maximum.
 
     Parameters
     ----------
     spectrum
         The spectrum.
+    longitudinal
+        Also hold the loss function, whose bands lie above those of nα (needs ε_∞).
     fraction
         Part of the maximum that counts as something.
     margin
         Empty room beyond the last such point.
     """
-    grid, values = spectrum.wavenumber_cm, spectrum.n_alpha
+    grid = spectrum.wavenumber_cm
+    last = _last_above(grid, spectrum.n_alpha, fraction)
+    if longitudinal:
+        last = max(last, _last_above(grid, spectrum.loss, 5.0 * fraction))
+    return 0.0, float(min(grid[-1], _round_up(margin * last)))
+
+
+def _last_above(grid: Array, values: Array, fraction: float) -> float:
+    """Last point of the grid where the values exceed this part of their maximum."""
     visible = np.flatnonzero(values > fraction * np.max(values))
-    last = grid[-1] if not visible.size else margin * grid[visible[-1]]
-    return 0.0, float(min(grid[-1], _round_up(float(last))))
+    return float(grid[visible[-1] if visible.size else -1])
 
 
 def _round_up(value: float) -> float:

@@ -24,6 +24,9 @@ Array = NDArray[np.float64]
 #: Quantities that follow from σ/ω: they mean nothing within one resolution width of zero.
 _OVER_OMEGA = ("eps_imag", "eps_real", "n", "kappa", "reflectivity", "loss")
 
+#: Quantities with structure up to the highest longitudinal mode.
+_LONGITUDINAL = ("reflectivity", "loss")
+
 #: Opacity of the narrowest band, and of wider ones.
 BAND_ALPHA = (0.28, 0.14)
 
@@ -138,7 +141,8 @@ class Panel:
             Limits of the abscissa in its unit, or None.
         """
         if xlim is None:
-            shown = visible_range_cm(self.spectrum)
+            longitudinal = any(q.name in _LONGITUDINAL for q in wanted)
+            shown = visible_range_cm(self.spectrum, longitudinal=longitudinal)
         else:
             shown = (xlim[0] / self.unit.per_cm, xlim[1] / self.unit.per_cm)
         floor = None if any(q.floor is None for q in wanted) else 0.0

@@ -49,9 +49,9 @@ def check_value(check: QualityCheck) -> str:
 _SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
-def number_text(value: float) -> str:
-    """Write a number with three figures and, if need be, a power of ten."""
-    mantissa, _, exponent = f"{value:.3g}".partition("e")
+def number_text(value: float, figures: int = 3) -> str:
+    """Write a number with a few figures and, if need be, a power of ten."""
+    mantissa, _, exponent = f"{value:.{figures}g}".partition("e")
     mantissa = mantissa.replace("-", "−")
     return f"{mantissa}·10{str(int(exponent)).translate(_SUPERSCRIPT)}" if exponent else mantissa
 

@@ -36,6 +36,8 @@ class Quantity:
         Name in the API.
     symbol
         Symbol in mathtext, without dollars.
+    element
+        Symbol of a tensor component, with {0} for its two letters.
     unit
         Unit in mathtext; empty if dimensionless.
     attribute, error_attribute
@@ -50,12 +52,17 @@ class Quantity:
 
     name: str
     symbol: str
+    element: str
     unit: str
     attribute: str
     error_attribute: str
     linear: bool = False
     floor: float | None = 0.0
     needs_eps_inf: bool = True
+
+    def component_symbol(self, component: str) -> str:
+        """Symbol of a tensor component in mathtext, e.g. of xx."""
+        return self.element.format(component)
 
     @property
     def label(self) -> str:
@@ -74,16 +81,64 @@ _CM = r"cm$^{-1}$"
 QUANTITIES = {
     q.name: q
     for q in (
-        Quantity("n_alpha", r"n\alpha", _CM, "n_alpha", "n_alpha_err", True, 0.0, False),
-        Quantity("sigma", r"\mathrm{Re}\,\sigma", r"S$\,$m$^{-1}$", "sigma_real", "", True, 0.0, False),
-        Quantity("sigma_imag", r"\mathrm{Im}\,\sigma", r"S$\,$m$^{-1}$", "", "", False, None, False),
-        Quantity("eps_imag", r"\varepsilon_2", "", "eps_imag", "eps_imag_err", True, 0.0, False),
-        Quantity("eps_real", r"\varepsilon_1", "", "eps_real", "eps_real_err", False, None),
-        Quantity("n", "n", "", "n", "n_err"),
-        Quantity("kappa", r"\kappa", "", "kappa", "kappa_err"),
-        Quantity("alpha", r"\alpha", _CM, "alpha_cm", "alpha_cm_err"),
-        Quantity("reflectivity", "R", "", "reflectivity", "reflectivity_err"),
-        Quantity("loss", r"-\mathrm{Im}(1/\varepsilon)", "", "loss", "loss_err"),
+        Quantity(
+            "n_alpha", r"n\alpha", r"(n\alpha)_{{{0}}}", _CM, "n_alpha", "n_alpha_err", True, 0.0, False
+        ),
+        Quantity(
+            "sigma",
+            r"\mathrm{Re}\,\sigma",
+            r"\mathrm{{Re}}\,\sigma_{{{0}}}",
+            r"S$\,$m$^{-1}$",
+            "sigma_real",
+            "",
+            True,
+            0.0,
+            False,
+        ),
+        Quantity(
+            "sigma_imag",
+            r"\mathrm{Im}\,\sigma",
+            r"\mathrm{{Im}}\,\sigma_{{{0}}}",
+            r"S$\,$m$^{-1}$",
+            "",
+            "",
+            False,
+            None,
+            False,
+        ),
+        Quantity(
+            "eps_imag",
+            r"\varepsilon_2",
+            r"\varepsilon_{{2,{0}}}",
+            "",
+            "eps_imag",
+            "eps_imag_err",
+            True,
+            0.0,
+            False,
+        ),
+        Quantity(
+            "eps_real",
+            r"\varepsilon_1",
+            r"\varepsilon_{{1,{0}}}",
+            "",
+            "eps_real",
+            "eps_real_err",
+            False,
+            None,
+        ),
+        Quantity("n", "n", "n_{{{0}}}", "", "n", "n_err"),
+        Quantity("kappa", r"\kappa", r"\kappa_{{{0}}}", "", "kappa", "kappa_err"),
+        Quantity("alpha", r"\alpha", r"\alpha_{{{0}}}", _CM, "alpha_cm", "alpha_cm_err"),
+        Quantity("reflectivity", "R", "R_{{{0}}}", "", "reflectivity", "reflectivity_err"),
+        Quantity(
+            "loss",
+            r"-\mathrm{Im}(1/\varepsilon)",
+            r"-\mathrm{{Im}}(1/\varepsilon_{{{0}}})",
+            "",
+            "loss",
+            "loss_err",
+        ),
     )
 }
 

@@ -170,7 +170,7 @@ def _curves(
     for item in wanted:
         symbol = item.symbol
         if components:
-            found += [(f"${symbol}^{{{c}}}$", item, curve(spectrum, item, c)) for c in components]
+            found += [(f"${item.component_symbol(c)}$", item, curve(spectrum, item, c)) for c in components]
         else:
             name = label if len(wanted) == 1 else f"${symbol}$" + (f", {label}" if label else "")
             found.append((name, item, curve(spectrum, item)))

@@ -1,0 +1,168 @@
+"""The figures of a report, as inline SVG with captions."""
+
+from __future__ import annotations
+
+from dataclasses import fields, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from bec_md.plot.acf import plot_acf
+from bec_md.plot.convergence import convergence_spectra, plot_convergence
+from bec_md.plot.figure import figure_of_spectrum
+from bec_md.plot.limits import visible_range_cm
+from bec_md.plot.spectrum import plot_spectrum
+from bec_md.plot.style import WIDTHS_INCH, bare_figure, figure_style, pin_ticks
+from bec_md.report.drawing import inline_svg
+from bec_md.report.page import figure
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+    from bec_md.current.series import CurrentSeries
+    from bec_md.plot.overlay import Experiment
+    from bec_md.spectrum.spectrum import Spectrum
+
+#: Arrays of a spectrum whose first axis is not the frequency, whatever its length.
+_NOT_BY_FREQUENCY = (
+    "eps_inf",
+    "sigma_dc",
+    "sigma_dc_err",
+    "group_matrix_n_alpha",
+    "acf",
+    "acf_time_fs",
+    "lag_window",
+    "raw_wavenumber_cm",
+    "raw_n_alpha",
+)
+
+#: Fewer frames than this do not give spectra of parts of the run.
+MIN_FRAMES = 512
+
+
+def for_display(spectrum: Spectrum) -> Spectrum:
+    """Return the spectrum without what a figure cannot show: beyond its bands, and finer than its lines need.
+
+    Of a grid much finer than the resolution every k-th point is kept, at least eight per resolution width.
+    """
+    grid = spectrum.wavenumber_cm
+    end = visible_range_cm(spectrum, longitudinal=spectrum.eps_inf is not None)[1]
+    stop = min(int(np.searchsorted(grid, 1.02 * end)) + 1, len(grid))
+    resolution = float(spectrum.parameters.get("resolution_cm") or 0.0)
+    points = resolution / float(grid[1] - grid[0]) if len(grid) > 1 else 0.0
+    step = max(1, int(points / 8.0))
+    keep = slice(0, stop, step)
+    cut = {
+        f.name: value[keep]
+        for f in fields(spectrum)
+        if isinstance(value := getattr(spectrum, f.name), np.ndarray)
+        and f.name not in _NOT_BY_FREQUENCY
+        and value.shape[:1] == grid.shape
+    }
+    parts = {
+        name: {group: values[keep] for group, values in getattr(spectrum, name).items()}
+        for name in ("partial_n_alpha", "partial_n_alpha_err")
+    }
+    changes: dict[str, Any] = {**cut, **parts}
+    return replace(spectrum, **changes)
+
+
+def spectrum_figure(spectrum: Spectrum, experiment: Experiment | None) -> str:
+    """Return the main figure: nα with its band and parts, and ε if known."""
+    drawn = figure_of_spectrum(spectrum, experiment=experiment, width="double", footer=False)
+    caption = (
+        "Infrared absorption <i>nα</i> (black) with its 68&nbsp;% confidence band (shaded)"
+        + (
+            " and the parts of the groups of atoms, which sum to it"
+            if len(spectrum.partial_n_alpha) > 1
+            else ""
+        )
+        + (". Below: real and imaginary part of ε(ω)." if spectrum.eps_inf is not None else ".")
+    )
+    if spectrum.model_err is not None:
+        caption += " Hatched: with the error of the model of the charges."
+    return figure(inline_svg(drawn, "spectrum", "Infrared spectrum with confidence band"), caption)
+
+
+def decomposition_figure(spectrum: Spectrum) -> str:
+    """Return the stacked decomposition."""
+    drawn, (panel,) = _panels(1)
+    plot_spectrum(spectrum, "n_alpha", "stacked", panel)
+    caption = (
+        "The same as areas. Positive parts are stacked upwards, negative ones downwards from zero: "
+        "their sum is the total."
+    )
+    return figure(inline_svg(drawn, "decomposition", "Partial spectra stacked to the total"), caption)
+
+
+def tensor_figure(spectrum: Spectrum) -> str:
+    """Return nα along x, y and z."""
+    drawn, (panel,) = _panels(1)
+    plot_spectrum(spectrum, "n_alpha", False, panel, components=("xx", "yy", "zz"))
+    caption = "<i>nα</i> along the Cartesian axes, with 68&nbsp;% bands: anisotropy, or the lack of it."
+    return figure(inline_svg(drawn, "tensor", "Absorption along x, y and z"), caption)
+
+
+def optics_figure(spectrum: Spectrum) -> str:
+    """Return reflectivity and loss function."""
+    drawn, panels = _panels(2)
+    plot_spectrum(spectrum, "reflectivity", False, panels[0])
+    plot_spectrum(spectrum, "loss", False, panels[1])
+    panels[0].set_xlabel("")
+    caption = (
+        "Reflectivity at normal incidence, and loss function −Im(1/ε), whose maxima are the longitudinal "
+        "optical frequencies."
+    )
+    return figure(inline_svg(drawn, "optics", "Reflectivity and loss function"), caption)
+
+
+def acf_figure(spectrum: Spectrum) -> str:
+    """Return the autocorrelation with its window."""
+    drawn, (panel,) = _panels(1)
+    plot_acf(spectrum, panel)
+    caption = (
+        "Autocorrelation of the current, alone and times the lag window. What the window cuts off while "
+        "it is still above the noise broadens the lines."
+    )
+    return figure(inline_svg(drawn, "acf", "Autocorrelation of the current"), caption)
+
+
+def convergence_figure(spectrum: Spectrum, current: CurrentSeries) -> str:
+    """Return spectra and errors of the first parts of the run; empty if it is too short for parts."""
+    if current.n_frames < MIN_FRAMES:
+        return ""
+    p = spectrum.parameters
+    spectra = convergence_spectra(
+        current,
+        temperature_k=spectrum.temperature_k,
+        resolution_cm=p["resolution_cm"],
+        estimator=p["estimator"],
+        sum_rule=p["sum_rule"],
+        max_cm=float(spectrum.wavenumber_cm[-1]),
+        groups=False,
+        dc=False,
+    )
+    drawn, panels = _panels(2, side_by_side=True)
+    plot_convergence(spectra, panels[0], show="spectrum")
+    plot_convergence(spectra, panels[1], show="error")
+    caption = (
+        "Convergence. Left: spectra of the first eighth, quarter, half and the whole of the run. Right: "
+        "stated relative error (circles), measured difference from the whole run (squares), and the expected slope. "
+        "Circles far below the squares would mean that the stated error is too small."
+    )
+    return figure(
+        inline_svg(drawn, "convergence", "Spectrum and error against the length of the run"), caption
+    )
+
+
+def _panels(count: int, *, side_by_side: bool = False) -> tuple[Figure, list[Axes]]:
+    """Return a figure of page width with empty panels, below or beside each other."""
+    with figure_style():
+        height = 2.5 if count == 1 or side_by_side else 3.8
+        drawn = bare_figure((WIDTHS_INCH["double"], height))
+        if side_by_side:
+            found = drawn.subplots(1, count, squeeze=False)[0]
+        else:
+            found = drawn.subplots(count, 1, sharex=True, squeeze=False)[:, 0]
+        return drawn, [pin_ticks(panel) for panel in found]

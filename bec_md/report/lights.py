@@ -1,0 +1,85 @@
+"""The quality block: every self-check with a traffic light, what it means and what to do."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from bec_md.plot.palette import STATUS
+from bec_md.plot.quality import check_title, check_value
+from bec_md.report.page import typeset
+
+if TYPE_CHECKING:
+    from bec_md.spectrum.quality import QualityCheck, QualityReport
+
+#: Worst first: what needs a decision is read first.
+_ORDER = ("fail", "warn", "unknown", "ok")
+
+_SHAPES = {
+    "ok": '<circle cx="8" cy="8" r="6"/>',
+    "warn": '<path d="M8 1.5 15 14.5H1z"/>',
+    "fail": '<path d="M4 1.5 8 5.5 12 1.5 14.5 4 10.5 8 14.5 12 12 14.5 8 10.5 4 14.5 1.5 12 5.5 8 1.5 4z"/>',
+    "unknown": '<path d="M8 1.5 14.5 8 8 14.5 1.5 8z"/>',
+}
+
+_VERDICTS = {
+    "ok": "All self-checks passed",
+    "warn": "Usable, with doubts",
+    "fail": "Do not use without looking into the failed checks",
+}
+
+
+def light(status: str) -> str:
+    """Return the sign of a status: shape and color, with its word for those who see neither."""
+    color, _, word = STATUS[status]
+    return (
+        f'<svg class="light" viewBox="0 0 16 16" width="16" height="16" role="img" aria-label="{word}" '
+        f'fill="{color}">{_SHAPES[status]}</svg>'
+    )
+
+
+def overall(report: QualityReport) -> str:
+    """Return the worst status that was found: fail, warn or ok."""
+    found = {check.status for check in report}
+    return next((status for status in ("fail", "warn") if status in found), "ok")
+
+
+def verdict(report: QualityReport) -> str:
+    """Return the banner: the verdict in words and how many checks have which status (HTML)."""
+    status = overall(report)
+    counts = {name: sum(check.status == name for check in report) for name in _ORDER}
+    text = ", ".join(f"{counts[name]} {STATUS[name][2]}" for name in reversed(_ORDER) if counts[name])
+    names = ", ".join(check_title(check) for check in report.warnings)
+    more = f": {typeset(names)}" if names else ""
+    return (
+        f'<p class="verdict {status}">{light(status)} <strong>{_VERDICTS[status]}</strong>{more}. '
+        f'<span class="counts">Self-checks: {typeset(text)}.</span></p>'
+    )
+
+
+def quality_table(report: QualityReport) -> str:
+    """Return all checks as cards, the worst first (HTML)."""
+    checks = sorted(report, key=lambda check: _ORDER.index(check.status))
+    return '<div class="checks">\n' + "\n".join(_card(check) for check in checks) + "\n</div>"
+
+
+def _card(check: QualityCheck) -> str:
+    word = STATUS[check.status][2]
+    value = "not measured" if check.value is None else check_value(check)
+    lines = [
+        f'<article class="check {check.status}">',
+        f"<h3>{light(check.status)} {typeset(check_title(check))} <span>{typeset(word)}</span></h3>",
+        f'<p class="measured"><strong>{typeset(value)}</strong> accepted: {typeset(check.threshold)}</p>',
+        f"<p>{typeset(_sentence(check.meaning))}</p>",
+    ]
+    if check.status != "ok":
+        lines.append(f'<p class="advice"><strong>What to do:</strong> {typeset(_sentence(check.advice))}</p>')
+    return "\n".join([*lines, "</article>"])
+
+
+def _sentence(text: str) -> str:
+    """Return the text with a full stop, and a capital where the first word is one."""
+    text = text.strip()
+    first = text.split(" ", 1)[0]
+    if first.isalpha() and first.isascii() and len(first) > 1:
+        text = text[0].upper() + text[1:]
+    return text if text.endswith((".", "!", "?")) else text + "."

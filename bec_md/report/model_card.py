@@ -1,0 +1,76 @@
+"""The card of the model behind the charges."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from bec_md.report.page import definitions, paragraph, table, value_text
+
+if TYPE_CHECKING:
+    from bec_md.spectrum.spectrum import Spectrum
+
+_TEXTS = {
+    "name": "Name",
+    "description": "What it is for",
+    "data": "Training data",
+    "license": "License",
+    "stated": "Stated error is for",
+    "stated_error_e": "Stated error (RMSE, e)",
+    "uncertainty_scale": "Calibration of the uncertainty",
+    "default_level": "Level of theory",
+}
+_ERRORS = {"rmse_e": "RMSE (e)", "mae_e": "MAE (e)", "r2": "R²", "n_tensors": "tensors"}
+
+
+def find_card(spectrum: Spectrum) -> Mapping[str, Any] | None:
+    """Return the card that the current carries, or that of the bundled model that it names, or None."""
+    carried = spectrum.metadata.get("model_card")
+    if isinstance(carried, Mapping):
+        return carried
+    name = spectrum.metadata.get("model")
+    if not isinstance(name, str) or not name:
+        return None
+    from bec_md.network.registry import bundled_models
+
+    model = bundled_models().get(name)
+    return None if model is None else model.card
+
+
+def model_card_html(card: Mapping[str, Any]) -> str:
+    """Return the card as HTML: what it is, its data, its errors on unseen data, its training."""
+    texts = {label: card[name] for name, label in _TEXTS.items() if card.get(name) not in (None, "")}
+    domain = card.get("domain")
+    if isinstance(domain, Mapping) and domain.get("text"):
+        texts["Domain"] = domain["text"]
+    parts = [definitions(texts)]
+    for key, title in (("tests", "Errors on test data"), ("validation", "Errors on held-back data")):
+        rows = _error_rows(card.get(key))
+        if rows:
+            parts.append(paragraph(title + ":", "lead"))
+            parts.append(table(["data", *_ERRORS.values()], rows, numeric=range(1, 1 + len(_ERRORS))))
+    training = card.get("training")
+    if isinstance(training, Mapping):
+        wanted = ("bec_md", "torch", "n_parameters", "epochs", "best_epoch", "minutes")
+        parts.append(paragraph("Training:", "lead"))
+        parts.append(definitions({name.replace("_", " "): training.get(name) for name in wanted}))
+    return "\n".join(parts)
+
+
+def _error_rows(entry: Any) -> list[list[str]]:
+    """Rows name, errors from a mapping name → errors, or from a list of mappings with a label."""
+    if isinstance(entry, Mapping):
+        named = [(str(name), item) for name, item in entry.items()]
+    elif isinstance(entry, list | tuple):
+        named = [(str(item.get("label", "")), item) for item in entry if isinstance(item, Mapping)]
+    else:
+        return []
+    return [
+        [name, *(_error_text(item.get(key)) for key in _ERRORS)]
+        for name, item in named
+        if isinstance(item, Mapping) and any(key in item for key in _ERRORS)
+    ]
+
+
+def _error_text(value: Any) -> str:
+    return f"{value:.3g}" if isinstance(value, float) else value_text(value)
