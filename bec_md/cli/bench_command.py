@@ -15,6 +15,9 @@ from bec_md.errors import UsageError
 if TYPE_CHECKING:
     from bec_md.bench.measure import BenchResult
 
+#: Read when numpy and torch are loaded: ceilings are of one thread, and waiting is no processor time.
+ENVIRONMENT = {"OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "OMP_WAIT_POLICY": "passive"}
+
 BENCH_HELP = (
     "Measure the network's speed beside an edge-wise e3nn network and the limits of the machine.\n\n"
     "Structures are made on the spot; one process measures everything in turn, so that ratios mean something "
@@ -48,11 +51,8 @@ def bench(
     if json is not None and json != STDOUT:
         check_writable("--json", Path(json))
     counts, names = parse_threads(threads), parse_systems(systems)
-    for library in (
-        "OPENBLAS",
-        "MKL",
-    ):  # read when numpy and torch are loaded; the ceilings are of one thread
-        os.environ.setdefault(f"{library}_NUM_THREADS", "1")
+    for name, value in ENVIRONMENT.items():
+        os.environ.setdefault(name, value)
     from bec_md.bench.measure import BenchSettings, run_benchmark
     from bec_md.bench.tables import as_dict, as_markdown
 

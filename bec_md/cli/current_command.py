@@ -37,7 +37,7 @@ def current(
     masses: opt.Masses = None,
     charges: opt.Charges = "model",
     model: opt.Model = "auto",
-    charge_stride: opt.ChargeStride = 1,
+    charge_stride: opt.ChargeStride = "1",
     transposed: opt.Transposed = False,
     groups: opt.Groups = "species",
     device: opt.Device = "cpu",

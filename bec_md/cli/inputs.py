@@ -14,6 +14,7 @@ from bec_md.cli.values import (
     parse_columns,
     parse_elements,
     parse_masses,
+    parse_stride,
     require_positive,
     stems_of,
 )
@@ -101,7 +102,7 @@ class ChargeOptions:
 
     charges: str = "model"
     model: str = "auto"
-    charge_stride: int = 1
+    charge_stride: str = "1"
     groups: str = "species"
     device: str = "cpu"
     batch: int | None = None
@@ -111,9 +112,8 @@ class ChargeOptions:
 
     def check(self) -> None:
         """Refuse numbers that are not positive, before anything is read."""
-        require_positive(
-            batch=self.batch, threads=self.threads, workers=self.workers, charge_stride=self.charge_stride
-        )
+        require_positive(batch=self.batch, threads=self.threads, workers=self.workers)
+        parse_stride(self.charge_stride)
 
 
 @dataclass(frozen=True)
@@ -174,7 +174,7 @@ def _open(path: str, stem: str, trajectory: TrajectoryOptions, charges: ChargeOp
         device=charges.device,
         threads=threads,
         batch=charges.batch,
-        charge_stride=charges.charge_stride,
+        charge_stride=parse_stride(charges.charge_stride),
         command=command_line(),
         **trajectory.keywords(),
     )
@@ -227,7 +227,7 @@ def _open_current(path: str, trajectory: TrajectoryOptions, charges: ChargeOptio
         for option, used in (
             ("--charges", charges.charges != "model"),
             ("--model", charges.model != "auto"),
-            ("--charge-stride", charges.charge_stride != 1),
+            ("--charge-stride", charges.charge_stride != "1"),
             ("--masses", trajectory.masses is not None),
             ("--elements", trajectory.elements is not None),
         )

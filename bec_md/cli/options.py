@@ -170,10 +170,12 @@ Model = Annotated[
     ),
 ]
 ChargeStride = Annotated[
-    int,
+    str,
     typer.Option(
         "--charge-stride",
-        help="Evaluate the charges of every n-th frame and interpolate; the error made is reported.",
+        metavar="N|auto",
+        help="Evaluate the charges of every n-th frame and interpolate; the error made is reported. auto "
+        "takes the largest n that keeps J within 1 %.",
         rich_help_panel=_CHARGES,
     ),
 ]

@@ -73,7 +73,7 @@ def spectrum(
     unwrap: opt.Unwrap = None,
     charges: opt.Charges = "model",
     model: opt.Model = "auto",
-    charge_stride: opt.ChargeStride = 1,
+    charge_stride: opt.ChargeStride = "1",
     transposed: opt.Transposed = False,
     temperature: opt.Temperature = None,
     eps_inf: opt.EpsInf = None,

@@ -20,6 +20,7 @@ def summarize(console: Console, spectrum: Spectrum, series: Sequence[CurrentSeri
     console.say()
     _temperature(console, spectrum, series)
     _sums(console, spectrum)
+    _interpolation(console, series)
     _statics(console, spectrum)
     _peaks(console, spectrum)
     for check in spectrum.quality.warnings:
@@ -64,6 +65,17 @@ def _sums(console: Console, spectrum: Spectrum) -> None:
     if drift is not None:
         state = "removed" if rule in ("mass", "equal") else "left in"
         console.item("drift", f"center of mass {drift:.2e} Å/fs (r.m.s.), {state}")
+
+
+def _interpolation(console: Console, series: Sequence[CurrentSeries]) -> None:
+    for item in series:
+        charge, current = item.charge_interpolation_error_e, item.current_interpolation_error
+        if charge is not None and current is not None:
+            console.item(
+                "stride",
+                f"between evaluated frames the charges are off by {charge:.2g} e (r.m.s.), J by "
+                f"{100 * current:.2g} %",
+            )
 
 
 def _statics(console: Console, spectrum: Spectrum) -> None:

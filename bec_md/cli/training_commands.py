@@ -31,6 +31,42 @@ DataRoot = Annotated[
     ),
 ]
 
+Level = Annotated[
+    str | None,
+    typer.Option("--level", help="Level of theory to imitate.", show_default="the model's own"),
+]
+ChargesKey = Annotated[
+    str | None,
+    typer.Option(
+        "--charges-key", metavar="NAME", help="Column of the tensors.", show_default="found by name"
+    ),
+]
+IndexOrder = Annotated[
+    Literal["polarization-first", "displacement-first"] | None,
+    typer.Option("--index-order", help="Order of the stored tensors.", show_default="as the file says"),
+]
+TrainingData = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--training-data", metavar="FILE", help="Its element means are the baseline.", show_default=False
+    ),
+]
+Structure = Annotated[
+    Path | None,
+    typer.Option(
+        "--structure", metavar="FILE", help="pw.x input or output of a ph.x output.", show_default=False
+    ),
+]
+MaxResidual = Annotated[
+    float | None,
+    typer.Option(
+        "--max-residual",
+        metavar="E",
+        help="Leave out structures with a larger |ΣZ − Q|/N.",
+        show_default=False,
+    ),
+]
+
 
 def train(
     config: Annotated[Path, typer.Argument(metavar="CONFIG.yaml", help="Configuration.", show_default=False)],
@@ -71,29 +107,13 @@ def evaluate(
         ),
     ],
     model: opt.Model = "auto",
-    level: Annotated[
-        str | None,
-        typer.Option("--level", help="Level of theory to imitate.", show_default="the model's own"),
-    ] = None,
-    charges_key: Annotated[
-        str | None,
-        typer.Option(
-            "--charges-key", metavar="NAME", help="Column of the tensors.", show_default="found by name"
-        ),
-    ] = None,
-    index_order: Annotated[
-        Literal["polarization-first", "displacement-first"] | None,
-        typer.Option("--index-order", help="Order of the stored tensors.", show_default="as the file says"),
-    ] = None,
+    level: Level = None,
+    charges_key: ChargesKey = None,
+    index_order: IndexOrder = None,
     limit: Annotated[
         int | None, typer.Option("--limit", help="Use the first frames only.", show_default=False)
     ] = None,
-    training_data: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--training-data", metavar="FILE", help="Its element means are the baseline.", show_default=False
-        ),
-    ] = None,
+    training_data: TrainingData = None,
     device: opt.Device = "cpu",
     threads: opt.Threads = None,
     json: Annotated[
@@ -194,27 +214,14 @@ def collect(
             "--level", metavar="NAME", help="Level of theory.", show_default="program and functional"
         ),
     ] = None,
-    structure: Annotated[
-        Path | None,
-        typer.Option(
-            "--structure", metavar="FILE", help="pw.x input or output of a ph.x output.", show_default=False
-        ),
-    ] = None,
+    structure: Structure = None,
     total_charge: Annotated[
         float | None,
         typer.Option(
             "--total-charge", metavar="E", help="Net charge of every cell.", show_default="as stated"
         ),
     ] = None,
-    max_residual: Annotated[
-        float | None,
-        typer.Option(
-            "--max-residual",
-            metavar="E",
-            help="Leave out structures with a larger |ΣZ − Q|/N.",
-            show_default=False,
-        ),
-    ] = None,
+    max_residual: MaxResidual = None,
     skip_bad: Annotated[
         bool, typer.Option("--skip-bad", help="Leave out files that cannot be read.")
     ] = False,

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import fields
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 from bec_md.errors import UsageError
 
@@ -121,6 +121,19 @@ def parse_columns(text: str | None) -> list[str | int] | None:
             "write for example --columns 2,3,4",
         )
     return [int(word) if word.isdigit() else word for word in words]
+
+
+def parse_stride(text: str) -> int | Literal["auto"]:
+    """Read ``--charge-stride``: a whole number from 1 on, or auto."""
+    if text == "auto":
+        return "auto"
+    if not text.isdigit() or int(text) < 1:
+        raise UsageError(
+            f"--charge-stride {text!r} is not understood",
+            "the charges are evaluated at every n-th frame",
+            "write --charge-stride 4, or --charge-stride auto",
+        )
+    return int(text)
 
 
 def require_positive(**values: float | None) -> None:

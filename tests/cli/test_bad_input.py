@@ -121,6 +121,7 @@ def test_ctrl_c_says_what_is_kept_and_how_to_go_on(
         (["spectrum", "{short}", "--csv", "x", "-o", "x"], ["same file"]),
         (["spectrum", "{short}", "--volume", "3"], ["--volume"]),
         (["spectrum", "{short}", "{short}", "--current", "j.h5"], ["--current"]),
+        (["spectrum", "{short}", "--charge-stride", "often"], ["auto"]),
         (["spectrum", "."], ["folder"]),
         (["spectrum", "model.safetensors"], ["--model model.safetensors"]),
         (["plan", "--error", "0"], ["positive"]),

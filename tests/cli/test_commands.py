@@ -47,6 +47,11 @@ def test_network_from_trajectory_to_spectrum(run: Run, files: dict[str, Path], t
     assert np.array(found["eps_inf"]).shape == (3, 3)
 
 
+def test_rare_evaluation_reports_its_error(run: Run, files: dict[str, Path], tiny_model: Path) -> None:
+    result = run("spectrum", files["short"], "--model", tiny_model, "--charge-stride", "4", "--csv", "s.csv")
+    assert "between evaluated frames the charges are off by" in " ".join(result.stdout.split())
+
+
 def test_predicted_tensors_come_back_from_the_file(
     run: Run, files: dict[str, Path], tiny_model: Path
 ) -> None:
