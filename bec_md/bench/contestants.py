@@ -1,0 +1,117 @@
+"""What is measured: the shipped network as users run it, its PyTorch reference, and an edge-wise network."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from bec_md.errors import UsageError
+
+if TYPE_CHECKING:
+    import numpy as np
+    from ase import Atoms
+    from numpy.typing import NDArray
+
+    from bec_md.bench.edgewise import EdgewiseNetwork
+    from bec_md.network.native import NativeModel
+    from bec_md.network.predictor import BecModel
+
+Run = Callable[["Sequence[Atoms]"], object]
+
+#: Names of the contestants in tables and JSON.
+NATIVE, TORCH, EDGEWISE, COMPILED = "native", "torch", "edge-wise", "edge-wise, compiled"
+#: Atoms in one call. PyTorch is fastest while its per-edge arrays fit the caches.
+NATIVE_ATOMS, TORCH_ATOMS = 4096, 300
+
+
+@dataclass(frozen=True, slots=True)
+class Contestant:
+    """A network that turns structures into tensors.
+
+    Parameters
+    ----------
+    name
+        Key of the result.
+    run
+        Evaluates frames of one system.
+    batch_atoms
+        About so many atoms are evaluated in one call.
+    """
+
+    name: str
+    run: Run
+    batch_atoms: int
+
+    def frames_for(self, n_atoms: int) -> int:
+        """Frames in one call."""
+        return max(1, self.batch_atoms // n_atoms)
+
+
+def native_contestant(model: BecModel) -> Contestant:
+    """The shipped path: `BecModel.predict_batch` with batches as `bec-md current` makes them."""
+    return Contestant(NATIVE, model.predict_batch, NATIVE_ATOMS)
+
+
+def torch_contestant(model: BecModel, threads: int) -> Contestant:
+    """The same network by PyTorch and e3nn: the reference, and the way without a compiler."""
+
+    def run(frames: Sequence[Atoms]) -> object:
+        set_torch_threads(threads)
+        return model.predict_batch(frames)
+
+    return Contestant(TORCH, run, TORCH_ATOMS)
+
+
+def edgewise_contestant(network: EdgewiseNetwork, threads: int, name: str = EDGEWISE) -> Contestant:
+    """Neighbor list, graph and tensor products on edges, in PyTorch."""
+    from bec_md.bench.edgewise import predict
+
+    def run(frames: Sequence[Atoms]) -> NDArray[np.float64]:
+        set_torch_threads(threads)
+        return predict(network, frames)
+
+    return Contestant(name, run, TORCH_ATOMS)
+
+
+def evaluator_of(model: BecModel, elements: Sequence[int]) -> NativeModel:
+    """The C++ evaluator behind a model of the native engine."""
+    from bec_md.network.native import NativeEngine
+
+    assert isinstance(model.engine, NativeEngine)
+    return model.engine.model_for(elements)
+
+
+def set_torch_threads(threads: int) -> None:
+    """Set the number of threads of PyTorch."""
+    import torch
+
+    if torch.get_num_threads() != threads:
+        torch.set_num_threads(threads)
+
+
+def load(model: str, elements: Sequence[int], threads: int) -> tuple[BecModel | None, BecModel]:
+    """Return the model in the native engine (None where there is none) and in the reference.
+
+    Raises
+    ------
+    UsageError
+        If the model does not know an element of the structures.
+    """
+    from bec_md.network.native import native_status
+    from bec_md.network.predictor import load_model
+
+    reference = load_model(model, engine="torch", elements=elements)
+    missing = sorted(set(elements) - set(reference.elements))
+    if missing:
+        from ase.data import chemical_symbols
+
+        raise UsageError(
+            f"model {reference.name} does not know {', '.join(chemical_symbols[z] for z in missing)}",
+            "the structures of the benchmark are quartz and water",
+            "choose fitting ones with --systems, or another --model",
+        )
+    if not native_status().available:
+        return None, reference
+    native = load_model(reference.path, engine="native", threads=threads)
+    return native, reference
