@@ -165,7 +165,8 @@ Model = Annotated[
     typer.Option(
         "--model",
         metavar="NAME|FILE",
-        help="Network: a bundled name (bec-md models) or a file; auto takes the one that suits the elements.",
+        help="Network: a bundled name (bec-md models) or a file; auto takes the one that suits the elements; "
+        "NAME@LEVEL chooses its level of theory.",
         rich_help_panel=_CHARGES,
     ),
 ]

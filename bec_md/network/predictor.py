@@ -192,10 +192,12 @@ def load_model(
 ) -> BecModel:
     """Load a bundled model by name, or a model file by path.
 
-    ``auto`` needs the atomic numbers of the system and takes the specialized model whose domain fits, else
+    ``NAME@LEVEL`` names the level of theory too, e.g. ``universal@rpbe-d3``. ``auto`` needs the atomic numbers of the system and takes the specialized model whose domain fits, else
     the universal one; `BecModel.reason` says which and why.
     """
     reason = "named"
+    if "@" in str(name_or_path) and not Path(name_or_path).is_file():
+        name_or_path, _, level = str(name_or_path).rpartition("@")
     if str(name_or_path) == "auto":
         if elements is None:
             raise UsageError(

@@ -51,6 +51,13 @@ def test_the_torch_engine_agrees_with_the_network(model_file: Path) -> None:
     np.testing.assert_allclose(prediction.uncertainty_e, 2.0 * np.sqrt((spread**2).mean(axis=(-1, -2))))
 
 
+def test_a_level_of_theory_is_named_behind_the_model(model_file: Path) -> None:
+    atoms = quartz_like()
+    named = load_model(f"{model_file}@b", engine="torch")
+    assert named.level == "b"
+    assert np.abs(named.predict(atoms) - load_model(model_file, engine="torch").predict(atoms)).max() > 1e-3
+
+
 def test_unknown_elements_levels_names_and_devices_say_what_to_do(model_file: Path) -> None:
     model = load_model(model_file, engine="torch")
     with pytest.raises(DataError, match="does not know Xe"):
