@@ -9,15 +9,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from bec_md.lammps.attach import Attachment, attach
+    from bec_md.lammps.attachment import Attachment, attach
 
 __all__ = ["Attachment", "attach"]
 
 
 def __getattr__(name: str) -> Any:
     if name in __all__:
-        from importlib import import_module
+        from bec_md.lammps import attachment
 
-        # the function shares its name with its module, so the module is looked up by its full name
-        return getattr(import_module("bec_md.lammps.attach"), name)
+        return getattr(attachment, name)
     raise AttributeError(f"module 'bec_md.lammps' has no attribute {name!r}")

@@ -87,7 +87,9 @@ def run_lmp(plugin: Path, tmp_path: Path) -> Callable[..., subprocess.CompletedP
 
     def run(script: str, ranks: int = 1, *arguments: str) -> subprocess.CompletedProcess[str]:
         (tmp_path / "in.lammps").write_text(script)
-        env = dict(os.environ, OMP_NUM_THREADS="1")
+        # four ranks on two cores: a rank that waits lets the others work
+        env = dict(os.environ, OMP_NUM_THREADS="1", MPIR_CVAR_ENABLE_HEAVY_YIELD="1")
+        env["MPIR_CVAR_POLLS_BEFORE_YIELD"] = "10"
         if not any(point.name == "bec-md" for point in metadata.entry_points(group="lammps.plugins")):
             env["LAMMPS_PLUGIN_PATH"] = str(plugin.parent)
         bin_folder = Path(sys.prefix) / "bin"

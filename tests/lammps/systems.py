@@ -95,14 +95,31 @@ def commands(atoms: Atoms, types: tuple[str, ...] = TYPES, units: str = "metal")
     return "\n".join(lines) + "\n"
 
 
+def read_data(atoms: Atoms, path: Path, types: tuple[str, ...] = TYPES) -> str:
+    """The same through a data file: on many ranks one command instead of one for each atom."""
+    wrapped = atoms.copy()
+    wrapped.wrap(eps=0.0)
+    c = atoms.cell.array
+    lines = ["test", "", f"{len(atoms)} atoms", f"{len(types)} atom types", ""]
+    lines += [f"0 {c[a, a]:.16g} {axis}lo {axis}hi" for a, axis in enumerate("xyz")]
+    lines += [f"{c[1, 0]:.16g} {c[2, 0]:.16g} {c[2, 1]:.16g} xy xz yz", "", "Masses", ""]
+    lines += [f"{t + 1} {MASSES[symbol]}" for t, symbol in enumerate(types)]
+    lines += ["", "Atoms # atomic", ""]
+    for i, (symbol, (x, y, z)) in enumerate(zip(atoms.symbols, wrapped.positions, strict=True)):
+        lines.append(f"{i + 1} {types.index(symbol) + 1} {x:.16g} {y:.16g} {z:.16g}")
+    path.write_text("\n".join(lines) + "\n")
+    boundary = " ".join("p" if p else "f" for p in atoms.pbc)
+    return f"units metal\natom_style atomic\natom_modify map yes\nboundary {boundary}\nread_data {path.name}\n"
+
+
 def no_forces(cutoff_ang: float = 3.0) -> str:
     """A pair style that does nothing."""
     return f"pair_style zero {cutoff_ang}\npair_coeff * *\n"
 
 
 def soft_forces() -> str:
-    """Repulsion at short range: atoms fly about and keep their distance."""
-    return "pair_style lj/cut 2.5\npair_coeff * * 0.05 2.0\npair_modify shift yes\n"
+    """A hot fluid: the cutoff of four diameters leaves no step in the forces that would heat it."""
+    return "pair_style lj/cut 6.0\npair_coeff * * 0.2 1.45\npair_modify shift yes\n"
 
 
 def reference(

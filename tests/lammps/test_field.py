@@ -20,7 +20,7 @@ DRIVEN = "variable e equal 0.2*cos(2*PI*time/0.05)\n"
 
 
 def hot_quartz(units: str = "metal") -> str:
-    return commands(quartz((2, 2, 1)), units=units) + soft_forces() + "velocity all create 1500 11 loop geom\n"
+    return commands(quartz((2, 2, 1), 0.02), units=units) + soft_forces() + "velocity all create 1500 11 loop geom\n"
 
 
 def test_force_is_field_times_tensor(lmp: Any, models: dict[str, Path]) -> None:
@@ -43,8 +43,8 @@ def test_power_theorem(lmp: Any, models: dict[str, Path], every: int) -> None:
     lmp.command("run 400")
     gained = lmp.get_thermo("etotal") - before
     work = lmp.extract_fix("bec", 0, 0)
-    assert abs(gained) > 0.2  # eV
-    assert work == pytest.approx(gained, rel=1e-3)
+    assert abs(gained) > 1.0  # eV
+    assert work == pytest.approx(gained, rel=1e-3)  # the drift without field is 3e-4 of it
 
 
 def test_fix_modify_energy_conserves_the_total(lmp: Any, models: dict[str, Path]) -> None:
@@ -56,8 +56,9 @@ def test_fix_modify_energy_conserves_the_total(lmp: Any, models: dict[str, Path]
     before = lmp.get_thermo("etotal")
     lmp.command("run 200")
     field_energy = lmp.extract_fix("bec", 0, 0)
-    assert abs(field_energy) > 0.1
-    assert lmp.get_thermo("etotal") - before == pytest.approx(0.0, abs=1e-3 * abs(field_energy))
+    assert abs(field_energy) > 1.0
+    drift = lmp.get_thermo("etotal") - before
+    assert drift == pytest.approx(0.0, abs=2e-3 * abs(field_energy))  # as above, in half of the time
 
 
 def test_zero_field_changes_no_bit(start: Callable[[], Any], models: dict[str, Path]) -> None:
@@ -79,9 +80,9 @@ def test_units_metal_and_real_give_the_same_physics(start: Callable[[], Any], mo
     def trajectory(units: str) -> tuple[Any, Any, Any, float]:
         lmp = start()
         lmp.commands_string(commands(quartz(), units=units))
-        energy = 0.05 / (KCAL_MOL_EV if units == "real" else 1.0)
+        energy = 0.2 / (KCAL_MOL_EV if units == "real" else 1.0)
         step = 0.5 * (1.0 if units == "real" else 1e-3)
-        lmp.commands_string(f"pair_style lj/cut 2.5\npair_coeff * * {energy!r} 2.0\npair_modify shift yes")
+        lmp.commands_string(f"pair_style lj/cut 6.0\npair_coeff * * {energy!r} 1.45")
         lmp.commands_string(f"timestep {step}\nfix nve all nve")
         lmp.command(f"fix bec all bec {models['two_layers']} Si O H efield 0.3 -0.2 0.5")
         lmp.command("run 200 post no")

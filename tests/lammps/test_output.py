@@ -150,7 +150,7 @@ def test_rerun_of_a_dump(start: Callable[[], Any], models: dict[str, Path], tmp_
     )
     again = start()
     again.commands_string(hot_quartz() + bec(models["two_layers"]) + written + "again.dat\n")
-    again.command(f"rerun {tmp_path}/t.dump dump x y z vx vy vz post no")
+    again.command(f"rerun {tmp_path}/t.dump post no dump x y z vx vy vz")
     live.command("unfix j")
     again.command("unfix j")
     on_the_fly, afterwards = np.loadtxt(tmp_path / "live.dat"), np.loadtxt(tmp_path / "again.dat")

@@ -12,7 +12,7 @@ import pytest
 from ase import Atoms
 from numpy.typing import NDArray
 
-from tests.lammps.systems import commands, no_forces, quartz, soft_forces
+from tests.lammps.systems import no_forces, quartz, read_data, soft_forces
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -26,9 +26,7 @@ def read_dump(path: Path) -> NDArray[np.float64]:
 def run(run_lmp: Run, tmp_path: Path, script: str, ranks: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Final dump and the last line printed by fix print."""
     script += (
-        "dump d all custom 1000000 dump.lammpstrj id f_bec[*] x y z vx vy vz\n"
-        "dump_modify d sort id format float %.12g first yes\n"
-        'run 0 post no\nwrite_dump all custom final.lammpstrj id f_bec[*] x y z vx vy vz modify sort id '
+        "run 0 post no\nwrite_dump all custom final.lammpstrj id f_bec[*] x y z vx vy vz modify sort id "
         "format float %.12g\n"
         'print "LAST $(f_bec[1]:%.12g) $(f_bec[2]:%.12g) $(f_bec[3]:%.12g) $(f_bec[4]:%.12g) '
         '$(f_bec[5]:%.12g) $(f_bec[6]:%.12g) $(f_bec:%.12g)"\n'
@@ -43,16 +41,18 @@ def run(run_lmp: Run, tmp_path: Path, script: str, ranks: int) -> tuple[NDArray[
 def test_hot_atoms_that_migrate(
     run_lmp: Run, tmp_path: Path, models: dict[str, Path], every: int
 ) -> None:
-    # 4000 K: most atoms change rank within 100 steps of 2 fs; the held tensors must follow them
-    script = commands(quartz((3, 3, 2))) + soft_forces()
+    # 4000 K: atoms change rank all the time within 60 steps of 2 fs; the held tensors must follow them
+    script = read_data(quartz((3, 3, 1)), tmp_path / "in.data") + soft_forces()
     script += "velocity all create 4000 11 loop geom\ntimestep 0.002\nfix nve all nve\n"
     script += f"fix bec all bec {models['two_layers']} Si O H every {every} efield 0.1 0.0 -0.05\n"
-    script += "neigh_modify every 1 delay 0 check yes\nrun 100\n"
+    script += "neigh_modify every 1 delay 0 check yes\nrun 60\n"
     atoms, totals = run(run_lmp, tmp_path, script, 1)
     for ranks in (2, 4):
         other_atoms, other_totals = run(run_lmp, tmp_path, script, ranks)
-        # float32 network on sums in another order, amplified a little by 100 steps of dynamics
-        np.testing.assert_allclose(other_atoms, atoms, rtol=0, atol=2e-5)
+        # float32 sums in another order push every atom a little differently, and a hot fluid amplifies it;
+        # tensors are of order 3 e, positions 10 Å, velocities 20 Å/ps
+        np.testing.assert_allclose(other_atoms[:, :13], atoms[:, :13], rtol=0, atol=3e-5)
+        np.testing.assert_allclose(other_atoms[:, 13:], atoms[:, 13:], rtol=0, atol=3e-4)
         np.testing.assert_allclose(other_totals, totals, rtol=1e-5, atol=1e-5 * np.abs(totals).max())
 
 
@@ -60,7 +60,7 @@ def test_ranks_without_atoms(run_lmp: Run, tmp_path: Path, models: dict[str, Pat
     """A drop in the corner of a large box: three of four ranks own nothing, some not even ghosts."""
     drop = quartz((1, 1, 1))
     atoms = Atoms(drop.numbers, positions=drop.positions - drop.positions.min(0) + 0.5, cell=[60.0] * 3, pbc=True)
-    script = commands(atoms) + no_forces() + "velocity all create 300 3 loop geom\n"
+    script = read_data(atoms, tmp_path / "in.data") + no_forces() + "velocity all create 300 3 loop geom\n"
     script += f"fix nve all nve\nfix bec all bec {models['two_layers']} Si O H\nrun 10\n"
     one = run(run_lmp, tmp_path, script, 1)
     four = run(run_lmp, tmp_path, script, 4)
@@ -70,7 +70,7 @@ def test_ranks_without_atoms(run_lmp: Run, tmp_path: Path, models: dict[str, Pat
 
 def test_load_balancing(run_lmp: Run, tmp_path: Path, models: dict[str, Path]) -> None:
     """Sub-domains of any tiling (recursive bisection) exchange messages as bricks do."""
-    script = commands(quartz((2, 2, 2))) + no_forces() + "velocity all create 300 3 loop geom\n"
+    script = read_data(quartz((2, 2, 2)), tmp_path / "in.data") + no_forces() + "velocity all create 300 3 loop geom\n"
     tail = f"fix bec all bec {models['three_layers']} Si O H\nrun 0\n"
     one = run(run_lmp, tmp_path, script + tail, 1)
     tiled = "comm_style tiled\nbalance 0.9 rcb\n"

@@ -1,0 +1,52 @@
+"""`attach` computes the same by another way: whole frames in Python instead of ranks and ghost atoms."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from bec_md.errors import UsageError
+from bec_md.lammps import attach
+from bec_md.network.predictor import BecModel
+from tests.lammps.systems import TYPES, charges, commands, quartz, skewed, soft_forces, vector
+
+
+def script() -> str:
+    return commands(skewed()) + soft_forces() + "velocity all create 800 4\ntimestep 0.0005\nfix nve all nve\n"
+
+
+def test_agrees_with_the_plugin(start: Callable[[], Any], models: dict[str, Path]) -> None:
+    field = (0.2, -0.1, 0.3)
+    compiled, python = start(), start()
+    for lmp in (compiled, python):
+        lmp.commands_string(script())
+    compiled.command(f"fix bec all bec {models['two_layers']} Si O H efield {field[0]} {field[1]} {field[2]}")
+    attachment = attach(python, BecModel(models["two_layers"], engine="torch"), TYPES, efield_v_ang=field)
+    j = attachment.run(15)
+    assert j.shape == (16, 3)
+    for step, sample in enumerate(j):
+        compiled.command("run 0 post no" if step == 0 else "run 1 pre no post no")
+        # metal: Å/ps; both networks in float32
+        np.testing.assert_allclose(vector(compiled)[:3] * 1e-3, sample, rtol=0, atol=2e-6)
+    np.testing.assert_allclose(attachment.charges, charges(compiled), rtol=0, atol=5e-6)
+    attachment.detach()
+    python.command("run 1 post no")
+
+
+@pytest.mark.parametrize(
+    ("types", "word"), [(("Si", "O"), "one element for each type"), (("Si", "O", "Zz"), "Zz")]
+)
+def test_wrong_types(lmp: Any, models: dict[str, Path], types: tuple[str, ...], word: str) -> None:
+    lmp.commands_string(commands(quartz()))
+    with pytest.raises(UsageError, match=word):
+        attach(lmp, str(models["two_layers"]), types)
+
+
+def test_wrong_units(lmp: Any, models: dict[str, Path]) -> None:
+    lmp.commands_string(commands(quartz(), units="lj"))
+    with pytest.raises(UsageError, match="metal or real"):
+        attach(lmp, str(models["two_layers"]), TYPES)
