@@ -192,7 +192,9 @@ def load_model(
 ) -> BecModel:
     """Load a bundled model by name, or a model file by path.
 
-    ``NAME@LEVEL`` names the level of theory too, e.g. ``universal@rpbe-d3``. ``auto`` needs the atomic numbers of the system and takes the specialized model whose domain fits, else
+    ``NAME@LEVEL`` names the level of theory too, e.g. ``universal@rpbe-d3``.
+
+    ``auto`` needs the atomic numbers of the system and takes the specialized model whose domain fits, else
     the universal one; `BecModel.reason` says which and why.
     """
     reason = "named"
