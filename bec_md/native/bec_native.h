@@ -78,7 +78,7 @@ BEC_EXPORT const char* bec_native_source(void);
 /* "avx512", "avx2" or "baseline": the instruction set in use on this machine. */
 BEC_EXPORT const char* bec_native_instruction_set(void);
 
-/* Load a model for one level of theory (NULL or "": the first one of the file) and for the elements that
+/* Load a model for one level of theory (NULL or "": the default of the model's card, else the first one) and for the elements that
  * will occur (their order defines the species index). Radial functions of all their pairs are tabulated here.
  * NULL on failure. */
 BEC_EXPORT bec_model* bec_model_load(const char* path, const char* level, const int32_t* atomic_numbers,

@@ -140,13 +140,14 @@ private:
             const auto& levels = config.at("levels").as_list();
             n_levels_ = static_cast<long>(levels.size());
             std::string known;
-            level_ = level.empty() ? 0 : -1;
+            const std::string wish = level.empty() ? file_.default_level() : level;
+            level_ = wish.empty() ? 0 : -1;
             for (std::size_t i = 0; i < levels.size(); ++i) {
                 known += (i > 0 ? ", " : "") + levels[i].as_text();
-                if (levels[i].as_text() == level) level_ = static_cast<int>(i);
+                if (levels[i].as_text() == wish) level_ = static_cast<int>(i);
             }
             if (level_ < 0)
-                throw Error("level of theory \"" + level + "\" is unknown to " + path_,
+                throw Error("level of theory \"" + wish + "\" is unknown to " + path_,
                             "the model was trained on: " + known, "name one of these");
         } catch (const Error&) {
             throw;

@@ -20,6 +20,11 @@ public:
     explicit TensorFile(const std::string& path);
 
     const Json& config() const { return header_.at("config"); }
+    // Level of theory that the model's card names as its default, "" if it names none.
+    std::string default_level() const {
+        const bool named = header_.has("card") && header_.at("card").has("default_level");
+        return named ? header_.at("card").at("default_level").as_text() : "";
+    }
     // Throws bec::Error when the tensor is missing or has another shape; −1 accepts any length.
     const Tensor& tensor(const std::string& name, const std::vector<long>& shape) const;
 
