@@ -29,6 +29,7 @@ class FrameCharges:
     fingerprint: str = field(init=False)
     constant: bool = field(init=False, default=False)
     notes: tuple[str, ...] = field(init=False, default=())
+    follows_positions = False  # the tensors of a frame stay what they are when its atoms are moved
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "fingerprint", digest("file", self.key))

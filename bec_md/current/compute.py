@@ -128,12 +128,15 @@ class CurrentJob:
         commit_seconds: float = 10.0,
     ) -> CurrentSeries:
         """Compute, or continue what `output` holds, and return the series; see `compute_current`."""
+        from bec_md.current.loop_check import with_closed_loop
+
+        job = with_closed_loop(self, output, overwrite)
         if output is None and workers == 1 and dask_address is None:
-            return self._run_in_memory(progress)
+            return job._run_in_memory(progress)
         from bec_md.current.running import run_stored
 
         return run_stored(
-            self,
+            job,
             output=output,
             overwrite=overwrite,
             workers=workers,

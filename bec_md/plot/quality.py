@@ -28,6 +28,7 @@ TITLES = {
     "nyquist": "sampling",
     "finite_difference": "finite differences",
     "resolution": "resolution and length",
+    "closed_loop": "closed loops of ∮Z·du",
     "positivity": "positivity",
 }
 

@@ -104,6 +104,7 @@ def assess(
         quality_checks.check_stationarity(seen),
         *_time_grid(blocks, power),
         *_charges(blocks, power),
+        quality_checks.check_closed_loop(series[0].metadata.get("closed_loop")),
         *_statistics(power, resolution_cm),
     ]
     return Assessment(

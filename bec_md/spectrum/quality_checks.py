@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -270,6 +273,28 @@ def check_model_error(share: float | None) -> list[QualityCheck]:
             "train on structures like these; the statistical error alone is too optimistic here",
         )
     ]
+
+
+def check_closed_loop(found: Mapping[str, Any] | None) -> QualityCheck:
+    """Return the part of the polarization that does not come back on small closed loops of all atoms."""
+    meaning = "|∮Z·du| over ∮|Z·du| on small closed loops: 0 if the tensors derive from a polarization"
+    advice = (
+        "train the model further, or on displaced structures like these; the spectrum has a floor at low "
+        "frequency"
+    )
+    threshold = "below 0.05 (fail: 0.3)"
+    if found is None:
+        why = "; needs tensors that are a function of the positions (a model, or constant ones)"
+        return QualityCheck("closed_loop", None, threshold, "unknown", meaning + why, advice)
+    share = float(found["share"])
+    detail = (
+        f"; {found['loops']} loops of {found['radius_ang']:g} Å around the first frame, antisymmetric part "
+        f"{found['residual_e_per_ang']:.2g} e/Å of gradients of {found['gradient_e_per_ang']:.2g} e/Å"
+        if found["loops"]
+        else "; constant tensors do"
+    )
+    status = graded(share, 0.05, 0.3)
+    return QualityCheck("closed_loop", share, threshold, status, meaning + detail, advice)
 
 
 def check_positivity(lowest: float) -> QualityCheck:
