@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from bec_md.errors import DataError
 from bec_md.plot.frequency import frequency_unit
 from bec_md.plot.overlay import Experiment, draw_experiment
@@ -55,14 +53,13 @@ def plot_compare_charges(
     axis_unit = frequency_unit(unit)
     with figure_style():
         axes = new_axes(ax, width)
-        panels = []
-        for index, (name, item) in enumerate(spectra.items()):
-            panel = Panel(axes, item, axis_unit)
+        panels = [Panel(axes, item, axis_unit) for item in spectra.values()]
+        for index, (name, panel) in enumerate(zip(spectra, panels, strict=True)):
             look = Stroke(INK, ()) if index == 0 else stroke(index - 1)
-            panel.curve(curve(item, wanted), look, name, (0.68,) if index == 0 else ())
-            panels.append(panel)
+            panel.curve(curve(panel.spectrum, wanted), look, name, (0.68,) if index == 0 else ())
         measured = [] if experiment is None else draw_experiment(axes, experiment, axis_unit)
-        others = [(p.spectrum.wavenumber_cm, np.asarray(v)) for p in panels[1:] for v in p.drawn]
-        panels[0].frame((wanted,), [*others, *measured], None)
+        panels[0].frame((wanted,), measured, None)
+        for panel in panels[1:]:
+            panel.extend((wanted,))
         axes.legend(loc="best")
     return axes

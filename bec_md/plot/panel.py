@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,6 +29,11 @@ _LONGITUDINAL = ("reflectivity", "loss")
 
 #: Opacity of the narrowest band, and of wider ones.
 BAND_ALPHA = (0.28, 0.14)
+
+
+class _Margins(TypedDict):
+    skip_below_cm: float
+    floor: float | None
 
 
 @dataclass(frozen=True)
@@ -123,6 +128,25 @@ class Panel:
             above, below = top, bottom
         self.drawn.extend((above, below))
 
+    def extend(self, wanted: tuple[Quantity, ...]) -> None:
+        """Widen the limits of the ordinate of a panel that already shows something."""
+        low, high = self.ax.get_ylim()
+        left, right = (value / self.unit.per_cm for value in self.ax.get_xlim())
+        bounds = self._bounds((left, right), wanted)
+        if bounds[0] < low or bounds[1] > high:
+            self.ax.set_ylim(min(low, bounds[0]), max(high, bounds[1]))
+            label_values(self.ax, wanted)
+
+    def _bounds(self, shown_cm: tuple[float, float], wanted: tuple[Quantity, ...]) -> tuple[float, float]:
+        """Limits that hold what this panel has drawn."""
+        grid = self.spectrum.wavenumber_cm
+        return value_limits(grid, self.drawn, shown_cm, **self._margins(wanted))
+
+    def _margins(self, wanted: tuple[Quantity, ...]) -> _Margins:
+        over_omega = any(q.name in _OVER_OMEGA for q in wanted)
+        skip = float(self.spectrum.parameters.get("resolution_cm", 0.0)) if over_omega else 0.0
+        return {"skip_below_cm": skip, "floor": None if any(q.floor is None for q in wanted) else 0.0}
+
     def frame(
         self,
         wanted: tuple[Quantity, ...],
@@ -145,14 +169,9 @@ class Panel:
             shown = visible_range_cm(self.spectrum, longitudinal=longitudinal)
         else:
             shown = (xlim[0] / self.unit.per_cm, xlim[1] / self.unit.per_cm)
-        floor = None if any(q.floor is None for q in wanted) else 0.0
-        over_omega = any(q.name in _OVER_OMEGA for q in wanted)
-        skip = float(self.spectrum.parameters.get("resolution_cm", 0.0)) if over_omega else 0.0
-        low, high = value_limits(
-            self.spectrum.wavenumber_cm, self.drawn, shown, skip_below_cm=skip, floor=floor
-        )
+        low, high = self._bounds(shown, wanted)
         for x, y in measured:
-            bounds = value_limits(x, [y], shown, skip_below_cm=skip, floor=floor)
+            bounds = value_limits(x, [y], shown, **self._margins(wanted))
             low, high = min(low, bounds[0]), max(high, bounds[1])
         if low < 0.0:
             self.ax.axhline(0.0, color=INK, linewidth=0.4, zorder=1.0)

@@ -29,6 +29,9 @@ TITLES = {
     "finite_difference": "finite differences",
     "resolution": "resolution and length",
     "closed_loop": "closed loops of ∮Z·du",
+    "interpolation": "interpolated charges",
+    "model_error": "error of the model",
+    "closed_loop": "closed loops",
     "positivity": "positivity",
 }
 

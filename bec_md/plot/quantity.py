@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from bec_md.errors import UsageError
 from bec_md.spectrum import optics, response, uncertainty
+from bec_md.spectrum.model_error import QUANTITIES as WITH_MODEL_ERROR
 from bec_md.units import ABSORPTION_CM_PER_S_M, VACUUM_PERMITTIVITY_F_M
 
 if TYPE_CHECKING:
@@ -181,12 +182,25 @@ def quantities(name: str) -> tuple[Quantity, ...]:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Curve:
-    """Values (F,) of a quantity with standard errors (F,) and a way to confidence bands."""
+    """Values (F,) of a quantity with standard errors (F,) and a way to confidence bands.
+
+    Parameters
+    ----------
+    values, errors
+        (F,) each.
+    dof
+        (F,) χ² degrees of freedom, or None for a Gaussian band.
+    offset
+        (F,) what was subtracted from the χ²-distributed estimate, or None.
+    floor
+        Lowest possible value: Gaussian bands end there.
+    """
 
     values: Array
     errors: Array
     dof: Array | None = None
     offset: Array | None = None
+    floor: float | None = None
 
     def band(self, level: float) -> tuple[Array, Array]:
         """Return the central confidence interval: χ² if degrees of freedom are known, else Gaussian.
@@ -201,7 +215,10 @@ class Curve:
             low, high = uncertainty.chi_square_interval(self.values + shift, self.dof, level)
             return low - shift, high - shift
         half = normal_quantile(level) * self.errors
-        return self.values - half, self.values + half
+        low = self.values - half
+        if self.floor is not None:
+            low = np.where(self.values >= self.floor, np.maximum(low, self.floor), low)
+        return low, self.values + half
 
 
 def normal_quantile(level: float) -> float:
@@ -257,7 +274,8 @@ def curve(spectrum: Spectrum, quantity: Quantity, component: str | None = None) 
     values, derivative, part = _OPTICS[quantity.name](spectrum.wavenumber_cm, eps)
     covariance = -spectrum.sigma_covariance[:, a, b] * scale**2
     variances = ((imag_err * scale) ** 2, (real_err * scale) ** 2, covariance)
-    return Curve(values, uncertainty.analytic_function_error(derivative, *variances, part))
+    errors = uncertainty.analytic_function_error(derivative, *variances, part)
+    return Curve(values, errors, floor=quantity.floor)
 
 
 def partial_curves(spectrum: Spectrum, quantity: Quantity) -> dict[str, Curve]:
@@ -279,7 +297,9 @@ def linear_scale(spectrum: Spectrum, quantity: Quantity) -> Array:
 
 
 def model_error(spectrum: Spectrum, quantity: Quantity) -> Array | None:
-    """Return the error (F,) that the ensemble of models adds to a linear quantity, or None."""
+    """Return the error (F,) that the ensemble of models adds to a quantity, or None."""
+    if spectrum.member_sigma is not None and quantity.attribute in WITH_MODEL_ERROR:
+        return spectrum.model_error(quantity.attribute)
     if spectrum.model_err is None or not quantity.linear:
         return None
     return spectrum.model_err / ABSORPTION_CM_PER_S_M * linear_scale(spectrum, quantity)
@@ -293,7 +313,7 @@ def _isotropic(spectrum: Spectrum, quantity: Quantity) -> Curve:
         return Curve(values, spectrum.iso_real_err, spectrum.dof)
     errors = getattr(spectrum, quantity.error_attribute)
     if not quantity.linear:
-        return Curve(values, errors)
+        return Curve(values, errors, floor=quantity.floor)
     offset = None
     if quantity.name == "eps_imag" and (dc := _dc(spectrum)) is not None:
         offset = float(np.trace(dc)) / 3.0 / _omega_eps0(spectrum)

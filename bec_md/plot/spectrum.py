@@ -108,8 +108,10 @@ def plot_spectrum(
         measured = [] if experiment is None else draw_experiment(panel.ax, experiment, axis_unit)
         if fresh:
             panel.frame(wanted, measured, xlim)
-        elif xlim is not None:
-            panel.ax.set_xlim(*xlim)
+        else:
+            if xlim is not None:
+                panel.ax.set_xlim(*xlim)
+            panel.extend(wanted)
         if sticks:
             draw_sticks(panel.ax, sticks, axis_unit)
         if wavelength:

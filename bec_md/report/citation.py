@@ -59,7 +59,7 @@ class Citation:
         line = ", ".join(part for part in parts if part)
         if self.year is not None:
             line += f" ({self.year})"
-        return line + "."
+        return line.rstrip(".") + "."
 
     def bibtex(self) -> str:
         """Return the BibTeX entry."""

@@ -148,7 +148,8 @@ def convergence_figure(spectrum: Spectrum, current: CurrentSeries) -> str:
     plot_convergence(spectra, panels[1], show="error")
     caption = (
         "Convergence. Left: spectra of the first eighth, quarter, half and the whole of the run. Right: "
-        "stated relative error (circles), measured difference from the whole run (squares), and the expected slope. "
+        "stated relative error (circles), measured difference from the whole run (squares), and the "
+        "expected slope. "
         "Circles far below the squares would mean that the stated error is too small."
     )
     return figure(

@@ -29,24 +29,24 @@ class Formula:
 
 
 _CURRENT = Formula(
-    r"J_a(t) = \sum_{i,b} Z^*_{i,ab}(t)\, v_{i,b}(t), \quad Z^*_{i,ab} = \partial M_a / \partial u_{i,b}",
+    r"J_a(t) = \sum_{i,b}\, Z^*_{i,ab}(t)\, v_{i,b}(t), \quad Z^*_{i,ab} = \partial M_a / \partial u_{i,b}",
     "J_a(t) = Σ_i Σ_b Z*_i,ab(t) v_i,b(t)",
     "Polarization current of the cell; first index: polarization, second: displacement.",
 )
 _SUM_RULES = {
     "mass": Formula(
-        r"Z^*_i \to Z^*_i - \dfrac{m_i}{M}\sum_j Z^*_j",
+        r"Z^*_i \to Z^*_i - \dfrac{m_i}{M}\, \sum_j\, Z^*_j",
         "Z_i − (m_i/M) Σ_j Z_j",
         "Acoustic sum rule by mass: the same as removing the velocity of the center of mass in every frame.",
     ),
     "equal": Formula(
-        r"Z^*_i \to Z^*_i - \dfrac{1}{N}\left(\sum_j Z^*_j - Q\right)",
+        r"Z^*_i \to Z^*_i - \dfrac{1}{N}\left(\sum_j\, Z^*_j - Q\right)",
         "Z_i − (Σ_j Z_j − Q)/N",
         "Acoustic sum rule by equal shares.",
     ),
 }
 _CONDUCTIVITY = Formula(
-    r"\sigma_{ab}(\omega) = \dfrac{1}{V k_\mathrm{B} T} \int_0^\infty"
+    r"\sigma_{ab}(\omega) = \dfrac{1}{V\, k_\mathrm{B} T}\, \int_0^\infty\,"
     r" \langle J_a(t)\, J_b(0) \rangle\, e^{i\omega t}\, dt",
     "σ_ab(ω) = 1/(V k_B T) ∫₀^∞ ⟨J_a(t) J_b(0)⟩ exp(iωt) dt",
     "Complex conductivity, time dependence exp(−iωt).",
@@ -69,20 +69,20 @@ _DIELECTRIC_DC = Formula(
     "Dielectric function of an ionic conductor, without its DC part.",
 )
 _PARTIAL = Formula(
-    r"\varepsilon_2 = \sum_s \varepsilon_2^{(s)}, \quad"
+    r"\varepsilon_2 = \sum_s\, \varepsilon_2^{(s)}, \quad"
     r" \varepsilon_2^{(s)} \propto \mathrm{Re}\, S_{J^{(s)} J}(\omega)",
     "ε₂ = Σ_s ε₂^(s), the cross-spectrum of the current of group s with the total",
     "Exactly additive decomposition; a part is negative where a group moves against the total current.",
 )
 _F_SUM = Formula(
-    r"\int_0^\infty \omega\, \varepsilon_{2,aa}\, d\omega = \dfrac{\pi}{2 \varepsilon_0 V}"
-    r" \sum_i \dfrac{\langle (Z^*_i Z^{*T}_i)_{aa} \rangle}{m_i}",
+    r"\int_0^\infty\, \omega\, \varepsilon_{2,aa}\, d\omega = \dfrac{\pi}{2 \varepsilon_0 V}"
+    r"\, \sum_i\, \dfrac{\langle (Z^*_i Z^{*T}_i)_{aa} \rangle}{m_i}",
     "∫ω ε₂ dω = π/(2ε₀V) Σ⟨ZZᵀ⟩/m",
     "The f-sum rule, exact for classical dynamics at any temperature: the check of all units and prefactors.",
 )
 _STATIC = Formula(
     r"\varepsilon_\mathrm{s} = \varepsilon_\infty + \dfrac{\langle \delta M_a \delta M_b \rangle}"
-    r"{\varepsilon_0 V k_\mathrm{B} T}",
+    r"{\varepsilon_0\, V\, k_\mathrm{B} T}",
     "ε_s = ε_∞ + ⟨δM_a δM_b⟩/(ε₀ V k_B T)",
     "Static permittivity from the fluctuations of the dipole moment, conducting boundary conditions.",
 )

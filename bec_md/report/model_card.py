@@ -15,10 +15,19 @@ _TEXTS = {
     "description": "What it is for",
     "data": "Training data",
     "license": "License",
+    "remarks": "Remarks",
     "stated": "Stated error is for",
     "stated_error_e": "Stated error (RMSE, e)",
     "uncertainty_scale": "Calibration of the uncertainty",
     "default_level": "Level of theory",
+}
+_TRAINING = {
+    "bec_md": "bec-md",
+    "torch": "PyTorch",
+    "n_parameters": "Parameters",
+    "epochs": "Epochs",
+    "best_epoch": "Best epoch",
+    "minutes": "Minutes",
 }
 _ERRORS = {"rmse_e": "RMSE (e)", "mae_e": "MAE (e)", "r2": "R²", "n_tensors": "tensors"}
 
@@ -44,30 +53,25 @@ def model_card_html(card: Mapping[str, Any]) -> str:
     if isinstance(domain, Mapping) and domain.get("text"):
         texts["Domain"] = domain["text"]
     parts = [definitions(texts)]
-    for key, title in (("tests", "Errors on test data"), ("validation", "Errors on held-back data")):
+    for key, title in (("errors", "Errors on test data"), ("validation", "Errors on held-back data")):
         rows = _error_rows(card.get(key))
         if rows:
             parts.append(paragraph(title + ":", "lead"))
             parts.append(table(["data", *_ERRORS.values()], rows, numeric=range(1, 1 + len(_ERRORS))))
     training = card.get("training")
     if isinstance(training, Mapping):
-        wanted = ("bec_md", "torch", "n_parameters", "epochs", "best_epoch", "minutes")
         parts.append(paragraph("Training:", "lead"))
-        parts.append(definitions({name.replace("_", " "): training.get(name) for name in wanted}))
+        parts.append(definitions({label: training.get(name) for name, label in _TRAINING.items()}))
     return "\n".join(parts)
 
 
 def _error_rows(entry: Any) -> list[list[str]]:
-    """Rows name, errors from a mapping name → errors, or from a list of mappings with a label."""
-    if isinstance(entry, Mapping):
-        named = [(str(name), item) for name, item in entry.items()]
-    elif isinstance(entry, list | tuple):
-        named = [(str(item.get("label", "")), item) for item in entry if isinstance(item, Mapping)]
-    else:
+    """Rows of name and errors from a mapping name → errors."""
+    if not isinstance(entry, Mapping):
         return []
     return [
-        [name, *(_error_text(item.get(key)) for key in _ERRORS)]
-        for name, item in named
+        [str(name), *(_error_text(item.get(key)) for key in _ERRORS)]
+        for name, item in entry.items()
         if isinstance(item, Mapping) and any(key in item for key in _ERRORS)
     ]
 

@@ -1,0 +1,90 @@
+"""Parity, reliability and the course of training."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose
+
+from bec_md.errors import DataError, UsageError
+from bec_md.plot import plot_loss_curve, plot_parity, plot_reliability
+from bec_md.training.evaluation import Evaluation, compare
+
+ROWS = [
+    {"epoch": 1.0, "minutes": 2.0, "train_rmse_e": 0.4, "quartz_rmse_e": 0.5, "quartz_mae_e": 0.3},
+    {"epoch": 2.0, "minutes": 4.0, "train_rmse_e": 0.2, "quartz_rmse_e": 0.3, "quartz_mae_e": 0.2},
+]
+
+
+def evaluation(uncertain: bool = True) -> Evaluation:
+    rng = np.random.default_rng(3)
+    numbers = np.tile([14, 8, 8], 40)
+    labels = np.where(numbers == 14, 3.4, -1.7)[:, None, None] * np.eye(3) + 0.2 * rng.normal(
+        size=(120, 3, 3)
+    )
+    uncertainty = np.exp(rng.normal(-3.0, 0.5, size=120))
+    predicted = labels + uncertainty[:, None, None] * rng.normal(size=labels.shape)
+    return compare(
+        model="m",
+        data="d",
+        numbers=numbers,
+        frame=np.repeat(np.arange(40), 3),
+        labels=labels,
+        predicted=predicted,
+        total_charge=np.zeros(40),
+        uncertainty_e=uncertainty if uncertain else None,
+    )
+
+
+def test_parity_shows_every_component_of_every_element() -> None:
+    item = evaluation()
+    axes = plot_parity(item)
+    lines = {line.get_label(): line for line in axes.get_lines()}
+    for name, number in (("Si", 14), ("O", 8)):
+        mine = item.numbers == number
+        assert_allclose(lines[name].get_xdata(), item.labels[mine].ravel())
+        assert_allclose(lines[name].get_ydata(), item.predicted[mine].ravel())
+    assert f"RMSE {item.metrics['rmse_e']:.3g}" in axes.texts[0].get_text()
+    assert axes.get_xlim() == axes.get_ylim()
+
+
+def test_parity_of_arrays_and_of_many_elements() -> None:
+    labels = np.random.default_rng(0).normal(size=(20, 3, 3))
+    axes = plot_parity(labels, labels, numbers=np.arange(1, 21), max_elements=4)
+    names = [text.get_text() for text in axes.get_legend().get_texts()]
+    assert names[-1] == "17 others"
+    assert len(names) == 4
+    with pytest.raises(UsageError, match="one by one"):
+        plot_parity(labels)
+
+
+def test_reliability_draws_the_calibration_table() -> None:
+    item = evaluation()
+    container = plot_reliability(item).containers[0]
+    bins = item.metrics["calibration"]["bins"]
+    assert_allclose(container[0].get_xdata(), [row["uncertainty_e"] for row in bins])
+    assert_allclose(container[0].get_ydata(), [row["rmse_e"] for row in bins])
+
+
+def test_reliability_needs_an_uncertainty() -> None:
+    with pytest.raises(DataError, match="calibration"):
+        plot_reliability(evaluation(uncertain=False))
+
+
+def test_loss_curve_reads_the_log(tmp_path: Path) -> None:
+    path = tmp_path / "log.csv"
+    path.write_text("epoch,minutes,train_rmse_e,quartz_rmse_e,quartz_mae_e\n1,2,,0.5,0.3\n2,4,0.2,0.3,0.2\n")
+    training, quartz = plot_loss_curve(path, against="minutes").get_lines()
+    assert_allclose(training.get_xdata(), [4.0])  # nothing was trained before the first validation
+    assert_allclose(quartz.get_xdata(), [2.0, 4.0])
+    assert_allclose(quartz.get_ydata(), [0.5, 0.3])
+    assert quartz.get_label() == "quartz"
+
+
+def test_loss_curve_of_another_error() -> None:
+    (line,) = plot_loss_curve(ROWS, error="mae").get_lines()
+    assert_allclose(line.get_ydata(), [0.3, 0.2])
+    with pytest.raises(DataError, match="no curves"):
+        plot_loss_curve([])

@@ -1,0 +1,60 @@
+"""What is cited depends on what was used."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from bec_md.report.citation import Citation
+from bec_md.report.citations import citations
+from tests.plot.oscillators import oscillator_spectrum
+
+
+def keys(*arguments: object, **more: object) -> list[str]:
+    return [entry.key for entry in citations(*arguments, **more)]  # type: ignore[arg-type]
+
+
+def test_method_is_always_cited() -> None:
+    assert keys()[:4] == ["becmd", "Gonze1997", "Pasquarello1997", "Kubo1957"]
+
+
+def test_estimator_and_corrections_are_cited() -> None:
+    spectrum = oscillator_spectrum(4096)
+    assert "Blackman1958" in keys(spectrum)
+    assert "Schofield1960" not in keys(spectrum)
+    changed = {**spectrum.parameters, "estimator": "welch", "quantum": "schofield", "subtract_dc": True}
+    found = keys(replace(spectrum, parameters=changed))
+    assert {"Welch1967", "Schofield1960", "Ramirez2004", "Ercole2017"} <= set(found)
+    assert "Blackman1958" not in found
+    assert len(found) == len(set(found))
+
+
+def test_data_of_the_model_are_cited() -> None:
+    class Model:
+        card = {"citations": ["A. Author, data (2020).", {"title": "Phonons", "year": 2018, "doi": "10.1/x"}]}  # noqa: RUF012
+
+    found = citations(Model())
+    assert [entry.text() for entry in found[-2:]] == ["A. Author, data (2020).", "Phonons (2018)."]
+    assert "Geiger2022" in [entry.key for entry in found]
+
+
+def test_text_and_bibtex() -> None:
+    entry = Citation(
+        "Key", ("Ercole, Loris", "Baroni, S."), "Title", "Sci. Rep.", 2017, "7", "15835", "10.1038/x"
+    )
+    assert entry.text() == "L. Ercole and S. Baroni, Title, Sci. Rep. 7, 15835 (2017)."
+    assert entry.link == "https://doi.org/10.1038/x"
+    bibtex = entry.bibtex()
+    assert bibtex.startswith("@article{Key,")
+    assert "author       = {Ercole, Loris and Baroni, S.}" in bibtex
+    assert bibtex.count("{") == bibtex.count("}")
+
+
+def test_every_citation_is_complete() -> None:
+    spectrum = oscillator_spectrum(4096)
+    for estimator in ("lag", "welch", "multitaper"):
+        changed = {**spectrum.parameters, "estimator": estimator, "quantum": "schofield", "subtract_dc": True}
+        for entry in citations(replace(spectrum, parameters=changed))[1:]:
+            assert entry.doi.startswith("10.")
+            assert entry.authors
+            assert entry.year is not None
+            assert entry.reason

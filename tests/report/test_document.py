@@ -1,0 +1,221 @@
+"""The report is one file that tells everything and loads nothing."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from functools import cache
+from html.parser import HTMLParser
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from bec_md.report import report_html, write_report
+from bec_md.report.figures import for_display
+from bec_md.report.formulas import formulas_used
+from bec_md.report.lights import overall, quality_table, verdict
+from bec_md.report.model_card import model_card_html
+from bec_md.report.numbers import group_rows, with_error, without_folders
+from bec_md.report.page import typeset
+from bec_md.spectrum import QualityReport, Spectrum
+from bec_md.spectrum.quality import QualityCheck
+from tests.plot.oscillators import oscillator_series, oscillator_spectrum
+
+CARD = {
+    "name": "universal",
+    "description": "all <elements>",
+    "stated_error_e": 0.08,
+    "validation": {"unseen": {"rmse_e": 0.08, "mae_e": 0.04, "r2": 0.99, "n_tensors": 120}},
+}
+VOID = {"meta", "br", "img", "hr", "link", "input"}
+
+
+class Page(HTMLParser):
+    """Collects identifiers, tags and addresses, and checks that tags close in order."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.ids: list[str] = []
+        self.tags: set[str] = set()
+        self.links: list[tuple[str, str, str]] = []
+        self.stack: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.add(tag)
+        if tag not in VOID:
+            self.stack.append(tag)
+        self._collect(tag, attrs)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.add(tag)
+        self._collect(tag, attrs)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.stack.pop() == tag
+
+    def _collect(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        for name, value in attrs:
+            if name == "id":
+                self.ids.append(value or "")
+            if name in ("href", "src", "xlink:href"):
+                self.links.append((tag, name, value or ""))
+
+
+@cache
+def report() -> str:
+    spectrum = oscillator_spectrum(4096)
+    return report_html(spectrum, oscillator_series(4096), CARD)
+
+
+@cache
+def parsed() -> Page:
+    page = Page()
+    page.feed(report())
+    return page
+
+
+def test_tags_close_and_identifiers_are_unique() -> None:
+    assert not parsed().stack
+    assert len(parsed().ids) == len(set(parsed().ids))
+
+
+def test_nothing_is_loaded_from_elsewhere() -> None:
+    assert not parsed().tags & {"script", "link", "iframe", "img", "object", "embed", "image"}
+    assert "@import" not in report()
+    assert "@font-face" not in report()
+    for tag, _, address in parsed().links:
+        # only links for the reader leave the page; drawings refer to themselves
+        assert address.startswith("#") or (tag == "a" and address.startswith("https://doi.org/"))
+    targets = {address[1:] for _, _, address in parsed().links if address.startswith("#")}
+    assert targets <= set(parsed().ids)
+    assert set(re.findall(r"url\(#([^)]+)\)", report())) <= set(parsed().ids)
+
+
+def test_all_sections_are_there() -> None:
+    sections = "spectrum decomposition tensor quality convergence method model citations"
+    assert set(sections.split()) <= set(parsed().ids)
+
+
+def test_numbers_of_the_spectrum_are_there() -> None:
+    spectrum = oscillator_spectrum(4096)
+    assert "300 K" in report()
+    for value in spectrum.parameters["f_sum_ratio"]:
+        assert f"{value:.3f}" in report()
+    for check in spectrum.quality:
+        assert report().count('<article class="check') == len(spectrum.quality.checks)
+        if check.status != "ok":
+            assert typeset(check.advice[1:]) in report()
+
+
+def test_report_without_eps_model_and_current(tmp_path: Path) -> None:
+    spectrum = replace(oscillator_spectrum(4096, eps_inf=None), metadata={})
+    write_report(tmp_path / "a.html", spectrum, title="Quartz & co")
+    content = (tmp_path / "a.html").read_text(encoding="utf-8")
+    assert "<title>Quartz &amp; co</title>" in content
+    assert "--eps-inf" in content  # says why the optical functions are missing
+    for absent in ('id="model"', 'id="optics', 'id="convergence-figure'):
+        assert absent not in content
+
+
+def check(status: str, name: str = "f_sum") -> QualityCheck:
+    return QualityCheck(name, 1.0, "within 2 %", status, "ratio of things", "do this")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("statuses", "worst", "words"),
+    [
+        (("ok", "ok"), "ok", "All self-checks passed"),
+        (("ok", "unknown"), "ok", "All self-checks passed"),
+        (("ok", "warn"), "warn", "with doubts"),
+        (("fail", "warn", "ok"), "fail", "Do not use"),
+    ],
+)
+def test_verdict_is_the_worst(statuses: tuple[str, ...], worst: str, words: str) -> None:
+    found = QualityReport(tuple(check(status) for status in statuses))
+    assert overall(found) == worst
+    assert words in verdict(found)
+
+
+def test_checks_that_are_not_ok_say_what_to_do_and_come_first() -> None:
+    html = quality_table(QualityReport((check("ok", "nyquist"), check("fail", "temperature"))))
+    assert html.count("What to do") == 1
+    assert html.index("temperature") < html.index("sampling")
+
+
+def test_formulas_follow_the_parameters() -> None:
+    spectrum = oscillator_spectrum(4096)
+    words = " ".join(f.words for f in formulas_used(spectrum))
+    assert "Schofield" not in words
+    assert "without its DC part" not in words
+    changed = {
+        **spectrum.parameters,
+        "sum_rule": "mass",
+        "quantum": "schofield",
+        "subtract_dc": True,
+        "velocity_scheme": "midpoint",
+        "transfer_function_divided_out": True,
+    }
+    words = " ".join(f.words for f in formulas_used(replace(spectrum, parameters=changed)))
+    for part in ("by mass", "Schofield", "without its DC part", "differences of positions"):
+        assert part in words
+
+
+def test_shares_of_groups_sum_to_one() -> None:
+    rows = group_rows(oscillator_spectrum(4096))
+    shares = [float(row[2].rstrip(" %").replace("−", "-")) for row in rows]
+    assert sum(shares[:-1]) == pytest.approx(shares[-1], abs=0.2)  # rounded to 0.1 each
+    assert shares[-1] == 100.0
+
+
+def test_every_check_has_a_title() -> None:
+    from bec_md.plot.quality import TITLES
+
+    assert {c.name for c in oscillator_spectrum(4096).quality} <= set(TITLES)
+
+
+def test_card_is_escaped_and_has_its_errors() -> None:
+    html = model_card_html(CARD)
+    assert "all &lt;elements&gt;" in html
+    assert "unseen" in html
+    assert "0.99" in html
+
+
+@pytest.mark.parametrize(
+    ("value", "error", "text"),
+    [
+        (455.93, 1.34, "455.9 ± 1.3"),
+        (0.12345, 0.00678, "0.1235 ± 0.0068"),
+        (265612.0, 28711.0, "266000 ± 29000"),
+        (-1.0, 0.0, "−1"),
+        (2.5, float("nan"), "2.5"),
+    ],
+)
+def test_errors_have_two_figures(value: float, error: float, text: str) -> None:
+    assert with_error(value, error) == text
+
+
+@pytest.mark.parametrize(
+    ("command", "text"),
+    [
+        ("/home/someone/run/traj.xyz", "traj.xyz"),
+        ("bec-md spectrum ~/run/traj.xyz -o out/s.h5", "bec-md spectrum traj.xyz -o out/s.h5"),
+        (r"'C:\Users\someone\traj.xyz'", "traj.xyz"),
+        (["/a/one.xyz", "two.xyz"], ["one.xyz", "two.xyz"]),
+    ],
+)
+def test_folders_of_the_author_are_left_out(command: object, text: object) -> None:
+    assert without_folders(command) == text
+
+
+def test_display_keeps_what_can_be_seen() -> None:
+    spectrum = oscillator_spectrum(4096)
+    shown: Spectrum = for_display(spectrum)
+    assert len(shown.wavenumber_cm) < len(spectrum.wavenumber_cm)
+    assert shown.wavenumber_cm[-1] > 1210.0
+    coarsest = max(spectrum.wavenumber_cm[0], spectrum.parameters["resolution_cm"] / 8.0)
+    assert np.diff(shown.wavenumber_cm).max() <= coarsest + 1e-9
+    assert shown.n_alpha.max() == pytest.approx(spectrum.n_alpha.max(), rel=0.02)  # ≥ 8 points per line width
+    assert set(shown.partial_n_alpha) == set(spectrum.partial_n_alpha)
+    assert shown.eps_inf is spectrum.eps_inf
+    assert shown.acf is spectrum.acf
