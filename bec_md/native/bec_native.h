@@ -79,8 +79,8 @@ BEC_EXPORT const char* bec_native_source(void);
 BEC_EXPORT const char* bec_native_instruction_set(void);
 
 /* Load a model for one level of theory (NULL or "": the default of the model's card, else the first one) and for the elements that
- * will occur (their order defines the species index). Radial functions of all their pairs are tabulated here.
- * NULL on failure. */
+ * may occur (their order defines the species index). Radial functions of a pair are tabulated when it first
+ * occurs (some milliseconds). NULL on failure. */
 BEC_EXPORT bec_model* bec_model_load(const char* path, const char* level, const int32_t* atomic_numbers,
                                      int n_numbers, char* error, size_t error_size);
 BEC_EXPORT void bec_model_free(bec_model* model);

@@ -78,10 +78,10 @@ void BlockWork::gather(const Layer& layer, const float* messages) {
     call.channels = model_.width;
     call.sent_channels = layer.sent_channels;
     call.cutoff = static_cast<float>(model_.cutoff);
-    call.inverse_step = layer.radial.inverse_step;
-    call.intervals = layer.radial.intervals;
-    call.table_width = layer.radial.width;
-    call.table = layer.radial.values.data();
+    const RadialNetwork& radial = model_.radial->network(layer.index);
+    call.inverse_step = radial.inverse_step();
+    call.intervals = radial.intervals();
+    call.table_width = radial.width();
     call.species = graph.species;
     call.messages = layer.first ? nullptr : messages;
     call.message_width = model_.width + sent_rows * layer.sent_channels;
@@ -93,7 +93,7 @@ void BlockWork::gather(const Layer& layer, const float* messages) {
         call.n_edges = static_cast<int>(graph.first[receiver + 1] - first);
         call.vectors = graph.vectors + 3 * first;
         call.sender = graph.sender + first;
-        call.pair_offset = layer.radial.pair_offset.data() + species(atom) * model_.n_species;
+        call.tables = evaluation_.tables_.of(layer.index, species(atom));
         call.scratch = scratch_.edges.require(static_cast<std::size_t>(gather_scratch(call.n_edges)));
         call.out = out + static_cast<std::int64_t>(atom) * model_.width;
         call.out_sent = out_sent + static_cast<std::int64_t>(atom) * layer.sent_channels;

@@ -66,6 +66,17 @@ void Evaluation::check(const bec_graph& graph) const {
 void Evaluation::begin(const bec_graph& graph) {
     next_layer_ = -1;
     check(graph);
+    std::vector<bool> present(static_cast<std::size_t>(model_.n_species));
+    for (std::int64_t i = 0; i < graph.n_atoms; ++i) present[static_cast<std::size_t>(graph.species[i])] = true;
+    std::vector<int> species;
+    for (int s = 0; s < model_.n_species; ++s)
+        if (present[static_cast<std::size_t>(s)]) species.push_back(s);
+    forget_pairs();
+    require_pairs(species);
+    begin_checked(graph);
+}
+
+void Evaluation::begin_checked(const bec_graph& graph) {
     graph_ = graph;
     // by species: atoms of a block then read the same radial tables
     receivers_.resize(static_cast<std::size_t>(graph.n_receivers));

@@ -28,6 +28,11 @@ public:
     Evaluation(const Model& model, int n_threads);
 
     void begin(const bec_graph& graph);
+    // The same for a graph that needs no check, with radial functions made available by the caller.
+    void begin_checked(const bec_graph& graph);
+    // Radial functions of all pairs of these species; forget_pairs comes first for every graph.
+    void forget_pairs() { tables_.start(); }
+    void require_pairs(const std::vector<int>& species) { model_.radial->require(species, n_threads_, tables_); }
     // A graph that the evaluation finds by itself (neighbors.h).
     void begin(std::int64_t n_receivers, std::int64_t n_atoms, const std::int32_t* species, const double* positions);
     void layer(int t, const float* messages_in, float* messages_out);
@@ -47,6 +52,7 @@ private:
     bool measure_ = false;
     bec_graph graph_{};
     std::vector<std::int32_t> receivers_;  // in the order of processing: by species
+    PairTables tables_;
     Buffer<float> state_;                  // [block][12][atom][channel]
     std::vector<Scratch> scratch_;
     Buffer<std::int64_t> own_first_;

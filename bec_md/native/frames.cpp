@@ -68,7 +68,7 @@ public:
         if (profile != nullptr) profile->neighbors_s += seconds() - start;
         const Model& model = evaluation_.model();
         const std::int64_t n = static_cast<std::int64_t>(species_.size());
-        evaluation_.begin({n, n, species_.data(), first_.data(), sender_.data(), vectors_.data()});
+        evaluation_.begin_checked({n, n, species_.data(), first_.data(), sender_.data(), vectors_.data()});
         const int count = static_cast<int>(model.layers.size());
         const float* in = nullptr;
         for (int t = 0; t < count; ++t) {
@@ -104,6 +104,7 @@ void Group::find_neighbors(const bec_frames& frames, std::int64_t first, std::in
     species_.clear();
     atom_.clear();
     EdgeList edges{first_, sender_, vectors_, 0};
+    evaluation_.forget_pairs();
     first_.require(static_cast<std::size_t>(n) + 1)[0] = 0;
     for (std::int64_t frame = first; frame < last; ++frame) {
         const auto offset = static_cast<std::int32_t>(species_.size());
@@ -114,6 +115,11 @@ void Group::find_neighbors(const bec_frames& frames, std::int64_t first, std::in
         } catch (const std::exception& failure) {
             throw std::runtime_error("frame " + std::to_string(frame) + " of the batch: " + failure.what());
         }
+        // sorted by species
+        std::vector<int> present;
+        for (auto i = static_cast<std::size_t>(offset); i < species_.size(); ++i)
+            if (present.empty() || present.back() != species_[i]) present.push_back(species_[i]);
+        evaluation_.require_pairs(present);
         for (std::int64_t i = 0; i < atoms; ++i) cells_.append_neighbors(i, offset, edges, offset + i);
     }
     sender_.grow(static_cast<std::size_t>(edges.count), static_cast<std::size_t>(edges.count));

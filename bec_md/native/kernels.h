@@ -37,8 +37,7 @@ struct GatherCall {
     float inverse_step;  // of the radial tables
     int intervals;
     int table_width;     // outputs of one knot
-    const float* table;
-    const std::int64_t* pair_offset;  // [species of sender] start of the pair's table
+    const float* const* tables;  // [species of sender] table of the pair
     int n_edges;
     const float* vectors;           // [E × 3]
     const std::int32_t* sender;     // [E]
@@ -67,6 +66,9 @@ struct Kernels {
     void (*gather)(const GatherCall& call);
     // out[atom] += Σ over components and channels of x².
     void (*add_squares)(const float* x, int components, int atoms, int width, float* out);
+    // C[rows × outputs] = A · W in double precision; outputs is a multiple of 8, W and C have rows of `outputs`.
+    void (*multiply_double)(const double* a, int a_stride, int rows, int inputs, const double* w, int outputs,
+                            double* c);
     // x / (1 + exp(−x)); length is a multiple of 8
     void (*silu)(float* x, std::int64_t length);
 };

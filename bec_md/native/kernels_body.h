@@ -123,6 +123,37 @@ void multiply(const Segment* segments, int n_segments, int rows, const float* pa
     }
 }
 
+// The same for the radial tables: 4 rows, two registers of columns.
+template <int R>
+void multiply_double_rows(const double* a, long a_stride, int inputs, const double* w, long outputs, double* c) {
+    constexpr int L = BEC_LANES / 2, N = 8 / L >= 2 ? 2 : 1;
+    typedef double V __attribute__((vector_size(L * sizeof(double))));
+    for (long column = 0; column < outputs; column += N * L) {
+        V sum[R][N] = {};
+        for (int k = 0; k < inputs; ++k) {
+#pragma GCC unroll 2
+            for (int n = 0; n < N; ++n) {
+                V weight;
+                __builtin_memcpy(&weight, w + k * outputs + column + n * L, sizeof(V));
+#pragma GCC unroll 8
+                for (int r = 0; r < R; ++r) sum[r][n] += a[r * a_stride + k] * weight;
+            }
+        }
+#pragma GCC unroll 8
+        for (int r = 0; r < R; ++r) __builtin_memcpy(c + r * outputs + column, sum[r], N * sizeof(V));
+    }
+}
+
+void multiply_double(const double* a, int a_stride, int rows, int inputs, const double* w, int outputs, double* c) {
+    int row = 0;
+    for (; row + 4 <= rows; row += 4)
+        multiply_double_rows<4>(a + static_cast<long>(row) * a_stride, a_stride, inputs, w, outputs,
+                                c + static_cast<long>(row) * outputs);
+    for (; row < rows; ++row)
+        multiply_double_rows<1>(a + static_cast<long>(row) * a_stride, a_stride, inputs, w, outputs,
+                                c + static_cast<long>(row) * outputs);
+}
+
 // --- Clebsch–Gordan products ------------------------------------------------------------------------------
 
 template <typename V, int N>
@@ -159,12 +190,12 @@ void couple(const CouplingEntry* entries, const std::int32_t* ends, int rows, st
 
 // --- sum over neighbors -----------------------------------------------------------------------------------
 
-// Scratch arrays of one atom's edges: harmonics, weights of the Hermite spline, place in the table.
+// Scratch arrays of one atom's edges.
 struct EdgeArrays {
     long stride;
     float* harmonics;      // [component][edge]
-    float* weights;        // [4][edge]
-    std::int64_t* offset;  // [edge]
+    float* weights;        // [4][edge] of the Hermite spline
+    const float** knot;    // [edge] place in the table
 };
 
 // Four Newton steps from a guess by its exponent: 1 ulp, and the same on every processor.
@@ -245,11 +276,10 @@ void prepare_edges(const GatherCall& call, const EdgeArrays& edges) {
         store<V>(edges.harmonics + e, as<V>(interval));
         harmonics_of<LMAX, V>(x * inverse, y * inverse, z * inverse, edges.harmonics + e, stride);
     }
-    const std::int64_t knot = 2 * call.table_width;
     for (int e = 0; e < n; ++e) {
         std::int32_t interval;
         __builtin_memcpy(&interval, edges.harmonics + e, sizeof(interval));
-        edges.offset[e] = call.pair_offset[call.species[call.sender[e]]] + interval * knot;
+        edges.knot[e] = call.tables[call.species[call.sender[e]]] + static_cast<long>(interval) * (2 * call.table_width);
     }
 }
 
@@ -272,7 +302,7 @@ void gather_scalars(const GatherCall& call, const EdgeArrays& edges, int at) {
     constexpr int M = (LMAX + 1) * (LMAX + 1);
     V sum[M][N] = {};
     for (int e = 0; e < call.n_edges; ++e) {
-        const float* knot = call.table + edges.offset[e] + at;
+        const float* knot = edges.knot[e] + at;
         V h[N];
         if (!FIRST) {
             const float* message = call.messages + call.sender[e] * call.message_width + at;
@@ -313,7 +343,7 @@ void gather_tensors(const GatherCall& call, const EdgeArrays& edges, int at) {
     V sum[11] = {};
     const int start = (call.l_max + 1) * call.channels + at;
     for (int e = 0; e < call.n_edges; ++e) {
-        const float* knot = call.table + edges.offset[e] + start;
+        const float* knot = edges.knot[e] + start;
         const float* message = call.messages + call.sender[e] * call.message_width + call.channels + at;
 #pragma GCC unroll 3
         for (int i = 0; i < 3; ++i) {
@@ -350,7 +380,7 @@ void gather(const GatherCall& call) {
     const long stride = (call.n_edges + edge_pad - 1) / edge_pad * edge_pad;
     const int components = (call.l_max + 1) * (call.l_max + 1);
     float* weights = call.scratch + components * stride;
-    const EdgeArrays edges{stride, call.scratch, weights, reinterpret_cast<std::int64_t*>(weights + 4 * stride)};
+    const EdgeArrays edges{stride, call.scratch, weights, reinterpret_cast<const float**>(weights + 4 * stride)};
     const bool first = call.messages == nullptr;
     if (call.l_max == 2) {
         prepare_edges<2>(call, edges);
@@ -413,7 +443,8 @@ void silu(float* x, std::int64_t length) {  // a multiple of 8
 }  // namespace
 
 const Kernels& table() {
-    static const Kernels kernels{BEC_TEXT(BEC_SET), multiply, couple, gather, add_squares, silu};
+    static const Kernels kernels{BEC_TEXT(BEC_SET), multiply, couple, gather, add_squares,
+                                 multiply_double, silu};
     return kernels;
 }
 

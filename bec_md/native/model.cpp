@@ -191,6 +191,7 @@ private:
         }
         model_.n_species = static_cast<int>(numbers.size());
         model_.embedding = pad_vector(all, channels_);
+        model_.radial = std::make_unique<RadialFunctions>(embeddings_);
     }
 
     Matrix matrix(const std::string& name, long rows, long columns) const {
@@ -213,6 +214,7 @@ private:
 
     Layer layer(int t) {
         Layer layer;
+        layer.index = t;
         layer.first = t == 0;
         layer.last = t + 1 == n_layers_;
         const std::string prefix = "layers." + std::to_string(t) + ".";
@@ -227,11 +229,10 @@ private:
     void radial(Layer& layer, const std::string& prefix) {
         layer.sent_channels = layer.first ? 0 : padded(sent_);
         layer.sent_count = layer.first ? 0 : sent_;
-        RadialShape shape{model_.cutoff, functions_, channels_, radial_width_, norm_, {}, {}};
+        RadialShape shape{model_.cutoff, functions_, channels_, radial_width_, norm_, {}};
         shape.parts.assign(static_cast<std::size_t>(model_.l_max) + 1, channels_);
         if (!layer.first && sent_ > 0) shape.parts.insert(shape.parts.end(), 3, sent_);
-        for (const int part : shape.parts) shape.padded_parts.push_back(padded(part));
-        layer.radial = tabulate_radial(file_, prefix + "radial.", shape, embeddings_, 1);
+        model_.radial->add_layer(RadialNetwork(file_, prefix + "radial.", shape));
     }
 
     void inputs(Layer& layer, const std::string& prefix) {

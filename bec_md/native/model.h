@@ -1,6 +1,7 @@
-// A network ready for evaluation: weights packed for the kernels, radial tables, coupling lists.
+// A network ready for evaluation: weights packed for the kernels, radial functions, coupling lists.
 #pragma once
 
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -20,11 +21,11 @@ struct Weights {
 };
 
 struct Layer {
+    int index = 0;
     bool first = false;
     bool last = false;
     int sent_channels = 0;  // padded; tensors that reach this layer
     double sent_count = 0;  // the same without padding
-    RadialTable radial;
     IrrepSet inputs;
     double input_count[n_irreps] = {};  // components × channels, without padding
     Weights left[n_irreps], middle[n_irreps], right[n_irreps], direct[n_irreps];
@@ -47,6 +48,7 @@ struct Model {
     int members = 0;
     int n_species = 0;
     std::vector<Layer> layers;
+    std::unique_ptr<RadialFunctions> radial;
     Buffer<float> embedding;  // [species × width]
     std::vector<double> reference_charge;
     Weights readout[n_state];  // members of 0e, 1e, 2e

@@ -3,37 +3,22 @@
 #include <cmath>
 #include <numeric>
 
+#include "kernels.h"
 #include "parallel.h"
 
 namespace bec {
 namespace {
 
 constexpr double pi = 3.14159265358979323846;
+// Interpolation errors are then below the rounding of float32 for trained networks.
 constexpr double knots_per_angstrom = 80.0;
+// The universal model has thousands of pairs; older tables are dropped and made again when needed.
+constexpr std::size_t memory_limit = std::size_t{256} << 20;
 
 // A function of r with its derivative.
 struct Dual {
     double value;
     double slope;
-};
-
-struct Dense {
-    const double* weight;  // [outputs × inputs]
-    const double* bias;
-    int inputs, outputs;
-
-    void apply(const std::vector<Dual>& x, std::vector<Dual>& y) const {
-        y.resize(outputs);
-        for (int o = 0; o < outputs; ++o) {
-            const double* row = weight + static_cast<long>(o) * inputs;
-            Dual sum{bias[o], 0.0};
-            for (int i = 0; i < inputs; ++i) {
-                sum.value += row[i] * x[i].value;
-                sum.slope += row[i] * x[i].slope;
-            }
-            y[o] = sum;
-        }
-    }
 };
 
 Dual silu(Dual x) {
@@ -51,7 +36,7 @@ Dual envelope(double r, double cutoff) {
 
 // √(2n) sin(nπx)/(nπx) with x = r/cutoff: the network's normalization.
 std::vector<Dual> bessel(double r, double cutoff, int count) {
-    std::vector<Dual> basis(count);
+    std::vector<Dual> basis(static_cast<std::size_t>(count));
     const double x = r / cutoff;
     for (int n = 1; n <= count; ++n) {
         const double k = n * pi, scale = std::sqrt(2.0 / n) / pi, phase = k * x;
@@ -65,67 +50,142 @@ std::vector<Dual> bessel(double r, double cutoff, int count) {
     return basis;
 }
 
+// torch's Linear stores [outputs × inputs]; here [inputs × padded outputs].
+std::vector<double> transposed(const std::vector<double>& weight, int outputs, int inputs) {
+    std::vector<double> result(static_cast<std::size_t>(inputs) * padded(outputs));
+    for (int o = 0; o < outputs; ++o)
+        for (int i = 0; i < inputs; ++i) result[i * padded(outputs) + o] = weight[o * inputs + i];
+    return result;
+}
+
+// rows of SiLU(x + bias), values and slopes alternating; `x` has padded rows
+void activate(double* x, int knots, int width, int stride, const double* bias) {
+    for (int knot = 0; knot < knots; ++knot, x += 2 * stride) {
+        for (int i = 0; i < width; ++i) {
+            const Dual y = silu({x[i] + bias[i], x[stride + i]});
+            x[i] = y.value;
+            x[stride + i] = y.slope;
+        }
+    }
+}
+
 }  // namespace
 
-RadialTable tabulate_radial(const TensorFile& file, const std::string& prefix, const RadialShape& shape,
-                            const std::vector<std::vector<double>>& embeddings, int n_threads) {
+RadialNetwork::RadialNetwork(const TensorFile& file, const std::string& prefix, const RadialShape& shape)
+    : shape_(shape), width_(0), outputs_(std::accumulate(shape.parts.begin(), shape.parts.end(), 0)) {
     const int hidden = shape.hidden;
-    const int outputs = std::accumulate(shape.parts.begin(), shape.parts.end(), 0);
-    const auto get = [&](const char* name, std::vector<long> dims) {
-        return file.tensor(prefix + name, dims).values.data();
+    for (const int part : shape.parts) width_ += padded(part);
+    hidden_padded_ = padded(hidden);
+    outputs_padded_ = padded(outputs_);
+    intervals_ = std::max(64, static_cast<int>(std::ceil(shape.cutoff * knots_per_angstrom)));
+    const auto get = [&](const char* name, const std::vector<long>& dims) -> const std::vector<double>& {
+        return file.tensor(prefix + name, dims).values;
     };
-    const Dense from_distance{get("from_distance.weight", {hidden, shape.functions}),
-                              get("from_distance.bias", {hidden}), shape.functions, hidden};
-    const double* from_receiver = get("from_receiver.weight", {hidden, shape.embedding});
-    const double* from_sender = get("from_sender.weight", {hidden, shape.embedding});
-    const Dense middle{get("hidden.weight", {hidden, hidden}), get("hidden.bias", {hidden}), hidden, hidden};
-    const Dense output{get("output.weight", {outputs, hidden}), get("output.bias", {outputs}), hidden, outputs};
-
-    RadialTable table;
-    table.intervals = std::max(64, static_cast<int>(std::ceil(shape.cutoff * knots_per_angstrom)));
-    const double step = shape.cutoff / table.intervals;
-    table.inverse_step = static_cast<float>(1.0 / step);
-    table.width = std::accumulate(shape.padded_parts.begin(), shape.padded_parts.end(), 0);
-    const std::size_t n_species = embeddings.size();
-    const std::size_t pair_size = static_cast<std::size_t>(table.intervals + 1) * 2 * table.width;
-    float* values = table.values.require(n_species * n_species * pair_size);
-    for (std::size_t pair = 0; pair < n_species * n_species; ++pair)
-        table.pair_offset.push_back(static_cast<std::int64_t>(pair * pair_size));
-
-    // one task per knot: the functions of the distance are the same for all pairs
-    parallel_for(table.intervals + 1, n_threads, [&](std::int64_t knot, int) {
-        const double r = knot == table.intervals ? shape.cutoff : knot * step;
-        const Dual cut = knot == table.intervals ? Dual{0.0, 0.0} : envelope(r, shape.cutoff);
-        std::vector<Dual> common, x(hidden), y, z;
-        from_distance.apply(bessel(r, shape.cutoff, shape.functions), common);
-        for (std::size_t pair = 0; pair < n_species * n_species; ++pair) {
-            const auto& receiver = embeddings[pair / n_species];
-            const auto& sender = embeddings[pair % n_species];
-            for (int h = 0; h < hidden; ++h) {
-                double shift = 0;
-                for (int k = 0; k < shape.embedding; ++k)
-                    shift += from_receiver[static_cast<long>(h) * shape.embedding + k] * receiver[k] +
-                             from_sender[static_cast<long>(h) * shape.embedding + k] * sender[k];
-                x[h] = silu({common[h].value + shift, common[h].slope});
-            }
-            middle.apply(x, y);
-            for (Dual& entry : y) entry = silu(entry);
-            output.apply(y, z);
-            float* target = values + pair * pair_size + static_cast<std::size_t>(knot) * 2 * table.width;
-            int from = 0, to = 0;
-            for (std::size_t part = 0; part < shape.parts.size(); ++part) {
-                for (int k = 0; k < shape.parts[part]; ++k) {
-                    const Dual value = z[from + k];
-                    target[to + k] = static_cast<float>(shape.norm * value.value * cut.value);
-                    target[table.width + to + k] = static_cast<float>(
-                        shape.norm * step * (value.slope * cut.value + value.value * cut.slope));
-                }
-                from += shape.parts[part];
-                to += shape.padded_parts[part];
+    const auto& from_distance = get("from_distance.weight", {hidden, shape.functions});
+    const auto& distance_bias = get("from_distance.bias", {hidden});
+    from_receiver_ = get("from_receiver.weight", {hidden, shape.embedding});
+    from_sender_ = get("from_sender.weight", {hidden, shape.embedding});
+    hidden_ = transposed(get("hidden.weight", {hidden, hidden}), hidden, hidden);
+    hidden_bias_ = get("hidden.bias", {hidden});
+    output_ = transposed(get("output.weight", {outputs_, hidden}), outputs_, hidden);
+    output_bias_ = get("output.bias", {outputs_});
+    distance_.resize(static_cast<std::size_t>(intervals_ + 1) * 2 * hidden_padded_);
+    for (int knot = 0; knot <= intervals_; ++knot) {
+        const auto basis = bessel(shape.cutoff * knot / intervals_, shape.cutoff, shape.functions);
+        double* row = distance_.data() + static_cast<std::size_t>(knot) * 2 * hidden_padded_;
+        for (int h = 0; h < hidden; ++h) {
+            row[h] = distance_bias[h];
+            for (int n = 0; n < shape.functions; ++n) {
+                row[h] += from_distance[h * shape.functions + n] * basis[n].value;
+                row[hidden_padded_ + h] += from_distance[h * shape.functions + n] * basis[n].slope;
             }
         }
-    });
+    }
+}
+
+Buffer<float> RadialNetwork::tabulate(const std::vector<double>& receiver, const std::vector<double>& sender) const {
+    const int hidden = shape_.hidden, knots = intervals_ + 1;
+    std::vector<double> shift(static_cast<std::size_t>(hidden));
+    for (int h = 0; h < hidden; ++h)
+        for (int k = 0; k < shape_.embedding; ++k)
+            shift[h] += from_receiver_[h * shape_.embedding + k] * receiver[k] +
+                        from_sender_[h * shape_.embedding + k] * sender[k];
+    std::vector<double> x = distance_;
+    activate(x.data(), knots, hidden, hidden_padded_, shift.data());
+    std::vector<double> y(x.size());
+    kernels().multiply_double(x.data(), hidden_padded_, 2 * knots, hidden, hidden_.data(), hidden_padded_, y.data());
+    activate(y.data(), knots, hidden, hidden_padded_, hidden_bias_.data());
+    std::vector<double> z(static_cast<std::size_t>(2 * knots) * outputs_padded_);
+    kernels().multiply_double(y.data(), hidden_padded_, 2 * knots, hidden, output_.data(), outputs_padded_, z.data());
+
+    Buffer<float> table(static_cast<std::size_t>(knots) * 2 * width_);
+    const double step = shape_.cutoff / intervals_;
+    for (int knot = 0; knot < intervals_; ++knot) {  // the last one stays zero
+        const Dual cut = envelope(knot * step, shape_.cutoff);
+        const double* value = z.data() + static_cast<std::size_t>(2 * knot) * outputs_padded_;
+        const double* slope = value + outputs_padded_;
+        float* target = table.data() + static_cast<std::size_t>(2 * knot) * width_;
+        int from = 0;
+        for (const int part : shape_.parts) {
+            for (int k = 0; k < part; ++k, ++from) {
+                const double f = value[from] + output_bias_[from];
+                target[k] = static_cast<float>(shape_.norm * f * cut.value);
+                target[width_ + k] =
+                    static_cast<float>(shape_.norm * step * (slope[from] * cut.value + f * cut.slope));
+            }
+            target += padded(part);
+        }
+    }
     return table;
+}
+
+void RadialFunctions::add_missing(const std::vector<Pair>& missing, int n_threads) {
+    const std::size_t n_layers = networks_.size();
+    std::vector<std::shared_ptr<PairTable>> made;
+    for (std::size_t i = 0; i < missing.size(); ++i) {
+        made.push_back(std::make_shared<PairTable>());
+        made.back()->layers.resize(n_layers);
+    }
+    parallel_for(static_cast<std::int64_t>(missing.size() * n_layers), n_threads, [&](std::int64_t task, int) {
+        const std::size_t pair = static_cast<std::size_t>(task) / n_layers, layer = static_cast<std::size_t>(task) % n_layers;
+        made[pair]->layers[layer] = networks_[layer].tabulate(embeddings_[missing[pair].first],
+                                                              embeddings_[missing[pair].second]);
+    });
+    for (std::size_t i = 0; i < missing.size(); ++i) {
+        known_[missing[i]] = made[i];
+        age_.push_back(missing[i]);
+        for (const auto& table : made[i]->layers) bytes_ += table.size() * sizeof(float);
+    }
+}
+
+void RadialFunctions::require(const std::vector<int>& species, int n_threads, PairTables& tables) {
+    const std::size_t n = embeddings_.size(), n_layers = networks_.size();
+    if (tables.n_species_ != n) {
+        tables.n_species_ = n;
+        tables.pointers_.assign(n_layers * n * n, nullptr);
+    }
+    std::vector<Pair> unseen, missing;
+    for (const int receiver : species)
+        for (const int sender : species)
+            if (tables.held_.count({receiver, sender}) == 0) unseen.push_back({receiver, sender});
+    if (unseen.empty()) return;
+    const std::lock_guard<std::mutex> lock(guard_);
+    for (const Pair& pair : unseen)
+        if (known_.count(pair) == 0) missing.push_back(pair);
+    if (!missing.empty()) add_missing(missing, n_threads);
+    for (const Pair& pair : unseen) {
+        const auto& table = tables.held_[pair] = known_.at(pair);
+        for (std::size_t layer = 0; layer < n_layers; ++layer) {
+            tables.pointers_[(layer * n + pair.first) * n + pair.second] = table->layers[layer].data();
+            tables.bytes_ += table->layers[layer].size() * sizeof(float);
+        }
+    }
+    while (bytes_ > memory_limit && age_.size() > unseen.size()) {  // those in use live on with their users
+        const Pair oldest = age_.front();
+        age_.pop_front();
+        for (const auto& table : known_.at(oldest)->layers) bytes_ -= table.size() * sizeof(float);
+        known_.erase(oldest);
+    }
 }
 
 }  // namespace bec

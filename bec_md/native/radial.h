@@ -1,8 +1,13 @@
-// Radial functions of every pair of species, tabulated as cubic Hermite splines.
+// Radial functions of pairs of species, tabulated as cubic Hermite splines when a pair first occurs.
 #pragma once
 
 #include <cstdint>
+#include <list>
+#include <map>
+#include <memory>
+#include <mutex>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "buffer.h"
@@ -10,25 +15,81 @@
 
 namespace bec {
 
-// Table of one layer: [pair][knot][value, slope × step][outputs].
-struct RadialTable {
-    int intervals = 0;
-    float inverse_step = 0;
-    int width = 0;  // padded outputs
-    Buffer<float> values;
-    std::vector<std::int64_t> pair_offset;  // [receiver species × n_species + sender species]
-};
-
 struct RadialShape {
     double cutoff;
     int functions, embedding, hidden;
-    double norm;                    // factor on every output
-    std::vector<int> parts;         // outputs, part by part
-    std::vector<int> padded_parts;  // the same with padding
+    double norm;             // factor on every output
+    std::vector<int> parts;  // outputs, part by part; each is padded in the table
 };
 
-// `embeddings` [species][embedding]; throws bec::Error when tensors are missing.
-RadialTable tabulate_radial(const TensorFile& file, const std::string& prefix, const RadialShape& shape,
-                            const std::vector<std::vector<double>>& embeddings, int n_threads);
+// The perceptron of one layer, in double precision.
+class RadialNetwork {
+public:
+    RadialNetwork(const TensorFile& file, const std::string& prefix, const RadialShape& shape);
+
+    int intervals() const { return intervals_; }
+    float inverse_step() const { return static_cast<float>(intervals_ / shape_.cutoff); }
+    int width() const { return width_; }  // padded outputs
+    // [knot][value, slope × step][outputs]
+    Buffer<float> tabulate(const std::vector<double>& receiver, const std::vector<double>& sender) const;
+
+private:
+    RadialShape shape_;
+    int intervals_;
+    int width_;
+    int outputs_;
+    int hidden_padded_, outputs_padded_;
+    std::vector<double> from_receiver_, from_sender_;
+    std::vector<double> distance_;  // [knot][value, slope][hidden]: what all pairs share
+    std::vector<double> hidden_, hidden_bias_, output_, output_bias_;  // weights [inputs × padded outputs]
+};
+
+struct PairTable {
+    std::vector<Buffer<float>> layers;
+};
+
+// Tables of the pairs that an evaluation uses; they stay alive with this object.
+class PairTables {
+public:
+    const float* const* of(int layer, int receiver) const {
+        return pointers_.data() + (static_cast<std::size_t>(layer) * n_species_ + receiver) * n_species_;
+    }
+
+    // Before a new graph: lets go of tables when they have become many.
+    void start() {
+        if (bytes_ <= (std::size_t{64} << 20)) return;
+        held_.clear();
+        bytes_ = 0;
+    }
+
+private:
+    friend class RadialFunctions;
+    std::size_t n_species_ = 0;
+    std::size_t bytes_ = 0;
+    std::vector<const float*> pointers_;  // [layer × receiver × sender]
+    std::map<std::pair<int, int>, std::shared_ptr<const PairTable>> held_;
+};
+
+// All layers and species; shared by threads.
+class RadialFunctions {
+public:
+    explicit RadialFunctions(std::vector<std::vector<double>> embeddings) : embeddings_(std::move(embeddings)) {}
+
+    void add_layer(RadialNetwork network) { networks_.push_back(std::move(network)); }
+    const RadialNetwork& network(int layer) const { return networks_[static_cast<std::size_t>(layer)]; }
+    // Makes the tables of all ordered pairs of these species available in `tables`.
+    void require(const std::vector<int>& species, int n_threads, PairTables& tables);
+
+private:
+    using Pair = std::pair<int, int>;
+    std::vector<std::vector<double>> embeddings_;
+    std::vector<RadialNetwork> networks_;
+    std::mutex guard_;
+    std::map<Pair, std::shared_ptr<const PairTable>> known_;
+    std::list<Pair> age_;  // oldest first
+    std::size_t bytes_ = 0;
+
+    void add_missing(const std::vector<Pair>& missing, int n_threads);
+};
 
 }  // namespace bec

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import ctypes
 import os
-import threading
 import weakref
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bec_md.errors import DataError
+from bec_md.network.model_file import read_header
 from bec_md.network.native_library import (
     ERROR_SIZE,
     FramesStruct,
@@ -65,7 +65,7 @@ class NativeModel:
     level
         Level of theory; the first one of the file when empty.
     elements
-        Atomic numbers that will occur: radial functions of all their pairs are tabulated now.
+        Atomic numbers that may occur; radial functions are tabulated when a pair of them first does.
 
     Raises
     ------
@@ -145,33 +145,20 @@ class NativeModel:
 
 
 class NativeEngine:
-    """The compiled evaluator as an engine of `BecModel`; elements are added as they appear."""
+    """The compiled evaluator as an engine of `BecModel`."""
 
     def __init__(self, path: str | Path, level: str, *, threads: int | None = None) -> None:
         status = native_status()
         self.name = f"native ({status.instruction_set})"
         self.threads = threads or _available_processors()
-        self._path = Path(path)
-        self._level = level
-        self._model: NativeModel | None = None
-        self._lock = threading.Lock()
-
-    def model_for(self, elements: Iterable[int]) -> NativeModel:
-        """The model, with tables for at least these elements."""
-        wanted = {int(number) for number in elements}
-        with self._lock:
-            known = set(self._model.elements) if self._model is not None else set()
-            if self._model is None or not wanted <= known:
-                self._model = NativeModel(self._path, self._level, wanted | known)
-            return self._model
+        elements = read_header(path)["config"]["elements"]
+        self.model = NativeModel(path, level, elements)
 
     def evaluate(self, frames: Sequence[Frame | Atoms]) -> tuple[Array, Array]:
         """Members (F, M, N, 3, 3) in e and ε_∞ (F, 3, 3) of frames with equally many atoms."""
-        elements = set(np.unique(np.concatenate([frame.numbers for frame in frames])).tolist())
-        model = self.model_for(elements)
-        result = model.predict_frames(frames, threads=self.threads, members=True)
+        result = self.model.predict_frames(frames, threads=self.threads, members=True)
         assert result.members is not None
-        shape = (len(frames), -1, model.members, 3, 3)
+        shape = (len(frames), -1, self.model.members, 3, 3)
         members: Array = result.members.reshape(shape).swapaxes(1, 2)
         return members, result.eps_inf
 

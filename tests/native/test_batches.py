@@ -87,7 +87,7 @@ def test_smooth_at_the_cutoff(model: NativeModel) -> None:
     assert charge(cutoff - 1e-6) == pytest.approx(alone, abs=1e-7)
 
 
-def test_engine_learns_elements_as_they_appear(reference: Reference) -> None:
+def test_engine(reference: Reference) -> None:
     engine = NativeEngine(reference.path, "PBE", threads=1)
     assert engine.name.startswith("native")
     silicon = Atoms("Si2", positions=[(0, 0, 0), (2.3, 0, 0)], cell=np.eye(3) * 8, pbc=True)
