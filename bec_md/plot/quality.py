@@ -31,7 +31,6 @@ TITLES = {
     "closed_loop": "closed loops of ∮Z·du",
     "interpolation": "interpolated charges",
     "model_error": "error of the model",
-    "closed_loop": "closed loops",
     "positivity": "positivity",
 }
 
