@@ -254,17 +254,19 @@ class CurrentSeries:
             mean = mean - equal
         return mean.sum(axis=0), mean
 
-    def kinetic_temperature(self) -> tuple[float, Array] | None:
+    def kinetic_temperature(self, constraints: int = 0) -> tuple[float, Array] | None:
         r"""Return the mean kinetic temperature, total and per group, K, in the barycentric frame.
 
         The three center-of-mass degrees of freedom are shared by mass, as equipartition with
         :math:`\sum m v = 0` does: group g has :math:`3 N_g - 3 M_g/M` of them. Differences of positions
-        (scheme other than ``"velocity"``) smooth the motion: the temperature then is a lower bound.
+        (scheme other than ``"velocity"``) smooth the motion: the temperature then is a lower bound. Rigid
+        bonds and angles, `constraints` in number, take one degree of freedom each from the whole; the
+        temperatures of groups then are NaN.
         """
         energy = self.averages.kinetic_energy_ev
         if energy is None or self.group_mass_amu is None or self.group_count is None:
             return None
-        return rules.temperatures(energy, self.group_mass_amu, self.group_count)
+        return rules.temperatures(energy, self.group_mass_amu, self.group_count, constraints)
 
     def center_of_mass_velocity(self) -> Array | None:
         """Return the velocity of the center of mass, (T, 3) in Å/fs."""

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from bec_md.charges.sum_rule import correct_equal, correct_mass
-from bec_md.current import CurrentSeries, concatenate
+from bec_md.current import CurrentSeries, concatenate, rules
 from bec_md.current.sums import GroupSums
 from bec_md.errors import DataError, UsageError
 from bec_md.units import AMU_ANG2_FS2_EV, BOLTZMANN_EV_K
@@ -160,3 +160,17 @@ def test_malformed_series_are_refused(change: dict, message: str) -> None:
     with pytest.raises(DataError, match=message) as error:
         CurrentSeries(**(good | change))
     assert error.value.fix
+
+
+def test_mass_terms_are_what_the_barycentric_frame_takes_from_the_f_sum() -> None:
+    rng = np.random.default_rng(5)
+    charge_sum = rng.normal(size=(50, 3, 3, 3))
+    whole, mass = charge_sum.sum(axis=1), 40.0
+    terms = rules.summed_mass_terms(charge_sum, whole, mass)
+    # all groups together: Σ_t S Sᵀ/M
+    exact = np.einsum("tac,tbc->ab", whole, whole) / mass
+    assert np.allclose(terms.sum(axis=0), exact, rtol=1e-12)  # rounding of 50 products
+    # v_com of a thermal center of mass carries k_B T S_g Sᵀ/M
+    velocity = rng.normal(size=(50, 3))
+    rest = rules.current_mass(np.zeros((50, 3, 3)), charge_sum, velocity)
+    assert np.allclose(rest.sum(axis=1), -np.einsum("tab,tb->ta", whole, velocity), rtol=1e-12)
