@@ -76,6 +76,7 @@ class ModelCharges:
             "model": self.model.name,
             "model_hash": self.model.fingerprint,
             "model_chosen": getattr(self.model, "reason", ""),
+            "uncertainty_scale": getattr(self.model, "calibration", 1.0),
         }
 
     @property

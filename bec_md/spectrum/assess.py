@@ -54,6 +54,7 @@ def assess(
     temperature_k: float,
     top_cm: float,
     resolution_cm: float,
+    constraints: int = 0,
 ) -> Assessment:
     """Run every check.
 
@@ -71,11 +72,15 @@ def assess(
         Highest wavenumber that is written out.
     resolution_cm
         Kernel width.
+    constraints
+        Degrees of freedom that rigid bonds and angles take away.
     """
     series, weights = blocks.series, blocks.lengths
     correlation = one_sided.correlation_from_spectrum(power.total, power.timestep_fs)
     rule = "/".join(sorted(set(blocks.sum_rules)))
     ratio, f_checks = _f_sum(blocks, power, temperature_k, correlation[:3, 0])
+    if constraints:
+        f_checks = [quality_checks.without_free_atoms(check) for check in f_checks]
     fluctuation = response.static_susceptibility_fluctuation(
         seen.dipole_covariance, blocks.volume_ang3, temperature_k
     )
@@ -89,7 +94,7 @@ def assess(
     )
     residual = _mean([s.sum_rule_residual_e() for s in series], weights)
     drift = _mean([s.com_drift_ang_per_fs() for s in series], weights)
-    kinetic = [s.kinetic_temperature() for s in series]
+    kinetic = [s.kinetic_temperature(constraints) for s in series]
     known = [k for k in kinetic if k is not None]
     measured = _mean_array([k[1] for k in known], weights) if len(known) == len(series) else None
     whole = _mean([None if k is None else k[0] for k in kinetic], weights)
@@ -189,7 +194,8 @@ def _charges(blocks: CurrentBlocks, power: PowerSpectra) -> list[QualityCheck]:
     share = None
     if power.members.shape[0] > 1:
         spread, total = power.members.std(axis=0, ddof=1), power.members.mean(axis=0)
-        share = float(spread.sum() / max(float(total.sum()), 1e-300))
+        scale = float(blocks.series[0].metadata.get("uncertainty_scale") or 1.0)
+        share = scale * float(spread.sum() / max(float(total.sum()), 1e-300))
     return checks + quality_checks.check_model_error(share)
 
 

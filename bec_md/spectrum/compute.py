@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 import bec_md
 from bec_md.errors import DataError, UsageError
-from bec_md.spectrum import corrections, one_sided, quantum, response, uncertainty
+from bec_md.spectrum import corrections, model_error, one_sided, quantum, response, uncertainty
 from bec_md.spectrum.assess import Assessment, assess
 from bec_md.spectrum.blocks import CurrentBlocks, open_blocks
 from bec_md.spectrum.cepstral import cepstral_zero_frequency
@@ -43,6 +43,8 @@ class _Options:
     undo_damping: bool
     dc: bool | None
     subtract_dc: bool
+    friction_per_ps: float | None = None
+    constraints: int = 0
 
 
 def compute_spectrum(
@@ -62,6 +64,8 @@ def compute_spectrum(
     undo_damping: bool = True,
     dc: bool | None = None,
     subtract_dc: bool = False,
+    thermostat_friction_per_ps: float | None = None,
+    constraints: int = 0,
 ) -> Spectrum:
     r"""Infrared spectrum and dielectric function of one or several currents (replicas).
 
@@ -102,6 +106,12 @@ def compute_spectrum(
         charges). The spectrum of an insulator vanishes at ω = 0, where its logarithm has no finite value.
     subtract_dc
         Leave the DC conductivity out of ε (ionic conductors).
+    thermostat_friction_per_ps
+        Friction γ of a Langevin thermostat, 1/ps (LAMMPS: 1/damp), which broadens every band by γ: taken
+        off the natural widths of the peaks, and recorded. The spectrum itself is not changed.
+    constraints
+        Number of rigid bonds and angles of one replica: removed from the degrees of freedom of the kinetic
+        temperature. The f-sum rule of free atoms does not hold with them.
 
     Returns
     -------
@@ -116,7 +126,8 @@ def compute_spectrum(
     """
     series = _as_tuple(current)
     blocks = open_blocks(series, sum_rule)
-    temperature, source = _temperature(series, temperature_k)
+    _check_constraints(series, constraints)
+    temperature, source = _temperature(series, temperature_k, constraints)
     if resolution_cm is None:
         lengths = [n * blocks.timestep_fs for n in blocks.lengths]
         resolution_cm = default_resolution_cm(sum(lengths), max(lengths))
@@ -132,6 +143,8 @@ def compute_spectrum(
         undo_damping,
         True if subtract_dc else dc,
         subtract_dc,
+        thermostat_friction_per_ps,
+        constraints,
     )
     return _assemble(blocks, options)
 
@@ -142,7 +155,21 @@ def _as_tuple(current: CurrentSeries | Sequence[CurrentSeries]) -> tuple[Current
     return tuple(current)
 
 
-def _temperature(series: Sequence[CurrentSeries], wanted: float | None) -> tuple[float, str]:
+def _check_constraints(series: Sequence[CurrentSeries], constraints: int) -> None:
+    for one in series:
+        atoms = one.n_atoms
+        if constraints < 0 or (constraints and (atoms is None or constraints >= 3 * atoms - 3)):
+            freedom = "unknown" if atoms is None else f"{3 * atoms - 3}"
+            raise UsageError(
+                f"{constraints} constraints on a system with {freedom} degrees of freedom",
+                "each rigid bond or angle takes one of them away",
+                "give the number in the whole cell, e.g. 3 for each rigid water molecule",
+            )
+
+
+def _temperature(
+    series: Sequence[CurrentSeries], wanted: float | None, constraints: int = 0
+) -> tuple[float, str]:
     """Temperature and where it comes from; never guessed."""
     if wanted is not None:
         if not wanted > 0.0:
@@ -152,7 +179,7 @@ def _temperature(series: Sequence[CurrentSeries], wanted: float | None) -> tuple
     stated = [s.temperature_k for s in series]
     if all(t is not None for t in stated):
         return float(np.average([cast(float, t) for t in stated], weights=weights)), "stated by the input"
-    kinetic = [s.kinetic_temperature() for s in series]
+    kinetic = [s.kinetic_temperature(constraints) for s in series]
     if all(k is not None and np.isfinite(k[0]) for k in kinetic) and series[0].scheme == "velocity":
         values = [cast("tuple[float, Array]", k)[0] for k in kinetic]
         return float(np.average(values, weights=weights)), "mean kinetic temperature of the velocities"
@@ -194,7 +221,15 @@ def _assemble(blocks: CurrentBlocks, options: _Options) -> Spectrum:
             f"the grid starts at {grid[1]:.3g} cm⁻¹",
             "raise max_cm",
         )
-    assessment = assess(blocks, power, seen, options.temperature_k, top, options.estimate.resolution_cm)
+    assessment = assess(
+        blocks,
+        power,
+        seen,
+        options.temperature_k,
+        top,
+        options.estimate.resolution_cm,
+        options.constraints,
+    )
     factor = quantum.quantum_factor(grid, options.temperature_k, options.quantum)
     if options.quantum == "schofield":  # grows like e^{x/2}: beyond the band it would swamp the real part
         factor = np.where(grid <= top, factor, 0.0)
@@ -209,6 +244,7 @@ def _assemble(blocks: CurrentBlocks, options: _Options) -> Spectrum:
     errors = _errors(sigma_real, power, keep)
     alpha = response.n_alpha_from_conductivity(sigma_real[:3].mean(axis=0))[keep]
     alpha_err = response.n_alpha_from_conductivity(errors["iso_real_err"])
+    friction_cm = _friction_cm(options.friction_per_ps)
     raw_grid, raw_alpha = _raw(bins, blocks, options, top)
     lags = len(power.lag_window)
     return Spectrum(
@@ -221,7 +257,7 @@ def _assemble(blocks: CurrentBlocks, options: _Options) -> Spectrum:
         sigma_dc=dc,
         sigma_dc_err=dc_err,
         **_partials(blocks, power, sigma_of, keep),
-        model_err=_member_spread(power, sigma_of, keep),
+        **_members(power, sigma_of, keep, _model_scale(blocks)),
         jackknife_err=_jackknife(power, sigma_of, keep),
         acf_time_fs=np.arange(lags, dtype=np.float64) * power.timestep_fs,
         acf=to_matrix(power.correlation),
@@ -229,11 +265,20 @@ def _assemble(blocks: CurrentBlocks, options: _Options) -> Spectrum:
         raw_wavenumber_cm=raw_grid,
         raw_n_alpha=raw_alpha,
         static=_static(assessment, options.eps_inf),
-        peaks=find_spectrum_peaks(grid[keep], alpha, alpha_err, options.estimate.resolution_cm),
+        peaks=find_spectrum_peaks(
+            grid[keep], alpha, alpha_err, options.estimate.resolution_cm, friction_cm=friction_cm or 0.0
+        ),
         quality=assessment.report,
         parameters=_parameters(blocks, power, options, assessment, dc_info),
         metadata=dict(blocks.series[0].metadata),
     )
+
+
+def _friction_cm(friction_per_ps: float | None) -> float | None:
+    """Full width at half maximum, cm⁻¹, that the friction of a thermostat adds: γ/(2πc)."""
+    if friction_per_ps is None:
+        return None
+    return friction_per_ps * 1e-3 / (2.0 * np.pi * SPEED_OF_LIGHT_CM_FS)
 
 
 def _errors(sigma_real: Array, power: PowerSpectra, keep: slice) -> dict[str, Any]:
@@ -274,12 +319,20 @@ def _partials(blocks: CurrentBlocks, power: PowerSpectra, sigma_of: Any, keep: s
     return {"partial_n_alpha": values, "partial_n_alpha_err": errors, "group_matrix_n_alpha": matrix}
 
 
-def _member_spread(power: PowerSpectra, sigma_of: Any, keep: slice) -> Array | None:
-    """Standard deviation of nα over the members of the model ensemble."""
+def _members(power: PowerSpectra, sigma_of: Any, keep: slice, scale: float) -> dict[str, Any]:
+    """Isotropic σ of each member of the model ensemble, and the calibrated spread of nα."""
     if power.members.shape[0] < 2:
-        return None
-    values = response.n_alpha_from_conductivity(sigma_of(power.members) / 3.0)
-    return np.asarray(values.std(axis=0, ddof=1)[keep])
+        return {}
+    sigma = one_sided.continuous_response(sigma_of(power.members) / 3.0)[:, keep]
+    return {
+        "member_sigma": sigma,
+        "model_err": model_error.spread(response.n_alpha_from_conductivity(sigma.real), scale),
+    }
+
+
+def _model_scale(blocks: CurrentBlocks) -> float:
+    """Error over spread of the tensors, from the validation of the ensemble."""
+    return float(blocks.series[0].metadata.get("uncertainty_scale") or 1.0)
 
 
 def _jackknife(power: PowerSpectra, sigma_of: Any, keep: slice) -> Array | None:
@@ -355,6 +408,10 @@ def _parameters(
         "transfer_function_divided_out": options.undo_damping and series[0].scheme != "velocity",
         "md_timestep_fs": options.md_timestep_fs,
         "subtract_dc": options.subtract_dc,
+        "thermostat_friction_per_ps": options.friction_per_ps,
+        "thermostat_broadening_cm": _friction_cm(options.friction_per_ps),
+        "constraints": options.constraints,
+        "model_uncertainty_scale": _model_scale(blocks),
         "timestep_fs": power.timestep_fs,
         "n_frames": int(sum(blocks.lengths)),
         "n_replicas": len(series),

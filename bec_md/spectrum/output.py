@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bec_md.spectrum.model_error import QUANTITIES
 from bec_md.spectrum.spectrum import Spectrum
 
 Array = NDArray[np.float64]
@@ -62,8 +63,11 @@ def columns(spectrum: Spectrum, tensor: bool = False) -> dict[str, Array]:
     for group, values in spectrum.partial_n_alpha_err.items():
         table[f"n_alpha_cm_err[{group}]"] = values
     if spectrum.model_err is not None:
-        table["n_alpha_cm_model_err"] = spectrum.model_err
-        table["n_alpha_cm_total_err"] = spectrum.n_alpha_total_err
+        known = QUANTITIES if spectrum.eps_inf is not None else QUANTITIES[:2]
+        for quantity in known if spectrum.member_sigma is not None else QUANTITIES[:1]:
+            name = "n_alpha_cm" if quantity == "n_alpha" else quantity
+            table[f"{name}_model_err"] = np.asarray(spectrum.model_error(quantity))
+            table[f"{name}_total_err"] = spectrum.total_error(quantity)
     if tensor:
         table.update(_tensor_columns(spectrum))
     return table
@@ -90,7 +94,8 @@ def csv_header(spectrum: Spectrum) -> list[str]:
         "formula: sigma_ab(w) = 1/(V kB T) int_0^inf exp(iwt) <J_a(t) J_b(0)> dt;"
         " n*alpha = Re sigma/(eps0 c); eps = eps_inf + i sigma/(eps0 w)",
         "units: wavenumber and alpha cm^-1, sigma S/m, others dimensionless; isotropic averages are trace/3",
-        "_err: statistical standard error (one sigma)",
+        "_err: statistical standard error (one sigma); _model_err: calibrated spread over the model ensemble;"
+        " _total_err: both in quadrature",
         f"temperature_k: {spectrum.temperature_k:g}",
         f"volume_ang3: {spectrum.volume_ang3:.8g}",
         f"eps_inf: {'none' if spectrum.eps_inf is None else spectrum.eps_inf.ravel().tolist()}",

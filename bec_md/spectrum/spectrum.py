@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bec_md.spectrum import optics, response, uncertainty
+from bec_md.spectrum import model_error, optics, response, uncertainty
 from bec_md.spectrum.peak import Peak
 from bec_md.spectrum.quality import QualityReport
 from bec_md.spectrum.symmetric_tensor import trace_third
@@ -50,7 +50,9 @@ class Spectrum:
     group_matrix_n_alpha
         (G, G, F) nα of all pairs of groups, or None.
     model_err
-        (F,) standard deviation of nα over the members of the model ensemble, cm⁻¹, or None.
+        (F,) model uncertainty of nα: calibrated spread over the model ensemble, cm⁻¹, or None.
+    member_sigma
+        (M, F) complex isotropic conductivity of each member of the ensemble, S/m, or None.
     jackknife_err
         (F,) jackknife standard error of nα over stretches of the run, or None.
     acf_time_fs, acf, lag_window
@@ -88,6 +90,7 @@ class Spectrum:
     partial_n_alpha_err: Mapping[str, Array] = field(default_factory=dict)
     group_matrix_n_alpha: Array | None = None
     model_err: Array | None = None
+    member_sigma: Complex | None = None
     jackknife_err: Array | None = None
     acf_time_fs: Array = field(default_factory=lambda: np.zeros(0))
     acf: Array = field(default_factory=lambda: np.zeros((0, 3, 3)))
@@ -139,9 +142,34 @@ class Spectrum:
     @property
     def n_alpha_total_err(self) -> Array:
         """Statistical and model error in quadrature, (F,)."""
-        if self.model_err is None:
-            return self.n_alpha_err
-        return np.asarray(np.hypot(self.n_alpha_err, self.model_err))
+        return self.total_error("n_alpha")
+
+    def model_error(self, quantity: str = "n_alpha") -> Array | None:
+        """Model uncertainty of a quantity, (F,), or None without an ensemble: kept apart from sampling.
+
+        Parameters
+        ----------
+        quantity
+            n_alpha, eps_imag; with ε_∞ also eps_real, n, kappa, alpha_cm, reflectivity or loss.
+        """
+        if self.member_sigma is None:
+            return self.model_err if quantity == "n_alpha" else None
+        eps_inf = None if self.eps_inf is None else float(np.trace(self.eps_inf)) / 3.0
+        dc = self._subtracted_dc
+        values = model_error.member_values(
+            quantity,
+            self.wavenumber_cm,
+            self.member_sigma,
+            eps_inf,
+            0.0 if dc is None else float(np.trace(dc)) / 3.0,
+        )
+        return model_error.spread(values, float(self.parameters.get("model_uncertainty_scale", 1.0)))
+
+    def total_error(self, quantity: str = "n_alpha") -> Array:
+        """Statistical and model error of a quantity in quadrature, (F,)."""
+        statistical: Array = getattr(self, f"{quantity}_err")
+        model = self.model_error(quantity)
+        return statistical if model is None else np.asarray(np.hypot(statistical, model))
 
     @property
     def n_alpha_tensor(self) -> Array:

@@ -86,6 +86,11 @@ def write_hdf5(spectrum: Spectrum, path: str | Path) -> None:
             value = getattr(spectrum, name)
             if value is not None and np.size(value):
                 _put(file, name, value, dims, units)
+        if spectrum.member_sigma is not None:
+            _scale(file, "member", np.arange(len(spectrum.member_sigma)))
+            for part in ("real", "imag"):
+                values = getattr(spectrum.member_sigma, part)
+                _put(file, f"member_sigma_{part}", values, ("member", "wavenumber_cm"), "S/m")
         for name, tensor in spectrum.static.items():
             _put(file, f"static_{name}", tensor, ("axis", "axis_2"), "1")
         if groups:
@@ -138,6 +143,8 @@ def load_spectrum(path: str | Path) -> Spectrum:
         groups = [n.decode() for n in file["group"][()]] if "group" in file else []
         static = {n[7:]: file[n][()] for n in file if n.startswith("static_")}
         attrs = {n: json.loads(file.attrs[n]) for n in ("parameters", "metadata", "quality", "peaks")}
+        if "member_sigma_real" in file:
+            optional["member_sigma"] = file["member_sigma_real"][()] + 1j * file["member_sigma_imag"][()]
         partial, partial_err = (
             dict(zip(groups, file[n][()], strict=True)) if groups else {}
             for n in ("partial_n_alpha", "partial_n_alpha_err")
