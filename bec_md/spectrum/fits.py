@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from bec_md.errors import UsageError
 from bec_md.spectrum import oscillator, response
+from bec_md.spectrum.fit_errors import functional_covariance
 from bec_md.spectrum.spectrum import Spectrum
 from bec_md.units import (
     ATOMIC_MASS_KG,
@@ -178,9 +179,11 @@ def fit_lorentz(
         height = float(np.interp(guess, nu, spectrum.n_alpha))
         # nα at the maximum of a Lorentz band: 2π Δε ν²/γ
         start += [guess, width, max(height, 1e-9) * width / (2.0 * np.pi * guess**2)]
-    best, covariance, chi2 = _reweighted_fit(
+    best, gain, chi2 = _reweighted_fit(
         model, np.array(start), measured, relative, smoother.points_per_bandwidth
     )
+    density = response.n_alpha_from_conductivity(spectrum.iso_real_err) ** 2
+    covariance = smoother.covariance(gain, np.zeros_like(gain), density, inside) * max(chi2, 1.0)
     shape = (len(guesses), 3)
     eps_inf = 0.0 if spectrum.eps_inf is None else float(np.trace(spectrum.eps_inf)) / 3.0
     errors = np.sqrt(np.diag(covariance)).reshape(shape)
@@ -236,9 +239,18 @@ def fit_four_parameter(
     width = smoother.resolution_cm
     start = np.array([[to, width, lo, width] for to, lo in bands_cm], dtype=float).ravel()
     # real and imaginary parts come from one periodogram: two correlated data points for each
-    best, covariance, chi2 = _weighted_fit(
-        model, start, measured, errors, 2.0 * smoother.points_per_bandwidth
-    )
+    points = 2.0 * smoother.points_per_bandwidth
+    best, gain, chi2 = _weighted_fit(model, start, measured, errors, points)
+    half = len(measured) // 2
+    relative = errors[:half] / np.maximum(np.abs(measured[:half]), 1e-300)
+    for _ in range(2):  # noise of σ' is multiplicative: weigh by the model, see `_reweighted_fit`
+        level = np.abs(model(best)[:half])
+        errors[:half] = relative * np.maximum(level, 1e-3 * float(np.max(level)))
+        best, gain, chi2 = _weighted_fit(model, best, measured, errors, points)
+    real_gain, imag_gain = np.split(gain, 2, axis=1)
+    covariance = smoother.covariance(real_gain, imag_gain, real_err**2, inside)
+    # points of Im σ are correlated at all distances: χ² of a right model scatters up to 2; more is misfit
+    covariance *= max(0.5 * chi2, 1.0)
     shape = (len(bands_cm), 4)
     return OscillatorFit(
         _FOUR,
@@ -285,6 +297,23 @@ class _Smoother:
         self.resolution_cm = float(spectrum.parameters["resolution_cm"])
         bandwidth = float(spectrum.parameters["equivalent_noise_bandwidth_cm"])
         self.points_per_bandwidth = max(bandwidth / self.step_cm, 1.0)
+        self.steps = 1000.0 * float(spectrum.parameters["total_time_ps"]) / self.window_step_fs
+        per_step = SPEED_OF_LIGHT_M_S * 1e-13 * self.window_step_fs  # cycles per step and cm⁻¹
+        self.size = round(1.0 / (self.step_cm * per_step))
+        self.relative_variance = 1.0 / (self.steps * bandwidth * per_step)
+
+    def covariance(
+        self, real_gain: Array, imag_gain: Array, variance: Array, inside: NDArray[np.bool_]
+    ) -> Array:
+        """Covariance of parameters whose response to the noise at the points `inside` is given.
+
+        `variance` is that of the smoothed Re σ (or nα) on the whole grid.
+        """
+        full = np.zeros((2, len(real_gain), self.n_out))
+        full[0][:, inside], full[1][:, inside] = real_gain, imag_gain
+        return functional_covariance(
+            full[0], full[1], variance / self.relative_variance, self.window, self.steps, self.size
+        )
 
     def __call__(self, chi: Complex) -> Complex:
         sigma = oscillator.sigma_from_susceptibility(self.grid_cm, chi).real
@@ -298,7 +327,7 @@ Model = Callable[[Array], Array]
 def _weighted_fit(
     model: Model, start: Array, measured: Array, errors: Array, points_per_independent: float
 ) -> tuple[Array, Array, float]:
-    """Least squares; the covariance is inflated by the number of grid points per independent one."""
+    """Least squares: parameters, their response (P, points) to the measured values, and reduced χ²."""
     from scipy.optimize import least_squares
 
     def residuals(parameters: Array) -> Array:
@@ -308,8 +337,8 @@ def _weighted_fit(
     independent = max(len(measured) / points_per_independent - len(start), 1.0)
     chi2 = 2.0 * float(found.cost) / points_per_independent / independent
     jacobian = np.asarray(found.jac, dtype=np.float64)
-    covariance = np.linalg.pinv(jacobian.T @ jacobian) * points_per_independent * max(chi2, 1.0)
-    return np.asarray(found.x), np.asarray(covariance, dtype=np.float64), chi2
+    gain = np.linalg.pinv(jacobian) / errors
+    return np.asarray(found.x), np.asarray(gain, dtype=np.float64), chi2
 
 
 def _reweighted_fit(

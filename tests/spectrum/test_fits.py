@@ -121,3 +121,31 @@ def test_peaks_have_honest_errors() -> None:
     # 20 runs: 16 % error of a standard deviation; the formula of the position is an estimate of order one
     assert 0.5 < position.std() / position_err.mean() < 2.0
     assert 0.6 < height.std() / err.mean() < 1.5
+
+
+def test_fit_errors_are_the_scatter_over_runs() -> None:
+    # 24 runs of one strong mode: the scatter itself is known to 15 %. Counting the points of Im σ as
+    # independent gave errors of the LO frequency 2.5 times too small.
+    lo = float(np.sqrt(450.0**2 * (1.0 + strength(450.0) / 2.0)))
+    four, lorentz = [], []
+    for seed in range(24):
+        _, v = langevin_oscillator(16000, 4.0, 450.0, 30.0, MASS, seed)
+        s = compute_spectrum(
+            bare(v, 4.0, VOLUME),
+            temperature_k=300.0,
+            eps_inf=2.0,
+            resolution_cm=10.0,
+            max_cm=1000.0,
+            dc=False,
+        )
+        fit = fits.fit_four_parameter(s, [(450.0, lo)])
+        four.append([fit.bands[0, :3], fit.errors[0, :3]])
+        fit = fits.fit_lorentz(s, [450.0])
+        lorentz.append([fit.bands[0], fit.errors[0]])
+    for found, truth in ((four, [450.0, 30.0, lo]), (lorentz, [450.0, 30.0, strength(450.0)])):
+        values, errors = np.array(found).swapaxes(0, 1)
+        size = np.sqrt(np.mean(errors**2, axis=0))
+        # multiplicative noise biases the width of such short runs (1 of 30 cm⁻¹): below one run's error
+        assert np.all(np.abs(values.mean(axis=0) - truth) < size)
+        ratio = values.std(axis=0, ddof=1) / size
+        assert np.all((ratio > 0.6) & (ratio < 1.4)), ratio
