@@ -9,7 +9,7 @@ import typer
 
 from bec_md.cli import options as opt
 from bec_md.cli.console import Console
-from bec_md.cli.outputs import STDOUT, check_writable, emit_json
+from bec_md.cli.outputs import STDOUT, check_figure, check_writable, emit_json
 from bec_md.errors import QualityError
 
 VALIDATE_HELP = (
@@ -23,8 +23,16 @@ def validate(
         list[str] | None,
         typer.Argument(metavar="[CASE...]", help="Only these cases.", show_default="all"),
     ] = None,
+    case: Annotated[
+        list[str] | None,
+        typer.Option("--case", metavar="NAME", help="Only this case; may be repeated.", show_default=False),
+    ] = None,
     full: Annotated[bool, typer.Option("--full", help="Four times as much data: half the errors.")] = False,
     list_cases: Annotated[bool, typer.Option("--list", help="Name the cases.")] = False,
+    plot: Annotated[
+        Path | None,
+        typer.Option("--plot", metavar="FILE.png", help="Figure: png, pdf or svg.", show_default=False),
+    ] = None,
     json: Annotated[
         str | None,
         typer.Option("--json", metavar="FILE.json|-", help="The table; - for stdout.", show_default=False),
@@ -40,9 +48,16 @@ def validate(
         return
     if json is not None and json != STDOUT:
         check_writable("--json", Path(json))
+    if plot is not None:
+        check_figure("--plot", plot)
     with console.progress("cases", unit="cases") as progress:
-        table = run_validation(cases or None, quick=not full, progress=progress)
+        table = run_validation([*(cases or []), *(case or [])] or None, quick=not full, progress=progress)
     console.say(table.to_text())
+    if plot is not None:
+        from bec_md.validate.figure import write_figure
+
+        write_figure(table, plot)
+        console.item("figure", str(plot))
     if json is not None:
         emit_json(json, table.to_dict())
     if not table.passed:
