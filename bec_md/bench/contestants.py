@@ -74,12 +74,12 @@ def edgewise_contestant(network: EdgewiseNetwork, threads: int, name: str = EDGE
     return Contestant(name, run, TORCH_ATOMS)
 
 
-def evaluator_of(model: BecModel, elements: Sequence[int]) -> NativeModel:
+def evaluator_of(model: BecModel) -> NativeModel:
     """The C++ evaluator behind a model of the native engine."""
     from bec_md.network.native import NativeEngine
 
     assert isinstance(model.engine, NativeEngine)
-    return model.engine.model_for(elements)
+    return model.engine.model
 
 
 def set_torch_threads(threads: int) -> None:

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 from e3nn import o3
-from e3nn.nn import Gate
+from e3nn.nn import FullyConnectedNet, Gate
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
@@ -40,7 +40,13 @@ class EdgewiseLayer(nn.Module):
     """Tensor products on edges, sum over neighbors, linear maps, gate."""
 
     def __init__(
-        self, inputs: o3.Irreps, channels: int, harmonics: o3.Irreps, functions: int, radial_width: int
+        self,
+        inputs: o3.Irreps,
+        channels: int,
+        harmonics: o3.Irreps,
+        functions: int,
+        radial_width: int,
+        norm: float,
     ) -> None:
         super().__init__()
         scalars = o3.Irreps([(channels, "0e")])
@@ -66,13 +72,9 @@ class EdgewiseLayer(nn.Module):
             internal_weights=False,
         )
         self.send = o3.Linear(inputs, inputs)
-        self.radial = nn.Sequential(
-            nn.Linear(functions, radial_width, bias=False),
-            nn.SiLU(),
-            nn.Linear(radial_width, radial_width, bias=False),
-            nn.SiLU(),
-            nn.Linear(radial_width, self.product.weight_numel, bias=False),
-        )
+        sizes = [functions, radial_width, radial_width, self.product.weight_numel]
+        self.radial = FullyConnectedNet(sizes, nn.functional.silu)
+        self.norm = norm
         self.receive = o3.Linear(between.simplify(), self.gate.irreps_in)
         self.keep = o3.Linear(inputs, self.gate.irreps_in)
         self.irreps_out = self.gate.irreps_out
@@ -84,7 +86,7 @@ class EdgewiseLayer(nn.Module):
         weights = self.radial(basis)  # (E, paths · channels)
         messages = self.product(self.send(features)[sender], harmonics, weights)  # (E, …)
         total = messages.new_zeros(features.shape[0], messages.shape[1]).index_add(0, receiver, messages)
-        return self.gate(self.receive(total) + self.keep(features))  # type: ignore[no-any-return]
+        return self.gate(self.receive(self.norm * total) + self.keep(features))  # type: ignore[no-any-return]
 
 
 class EdgewiseNetwork(nn.Module):
@@ -113,14 +115,14 @@ class EdgewiseNetwork(nn.Module):
         super().__init__()
         self.cutoff_ang = cutoff_ang
         self.functions = functions
-        self.norm = 1 / math.sqrt(mean_neighbors)
+        norm = 1 / math.sqrt(mean_neighbors)
         self.degrees = list(range(l_max + 1))
         harmonics = o3.Irreps.spherical_harmonics(l_max)
         self.element = nn.Embedding(119, channels)
         irreps = o3.Irreps([(channels, "0e")])
         self.layers = nn.ModuleList()
         for _ in range(layers):
-            layer = EdgewiseLayer(irreps, channels, harmonics, functions, radial_width)
+            layer = EdgewiseLayer(irreps, channels, harmonics, functions, radial_width, norm)
             self.layers.append(layer)
             irreps = layer.irreps_out
         self.readout = o3.Linear(irreps, o3.Irreps("0e + 1e + 2e"))
@@ -137,7 +139,7 @@ class EdgewiseNetwork(nn.Module):
         """Tensors (N, 3, 3) before the sum rule; plain tensors in, so that it can be compiled."""
         r = torch.linalg.vector_norm(vectors, dim=1)
         basis = bessel_functions(r, self.cutoff_ang, self.functions)
-        basis = basis * envelope(r / self.cutoff_ang)[:, None] * self.norm  # (E, n)
+        basis = basis * envelope(r / self.cutoff_ang)[:, None]  # (E, n)
         harmonics = o3.spherical_harmonics(
             self.degrees, vectors, normalize=True, normalization="component"
         )  # (E, (l_max + 1)²)
@@ -146,7 +148,7 @@ class EdgewiseNetwork(nn.Module):
             features = layer(features, receiver, sender, harmonics, basis)
         spherical = self.readout(features)  # (N, 9)
         charges: Tensor = torch.einsum("abc,nc->nab", self.basis, spherical)
-        isotropic = self.reference_charge(numbers)[:, :, None]  # (N, 1, 1)
+        isotropic: Tensor = self.reference_charge(numbers)[:, :, None]  # (N, 1, 1)
         return charges + isotropic * torch.eye(3, dtype=charges.dtype, device=charges.device)
 
 

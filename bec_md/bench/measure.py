@@ -104,7 +104,7 @@ def run_benchmark(settings: BenchSettings, say: Callable[[str], None] = lambda _
         edgewise += [who.edgewise_contestant(network, n, who.COMPILED) for n in settings.threads]
     results = []
     for system in settings.chosen():
-        say(f"measuring {system.label}")
+        say(f"measuring {system.label} atoms")
         results.append(measure_system(system, settings, edgewise))
     status = native_status()
     note = "" if status.available else f"native engine not available: {status.reason}; fix: {status.fix}"
@@ -125,7 +125,7 @@ def measure_system(
         model, config = reference.name, reference.config
         if native is not None:
             runners[who.NATIVE, threads] = who.native_contestant(native)
-            evaluator = evaluator or who.evaluator_of(native, elements)
+            evaluator = evaluator or who.evaluator_of(native)
         runners[who.TORCH, threads] = who.torch_contestant(reference, threads)
         for contestant in edgewise[index :: len(settings.threads)]:
             runners[contestant.name, threads] = contestant

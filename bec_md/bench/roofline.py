@@ -7,8 +7,8 @@ For every part of the evaluation
 summed over the parts. What is counted is the sparse, splined arithmetic of a perfectly fused program:
 splines instead of radial perceptrons, only Clebsch–Gordan coefficients that are not zero, successive linear
 maps multiplied out beforehand, irreps that cannot reach the result left out. Not counted are intermediate
-results (they could stay in registers), exponentials, padding, and pairs of atoms beyond the cutoff that a
-neighbor search has to look at.
+results and the tables of splines (they could stay in registers and in the first-level cache), exponentials,
+padding, and pairs of atoms beyond the cutoff that a neighbor search has to look at.
 
 Reference: Williams, Waterman and Patterson 2009 (roofline).
 """
@@ -38,7 +38,7 @@ class Work:
     """What a part does for one atom."""
 
     flop: float = 0.0
-    cache_bytes: float = 0.0  # tables and messages, which fit the caches
+    cache_bytes: float = 0.0  # messages of neighbors, which fit the caches
     memory_bytes: float = 0.0  # edges and states, which do not
 
     def __add__(self, other: Work) -> Work:
@@ -99,7 +99,7 @@ class _Layer:
         flop += 0.0 if self.first else degrees * width
         return Work(
             flop=neighbors * flop,
-            cache_bytes=neighbors * _FLOAT * (4.0 * outputs + message),
+            cache_bytes=neighbors * _FLOAT * message,
             memory_bytes=16.0 * neighbors,
         )
 

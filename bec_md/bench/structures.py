@@ -36,8 +36,8 @@ class BenchSystem:
 
     @property
     def label(self) -> str:
-        """Name and size."""
-        return f"{self.name}, {self.n_atoms} atoms"
+        """Name and number of atoms."""
+        return f"{self.name} {self.n_atoms}"
 
     def frames(self, count: int, seed: int = 1) -> list[Atoms]:
         """Return `count` different frames of this system."""

@@ -23,8 +23,8 @@ NequIP kind (3 layers, 32 channels, l ≤ 2, 5 Å, tensor products on edges by e
 in a call. Memory that PyTorch frees is kept in the process (mallopt), which makes both faster.
 
 roofline: the least time that the sparse, splined arithmetic of the network needs at the measured rates of one
-thread: for every part the larger one of arithmetic at the rate of matrix products and of moving tables,
-messages, edges and states.
+thread: for every part the larger one of arithmetic at the rate of matrix products and of moving messages,
+edges and states.
 
 Processor time on a shared machine varies by tens of percent: compare ratios within one run.
 """
@@ -50,7 +50,7 @@ def tables(result: BenchResult) -> list[Table]:
 
 def _whole(result: BenchResult, threads: int) -> Table:
     shipped = result.systems[0].shipped
-    ratios = (f"edge-wise / {shipped}", "roofline", f"{shipped} / roofline")
+    ratios = ("times faster", "roofline", "times roofline")
 
     def row(r: SystemResult) -> tuple[str, ...]:
         own = r.cpu_us(r.shipped, threads)
@@ -62,9 +62,9 @@ def _whole(result: BenchResult, threads: int) -> Table:
             f"{1e3 * own / r.neighbors:.0f}",
             _us(r.cpu_us(who.TORCH, threads)),
             _us(baseline),
-            f"{baseline / own:.0f}×",
+            f"{baseline / own:.0f}",
             _us(r.roofline_us),
-            f"{own / r.roofline_us:.2f}×",
+            f"{own / r.roofline_us:.2f}",
         )
 
     columns = ("structure", "neighbors", shipped, "ns per neighbor", "torch", "edge-wise", *ratios)

@@ -76,11 +76,14 @@ def show(console: Console, result: BenchResult) -> None:
 
     from bec_md.bench.tables import method, models_text, tables
 
-    terminal = RichConsole(soft_wrap=False)
+    terminal = RichConsole()
+    terminal.width = max(terminal.width, 100)  # a wrapped line is read more easily than a cut one
     for item in tables(result):
         table = Table(title=item.title, title_justify="left", box=None, header_style="bold")
         for index, column in enumerate(item.columns):
-            table.add_column(column, justify="left" if index == 0 else "right")
+            table.add_column(
+                column, justify="left" if index == 0 else "right", min_width=11 if index == 0 else None
+            )
         for row in item.rows:
             table.add_row(*row)
         console.say()
