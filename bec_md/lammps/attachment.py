@@ -88,7 +88,8 @@ class Attachment:
     ) -> None:  # signature of LAMMPS
         order = np.argsort(tag)
         if len(self.charges) != len(order) or step % self._every == 0:
-            self.charges = np.asarray(self._model.predict(self._frame(order, np.asarray(x))), dtype=np.float64)
+            frame = self._frame(order, np.asarray(x))
+            self.charges = np.asarray(self._model.predict(frame), dtype=np.float64)
         f[:] = 0.0
         if self._efield.any():
             forces = np.einsum("a,iab->ib", self._efield, self.charges)

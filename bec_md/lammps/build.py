@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -20,6 +19,7 @@ from pathlib import Path
 
 from bec_md.errors import DataError
 from bec_md.lammps.installation import LammpsHeaders, installed_headers
+from bec_md.native import build as native
 
 PLUGIN_NAME = "bec_plugin.so"  # LAMMPS loads every *plugin.so of a plugin folder
 KEY_NAME = "bec_plugin.key"
@@ -27,15 +27,11 @@ LOG_NAME = "bec_plugin.log"  # output of the compiler, after a failure
 PACKAGE = Path(__file__).resolve().parent.parent
 BUNDLED_FOLDER = Path(__file__).resolve().parent / "lib"  # filled at installation if that was possible
 FLAGS = (
-    "-std=c++17",
-    "-O3",
+    *native.COMPILE_FLAGS,
     "-DNDEBUG",
-    "-fPIC",
     # LAMMPS loads plugins with RTLD_GLOBAL: nothing but the entry function may be visible, or another
     # plugin's symbols of the same name would be mixed with these
-    "-fvisibility=hidden",
     "-fvisibility-inlines-hidden",
-    "-fno-gnu-unique",
     '-DBEC_EXPORT=__attribute__((visibility("hidden")))',
 )
 LINK_FLAGS = ("-shared", "-pthread", "-Wl,-Bsymbolic", "-ldl")
@@ -64,10 +60,9 @@ def plugin_sources() -> list[Path]:
 
 
 def find_compiler() -> str | None:
-    """C++ compiler: the environment variable CXX, g++, c++ or clang++; None if there is none."""
-    wish = os.environ.get("CXX", "").split()
-    candidates = [wish[0]] if wish else ["g++", "c++", "clang++"]
-    return next((path for name in candidates if (path := shutil.which(name))), None)
+    """C++ compiler: the environment variable CXX, g++, clang++ or c++; None if there is none."""
+    command = native.find_compiler()
+    return " ".join(command) if command else None
 
 
 def build_key(headers: LammpsHeaders, extra_flags: Sequence[str] = ()) -> str:
@@ -88,7 +83,7 @@ def build_plugin(headers: LammpsHeaders, folder: Path, extra_flags: Sequence[str
     DataError
         If there is no compiler, or it fails; its output is in the message and beside the plugin.
     """
-    compiler = find_compiler()
+    compiler = native.find_compiler()
     if compiler is None:
         raise DataError(
             "no C++ compiler was found (CXX, g++, c++, clang++)",
@@ -97,27 +92,29 @@ def build_plugin(headers: LammpsHeaders, folder: Path, extra_flags: Sequence[str
         )
     folder.mkdir(parents=True, exist_ok=True)
     sources = plugin_sources()
-    includes = [f"-I{headers.include}", f"-I{PACKAGE / 'native'}"]
-    if headers.mpi_include is not None:
-        includes.append(f"-I{headers.mpi_include}")
-    defines = [
+    options = [
+        *FLAGS,
+        *extra_flags,
         f"-DBEC_LAMMPS_VERSION={headers.version}",
         f'-DBEC_MD_BUNDLED_MODELS="{PACKAGE / "network" / "bundled"}"',
+        # both have an error.h: LAMMPS first, the native sources find theirs beside them
+        f"-I{headers.include}",
+        f"-I{PACKAGE / 'native'}",
+        *([f"-I{headers.mpi_include}"] if headers.mpi_include else []),
     ]
     with tempfile.TemporaryDirectory(dir=folder, prefix="building-") as scratch:
-        commands, objects = [], []
+        objects: list[str] = []
+        commands: list[list[str]] = []
         for source in sources:
             if source.suffix == ".cpp":
                 objects.append(str(Path(scratch, f"{len(objects)}-{source.stem}.o")))
-                commands.append(
-                    [compiler, *FLAGS, *defines, *extra_flags, *includes, "-c", str(source), "-o", objects[-1]]
-                )
+                commands.append([*compiler, *options, "-c", str(source), "-o", objects[-1]])
         with ThreadPoolExecutor(max_workers=os.cpu_count() or 1) as pool:
             list(pool.map(lambda command: _run(command, folder), commands))
         library = Path(scratch, PLUGIN_NAME)
         exports = next(path for path in sources if path.name == EXPORTS)
         script = f"-Wl,--version-script={exports}"
-        _run([compiler, *objects, "-o", str(library), *LINK_FLAGS, script], folder)
+        _run([*compiler, *objects, "-o", str(library), *LINK_FLAGS, script], folder)
         (folder / KEY_NAME).unlink(missing_ok=True)
         library.replace(folder / PLUGIN_NAME)
     (folder / KEY_NAME).write_text(build_key(headers, extra_flags))
@@ -126,7 +123,7 @@ def build_plugin(headers: LammpsHeaders, folder: Path, extra_flags: Sequence[str
 
 
 def ready_plugin(headers: LammpsHeaders) -> Path | None:
-    """Plugin that fits this LAMMPS and this source: built at installation or cached; None if there is none."""
+    """Plugin that fits this LAMMPS and this source, built at installation or cached; else None."""
     key = build_key(headers)
     for folder in (BUNDLED_FOLDER, cache_folder(key)):
         mark = folder / KEY_NAME
@@ -194,8 +191,9 @@ def _run(command: Sequence[str], folder: Path) -> None:
         return
     output = f"{' '.join(command)}\n{done.stdout}{done.stderr}"
     (folder / LOG_NAME).write_text(output)
+    subject = command[command.index("-c") + 1] if "-c" in command else PLUGIN_NAME
     raise DataError(
-        f"the compiler failed on {command[-3] if '-c' in command else PLUGIN_NAME}:\n{done.stderr.strip()[-1500:]}",
+        f"the compiler failed on {subject}:\n{done.stderr.strip()[-1500:]}",
         f"full output in {folder / LOG_NAME}",
         "a C++17 compiler is needed (g++ 9 or newer); name another one with the environment variable CXX",
     )

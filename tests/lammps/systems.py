@@ -109,7 +109,9 @@ def read_data(atoms: Atoms, path: Path, types: tuple[str, ...] = TYPES) -> str:
         lines.append(f"{i + 1} {types.index(symbol) + 1} {x:.16g} {y:.16g} {z:.16g}")
     path.write_text("\n".join(lines) + "\n")
     boundary = " ".join("p" if p else "f" for p in atoms.pbc)
-    return f"units metal\natom_style atomic\natom_modify map yes\nboundary {boundary}\nread_data {path.name}\n"
+    return (
+        f"units metal\natom_style atomic\natom_modify map yes\nboundary {boundary}\nread_data {path.name}\n"
+    )
 
 
 def no_forces(cutoff_ang: float = 3.0) -> str:

@@ -16,7 +16,9 @@ from tests.lammps.systems import TYPES, charges, commands, quartz, skewed, soft_
 
 
 def script() -> str:
-    return commands(skewed()) + soft_forces() + "velocity all create 800 4\ntimestep 0.0005\nfix nve all nve\n"
+    return (
+        commands(skewed()) + soft_forces() + "velocity all create 800 4\ntimestep 0.0005\nfix nve all nve\n"
+    )
 
 
 def test_agrees_with_the_plugin(start: Callable[[], Any], models: dict[str, Path]) -> None:

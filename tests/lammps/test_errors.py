@@ -35,10 +35,9 @@ WRONG = {
 }
 
 
-def message_of(lmp: Any, *lines: str) -> str:
+def message_of(lmp: Any, line: str) -> str:
     with pytest.raises(Exception, match="ERROR") as caught:
-        for line in lines:
-            lmp.command(line)
+        lmp.command(line)
     return str(caught.value)
 
 

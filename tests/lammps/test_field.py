@@ -20,7 +20,11 @@ DRIVEN = "variable e equal 0.2*cos(2*PI*time/0.05)\n"
 
 
 def hot_quartz(units: str = "metal") -> str:
-    return commands(quartz((2, 2, 1), 0.02), units=units) + soft_forces() + "velocity all create 1500 11 loop geom\n"
+    return (
+        commands(quartz((2, 2, 1), 0.02), units=units)
+        + soft_forces()
+        + "velocity all create 1500 11 loop geom\n"
+    )
 
 
 def test_force_is_field_times_tensor(lmp: Any, models: dict[str, Path]) -> None:
@@ -76,7 +80,9 @@ def test_zero_field_changes_no_bit(start: Callable[[], Any], models: dict[str, P
     np.testing.assert_array_equal(zero, alone)
 
 
-def test_units_metal_and_real_give_the_same_physics(start: Callable[[], Any], models: dict[str, Path]) -> None:
+def test_units_metal_and_real_give_the_same_physics(
+    start: Callable[[], Any], models: dict[str, Path]
+) -> None:
     def trajectory(units: str) -> tuple[Any, Any, Any, float]:
         lmp = start()
         lmp.commands_string(commands(quartz(), units=units))
@@ -108,3 +114,35 @@ def test_field_on_a_group(lmp: Any, models: dict[str, Path]) -> None:
     silicon = quartz().numbers == 14
     np.testing.assert_array_equal(forces[silicon], 0.0)
     assert np.abs(forces[~silicon]).min(0).max() > 0.0
+
+
+def test_response_of_oscillators_is_exact(lmp: Any, models: dict[str, Path]) -> None:
+    """Atoms on springs in an oscillating field: the current is that of driven, damped oscillators.
+
+    J_a = Re Σ_i (Z_i Z_iᵀ)_ab E_b / m_i × (−iω)/(ω_i² − ω² − iγω) e^{−iωt}: what the fluctuations of the
+    same oscillators give by linear response (Z is constant for displacements of some 10⁻⁴ Å).
+    """
+    spring, gamma, frequency, field = 20.0, 12.0, 11.0, 1e-3  # eV/Å², 1/ps, 1/ps, V/Å
+    atoms = quartz(rattle_ang=0.02)
+    lmp.commands_string(commands(atoms) + no_forces() + "timestep 0.0005")
+    lmp.commands_string(f"variable e equal {field}*cos(2*PI*{frequency}*time)")
+    lmp.command(f"fix bec all bec {models['two_layers']} Si O H efield v_e 0.0 v_e")
+    lmp.command(f"fix springs all spring/self {spring}")
+    masses = np.where(atoms.numbers == 14, 28.0855, 15.999)
+    ev = 1.602176634e-19 / 1.66053906892e-27 * 1e-4  # eV/amu in Å²/ps²
+    for symbol, mass in (("1", 28.0855), ("2", 15.999)):
+        lmp.command(f"group g{symbol} type {symbol}")
+        lmp.command(f"fix drag{symbol} g{symbol} viscous {gamma * mass / ev!r}")
+    lmp.commands_string("fix nve all nve\nrun 2000 post no")  # transients: e^{−γt/2} = 2.5e-3
+    z = charges(lmp)
+    times, samples = [], []
+    for sample in range(1, 251):  # 250 fs: 2.7 periods
+        lmp.command("run 2 pre no post no")
+        times.append(1.0 + sample * 1e-3)
+        samples.append(vector(lmp)[:3])
+    omega = 2 * np.pi * frequency
+    weight = -1j * omega / (spring * ev / masses - omega**2 - 1j * gamma * omega) * ev / masses
+    amplitude = np.einsum("iab,icb,i,c->a", z, z, weight, [field, 0.0, field])
+    expected = np.real(amplitude * np.exp(-1j * omega * np.array(times))[:, None])
+    # drag of the half step (γΔt/2 = 3e-3), the remaining transient
+    np.testing.assert_allclose(samples, expected, atol=0.01 * np.abs(expected).max())

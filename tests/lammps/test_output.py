@@ -73,7 +73,9 @@ def test_restart_continues_the_integral(
     first.command("run 30 post no")
     second = start()
     second.command(f"read_restart {tmp_path}/half.restart")
-    second.commands_string(soft_forces() + "timestep 0.0005\nfix nve all nve\n" + bec(models["two_layers"], field))
+    second.commands_string(
+        soft_forces() + "timestep 0.0005\nfix nve all nve\n" + bec(models["two_layers"], field)
+    )
     second.command("run 0 post no")
     np.testing.assert_allclose(vector(second)[3:], half[3:], rtol=1e-12)
     second.command("run 30 post no")

@@ -23,7 +23,9 @@ def read_dump(path: Path) -> NDArray[np.float64]:
     return np.array([line.split() for line in frames[-1].splitlines()[1:] if line[:1].isdigit()], dtype=float)
 
 
-def run(run_lmp: Run, tmp_path: Path, script: str, ranks: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def run(
+    run_lmp: Run, tmp_path: Path, script: str, ranks: int
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Final dump and the last line printed by fix print."""
     script += (
         "run 0 post no\nwrite_dump all custom final.lammpstrj id f_bec[*] x y z vx vy vz modify sort id "
@@ -38,9 +40,7 @@ def run(run_lmp: Run, tmp_path: Path, script: str, ranks: int) -> tuple[NDArray[
 
 
 @pytest.mark.parametrize("every", [1, 7])
-def test_hot_atoms_that_migrate(
-    run_lmp: Run, tmp_path: Path, models: dict[str, Path], every: int
-) -> None:
+def test_hot_atoms_that_migrate(run_lmp: Run, tmp_path: Path, models: dict[str, Path], every: int) -> None:
     # 4000 K: atoms change rank all the time within 60 steps of 2 fs; the held tensors must follow them
     script = read_data(quartz((3, 3, 1)), tmp_path / "in.data") + soft_forces()
     script += "velocity all create 4000 11 loop geom\ntimestep 0.002\nfix nve all nve\n"
@@ -59,7 +59,9 @@ def test_hot_atoms_that_migrate(
 def test_ranks_without_atoms(run_lmp: Run, tmp_path: Path, models: dict[str, Path]) -> None:
     """A drop in the corner of a large box: three of four ranks own nothing, some not even ghosts."""
     drop = quartz((1, 1, 1))
-    atoms = Atoms(drop.numbers, positions=drop.positions - drop.positions.min(0) + 0.5, cell=[60.0] * 3, pbc=True)
+    atoms = Atoms(
+        drop.numbers, positions=drop.positions - drop.positions.min(0) + 0.5, cell=[60.0] * 3, pbc=True
+    )
     script = read_data(atoms, tmp_path / "in.data") + no_forces() + "velocity all create 300 3 loop geom\n"
     script += f"fix nve all nve\nfix bec all bec {models['two_layers']} Si O H\nrun 10\n"
     one = run(run_lmp, tmp_path, script, 1)
@@ -70,7 +72,11 @@ def test_ranks_without_atoms(run_lmp: Run, tmp_path: Path, models: dict[str, Pat
 
 def test_load_balancing(run_lmp: Run, tmp_path: Path, models: dict[str, Path]) -> None:
     """Sub-domains of any tiling (recursive bisection) exchange messages as bricks do."""
-    script = read_data(quartz((2, 2, 2)), tmp_path / "in.data") + no_forces() + "velocity all create 300 3 loop geom\n"
+    script = (
+        read_data(quartz((2, 2, 2)), tmp_path / "in.data")
+        + no_forces()
+        + "velocity all create 300 3 loop geom\n"
+    )
     tail = f"fix bec all bec {models['three_layers']} Si O H\nrun 0\n"
     one = run(run_lmp, tmp_path, script + tail, 1)
     tiled = "comm_style tiled\nbalance 0.9 rcb\n"

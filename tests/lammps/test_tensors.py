@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from ase import Atoms
 
+from bec_md.network.model_file import load_network, save_model
 from tests.lammps.systems import (
     TYPES,
     charges,
@@ -59,6 +60,13 @@ def test_level_of_theory(lmp: Any, models: dict[str, Path]) -> None:
     z = evaluate(lmp, atoms, models["two_layers"], "level b")
     np.testing.assert_allclose(z, reference(models["two_layers"], atoms, level=1), rtol=0, atol=TOLERANCE_E)
     assert np.abs(z - reference(models["two_layers"], atoms)).max() > 1e-3
+
+
+def test_default_level_is_that_of_the_card(lmp: Any, models: dict[str, Path], tmp_path: Path) -> None:
+    path = tmp_path / "named.safetensors"
+    save_model(path, load_network(models["two_layers"]), {"name": "named", "default_level": "b"})
+    z = evaluate(lmp, quartz(), path)
+    np.testing.assert_allclose(z, reference(path, quartz(), level=1), rtol=0, atol=TOLERANCE_E)
 
 
 def test_net_charge(lmp: Any, models: dict[str, Path]) -> None:
@@ -111,7 +119,9 @@ def test_group_selects_but_all_atoms_are_seen(lmp: Any, models: dict[str, Path])
     np.testing.assert_allclose(charges(lmp), expected, rtol=0, atol=TOLERANCE_E)
 
 
-def test_special_bonds_hide_nothing(start: Callable[[], Any], models: dict[str, Path], tmp_path: Path) -> None:
+def test_special_bonds_hide_nothing(
+    start: Callable[[], Any], models: dict[str, Path], tmp_path: Path
+) -> None:
     """Excluded pairs are missing in the neighbor list of LAMMPS; the tensors need them."""
     atoms = water()
     n = len(atoms) // 3

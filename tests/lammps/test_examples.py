@@ -1,0 +1,79 @@
+"""The input scripts in examples/lammps, shortened."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+EXAMPLES = Path(__file__).parents[2] / "examples" / "lammps"
+Run = Callable[..., subprocess.CompletedProcess[str]]
+
+
+def thermo(log: Path) -> tuple[list[str], NDArray[np.float64]]:
+    """Columns and rows of the last thermo table that names the current."""
+    _, header, rest = log.read_text().rpartition("\n   Step ")
+    lines = (header + rest).strip().splitlines()
+    rows = []
+    for line in lines[1:]:
+        if not re.match(r"\s+\d", line):
+            break
+        rows.append([float(word) for word in line.split()])
+    return lines[0].split(), np.array(rows)
+
+
+def run(run_lmp: Run, tmp_path: Path, name: str, **variables: str) -> tuple[list[str], NDArray[np.float64]]:
+    for file in EXAMPLES.glob("*.mol"):
+        shutil.copy(file, tmp_path)
+    words = [word for key, value in variables.items() for word in ("-var", key, value)]
+    done = run_lmp((EXAMPLES / name).read_text(), 1, "-log", "out.log", *words)
+    assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-1000:]
+    return thermo(tmp_path / "out.log")
+
+
+def test_quartz_on_the_fly_is_what_the_dump_gives(
+    run_lmp: Run, tmp_path: Path, models: dict[str, Path]
+) -> None:
+    import bec_md
+    from bec_md.current.readers import open_current
+
+    model = str(models["two_layers"])
+    run(run_lmp, tmp_path, "quartz.in", model=model, steps="40", equilibration="50", trajectory="yes")
+    live = open_current(tmp_path / "out.log")
+    # units, timestep and times stand in the dump
+    afterwards = bec_md.compute_current(tmp_path / "quartz.lammpstrj", model)
+    assert live.timestep_fs == 2.0
+    assert live.current.shape[0] == afterwards.current.shape[0] == 11
+    # float32 network, and ten digits in the files
+    np.testing.assert_allclose(
+        live.current.sum(axis=1), afterwards.total("none"), rtol=1e-5, atol=1e-6 * np.abs(live.current).max()
+    )
+
+
+def test_flexible_water(run_lmp: Run, tmp_path: Path, models: dict[str, Path]) -> None:
+    names, rows = run(
+        run_lmp,
+        tmp_path,
+        "water.in",
+        model=str(models["two_layers"]),
+        n="8",
+        steps="20",
+        equilibration="20",
+    )
+    assert len(rows) == 6
+    j = rows[:, [names.index(f"f_ir[{k}]") for k in (1, 2, 3)]]
+    assert np.abs(j).max() > 1e-3
+
+
+def test_driven_quartz(run_lmp: Run, tmp_path: Path, models: dict[str, Path]) -> None:
+    names, rows = run(
+        run_lmp, tmp_path, "driven.in", model=str(models["two_layers"]), steps="20", equilibration="20"
+    )
+    drive = rows[:, names.index("v_drive")]
+    np.testing.assert_allclose(drive, 0.01 * np.cos(2 * np.pi * 14.0 * 0.0005 * rows[:, 0]), atol=1e-9)
+    assert rows[-1, names.index("f_ir")] != 0.0
