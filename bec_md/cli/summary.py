@@ -55,7 +55,8 @@ def _sums(console: Console, spectrum: Spectrum) -> None:
     if ratio is None:
         console.item("f-sum", "unknown: a bare J(t) does not carry ΣZZᵀ/m")
     else:
-        text = "  ".join(f"{axis} {value:.4f}" for axis, value in zip("xyz", ratio, strict=True))
+        error = parameters.get("f_sum_error") or [0.0, 0.0, 0.0]
+        text = "  ".join(f"{a} {v:.3f} ± {e:.2g}" for a, v, e in zip("xyz", ratio, error, strict=True))
         console.item("f-sum", f"{text}  (measured over exact; 1 if units, masses, time step and T are right)")
     residual, rule = parameters.get("sum_rule_residual_e"), str(parameters.get("sum_rule"))
     if residual is not None:

@@ -28,6 +28,7 @@ class Assessment:
 
     report: QualityReport
     f_sum_ratio: list[float] | None
+    f_sum_error: list[float] | None
     static_fluctuation: Array
     static_fluctuation_err: Array
     static_kramers_kronig: Array
@@ -78,7 +79,7 @@ def assess(
     series, weights = blocks.series, blocks.lengths
     correlation = one_sided.correlation_from_spectrum(power.total, power.timestep_fs)
     rule = "/".join(sorted(set(blocks.sum_rules)))
-    ratio, f_checks = _f_sum(blocks, power, temperature_k, correlation[:3, 0])
+    ratio, ratio_error, f_checks = _f_sum(blocks, power, temperature_k, correlation[:3, 0])
     if constraints:
         f_checks = [quality_checks.without_free_atoms(check) for check in f_checks]
     fluctuation = response.static_susceptibility_fluctuation(
@@ -115,6 +116,7 @@ def assess(
     return Assessment(
         QualityReport(tuple(checks)),
         ratio,
+        ratio_error,
         fluctuation,
         fluctuation_err,
         integral,
@@ -127,8 +129,8 @@ def assess(
 
 def _f_sum(
     blocks: CurrentBlocks, power: PowerSpectra, temperature_k: float, variance: Array
-) -> tuple[list[float] | None, list[QualityCheck]]:
-    """f-sum ratios of the computed spectrum, per axis and per group."""
+) -> tuple[list[float] | None, list[float] | None, list[QualityCheck]]:
+    """f-sum ratios of the computed spectrum with standard errors, per axis; checks, also per group."""
     spacing = 2.0 * np.pi * SPEED_OF_LIGHT_CM_FS * float(power.wavenumber_cm[1])
     # var C(0) = (2/T)∫S²dω/2π over both signs of ω
     noise = np.sqrt(
@@ -138,7 +140,7 @@ def _f_sum(
     exact = [s.zz_sum(rule) for s, rule in zip(blocks.series, blocks.sum_rules, strict=True)]
     found = [e for e in exact if e is not None]
     if len(found) < len(exact):
-        return None, [quality_checks.check_f_sum(None, error)]
+        return None, None, [quality_checks.check_f_sum(None, error)]
     total = _mean_array([e[0] for e in found], blocks.lengths)
     ratio = quality_checks.f_sum_ratio(variance, np.diag(total), temperature_k)
     checks = [quality_checks.check_f_sum(ratio, error)]
@@ -158,7 +160,9 @@ def _f_sum(
             ratios = quality_checks.f_sum_ratio(own, per_group, temperature_k)
             scale = np.abs(group_noise / np.where(own == 0.0, 1.0, own) * ratios)
             checks.append(quality_checks.check_f_sum_groups(names, ratios[kept], scale[kept]))
-    return ([float(v) for v in ratio] if np.all(np.isfinite(ratio)) else None), checks
+    if not np.all(np.isfinite(ratio)):
+        return None, None, checks
+    return [float(v) for v in ratio], [float(v) for v in error * ratio], checks
 
 
 def _share(power: PowerSpectra, low_cm: float, high_cm: float) -> float:

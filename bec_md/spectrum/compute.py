@@ -422,6 +422,7 @@ def _parameters(
         "equivalent_noise_bandwidth_cm": assessment.bandwidth_cm,
         "lag_window_span_fs": span if options.estimate.estimator == "lag" else None,
         "f_sum_ratio": assessment.f_sum_ratio,
+        "f_sum_error": assessment.f_sum_error,
         "sum_rule_residual_e": assessment.sum_rule_residual_e,
         "com_drift_ang_per_fs": assessment.com_drift_ang_per_fs,
         "kinetic_temperature_k": assessment.kinetic_temperature_k,

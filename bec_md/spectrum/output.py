@@ -138,6 +138,7 @@ def summary(spectrum: Spectrum) -> dict[str, Any]:
         "resolution_cm",
         "nyquist_cm",
         "f_sum_ratio",
+        "f_sum_error",
         "sum_rule_residual_e",
         "com_drift_ang_per_fs",
     )
@@ -154,11 +155,23 @@ def summary(spectrum: Spectrum) -> dict[str, Any]:
         "model": plain(spectrum.metadata.get("model")),
         "warnings": [f"{c.name}: {c.meaning}. {c.advice}" for c in spectrum.quality.warnings]
         + [str(w) for w in spectrum.metadata.get("warnings", ())],
+        "bands": _bands(spectrum),
+        "fit": plain(p.get("fit")),
+        "compare_charges": plain(p.get("compare_charges")),
         "peaks": [peak.to_dict() for peak in spectrum.peaks],
         "quality": plain(spectrum.quality.to_list()),
         "parameters": plain(dict(p)),
         "metadata": plain(dict(spectrum.metadata)),
     }
+
+
+def _bands(spectrum: Spectrum) -> list[dict[str, Any]] | None:
+    """TO and LO frequencies per direction, with ε_∞."""
+    from bec_md.spectrum.bands import all_band_frequencies
+
+    if spectrum.eps_inf is None:
+        return None
+    return [plain(found.to_dict()) for found in all_band_frequencies(spectrum)]
 
 
 def write_json(spectrum: Spectrum, path: str | Path) -> None:
