@@ -27,6 +27,8 @@ _OVER_OMEGA = ("eps_imag", "eps_real", "n", "kappa", "reflectivity", "loss")
 #: Quantities with structure up to the highest longitudinal mode.
 _LONGITUDINAL = ("reflectivity", "loss")
 
+_MODEL_BAND = "with model error"
+
 #: Opacity of the narrowest band, and of wider ones.
 BAND_ALPHA = (0.28, 0.14)
 
@@ -80,8 +82,12 @@ class Panel:
             return
         low, high = data.band(level)
         wide = normal_quantile(level) * extra
-        lower = data.values - np.hypot(data.values - low, wide)
-        upper = data.values + np.hypot(high - data.values, wide)
+        outer = (
+            data.values - np.hypot(data.values - low, wide),
+            data.values + np.hypot(high - data.values, wide),
+        )
+        lower, upper = data.within_limits(*outer)
+        named = _MODEL_BAND in self.ax.get_legend_handles_labels()[1]
         self.ax.fill_between(
             self.x,
             lower,
@@ -92,7 +98,7 @@ class Panel:
             hatch="//////",
             linewidth=0.0,
             zorder=1.8,
-            label="with model error",
+            label=None if named else _MODEL_BAND,
         )
         self.drawn.extend((lower, upper))
 

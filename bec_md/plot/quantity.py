@@ -45,8 +45,8 @@ class Quantity:
         Isotropic values and errors in `Spectrum`.
     linear
         Whether it is proportional to Re σ at the same frequency.
-    floor
-        0 if it cannot be negative, else None.
+    floor, ceiling
+        Lowest and highest possible value, or None.
     needs_eps_inf
         Whether ε_∞ must be known.
     """
@@ -60,6 +60,7 @@ class Quantity:
     linear: bool = False
     floor: float | None = 0.0
     needs_eps_inf: bool = True
+    ceiling: float | None = None
 
     def component_symbol(self, component: str) -> str:
         """Symbol of a tensor component in mathtext, e.g. of xx."""
@@ -131,7 +132,7 @@ QUANTITIES = {
         Quantity("n", "n", "n_{{{0}}}", "", "n", "n_err"),
         Quantity("kappa", r"\kappa", r"\kappa_{{{0}}}", "", "kappa", "kappa_err"),
         Quantity("alpha", r"\alpha", r"\alpha_{{{0}}}", _CM, "alpha_cm", "alpha_cm_err"),
-        Quantity("reflectivity", "R", "R_{{{0}}}", "", "reflectivity", "reflectivity_err"),
+        Quantity("reflectivity", "R", "R_{{{0}}}", "", "reflectivity", "reflectivity_err", ceiling=1.0),
         Quantity(
             "loss",
             r"-\mathrm{Im}(1/\varepsilon)",
@@ -192,8 +193,8 @@ class Curve:
         (F,) χ² degrees of freedom, or None for a Gaussian band.
     offset
         (F,) what was subtracted from the χ²-distributed estimate, or None.
-    floor
-        Lowest possible value: Gaussian bands end there.
+    floor, ceiling
+        Lowest and highest possible value: Gaussian bands end there.
     """
 
     values: Array
@@ -201,6 +202,7 @@ class Curve:
     dof: Array | None = None
     offset: Array | None = None
     floor: float | None = None
+    ceiling: float | None = None
 
     def band(self, level: float) -> tuple[Array, Array]:
         """Return the central confidence interval: χ² if degrees of freedom are known, else Gaussian.
@@ -215,10 +217,15 @@ class Curve:
             low, high = uncertainty.chi_square_interval(self.values + shift, self.dof, level)
             return low - shift, high - shift
         half = normal_quantile(level) * self.errors
-        low = self.values - half
+        return self.within_limits(self.values - half, self.values + half)
+
+    def within_limits(self, low: Array, high: Array) -> tuple[Array, Array]:
+        """Cut a band where the quantity has no values, but never the curve itself out of it."""
         if self.floor is not None:
-            low = np.where(self.values >= self.floor, np.maximum(low, self.floor), low)
-        return low, self.values + half
+            low = np.maximum(low, np.minimum(self.values, self.floor))
+        if self.ceiling is not None:
+            high = np.minimum(high, np.maximum(self.values, self.ceiling))
+        return low, high
 
 
 def normal_quantile(level: float) -> float:
@@ -275,7 +282,7 @@ def curve(spectrum: Spectrum, quantity: Quantity, component: str | None = None) 
     covariance = -spectrum.sigma_covariance[:, a, b] * scale**2
     variances = ((imag_err * scale) ** 2, (real_err * scale) ** 2, covariance)
     errors = uncertainty.analytic_function_error(derivative, *variances, part)
-    return Curve(values, errors, floor=quantity.floor)
+    return Curve(values, errors, floor=quantity.floor, ceiling=quantity.ceiling)
 
 
 def partial_curves(spectrum: Spectrum, quantity: Quantity) -> dict[str, Curve]:
@@ -313,7 +320,7 @@ def _isotropic(spectrum: Spectrum, quantity: Quantity) -> Curve:
         return Curve(values, spectrum.iso_real_err, spectrum.dof)
     errors = getattr(spectrum, quantity.error_attribute)
     if not quantity.linear:
-        return Curve(values, errors, floor=quantity.floor)
+        return Curve(values, errors, floor=quantity.floor, ceiling=quantity.ceiling)
     offset = None
     if quantity.name == "eps_imag" and (dc := _dc(spectrum)) is not None:
         offset = float(np.trace(dc)) / 3.0 / _omega_eps0(spectrum)

@@ -24,7 +24,10 @@ if TYPE_CHECKING:
     from bec_md.plot.overlay import Experiment
     from bec_md.spectrum.spectrum import Spectrum
 
-#: Arrays of a spectrum whose first axis is not the frequency, whatever its length.
+#: Arrays of a spectrum whose second axis is the frequency.
+_FREQUENCY_SECOND = ("member_sigma",)
+
+#: Arrays without a frequency axis, or not drawn.
 _NOT_BY_FREQUENCY = (
     "eps_inf",
     "sigma_dc",
@@ -53,19 +56,17 @@ def for_display(spectrum: Spectrum) -> Spectrum:
     points = resolution / float(grid[1] - grid[0]) if len(grid) > 1 else 0.0
     step = max(1, int(points / 8.0))
     keep = slice(0, stop, step)
-    cut = {
-        f.name: value[keep]
-        for f in fields(spectrum)
-        if isinstance(value := getattr(spectrum, f.name), np.ndarray)
-        and f.name not in _NOT_BY_FREQUENCY
-        and value.shape[:1] == grid.shape
-    }
+    cut: dict[str, Any] = {}
+    for item in fields(spectrum):
+        value = getattr(spectrum, item.name)
+        if not isinstance(value, np.ndarray) or item.name in _NOT_BY_FREQUENCY:
+            continue
+        cut[item.name] = value[:, keep] if item.name in _FREQUENCY_SECOND else value[keep]
     parts = {
         name: {group: values[keep] for group, values in getattr(spectrum, name).items()}
         for name in ("partial_n_alpha", "partial_n_alpha_err")
     }
-    changes: dict[str, Any] = {**cut, **parts}
-    return replace(spectrum, **changes)
+    return replace(spectrum, **(cut | parts))
 
 
 def spectrum_figure(spectrum: Spectrum, experiment: Experiment | None) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import shlex
 from collections.abc import Mapping
 from pathlib import PurePath, PureWindowsPath
@@ -115,11 +116,20 @@ def peak_rows(spectrum: Spectrum) -> list[tuple[str, str, str]]:
     return [
         (
             with_error(peak.wavenumber_cm, peak.wavenumber_err_cm),
-            with_error(peak.height, peak.err),
+            with_error(peak.height, peak.err) + _model_part(spectrum, peak.wavenumber_cm),
             f"{peak.width_cm:.1f}",
         )
         for peak in sorted(strongest, key=lambda peak: peak.wavenumber_cm)
     ]
+
+
+def _model_part(spectrum: Spectrum, wavenumber_cm: float) -> str:
+    """Error of nα by the model of the charges at a wavenumber, to two figures; empty if unknown."""
+    if spectrum.model_err is None:
+        return ""
+    error = float(np.interp(wavenumber_cm, spectrum.wavenumber_cm, spectrum.model_err))
+    digits = 1 - math.floor(math.log10(error)) if error > 0.0 else 0
+    return f" ± {round(error, digits):.{max(digits, 0)}f} (model)"
 
 
 def group_rows(spectrum: Spectrum) -> list[tuple[str, str, str, str]]:
@@ -143,7 +153,7 @@ def static_rows(spectrum: Spectrum) -> list[tuple[str, str, str, str, str]]:
     rows = []
     symbol = "ε(0)" if spectrum.eps_inf is not None else "ε(0) − ε_∞"
     if spectrum.eps_inf is not None:
-        rows.append(_tensor_row("ε_∞ (given)", spectrum.eps_inf, None))
+        rows.append(_tensor_row("ε_∞", spectrum.eps_inf, None))
     insulator = "static" not in spectrum.quality or spectrum.quality["static"].status != "unknown"
     if "fluctuation" in spectrum.static and insulator:
         error = spectrum.static.get("fluctuation_err")

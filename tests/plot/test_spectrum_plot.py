@@ -81,10 +81,11 @@ def test_band_of_the_real_part_is_gaussian(spectrum: Spectrum) -> None:
     assert_allclose(high - low, 2.0 * spectrum.eps_real_err, rtol=1e-6)
 
 
-def test_band_of_reflectivity_ends_at_zero(spectrum: Spectrum) -> None:
-    wide = replace(spectrum, iso_real_err=30.0 * spectrum.iso_real_err)
-    _, low, _ = band(plot_spectrum(wide, "reflectivity"))
+def test_band_of_reflectivity_stays_between_zero_and_one(spectrum: Spectrum) -> None:
+    wide = replace(spectrum, iso_real_err=30.0 * spectrum.iso_real_err, model_err=spectrum.n_alpha)
+    _, low, high = band(plot_spectrum(wide, "reflectivity"))
     assert low.min() == 0.0
+    assert high.max() == 1.0
 
 
 def test_subtracted_conductivity_shifts_the_band_with_the_curve(spectrum: Spectrum) -> None:

@@ -12,11 +12,11 @@ import numpy as np
 import pytest
 
 from bec_md.report import report_html, write_report
-from bec_md.report.figures import for_display
+from bec_md.report.figures import for_display, spectrum_figure
 from bec_md.report.formulas import formulas_used
 from bec_md.report.lights import overall, quality_table, verdict
 from bec_md.report.model_card import model_card_html
-from bec_md.report.numbers import group_rows, with_error, without_folders
+from bec_md.report.numbers import group_rows, peak_rows, with_error, without_folders
 from bec_md.report.page import typeset
 from bec_md.spectrum import QualityReport, Spectrum
 from bec_md.spectrum.quality import QualityCheck
@@ -195,6 +195,14 @@ def test_errors_have_two_figures(value: float, error: float, text: str) -> None:
     assert with_error(value, error) == text
 
 
+def test_peaks_tell_sampling_and_model_error() -> None:
+    spectrum = oscillator_spectrum(4096)
+    row = peak_rows(spectrum)[-1]
+    assert row[1].count("±") == 1
+    known = replace(spectrum, model_err=np.full(len(spectrum.wavenumber_cm), 1234.0))
+    assert peak_rows(known)[-1] == (row[0], row[1] + " ± 1200 (model)", row[2])
+
+
 @pytest.mark.parametrize(
     ("command", "text"),
     [
@@ -209,13 +217,16 @@ def test_folders_of_the_author_are_left_out(command: object, text: object) -> No
 
 
 def test_display_keeps_what_can_be_seen() -> None:
-    spectrum = oscillator_spectrum(4096)
+    plain = oscillator_spectrum(4096)
+    members = plain.sigma_iso * np.array([[0.9], [1.1]])  # (2, F): an ensemble of two models
+    spectrum = replace(plain, model_err=0.1 * plain.n_alpha, member_sigma=members)
     shown: Spectrum = for_display(spectrum)
     assert len(shown.wavenumber_cm) < len(spectrum.wavenumber_cm)
     assert shown.wavenumber_cm[-1] > 1210.0
     coarsest = max(spectrum.wavenumber_cm[0], spectrum.parameters["resolution_cm"] / 8.0)
     assert np.diff(shown.wavenumber_cm).max() <= coarsest + 1e-9
     assert shown.n_alpha.max() == pytest.approx(spectrum.n_alpha.max(), rel=0.02)  # ≥ 8 points per line width
+    assert len(spectrum_figure(shown, None)) > 1000  # draws: all arrays have the same grid
     assert set(shown.partial_n_alpha) == set(spectrum.partial_n_alpha)
     assert shown.eps_inf is spectrum.eps_inf
     assert shown.acf is spectrum.acf
