@@ -1,0 +1,180 @@
+"""Read modes: phonopy FORCE_CONSTANTS text, or an npz with a dynamical matrix or eigenvectors."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bec_md.errors import DataError, UsageError
+from bec_md.modes.reference import ReferenceModes, modes_from_force_constants
+from bec_md.trajectory.velocities import minimum_image
+
+if TYPE_CHECKING:
+    from ase import Atoms
+
+Array = NDArray[np.float64]
+Indices = NDArray[np.int64]
+
+#: Largest distance of an atom from the image of another one under a lattice translation, Å.
+_SAME_SITE_ANG = 0.05
+
+
+def read_modes(
+    path: str | Path, structure: str | Path | Atoms, masses: dict[str, float] | None = None
+) -> ReferenceModes:
+    """Read the modes of a structure.
+
+    Parameters
+    ----------
+    path
+        phonopy's FORCE_CONSTANTS (text; full, or compact with one row per atom of the primitive cell), or
+        an ``.npz`` with ``force_constants`` (n, n, 3, 3) in eV/Å², or with ``dynamical_matrix`` (3n, 3n) in
+        eV/(Å² amu), or with ``frequencies_cm`` (M,) and ``eigenvectors`` (M, n, 3), mass-weighted.
+    structure
+        The structure that the force constants belong to (phonopy: SPOSCAR), a file or `ase.Atoms`.
+    masses
+        Masses by element, amu; standard atomic weights otherwise.
+
+    Raises
+    ------
+    UsageError
+        If there is no such file.
+    DataError
+        If its content does not fit the structure.
+    """
+    path = Path(path).expanduser()
+    if not path.is_file():
+        raise UsageError(
+            f"there is no file {path}",
+            "force constants or eigenvectors are read from it",
+            "check the name",
+        )
+    atoms = _structure(structure)
+    cell, positions = np.array(atoms.cell), np.array(atoms.positions)
+    numbers = np.array(atoms.numbers, dtype=np.int64)
+    weights = np.array(
+        [(masses or {}).get(s, m) for s, m in zip(atoms.symbols, atoms.get_masses(), strict=True)]
+    )
+    if path.suffix == ".npz":
+        return _from_npz(path, cell, positions, numbers, weights)
+    phi = read_force_constants(path, cell, positions, numbers)
+    return modes_from_force_constants(phi, cell, positions, numbers, weights, path.name)
+
+
+def _structure(source: str | Path | Atoms) -> Atoms:
+    if not isinstance(source, (str, Path)):
+        return source
+    from ase.io import read
+
+    if not Path(source).is_file():
+        raise UsageError(
+            f"there is no structure file {source}", "modes belong to a structure", "check the name"
+        )
+    try:
+        return cast("Atoms", read(str(source), index=0))
+    except Exception as error:  # ASE raises anything
+        raise DataError(
+            f"cannot read the structure {Path(source).name}: {error or type(error).__name__}",
+            "modes belong to its atoms",
+            "give a POSCAR, an extxyz, or another file that ASE reads",
+        ) from error
+
+
+def _from_npz(path: Path, cell: Array, positions: Array, numbers: Indices, masses: Array) -> ReferenceModes:
+    with np.load(path, allow_pickle=False) as file:
+        content = {name: np.asarray(file[name], dtype=np.float64) for name in file.files}
+    n = len(numbers)
+    if "force_constants" in content:
+        phi = content["force_constants"]
+    elif "dynamical_matrix" in content and content["dynamical_matrix"].shape == (3 * n, 3 * n):
+        root = np.sqrt(np.repeat(masses, 3))
+        phi = (content["dynamical_matrix"] * np.outer(root, root)).reshape(n, 3, n, 3).transpose(0, 2, 1, 3)
+    elif {"frequencies_cm", "eigenvectors"} <= set(content):
+        vectors = content["eigenvectors"]
+        frequencies = content["frequencies_cm"]
+        if vectors.ndim == 2 and vectors.size == len(frequencies) * 3 * n:
+            vectors = vectors.reshape(len(frequencies), n, 3)
+        order = np.argsort(frequencies, kind="stable")
+        return ReferenceModes(cell, positions, numbers, masses, frequencies[order], vectors[order], path.name)
+    else:
+        raise DataError(
+            f"{path.name} holds {', '.join(sorted(content)) or 'nothing'}",
+            f"modes of {n} atoms are expected",
+            "store force_constants (n, n, 3, 3) in eV/Å², dynamical_matrix (3n, 3n) in eV/(Å² amu), or "
+            "frequencies_cm (M,) with eigenvectors (M, n, 3)",
+        )
+    return modes_from_force_constants(phi, cell, positions, numbers, masses, path.name)
+
+
+def read_force_constants(path: Path, cell: Array, positions: Array, numbers: Indices) -> Array:
+    """Read phonopy's FORCE_CONSTANTS, (n, n, 3, 3) in eV/Å², expanding the compact form.
+
+    Raises
+    ------
+    DataError
+        For a damaged file, or one of another structure.
+    """
+    words = path.read_text(encoding="utf-8").split("\n", 1)
+    try:
+        head = [int(word) for word in words[0].split()]
+        rows = np.array(words[1].split(), dtype=np.float64).reshape(-1, 11)
+    except (ValueError, IndexError) as error:
+        raise DataError(
+            f"{path.name} is not phonopy's FORCE_CONSTANTS: {error}",
+            "it has a line with the number of atoms, then 'i j' and a 3×3 matrix for each pair",
+            "write it with phonopy --writefc, or give an .npz",
+        ) from error
+    n = len(numbers)
+    count, total = (head[0], head[-1]) if 1 <= len(head) <= 2 else (0, 0)
+    if total != n or len(rows) != count * total:
+        raise DataError(
+            f"{path.name} holds {len(rows)} pairs of {count} × {total} atoms, the structure has {n} atoms",
+            "force constants belong to the supercell that they were computed in",
+            "give that supercell as the structure (phonopy: SPOSCAR)",
+        )
+    first = rows[:, 0].astype(int).reshape(count, total)[:, 0] - 1
+    second = rows[:, 1].astype(int).reshape(count, total) - 1
+    phi = np.empty((count, total, 3, 3))
+    for row in range(count):
+        phi[row, second[row]] = rows[row * total : (row + 1) * total, 2:].reshape(total, 3, 3)
+    if count == total:
+        full = np.empty((n, n, 3, 3))
+        full[first] = phi
+        return full
+    return expand_compact(phi, first, cell, positions, numbers)
+
+
+def expand_compact(phi: Array, first: Indices, cell: Array, positions: Array, numbers: Indices) -> Array:
+    """Force constants of all atoms from those of one atom of each sublattice, by lattice translations.
+
+    Parameters
+    ----------
+    phi
+        (p, n, 3, 3), rows of the atoms `first`.
+    first
+        (p,) indices of these atoms in the supercell.
+    cell, positions, numbers
+        The supercell.
+    """
+    n = len(numbers)
+    full = np.full((n, n, 3, 3), np.nan)
+    for row, atom in enumerate(first.tolist()):
+        for other in np.flatnonzero(numbers == numbers[atom]).tolist():
+            moved = positions + (positions[other] - positions[atom])
+            apart = minimum_image(moved[:, None, :] - positions[None, :, :], cell)
+            distance = np.linalg.norm(apart, axis=2)
+            image = distance.argmin(axis=1)
+            fits = distance.min(axis=1).max() < _SAME_SITE_ANG and len(set(image.tolist())) == n
+            if fits and np.array_equal(numbers[image], numbers):
+                full[other, image] = phi[row]
+    if np.isnan(full).any():
+        missing = int(np.flatnonzero(np.isnan(full).any(axis=(1, 2, 3)))[0])
+        raise DataError(
+            f"no lattice translation takes a listed atom to atom {missing + 1} of the supercell",
+            "compact force constants are given for one atom of each sublattice",
+            "give the undisplaced supercell (phonopy: SPOSCAR), or write full force constants",
+        )
+    return full

@@ -1,0 +1,166 @@
+r"""Velocities of normal modes along a trajectory.
+
+.. math:: \dot Q_m(t) = \frac{1}{\sqrt{N_c}} \sum_i \sqrt{m_i}\; e_{m,s(i)} \cdot v_i(t)
+
+s(i) is the reference atom of atom i and N_c the number of reference cells: the Γ modes of the reference
+cell in a supercell of any size. In equilibrium :math:`\langle\dot Q_m \dot Q_n\rangle = k_BT δ_{mn}`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bec_md.errors import DataError, UsageError
+from bec_md.modes.reference import ReferenceModes
+from bec_md.trajectory.velocities import midpoint_displacement
+from bec_md.units import AMU_ANG2_FS2_EV, BOLTZMANN_EV_K
+
+if TYPE_CHECKING:
+    from bec_md.trajectory.frame import Frame, Trajectory
+
+Array = NDArray[np.float64]
+
+#: Frames projected by one matrix product.
+_BLOCK = 256
+
+
+@dataclass(frozen=True, eq=False)
+class ModeVelocities:
+    r"""Mode velocities along a trajectory.
+
+    Parameters
+    ----------
+    modes
+        The reference.
+    velocities
+        (T, M) :math:`\dot Q_m` in √amu Å/fs.
+    n_cells
+        Reference cells in the trajectory's cell, N_c.
+    volume_ang3
+        Mean volume of the trajectory's cell.
+    timestep_fs, scheme
+        Time between samples; "velocity" or "midpoint" as in `CurrentSeries`.
+    mapping
+        How atoms were matched, in words.
+    """
+
+    modes: ReferenceModes
+    velocities: Array
+    n_cells: int
+    volume_ang3: float
+    timestep_fs: float
+    scheme: Literal["velocity", "midpoint"]
+    mapping: str
+
+    def temperatures(self) -> Array:
+        """Kinetic temperature of each mode, K, (M,): equipartition makes them equal."""
+        scale = AMU_ANG2_FS2_EV / BOLTZMANN_EV_K
+        return np.asarray(scale * np.mean(self.velocities**2, axis=0))
+
+
+def mode_velocities(
+    trajectory: Trajectory, modes: ReferenceModes, timestep_fs: float | None = None
+) -> ModeVelocities:
+    """Project the velocities of a trajectory on the modes of a reference.
+
+    Parameters
+    ----------
+    trajectory
+        Frames with velocities, or with positions only (midpoint differences).
+    modes
+        Modes of a reference cell; the trajectory is that cell or a supercell, in any order of atoms.
+    timestep_fs
+        Time between frames, if the trajectory does not state it.
+
+    Raises
+    ------
+    UsageError
+        If the time between frames is unknown.
+    DataError
+        If the atoms do not match a supercell of the reference.
+    """
+    from bec_md.charges.mapping import map_supercell
+
+    info = trajectory.info
+    step = info.timestep_fs if info.timestep_fs is not None else timestep_fs
+    if step is None:
+        raise UsageError(
+            f"{info.source} does not say how much time lies between its frames",
+            "frequencies scale with it, so it is never guessed",
+            "give timestep_fs=",
+        )
+    frames = trajectory.frames()
+    first = next(frames, None)
+    found = None
+    if first is not None:
+        found = map_supercell(
+            modes.cell_ang,
+            modes.positions_ang,
+            modes.numbers,
+            first.cell_ang,
+            first.positions_ang,
+            first.numbers,
+        )
+    if first is None or found is None:
+        raise DataError(
+            f"the atoms of {info.source} do not match a supercell of {modes.name} "
+            f"({len(modes.numbers)} atoms)",
+            "each atom moves along the eigenvector of the site it belongs to",
+            "give the force constants of this phase, and a trajectory in which no atom has left its site",
+        )
+    n_cells = len(info.numbers) // len(modes.numbers)
+    weights = np.sqrt(info.masses_amu / n_cells)[:, None]
+    # eigenvectors turned into the trajectory's frame, times √m_i: (3N, M)
+    vectors = modes.eigenvectors[:, found.atoms] @ found.rotation.T * weights
+    projector = np.ascontiguousarray(vectors.reshape(len(vectors), -1).T)
+    stored = info.velocity_scheme == "stored"
+    blocks, volumes = [], []
+    for velocities, volume in _blocks(trajectory, step, stored):
+        blocks.append(velocities @ projector)
+        volumes.append(volume)
+    lengths = [len(block) for block in blocks]
+    if not lengths:
+        raise DataError(
+            f"{info.source} holds too few frames", "velocities need at least one", "check start and stop"
+        )
+    return ModeVelocities(
+        modes,
+        np.concatenate(blocks),
+        n_cells,
+        float(np.average(volumes, weights=lengths)),
+        float(step),
+        "velocity" if stored else "midpoint",
+        found.describe(),
+    )
+
+
+def velocities_of(trajectory: Trajectory, timestep_fs: float) -> Iterator[tuple[Array, Frame]]:
+    """Velocities (N, 3) in Å/fs with their frame: stored, or midpoint differences."""
+    if trajectory.info.velocity_scheme == "stored":
+        for frame in trajectory.frames():
+            yield np.asarray(frame.velocities_ang_fs), frame
+        return
+    previous = None
+    for frame in trajectory.frames():
+        if previous is not None:
+            yield midpoint_displacement(previous, frame) / timestep_fs, frame
+        previous = frame
+
+
+def _blocks(trajectory: Trajectory, step: float, stored: bool) -> Iterator[tuple[Array, float]]:
+    """Flat velocities (n, 3N) of blocks of frames, and their mean volume."""
+    kept: list[Array] = []
+    volume = 0.0
+    for velocity, frame in velocities_of(trajectory, step):
+        kept.append(velocity.ravel())
+        volume += frame.volume_ang3
+        if len(kept) == _BLOCK:
+            yield np.array(kept), volume / len(kept)
+            kept, volume = [], 0.0
+    if kept:
+        yield np.array(kept), volume / len(kept)

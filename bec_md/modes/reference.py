@@ -1,0 +1,155 @@
+r"""Normal modes at Γ from force constants.
+
+.. math:: D_{ia,jb} = Φ_{ia,jb}/\sqrt{m_i m_j}, \qquad \sum_{jb} D_{ia,jb}\, e_{m,jb} = ω_m^2\, e_{m,ia}
+
+The cell of the force constants is the reference: all modes of a supercell at Γ, those that fold back from
+the zone boundary included. A trajectory may be a supercell of the reference in turn (`projection`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bec_md.errors import DataError
+from bec_md.units import AMU_ANG2_FS2_EV, wavenumber_from_angular_frequency
+
+Array = NDArray[np.float64]
+Indices = NDArray[np.int64]
+
+#: A mode below this is a translation (or an instability: imaginary frequencies are negative here).
+TRANSLATION_CM = 1.0
+
+
+@dataclass(frozen=True, eq=False)
+class ReferenceModes:
+    """Reference structure and its modes at Γ.
+
+    Parameters
+    ----------
+    cell_ang, positions_ang, numbers, masses_amu
+        (3, 3) rows are lattice vectors, (n, 3), (n,), (n,).
+    frequencies_cm
+        (M,) ascending; imaginary ones negative. The three translations are left out.
+    eigenvectors
+        (M, n, 3) mass-weighted, orthonormal.
+    name
+        Where they come from.
+    """
+
+    cell_ang: Array
+    positions_ang: Array
+    numbers: Indices
+    masses_amu: Array
+    frequencies_cm: Array
+    eigenvectors: Array
+    name: str = "modes"
+
+    def __post_init__(self) -> None:
+        n = len(self.numbers)
+        m = len(self.frequencies_cm)
+        if self.eigenvectors.shape != (m, n, 3):
+            raise DataError(
+                f"{self.name}: eigenvectors of shape {self.eigenvectors.shape} for {m} modes of {n} atoms",
+                "one mass-weighted vector of (atoms, 3) belongs to each frequency",
+                f"give eigenvectors of shape ({m}, {n}, 3)",
+            )
+        flat = self.eigenvectors.reshape(m, -1)
+        off = float(np.abs(flat @ flat.T - np.eye(m)).max()) if m else 0.0
+        if off > 1e-3:
+            raise DataError(
+                f"{self.name}: the eigenvectors are not orthonormal (off by {off:.2g})",
+                "mass-weighted eigenvectors of the dynamical matrix are; displacements are not",
+                "multiply displacements by √m and normalize, or give the force constants",
+            )
+
+    @property
+    def unstable(self) -> Array:
+        """Imaginary frequencies, as negative cm⁻¹."""
+        return self.frequencies_cm[self.frequencies_cm < -TRANSLATION_CM]
+
+    def mode_charges(self, charges: Array) -> Array:
+        r"""Mode charges :math:`\tilde Z_{ma} = \sum_{ib} Z_{i,ab} e_{m,ib}/\sqrt{m_i}`, (M, 3), e/√amu.
+
+        Parameters
+        ----------
+        charges
+            (n, 3, 3) Born effective charges of the reference atoms, e.
+        """
+        weighted = np.asarray(charges) / np.sqrt(self.masses_amu)[:, None, None]
+        return np.asarray(np.einsum("iab,mib->ma", weighted, self.eigenvectors))
+
+    def degenerate(self, tolerance_cm: float = 1.0) -> list[Indices]:
+        """Indices of modes closer than the tolerance to their neighbor: only their sum is defined."""
+        if not len(self.frequencies_cm):
+            return []
+        breaks = np.flatnonzero(np.diff(self.frequencies_cm) > tolerance_cm) + 1
+        return [np.asarray(part) for part in np.split(np.arange(len(self.frequencies_cm)), breaks)]
+
+
+def modes_from_force_constants(
+    force_constants: Array,
+    cell_ang: Array,
+    positions_ang: Array,
+    numbers: Indices,
+    masses_amu: Array,
+    name: str = "force constants",
+) -> ReferenceModes:
+    """Diagonalize the dynamical matrix at Γ.
+
+    The matrix is made symmetric and translations are projected out, which is the acoustic sum rule; what
+    the projection removes must be small.
+
+    Parameters
+    ----------
+    force_constants
+        Φ, (n, n, 3, 3) in eV/Å²: force on i in direction a for a unit displacement of j in b, sign changed.
+    cell_ang, positions_ang, numbers, masses_amu
+        The reference structure.
+    name
+        For messages.
+
+    Raises
+    ------
+    DataError
+        For shapes that do not fit, or force constants that are no second derivatives of an energy.
+    """
+    n = len(numbers)
+    phi = np.asarray(force_constants, dtype=np.float64)
+    if phi.shape != (n, n, 3, 3) or not np.isfinite(phi).all():
+        raise DataError(
+            f"{name}: force constants of shape {phi.shape} for {n} atoms, or not finite",
+            "a 3×3 matrix belongs to each pair of atoms",
+            f"give them as ({n}, {n}, 3, 3), and the structure they belong to (phonopy: SPOSCAR)",
+        )
+    matrix = phi.transpose(0, 2, 1, 3).reshape(3 * n, 3 * n)
+    scale = float(np.abs(matrix).max())
+    if float(np.abs(matrix - matrix.T).max()) > 0.05 * scale:
+        raise DataError(
+            f"{name}: Φ_ij differs from Φ_jiᵀ by {np.abs(matrix - matrix.T).max():.3g} eV/Å²",
+            "second derivatives do not depend on the order",
+            "check that the structure and the force constants list the atoms in the same order",
+        )
+    root = np.sqrt(np.repeat(masses_amu, 3))
+    dynamical = 0.5 * (matrix + matrix.T) / np.outer(root, root) / AMU_ANG2_FS2_EV
+    translations = np.kron(np.sqrt(masses_amu / masses_amu.sum())[:, None], np.eye(3))  # (3n, 3)
+    kept = np.eye(3 * n) - translations @ translations.T
+    # the three translations go to the end of the spectrum, far above everything else
+    lifted = kept @ dynamical @ kept + 10.0 * np.abs(dynamical).sum(axis=1).max() * (
+        translations @ translations.T
+    )
+    squares, vectors = np.linalg.eigh(lifted)
+    squares, vectors = squares[: 3 * n - 3], vectors[:, : 3 * n - 3]
+    factor = wavenumber_from_angular_frequency(1.0)
+    frequencies = np.sign(squares) * np.sqrt(np.abs(squares)) * factor
+    return ReferenceModes(
+        np.asarray(cell_ang, dtype=np.float64),
+        np.asarray(positions_ang, dtype=np.float64),
+        np.asarray(numbers, dtype=np.int64),
+        np.asarray(masses_amu, dtype=np.float64),
+        np.asarray(frequencies, dtype=np.float64),
+        np.ascontiguousarray(vectors.T).reshape(-1, n, 3),
+        name,
+    )

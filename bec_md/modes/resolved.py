@@ -1,0 +1,269 @@
+r"""The spectrum resolved into modes: :math:`J(t) = \sum_m \tilde Z_m \dot Q_m(t) + J_\mathrm{rest}(t)`.
+
+Each mode is a group in the sense of `bec_md.spectrum`: its share is the cross-spectrum with the TOTAL
+current, so that the shares and the rest (dependence of the charges on the displacements, other wave vectors)
+add up to the spectrum exactly. Modes closer than `degeneracy_cm` are one group: within it eigenvectors are
+arbitrary.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bec_md.current.series import CurrentSeries
+from bec_md.errors import DataError
+from bec_md.modes.projection import ModeVelocities
+from bec_md.units import PLASMA_FREQUENCY2_FS2, angular_frequency_from_wavenumber
+
+if TYPE_CHECKING:
+    from bec_md.spectrum import Spectrum
+
+Array = NDArray[np.float64]
+Indices = NDArray[np.int64]
+REST = "rest"
+_NAN = float("nan")
+_NO_FIT = (_NAN, _NAN, _NAN, _NAN)
+
+
+@dataclass(frozen=True)
+class ModeGroup:
+    r"""Modes of one frequency.
+
+    Parameters
+    ----------
+    label
+        Name of the group in `ModeSpectrum.spectrum`.
+    modes
+        Indices into the reference.
+    harmonic_cm
+        Mean frequency of the reference.
+    position_cm, position_err_cm, width_cm, width_err_cm
+        Lorentz fit of the velocity spectrum of the modes: renormalized frequency and linewidth (full width
+        at half maximum) with standard errors, the resolution taken off; NaN if the fit failed.
+    charge
+        (3,) root sum of squares of the mode effective charges along x, y, z, e/√amu.
+    delta_eps
+        Contribution to the static ε, tr/3: :math:`\sum \tilde Z^2/(3 V ε_0 ω^2)` at `position_cm`.
+    temperature_k
+        Mean kinetic temperature.
+    """
+
+    label: str
+    modes: tuple[int, ...]
+    harmonic_cm: float
+    position_cm: float
+    position_err_cm: float
+    width_cm: float
+    width_err_cm: float
+    charge: tuple[float, float, float]
+    delta_eps: float
+    temperature_k: float
+
+
+@dataclass(frozen=True, eq=False)
+class ModeSpectrum:
+    """Result of `resolve_modes`.
+
+    Parameters
+    ----------
+    groups
+        One per frequency of the reference.
+    mode_charges
+        (M, 3) mode effective charges per reference cell, e/√amu.
+    spectrum
+        The spectrum of the total current, with ``partial_n_alpha`` by infrared-active group and "rest".
+    """
+
+    groups: tuple[ModeGroup, ...]
+    mode_charges: Array
+    spectrum: Spectrum
+
+    @property
+    def shares(self) -> Mapping[str, Array]:
+        """Return nα of each active group and of the rest, cm⁻¹; they sum to ``spectrum.n_alpha``."""
+        return self.spectrum.partial_n_alpha
+
+
+def fitted_charges(velocities: Array, current: Array) -> Array:
+    r"""Mode charges :math:`\langle J_a \dot Q_m\rangle/\langle\dot Q_m^2\rangle` of a run, (M, 3), e/√amu.
+
+    They need no tensors and contain their mean change with temperature; noise is 1/√(independent samples).
+
+    Parameters
+    ----------
+    velocities
+        (T, M), √amu Å/fs.
+    current
+        (T, 3), e Å/fs.
+    """
+    return np.asarray((velocities.T @ current) / np.sum(velocities**2, axis=0)[:, None])
+
+
+def resolve_modes(
+    velocities: ModeVelocities,
+    current: CurrentSeries,
+    *,
+    charges: Array | None = None,
+    temperature_k: float | None = None,
+    degeneracy_cm: float = 1.0,
+    active_share: float = 1e-4,
+    linewidths: bool = True,
+    **options: Any,
+) -> ModeSpectrum:
+    """Resolve the spectrum of a current into the modes of a reference.
+
+    Parameters
+    ----------
+    velocities
+        From `mode_velocities`, of the same frames as `current`.
+    current
+        The total current, from any source of charges.
+    charges
+        (n, 3, 3) tensors of the reference atoms, in the frame of the trajectory, for the mode charges; by
+        default they are fitted to the current.
+    temperature_k
+        As in `compute_spectrum`.
+    degeneracy_cm
+        Modes closer than this are one group.
+    active_share
+        Groups with less than this share of Σ|Z̃|² go to the rest.
+    linewidths
+        Fit the velocity spectrum of every group.
+    **options
+        For `compute_spectrum`: resolution_cm, eps_inf, max_cm, sum_rule …
+
+    Raises
+    ------
+    DataError
+        If the two series do not belong together.
+    """
+    from bec_md.spectrum import compute_spectrum
+
+    _check(velocities, current)
+    rule = options.pop("sum_rule", "mass")
+    total = current.total(rule)
+    per_cell = np.sqrt(velocities.n_cells)
+    if charges is None:
+        found = fitted_charges(velocities.velocities, total)  # per supercell: √N_c times that of a cell
+    else:
+        found = per_cell * velocities.modes.mode_charges(charges)
+    groups = velocities.modes.degenerate(degeneracy_cm)
+    strength = np.array([float(np.sum(found[g] ** 2)) for g in groups])
+    active = strength > active_share * float(strength.sum())
+    labels = _labels(velocities.modes.frequencies_cm, groups)
+    parts = [velocities.velocities[:, g] @ found[g] for g, a in zip(groups, active, strict=True) if a]
+    parts.append(total - np.sum(parts, axis=0) if parts else total)
+    names = (*(n for n, a in zip(labels, active, strict=True) if a), REST)
+    kinetic = current.kinetic_temperature()
+    stated = current.temperature_k
+    if stated is None and kinetic is not None and current.scheme == "velocity":
+        stated = kinetic[0]
+    series = CurrentSeries(
+        current=np.stack(parts, axis=1),
+        groups=names,
+        timestep_fs=current.timestep_fs,
+        volume_ang3=current.volume_ang3,
+        cell_ang=current.cell_ang,
+        scheme=current.scheme,
+        temperature_k=stated,
+        metadata=current.metadata,
+    )
+    spectrum = compute_spectrum(series, temperature_k=temperature_k, sum_rule="none", **options)
+    resolution = float(spectrum.parameters["resolution_cm"])
+    temperatures = velocities.temperatures()
+    rows = []
+    for label, group in zip(labels, groups, strict=True):
+        harmonic = float(velocities.modes.frequencies_cm[group].mean())
+        fit = _NO_FIT
+        if linewidths and harmonic > 2.0 * resolution:
+            fit = fit_line(velocities, group, harmonic, resolution)
+        rows.append(_row(label, group, harmonic, fit, found[group], current.volume_ang3, temperatures[group]))
+    return ModeSpectrum(tuple(rows), found / per_cell, spectrum)
+
+
+def _row(
+    label: str,
+    group: Indices,
+    harmonic: float,
+    fit: tuple[float, float, float, float],
+    charges: Array,
+    volume: float,
+    temperatures: Array,
+) -> ModeGroup:
+    position = fit[0] if np.isfinite(fit[0]) else harmonic
+    omega = float(angular_frequency_from_wavenumber(position))
+    squares = np.sum(charges**2, axis=0)
+    delta = PLASMA_FREQUENCY2_FS2 / volume * float(squares.sum()) / 3.0 / omega**2 if omega > 0.0 else np.nan
+    x, y, z = np.sqrt(squares).tolist()
+    members = tuple(int(i) for i in group)
+    temperature = float(np.mean(temperatures))
+    return ModeGroup(label, members, harmonic, fit[0], fit[1], fit[2], fit[3], (x, y, z), delta, temperature)
+
+
+def _check(velocities: ModeVelocities, current: CurrentSeries) -> None:
+    same = velocities.velocities.shape[0] == current.n_frames and velocities.scheme == current.scheme
+    if not same or abs(velocities.timestep_fs - current.timestep_fs) > 1e-6 * current.timestep_fs:
+        raise DataError(
+            f"{velocities.velocities.shape[0]} mode velocities ({velocities.scheme}, every "
+            f"{velocities.timestep_fs:g} fs) and {current.n_frames} currents ({current.scheme}, every "
+            f"{current.timestep_fs:g} fs)",
+            "both must come from the same frames",
+            "compute them from the same trajectory with the same start, stop and stride",
+        )
+
+
+def _labels(frequencies: Array, groups: list[Indices]) -> list[str]:
+    labels: list[str] = []
+    for group in groups:
+        base = f"{frequencies[group].mean():.1f}" + (f" ×{len(group)}" if len(group) > 1 else "")
+        label, number = base, 1
+        while label in labels:
+            number += 1
+            label = f"{base} ({number})"
+        labels.append(label)
+    return labels
+
+
+def fit_line(
+    velocities: ModeVelocities, group: Indices, guess_cm: float, resolution_cm: float
+) -> tuple[float, float, float, float]:
+    """Position and width with errors of the velocity spectrum of a group of modes, cm⁻¹.
+
+    The modes take the places of Cartesian components (three to a series, more series as replicas): the
+    spectrum is their mean and its errors know how many there are. NaN if there is no peak to fit.
+    """
+    from bec_md.errors import BecMDError
+    from bec_md.spectrum import compute_spectrum
+    from bec_md.spectrum.fits import fit_lorentz
+
+    series = []
+    for start in range(0, len(group), 3):
+        members = group[start : start + 3]
+        data = np.zeros((len(velocities.velocities), 1, 3))
+        data[:, 0, : len(members)] = velocities.velocities[:, members]
+        series.append(
+            CurrentSeries(
+                data, ("mode",), velocities.timestep_fs, velocities.volume_ang3, scheme=velocities.scheme
+            )
+        )
+    top = guess_cm + max(0.5 * guess_cm, 20.0 * resolution_cm)
+    try:
+        spectrum = compute_spectrum(
+            series, temperature_k=300.0, resolution_cm=resolution_cm, max_cm=top, dc=False, groups=False
+        )
+        position = float(spectrum.wavenumber_cm[int(np.argmax(spectrum.n_alpha))])
+        low = max(position - max(0.4 * position, 10.0 * resolution_cm), 0.0)
+        fit = fit_lorentz(spectrum, [position], min_cm=low, max_cm=top)
+    except (BecMDError, np.linalg.LinAlgError):
+        return _NO_FIT
+    return (
+        float(fit.bands[0, 0]),
+        float(fit.errors[0, 0]),
+        float(fit.bands[0, 1]),
+        float(fit.errors[0, 1]),
+    )

@@ -1,0 +1,266 @@
+"""Modes, their velocities, charges, widths and shares of the spectrum, against an exactly known crystal."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from ase import Atoms
+
+from bec_md.errors import DataError, UsageError
+from bec_md.modes import mode_velocities, modes_from_force_constants, read_modes, resolve_modes
+from bec_md.modes.files import expand_compact
+from bec_md.trajectory.frame import Frame
+from bec_md.units import AMU_ANG2_FS2_EV, wavenumber_from_angular_frequency
+from bec_md.validate.crystal import HarmonicCrystal, random_crystal
+from tests.modes.run import FrameList, frames_of
+
+DT, STEPS = 5.0, 12000
+
+
+def spread_out(crystal: HarmonicCrystal) -> HarmonicCrystal:
+    """Sites far enough apart that thermal motion does not confuse them."""
+    grid = np.array([[i, j, k] for i in (0, 1) for j in (0, 1) for k in (0, 1)]) / 2.0 + 0.1
+    return replace(crystal, positions_ang=grid @ crystal.cell_ang)
+
+
+@pytest.fixture(scope="module")
+def crystal() -> HarmonicCrystal:
+    return spread_out(random_crystal(seed=4, gamma_cm=25.0))
+
+
+@pytest.fixture(scope="module")
+def run(crystal: HarmonicCrystal) -> tuple[np.ndarray, np.ndarray]:
+    return crystal.run(STEPS, DT, np.random.default_rng(1))
+
+
+def force_constants(crystal: HarmonicCrystal) -> np.ndarray:
+    n = len(crystal.masses_amu)
+    root = np.sqrt(np.repeat(crystal.masses_amu, 3))
+    matrix = crystal.dynamical_matrix * np.outer(root, root) * AMU_ANG2_FS2_EV
+    return matrix.reshape(n, 3, n, 3).transpose(0, 2, 1, 3)
+
+
+def atoms_of(crystal: HarmonicCrystal) -> Atoms:
+    atoms = Atoms(crystal.symbols, crystal.positions_ang, cell=crystal.cell_ang, pbc=True)
+    atoms.set_masses(crystal.masses_amu)
+    return atoms
+
+
+def modes_of(crystal: HarmonicCrystal):
+    atoms = atoms_of(crystal)
+    return modes_from_force_constants(
+        force_constants(crystal), crystal.cell_ang, crystal.positions_ang, atoms.numbers, crystal.masses_amu
+    )
+
+
+def write_text(path: Path, phi: np.ndarray, first: list[int] | None = None) -> Path:
+    rows = list(range(len(phi))) if first is None else first
+    n = phi.shape[1]
+    lines = [f"{len(rows)} {n}"]
+    for row, i in enumerate(rows):
+        for j in range(n):
+            lines.append(f"{i + 1} {j + 1}")
+            lines += [" ".join(f"{x:.15f}" for x in line) for line in phi[row, j]]
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return path
+
+
+def test_frequencies_and_mode_charges_of_the_crystal(crystal: HarmonicCrystal) -> None:
+    modes = modes_of(crystal)
+    exact, vectors = crystal.modes()
+    np.testing.assert_allclose(
+        modes.frequencies_cm, [wavenumber_from_angular_frequency(w) for w in exact], rtol=1e-9
+    )
+    overlap = np.abs(modes.eigenvectors.reshape(21, -1) @ vectors)
+    np.testing.assert_allclose(overlap, np.eye(21), atol=1e-7)
+    # signs of eigenvectors are arbitrary, squares are not
+    np.testing.assert_allclose(
+        modes.mode_charges(crystal.charges) ** 2, crystal.mode_charges() ** 2, atol=1e-9
+    )
+    assert len(modes.unstable) == 0
+    assert len(modes.degenerate(1e-6)) == 21
+    assert len(modes.degenerate(1e6)) == 1
+
+
+@pytest.mark.parametrize("kind", ["text", "force_constants", "dynamical_matrix", "eigenvectors"])
+def test_every_file_gives_the_same_modes(crystal: HarmonicCrystal, tmp_path: Path, kind: str) -> None:
+    phi = force_constants(crystal)
+    root = np.sqrt(np.repeat(crystal.masses_amu, 3))
+    modes = modes_of(crystal)
+    if kind == "text":
+        path = write_text(tmp_path / "FORCE_CONSTANTS", phi)
+    else:
+        content = {
+            "force_constants": {"force_constants": phi},
+            "dynamical_matrix": {
+                "dynamical_matrix": phi.transpose(0, 2, 1, 3).reshape(24, 24) / np.outer(root, root)
+            },
+            "eigenvectors": {"frequencies_cm": modes.frequencies_cm, "eigenvectors": modes.eigenvectors},
+        }[kind]
+        path = tmp_path / "modes.npz"
+        np.savez(path, **content)
+    masses = {"Mg": 24.305, "O": 15.999}
+    found = read_modes(path, atoms_of(crystal), masses)
+    np.testing.assert_allclose(found.frequencies_cm, modes.frequencies_cm, rtol=1e-8)
+
+
+def chain() -> tuple[Atoms, np.ndarray]:
+    """Mg–O chain of three cells along x, springs 5 and 3 eV/Å² along x and 1 across: (6, 6, 3, 3)."""
+    cell, d = np.diag([12.0, 6.0, 6.0]), 2.0
+    atoms = Atoms("MgO" * 3, [[d * i, 0.0, 0.0] for i in range(6)], cell=cell, pbc=True)
+    phi = np.zeros((6, 6, 3, 3))
+    for i in range(6):
+        j = (i + 1) % 6
+        spring = np.diag([5.0 if i % 2 == 0 else 3.0, 1.0, 1.0])
+        phi[i, i] += spring
+        phi[j, j] += spring
+        phi[i, j] -= spring
+        phi[j, i] -= spring
+    return atoms, phi
+
+
+def test_compact_force_constants_are_expanded_by_translations(tmp_path: Path) -> None:
+    atoms, phi = chain()
+    full = expand_compact(phi[[0, 1]], np.array([0, 1]), np.array(atoms.cell), atoms.positions, atoms.numbers)
+    np.testing.assert_allclose(full, phi, atol=1e-14)
+    path = write_text(tmp_path / "FORCE_CONSTANTS", phi[[0, 3]], [0, 3])
+    modes = read_modes(path, atoms)
+    whole = read_modes(write_text(tmp_path / "FULL", phi), atoms)
+    np.testing.assert_allclose(modes.frequencies_cm, whole.frequencies_cm, atol=1e-6)
+    # the stretching mode of the zone center: ω² = (5 + 3)(1/m + 1/m')
+    mass = 1.0 / atoms.get_masses()[0] + 1.0 / atoms.get_masses()[1]
+    exact = wavenumber_from_angular_frequency(float(np.sqrt(8.0 * mass / AMU_ANG2_FS2_EV)))
+    assert modes.frequencies_cm[-1] == pytest.approx(exact, rel=1e-9)
+
+
+def test_mode_velocities_obey_equipartition(crystal: HarmonicCrystal, run) -> None:
+    trajectory = FrameList(frames_of(crystal, *run, DT), DT)
+    found = mode_velocities(trajectory, modes_of(crystal))
+    assert found.velocities.shape == (STEPS, 21)
+    assert found.n_cells == 1
+    # 60 ps at γ = 25 cm⁻¹: ~γT = 280 independent energies, 8 % each mode, 1.9 % all
+    temperatures = found.temperatures()
+    assert np.mean(temperatures) == pytest.approx(300.0, rel=0.06)
+    assert np.abs(temperatures / 300.0 - 1.0).max() < 0.35
+    moments = found.velocities.T @ found.velocities
+    scale = np.sqrt(np.outer(np.diag(moments), np.diag(moments)))
+    assert np.abs(moments / scale - np.eye(21)).max() < 0.25  # normal modes do not talk to each other
+    kinetic = 0.5 * np.sum(found.velocities**2)
+    assert kinetic == pytest.approx(0.5 * np.sum(crystal.masses_amu[:, None] * run[1] ** 2), rel=1e-10)
+
+
+def test_supercell_in_any_order_and_orientation(crystal: HarmonicCrystal, run) -> None:
+    rng = np.random.default_rng(5)
+    angle = 0.4
+    turn = np.array([[np.cos(angle), -np.sin(angle), 0], [np.sin(angle), np.cos(angle), 0], [0, 0, 1.0]])
+    order = rng.permutation(16)
+    base = frames_of(crystal, run[0][:40], run[1][:40], DT)
+    frames: list[Frame] = []
+    for f in base:
+        assert f.velocities_ang_fs is not None
+        positions = np.concatenate([f.positions_ang, f.positions_ang + crystal.cell_ang[1]])
+        frames.append(
+            replace(
+                f,
+                positions_ang=(positions @ turn.T)[order],
+                velocities_ang_fs=(np.tile(f.velocities_ang_fs, (2, 1)) @ turn.T)[order],
+                cell_ang=(crystal.cell_ang * np.array([[1], [2], [1]])) @ turn.T,
+                numbers=np.tile(f.numbers, 2)[order],
+                masses_amu=np.tile(f.masses_amu, 2)[order],
+            )
+        )
+    modes = modes_of(crystal)
+    one = mode_velocities(FrameList(base, DT), modes)
+    two = mode_velocities(FrameList(frames, DT), modes)
+    assert two.n_cells == 2
+    # both cells move alike: √2 times the velocity of one
+    np.testing.assert_allclose(two.velocities, np.sqrt(2.0) * one.velocities, atol=1e-9)
+
+
+def test_shares_add_up_and_widths_are_the_friction(crystal: HarmonicCrystal, run) -> None:
+    modes = modes_of(crystal)
+    velocities = mode_velocities(FrameList(frames_of(crystal, *run, DT), DT), modes)
+    current = crystal.current(run[1], DT)
+    found = resolve_modes(
+        velocities, current, charges=crystal.charges, temperature_k=300.0, resolution_cm=8.0, max_cm=1000.0
+    )
+    total = np.sum(list(found.shares.values()), axis=0)
+    np.testing.assert_allclose(total, found.spectrum.n_alpha, atol=1e-12 * found.spectrum.n_alpha.max())
+    # constant charges, harmonic forces: nothing is left for the rest
+    assert np.abs(found.shares["rest"]).max() < 1e-9 * found.spectrum.n_alpha.max()
+    np.testing.assert_allclose(found.mode_charges**2, crystal.mode_charges() ** 2, atol=1e-9)
+    positions = np.array([g.position_cm for g in found.groups if len(g.modes) == 1])
+    errors = np.array([g.position_err_cm for g in found.groups if len(g.modes) == 1])
+    exact = np.array([g.harmonic_cm for g in found.groups if len(g.modes) == 1])
+    widths = np.array([[g.width_cm, g.width_err_cm] for g in found.groups if len(g.modes) == 1])
+    z = (positions - exact) / errors
+    assert np.mean(z**2) < 1.0 + 4.0 * np.sqrt(2.0 / len(z))  # ~20 modes
+    assert np.median(errors) < 2.5
+    # widths of single modes over 60 ps: ±15 %, with a small bias from multiplicative noise
+    assert np.average(widths[:, 0], weights=widths[:, 1] ** -2.0) == pytest.approx(25.0, rel=0.15)
+    z = (widths[:, 0] - 25.0) / widths[:, 1]
+    assert np.mean(z**2) < 1.0 + 4.0 * np.sqrt(2.0 / len(z))
+    # Δε of the modes is the static susceptibility of the crystal
+    static = float(np.trace(crystal.eps(np.zeros(1))[0].real - crystal.eps_inf)) / 3.0
+    assert sum(g.delta_eps for g in found.groups) == pytest.approx(static, rel=0.03)
+
+
+def test_charges_fitted_to_the_current(crystal: HarmonicCrystal, run) -> None:
+    velocities = mode_velocities(FrameList(frames_of(crystal, *run, DT), DT), modes_of(crystal))
+    found = resolve_modes(velocities, crystal.current(run[1], DT), resolution_cm=10.0, linewidths=False)
+    exact = np.linalg.norm(crystal.mode_charges(), axis=1)
+    fitted = np.linalg.norm(found.mode_charges, axis=1)
+    strong = exact > 0.3 * exact.max()
+    # cross-correlation with 20 other modes over ~280 independent samples
+    np.testing.assert_allclose(fitted[strong], exact[strong], rtol=0.35)
+    assert found.spectrum.temperature_k == pytest.approx(300.0, rel=0.06)
+    assert np.isnan(found.groups[0].position_cm)
+
+
+def test_positions_only_use_the_midpoint_rule(crystal: HarmonicCrystal, run) -> None:
+    frames = frames_of(crystal, run[0][:2000], None, DT)
+    velocities = mode_velocities(FrameList(frames, DT, "midpoint"), modes_of(crystal))
+    assert velocities.velocities.shape == (1999, 21)
+    assert velocities.scheme == "midpoint"
+    current = replace(crystal.current(np.diff(run[0][:2000], axis=0) / DT, DT), scheme="midpoint")
+    found = resolve_modes(
+        velocities,
+        current,
+        charges=crystal.charges,
+        temperature_k=300.0,
+        resolution_cm=30.0,
+        linewidths=False,
+    )
+    assert np.abs(found.shares["rest"]).max() < 1e-9 * found.spectrum.n_alpha.max()
+    with pytest.raises(DataError, match="same frames"):
+        resolve_modes(velocities, crystal.current(run[1], DT), temperature_k=300.0)
+
+
+def test_bad_input(crystal: HarmonicCrystal, run, tmp_path: Path) -> None:
+    modes = modes_of(crystal)
+    with pytest.raises(UsageError, match="no file"):
+        read_modes(tmp_path / "none", atoms_of(crystal))
+    (tmp_path / "bad").write_text("hello world\n1 2 3\n", encoding="utf-8")
+    with pytest.raises(DataError, match="FORCE_CONSTANTS"):
+        read_modes(tmp_path / "bad", atoms_of(crystal))
+    path = write_text(tmp_path / "fc", force_constants(crystal))
+    with pytest.raises(DataError, match="the structure has 7 atoms"):
+        read_modes(path, atoms_of(crystal)[:7])
+    np.savez(tmp_path / "x.npz", frequencies_cm=modes.frequencies_cm, eigenvectors=1.1 * modes.eigenvectors)
+    with pytest.raises(DataError, match="orthonormal"):
+        read_modes(tmp_path / "x.npz", atoms_of(crystal))
+    broken = force_constants(crystal)
+    broken[0, 1] += 5.0 * np.abs(broken).max()
+    with pytest.raises(DataError, match="differs from"):
+        modes_from_force_constants(
+            broken, crystal.cell_ang, crystal.positions_ang, modes.numbers, crystal.masses_amu
+        )
+    frames = frames_of(crystal, run[0][:3], run[1][:3], DT)
+    with pytest.raises(UsageError, match="how much time"):
+        mode_velocities(FrameList(frames, None), modes)
+    other = [replace(f, numbers=np.full(8, 14)) for f in frames]
+    with pytest.raises(DataError, match="do not match"):
+        mode_velocities(FrameList(other, DT), modes)
