@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -19,7 +20,9 @@ if TYPE_CHECKING:
     from bec_md.network.native import NativeModel
 
 #: Calls from which the shares of the parts are taken, and the atoms in each.
-PROFILE_CALLS, PROFILE_ATOMS = 40, 300
+PROFILE_CALLS, PROFILE_ATOMS = 100, 300
+#: Shares are not believed when the wall time of a call exceeds its processor time by this factor.
+DISTURBED = 1.1
 #: What is not spent in C++: mean and spread of the ensemble, checks.
 PYTHON = "python"
 #: Task in which only the native evaluator is measured.
@@ -171,18 +174,22 @@ def _parts(
     """Divide the native evaluator's time, µs per atom, among its parts, and add what Python needs.
 
     The evaluator reads the wall clock, and another process may take the processor in the middle of a part:
-    the shares of the parts are those of the fastest of many short calls.
+    the shares are those of the call that was interrupted least, and empty if none was left alone.
     """
     from bec_md.network.native_library import ProfileStruct
 
     frames = system.frames(max(1, PROFILE_ATOMS // system.n_atoms))
-    seconds: dict[str, list[float]] = {part: [] for part in PARTS}
+    undisturbed, seconds = np.inf, dict.fromkeys(PARTS, 0.0)
     for _ in range(PROFILE_CALLS):
         found = ProfileStruct()
+        wall, cpu = time.perf_counter(), time.process_time()
         evaluator.predict_frames(frames, members=True, profile=found)
-        for part in PARTS:
-            seconds[part].append(getattr(found, f"{part}_s"))
-    fastest = {part: min(values) for part, values in seconds.items()}
+        wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
+        if wall / cpu < undisturbed:
+            undisturbed = wall / cpu
+            seconds = {part: float(getattr(found, f"{part}_s")) for part in PARTS}
+    if undisturbed > DISTURBED:
+        return {}
     whole = timings[EVALUATOR].cpu_us
-    parts = {part: whole * value / sum(fastest.values()) for part, value in fastest.items()}
+    parts = {part: whole * value / sum(seconds.values()) for part, value in seconds.items()}
     return {**parts, PYTHON: max(0.0, timings[_name((who.NATIVE, threads))].cpu_us - whole)}

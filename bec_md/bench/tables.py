@@ -43,7 +43,7 @@ def tables(result: BenchResult) -> list[Table]:
     """Return all tables of a result."""
     first = result.settings.threads[0]
     found = [_whole(result, first), _threads(result)]
-    if all(system.parts_us for system in result.systems):
+    if any(system.parts_us for system in result.systems):
         found.append(_parts(result))
     return [*found, _machine(result)]
 
@@ -95,6 +95,8 @@ def _threads(result: BenchResult) -> Table:
 def _parts(result: BenchResult) -> Table:
     rows = []
     for r in result.systems:
+        if not r.parts_us:
+            continue
         least = least_us(r.work, r.ceilings)
         whole = sum(r.parts_us.values())
         for part in (*PARTS, PYTHON):
