@@ -8,6 +8,7 @@ import typer
 
 from bec_md.cli.bench_command import BENCH_HELP, bench
 from bec_md.cli.cite_command import CITE_HELP, cite
+from bec_md.cli.compare_command import COMPARE_HELP, compare
 from bec_md.cli.current_command import CURRENT_HELP, current
 from bec_md.cli.failures import CommandGroup
 from bec_md.cli.lammps_command import lammps_app
@@ -62,6 +63,7 @@ SPECTRA, NETWORKS, OTHER = "Spectra", "Networks", "Planning and tools"
 app.command("spectrum", rich_help_panel=SPECTRA, help=SPECTRUM_HELP)(spectrum)
 app.command("current", rich_help_panel=SPECTRA, help=CURRENT_HELP)(current)
 app.command("plot", rich_help_panel=SPECTRA, help=PLOT_HELP)(plot)
+app.command("compare", rich_help_panel=SPECTRA, help=COMPARE_HELP)(compare)
 app.command("predict", rich_help_panel=NETWORKS, help=PREDICT_HELP)(predict)
 app.command("models", rich_help_panel=NETWORKS, help=MODELS_HELP)(models)
 app.command("evaluate", rich_help_panel=NETWORKS, help=EVALUATE_HELP)(evaluate)

@@ -1,0 +1,211 @@
+"""Open a curve: a spectrum of this program (HDF5 or CSV), a CSV table, a refractiveindex.info YAML."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bec_md.compare.curve import QUANTITIES, Curve, from_index
+from bec_md.errors import DataError, UsageError
+from bec_md.units import CM_PER_THZ, MEV_PER_CM
+
+Array = NDArray[np.float64]
+
+#: Column names of the frequency: factor to cm⁻¹, 0 for a wavelength in µm and −1 for one in nm.
+_AXES = {
+    "wavenumber_cm": 1.0, "wavenumber": 1.0, "cm-1": 1.0, "cm^-1": 1.0, "cm⁻¹": 1.0, "1/cm": 1.0,
+    "thz": CM_PER_THZ, "frequency_thz": CM_PER_THZ, "mev": 1.0 / MEV_PER_CM, "energy_mev": 1.0 / MEV_PER_CM,
+    "ev": 1000.0 / MEV_PER_CM, "energy_ev": 1000.0 / MEV_PER_CM, "um": 0.0, "µm": 0.0, "wl": 0.0,
+    "wavelength_um": 0.0, "wavelength_nm": -1.0, "nm": -1.0,
+}  # fmt: skip
+
+#: Column names of quantities, and factors to the program's units.
+_COLUMNS = {
+    "n_alpha_cm": ("n_alpha", 1.0), "n_alpha": ("n_alpha", 1.0),
+    "alpha-n": ("n_alpha", 1000.0), "n-alpha": ("n_alpha", 1000.0),
+    "n": ("n", 1.0), "k": ("kappa", 1.0), "kappa": ("kappa", 1.0),
+    "eps_imag": ("eps_imag", 1.0), "eps2": ("eps_imag", 1.0), "e2": ("eps_imag", 1.0),
+    "eps_real": ("eps_real", 1.0), "eps1": ("eps_real", 1.0), "e1": ("eps_real", 1.0),
+    "alpha_cm": ("alpha_cm", 1.0), "alpha": ("alpha_cm", 1.0),
+    "reflectivity": ("reflectivity", 1.0), "r": ("reflectivity", 1.0), "loss": ("loss", 1.0),
+}  # fmt: skip
+
+
+def open_curve(path: str | Path, quantity: str = "n_alpha") -> Curve:
+    """Open a curve of a quantity.
+
+    Parameters
+    ----------
+    path
+        HDF5 or CSV of ``bec-md spectrum``; a CSV with a header (frequency first: ``wavenumber_cm``, ``cm-1``,
+        ``thz``, ``mev``, ``wavelength_um`` …; then ``n_alpha_cm``, ``n``, ``k``, ``eps1``, ``eps2`` …);
+        the table of Bertie and Lan (``cm-1,alpha-n``, in 10³ cm⁻¹); tabulated n and k of
+        refractiveindex.info (YAML).
+    quantity
+        One of `QUANTITIES`; computed from n and k, or from ε, where the file has these.
+
+    Raises
+    ------
+    UsageError
+        For a missing file, an unknown quantity, or one that the file cannot give.
+    DataError
+        For a damaged file.
+    """
+    path = Path(path).expanduser()
+    if quantity not in QUANTITIES:
+        raise UsageError(
+            f"there is no quantity {quantity!r}",
+            "a curve shows one optical function",
+            f"choose from {', '.join(QUANTITIES)}",
+        )
+    if not path.is_file():
+        raise UsageError(f"there is no file {path}", "a curve is read from it", "check the name")
+    if path.suffix.lower() in (".yml", ".yaml"):
+        return _from_yaml(path, quantity)
+    if path.read_bytes()[:8] == b"\x89HDF\r\n\x1a\n":
+        return _from_hdf5(path, quantity)
+    return _from_table(path, quantity)
+
+
+def _from_hdf5(path: Path, quantity: str) -> Curve:
+    from bec_md.spectrum import load_spectrum
+
+    spectrum = load_spectrum(path)
+    error = spectrum.n_alpha_total_err if quantity == "n_alpha" else getattr(spectrum, f"{quantity}_err")
+    return Curve(
+        path.name,
+        quantity,
+        spectrum.wavenumber_cm,
+        np.asarray(getattr(spectrum, quantity), dtype=np.float64),
+        np.asarray(error, dtype=np.float64),
+        float(spectrum.parameters["resolution_cm"]),
+        float(spectrum.parameters["equivalent_noise_bandwidth_cm"]),
+        "spectrum of bec-md",
+    )
+
+
+def _from_yaml(path: Path, quantity: str) -> Curve:
+    import yaml
+
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        entries = content["DATA"]
+        tables = {str(e["type"]): e["data"] for e in entries if str(e["type"]).startswith("tabulated")}
+        columns = {
+            kind.split()[-1]: np.array([line.split() for line in text.strip().splitlines()], dtype=np.float64)
+            for kind, text in tables.items()
+        }
+    except (yaml.YAMLError, KeyError, TypeError, ValueError, AttributeError) as error:
+        raise DataError(
+            f"{path.name} is not a table of refractiveindex.info: {type(error).__name__} {error}",
+            "DATA with entries of type 'tabulated nk' is expected",
+            "download the full database record (YAML) of a material with tabulated data",
+        ) from error
+    if "nk" in columns:
+        wavelength, n, kappa = columns["nk"].T[:3]
+    elif {"n", "k"} <= set(columns):
+        wavelength, n = columns["n"].T[:2]
+        kappa = np.interp(wavelength, *columns["k"].T[:2])
+    else:
+        raise DataError(
+            f"{path.name} holds {', '.join(tables) or 'no table'}",
+            "an infrared spectrum needs n and k at each wavelength",
+            "choose a record with 'tabulated nk'",
+        )
+    nu = 1e4 / wavelength
+    order = np.argsort(nu, kind="stable")
+    values = from_index(quantity, nu, n, kappa)
+    return _sorted(path.name, quantity, nu[order], values[order], None, "n and k of refractiveindex.info")
+
+
+def _from_table(path: Path, quantity: str) -> Curve:
+    header, parameters, names, data = _read_table(path)
+    axis = next((i for i, name in enumerate(names) if name in _AXES), None)
+    if axis is None:
+        raise DataError(
+            f"{path.name}: none of the columns {', '.join(names)} is a frequency with its unit",
+            "units are never guessed",
+            f"name the column in the header line, one of {', '.join(list(_AXES)[:9])}, wavelength_um",
+        )
+    factor, x = _AXES[names[axis]], data[:, axis]
+    nu = x * factor if factor > 0.0 else (1e4 if factor == 0.0 else 1e7) / x
+    known: dict[str, Array] = {}
+    for i, name in enumerate(names):
+        if name in _COLUMNS and i != axis:
+            known.setdefault(_COLUMNS[name][0], data[:, i] * _COLUMNS[name][1])
+    values = _derive(path, quantity, nu, known, names)
+    own = next((n for n in names if _COLUMNS.get(n, ("", 0.0))[0] == quantity), quantity)
+    error = next((data[:, names.index(n)] for n in (f"{own}_err", f"{quantity}_err") if n in names), None)
+    if error is not None and own in _COLUMNS:
+        error = error * _COLUMNS[own][1]
+    order = np.argsort(nu, kind="stable")
+    thousand = own in ("alpha-n", "n-alpha")
+    note = "spectrum of bec-md" if parameters else "table" + (", nα in 10³ cm⁻¹" if thousand else "")
+    curve = _sorted(
+        path.name, quantity, nu[order], values[order], None if error is None else error[order], note
+    )
+    if not header or error is None:
+        return curve
+    resolution = float(parameters.get("resolution_cm", 0.0) or 0.0)
+    bandwidth = float(parameters.get("equivalent_noise_bandwidth_cm", 1.505 * resolution) or 0.0)
+    return replace(curve, resolution_cm=resolution, bandwidth_cm=bandwidth)
+
+
+def _read_table(path: Path) -> tuple[list[str], dict[str, float], list[str], Array]:
+    """Comment lines, numeric parameters in them, column names and numbers."""
+    lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
+    comments = [line[1:].strip() for line in lines if line.startswith("#")]
+    rows = [line for line in lines if line.strip() and not line.startswith("#")]
+    separator = "," if rows and "," in rows[0] else (";" if rows and ";" in rows[0] else None)
+    names = [name.strip().strip('"').lower() for name in rows[0].split(separator)] if rows else []
+    try:
+        [float(name) for name in names]
+        names_missing = True
+    except ValueError:
+        names_missing = False
+    try:
+        data = np.array([[float(w) for w in row.split(separator)] for row in rows[1:]], dtype=np.float64)
+    except ValueError:
+        data = np.zeros((0, 0))
+    if names_missing or data.ndim != 2 or len(data) < 4 or data.shape[1] != len(names):
+        raise DataError(
+            f"{path.name} is not a table with a header line",
+            "the first line names the columns with their units, every other line has as many numbers",
+            "write for example 'wavenumber_cm,n_alpha_cm' above the numbers",
+        )
+    parameters: dict[str, float] = {}
+    for line in comments:
+        name, separator_found, value = line.partition(": ")
+        if separator_found and name in ("resolution_cm", "equivalent_noise_bandwidth_cm"):
+            parameters[name] = float(json.loads(value))
+    return comments, parameters, names, data
+
+
+def _derive(path: Path, quantity: str, nu: Array, known: Mapping[str, Array], names: list[str]) -> Array:
+    if quantity in known:
+        return known[quantity]
+    if {"n", "kappa"} <= set(known):
+        return from_index(quantity, nu, known["n"], known["kappa"])
+    if {"eps_real", "eps_imag"} <= set(known):
+        root = np.sqrt(known["eps_real"] + 1j * known["eps_imag"])
+        return from_index(quantity, nu, root.real, root.imag)
+    if quantity == "n_alpha" and "eps_imag" in known:
+        return np.asarray(2.0 * np.pi * nu * known["eps_imag"])
+    if quantity == "eps_imag" and "n_alpha" in known:
+        return np.asarray(known["n_alpha"] / (2.0 * np.pi * nu))
+    raise UsageError(
+        f"{path.name} with columns {', '.join(names)} does not give {quantity}",
+        "it follows from n and k, from ε₁ and ε₂, or stands in the file itself",
+        f"choose another --quantity, or name the column {quantity} in the header line",
+    )
+
+
+def _sorted(label: str, quantity: str, nu: Array, values: Array, errors: Array | None, note: str) -> Curve:
+    """Drop repeated wavenumbers (tables list the ends of joined pieces twice)."""
+    kept = np.concatenate([[True], np.diff(nu) > 0.0])
+    return Curve(label, quantity, nu[kept], values[kept], None if errors is None else errors[kept], note=note)
