@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cmath>
 #include <ctime>
+#include <numeric>
+#include <vector>
 
 namespace bec {
 
@@ -248,36 +250,36 @@ void BlockWork::send(const Layer& layer, float* messages) {
     }
 }
 
-void BlockWork::read_out(double* charges, double* members, double* polarizability) {
+void BlockWork::read_out(const ReadOut& out) {
     const double before = now();
     const int width = model_.width, count = model_.members, columns = model_.readout[i0e].outputs;
     float* spherical = scratch_.members.require(static_cast<std::size_t>(9 * atoms_) * columns);
-    int row = 0;
+    int first = 0;
     for (const int ir : {i0e, i1e, i2e}) {
         const Segment own{state_ + state_row[ir] * length_, width, width};
-        multiply(&own, 1, dim_of[ir] * atoms_, model_.readout[ir], spherical + row * atoms_ * columns, nullptr, false);
-        row += dim_of[ir];
+        multiply(&own, 1, dim_of[ir] * atoms_, model_.readout[ir], spherical + first * atoms_ * columns, nullptr, false);
+        first += dim_of[ir];
     }
-    const auto to_cartesian = [&](const double* in, double* out) {
-        for (int ab = 0; ab < 9; ++ab) {
-            double sum = 0;
-            for (int c = 0; c < 9; ++c) sum += model_.cartesian[ab][c] * in[c];
-            out[ab] = sum;
-        }
-    };
+    std::vector<double> cartesian(static_cast<std::size_t>(9 * count));  // [component][member]
     for (int atom = 0; atom < atoms_; ++atom) {
-        const std::int64_t receiver = receivers_[atom];
-        double mean[9] = {}, own[9];
-        for (int member = 0; member < count; ++member) {
-            for (int c = 0; c < 9; ++c) {
-                own[c] = spherical[(c * atoms_ + atom) * columns + member];
-                if (c == 0) own[c] += model_.reference_charge[static_cast<std::size_t>(species(atom))];
-                mean[c] += own[c] / count;
-            }
-            if (members != nullptr) to_cartesian(own, members + (receiver * count + member) * 9);
+        const std::int64_t receiver = receivers_[atom], row = out.row != nullptr ? out.row[receiver] : receiver;
+        const double reference = model_.reference_charge[static_cast<std::size_t>(species(atom))];
+        std::fill(cartesian.begin(), cartesian.end(), 0.0);
+        for (const auto& [component, c, value] : model_.cartesian) {
+            const float* from = spherical + (c * atoms_ + atom) * columns;
+            double* to = cartesian.data() + component * count;
+            const double shift = c == 0 ? reference : 0.0;
+            for (int member = 0; member < count; ++member) to[member] += value * (from[member] + shift);
         }
-        if (charges != nullptr) to_cartesian(mean, charges + receiver * 9);
-        if (polarizability == nullptr) continue;
+        for (int component = 0; component < 9; ++component) {
+            const double* own = cartesian.data() + component * count;
+            if (out.charges != nullptr)
+                out.charges[row * 9 + component] = std::accumulate(own, own + count, 0.0) / count;
+            if (out.members != nullptr)
+                for (int member = 0; member < count; ++member)
+                    out.members[(row * count + member) * 9 + component] = own[member];
+        }
+        if (out.polarizability == nullptr) continue;
         const float* scalars = state_ + atom * width;
         double exponent = model_.polarizability_bias;
         for (int k = 0; k < width; ++k) exponent += static_cast<double>(scalars[k]) * model_.polarizability.data()[k];
@@ -289,7 +291,9 @@ void BlockWork::read_out(double* charges, double* members, double* polarizabilit
                 tensor[4 + m] += static_cast<double>(traceless[k]) * model_.anisotropy.data()[k];
         }
         for (double& value : tensor) value *= 50.0 * size;  // Å^3, the network's unit
-        to_cartesian(tensor, polarizability + receiver * 9);
+        std::fill_n(out.polarizability + row * 9, 9, 0.0);
+        for (const auto& [component, c, value] : model_.cartesian)
+            out.polarizability[row * 9 + component] += value * tensor[c];
     }
     scratch_.profile.readout_s += now() - before;
 }

@@ -11,7 +11,7 @@ public:
     BlockWork(Evaluation& evaluation, std::int64_t block, Scratch& scratch);
 
     void layer(const Layer& layer, const float* messages_in, float* messages_out);
-    void read_out(double* charges, double* members, double* polarizability);
+    void read_out(const ReadOut& out);
 
 private:
     Evaluation& evaluation_;

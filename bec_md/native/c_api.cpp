@@ -111,5 +111,5 @@ int bec_evaluation_layer(bec_evaluation* evaluation, int layer, const float* mes
 int bec_evaluation_read_out(bec_evaluation* evaluation, double* charges, double* members, double* polarizability,
                             char* error, size_t error_size) {
     return bec::guarded(error, error_size,
-                        [&] { evaluation->evaluation.read_out(charges, members, polarizability); });
+                        [&] { evaluation->evaluation.read_out({charges, members, polarizability, nullptr}); });
 }

@@ -119,12 +119,12 @@ void Evaluation::layer(int t, const float* messages_in, float* messages_out) {
     next_layer_ = t + 1;
 }
 
-void Evaluation::read_out(double* charges, double* members, double* polarizability) {
+void Evaluation::read_out(const ReadOut& out) {
     if (next_layer_ != static_cast<int>(model_.layers.size()))
         throw Error("the read-out was asked for before the last layer", "it needs the last state of the atoms",
                     "call all layers in order first");
     parallel_for(n_blocks(), n_threads_, [&](std::int64_t block, int thread) {
-        BlockWork(*this, block, scratch_[static_cast<std::size_t>(thread)]).read_out(charges, members, polarizability);
+        BlockWork(*this, block, scratch_[static_cast<std::size_t>(thread)]).read_out(out);
     });
 }
 

@@ -16,6 +16,14 @@ constexpr int block_atoms = 12;
 // Adds every part of `own` to `total`.
 void add_profile(const bec_profile& own, bec_profile& total);
 
+// Where raw tensors go, 9 numbers each; any of the arrays may be missing.
+struct ReadOut {
+    double* charges;
+    double* members;
+    double* polarizability;
+    const std::int64_t* row;  // of each receiver in the arrays above; nullptr: its own index
+};
+
 // Intermediate results of one block; one per thread.
 struct Scratch {
     Buffer<float> gathered, gathered_sent, left, middle, right, coupled, square, update, hidden, gates, row_scale,
@@ -36,7 +44,7 @@ public:
     // A graph that the evaluation finds by itself (neighbors.h).
     void begin(std::int64_t n_receivers, std::int64_t n_atoms, const std::int32_t* species, const double* positions);
     void layer(int t, const float* messages_in, float* messages_out);
-    void read_out(double* charges, double* members, double* polarizability);
+    void read_out(const ReadOut& out);
 
     void use_threads(int n_threads);
     void measure(bool on) { measure_ = on; }

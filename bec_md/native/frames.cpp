@@ -31,6 +31,22 @@ struct Outputs {
     double* eps_inf;
 };
 
+double volume_of(const double* a) {
+    return std::abs(a[0] * (a[4] * a[8] - a[5] * a[7]) - a[1] * (a[3] * a[8] - a[5] * a[6]) +
+                    a[2] * (a[3] * a[7] - a[4] * a[6]));
+}
+
+// Takes from every atom its share of Σ Z − Q·1; a row holds one or several tensors of an atom.
+void subtract_excess(double* rows, std::int64_t atoms, std::int64_t width, double charge) {
+    std::vector<double> excess(static_cast<std::size_t>(width));
+    for (std::int64_t i = 0; i < atoms; ++i)
+        for (std::int64_t c = 0; c < width; ++c) excess[c] += rows[i * width + c];
+    for (std::int64_t c = 0; c < width; ++c)
+        excess[c] = (excess[c] - (c % 9 % 4 == 0 ? charge : 0.0)) / static_cast<double>(atoms);
+    for (std::int64_t i = 0; i < atoms; ++i)
+        for (std::int64_t c = 0; c < width; ++c) rows[i * width + c] -= excess[c];
+}
+
 void check(const Model& model, const bec_frames& frames) {
     for (std::int64_t frame = 0; frame < frames.n_frames; ++frame) {
         const std::int64_t first = frames.first_atom[frame];
@@ -90,7 +106,7 @@ private:
     Buffer<float> vectors_;
     std::vector<double> positions_;
     Buffer<float> messages_[2];
-    std::vector<double> charges_, members_, polarizability_;
+    std::vector<double> polarizability_;
 
     void find_neighbors(const bec_frames& frames, std::int64_t first, std::int64_t last);
     void renumber(const bec_frames& frames, std::int64_t frame);
@@ -155,43 +171,27 @@ void Group::renumber(const bec_frames& frames, std::int64_t frame) {
 
 void Group::read_out(const bec_frames& frames, std::int64_t first, std::int64_t last, bool sum_rule,
                      const Outputs& outputs) {
-    const int count = evaluation_.model().members;
-    const std::size_t n = species_.size();
-    charges_.resize(9 * n);
-    if (outputs.members != nullptr) members_.resize(9 * n * count);
-    if (outputs.eps_inf != nullptr) polarizability_.resize(9 * n);
-    evaluation_.read_out(charges_.data(), outputs.members != nullptr ? members_.data() : nullptr,
-                         outputs.eps_inf != nullptr ? polarizability_.data() : nullptr);
-    std::size_t start = 0;
+    const std::int64_t begin = frames.first_atom[first];
+    if (outputs.eps_inf != nullptr) polarizability_.resize(9 * species_.size());
+    const std::int64_t width = 9 * evaluation_.model().members;
+    for (std::int64_t& atom : atom_) atom -= begin;
+    evaluation_.read_out({outputs.charges + 9 * begin,
+                          outputs.members != nullptr ? outputs.members + width * begin : nullptr,
+                          outputs.eps_inf != nullptr ? polarizability_.data() : nullptr, atom_.data()});
     for (std::int64_t frame = first; frame < last; ++frame) {
-        const auto atoms = static_cast<std::size_t>(frames.first_atom[frame + 1] - frames.first_atom[frame]);
-        const double q = frames.total_charge != nullptr ? frames.total_charge[frame] : 0.0;
-        // every tensor of every atom: subtract the atom's share of Σ Z − Q·1; members are tensors of their own
-        const auto finish = [&](const std::vector<double>& from, double* to, std::size_t width) {
-            std::vector<double> excess(width);
-            if (sum_rule) {
-                for (std::size_t i = start; i < start + atoms; ++i)
-                    for (std::size_t c = 0; c < width; ++c) excess[c] += from[i * width + c];
-                for (std::size_t c = 0; c < width; ++c)
-                    excess[c] = (excess[c] - (c % 9 % 4 == 0 ? q : 0.0)) / static_cast<double>(atoms);
-            }
-            for (std::size_t i = start; i < start + atoms; ++i)
-                for (std::size_t c = 0; c < width; ++c)
-                    to[static_cast<std::size_t>(atom_[i]) * width + c] = from[i * width + c] - excess[c];
-        };
-        finish(charges_, outputs.charges, 9);
-        if (outputs.members != nullptr) finish(members_, outputs.members, 9 * static_cast<std::size_t>(count));
-        if (outputs.eps_inf != nullptr) {
-            const double* a = frames.cells + 9 * frame;
-            const double volume = std::abs(a[0] * (a[4] * a[8] - a[5] * a[7]) - a[1] * (a[3] * a[8] - a[5] * a[6]) +
-                                           a[2] * (a[3] * a[7] - a[4] * a[6]));
-            double* eps = outputs.eps_inf + 9 * frame;
-            for (int c = 0; c < 9; ++c) eps[c] = 0;
-            for (std::size_t i = start; i < start + atoms; ++i)
-                for (int c = 0; c < 9; ++c) eps[c] += polarizability_[9 * i + static_cast<std::size_t>(c)];
-            for (int c = 0; c < 9; ++c) eps[c] = (atoms > 0 ? eps[c] / volume : 0.0) + (c % 4 == 0 ? 1.0 : 0.0);
+        const std::int64_t start = frames.first_atom[frame], atoms = frames.first_atom[frame + 1] - start;
+        if (atoms > 0 && sum_rule) {
+            const double q = frames.total_charge != nullptr ? frames.total_charge[frame] : 0.0;
+            subtract_excess(outputs.charges + 9 * start, atoms, 9, q);
+            if (outputs.members != nullptr) subtract_excess(outputs.members + width * start, atoms, width, q);
         }
-        start += atoms;
+        if (outputs.eps_inf == nullptr) continue;
+        double sum[9] = {};
+        for (std::int64_t i = start; i < start + atoms; ++i)
+            for (int c = 0; c < 9; ++c) sum[c] += polarizability_[static_cast<std::size_t>(9 * (i - begin) + c)];
+        for (int c = 0; c < 9; ++c)
+            outputs.eps_inf[9 * frame + c] =
+                (atoms > 0 ? sum[c] / volume_of(frames.cells + 9 * frame) : 0.0) + (c % 4 == 0 ? 1.0 : 0.0);
     }
 }
 

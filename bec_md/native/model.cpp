@@ -300,8 +300,10 @@ private:
         for (int l = 0; l <= 2; ++l) {
             const auto& table = file_.tensor("coupling.1.1." + std::to_string(l), {3, 3, 2 * l + 1}).values;
             for (int m = 0; m < 2 * l + 1; ++m, ++column)
-                for (int ab = 0; ab < 9; ++ab)
-                    model_.cartesian[ab][column] = table[ab * (2 * l + 1) + m] * std::sqrt(3.0 / (2 * l + 1));
+                for (int ab = 0; ab < 9; ++ab) {
+                    const double value = table[ab * (2 * l + 1) + m] * std::sqrt(3.0 / (2 * l + 1));
+                    if (std::abs(value) > 1e-10) model_.cartesian.push_back({ab, column, value});
+                }
         }
     }
 };

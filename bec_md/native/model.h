@@ -54,7 +54,13 @@ struct Model {
     Weights readout[n_state];  // members of 0e, 1e, 2e
     Buffer<float> polarizability, anisotropy;
     double polarizability_bias = 0;
-    double cartesian[9][9];  // [a·3 + b][0e, 1e, 2e]
+    // Non-zero coefficients of the change of basis from 0e + 1e + 2e to a 3×3 tensor.
+    struct Cartesian {
+        int component;  // a·3 + b
+        int spherical;
+        double value;
+    };
+    std::vector<Cartesian> cartesian;
 
     int message_width(int layer) const;
 };

@@ -146,7 +146,7 @@ void CellList::sort_points(std::int64_t n_atoms) {
             high[k] = std::max(high[k], points_[3 * p + k]);
         }
     // rows of bins along x: a neighbor search reads contiguous stretches of them
-    const double wish[3] = {0.25 * cutoff_, 0.5 * cutoff_, 0.5 * cutoff_};
+    const double wish[3] = {0.125 * cutoff_, cutoff_, cutoff_};
     double bins = 1;
     for (int k = 0; k < 3; ++k) bins *= std::floor((high[k] - low[k]) / wish[k]) + 1;
     const double coarser = std::max(1.0, std::cbrt(bins / (8.0 * static_cast<double>(n) + 64.0)));
