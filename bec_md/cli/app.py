@@ -13,6 +13,7 @@ from bec_md.cli.current_command import CURRENT_HELP, current
 from bec_md.cli.failures import CommandGroup
 from bec_md.cli.lammps_command import lammps_app
 from bec_md.cli.models_command import INFO_HELP, MODELS_HELP, info, models
+from bec_md.cli.modes_command import MODES_HELP, modes
 from bec_md.cli.plan_command import PLAN_HELP, plan
 from bec_md.cli.plot_command import PLOT_HELP, plot
 from bec_md.cli.predict_command import PREDICT_HELP, predict
@@ -64,6 +65,7 @@ app.command("spectrum", rich_help_panel=SPECTRA, help=SPECTRUM_HELP)(spectrum)
 app.command("current", rich_help_panel=SPECTRA, help=CURRENT_HELP)(current)
 app.command("plot", rich_help_panel=SPECTRA, help=PLOT_HELP)(plot)
 app.command("compare", rich_help_panel=SPECTRA, help=COMPARE_HELP)(compare)
+app.command("modes", rich_help_panel=SPECTRA, help=MODES_HELP)(modes)
 app.command("predict", rich_help_panel=NETWORKS, help=PREDICT_HELP)(predict)
 app.command("models", rich_help_panel=NETWORKS, help=MODELS_HELP)(models)
 app.command("evaluate", rich_help_panel=NETWORKS, help=EVALUATE_HELP)(evaluate)

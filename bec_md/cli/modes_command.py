@@ -1,0 +1,203 @@
+"""``bec-md modes``: density of states, and the spectrum resolved into normal modes."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from bec_md.cli import options as opt
+from bec_md.cli.console import Console
+from bec_md.cli.inputs import ChargeOptions, TrajectoryOptions, open_sources
+from bec_md.cli.outputs import STDOUT, OutputOptions, check_writable, emit_json
+from bec_md.cli.values import parse_masses, pick, require_positive, stem_of
+from bec_md.errors import UsageError
+
+if TYPE_CHECKING:
+    from bec_md.modes import ModeSpectrum, VibrationalDos
+    from bec_md.trajectory.frame import Trajectory
+
+MODES_HELP = (
+    "Density of states by species; with force constants, the spectrum resolved into normal modes.\n\n"
+    "The modes are those at the zone center of the cell of the force constants. Shares of the spectrum are "
+    "cross-spectra with the total current: with the rest (other wave vectors, charges that depend on the "
+    "displacements) they add up to it exactly. Writes NAME_modes.csv."
+)
+
+
+def modes(
+    source: Annotated[str, typer.Argument(metavar="INPUT", help="Trajectory.", show_default=False)],
+    force_constants: Annotated[
+        Path | None,
+        typer.Option(
+            "--force-constants",
+            metavar="FILE",
+            help="FORCE_CONSTANTS of phonopy, or .npz with force constants or eigenvectors.",
+            show_default=False,
+        ),
+    ] = None,
+    structure: Annotated[
+        Path | None,
+        typer.Option(
+            "--structure",
+            metavar="FILE",
+            help="Structure that the force constants belong to (phonopy: SPOSCAR).",
+            show_default=False,
+        ),
+    ] = None,
+    degeneracy: Annotated[
+        float, typer.Option("--degeneracy", metavar="CM-1", help="Modes closer than this are one.")
+    ] = 1.0,
+    timestep: opt.Timestep = None,
+    start: opt.Start = 0,
+    stop: opt.Stop = None,
+    stride: opt.Stride = 1,
+    format: opt.Format = None,
+    topology: opt.Topology = None,
+    units: opt.Units = None,
+    velocity_units: opt.VelocityUnits = None,
+    elements: opt.Elements = None,
+    masses: opt.Masses = None,
+    charges: opt.Charges = "model",
+    model: opt.Model = "auto",
+    transposed: opt.Transposed = False,
+    temperature: opt.Temperature = None,
+    resolution: opt.Resolution = None,
+    max: opt.MaxCm = None,
+    csv: opt.Csv = None,
+    json: opt.Json = None,
+    quiet: opt.Quiet = False,
+) -> None:
+    """Resolve a spectrum into modes."""
+    given = locals()
+    require_positive(resolution=resolution, max=max, temperature=temperature, degeneracy=degeneracy)
+    if (force_constants is None) != (structure is None):
+        raise UsageError(
+            "--force-constants and --structure go together",
+            "force constants are numbered by the atoms of their cell",
+            "give both, or neither for the density of states alone",
+        )
+    target = Path(f"{stem_of(source)}_modes.csv") if csv is None else csv
+    check_writable("--csv", target)
+    if json is not None and json != STDOUT:
+        check_writable("--json", Path(json))
+    console = Console(quiet, json == STDOUT)
+    trajectory_options = pick(TrajectoryOptions, given)
+    trajectory_options.check()
+    trajectory, found = _trajectory(source, trajectory_options), None
+    import numpy as np
+
+    from bec_md.modes import compute_vdos
+
+    dos = compute_vdos(trajectory, resolution_cm=resolution, max_cm=max)
+    console.item("dos", f"{dos.degrees_of_freedom:.0f} states, resolution {dos.resolution_cm:g} cm⁻¹")
+    for name, values in dos.species.items():
+        console.item(
+            "", f"{name}: {np.trapezoid(values, dos.wavenumber_cm):.1f} below the highest wavenumber"
+        )
+    if force_constants is not None and structure is not None:
+        found = _resolve(console, given, trajectory, dos.resolution_cm)
+        _show(console, found)
+    _write(target, dos, found)
+    console.item("table", str(target))
+    if json is not None:
+        emit_json(json, _content(dos, found))
+
+
+def _trajectory(source: str, options: TrajectoryOptions) -> Trajectory:
+    from bec_md.current.compute import TrajectorySource, timestep_of
+    from bec_md.trajectory import open_trajectory
+
+    trajectory = open_trajectory(source, timestep_fs=options.timestep, **options.keywords())
+    timestep_of(trajectory.info, options.timestep, TrajectorySource(trajectory))
+    return trajectory
+
+
+def _resolve(
+    console: Console, given: dict[str, Any], trajectory: Trajectory, resolution_cm: float
+) -> ModeSpectrum:
+    """Return the spectrum by modes; the current is kept in its file as by ``bec-md spectrum``."""
+    from bec_md.cli.announce import announce_source
+    from bec_md.cli.currents import compute_currents
+    from bec_md.modes import mode_velocities, read_modes, resolve_modes
+
+    reference = read_modes(given["force_constants"], given["structure"], parse_masses(given["masses"]))
+    charges = pick(ChargeOptions, given)
+    sources = open_sources([given["source"]], pick(TrajectoryOptions, given), charges, groups="species")
+    if sources[0].job is None:
+        raise UsageError(
+            f"{given['source']} is a current",
+            "modes are seen in the motion of the atoms",
+            "give the trajectory; its stored current is found and used",
+        )
+    announce_source(console, sources[0])
+    velocities = mode_velocities(trajectory, reference)
+    console.item("modes", f"{len(reference.frequencies_cm)} of {reference.name}: {velocities.mapping}")
+    if len(reference.unstable):
+        console.warn(
+            f"{len(reference.unstable)} modes of {reference.name} are unstable, the lowest "
+            f"{-reference.unstable[0]:.0f}i cm⁻¹: the reference is not a minimum of its potential"
+        )
+    current = compute_currents(console, sources, charges, OutputOptions(quiet=given["quiet"]))[0]
+    return resolve_modes(
+        velocities,
+        current,
+        temperature_k=given["temperature"],
+        degeneracy_cm=given["degeneracy"],
+        resolution_cm=resolution_cm,
+        max_cm=given["max"],
+    )
+
+
+def _show(console: Console, found: ModeSpectrum) -> None:
+    console.say()
+    titles = ("mode", "position", "width (cm⁻¹)", "|Z̃| x, y, z (e/√amu)", "Δε", "T (K)")
+    widths = (12, 18, 16, 24, 8, 7)
+    console.say(" ".join(f"{title:>{width}}" for title, width in zip(titles, widths, strict=True)))
+    for group in found.groups:
+        position = f"{group.position_cm:.1f} ± {group.position_err_cm:.1f}"
+        width = f"{group.width_cm:.1f} ± {group.width_err_cm:.1f}"
+        charge = ", ".join(f"{value:.3f}" for value in group.charge)
+        console.say(
+            f"{group.label:>12} {position:>18} {width:>16} {charge:>24} {group.delta_eps:>8.4f} "
+            f"{group.temperature_k:>7.0f}"
+        )
+    console.say()
+
+
+def _write(path: Path, dos: VibrationalDos, found: ModeSpectrum | None) -> None:
+    import numpy as np
+
+    table = {"wavenumber_cm": dos.wavenumber_cm, "dos_per_cm": dos.total}
+    for name, values in dos.species.items():
+        table[f"dos_per_cm[{name}]"] = values
+    for name, values in dos.species_err.items():
+        table[f"dos_per_cm_err[{name}]"] = values
+    if found is not None:  # both grids are uniform with steps of the same origin, but not of one length
+        nu = found.spectrum.wavenumber_cm
+        shares = {"n_alpha_cm": found.spectrum.n_alpha}
+        shares |= {f"n_alpha_cm[{name}]": values for name, values in found.shares.items()}
+        table |= {name: np.interp(dos.wavenumber_cm, nu, values) for name, values in shares.items()}
+    with path.open("w", encoding="utf-8") as out:
+        out.write("# density of states in states per cm^-1, 3N-3 in all; n*alpha in cm^-1 by mode group\n")
+        out.write(f"# resolution_cm: {dos.resolution_cm:g}\n")
+        out.write(",".join(table) + "\n")
+        np.savetxt(out, np.column_stack(list(table.values())), fmt="%.8g", delimiter=",")
+
+
+def _content(dos: VibrationalDos, found: ModeSpectrum | None) -> dict[str, Any]:
+    import numpy as np
+
+    content: dict[str, Any] = {
+        "degrees_of_freedom": dos.degrees_of_freedom,
+        "resolution_cm": dos.resolution_cm,
+        "timestep_fs": dos.timestep_fs,
+        "velocity_scheme": dos.scheme,
+        "dos_integral": {n: float(np.trapezoid(v, dos.wavenumber_cm)) for n, v in dos.species.items()},
+    }
+    if found is not None:
+        content["temperature_k"] = found.spectrum.temperature_k
+        content["modes"] = [asdict(group) for group in found.groups]
+    return content
