@@ -73,7 +73,7 @@ class Recipe:
         """Yield (number of the first row, rows) from `start` up to `stop` or the end."""
         pieces = charged_frames(self.trajectory, self.charges, self.sampling, start)
         if self.scheme == "midpoint":
-            pieces = _with_next_frame(pieces)
+            pieces = with_next_frame(pieces)
         try:
             for piece in pieces:
                 rows = self._velocity_rows(piece) if self.scheme == "velocity" else self._midpoint_rows(piece)
@@ -174,7 +174,7 @@ def _means(charges: ChargeBatch) -> ChargeBatch:
     )
 
 
-def _with_next_frame(pieces: Iterator[ChargedFrames]) -> Iterator[ChargedFrames]:
+def with_next_frame(pieces: Iterator[ChargedFrames]) -> Iterator[ChargedFrames]:
     """Let each piece begin with the last frame of the one before it: differences need both ends."""
     carried: ChargedFrames | None = None
     for piece in pieces:

@@ -53,7 +53,7 @@ class StrideChoice:
                 f"{self.tolerance:g}"
             )
         return (
-            f"tensors are evaluated at every {self.stride}th frame: between them they are off by "
+            f"tensors are evaluated at one frame in {self.stride}: between these they are off by "
             f"{self.charge_error_e:.2g} e, J by {self.current_error:.2g} (tolerance {self.tolerance:g})"
         )
 

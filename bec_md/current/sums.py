@@ -60,16 +60,29 @@ class GroupSums:
         out = {
             "current": self.over_groups(polarization_velocity(charges, velocities)),
             "charge_sum": self.over_groups(charges),
-            "momentum": self.over_groups(velocities * masses[:, None]),
-            "velocity_sum": self.over_groups(velocities),
             "zz_over_mass": self.over_groups(_square(charges) / masses[:, None, None]),
-            "kinetic_energy_ev": self.over_groups(
-                (0.5 * AMU_ANG2_FS2_EV) * masses * (velocities**2).sum(axis=2)
-            ),
+            **self.motion_sums(velocities),
         }
         if self.mixed_masses:
             out["charge_over_mass"] = self.over_groups(charges / masses[:, None, None])
         return out
+
+    def motion_sums(self, velocities: Array) -> dict[str, Array]:
+        """Return the group sums of F frames that charges have no part in, of velocities (F, N, 3)."""
+        masses = self.masses_amu
+        return {
+            "momentum": self.over_groups(velocities * masses[:, None]),
+            "velocity_sum": self.over_groups(velocities),
+            "kinetic_energy_ev": self.over_groups(
+                (0.5 * AMU_ANG2_FS2_EV) * masses * (velocities**2).sum(axis=2)
+            ),
+        }
+
+    def charge_sums(self, charges: Array) -> dict[str, Array]:
+        """Return the group sums of constant tensors (N, 3, 3) that motion has no part in, (G, 3, 3)."""
+        sums = self.frame_sums(charges[None], np.zeros((1, len(self.masses_amu), 3)))
+        sums["charge_over_mass"] = self.over_groups((charges / self.masses_amu[:, None, None])[None])
+        return {name: sums[name][0] for name in ("charge_sum", "zz_over_mass", "charge_over_mass")}
 
     def member_current(self, members: Array, velocities: Array) -> Array:
         r"""Return :math:`\sum_i Z^m_i (v_i - v_\mathrm{com})` of each member, (F, M, 3) in e Å/fs.
