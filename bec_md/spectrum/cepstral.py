@@ -24,6 +24,9 @@ from bec_md.errors import DataError
 Array = NDArray[np.float64]
 #: Coefficients kept over those at the minimum of the Akaike criterion.
 AKAIKE_SAFETY = 2
+#: Standard errors within which a band has to agree with all narrower ones, and bins of the narrowest.
+CONSISTENT = 2.5
+NARROWEST_BINS = 64
 
 
 @dataclass(frozen=True)
@@ -111,6 +114,45 @@ def cepstral_zero_frequency(
     value = float(np.exp(log_value))
     band = float(wavenumber_cm[stop - 1]) if wavenumber_cm is not None else float("nan")
     return CepstralEstimate(value, value * log_err, log_err, cutoff, stop, band)
+
+
+def in_consistent_band(
+    periodogram: Array, components: int, wavenumber_cm: Array, widest_cm: float
+) -> CepstralEstimate:
+    r"""S(0) from the widest band whose estimate agrees with those of all narrower ones.
+
+    A wide band has many bins and a small error, but a dip at ω = 0 narrower than band/P is smoothed away:
+    ions that hop between wells conduct far less at ω = 0 than they absorb at the frequency of the hops.
+    Bands are halved down to 64 bins; an estimate is accepted if it differs from every narrower one by less
+    than `CONSISTENT` times the standard error that the narrower has beyond it.
+
+    Parameters
+    ----------
+    periodogram, components, wavenumber_cm
+        As in `cepstral_zero_frequency`.
+    widest_cm
+        Upper limit of the widest band.
+
+    Raises
+    ------
+    DataError
+        If the widest band has too few bins.
+    """
+    found = [cepstral_zero_frequency(periodogram, components, wavenumber_cm, widest_cm)]
+    band = 0.5 * widest_cm
+    while int(np.searchsorted(wavenumber_cm, band, side="right")) >= NARROWEST_BINS:
+        found.append(cepstral_zero_frequency(periodogram, components, wavenumber_cm, band))
+        band *= 0.5
+    for number, wide in enumerate(found):
+        rest = found[number + 1 :]
+        if all(_agree(wide, narrow) for narrow in rest):
+            return wide
+    return found[-1]
+
+
+def _agree(wide: CepstralEstimate, narrow: CepstralEstimate) -> bool:
+    beyond = np.sqrt(max(narrow.log_err**2 - wide.log_err**2, 0.25 * narrow.log_err**2))
+    return bool(abs(np.log(wide.value / narrow.value)) < CONSISTENT * beyond)
 
 
 def akaike_cutoff(coefficients: Array, n: int, variance: float) -> int:

@@ -14,7 +14,7 @@ from bec_md.errors import DataError, UsageError
 from bec_md.spectrum import corrections, model_error, one_sided, quantum, response, uncertainty
 from bec_md.spectrum.assess import Assessment, assess
 from bec_md.spectrum.blocks import CurrentBlocks, open_blocks
-from bec_md.spectrum.cepstral import cepstral_zero_frequency
+from bec_md.spectrum.cepstral import in_consistent_band
 from bec_md.spectrum.estimate import EstimateOptions, PowerSpectra, estimate
 from bec_md.spectrum.lag_window import default_resolution_cm, window_span_fs
 from bec_md.spectrum.peak import find_spectrum_peaks
@@ -355,8 +355,8 @@ def _dc(
     band = float(bins.wavenumber_cm[above if above >= 64 else -1])
     grid = bins.wavenumber_cm
     try:
-        axes = [cepstral_zero_frequency(power, bins.stretches, grid, band) for power in bins.power]
-        mean = cepstral_zero_frequency(bins.power.mean(axis=0), 3 * bins.stretches, grid, band)
+        axes = [in_consistent_band(power, bins.stretches, grid, band) for power in bins.power]
+        mean = in_consistent_band(bins.power.mean(axis=0), 3 * bins.stretches, grid, band)
     except DataError:
         if options.subtract_dc:
             raise
