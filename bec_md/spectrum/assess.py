@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from bec_md.spectrum import corrections, one_sided, quality_checks, response
+from bec_md.spectrum import corrections, one_sided, quality_checks, response, uncertainty
 from bec_md.spectrum.blocks import CurrentBlocks
 from bec_md.spectrum.estimate import PowerSpectra
 from bec_md.spectrum.lag_window import noise_bandwidth_cm
@@ -208,7 +208,13 @@ def _statistics(power: PowerSpectra, resolution_cm: float) -> list[QualityCheck]
     cut = bool(power.lag_window[-1] > 0.05 * power.lag_window[0]) and len(power.lag_window) > 1
     low = np.linalg.eigvalsh(to_matrix(power.total))
     floor = float(low.min() / max(float(low.max()), 1e-300))
+    ratio = None
+    if power.block_trace.shape[0] >= 5:
+        jackknife = uncertainty.jackknife_error(power.block_trace, power.block_weight)
+        analytic = 9.0 * uncertainty.isotropic_variance(power.total, power.relative_variance)
+        ratio = float(np.sqrt(np.sum(jackknife**2) / max(float(np.sum(analytic)), 1e-300)))
     return [
+        quality_checks.check_jackknife(ratio),
         quality_checks.check_resolution(
             float(np.sqrt(middle / 3.0)), resolution_cm, power.total_time_fs, cut
         ),

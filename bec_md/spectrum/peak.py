@@ -124,5 +124,5 @@ def natural_width_cm(measured_cm: float, resolution_cm: float, friction_cm: floa
     a, b = 0.5346, 0.2166
     square = a * a - b
     root = (a * measured_cm) ** 2 - square * (measured_cm**2 - resolution_cm**2)
-    lorentz = (a * measured_cm - root**0.5) / square
-    return max(lorentz - friction_cm, 0.0)
+    lorentz = (a * measured_cm - float(root) ** 0.5) / square
+    return max(float(lorentz) - friction_cm, 0.0)

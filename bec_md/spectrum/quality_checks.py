@@ -15,6 +15,11 @@ from bec_md.units import AMU_ANG2_FS2_EV, BOLTZMANN_EV_K
 
 Array = NDArray[np.float64]
 
+_STATIC = "within 3 standard errors + 10 % (insulators)"
+_CHARGE_SUM = "below 0.01 e (fail: 0.1 e)"
+_DRIFT = "below 3, or corrected by mass"
+_TEMPERATURE = "within 3 % (groups 10 %; fail: 15 %)"
+
 
 def f_sum_ratio(current_variance: Array, zz_over_mass: Array, temperature_k: float) -> Array:
     r"""Ratio of :math:`∫ω ε_2 dω` to its exact value, from C_ab(0) and Σ⟨ZZᵀ⟩/m.
@@ -68,7 +73,7 @@ def check_f_sum_groups(names: tuple[str, ...], ratio: Array, error: Array) -> Qu
 
 
 def without_free_atoms(check: QualityCheck) -> QualityCheck:
-    """Return an f-sum check that is not judged: with rigid bonds the sum over free atoms is an upper bound."""
+    """Return an f-sum check without verdict: with rigid bonds the sum over free atoms is an upper bound."""
     return replace(
         check,
         status="unknown",
@@ -99,7 +104,7 @@ def check_static(fluctuation: Array, error: Array, kramers_kronig: Array, conduc
         return QualityCheck(
             "static",
             None,
-            "only for insulators",
+            _STATIC,
             "unknown",
             meaning + "; M drifts: mobile ions or a short run",
             "no static limit for an ionic conductor: use sigma_dc; else run longer",
@@ -107,7 +112,7 @@ def check_static(fluctuation: Array, error: Array, kramers_kronig: Array, conduc
     return QualityCheck(
         "static",
         direct - integral,
-        "within 3 standard errors + 10 %",
+        _STATIC,
         "ok" if difference <= limit else "warn",
         meaning,
         "low frequencies are not converged or narrower than the resolution: run longer, refine --resolution",
@@ -121,13 +126,13 @@ def check_charge_sum(residual_e: float | None, sum_rule: str) -> QualityCheck:
     )
     if residual_e is None:
         return QualityCheck(
-            "sum_rule", None, "0.01 e", "unknown", meaning, "a bare J(t) does not tell; use a trajectory"
+            "sum_rule", None, _CHARGE_SUM, "unknown", meaning, "a bare J(t) does not tell; use a trajectory"
         )
     status = graded(residual_e, 0.01, 0.1)
     return QualityCheck(
         "sum_rule",
         residual_e,
-        "below 0.01 e (fail: 0.1 e)",
+        _CHARGE_SUM,
         status,
         meaning + f"; corrected: {sum_rule}",
         "check the index order and the species of the charges, and the total charge of the cell",
@@ -153,13 +158,13 @@ def check_drift(
     meaning = "r.m.s. speed of the center of mass over √(3k_BT/M); removed by the mass rule"
     advice = "remove the drift in the run, or use --sum-rule mass"
     if drift is None or total_mass_amu is None:
-        return QualityCheck("com_drift", None, "3", "unknown", meaning, advice)
+        return QualityCheck("com_drift", None, _DRIFT, "unknown", meaning, advice)
     thermal = (3.0 * BOLTZMANN_EV_K * temperature_k / AMU_ANG2_FS2_EV / total_mass_amu) ** 0.5
     ratio = drift / thermal
     return QualityCheck(
         "com_drift",
         ratio,
-        "below 3, or corrected by mass",
+        _DRIFT,
         "ok" if ratio < 3.0 or rule == "mass" else "warn",
         meaning,
         advice,
@@ -173,7 +178,7 @@ def check_temperature(
     meaning = "kinetic temperature over the temperature used: all atoms, then each group (equipartition)"
     advice = "check masses, velocity units, thermostat and equilibration; with rigid bonds give --constraints"
     if measured is None or per_group is None or scheme != "velocity":
-        return QualityCheck("temperature", None, "within 3 %", "unknown", meaning, "needs stored velocities")
+        return QualityCheck("temperature", None, _TEMPERATURE, "unknown", meaning, "needs stored velocities")
     known = per_group[np.isfinite(per_group)]  # unknown with rigid bonds
     values = np.concatenate([[measured], known]) / wanted
     whole, groups = abs(values[0] - 1.0), float(np.max(np.abs(values[1:] - 1.0), initial=0.0))
@@ -183,7 +188,7 @@ def check_temperature(
     return QualityCheck(
         "temperature",
         tuple(float(v) for v in values),
-        "3 % (groups 10 %; fail: 15 %)",
+        _TEMPERATURE,
         status,
         meaning,
         advice,
@@ -251,6 +256,19 @@ def check_resolution(
         + ("; the run is shorter than the window, lines are wider than asked" if cut else ""),
         "ask for a coarser --resolution or run longer (bec-md plan)",
     )
+
+
+def check_jackknife(ratio: float | None) -> QualityCheck:
+    """Return the jackknife error over stretches of the run relative to the analytic one."""
+    meaning = (
+        "error from the scatter of stretches of the run (jackknife) over the analytic one, weighted with nα"
+    )
+    advice = "the run is not stationary, or remembers longer than a stretch: trust the larger error"
+    threshold = "within 0.5 … 2"
+    if ratio is None:
+        return QualityCheck("jackknife", None, threshold, "unknown", meaning, "needs a longer run")
+    status: Status = "ok" if 0.5 <= ratio <= 2.0 else "warn"
+    return QualityCheck("jackknife", ratio, threshold, status, meaning, advice)
 
 
 def check_interpolation(relative_error: float | None, charge_error_e: float | None) -> list[QualityCheck]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -194,3 +195,18 @@ def test_plan_keeps_its_promise() -> None:
     v = np.random.default_rng(0).normal(size=(n, 3))
     s = compute_spectrum(bare(v, 4.0), temperature_k=300.0, resolution_cm=50.0)
     assert np.median(s.n_alpha_err / s.n_alpha) == pytest.approx(0.1, rel=0.1)
+
+
+def test_every_check_and_threshold_is_documented() -> None:
+    rng = np.random.default_rng(1)
+    v = rng.normal(size=(4000, 3))
+    full = replace(
+        bare(v, member_current=v[:, None, :] * np.array([1.0, 1.1])[:, None], scheme="midpoint"),
+        interpolation_check=np.tile([1e-4, 1e-4, 1.0], (4000, 1)),
+    )
+    options = {**OPTIONS, "resolution_cm": 300.0}
+    checks = {c.name: c for s in (neutral_system(), full) for c in compute_spectrum(s, **options).quality}
+    page = Path(__file__).parents[2].joinpath("docs", "quality.md").read_text(encoding="utf-8")
+    rows = [line.split(" | ") for line in page.splitlines() if line.startswith("| `")]
+    documented = {row[0].strip("| `"): row[2].removesuffix(" |").replace("\\|", "|") for row in rows}
+    assert documented == {name: check.threshold for name, check in checks.items()}

@@ -1,0 +1,82 @@
+"""TO and LO frequencies with errors, and fits without a first guess."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from bec_md.errors import UsageError
+from bec_md.spectrum import summary
+from bec_md.spectrum.bands import all_band_frequencies, band_frequencies
+from bec_md.spectrum.compute import compute_spectrum
+from bec_md.spectrum.fit_table import fit_bands
+from bec_md.spectrum.spectrum import Spectrum
+from bec_md.units import PLASMA_FREQUENCY2_FS2
+from tests.spectrum.exact import bare, langevin_oscillator, omega_fs
+
+TO, WIDTH, EPS_INF, MASS, VOLUME = 400.0, 30.0, 2.5, 10.0, 60.0
+CHARGES = np.array([1.5, 1.5, 2.0])  # e, along x, y, z
+
+
+@pytest.fixture(scope="module")
+def spectrum() -> Spectrum:
+    v = langevin_oscillator(60000, 4.0, TO, WIDTH, MASS, 2, (3, 4))[1]
+    series = [bare(v[..., i] * CHARGES, 4.0, VOLUME) for i in range(4)]
+    return compute_spectrum(series, temperature_k=300.0, resolution_cm=8.0, max_cm=1500.0, eps_inf=EPS_INF)
+
+
+def exact_lo(charge: float) -> float:
+    """LO² = TO² + ω_p²/ε_∞."""
+    plasma = PLASMA_FREQUENCY2_FS2 * charge**2 / MASS / VOLUME
+    return float(np.sqrt(TO**2 + plasma / EPS_INF / float(omega_fs(1.0)) ** 2))
+
+
+def test_transverse_and_longitudinal_frequencies_along_the_axes(spectrum: Spectrum) -> None:
+    found = {b.direction: b for b in all_band_frequencies(spectrum)}
+    for axis, charge in (("x", 1.5), ("z", 2.0)):
+        band = found[axis]
+        # the maximum of ε₂ lies below the undamped frequency by γ²/(4ω₀): 0.6 cm⁻¹
+        assert band.to_cm[0] == pytest.approx(TO - WIDTH**2 / (4 * TO), abs=4 * band.to_err_cm[0])
+        assert band.lo_cm[-1] == pytest.approx(exact_lo(charge), abs=4 * band.lo_err_cm[-1] + 1.0)
+        assert band.lo_err_cm[-1] < 5.0
+        # damping moves the zero of ε₁ down by γ²ω²/(LO²−TO²)/2ω: 2 cm⁻¹
+        assert band.lo_zero_cm[-1] == pytest.approx(exact_lo(charge), abs=4 * band.lo_err_cm[-1] + 3.0)
+        assert band.pairs()[-1][1] == band.lo_cm[-1]
+    assert found["z"].lo_cm[-1] > found["x"].lo_cm[-1] + 50.0
+
+
+def test_fits_find_their_own_start(spectrum: Spectrum) -> None:
+    lorentz = fit_bands(spectrum, "lorentz")
+    (band,) = [b for b in lorentz["bands"] if abs(b["position_cm"] - TO) < 20]
+    assert band["position_cm"] == pytest.approx(TO, abs=4 * band["position_cm_err"])
+    assert band["width_cm"] == pytest.approx(WIDTH, abs=4 * band["width_cm_err"])
+    one_axis = compute_spectrum(
+        bare(langevin_oscillator(60000, 4.0, TO, WIDTH, MASS, 7)[1] * 1.5, 4.0, VOLUME),
+        temperature_k=300.0, resolution_cm=8.0, max_cm=1500.0, eps_inf=EPS_INF,
+    )  # fmt: skip
+    four = fit_bands(one_axis, "four-parameter")
+    assert four["model"] == "four_parameter"
+    first = four["bands"][0]
+    assert first["to_cm"] == pytest.approx(TO, abs=5 * first["to_cm_err"])
+    assert first["lo_cm"] == pytest.approx(exact_lo(1.5), abs=5 * first["lo_cm_err"])
+
+
+def test_they_are_in_the_json(spectrum: Spectrum, tmp_path: Path) -> None:
+    found = json.loads(json.dumps(summary(spectrum)))
+    assert [b["direction"] for b in found["bands"]] == ["isotropic", "x", "y", "z"]
+    assert found["bands"][1]["to_cm"]
+    assert found["peaks"][0]["natural_width_cm"] == pytest.approx(WIDTH, abs=4.0)
+
+
+def test_no_longitudinal_frequency_without_eps_inf() -> None:
+    v = np.random.default_rng(0).normal(size=(2000, 3))
+    s = compute_spectrum(bare(v), temperature_k=300.0, resolution_cm=300.0)
+    with pytest.raises(UsageError, match="ε_∞"):
+        band_frequencies(s)
+    assert summary(s)["bands"] is None
+    noise = compute_spectrum(bare(v), temperature_k=300.0, resolution_cm=900.0, eps_inf=2.0)
+    with pytest.raises(UsageError, match="stands out"):
+        fit_bands(noise, "four-parameter")
