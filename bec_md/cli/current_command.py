@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from bec_md.cli import analysis_options as more
 from bec_md.cli import options as opt
 from bec_md.cli.console import Console
 from bec_md.cli.inputs import ChargeOptions, TrajectoryOptions, open_sources
@@ -38,6 +39,7 @@ def current(
     charges: opt.Charges = "model",
     model: opt.Model = "auto",
     charge_stride: opt.ChargeStride = "1",
+    charge_tolerance: more.ChargeTolerance = 0.01,
     transposed: opt.Transposed = False,
     groups: opt.Groups = "species",
     device: opt.Device = "cpu",

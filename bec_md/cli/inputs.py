@@ -103,6 +103,7 @@ class ChargeOptions:
     charges: str = "model"
     model: str = "auto"
     charge_stride: str = "1"
+    charge_tolerance: float = 0.01
     groups: str = "species"
     device: str = "cpu"
     batch: int | None = None
@@ -113,6 +114,7 @@ class ChargeOptions:
     def check(self) -> None:
         """Refuse numbers that are not positive, before anything is read."""
         require_positive(batch=self.batch, threads=self.threads, workers=self.workers)
+        require_positive(charge_tolerance=self.charge_tolerance)
         parse_stride(self.charge_stride)
 
 
@@ -175,6 +177,7 @@ def _open(path: str, stem: str, trajectory: TrajectoryOptions, charges: ChargeOp
         threads=threads,
         batch=charges.batch,
         charge_stride=parse_stride(charges.charge_stride),
+        charge_tolerance=charges.charge_tolerance,
         command=command_line(),
         **trajectory.keywords(),
     )

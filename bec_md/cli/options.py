@@ -176,7 +176,7 @@ ChargeStride = Annotated[
         "--charge-stride",
         metavar="N|auto",
         help="Evaluate the charges of every n-th frame and interpolate; the error made is reported. auto "
-        "takes the largest n that keeps J within 1 %.",
+        "takes the largest n that keeps J within --charge-tolerance.",
         rich_help_panel=_CHARGES,
     ),
 ]

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from bec_md.cli import analysis_options as more
 from bec_md.cli import options as opt
+from bec_md.cli.charge_comparison import CompareOptions
 from bec_md.cli.console import Console
 from bec_md.cli.inputs import ChargeOptions, Source, TrajectoryOptions, open_sources
 from bec_md.cli.outputs import STDOUT, OutputOptions, write_outputs
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
 
     from bec_md.current.series import CurrentSeries
     from bec_md.spectrum import Spectrum
+    from bec_md.spectrum.charge_comparison import ChargeComparison
 
 
 SPECTRUM_HELP = (
@@ -43,6 +46,10 @@ class SpectrumOptions:
     md_timestep: float | None = None
     subtract_dc: bool = False
     groups: str = "species"
+    thermostat_friction: float | None = None
+    constraints: int = 0
+    fit: str | None = None
+    group_matrix: bool = False
 
     def check(self) -> None:
         """Refuse numbers that are not positive, and an ε_∞ that is none."""
@@ -52,7 +59,14 @@ class SpectrumOptions:
             resolution=self.resolution,
             max=self.max,
             md_timestep=self.md_timestep,
+            thermostat_friction=self.thermostat_friction,
         )
+        if self.fit == "four-parameter" and self.eps_inf is None:
+            raise UsageError(
+                "--fit four-parameter without --eps-inf",
+                "TO and LO frequencies are poles and zeros of ε, which needs ε_∞",
+                "give --eps-inf, or use --fit lorentz",
+            )
 
 
 def spectrum(
@@ -74,6 +88,9 @@ def spectrum(
     charges: opt.Charges = "model",
     model: opt.Model = "auto",
     charge_stride: opt.ChargeStride = "1",
+    charge_tolerance: more.ChargeTolerance = 0.01,
+    compare_charges: more.CompareCharges = None,
+    oxidation: more.Oxidation = None,
     transposed: opt.Transposed = False,
     temperature: opt.Temperature = None,
     eps_inf: opt.EpsInf = None,
@@ -86,6 +103,10 @@ def spectrum(
     max: opt.MaxCm = None,
     md_timestep: opt.MdTimestep = None,
     subtract_dc: opt.SubtractDc = False,
+    thermostat_friction: more.ThermostatFriction = None,
+    constraints: more.Constraints = 0,
+    fit: more.Fit = None,
+    group_matrix: more.GroupMatrix = False,
     device: opt.Device = "cpu",
     batch: opt.Batch = None,
     threads: opt.Threads = None,
@@ -110,6 +131,7 @@ def spectrum(
         pick(ChargeOptions, given),
         pick(SpectrumOptions, given),
         pick(OutputOptions, given),
+        pick(CompareOptions, given),
     )
 
 
@@ -119,9 +141,11 @@ def run_spectrum(
     charges: ChargeOptions,
     settings: SpectrumOptions,
     outputs: OutputOptions,
+    comparison: CompareOptions | None = None,
 ) -> None:
     """Announce, compute the currents, analyze, write, summarize."""
     from bec_md.cli.announce import announce_source, announce_spectrum, time_grid
+    from bec_md.cli.charge_comparison import draw_comparison, show_comparison
     from bec_md.cli.currents import compute_currents
     from bec_md.cli.summary import show_preview, summarize
     from bec_md.cli.values import stem_of
@@ -135,11 +159,13 @@ def run_spectrum(
     groups = "species" if charges.groups == "none" else charges.groups
     sources = open_sources(inputs, trajectory, charges, groups=groups)
     require_temperature(sources, settings)
+    compared = comparison or CompareOptions()
+    compared.check(sources)
     for source in sources:
         announce_source(console, source)
     announce_spectrum(console, time_grid(sources), settings.resolution, settings.estimator, settings.max)
     series = compute_currents(console, sources, charges, outputs)
-    result = analyze(series, settings)
+    result, table = further_analysis(console, sources, series, settings, compared)
     failure: Exception | None = None
     written: list[tuple[str, Path]] = []
     try:
@@ -147,6 +173,10 @@ def run_spectrum(
     except Exception as error:  # the summary is still worth printing
         failure = error
     summarize(console, result, series)
+    if table is not None and compared.compare_charges is not None:
+        show_comparison(console, table)
+        draw_comparison(table, compared.compare_charges)
+        written.append(("charges", compared.compare_charges))
     if preview_wanted:
         show_preview(console, result)
     console.say()
@@ -186,11 +216,40 @@ def require_temperature(sources: Sequence[Source], settings: SpectrumOptions) ->
             )
 
 
+def further_analysis(
+    console: Console,
+    sources: Sequence[Source],
+    series: Sequence[CurrentSeries],
+    settings: SpectrumOptions,
+    compared: CompareOptions,
+) -> tuple[Spectrum, ChargeComparison | None]:
+    """Return the spectrum, with the fit of its bands and the comparison of charges that were asked for."""
+    from bec_md.cli.charge_comparison import compare
+    from bec_md.spectrum.fit_table import fit_bands
+
+    result, table = analyze(series, settings), None
+    found: dict[str, Any] = {}
+    if settings.fit is not None:
+        try:
+            found["fit"] = fit_bands(result, settings.fit)
+        except UsageError as error:
+            console.warn(f"--fit {settings.fit}: {error}")
+    if compared.compare_charges is not None:
+        table = compare(console, sources, series, compared, spectrum_keywords(series, settings))
+        found["compare_charges"] = table.to_list()
+    return (replace(result, parameters={**result.parameters, **found}) if found else result), table
+
+
 def analyze(series: Sequence[CurrentSeries], settings: SpectrumOptions) -> Spectrum:
     """Compute the spectrum of one or several currents."""
     from bec_md.spectrum import compute_spectrum
 
-    keywords: dict[str, Any] = {
+    return compute_spectrum(list(series), **spectrum_keywords(series, settings))
+
+
+def spectrum_keywords(series: Sequence[CurrentSeries], settings: SpectrumOptions) -> dict[str, Any]:
+    """Return the arguments of `compute_spectrum`."""
+    return {
         "temperature_k": settings.temperature,
         "eps_inf": resolve_eps_inf(series, parse_eps_inf(settings.eps_inf)),
         "resolution_cm": settings.resolution,
@@ -202,8 +261,10 @@ def analyze(series: Sequence[CurrentSeries], settings: SpectrumOptions) -> Spect
         "groups": settings.groups != "none",
         "md_timestep_fs": settings.md_timestep,
         "subtract_dc": settings.subtract_dc,
+        "thermostat_friction_per_ps": settings.thermostat_friction,
+        "constraints": settings.constraints,
+        "group_matrix": settings.group_matrix,
     }
-    return compute_spectrum(list(series), **keywords)
 
 
 def resolve_eps_inf(series: Sequence[CurrentSeries], value: list[float] | str | None) -> Any:

@@ -10,7 +10,7 @@ from bec_md.cli.preview import preview
 
 if TYPE_CHECKING:
     from bec_md.current.series import CurrentSeries
-    from bec_md.spectrum import Spectrum
+    from bec_md.spectrum import Peak, Spectrum
 
 MAX_PEAKS = 12
 
@@ -23,6 +23,8 @@ def summarize(console: Console, spectrum: Spectrum, series: Sequence[CurrentSeri
     _interpolation(console, series)
     _statics(console, spectrum)
     _peaks(console, spectrum)
+    _bands(console, spectrum)
+    _fit(console, spectrum)
     for check in spectrum.quality.warnings:
         word = "FAILED" if check.status == "fail" else "doubtful"
         console.warn(
@@ -41,11 +43,14 @@ def _temperature(console: Console, spectrum: Spectrum, series: Sequence[CurrentS
     source = spectrum.parameters.get("temperature_source", "")
     text = f"{spectrum.temperature_k:.1f} K ({source})"
     for number, item in enumerate(series[:4], start=1):
-        kinetic = item.kinetic_temperature()
+        constraints = int(spectrum.parameters.get("constraints") or 0)
+        kinetic = item.kinetic_temperature(constraints)
         if kinetic is not None and item.scheme == "velocity":
             each = ", ".join(f"{g} {t:.1f}" for g, t in zip(item.groups[:8], kinetic[1], strict=False))
             of = "" if len(series) == 1 else f" of run {number}"
-            text += f"; kinetic{of}: {kinetic[0]:.1f} K ({each})"
+            text += (
+                f"; kinetic{of}: {kinetic[0]:.1f} K ({f'{constraints} constraints' if constraints else each})"
+            )
     console.item("temperature", text)
 
 
@@ -105,11 +110,55 @@ def _peaks(console: Console, spectrum: Spectrum) -> None:
             label,
             f"{peak.wavenumber_cm:8.1f} ± {peak.wavenumber_err_cm:4.1f} cm⁻¹   "
             f"nα {peak.height:8.4g} ± {peak.err:.2g}{_model_error(spectrum, peak.wavenumber_cm)} cm⁻¹   "
-            f"width {peak.width_cm:.1f} cm⁻¹",
+            f"width {peak.width_cm:.1f} cm⁻¹{_natural(peak)}",
         )
         label = ""
     if len(peaks) > len(strongest):
         console.item("", f"and {len(peaks) - len(strongest)} weaker ones")
+    friction = spectrum.parameters.get("thermostat_broadening_cm")
+    if friction is not None:
+        console.item(
+            "", f"the thermostat broadens every band by {friction:.2f} cm⁻¹: taken off the natural widths"
+        )
+
+
+def _natural(peak: Peak) -> str:
+    """Return the width without window and thermostat, in words."""
+    return "" if peak.natural_width_cm is None else f" (natural {peak.natural_width_cm:.1f})"
+
+
+def _bands(console: Console, spectrum: Spectrum) -> None:
+    """Print TO and LO frequencies, isotropic and along axes that differ."""
+    if spectrum.eps_inf is None:
+        return
+    from bec_md.spectrum.bands import band_frequencies
+
+    found = band_frequencies(spectrum)
+    for label, name, values, errors in (
+        ("TO", "maxima of ε₂", found.to_cm, found.to_err_cm),
+        ("LO", "maxima of −Im(1/ε)", found.lo_cm, found.lo_err_cm),
+    ):
+        each = ", ".join(f"{v:.1f} ± {e:.1f}" for v, e in zip(values[:MAX_PEAKS], errors, strict=False))
+        console.item(label, f"{each} cm⁻¹ ({name})" if each else f"no significant {name}")
+
+
+def _fit(console: Console, spectrum: Spectrum) -> None:
+    """Print fitted bands."""
+    fit = spectrum.parameters.get("fit")
+    if not fit:
+        return
+    label = "fit"
+    for band in fit["bands"]:
+        names = [name for name in band if not name.endswith("_err")]
+        text = "  ".join(
+            f"{name.removesuffix('_cm').replace('_', ' ')} {band[name]:.4g} ± {band[name + '_err']:.2g}"
+            for name in names
+        )
+        console.item(label, text)
+        label = ""
+    console.item(
+        "", f"{fit['model'].replace('_', '-')}, cm⁻¹; χ² per independent point {fit['chi2_reduced']:.2f}"
+    )
 
 
 def _model_error(spectrum: Spectrum, wavenumber_cm: float) -> str:

@@ -1,0 +1,95 @@
+"""Further analysis at the command line: charges compared, bands fitted, conditions of the run."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+
+from tests.cli import crystal
+from tests.cli.conftest import Run
+
+
+@pytest.fixture(scope="module")
+def labelled(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A trajectory whose tensors follow the positions: Z = q(1 + a u_x) on every atom."""
+    positions, velocities = crystal.trajectory(1500)
+    q = np.array([2.0] * 4 + [-2.0] * 4)
+    shift = positions[..., 0] - positions[..., 0].mean(axis=0)
+    z = q[None, :, None] * (1.0 + 1.0 * shift[..., None]) * np.eye(3).ravel()
+    path = tmp_path_factory.mktemp("labelled") / "mgo.xyz"
+    return crystal.write(
+        path, crystal.extxyz_text(positions, velocities, extra={"born_effective_charges": z})
+    )
+
+
+def test_charges_are_compared_on_the_same_motion(run: Run, labelled: Path) -> None:
+    text = run("spectrum", labelled, "--charges", "file", "--compare-charges", "cmp.png",
+               "--oxidation", "Mg=2,O=-2", "--json", "a.json", "--resolution", "20").stdout  # fmt: skip
+    assert Path("cmp.png").stat().st_size > 1000
+    table = {row["name"]: row for row in json.loads(Path("a.json").read_text())["compare_charges"]}
+    assert list(table) == ["dynamic Z*", "static Z*", "fixed charges", "oxidation numbers"]
+    for name in table:
+        assert name in text
+    # Z = q(1 + u/Å): the mean over the run is q, up to sampling at 128 frames
+    static, fixed, oxidation = (table[n] for n in ("static Z*", "fixed charges", "oxidation numbers"))
+    assert fixed["zz_over_mass"] == pytest.approx(oxidation["zz_over_mass"], rel=0.05)
+    # u of Mg at 300 K is 0.08 Å: what static charges lack is of second order, and small
+    assert abs(static["intensity_ratio"] - 1.0) < 0.1
+    assert static["changed_share"] < 0.3
+
+
+def test_what_cannot_be_compared_is_refused(run: Run, files: dict[str, Path]) -> None:
+    fixed = run(
+        "spectrum", files["short"], "--charges", crystal.CHARGES, "--compare-charges", "a.png", status=2
+    )
+    assert "the same in every frame" in fixed.output
+    lonely = run(
+        "spectrum", files["short"], "--oxidation", "Mg=2,O=-2", "--charges", crystal.CHARGES, status=2
+    )
+    assert "--compare-charges" in lonely.output
+    run("spectrum", files["xyz"], "--charges", crystal.CHARGES, "--json", "a.json")
+    stored = run("spectrum", "mgo_current.h5", "--compare-charges", "a.png", status=2)
+    assert "velocities of the atoms" in stored.output
+
+
+def test_fits_and_longitudinal_frequencies_are_printed(run: Run, files: dict[str, Path]) -> None:
+    options = ("--charges", crystal.CHARGES, "--resolution", "15", "--json", "a.json", "--max", "1500")
+    text = run("spectrum", files["xyz"], *options, "--fit", "lorentz", "--thermostat-friction", "2").stdout
+    found = json.loads(Path("a.json").read_text())
+    band = max(found["fit"]["bands"], key=lambda b: b["strength"])
+    # 8 ps of a mode with a damping of 20 cm⁻¹, in 24 coordinates
+    assert band["position_cm"] == pytest.approx(crystal.MODE_CM, abs=5)
+    assert "position" in text
+    assert "thermostat broadens every band by 10.62 cm⁻¹" in " ".join(text.split())
+    assert found["parameters"]["thermostat_broadening_cm"] == pytest.approx(10.6177, abs=1e-3)
+    text = run("spectrum", files["xyz"], *options, "--fit", "four-parameter", "--eps-inf", "3").stdout
+    found = json.loads(Path("a.json").read_text())
+    assert [b["direction"] for b in found["bands"]] == ["isotropic", "x", "y", "z"]
+    # LO² = TO² + ω_p²/ε_∞
+    plasma = 7014.729**2 * 4 * 4 * (1 / 24.305 + 1 / 15.999) / crystal.LATTICE_ANG**3
+    lo = np.sqrt(crystal.MODE_CM**2 + plasma / 3.0)
+    fitted = found["fit"]["bands"][-1]
+    assert fitted["lo_cm"] == pytest.approx(lo, rel=0.1)
+    assert "\nLO " in text
+    refused = run("spectrum", files["xyz"], *options, "--fit", "four-parameter", status=2)
+    assert "--eps-inf" in refused.output
+
+
+def test_constraints_tolerance_and_matrix(run: Run, files: dict[str, Path]) -> None:
+    run("spectrum", files["xyz"], "--charges", crystal.CHARGES, "--json", "a.json", "--constraints", "5",
+        "--group-matrix", "-o", "a.h5", "--charge-tolerance", "0.05", "--resolution", "30")  # fmt: skip
+    plain = run("spectrum", files["xyz"], "--charges", crystal.CHARGES, "--json", "-", "--resolution", "30")
+    with_them = json.loads(Path("a.json").read_text())
+    without = json.loads(plain.stdout)
+    # 21 degrees of freedom with the center at rest, 16 with five rigid bonds
+    assert with_them["temperature_k"] / without["temperature_k"] == pytest.approx(21 / 16, rel=1e-6)
+    with h5py.File("a.h5") as file:
+        matrix = file["group_matrix_n_alpha"][()]
+        # all pairs together are the spectrum
+        np.testing.assert_allclose(matrix.sum(axis=(0, 1)), file["n_alpha_cm"][()], rtol=1e-8)
+    bad = run("spectrum", files["short"], "--charges", crystal.CHARGES, "--charge-tolerance", "0", status=2)
+    assert "--charge-tolerance" in bad.output
