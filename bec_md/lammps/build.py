@@ -68,7 +68,7 @@ def find_compiler() -> str | None:
 def build_key(headers: LammpsHeaders, extra_flags: Sequence[str] = ()) -> str:
     """Hash of everything that makes one build of the plugin differ from another."""
     digest = hashlib.sha256()
-    for part in (*FLAGS, *extra_flags, str(headers.version), str(headers.include)):
+    for part in (*FLAGS, *extra_flags, str(headers.version), str(headers.include), str(PACKAGE)):
         digest.update(part.encode() + b"\0")
     for path in plugin_sources():
         digest.update(path.name.encode() + b"\0" + path.read_bytes())

@@ -28,16 +28,21 @@ class CellGraph {
 
  private:
   int cells[3];
-  double low[3], high[3], per_length[3];
+  double low[3], high[3], edge[3], per_length[3];
   std::vector<std::int32_t> cell_of;       // (n_all), −1 for atoms that are out of reach or hidden
   std::vector<std::int64_t> cell_start;    // (n_cells + 1)
   std::vector<std::int32_t> order;         // atoms sorted by cell
   std::vector<double> sorted;              // (3, n_sorted) their positions
+  std::vector<double> distances;           // scratch of one row of cells
+  std::vector<std::int32_t> chosen;
 
   void bound(int n_receivers, const double *const *positions, const std::int32_t *species, double cutoff);
   void bin(int n_all, const double *const *positions, const std::int32_t *species, double cutoff);
-  std::int64_t search(int receiver, const double *position, double cutoff2, std::int64_t n_edges);
+  std::int64_t search(int receiver, const double *position, double cutoff, std::int64_t n_edges);
+  std::int64_t append(int receiver, const double *position, double cutoff2, std::int64_t begin,
+                      std::int64_t end, std::int64_t n_edges);
   int cell_index(double x, int axis) const;
+  double distance_to_cells(double x, int index, int axis) const;
 };
 
 }    // namespace bec_lammps
