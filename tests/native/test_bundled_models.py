@@ -1,0 +1,50 @@
+"""The bundled models, with trained weights, on structures of their elements."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from ase import Atoms
+from ase.build import bulk, molecule
+
+import bec_md.network
+from bec_md.network.model_file import load_network, read_header
+from bec_md.network.native import NativeModel
+from tests.native.conftest import Reference
+
+BUNDLED = sorted((Path(bec_md.network.__file__).parent / "bundled").glob("*.safetensors"))
+
+
+def structures() -> list[Atoms]:
+    rng = np.random.default_rng(0)
+    places = np.array([(0, 0, 0), (0.5, 0.5, 0.5), (0.5, 0.5, 0), (0.5, 0, 0.5), (0, 0.5, 0.5)])
+    perovskite = Atoms("BaTiO3", positions=4.0 * places, cell=4.0 * np.eye(3), pbc=True)
+    cristobalite = bulk("Si", cubic=True, a=7.16)
+    bonds = [(a, b) for a in range(8) for b in range(8) if a < b]
+    for a, b in bonds:
+        vector = cristobalite.get_distance(a, b, mic=True, vector=True)
+        if np.linalg.norm(vector) < 3.2:
+            cristobalite += Atoms("O", positions=[cristobalite.positions[a] + vector / 2])
+    water = molecule("H2O")
+    water.set_cell(np.eye(3) * 3.1)
+    frames = [bulk("ZrO2", "fluorite", a=5.1), perovskite.repeat(2), cristobalite, water.repeat(2)]
+    for frame in frames:
+        frame.pbc = True
+        frame.positions += rng.normal(0, 0.05, frame.positions.shape)
+    return frames
+
+
+@pytest.mark.parametrize("path", BUNDLED, ids=lambda path: path.stem)
+def test_native_equals_the_reference(path: Path) -> None:
+    header = read_header(path)["config"]
+    frames = [frame for frame in structures() if set(frame.numbers.tolist()) <= set(header["elements"])]
+    assert frames
+    reference = Reference(path, load_network(path).double())
+    model = NativeModel(path, header["levels"][0], header["elements"])
+    for frame in frames:
+        expected = reference.predict([frame]).charges.numpy()
+        result = model.predict_frames([frame]).charges
+        # 1e-6 e, and three roundings of float32 where charges are large (Ti: 7 e)
+        np.testing.assert_allclose(result, expected, atol=1e-6 + 2e-7 * np.abs(expected).max(), rtol=0)
