@@ -32,21 +32,17 @@ CURRENT_DENSITY_A_M2: float = ELEMENTARY_CHARGE_C * ANGSTROM_M / FEMTOSECOND_S /
 
 #: Conductivity prefactor: ∫⟨J J⟩dt [(e Å/fs)² fs] / (V [Å³] T [K]) in S/m.
 CONDUCTIVITY_S_M: float = (
-    (ELEMENTARY_CHARGE_C * ANGSTROM_M / FEMTOSECOND_S) ** 2
-    * FEMTOSECOND_S
-    / (ANGSTROM_M**3 * BOLTZMANN_J_K)
+    (ELEMENTARY_CHARGE_C * ANGSTROM_M / FEMTOSECOND_S) ** 2 * FEMTOSECOND_S / (ANGSTROM_M**3 * BOLTZMANN_J_K)
 )
 
 #: Susceptibility prefactor: ⟨M²⟩ [e² Å²] / (V [Å³] T [K] ε₀ k_B), dimensionless.
-SUSCEPTIBILITY: float = (
-    (ELEMENTARY_CHARGE_C * ANGSTROM_M) ** 2 / (ANGSTROM_M**3 * BOLTZMANN_J_K * VACUUM_PERMITTIVITY_F_M)
+SUSCEPTIBILITY: float = (ELEMENTARY_CHARGE_C * ANGSTROM_M) ** 2 / (
+    ANGSTROM_M**3 * BOLTZMANN_J_K * VACUUM_PERMITTIVITY_F_M
 )
 
 #: Plasma frequency squared: (Z² [e²] / m [amu] / V [Å³]) / ε₀ in 1/fs².
 PLASMA_FREQUENCY2_FS2: float = (
-    ELEMENTARY_CHARGE_C**2
-    / (ATOMIC_MASS_KG * ANGSTROM_M**3 * VACUUM_PERMITTIVITY_F_M)
-    * FEMTOSECOND_S**2
+    ELEMENTARY_CHARGE_C**2 / (ATOMIC_MASS_KG * ANGSTROM_M**3 * VACUUM_PERMITTIVITY_F_M) * FEMTOSECOND_S**2
 )
 
 #: nα [cm⁻¹] = Re σ [S/m] × this factor, 1/(ε₀ c).
