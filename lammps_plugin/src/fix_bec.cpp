@@ -27,16 +27,6 @@ using namespace LAMMPS_NS;
 
 namespace bec_lammps {
 
-namespace {
-
-// Rows of floats travel in buffers of doubles, two to each.
-int doubles_for(int n_floats)
-{
-  return (n_floats + 1) / 2;
-}
-
-}    // namespace
-
 /* ---------------------------------------------------------------------- */
 
 FixBec::FixBec(LAMMPS *lmp, int narg, char **arg) : Fix(lmp, narg, arg)
@@ -433,89 +423,6 @@ void FixBec::report_times()
                    id, evaluations, sum[0] / n, sum[1] / n, sum[2] / n);
   seconds_graph = seconds_model = seconds_communication = 0.0;
   evaluations = 0;
-}
-
-/* ---------------------------------------------------------------------- */
-
-int FixBec::pack_forward_comm(int n, int *list, double *buf, int, int *)
-{
-  const int size = doubles_for(message_width);
-  for (int i = 0; i < n; ++i, buf += size) {
-    buf[size - 1] = 0.0;    // half of it is padding if the width is odd
-    memcpy(buf, &messages[static_cast<std::size_t>(list[i]) * message_width], message_width * sizeof(float));
-  }
-  return n * size;
-}
-
-void FixBec::unpack_forward_comm(int n, int first, double *buf)
-{
-  const int size = doubles_for(message_width);
-  for (int i = first; i < first + n; ++i, buf += size)
-    memcpy(&messages[static_cast<std::size_t>(i) * message_width], buf, message_width * sizeof(float));
-}
-
-void FixBec::grow_arrays(int nmax)
-{
-  memory->grow(charges, nmax, 9, "bec:charges");
-  array_atom = charges;
-}
-
-void FixBec::copy_arrays(int i, int j, int)
-{
-  memcpy(charges[j], charges[i], 9 * sizeof(double));
-}
-
-void FixBec::set_arrays(int i)
-{
-  std::fill(charges[i], charges[i] + 9, 0.0);
-}
-
-int FixBec::pack_exchange(int i, double *buf)
-{
-  memcpy(buf, charges[i], 9 * sizeof(double));
-  return 9;
-}
-
-int FixBec::unpack_exchange(int nlocal, double *buf)
-{
-  memcpy(charges[nlocal], buf, 9 * sizeof(double));
-  return 9;
-}
-
-// The integrals continue after read_restart if the fix is defined again with the same ID.
-void FixBec::write_restart(FILE *file)
-{
-  double local[8] = {current[0],  current[1],  current[2],  power,
-                     integral[0], integral[1], integral[2], work};
-  double record[10];
-  MPI_Allreduce(local, record, 8, MPI_DOUBLE, MPI_SUM, world);
-  record[8] = sample_time;
-  record[9] = continuous ? 1.0 : 0.0;
-  if (comm->me != 0) return;
-  const int size = sizeof(record);
-  fwrite(&size, sizeof(int), 1, file);
-  fwrite(record, sizeof(double), 10, file);
-}
-
-void FixBec::restart(char *buf)
-{
-  double record[10];
-  memcpy(record, buf, sizeof(record));
-  sample_time = record[8];
-  continuous = record[9] != 0.0;
-  last_run_step = update->ntimestep;
-  totals_valid = false;
-  if (comm->me != 0) return;    // local sums: one rank holds what all of them had
-  std::copy(record, record + 3, current);
-  power = record[3];
-  std::copy(record + 4, record + 7, integral);
-  work = record[7];
-}
-
-double FixBec::memory_usage()
-{
-  return 9.0 * sizeof(double) * atom->nmax + raw_charges.capacity() * sizeof(double) + graph.memory_usage() +
-      (messages.capacity() + messages_next.capacity()) * sizeof(float) + species.capacity() * sizeof(std::int32_t);
 }
 
 }    // namespace bec_lammps

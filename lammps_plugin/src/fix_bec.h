@@ -20,6 +20,12 @@
 
 namespace bec_lammps {
 
+// Rows of floats travel in buffers of doubles, two to each.
+inline int doubles_for(int n_floats)
+{
+  return (n_floats + 1) / 2;
+}
+
 class FixBec : public LAMMPS_NS::Fix {
  public:
   FixBec(LAMMPS_NS::LAMMPS *lmp, int narg, char **arg);
