@@ -222,7 +222,8 @@ def cartesian_basis() -> Tensor:
 def impose_sum_rule(members: Tensor, graph: Graph) -> Tensor:
     """Subtract from every atom its equal share of Σ_i Z_i − Q·1."""
     total = members.new_zeros(graph.n_frames, *members.shape[1:]).index_add(0, graph.frame, members)
-    count = torch.bincount(graph.frame, minlength=graph.n_frames).to(members)[:, None, None, None]
+    ones = members.new_ones(graph.n_atoms)
+    count = members.new_zeros(graph.n_frames).index_add(0, graph.frame, ones)[:, None, None, None]
     identity = torch.eye(3, dtype=members.dtype, device=members.device)
     excess = (total - graph.total_charge[:, None, None, None] * identity) / count
     return members - excess[graph.frame]

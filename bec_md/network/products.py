@@ -98,7 +98,7 @@ class ChannelwiseProduct(nn.Module):
         out: Features = {}
         for irrep, rows in self.rows.items():
             parts = coupled[:, rows[0] : rows[-1] + irrep.dim]  # (N, paths·(2l+1), K)
-            parts = parts.reshape(len(x), len(rows), irrep.dim, -1).transpose(1, 2)  # (N, 2l+1, paths, K)
+            parts = parts.reshape(x.shape[0], len(rows), irrep.dim, -1).transpose(1, 2)  # (N, 2l+1, paths, K)
             out[irrep] = parts.flatten(2)  # (N, 2l+1, paths·K)
         mixed: Features = self.mix(out)
         return mixed
