@@ -33,10 +33,9 @@ def train(network: EdgewiseNetwork, data: GraphDataset, minutes: float, rate: fl
     """Train until the time is over; returns the number of steps."""
     for element, charge in element_means(data).items():
         network.reference_charge.weight.data[element] = charge
-    averaged = torch.optim.swa_utils.AveragedModel(
-        network, multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(0.995)
-    )
-    optimizer = torch.optim.AdamW(network.parameters(), lr=rate, weight_decay=1e-3, fused=True)
+    parameters = list(network.parameters())
+    averages = [parameter.detach().clone() for parameter in parameters]
+    optimizer = torch.optim.AdamW(parameters, lr=rate, weight_decay=1e-3, fused=True)
     rng = np.random.default_rng(1)
     begin, steps = time.process_time(), 0
     while (done := (time.process_time() - begin) / (60 * minutes)) < 1:
@@ -46,15 +45,18 @@ def train(network: EdgewiseNetwork, data: GraphDataset, minutes: float, rate: fl
         optimizer.zero_grad()
         loss = torch.nn.functional.huber_loss(network(picked.graph), picked.charges, delta=0.1)
         loss.backward()  # type: ignore[no-untyped-call]
-        torch.nn.utils.clip_grad_norm_(network.parameters(), 2.0)
+        torch.nn.utils.clip_grad_norm_(parameters, 2.0)
         optimizer.step()
-        averaged.update_parameters(network)
         steps += 1
-        if steps % 50 == 0:
+        keep = min(0.99, steps / (steps + 10))  # of the average, so that its start is forgotten
+        for average, parameter in zip(averages, parameters, strict=True):
+            average.lerp_(parameter.detach(), 1 - keep)
+        if steps % 20 == 0:
             print(
                 f"step {steps}: loss {float(loss.detach()):.3e}, {100 * done:.0f} % of the time", flush=True
             )
-    network.load_state_dict(averaged.module.state_dict())
+    for average, parameter in zip(averages, parameters, strict=True):
+        parameter.data.copy_(average)
     return steps
 
 

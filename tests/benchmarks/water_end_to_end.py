@@ -17,7 +17,6 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
-from tests.benchmarks import vibrating_water
 from tests.benchmarks.child import Usage, command, run
 
 READ = """
@@ -27,6 +26,13 @@ for _ in open_trajectory(sys.argv[1]).frames():
     pass
 """
 START = "import sys; from bec_md.cli.app import app; import numpy"
+
+
+def write(path: Path, n_atoms: int, n_frames: int) -> None:
+    """Write a trajectory in another process: the peak memory of a child is never below its parent's."""
+    code = "import sys; from pathlib import Path; from tests.benchmarks.vibrating_water import write; "
+    code += "write(Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]))"
+    run(["-c", code, str(path), str(n_atoms), str(n_frames)], path.parent)
 
 
 def spectrum(trajectory: Path, folder: Path, options: list[str]) -> Usage:
@@ -60,7 +66,7 @@ def scaling(folder: Path, suffix: str, frames: int, options: list[str]) -> dict[
         found[kind] = []
         for n_atoms, n_frames in sizes:
             path = folder / f"water_{n_atoms}_{n_frames}{suffix}"
-            vibrating_water.write(path, n_atoms, n_frames)
+            write(path, n_atoms, n_frames)
             usage = spectrum(path, folder, options)
             found[kind].append([n_atoms, n_frames, usage.wall_s, usage.cpu_s])
             print(f"{n_atoms:6d} atoms × {n_frames:6d} frames {usage}", flush=True)
@@ -83,6 +89,9 @@ def draw(found: dict[str, list[list[float]]], path: Path) -> None:
         ax.loglog(x, cpu, "o", label="processor time")
         ax.loglog(x, [cpu[-1] * value / x[-1] for value in x], "-", color="0.6", lw=1, label="proportional")
         ax.set_xlabel(labels[kind])
+        ax.set_xticks(x, [f"{value:.0f}" for value in x])
+        ax.minorticks_off()
+    axes[0].set_yticks([10, 20, 50, 100], ["10", "20", "50", "100"])
     axes[0].set_ylabel("time / s")
     axes[0].legend(frameon=False)
     figure.savefig(path, dpi=200)
@@ -103,7 +112,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
         trajectory = folder / f"water{suffix}"
-        vibrating_water.write(trajectory, 192, given.frames)
+        write(trajectory, 192, given.frames)
         size = f"{trajectory.stat().st_size / 1e6:.0f} MB"
         print(f"192 atoms × {given.frames} frames, {size}, {given.threads} threads")
         found = parts(trajectory, folder, options)
