@@ -41,7 +41,10 @@ def run_stored(
             return load_current(Path(scratch) / "current.h5", lazy=False)
     store = CurrentStore(output, job.header(), overwrite=overwrite)
     _fill(job, store, workers, dask_address, progress, commit_seconds)
-    return load_current(store.path)
+    series = load_current(store.path)
+    if job.n_samples is not None and series.n_frames > job.n_samples:
+        return series[: job.n_samples]  # an earlier run went further than this one was asked to
+    return series
 
 
 def _fill(

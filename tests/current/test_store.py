@@ -103,6 +103,19 @@ def test_a_trajectory_that_has_grown_is_continued(tmp_path: Path, stride: int) -
     assert datasets(tmp_path / "c.h5") == datasets(tmp_path / "whole.h5")
 
 
+def test_a_stored_current_serves_a_shorter_run(tmp_path: Path) -> None:
+    source, output = write_trajectory(tmp_path / "t.xyz", 60), tmp_path / "long.h5"
+    compute(source, output)
+    before = datasets(output)
+    short = compute(source, output, stop=25)
+    alone = compute(source, stop=25)
+    assert short.n_frames == alone.n_frames == 25
+    same_numbers(short, alone)
+    for one, other in zip(short.zz_sum("mass"), alone.zz_sum("mass"), strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-6)  # statistics are stored in single precision
+    assert datasets(output) == before
+
+
 def test_another_trajectory_under_the_same_name_is_refused(tmp_path: Path) -> None:
     source = write_trajectory(tmp_path / "t.xyz", 20)
     compute(source, tmp_path / "c.h5")
