@@ -9,7 +9,7 @@ import numpy as np
 
 from bec_md.bench.clock import Task, Timing
 
-#: Rows × inner × columns of the products: those that run best, and the shapes that mixing 48 channels leads to.
+#: Rows × inner × columns of the products: those that run best, and shapes that mixing 48 channels leads to.
 BEST = ((768, 768, 768), (36, 544, 48))
 SKINNY = ((60, 144, 48), (3600, 48, 48))
 #: Bytes of the arrays that are copied: far beyond any cache, and within the second level.
