@@ -179,9 +179,14 @@ def _write(path: Path, dos: VibrationalDos, found: ModeSpectrum | None) -> None:
         nu = found.spectrum.wavenumber_cm
         shares = {"n_alpha_cm": found.spectrum.n_alpha}
         shares |= {f"n_alpha_cm[{name}]": values for name, values in found.shares.items()}
+        for name, values in found.eps_shares().items():
+            shares |= {f"eps_real[{name}]": values.real, f"eps_imag[{name}]": values.imag}
         table |= {name: np.interp(dos.wavenumber_cm, nu, values) for name, values in shares.items()}
     with path.open("w", encoding="utf-8") as out:
-        out.write("# density of states in states per cm^-1, 3N-3 in all; n*alpha in cm^-1 by mode group\n")
+        out.write(
+            "# density of states in states per cm^-1, 3N-3 in all; n*alpha in cm^-1 and "
+            "the contribution to eps by mode group\n"
+        )
         out.write(f"# resolution_cm: {dos.resolution_cm:g}\n")
         out.write(",".join(table) + "\n")
         np.savetxt(out, np.column_stack(list(table.values())), fmt="%.8g", delimiter=",")

@@ -88,6 +88,49 @@ class ModeSpectrum:
         """Return nα of each active group and of the rest, cm⁻¹; they sum to ``spectrum.n_alpha``."""
         return self.spectrum.partial_n_alpha
 
+    def eps_shares(self) -> dict[str, NDArray[np.complex128]]:
+        r"""Return the share of each active group and of the rest in ε(ω) − ε_∞ (isotropic, complex).
+
+        :math:`ε_2 = nα/(2π\tilde ν)`; ε₁ follows from it by Kramers–Kronig. Both are linear: the shares sum
+        to the whole as far as the spectrum reaches (leave out ``max_cm`` for its full range).
+        """
+        nu = self.spectrum.wavenumber_cm
+        names = list(self.shares)
+        absorptive = np.stack([self.shares[name] for name in names]) / (2.0 * np.pi * nu)
+        complex_shares = real_part(nu, absorptive) + 1j * absorptive
+        return dict(zip(names, complex_shares, strict=True))
+
+
+def real_part(wavenumber_cm: Array, absorptive: Array) -> Array:
+    r"""ε₁ − ε_∞ from ε₂ on a uniform grid by Kramers–Kronig.
+
+    :math:`ε_1(ω_i) − ε_∞ = (4Δω/π) \sum_k ω_k ε_2(ω_k)/(ω_k^2 − ω_i^2)` over the points at odd distance from
+    i, which leaves the pole out symmetrically (Maclaurin's formula; Ohta and Ishida 1988).
+
+    Parameters
+    ----------
+    wavenumber_cm
+        (F,) multiples of their step, from one on.
+    absorptive
+        (G, F) ε₂ of G spectra.
+
+    Returns
+    -------
+    (G, F)
+    """
+    step = float(wavenumber_cm[1] - wavenumber_cm[0])
+    weighted = absorptive * wavenumber_cm
+    squares = wavenumber_cm**2
+    out = np.empty_like(weighted)
+    for parity in (0, 1):
+        from_, to = slice(1 - parity, None, 2), np.arange(parity, len(squares), 2)
+        for block in np.array_split(to, max(1, len(to) // 512)):
+            kernel = 1.0 / (squares[from_, None] - squares[None, block])  # (F/2, block)
+            out[:, block] = (4.0 * step / np.pi) * (weighted[:, from_] @ kernel)
+    # the point ω = 0, which the grid leaves out, has half a weight; ωε₂ is flat there
+    out[:, ::2] -= (2.0 * step / np.pi) * weighted[:, :1] / squares[::2]
+    return out
+
 
 def fitted_charges(velocities: Array, current: Array) -> Array:
     r"""Mode charges :math:`\langle J_a \dot Q_m\rangle/\langle\dot Q_m^2\rangle` of a run, (M, 3), e/√amu.

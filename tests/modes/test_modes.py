@@ -12,6 +12,7 @@ from ase import Atoms
 from bec_md.errors import DataError, UsageError
 from bec_md.modes import mode_velocities, modes_from_force_constants, read_modes, resolve_modes
 from bec_md.modes.files import expand_compact
+from bec_md.modes.resolved import real_part
 from bec_md.trajectory.frame import Frame
 from bec_md.units import AMU_ANG2_FS2_EV, wavenumber_from_angular_frequency
 from bec_md.validate.crystal import HarmonicCrystal, random_crystal
@@ -206,6 +207,32 @@ def test_shares_add_up_and_widths_are_the_friction(crystal: HarmonicCrystal, run
     # Δε of the modes is the static susceptibility of the crystal
     static = float(np.trace(crystal.eps(np.zeros(1))[0].real - crystal.eps_inf)) / 3.0
     assert sum(g.delta_eps for g in found.groups) == pytest.approx(static, rel=0.03)
+
+
+def test_the_real_part_of_a_lorentz_oscillator() -> None:
+    nu = np.arange(1, 4001) * 0.5
+    exact = 40000.0 / (300.0**2 - nu**2 - 1j * 20.0 * nu)
+    found = real_part(nu, exact.imag[None])[0]
+    # the tail of ε₂ beyond 2000 cm⁻¹ is missing: ∫ω ε₂ there is 2·10⁻⁵ of the whole
+    np.testing.assert_allclose(found, exact.real, atol=2e-4 * np.abs(exact).max())
+
+
+def test_shares_of_epsilon_add_up_to_it(crystal: HarmonicCrystal, run) -> None:
+    velocities = mode_velocities(FrameList(frames_of(crystal, *run, DT), DT), modes_of(crystal))
+    found = resolve_modes(
+        velocities,
+        crystal.current(run[1], DT),
+        charges=crystal.charges,
+        temperature_k=300.0,
+        resolution_cm=8.0,
+        eps_inf=crystal.eps_inf,
+    )
+    total = np.sum(list(found.eps_shares().values()), axis=0)
+    expected = np.trace(found.spectrum.eps - found.spectrum.eps_inf, axis1=1, axis2=2) / 3.0
+    scale = np.abs(expected).max()
+    np.testing.assert_allclose(total.imag, expected.imag, atol=1e-9 * scale)
+    below = found.spectrum.wavenumber_cm < 1500.0  # near the Nyquist frequency sampling images differ
+    np.testing.assert_allclose(total.real[below], expected.real[below], atol=0.01 * scale)
 
 
 def test_charges_fitted_to_the_current(crystal: HarmonicCrystal, run) -> None:
