@@ -179,8 +179,8 @@ def _write(path: Path, dos: VibrationalDos, found: ModeSpectrum | None) -> None:
         nu = found.spectrum.wavenumber_cm
         shares = {"n_alpha_cm": found.spectrum.n_alpha}
         shares |= {f"n_alpha_cm[{name}]": values for name, values in found.shares.items()}
-        for name, values in found.eps_shares().items():
-            shares |= {f"eps_real[{name}]": values.real, f"eps_imag[{name}]": values.imag}
+        for name, share in found.eps_shares().items():
+            shares |= {f"eps_real[{name}]": share.real, f"eps_imag[{name}]": share.imag}
         table |= {name: np.interp(dos.wavenumber_cm, nu, values) for name, values in shares.items()}
     with path.open("w", encoding="utf-8") as out:
         out.write(
