@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from bec_md.errors import UsageError
-from bec_md.plot.palette import INK, stroke
+from bec_md.plot.overlay import ROW, stick_handler
+from bec_md.plot.palette import DASHES, INK, stroke
 from bec_md.plot.style import Width, figure_style, new_axes
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ def plot_charges(
     *,
     part: Part = "isotropic",
     static: Mapping[str, float] | ArrayLike | None = None,
-    bins: int = 80,
+    bins: int = 40,
     width: Width = "column",
 ) -> Axes:
     """Plot the distribution of a part of the tensors over atoms and frames, one per species.
@@ -49,10 +50,10 @@ def plot_charges(
     part
         "isotropic" (trace/3), "diagonal", "off-diagonal" or "antisymmetric" elements.
     static
-        Charges that do not move, marked by dashed lines: symbol → e, or tensors (N, 3, 3), of which the
-        mean of each species is marked (its parts of the same kind).
+        Charges that do not move: symbol → e, marked by dashed lines, or tensors (N, 3, 3), whose parts of
+        the same kind are marked by a tick per atom in a row at the top, one row per species.
     bins
-        Number of bins over the range of all species.
+        Number of bins over the range of each species.
     width
         Of a new figure.
 
@@ -62,6 +63,7 @@ def plot_charges(
         If the arrays do not fit, or for another part.
     """
     from ase.data import chemical_symbols
+    from matplotlib.collections import LineCollection
 
     tensors = np.asarray(born_effective_charges, dtype=np.float64)
     kinds = np.asarray(numbers, dtype=np.int64)
@@ -75,24 +77,32 @@ def plot_charges(
         )
     species = list(dict.fromkeys(kinds.tolist()))
     values = {z: _part(tensors[:, kinds == z], part).ravel() for z in species}
-    everything = np.concatenate(list(values.values()))
-    edges = np.histogram_bin_edges(everything, bins=bins)
+    highest = 0.0
     with figure_style():
         axes = new_axes(ax, width)
         for index, z in enumerate(species):
-            density, _ = np.histogram(values[z], edges, density=True)
+            density, edges = np.histogram(values[z], bins, density=True)
+            highest = max(highest, float(density.max()))
             look = stroke(index)
             axes.stairs(density, edges, fill=True, color=look.color, alpha=0.25)
-            axes.stairs(density, edges, color=look.color, linewidth=1.0, label=chemical_symbols[z])
-        for position in _static_positions(static, kinds, species, part):
-            axes.axvline(
-                position, color=INK, linestyle=(0, (4, 1.4)), linewidth=0.8, label="static", zorder=3.0
+            axes.stairs(
+                density,
+                edges,
+                color=look.color,
+                linewidth=1.0,
+                linestyle=(0.0, DASHES[index % len(DASHES)]) if index else "-",
+                label=chemical_symbols[z],
             )
         axes.set_xlabel(_LABELS[part])
         axes.set_ylabel("Probability density ($e^{-1}$)")
-        axes.set_ylim(bottom=0.0)
+        axes.set_ylim(0.0, 1.05 * highest)
+        taken = _mark_static(axes, static, kinds, species, part)
         handles = dict(zip(*reversed(axes.get_legend_handles_labels()), strict=True))
-        axes.legend(list(handles.values()), list(handles), loc="best")
+        upright = {LineCollection: stick_handler()}
+        area = (0.0, 0.0, 1.0, 1.0 - taken)
+        axes.legend(
+            list(handles.values()), list(handles), loc="best", bbox_to_anchor=area, handler_map=upright
+        )
     return axes
 
 
@@ -110,18 +120,37 @@ def _part(tensors: NDArray[Any], part: Part) -> Array:
     raise UsageError(f"part {part!r}", "not a part of a tensor", f"use one of {', '.join(_LABELS)}")
 
 
-def _static_positions(
-    static: Mapping[str, float] | ArrayLike | None, kinds: NDArray[np.int64], species: list[int], part: Part
-) -> list[float]:
-    """Where to mark charges that do not move."""
+def _mark_static(
+    ax: Axes,
+    static: Mapping[str, float] | ArrayLike | None,
+    kinds: NDArray[np.int64],
+    species: list[int],
+    part: Part,
+) -> float:
+    """Mark charges that do not move; return the part of the panel's height that rows of ticks take."""
     from ase.data import chemical_symbols
 
     if static is None:
-        return []
+        return 0.0
     if isinstance(static, Mapping):
-        if part not in ("isotropic", "diagonal"):
-            return [0.0]  # a scalar charge has no other parts
-        return [float(static[chemical_symbols[z]]) for z in species if chemical_symbols[z] in static]
+        scalar = part in ("isotropic", "diagonal")  # a scalar charge has no other parts
+        named = [float(static[chemical_symbols[z]]) for z in species if chemical_symbols[z] in static]
+        for position in named if scalar else [0.0]:
+            ax.axvline(
+                position, color=INK, linestyle=(0, (4, 1.4)), linewidth=0.8, label="static", zorder=3.0
+            )
+        return 0.0
     tensors = np.asarray(static, dtype=np.float64)
-    means = [tensors[kinds == z].mean(axis=0) for z in species]
-    return [float(v) for mean in means for v in np.unique(np.round(np.atleast_1d(_part(mean, part)), 6))]
+    taken = ROW * (len(species) + 0.5)
+    ax.set_ylim(0.0, ax.get_ylim()[1] / (1.0 - taken))
+    for row, z in enumerate(species):
+        ax.vlines(
+            _part(tensors[kinds == z], part).ravel(),
+            1.0 - ROW * (row + 0.95),
+            1.0 - ROW * (row + 0.25),
+            transform=ax.get_xaxis_transform(),
+            color=stroke(row).color,
+            linewidth=0.5,
+            label="static, by atom" if row == 0 else "",
+        )
+    return taken

@@ -17,10 +17,10 @@ def label_values(ax: Axes, wanted: tuple[Quantity, ...]) -> None:
     The data keep their unit: only the numbers at the marks are divided.
     """
     power = power_of_thousand(max(abs(value) for value in ax.get_ylim()))
-    ax.set_ylabel(", ".join(q.label_with_power(power) for q in wanted))
+    ax.set_ylabel(", ".join(q.label_with_power(power, alone=len(wanted) == 1) for q in wanted))
     if power:
         ax.yaxis.set_major_formatter(
-            lambda value, _: f"{value / 10.0**power:.10g}".replace("-", "\N{MINUS SIGN}")
+            lambda value, _: f"{value / 10.0**power:.{_decimals(ax, power)}f}".replace("-", "\N{MINUS SIGN}")
         )
 
 
@@ -35,3 +35,12 @@ def power_of_thousand(largest: float) -> int:
     if not 0.0 < largest < math.inf or 1e-3 <= largest < 1e4:
         return 0
     return 3 * math.floor(math.log10(largest) / 3.0)
+
+
+def _decimals(ax: Axes, power: int) -> int:
+    """Return how many decimals the marks need after division by a power of ten: the same for all."""
+    marks = [float(mark) / 10.0**power for mark in ax.get_yticks()]
+    for decimals in range(4):
+        if all(abs(mark - round(mark, decimals)) < 1e-6 * max(1.0, abs(mark)) for mark in marks):
+            return decimals
+    return 4

@@ -81,10 +81,11 @@ def draw_experiment(ax: Axes, experiment: Experiment, unit: FrequencyUnit) -> li
     return measured
 
 
-def draw_sticks(ax: Axes, sticks: Sticks, unit: FrequencyUnit) -> None:
+def draw_sticks(ax: Axes, sticks: Sticks, unit: FrequencyUnit) -> float:
     """Draw modes: with intensities as sticks from the floor, without as rows of marks below the frame's top.
 
-    Intensities are scaled so that the strongest reaches 0.6 of the panel: they have another unit.
+    Intensities are scaled so that the strongest reaches 0.6 of the panel: they have another unit. Returns the
+    part of the panel's height that the rows take, so that a legend can stay below them.
     """
     from matplotlib.transforms import blended_transform_factory
 
@@ -115,6 +116,23 @@ def draw_sticks(ax: Axes, sticks: Sticks, unit: FrequencyUnit) -> None:
             label=label,
             zorder=2.2,
         )
+    return ROW * (rows + 0.5) if rows else 0.0
+
+
+def stick_handler() -> Any:
+    """Show vertical lines as one in a legend."""
+    from matplotlib.legend_handler import HandlerLineCollection
+    from matplotlib.lines import Line2D
+
+    class Upright(HandlerLineCollection):
+        def create_artists(self, legend: Any, orig_handle: Any, *box: Any) -> list[Any]:
+            left, bottom, width, height, _, transform = box
+            middle = left + 0.5 * width
+            line = Line2D([middle, middle], [bottom - 0.1 * height, bottom + 1.1 * height])
+            line.set(color=orig_handle.get_color()[0], linewidth=1.0, transform=transform)
+            return [line]
+
+    return Upright()
 
 
 def _has_intensities(value: Any) -> bool:

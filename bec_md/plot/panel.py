@@ -27,7 +27,11 @@ _OVER_OMEGA = ("eps_imag", "eps_real", "n", "kappa", "reflectivity", "loss")
 #: Quantities with structure up to the highest longitudinal mode.
 _LONGITUDINAL = ("reflectivity", "loss")
 
-_MODEL_BAND = "with model error"
+#: What the bands are called in a legend.
+SAMPLING_BAND, MODEL_BAND = "sampling error", "with model error"
+
+#: A model error is drawn where it widens the band by this part of the height of the curve: less is not seen.
+VISIBLE = 0.004
 
 #: Opacity of the narrowest band, and of wider ones.
 BAND_ALPHA = (0.28, 0.14)
@@ -76,7 +80,7 @@ class Panel:
         self.drawn.append(data.values)
 
     def model_band(self, quantity: Quantity, data: Curve, look: Stroke, level: float) -> None:
-        """Hatch the band of statistical and model error in quadrature, if the model error is known."""
+        """Hatch the band of statistical and model error in quadrature, if the second is known and seen."""
         extra = model_error(self.spectrum, quantity)
         if extra is None:
             return
@@ -87,7 +91,14 @@ class Panel:
             data.values + np.hypot(high - data.values, wide),
         )
         lower, upper = data.within_limits(*outer)
-        named = _MODEL_BAND in self.ax.get_legend_handles_labels()[1]
+        wider = np.maximum(upper - high, low - lower)
+        low_cm, high_cm = self._shown_cm()
+        seen = (self.spectrum.wavenumber_cm >= low_cm) & (self.spectrum.wavenumber_cm <= high_cm)
+        if not np.any(wider[seen] > VISIBLE * np.abs(data.values[seen]).max(initial=0.0)):
+            return
+        names = self.ax.get_legend_handles_labels()[1]
+        if SAMPLING_BAND not in names:
+            self.ax.fill_between([], [], [], color=look.color, alpha=BAND_ALPHA[0], label=SAMPLING_BAND)
         self.ax.fill_between(
             self.x,
             lower,
@@ -98,9 +109,14 @@ class Panel:
             hatch="//////",
             linewidth=0.0,
             zorder=1.8,
-            label=None if named else _MODEL_BAND,
+            label=None if MODEL_BAND in names else MODEL_BAND,
         )
         self.drawn.extend((lower, upper))
+
+    def _shown_cm(self) -> tuple[float, float]:
+        """Where values count: from one resolution width above zero to the end of the bands."""
+        resolution = float(self.spectrum.parameters.get("resolution_cm", 0.0))
+        return resolution, visible_range_cm(self.spectrum, longitudinal=True)[1]
 
     def group_lines(self, quantity: Quantity) -> None:
         """Draw the additive parts as dashed lines above a light fill down to zero."""
@@ -128,8 +144,15 @@ class Panel:
             top = above + np.clip(part.values, 0.0, None)
             bottom = below + np.clip(part.values, None, 0.0)
             for inner, outer, label in ((above, top, name), (below, bottom, None)):
-                self.ax.fill_between(
-                    self.x, inner, outer, color=color, alpha=0.8, linewidth=0.0, zorder=1.2, label=label
+                self.ax.fill_between(  # a higher area is higher in the legend
+                    self.x,
+                    inner,
+                    outer,
+                    color=color,
+                    alpha=0.8,
+                    linewidth=0.0,
+                    zorder=1.2 + 0.01 * number,
+                    label=label,
                 )
             above, below = top, bottom
         self.drawn.extend((above, below))

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from bec_md.errors import UsageError
-from bec_md.plot.palette import INK, stroke
+from bec_md.plot.palette import GREY, INK, stroke
 from bec_md.plot.style import Width, figure_style, new_axes
 
 if TYPE_CHECKING:
@@ -74,7 +74,8 @@ def plot_parity(
                 markersize=2.2,
                 markeredgewidth=0.0,
                 alpha=0.5,
-                color=stroke(index).color,
+                color=GREY if name.endswith(" others") else stroke(index).color,
+                zorder=1.5 if name.endswith(" others") else 2.0,
                 label=name,
                 rasterized=int(mine.sum()) * 9 > RASTER_ABOVE,
             )

@@ -49,6 +49,8 @@ class Quantity:
         Lowest and highest possible value, or None.
     needs_eps_inf
         Whether ε_∞ must be known.
+    words
+        What it is called in front of its symbol when it stands alone on an axis.
     """
 
     name: str
@@ -61,6 +63,7 @@ class Quantity:
     floor: float | None = 0.0
     needs_eps_inf: bool = True
     ceiling: float | None = None
+    words: str = ""
 
     def component_symbol(self, component: str) -> str:
         """Symbol of a tensor component in mathtext, e.g. of xx."""
@@ -71,11 +74,12 @@ class Quantity:
         """Axis label."""
         return self.label_with_power(0)
 
-    def label_with_power(self, power: int) -> str:
-        """Axis label of values divided by a power of ten."""
+    def label_with_power(self, power: int, *, alone: bool = False) -> str:
+        """Axis label of values divided by a power of ten; with words when it stands alone on the axis."""
         factor = rf"$10^{{{power}}}$" if power else ""
         unit = (factor + r"$\,$" + self.unit) if factor and self.unit else factor + self.unit
-        return f"${self.symbol}$" + (f" ({unit})" if unit else "")
+        name = f"{self.words} " if alone and self.words else ""
+        return f"{name}${self.symbol}$" + (f" ({unit})" if unit else "")
 
 
 _CM = r"cm$^{-1}$"
@@ -129,10 +133,21 @@ QUANTITIES = {
             False,
             None,
         ),
-        Quantity("n", "n", "n_{{{0}}}", "", "n", "n_err"),
-        Quantity("kappa", r"\kappa", r"\kappa_{{{0}}}", "", "kappa", "kappa_err"),
-        Quantity("alpha", r"\alpha", r"\alpha_{{{0}}}", _CM, "alpha_cm", "alpha_cm_err"),
-        Quantity("reflectivity", "R", "R_{{{0}}}", "", "reflectivity", "reflectivity_err", ceiling=1.0),
+        Quantity("n", "n", "n_{{{0}}}", "", "n", "n_err", words="Refractive index"),
+        Quantity(
+            "kappa", r"\kappa", r"\kappa_{{{0}}}", "", "kappa", "kappa_err", words="Extinction coefficient"
+        ),
+        Quantity("alpha", r"\alpha", r"\alpha_{{{0}}}", _CM, "alpha_cm", "alpha_cm_err", words="Absorption"),
+        Quantity(
+            "reflectivity",
+            "R",
+            "R_{{{0}}}",
+            "",
+            "reflectivity",
+            "reflectivity_err",
+            ceiling=1.0,
+            words="Reflectivity",
+        ),
         Quantity(
             "loss",
             r"-\mathrm{Im}(1/\varepsilon)",
@@ -140,6 +155,7 @@ QUANTITIES = {
             "",
             "loss",
             "loss_err",
+            words="Loss function",
         ),
     )
 }

@@ -2,12 +2,13 @@ r"""A spectrum: curve, confidence bands, partial spectra of groups, experiment a
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from bec_md.errors import UsageError
 from bec_md.plot.frequency import add_wavelength_axis, frequency_unit
-from bec_md.plot.overlay import Experiment, Sticks, draw_experiment, draw_sticks
+from bec_md.plot.overlay import Experiment, Sticks, draw_experiment, draw_sticks, stick_handler
 from bec_md.plot.palette import INK, Stroke, stroke
 from bec_md.plot.panel import Panel
 from bec_md.plot.quantity import Curve, Quantity, curve, quantities
@@ -112,27 +113,43 @@ def plot_spectrum(
             if xlim is not None:
                 panel.ax.set_xlim(*xlim)
             panel.extend(wanted)
-        if sticks:
-            draw_sticks(panel.ax, sticks, axis_unit)
+        taken = draw_sticks(panel.ax, sticks, axis_unit) if sticks else 0.0
         if wavelength:
             add_wavelength_axis(panel.ax, axis_unit)
         if legend:
-            draw_legend(panel.ax)
+            draw_legend(panel.ax, taken)
     return panel.ax
 
 
-def draw_legend(ax: Axes) -> None:
-    """Draw a legend of what is named, the curves that lie on top first."""
+def draw_legend(ax: Axes, taken: float = 0.0) -> None:
+    """Draw a legend of what is named, the curves that lie on top first.
+
+    Parameters
+    ----------
+    ax
+        The panel.
+    taken
+        Part of its height at the top where the legend must not lie.
+    """
+    from matplotlib.collections import LineCollection
+
     handles, labels = ax.get_legend_handles_labels()
     if not handles:
         return
     order = sorted(range(len(handles)), key=lambda i: -_height(handles[i]))
-    ax.legend([handles[i] for i in order], [labels[i] for i in order], loc="best")
+    ax.legend(
+        [handles[i] for i in order],
+        [labels[i] for i in order],
+        loc="best",
+        bbox_to_anchor=(0.0, 0.0, 1.0, 1.0 - taken),
+        handler_map={LineCollection: stick_handler()},
+    )
 
 
-def _height(handle: object) -> int:
-    """Layer of an artist: totals, lines of parts and measurements, areas."""
-    return int(getattr(handle, "get_zorder", lambda: 0.0)())
+def _height(handle: Any) -> float:
+    """Layer of an artist: totals, lines of parts and measurements, stacked areas from top to bottom."""
+    layer = float(getattr(handle, "get_zorder", lambda: 0.0)())
+    return layer if 1.2 <= layer < 1.7 else math.floor(layer)
 
 
 def _levels(band: float | Sequence[float] | None) -> tuple[float, ...]:

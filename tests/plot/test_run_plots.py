@@ -112,6 +112,15 @@ def test_charges_are_densities_of_each_species() -> None:
     assert sorted(item.get_xdata()[0] for item in axes.get_lines()) == [-1.7, 3.4]
 
 
+def test_static_tensors_are_ticks_of_every_atom() -> None:
+    tensors, numbers = charges()
+    static = tensors.mean(axis=0)
+    rows = plot_charges(tensors, numbers, static=static).collections
+    for row, mine in zip(rows, (static[:1], static[1:]), strict=True):
+        expected = np.trace(mine, axis1=1, axis2=2) / 3.0
+        assert_allclose([segment[0, 0] for segment in row.get_segments()], expected)
+
+
 @pytest.mark.parametrize(
     ("part", "count"), [("isotropic", 1), ("diagonal", 3), ("off-diagonal", 6), ("antisymmetric", 3)]
 )

@@ -214,6 +214,21 @@ def test_sticks_stand_at_the_modes(spectrum: Spectrum) -> None:
     assert heights[0] / heights[1] == pytest.approx(0.5)
 
 
+def test_legend_stays_below_the_rows_of_marks(spectrum: Spectrum) -> None:
+    axes = plot_spectrum(spectrum, sticks={"E": [105.0, 455.0], "A2": [100.0, 1075.0]})
+    axes.figure.canvas.draw()
+    box = axes.get_legend().get_window_extent().transformed(axes.transAxes.inverted())
+    lowest = min(segment[:, 1].min() for marks in axes.collections[-2:] for segment in marks.get_segments())
+    assert box.y1 < lowest
+
+
+def test_marks_have_the_same_number_of_decimals(spectrum: Spectrum) -> None:
+    axes = plot_spectrum(replace(spectrum, sigma=spectrum.sigma * 1e3 / spectrum.n_alpha.max() * 1.2e3))
+    axes.set_yticks([0.0, 500000.0, 1000000.0])
+    axes.figure.canvas.draw()
+    assert [tick.get_text() for tick in axes.get_yticklabels()] == ["0.0", "0.5", "1.0"]
+
+
 def test_wavelength_axis_tells_the_inverse(spectrum: Spectrum) -> None:
     for unit, per_cm in (("cm", 1.0), ("thz", 1.0 / CM_PER_THZ)):
         axes = plot_spectrum(spectrum, unit=unit, wavelength=True)
