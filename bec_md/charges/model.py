@@ -49,6 +49,7 @@ class ModelCharges:
             self._spec = {"name_or_path": str(model.path), "level": model.level}
         if self._spec is not None:
             self._spec |= {"device": device, "threads": threads}
+        self._domain_uncertainty_e: float | None = None
 
     @property
     def model(self) -> BecModel:
@@ -77,6 +78,7 @@ class ModelCharges:
             "model_hash": self.model.fingerprint,
             "model_chosen": getattr(self.model, "reason", ""),
             "uncertainty_scale": getattr(self.model, "calibration", 1.0),
+            "domain_uncertainty_e": self._domain_uncertainty_e,
         }
 
     @property
@@ -96,6 +98,10 @@ class ModelCharges:
                 "it was not trained on this element",
                 "choose another model (bec-md models lists them) or give tensors with --charges",
             )
+        known = getattr(self.model, "card", {}).get("domain_uncertainty_e") or {}
+        symbols = [chemical_symbols[int(number)] for number in frame.numbers]
+        if set(symbols) <= set(known):
+            self._domain_uncertainty_e = float(np.mean([known[symbol] for symbol in symbols]))
         return self
 
     def evaluate(self, frames: Sequence[Frame]) -> ChargeBatch:

@@ -31,6 +31,7 @@ TITLES = {
     "closed_loop": "closed loops of ∮Z·du",
     "interpolation": "interpolated charges",
     "model_error": "error of the model",
+    "model_domain": "training domain of the model",
     "jackknife": "scatter over analytic error",
     "positivity": "positivity",
 }

@@ -200,7 +200,13 @@ def _charges(blocks: CurrentBlocks, power: PowerSpectra) -> list[QualityCheck]:
         spread, total = power.members.std(axis=0, ddof=1), power.members.mean(axis=0)
         scale = float(blocks.series[0].metadata.get("uncertainty_scale") or 1.0)
         share = scale * float(spread.sum() / max(float(total.sum()), 1e-300))
-    return checks + quality_checks.check_model_error(share)
+    checks += quality_checks.check_model_error(share)
+    first = blocks.series[0]
+    domain = float(first.metadata.get("domain_uncertainty_e") or 0.0)
+    known = [s.charge_uncertainty_e for s in blocks.series if s.charge_uncertainty_e is not None]
+    if domain > 0.0 and known:
+        checks += quality_checks.check_model_domain(np.concatenate(known), domain)
+    return checks
 
 
 def _statistics(power: PowerSpectra, resolution_cm: float) -> list[QualityCheck]:

@@ -304,6 +304,32 @@ def check_model_error(share: float | None) -> list[QualityCheck]:
     ]
 
 
+def check_model_domain(uncertainty_e: Array, domain_uncertainty_e: float) -> list[QualityCheck]:
+    """Return the model's uncertainty in the run over the one in its training data.
+
+    Parameters
+    ----------
+    uncertainty_e
+        (T,) mean over the atoms of each frame of the calibrated uncertainty, e.
+    domain_uncertainty_e
+        Mean over the same atoms of what 95 % of the training environments of their element do not exceed, e.
+    """
+    ratio = uncertainty_e / domain_uncertainty_e
+    outside = float(np.mean(ratio > 1.0))
+    return [
+        QualityCheck(
+            "model_domain",
+            float(np.median(ratio)),
+            "below 1 (fail: 3)",
+            graded(float(np.quantile(ratio, 0.99)), 1.0, 3.0),
+            "uncertainty of the model in this run over that of 95 % of its training environments; "
+            f"{100 * outside:.3g} % of the frames are above it",
+            "frames far from the training data: take another model (bec-md models), train on structures like "
+            "these, or look whether the run itself went astray",
+        )
+    ]
+
+
 def check_closed_loop(found: Mapping[str, Any] | None) -> QualityCheck:
     """Return the part of the polarization that does not come back on small closed loops of all atoms."""
     meaning = "|∮Z·du| over ∮|Z·du| on small closed loops: 0 if the tensors derive from a polarization"

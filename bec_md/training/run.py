@@ -204,7 +204,7 @@ def finish(
     report: Callable[[str], None],
 ) -> dict[str, Any]:
     """Evaluate the best weights on the held-back data: parity arrays, warnings, entries of the card."""
-    from bec_md.training.validation import card_entries, validate, write_parity
+    from bec_md.training.validation import card_entries, training_domain, validate, write_parity
 
     limit = config.batch.validation_edges or config.batch.max_edges
     evaluations = validate(network, data, max_edges=limit, model=config.name)
@@ -218,7 +218,9 @@ def finish(
         for warning in item.warnings:
             report(f"warning: {name}: {warning}")
     write_parity(folder / "parity.npz", evaluations)
-    return card_entries(evaluations)
+    entries = card_entries(evaluations)
+    scale = float(entries.get("uncertainty_scale", 1.0))
+    return entries | {"domain_uncertainty_e": training_domain(network, data, scale, max_edges=limit)}
 
 
 def write_model(path: Path, network: ZStarNetwork, card: dict[str, Any]) -> None:

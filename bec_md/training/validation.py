@@ -10,6 +10,7 @@ import numpy as np
 import torch
 
 from bec_md.training.dataset import GraphDataset, element_means
+from bec_md.training.domain import domain_uncertainty
 from bec_md.training.evaluation import Evaluation, compare
 from bec_md.training.labels import check_index_order
 from bec_md.training.loop import TrainingData, predict_dataset
@@ -116,6 +117,14 @@ def card_entries(evaluations: Mapping[str, Evaluation]) -> dict[str, Any]:
             if "calibration" in item.metrics
         }
     return entries
+
+
+def training_domain(
+    network: ZStarNetwork, data: TrainingData, scale: float, *, max_edges: int
+) -> dict[str, float]:
+    """Calibrated uncertainty that 95 % of the training environments of each element do not exceed, e."""
+    spread = np.sqrt(predict_dataset(network, data.training, max_edges).variance)
+    return domain_uncertainty(data.training.numbers.cpu().numpy(), scale * spread)
 
 
 def write_parity(path: Path, evaluations: Mapping[str, Evaluation]) -> None:
