@@ -203,6 +203,8 @@ def test_every_check_and_threshold_is_documented() -> None:
     full = replace(
         bare(v, member_current=v[:, None, :] * np.array([1.0, 1.1])[:, None], scheme="midpoint"),
         interpolation_check=np.tile([1e-4, 1e-4, 1.0], (4000, 1)),
+        charge_uncertainty_e=np.full(4000, 0.01),
+        metadata={"domain_uncertainty_e": 0.02},
     )
     options = {**OPTIONS, "resolution_cm": 300.0}
     checks = {c.name: c for s in (neutral_system(), full) for c in compute_spectrum(s, **options).quality}
