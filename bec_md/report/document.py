@@ -93,15 +93,15 @@ def _spectrum(spectrum: Spectrum, shown: Spectrum, experiment: Experiment | None
     body = [figures.spectrum_figure(shown, experiment)]
     rows = numbers.peak_rows(spectrum)
     if rows:
-        head = ("position (cm⁻¹)", "height nα (cm⁻¹)", "width (cm⁻¹)")
+        head = ("position (cm⁻¹)", "height nα (cm⁻¹)", "width (cm⁻¹)", "natural width (cm⁻¹)")
         body.append("<details open><summary>Peaks of <i>nα</i></summary>")
-        body.append(table(head, rows, numeric=(0, 1, 2)))
+        body.append(table(head, rows, numeric=(0, 1, 2, 3)))
         if len(spectrum.peaks) > len(rows):
             body.append(paragraph(f"The {len(rows)} strongest of {len(spectrum.peaks)} peaks."))
         body.append(
             paragraph(
                 "Errors are statistical, one standard deviation. Widths are at half prominence and contain "
-                "the resolution."
+                "the resolution; the natural width is what the spectral window leaves of it."
             )
         )
         body.append("</details>")
@@ -128,6 +128,13 @@ def _tensor(spectrum: Spectrum, shown: Spectrum) -> Section:
         body.append(table(("", "average", "xx", "yy", "zz"), rows, numeric=(1, 2, 3, 4)))
     if spectrum.eps_inf is not None:
         body.append(figures.optics_figure(shown))
+        body.append(table(("direction", "TO (cm⁻¹)", "LO (cm⁻¹)"), numbers.band_rows(spectrum)))
+        body.append(
+            paragraph(
+                "TO: significant maxima of ε₂. LO: significant maxima of −Im(1/ε); a weak band between TO "
+                "and LO of a strong one has none of its own."
+            )
+        )
     else:
         body.append(
             paragraph(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from bec_md.plot.palette import STATUS
@@ -20,6 +21,8 @@ _SHAPES = {
     "fail": '<path d="M4 1.5 8 5.5 12 1.5 14.5 4 10.5 8 14.5 12 12 14.5 8 10.5 4 14.5 1.5 12 5.5 8 1.5 4z"/>',
     "unknown": '<path d="M8 1.5 14.5 8 8 14.5 1.5 8z"/>',
 }
+
+_EXPONENT = re.compile(r"\b1e(-?)0?(\d+)\b")
 
 _VERDICTS = {
     "ok": "All self-checks passed",
@@ -68,12 +71,17 @@ def _card(check: QualityCheck) -> str:
     lines = [
         f'<article class="check {check.status}">',
         f"<h3>{light(check.status)} {typeset(check_title(check))} <span>{typeset(word)}</span></h3>",
-        f'<p class="measured"><strong>{typeset(value)}</strong> accepted: {typeset(check.threshold)}</p>',
+        f'<p class="measured"><strong>{typeset(value)}</strong> accepted: {_threshold(check)}</p>',
         f"<p>{typeset(_sentence(check.meaning))}</p>",
     ]
     if check.status != "ok":
         lines.append(f'<p class="advice"><strong>What to do:</strong> {typeset(_sentence(check.advice))}</p>')
     return "\n".join([*lines, "</article>"])
+
+
+def _threshold(check: QualityCheck) -> str:
+    """What is accepted, numbers like 1e-9 as powers of ten (HTML)."""
+    return _EXPONENT.sub(r"10<sup>\1\2</sup>", typeset(check.threshold)).replace("<sup>-", "<sup>−")
 
 
 def _sentence(text: str) -> str:

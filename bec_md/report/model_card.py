@@ -53,7 +53,10 @@ def model_card_html(card: Mapping[str, Any]) -> str:
     if isinstance(domain, Mapping) and domain.get("text"):
         texts["Domain"] = domain["text"]
     parts = [definitions(texts)]
-    for key, title in (("errors", "Errors on test data"), ("validation", "Errors on held-back data")):
+    for key, title in (
+        ("errors", "Errors on test data, seen by neither training nor validation"),
+        ("validation", "Errors on validation data, which chose the best epoch"),
+    ):
         rows = _error_rows(card.get(key))
         if rows:
             parts.append(paragraph(title + ":", "lead"))
@@ -70,11 +73,13 @@ def _error_rows(entry: Any) -> list[list[str]]:
     if not isinstance(entry, Mapping):
         return []
     return [
-        [str(name), *(_error_text(item.get(key)) for key in _ERRORS)]
+        [str(name), *(_error_text(key, item.get(key)) for key in _ERRORS)]
         for name, item in entry.items()
         if isinstance(item, Mapping) and any(key in item for key in _ERRORS)
     ]
 
 
-def _error_text(value: Any) -> str:
+def _error_text(key: str, value: Any) -> str:
+    if key == "r2" and isinstance(value, float):
+        return f"{value:.4f}"
     return f"{value:.3g}" if isinstance(value, float) else value_text(value)

@@ -51,6 +51,7 @@ _WORDS = {
     ("velocity_scheme", "midpoint"): "differences of neighboring frames, at the half step",
     ("velocity_scheme", "central"): "central differences of positions",
     ("estimator", "lag"): "lag window",
+    ("window", "gaussian"): "Gaussian",
     ("sum_rule", "mass"): "mass",
     ("sum_rule", "equal"): "equal shares",
     ("sum_rule", "none"): "not restored",
@@ -60,8 +61,9 @@ _METADATA = {
     "source": "Input",
     "charges": "Born effective charges from",
     "model": "Model",
-    "model_fingerprint": "Hash of the model",
-    "fingerprint": "Hash of the input",
+    "model_chosen": "Model chosen because",
+    "model_hash": "Hash of the model",
+    "input_hash": "Hash of the input",
     "command": "Command",
     "version": "bec-md that made the current",
 }
@@ -106,18 +108,23 @@ def key_facts(spectrum: Spectrum) -> dict[str, str]:
         f"{100.0 * spectrum.n_alpha_err[peak] / max(spectrum.n_alpha[peak], 1e-300):.2g} %"
     )
     if p.get("f_sum_ratio") is not None:
-        facts["f-sum, measured over exact"] = ", ".join(f"{v:.3f}" for v in p["f_sum_ratio"])
+        errors = p.get("f_sum_error") or (0.0, 0.0, 0.0)
+        pairs = zip(p["f_sum_ratio"], errors, strict=True)
+        facts["f-sum x, y, z, measured over exact"] = ", ".join(
+            f"{value:.3f}" + (f" ± {error:.2g}" if error > 0.0 else "") for value, error in pairs
+        )
     return facts
 
 
-def peak_rows(spectrum: Spectrum) -> list[tuple[str, str, str]]:
-    """Return position, height and width of the strongest peaks, by wavenumber."""
+def peak_rows(spectrum: Spectrum) -> list[tuple[str, str, str, str]]:
+    """Return position, height, width and natural width of the strongest peaks, by wavenumber."""
     strongest = sorted(spectrum.peaks, key=lambda peak: -peak.height)[:MAX_PEAKS]
     return [
         (
             with_error(peak.wavenumber_cm, peak.wavenumber_err_cm),
             with_error(peak.height, peak.err) + _model_part(spectrum, peak.wavenumber_cm),
             f"{peak.width_cm:.1f}",
+            "–" if peak.natural_width_cm is None else f"{peak.natural_width_cm:.1f}",
         )
         for peak in sorted(strongest, key=lambda peak: peak.wavenumber_cm)
     ]
@@ -130,6 +137,27 @@ def _model_part(spectrum: Spectrum, wavenumber_cm: float) -> str:
     error = float(np.interp(wavenumber_cm, spectrum.wavenumber_cm, spectrum.model_err))
     digits = 1 - math.floor(math.log10(error)) if error > 0.0 else 0
     return f" ± {round(error, digits):.{max(digits, 0)}f} (model)"
+
+
+def band_rows(spectrum: Spectrum) -> list[tuple[str, str, str]]:
+    """Return TO and LO frequencies of the average and of x, y, z; empty without ε_∞."""
+    if spectrum.eps_inf is None:
+        return []
+    from bec_md.spectrum.bands import all_band_frequencies
+
+    return [
+        (
+            "average" if bands.direction == "isotropic" else bands.direction,
+            _positions(bands.to_cm, bands.to_err_cm),
+            _positions(bands.lo_cm, bands.lo_err_cm),
+        )
+        for bands in all_band_frequencies(spectrum)
+    ]
+
+
+def _positions(values: tuple[float, ...], errors: tuple[float, ...]) -> str:
+    pairs = zip(values, errors, strict=True)
+    return ", ".join(f"{value:.1f} ± {error:.1f}" for value, error in pairs) or "–"
 
 
 def group_rows(spectrum: Spectrum) -> list[tuple[str, str, str, str]]:
@@ -230,11 +258,12 @@ def _tensor_text(tensor: Array | None) -> str:
     if tensor is None:
         return "not given"
     diagonal = np.diag(tensor)
+    small = 5e-4 * float(diagonal.mean())  # below the figures that are shown
     if np.allclose(tensor, diagonal[0] * np.eye(3), rtol=0.0, atol=1e-9):
         return f"{diagonal[0]:.6g}"
-    if np.allclose(tensor, np.diag(diagonal), rtol=0.0, atol=1e-9):
-        return "xx, yy, zz: " + ", ".join(f"{v:.6g}" for v in diagonal)
-    return "; ".join(", ".join(f"{v:.6g}" for v in row) for row in tensor)
+    if np.allclose(tensor, np.diag(diagonal), rtol=0.0, atol=small):
+        return "xx, yy, zz: " + ", ".join(f"{v:.5g}" for v in diagonal)
+    return "; ".join(", ".join(f"{v:.5g}".replace("-", "−") for v in row) for row in tensor)
 
 
 def _percent(part: float) -> str:

@@ -38,12 +38,16 @@ class Section:
         )
 
 
-_SUBSCRIPT = re.compile(r"(?<=[εσkJCn])_(∞|dc|B|s|a|b|c|r)(?![A-Za-z])")
+_SUBSCRIPT = re.compile(r"(?<=[εσkJCn])_(?:(∞|dc|B|s|a|b|c|r)(?![A-Za-z])|(B)(?=T))")
 
 
 def typeset(text: str) -> str:
     """Escape plain text for HTML and set ε_∞, σ_dc, k_B and the like with subscripts."""
-    return _SUBSCRIPT.sub(r"<sub>\1</sub>", escape(text))
+    return _SUBSCRIPT.sub(_subscript, escape(text))
+
+
+def _subscript(found: re.Match[str]) -> str:
+    return f"<sub>{found[1] or found[2]}</sub>"
 
 
 def paragraph(text: str, css: str = "") -> str:
@@ -96,7 +100,9 @@ def value_text(value: Any) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, float):
-        return f"{value:.5g}".replace("-", "−")
+        from bec_md.plot.quality import number_text
+
+        return number_text(value, 5)
     if hasattr(value, "tolist"):
         return value_text(value.tolist())
     if isinstance(value, Mapping):

@@ -16,8 +16,15 @@ from bec_md.report.figures import for_display, spectrum_figure
 from bec_md.report.formulas import formulas_used
 from bec_md.report.lights import overall, quality_table, verdict
 from bec_md.report.model_card import model_card_html
-from bec_md.report.numbers import group_rows, peak_rows, with_error, without_folders
-from bec_md.report.page import typeset
+from bec_md.report.numbers import (
+    band_rows,
+    group_rows,
+    peak_rows,
+    provenance_items,
+    with_error,
+    without_folders,
+)
+from bec_md.report.page import typeset, value_text
 from bec_md.spectrum import QualityReport, Spectrum
 from bec_md.spectrum.quality import QualityCheck
 from tests.plot.oscillators import oscillator_series, oscillator_spectrum
@@ -168,6 +175,16 @@ def test_shares_of_groups_sum_to_one() -> None:
     assert shares[-1] == 100.0
 
 
+def test_bands_and_hashes_are_there() -> None:
+    spectrum = oscillator_spectrum(4096)
+    rows = band_rows(spectrum)
+    assert [row[0] for row in rows] == ["average", "x", "y", "z"]
+    assert rows[0][1].split(" ± ")[0] in report()  # the first TO
+    assert band_rows(oscillator_spectrum(4096, eps_inf=None)) == []
+    found = provenance_items({"input_hash": "abc", "model_hash": "def", "source": "a.xyz"})
+    assert found == {"Input": "a.xyz", "Hash of the model": "def", "Hash of the input": "abc"}
+
+
 def test_every_check_has_a_title() -> None:
     from bec_md.plot.quality import TITLES
 
@@ -200,7 +217,14 @@ def test_peaks_tell_sampling_and_model_error() -> None:
     row = peak_rows(spectrum)[-1]
     assert row[1].count("±") == 1
     known = replace(spectrum, model_err=np.full(len(spectrum.wavenumber_cm), 1234.0))
-    assert peak_rows(known)[-1] == (row[0], row[1] + " ± 1200 (model)", row[2])
+    assert peak_rows(known)[-1] == (row[0], row[1] + " ± 1200 (model)", *row[2:])
+
+
+def test_symbols_and_powers_are_typeset() -> None:
+    assert typeset("√(3k_BT/M), ε_∞ < 1") == "√(3k<sub>B</sub>T/M), ε<sub>∞</sub> &lt; 1"
+    assert value_text(3.07e-7) == "3.07·10⁻⁷"
+    passed = QualityCheck("positivity", 0.0, "above −1e-9", "ok", "eigenvalue", "")
+    assert "above −10<sup>−9</sup>" in quality_table(QualityReport((passed,)))
 
 
 @pytest.mark.parametrize(
