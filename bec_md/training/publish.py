@@ -3,6 +3,7 @@
 The configuration's section ``card`` says what to measure and where the model is at home::
 
     card:
+      description: silica at 300 K  # {n_elements} stands for the number of elements
       default_level: pbe            # level of theory taken when none is named
       stated: quartz                # the test whose RMSE is the stated error
       tests:
@@ -52,7 +53,10 @@ def publish(model: str | Path, *, data_root: str | Path, destination: str | Path
         If the card names no tests.
     """
     source, folder = Path(model), Path(destination)
-    card: dict[str, Any] = dict(read_header(source)["card"])
+    header = read_header(source)
+    card: dict[str, Any] = dict(header["card"])
+    count = str(len(header["config"]["elements"]))
+    card["description"] = str(card["description"]).replace("{n_elements}", count)
     tests = card.get("tests")
     if not tests:
         raise UsageError(
