@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from bec_md.report.citation import Citation
+from bec_md.report.data_sources import of_training_files
 
 if TYPE_CHECKING:
     from bec_md.spectrum.spectrum import Spectrum
@@ -127,7 +128,7 @@ _CEPSTRAL = Citation(
 _OXIDATION = Citation(
     "Grasselli2019",
     ("Grasselli, Federico", "Baroni, Stefano"),
-    "Topological quantization and gauge invariance of charge transport in liquid insulators",
+    "Topological quantisation and gauge invariance of charge transport in liquid insulators",
     "Nat. Phys.",
     2019,
     "15",
@@ -215,7 +216,10 @@ def _significant_dc(parameters: Mapping[str, Any]) -> bool:
 
 
 def of_card(card: Mapping[str, Any]) -> list[Citation]:
-    """Return what a model card states under ``citations``: fields of `Citation`, or plain text."""
+    """Return what a model card states under ``citations``, and the works behind its public training files.
+
+    A stated citation is a mapping of fields of `Citation`, or plain text.
+    """
     stated = card.get("citations") or card.get("citation") or ()
     items = [stated] if isinstance(stated, str | Mapping) else list(stated)
     found = []
@@ -229,4 +233,4 @@ def of_card(card: Mapping[str, Any]) -> list[Citation]:
             found.append(
                 Citation(f"data{number}", (), str(item), "", None, reason="training data of the model")
             )
-    return found
+    return found + of_training_files(card)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from bec_md.network.registry import bundled_models
 from bec_md.report.citation import Citation
 from bec_md.report.citations import citations
 from tests.plot.oscillators import oscillator_spectrum
@@ -37,6 +38,15 @@ def test_data_of_the_model_are_cited() -> None:
     assert "Geiger2022" in [entry.key for entry in found]
 
 
+def test_public_data_of_bundled_models_are_cited() -> None:
+    cards = {name: model.card for name, model in bundled_models().items()}
+    universal = keys(None, cards["universal"])
+    assert {"Togo2018", "Petretto2018", "Falletta2025", "MonteroDeHijes2024"} <= set(universal)
+    silica = keys(None, cards["silica"])  # started from the universal model: cites its data too, each once
+    assert silica.count("Falletta2025") == 1
+    assert "Petretto2018" in silica
+
+
 def test_text_and_bibtex() -> None:
     entry = Citation(
         "Key", ("Ercole, Loris", "Baroni, S."), "Title", "Sci. Rep.", 2017, "7", "15835", "10.1038/x"
@@ -53,8 +63,9 @@ def test_every_citation_is_complete() -> None:
     spectrum = oscillator_spectrum(4096)
     for estimator in ("lag", "welch", "multitaper"):
         changed = {**spectrum.parameters, "estimator": estimator, "quantum": "schofield", "subtract_dc": True}
-        for entry in citations(replace(spectrum, parameters=changed))[1:]:
-            assert entry.doi.startswith("10.")
+        card = bundled_models()["universal"].card
+        for entry in citations(replace(spectrum, parameters=changed), card)[1:]:
+            assert entry.doi.startswith("10.") or entry.url.startswith("https://")
             assert entry.authors
             assert entry.year is not None
             assert entry.reason

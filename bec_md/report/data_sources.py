@@ -1,0 +1,110 @@
+"""The works behind public training data, by the name of the file that a model card lists."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from bec_md.report.citation import Citation
+
+_TOGO = Citation(
+    "Togo2018",
+    ("Togo, Atsushi",),
+    "Phonon database",
+    "",
+    2018,
+    reason="training data of the model: crystals (PBEsol)",
+    url="https://github.com/atztogo/phonondb",
+)
+_PETRETTO = Citation(
+    "Petretto2018",
+    (
+        "Petretto, Guido",
+        "Dwaraknath, Shyam",
+        "Miranda, Henrique P. C.",
+        "Winston, Donald",
+        "Giantomassi, Matteo",
+        "van Setten, Michiel J.",
+        "Gonze, Xavier",
+        "Persson, Kristin A.",
+        "Hautier, Geoffroy",
+        "Rignanese, Gian-Marco",
+    ),
+    "High-throughput density-functional perturbation theory phonons for inorganic materials",
+    "Sci. Data",
+    2018,
+    "5",
+    "180065",
+    "10.1038/sdata.2018.65",
+    "training data of the model: crystals (PBEsol)",
+)
+_FALLETTA = Citation(
+    "Falletta2025",
+    (
+        "Falletta, Stefano",
+        "Cepellotti, Andrea",
+        "Johansson, Anders",
+        "Tan, Chuin Wei",
+        "Descoteaux, Marc L.",
+        "Musaelian, Albert",
+        "Owen, Cameron J.",
+        "Kozinsky, Boris",
+    ),
+    "Unified differentiable learning of electric response",
+    "Nat. Commun.",
+    2025,
+    "16",
+    "4031",
+    "10.1038/s41467-025-59304-1",
+    "training data of the model: quartz and barium titanate in motion (PBE)",
+)
+_HIJES = Citation(
+    "MonteroDeHijes2024",
+    (
+        "Montero de Hijes, Pablo",
+        "Dellago, Christoph",
+        "Jinnouchi, Ryosuke",
+        "Schmiedmayer, Bernhard",
+        "Kresse, Georg",
+    ),
+    "Comparing machine learning potentials for water: Kernel-based regression and Behler–Parrinello neural "
+    "networks",
+    "J. Chem. Phys.",
+    2024,
+    "160",
+    "114107",
+    reason="training data of the model: configurations of water (RPBE-D3)",
+    url="https://arxiv.org/abs/2312.15213",
+)
+
+#: Stem of a training file → what it was taken from.
+_SOURCES = {
+    "phonondb_train": _TOGO,
+    "petretto_extra_train": _PETRETTO,
+    "sio2_train": _FALLETTA,
+    "batio3_train": _FALLETTA,
+    "water_train": _HIJES,
+}
+
+
+def of_training_files(card: Mapping[str, Any]) -> list[Citation]:
+    """Return the works behind the public files that a model, and the one it started from, were trained on.
+
+    Parameters
+    ----------
+    card
+        Card of a model, with ``training`` as `bec-md train` writes it.
+    """
+    training = card.get("training")
+    if not isinstance(training, Mapping):
+        return []
+    stems = [str(row.get("file", "")).split(".")[0] for row in training.get("data") or ()]
+    found = [_SOURCES[stem] for stem in stems if stem in _SOURCES]
+    start = ((training.get("config") or {}).get("finetune") or {}).get("model")
+    if start:
+        from bec_md.network.registry import bundled_models
+
+        earlier = bundled_models().get(str(start))
+        if earlier is not None:
+            found += of_training_files(earlier.card)
+    return list(dict.fromkeys(found))
