@@ -116,7 +116,8 @@ class Panel:
     def _shown_cm(self) -> tuple[float, float]:
         """Where values count: from one resolution width above zero to the end of the bands."""
         resolution = float(self.spectrum.parameters.get("resolution_cm", 0.0))
-        return resolution, visible_range_cm(self.spectrum, longitudinal=True)[1]
+        known = self.spectrum.eps_inf is not None
+        return resolution, visible_range_cm(self.spectrum, longitudinal=known)[1]
 
     def group_lines(self, quantity: Quantity) -> None:
         """Draw the additive parts as dashed lines above a light fill down to zero."""

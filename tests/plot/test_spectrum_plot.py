@@ -214,6 +214,13 @@ def test_sticks_stand_at_the_modes(spectrum: Spectrum) -> None:
     assert heights[0] / heights[1] == pytest.approx(0.5)
 
 
+def test_model_error_is_drawn_where_it_is_seen(spectrum_without_eps: Spectrum) -> None:
+    for part, seen in ((0.2, True), (1e-4, False)):
+        known = replace(spectrum_without_eps, model_err=part * spectrum_without_eps.n_alpha)
+        labels = plot_spectrum(known, groups=False).get_legend_handles_labels()[1]
+        assert ("with model error" in labels) == ("sampling error" in labels) == seen
+
+
 def test_legend_stays_below_the_rows_of_marks(spectrum: Spectrum) -> None:
     axes = plot_spectrum(spectrum, sticks={"E": [105.0, 455.0], "A2": [100.0, 1075.0]})
     axes.figure.canvas.draw()
