@@ -2,8 +2,8 @@
 
     python lammps_plugin/benchmark.py [--model universal] [--cells 6] [--ranks 1 2] [--steps 20]
 
-Each line is the mean over the ranks, wall time in ms per evaluation, of the shortest of three runs: compare
-them on a machine that does nothing else, with as many cores as ranks.
+Wall time in ms per evaluation, mean over the ranks. The numbers of ranks take turns, and each line is the shortest
+of several runs: compare them on a machine that does nothing else, with as many cores as ranks.
 """
 
 from __future__ import annotations
@@ -33,12 +33,17 @@ create_box 2 cell
 create_atoms 2 region cell basis 1 1 basis 2 1 basis 3 1
 mass 1 28.0855
 mass 2 15.9994
-displace_atoms all random 0.1 0.1 0.1 5
-pair_style zero 5.0
-pair_coeff * *
+pair_style vashishta
+pair_coeff * * SiO.1990.vashishta Si O
+velocity all create 600 5 mom yes rot no
+timestep 0.001
+fix move all nve
+run 100 post no
 fix ir all bec ${model} Si O
 thermo 1000000
 run 2 post no
+run ${steps} post no
+run ${steps} post no
 run ${steps} post no
 """
 LINE = re.compile(
@@ -46,8 +51,8 @@ LINE = re.compile(
 )
 
 
-def measure(options: argparse.Namespace, ranks: int) -> tuple[float, float, float]:
-    """Milliseconds per evaluation: graph, network, communication."""
+def measure(options: argparse.Namespace, ranks: int) -> list[float]:
+    """Milliseconds per evaluation: graph, network, communication, the rest."""
     binaries = Path(sys.prefix) / "bin"
     command = [str(binaries / "lmp"), "-in", "in.benchmark", "-log", "none", "-nocite"]
     command += ["-var", "model", options.model, "-var", "n", str(options.cells)]
@@ -60,9 +65,11 @@ def measure(options: argparse.Namespace, ranks: int) -> tuple[float, float, floa
         done = subprocess.run(
             command, cwd=folder, env=environment, capture_output=True, text=True, check=True
         )
-    count, *seconds = LINE.findall(done.stdout)[-1]
-    graph, network, communication = (1e3 * float(value) / int(count) for value in seconds)
-    return graph, network, communication
+    lines = [
+        [1e3 * float(value) / int(count) for value in seconds]
+        for count, *seconds in LINE.findall(done.stdout)[1:]
+    ]
+    return min(lines, key=sum)
 
 
 def main() -> None:
@@ -71,21 +78,25 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--model", default="universal")
-    parser.add_argument("--cells", type=int, default=6, help="n: n³ cells of 9 atoms")
+    parser.add_argument("--cells", type=int, default=7, help="n: n³ cells of 9 atoms")
     parser.add_argument("--ranks", type=int, nargs="+", default=[1, 2])
     parser.add_argument("--steps", type=int, default=20)
+    parser.add_argument("--repeat", type=int, default=3)
     options = parser.parse_args()
+    best: dict[int, list[float]] = {}
+    for _ in range(options.repeat):
+        for ranks in options.ranks:
+            times = measure(options, ranks)
+            best[ranks] = min(best.get(ranks, times), times, key=sum)
     atoms = 9 * options.cells**3
     print(f"{atoms} atoms, model {options.model}; ms per evaluation")
-    print("ranks   graph  network   comm.    all  µs/atom  overhead  speed-up")
-    first = 0.0
-    for ranks in options.ranks:
-        graph, network, communication = min((measure(options, ranks) for _ in range(3)), key=sum)
-        total = graph + network + communication
-        first = first or total
+    print("ranks   graph  network   comm.   rest    all  µs/atom  overhead  speed-up")
+    first = sum(best[options.ranks[0]])
+    for ranks, (graph, network, communication, rest) in best.items():
+        total = graph + network + communication + rest
         print(
-            f"{ranks:5d} {graph:7.2f} {network:8.2f} {communication:7.2f} {total:6.1f} "
-            f"{1e3 * total / atoms:8.1f} {100 * (graph + communication) / network:8.1f}% {first / total:8.2f}"
+            f"{ranks:5d} {graph:7.2f} {network:8.2f} {communication:7.2f} {rest:6.2f} {total:6.1f} "
+            f"{1e3 * total / atoms:8.1f} {100 * (total / network - 1):8.1f}% {first / total:8.2f}"
         )
 
 

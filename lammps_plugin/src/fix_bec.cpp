@@ -53,8 +53,7 @@ FixBec::FixBec(LAMMPS *lmp, int narg, char **arg) : Fix(lmp, narg, arg)
   energy_global_flag = 1;    // with `fix_modify energy yes`, see compute_scalar()
   restart_global = 1;
   maxexchange = 9;
-  for (int layer = 1; layer < evaluator->layers(); ++layer)
-    comm_forward = std::max(comm_forward, doubles_for(evaluator->message_width(layer)));
+  comm_forward = 2;
 
   grow_arrays(atom->nmax);
   atom->add_callback(Atom::GROW);
@@ -164,18 +163,23 @@ void FixBec::setup(int)
   full_step = true;
   forces_step = update->ntimestep;
   charges_step = -1;
-  refresh_charges();
-  if (options.has_field) apply_field();
-  sampled_step = -1;
-  sample();
+  lists_changed = true;
+  timed(seconds_all, [this] {
+    refresh_charges();
+    if (options.has_field) apply_field();
+    sampled_step = -1;
+    sample();
+  });
 }
 
 void FixBec::post_force(int)
 {
   full_step = false;    // velocities are half a step behind the positions from here on
   forces_step = update->ntimestep;
-  refresh_charges();
-  if (options.has_field) apply_field();
+  timed(seconds_all, [this] {
+    refresh_charges();
+    if (options.has_field) apply_field();
+  });
 }
 
 void FixBec::final_integrate()
@@ -186,7 +190,7 @@ void FixBec::final_integrate()
 void FixBec::end_of_step()
 {
   full_step = true;
-  sample();
+  timed(seconds_all, [this] { sample(); });
 }
 
 void FixBec::post_run()
@@ -199,6 +203,7 @@ void FixBec::post_run()
 void FixBec::min_setup(int vflag)
 {
   charges_step = -1;
+  lists_changed = true;
   min_post_force(vflag);
 }
 
@@ -207,7 +212,7 @@ void FixBec::min_post_force(int)
 {
   continuous = false;
   if (update->ntimestep % options.every == 0) charges_step = -1;    // several trial structures in one step
-  refresh_charges();
+  timed(seconds_all, [this] { refresh_charges(); });
 }
 
 /* ---------------------------------------------------------------------- */
@@ -220,21 +225,29 @@ void FixBec::refresh_charges()
   if (charges_step < 0 || step % options.every == 0 || charges_atoms != atom->natoms) evaluate();
 }
 
+template <typename Function> void FixBec::timed(double &seconds, Function &&function)
+{
+  const auto start = std::chrono::steady_clock::now();
+  function();
+  seconds += std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+}
+
 // Errors inside are kept until all ranks can stop together: none of them may miss a communication.
 template <typename Function> void FixBec::guarded(double &seconds, Function &&function)
 {
-  const auto start = std::chrono::steady_clock::now();
-  try {
-    if (failure.empty()) function();
-  } catch (const std::exception &problem) {
-    failure = problem.what();
-  }
-  seconds += std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  timed(seconds, [&] {
+    try {
+      if (failure.empty()) function();
+    } catch (const std::exception &problem) {
+      failure = problem.what();
+    }
+  });
 }
 
 void FixBec::evaluate()
 {
   failure.clear();
+  timed(seconds_communication, [this] { plan_exchange(); });
   guarded(seconds_graph, [this] { build_graph(); });
   run_layers();
   impose_sum_rule();
@@ -243,29 +256,46 @@ void FixBec::evaluate()
   ++evaluations;
 }
 
+// Ghosts and indices live from one building of neighbor lists to the next; all ranks build at the same steps.
+void FixBec::plan_exchange()
+{
+  if (!lists_changed && neighbor->ncalls == lists_built) return;
+  const int nlocal = atom->nlocal, n_all = nlocal + atom->nghost;
+  owners.assign(n_all, {-1, -1});
+  for (int i = 0; i < nlocal; ++i) owners[i] = {comm->me, i};
+  comm->forward_comm(this, 2);
+  halo.plan(world, nlocal, n_all, atom->x, owners, evaluator->cutoff() + neighbor->skin);
+  graph.forget();
+  lists_changed = false;
+  lists_built = neighbor->ncalls;
+}
+
 void FixBec::build_graph()
 {
   const int n_all = atom->nlocal + atom->nghost;
+  if (static_cast<std::size_t>(n_all) != halo.row_of.size())
+    throw std::runtime_error("atoms or ghosts have changed without new neighbor lists; which fix adds or removes "
+                             "atoms in the middle of a step? evaluate without it");
   species.resize(n_all);
   for (int i = 0; i < n_all; ++i) species[i] = options.species_of_type[atom->type[i]];
-  graph.build(atom->nlocal, n_all, atom->x, species.data(), evaluator->cutoff());
+  graph.update(atom->nlocal, n_all, atom->x, species.data(), halo.row_of.data(), evaluator->cutoff());
   // hidden atoms have no edges: which species they count as does not matter to the network
-  for (std::int32_t &index : species) index = std::max(index, 0);
+  row_species.resize(halo.rows());
+  for (int row = 0; row < halo.rows(); ++row) row_species[row] = std::max(species[halo.atom_of[row]], 0);
 }
 
 void FixBec::run_layers()
 {
-  const int nlocal = atom->nlocal, n_all = nlocal + atom->nghost;
+  const int nlocal = atom->nlocal;
   const int layers = evaluator->layers();
   raw_charges.resize(9 * static_cast<std::size_t>(nlocal));
-  // a rank without atoms has nothing to evaluate, but passes messages on
-  const bigint graph_atoms = n_all;
+  // a rank without atoms has nothing to evaluate
   guarded(seconds_model, [&] {
     if (!nlocal) return;
     bec_graph view;
     view.n_receivers = nlocal;
-    view.n_atoms = graph_atoms;
-    view.species = species.data();
+    view.n_atoms = halo.rows();
+    view.species = row_species.data();
     view.first = graph.first.data();
     view.sender = graph.sender.data();
     view.vectors = graph.vectors.data();
@@ -273,17 +303,14 @@ void FixBec::run_layers()
   });
   for (int layer = 0; layer < layers; ++layer) {
     const bool last = layer + 1 == layers;
-    message_width = last ? 0 : evaluator->message_width(layer + 1);
-    messages_next.resize(static_cast<std::size_t>(message_width) * n_all);
+    const int width = last ? 0 : evaluator->message_width(layer + 1);
+    messages_next.resize(static_cast<std::size_t>(width) * halo.rows());
     guarded(seconds_model, [&] {
       if (nlocal)
         evaluator->layer(layer, layer ? messages.data() : nullptr, last ? nullptr : messages_next.data());
     });
     messages.swap(messages_next);
-    if (last || !message_width) continue;
-    const auto start = std::chrono::steady_clock::now();
-    comm->forward_comm(this, doubles_for(message_width));
-    seconds_communication += std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+    if (width) timed(seconds_communication, [&] { halo.exchange(messages.data(), width); });
   }
   guarded(seconds_model, [&] {
     if (nlocal) evaluator->read_out(raw_charges.data());
@@ -306,9 +333,7 @@ void FixBec::impose_sum_rule()
       failure = "the network gave tensors that are not numbers; has the simulation blown up? check the energy "
                 "and the smallest interatomic distance at this step";
   local[10] = failure.empty() ? 0.0 : 1.0;
-  const auto start = std::chrono::steady_clock::now();
-  MPI_Allreduce(local, global, 11, MPI_DOUBLE, MPI_SUM, world);
-  seconds_communication += std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  timed(seconds_communication, [&] { MPI_Allreduce(local, global, 11, MPI_DOUBLE, MPI_SUM, world); });
   stop_on_failure(global[10] > 0.0);
 
   double excess[9] = {0.0};
@@ -414,14 +439,16 @@ double FixBec::compute_vector(int index)
 void FixBec::report_times()
 {
   if (!evaluations) return;
-  double local[3] = {seconds_graph, seconds_model, seconds_communication}, sum[3];
-  MPI_Allreduce(local, sum, 3, MPI_DOUBLE, MPI_SUM, world);
+  const double rest = seconds_all - seconds_graph - seconds_model - seconds_communication;
+  const double local[4] = {seconds_graph, seconds_model, seconds_communication, rest};
+  double sum[4];
+  MPI_Allreduce(local, sum, 4, MPI_DOUBLE, MPI_SUM, world);
   const double n = comm->nprocs;
   if (comm->me == 0)
     utils::logmesg(lmp, "fix bec {}: {} evaluations; mean over ranks: graph {:.4g} s, network {:.4g} s, "
-                        "communication and waiting {:.4g} s\n",
-                   id, evaluations, sum[0] / n, sum[1] / n, sum[2] / n);
-  seconds_graph = seconds_model = seconds_communication = 0.0;
+                        "communication and waiting {:.4g} s, the rest {:.4g} s\n",
+                   id, evaluations, sum[0] / n, sum[1] / n, sum[2] / n, sum[3] / n);
+  seconds_graph = seconds_model = seconds_communication = seconds_all = 0.0;
   evaluations = 0;
 }
 

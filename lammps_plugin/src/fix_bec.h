@@ -13,18 +13,13 @@
 #include "cell_graph.h"
 #include "evaluator.h"
 #include "fix_bec_options.h"
+#include "halo.h"
 
 #include <memory>
 #include <string>
 #include <vector>
 
 namespace bec_lammps {
-
-// Rows of floats travel in buffers of doubles, two to each.
-inline int doubles_for(int n_floats)
-{
-  return (n_floats + 1) / 2;
-}
 
 class FixBec : public LAMMPS_NS::Fix {
  public:
@@ -70,9 +65,13 @@ class FixBec : public LAMMPS_NS::Fix {
   std::vector<double> raw_charges;     // (nlocal, 9) as the network gives them
 
   CellGraph graph;
-  std::vector<std::int32_t> species;              // (nlocal + nghost)
-  std::vector<float> messages, messages_next;     // (nlocal + nghost, width)
-  int message_width = 0;                          // of the exchange in progress
+  Halo halo;
+  bool lists_changed = true;                      // atoms or ghosts have other indices than in graph and halo
+  Step lists_built = -1;                          // how often LAMMPS had built neighbor lists then
+  std::vector<Owner> owners;                      // (nlocal + nghost)
+  std::vector<std::int32_t> species;              // (nlocal + nghost), −1 for hidden atoms
+  std::vector<std::int32_t> row_species;          // (halo.rows())
+  std::vector<float> messages, messages_next;     // (halo.rows(), width)
   std::string failure;                            // what went wrong on this rank
 
   // local sums; the totals over all ranks are formed when somebody asks
@@ -93,7 +92,8 @@ class FixBec : public LAMMPS_NS::Fix {
   int field_variable[3] = {-1, -1, -1};
   double field[3] = {0.0, 0.0, 0.0};       // V/Å
 
-  double seconds_graph = 0.0, seconds_model = 0.0, seconds_communication = 0.0;
+  // wall time since the beginning of the run
+  double seconds_graph = 0.0, seconds_model = 0.0, seconds_communication = 0.0, seconds_all = 0.0;
   Step evaluations = 0;
 
   void load_model();
@@ -104,10 +104,12 @@ class FixBec : public LAMMPS_NS::Fix {
 
   void refresh_charges();
   void evaluate();
+  void plan_exchange();
   void build_graph();
   void run_layers();
   void impose_sum_rule();
   void stop_on_failure(bool any_failed);
+  template <typename Function> void timed(double &seconds, Function &&function);
   template <typename Function> void guarded(double &seconds, Function &&function);
 
   void apply_field();

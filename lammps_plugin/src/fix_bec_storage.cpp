@@ -1,4 +1,4 @@
-// What travels with atoms: messages between layers, tensors of migrating atoms, the integrals of a restart.
+// What travels with atoms: owners of ghosts, tensors of migrating atoms, the integrals of a restart.
 
 #include "fix_bec.h"
 
@@ -14,21 +14,20 @@ using namespace LAMMPS_NS;
 
 namespace bec_lammps {
 
+// Ghosts learn who owns them; the messages of the network take a shorter way (halo.h).
 int FixBec::pack_forward_comm(int n, int *list, double *buf, int, int *)
 {
-  const int size = doubles_for(message_width);
-  for (int i = 0; i < n; ++i, buf += size) {
-    buf[size - 1] = 0.0;    // half of it is padding if the width is odd
-    memcpy(buf, &messages[static_cast<std::size_t>(list[i]) * message_width], message_width * sizeof(float));
+  for (int i = 0; i < n; ++i) {
+    buf[2 * i] = owners[list[i]].rank;
+    buf[2 * i + 1] = owners[list[i]].index;
   }
-  return n * size;
+  return 2 * n;
 }
 
 void FixBec::unpack_forward_comm(int n, int first, double *buf)
 {
-  const int size = doubles_for(message_width);
-  for (int i = first; i < first + n; ++i, buf += size)
-    memcpy(&messages[static_cast<std::size_t>(i) * message_width], buf, message_width * sizeof(float));
+  for (int i = 0; i < n; ++i)
+    owners[first + i] = {static_cast<int>(buf[2 * i]), static_cast<int>(buf[2 * i + 1])};
 }
 
 void FixBec::grow_arrays(int nmax)
@@ -92,7 +91,8 @@ void FixBec::restart(char *buf)
 double FixBec::memory_usage()
 {
   return 9.0 * sizeof(double) * atom->nmax + raw_charges.capacity() * sizeof(double) + graph.memory_usage() +
-      (messages.capacity() + messages_next.capacity()) * sizeof(float) + species.capacity() * sizeof(std::int32_t);
+      halo.memory_usage() + (messages.capacity() + messages_next.capacity()) * sizeof(float) +
+      (species.capacity() + row_species.capacity()) * sizeof(std::int32_t) + owners.capacity() * sizeof(Owner);
 }
 
 }    // namespace bec_lammps
