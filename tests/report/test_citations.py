@@ -42,9 +42,9 @@ def test_public_data_of_bundled_models_are_cited() -> None:
     cards = {name: model.card for name, model in bundled_models().items()}
     universal = keys(None, cards["universal"])
     assert {"Togo2018", "Petretto2018", "Falletta2025", "MonteroDeHijes2024"} <= set(universal)
-    silica = keys(None, cards["silica"])  # started from the universal model: cites its data too, each once
-    assert silica.count("Falletta2025") == 1
-    assert "Petretto2018" in silica
+    zirconia = keys(None, cards["zirconia"])  # started from the universal model: cites its data too, each once
+    assert zirconia.count("Falletta2025") == 1
+    assert "Petretto2018" in zirconia
 
 
 def test_text_and_bibtex() -> None:
