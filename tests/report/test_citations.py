@@ -42,7 +42,7 @@ def test_public_data_of_bundled_models_are_cited() -> None:
     cards = {name: model.card for name, model in bundled_models().items()}
     universal = keys(None, cards["universal"])
     assert {"Togo2018", "Petretto2018", "Falletta2025", "MonteroDeHijes2024"} <= set(universal)
-    zirconia = keys(None, cards["zirconia"])  # started from the universal model: cites its data too, each once
+    zirconia = keys(None, cards["zirconia"])  # started from the universal model
     assert zirconia.count("Falletta2025") == 1
     assert "Petretto2018" in zirconia
 
