@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -149,10 +150,12 @@ def scalar_per_atom(charges: Mapping[str, float], numbers: NDArray[np.int64], na
 
     unknown = [symbol for symbol in charges if symbol not in atomic_numbers]
     if unknown:
+        close = get_close_matches(unknown[0].capitalize(), list(atomic_numbers), n=1, cutoff=0.5)
+        hint = f"did you mean {close[0]}? " if close else ""
         raise UsageError(
             f"{unknown[0]!r} in --charges {name}:… is not an element",
             "charges are given per element symbol",
-            f"write for example {name}:Si=3.4,O=-1.7",
+            f"{hint}write for example {name}:Si=3.4,O=-1.7",
         )
     table = {atomic_numbers[symbol]: float(value) for symbol, value in charges.items()}
     missing = sorted({int(n) for n in numbers} - set(table))

@@ -159,8 +159,12 @@ def announce_spectrum(
     console.item(
         "spectrum",
         f"resolution {chosen:.3g} cm⁻¹ ({origin}), estimator {estimator}; Nyquist {grid.nyquist_cm:.0f} "
-        f"cm⁻¹{top}; {len(grid.lengths_fs)} run(s), {times(total)}",
+        f"cm⁻¹{top}; {_runs(len(grid.lengths_fs))} {times(total)}",
     )
+
+
+def _runs(count: int) -> str:
+    return "one run of" if count == 1 else f"{count} runs, together"
 
 
 def announce_work(console: Console, job: CurrentJob, path: Path, done: int, where: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 import textwrap
 import time
@@ -69,7 +70,8 @@ class Console:
             bar.close()
 
 
-def _wrapped(label: str, text: str, width: int = 100) -> str:
+def _wrapped(label: str, text: str) -> str:
+    width = min(max(shutil.get_terminal_size((100, 24)).columns, 60), 130)
     indent = " " * (LABEL_WIDTH + 1)
     lines = textwrap.wrap(text, width - len(indent), break_long_words=False, break_on_hyphens=False) or [""]
     return "\n".join([f"{label:<{LABEL_WIDTH}} {lines[0]}", *(indent + line for line in lines[1:])])

@@ -8,6 +8,7 @@ import traceback
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from difflib import get_close_matches
 from typing import Any
 
 import typer
@@ -103,6 +104,10 @@ def _usage_message(error: BaseException, text: str, program: str) -> str:
     path = getattr(context, "command_path", None) or program
     text = re.sub(r"\(Possible options?: (.*)\)$", r"(did you mean \1?)", text.strip())
     text = text.replace("Value error, ", "").rstrip(".")
+    choices = re.search(r"'([^']*)' is not one of (.*)$", text)
+    if choices is not None:
+        close = get_close_matches(choices[1].lower(), re.findall(r"'([^']+)'", choices[2]), n=1)
+        text += f" (did you mean {close[0]}?)" if close else ""
     return f"{text[:1].lower()}{text[1:]}\n  fix: {path} --help lists what there is"
 
 

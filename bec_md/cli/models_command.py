@@ -77,7 +77,7 @@ def info(
 ) -> None:
     """Describe a file."""
     from bec_md.current.store import is_stored_current, load_current
-    from bec_md.network.registry import BUNDLED
+    from bec_md.network.registry import BUNDLED, model_path
     from bec_md.spectrum import is_spectrum_file, load_spectrum, summary
 
     console = Console(results_on_stdout=json == STDOUT)
@@ -90,6 +90,8 @@ def info(
         spectrum = load_spectrum(file)
         describe_spectrum(console, spectrum, file.name)
         values = summary(spectrum)
+    elif not file.exists() and not file.suffix:  # a name rather than a path
+        values = describe_model_file(console, model_path(str(file)))
     else:
         values = describe_trajectory(console, file)
     if json is not None:

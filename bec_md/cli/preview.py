@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 #: Bits of the dots of a braille cell, by row (4) and column (2).
@@ -46,7 +47,21 @@ def preview(wavenumber_cm: Sequence[float], n_alpha_cm: Sequence[float], columns
     heads = [f"{top:.3g}", *[""] * (len(lines) - 2), "0"]
     heads[1] = label
     drawn = [f"{head:>{margin}} ┤{line}" for head, line in zip(heads, lines, strict=True)]
-    left, right = f"{wavenumber_cm[0]:.0f}", f"{wavenumber_cm[-1]:.0f} cm⁻¹"
-    middle = f"{0.5 * (wavenumber_cm[0] + wavenumber_cm[-1]):.0f}"
-    axis = left + middle.center(columns - len(left) - len(right)) + right
-    return "\n".join([*drawn, " " * (margin + 2) + axis])
+    marks, numbers = _axis(wavenumber_cm[0], wavenumber_cm[-1], columns)
+    return "\n".join([*drawn, " " * (margin + 1) + "└" + marks, " " * (margin + 2) + numbers])
+
+
+def _axis(low: float, high: float, columns: int) -> tuple[str, str]:
+    """Return a line with marks at round wavenumbers and a line with their numbers below them."""
+    span = high - low
+    steps = [digit * 10.0**power for power in range(-2, 5) for digit in (1, 2, 5)]
+    step = next((step for step in steps if span / step <= 7), span)
+    marks, numbers = ["─"] * columns, [" "] * (columns + 12)
+    for count in range(math.ceil(low / step), math.floor(high / step) + 1):
+        place = min(round((count * step - low) / span * columns), columns - 1)
+        text = f"{count * step:g}"
+        begin = max(0, place - len(text) // 2)
+        marks[place] = "┴"
+        numbers[begin : begin + len(text)] = text
+    end = len("".join(numbers).rstrip())
+    return "".join(marks), "".join(numbers)[:end] + " cm⁻¹"

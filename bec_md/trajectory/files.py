@@ -46,7 +46,7 @@ def require_file(path: Path) -> Path:
     if not folder.is_dir():
         raise UsageError(f"{path}: no such file", f"there is no folder {folder}", "check the path")
     names = sorted(entry.name for entry in folder.iterdir())
-    close = get_close_matches(path.name, names, n=3, cutoff=0.5)
+    close = get_close_matches(path.name, names, n=3, cutoff=0.7)
     fix = f"did you mean {' or '.join(close)}?" if close else "check the spelling and the current folder"
     raise UsageError(f"{path}: no such file", f"the folder {folder.resolve().name}/ does not contain it", fix)
 
