@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from bec_md.charges.source import ChargeBatch, ChargeSource
+from bec_md.charges.source import ChargeBatch, ChargeSource, PendingCharges
 from bec_md.errors import DataError
 
 if TYPE_CHECKING:
@@ -106,7 +106,16 @@ class ModelCharges:
 
     def evaluate(self, frames: Sequence[Frame]) -> ChargeBatch:
         """Predict the tensors of these frames."""
-        prediction = self.model.predict_batch(frames)
+        return self._batch(frames, self.model.predict_batch(frames))
+
+    def submit(self, frames: Sequence[Frame]) -> PendingCharges:
+        """Start to predict the tensors of these frames; a GPU works while the host prepares the next ones."""
+        if not hasattr(self.model, "submit"):
+            return PendingCharges(lambda: self.evaluate(frames))
+        pending = self.model.submit(frames)
+        return PendingCharges(lambda: self._batch(frames, pending.result()))
+
+    def _batch(self, frames: Sequence[Frame], prediction: Any) -> ChargeBatch:
         tensors = np.asarray(prediction.born_effective_charges, dtype=np.float64)
         if not np.isfinite(tensors).all():
             where = int(np.argmin(np.isfinite(tensors).reshape(len(frames), -1).all(axis=1)))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
@@ -38,8 +38,23 @@ class ChargeBatch:
     eps_inf: Array | None = None
 
 
+class PendingCharges:
+    """Tensors whose evaluation was started; `result` waits for them."""
+
+    def __init__(self, finish: Callable[[], ChargeBatch]) -> None:
+        self._finish = finish
+
+    def result(self) -> ChargeBatch:
+        """Return the tensors; to be called once."""
+        return self._finish()
+
+
 class ChargeSource(Protocol):
-    """A source of tensors: frames in, Z out."""
+    """A source of tensors: frames in, Z out.
+
+    A source that works beside the host may have a method `submit` as well, which takes frames and returns
+    `PendingCharges` without waiting.
+    """
 
     @property
     def name(self) -> str:

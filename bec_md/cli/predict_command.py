@@ -19,9 +19,6 @@ if TYPE_CHECKING:
     from bec_md.charges import ChargeSource
     from bec_md.trajectory import Trajectory
 
-#: Atoms evaluated in one call; the same number as for the current.
-BATCH_ATOMS = 4096
-
 PREDICT_HELP = "Write a trajectory, or single structures, with the Born effective charges of every atom."
 
 InputFile = Annotated[
@@ -70,6 +67,7 @@ def run_predict(
     """Open, announce, write batch by batch."""
     from bec_md.charges import charges_key, make_charge_source
     from bec_md.cli.announce import composition, describe_model
+    from bec_md.current.compute import default_batch
     from bec_md.trajectory import open_trajectory
 
     options.check()
@@ -97,7 +95,7 @@ def run_predict(
         console.item("charges", source.name)
     for note in source.notes:
         console.warn(note)
-    size = options.batch or max(1, min(256, BATCH_ATOMS // max(1, info.n_atoms)))
+    size = options.batch or default_batch(info.n_atoms, options.device)
     write_charges(console, trajectory, source, output, size)
 
 
@@ -108,14 +106,15 @@ def write_charges(
     import time
 
     from bec_md.cli.labelled_xyz import frame_text, open_for_writing
+    from bec_md.current.evaluate import evaluated_ahead
 
     info, done, begin = trajectory.info, 0, time.monotonic()
     stream = trajectory.frames()
+    batches = iter(lambda: list(islice(stream, batch)), [])
     try:
         progress_bar = console.progress("Born effective charges", 0, info.n_frames)
         with open_for_writing(output) as file, progress_bar as progress:
-            while frames := list(islice(stream, batch)):
-                result = source.evaluate(frames)
+            for frames, result in evaluated_ahead(source, ((frames, frames) for frames in batches)):
                 for i, frame in enumerate(frames):
                     spread = None if result.uncertainty_e is None else result.uncertainty_e[i]
                     eps_inf = None if result.eps_inf is None else result.eps_inf[i]

@@ -29,6 +29,9 @@ Progress = Callable[[int, int | None], None]
 #: Atoms evaluated in one call of the model: enough to fill the arithmetic, little enough for the cache.
 BATCH_ATOMS = 4096
 MAX_BATCH = 256
+#: The same for a GPU, which needs more work at a time (about 4 GB of its memory with the bundled models).
+BATCH_ATOMS_GPU = 16384
+MAX_BATCH_GPU = 1024
 
 
 @dataclass(frozen=True)
@@ -313,7 +316,7 @@ def prepare_current(
         masses_amu=info.masses_amu,
         timestep_fs=step,
         scheme="velocity" if info.velocity_scheme == "stored" else "midpoint",
-        sampling=_sampling(batch, len(info.numbers), interpolation),
+        sampling=_sampling(batch, len(info.numbers), interpolation, device),
     )
     recipe, stride_note = _with_stride(recipe, charge_stride, charge_tolerance, info)
     notes = (*bound.notes, *stride_note)
@@ -375,7 +378,7 @@ def _check_first(frame: Frame, info: TrajectoryInfo) -> None:
         )
 
 
-def _sampling(batch: int | None, n_atoms: int, interpolation: str) -> Sampling:
+def _sampling(batch: int | None, n_atoms: int, interpolation: str, device: str) -> Sampling:
     if batch is not None and batch < 1:
         raise UsageError(
             f"batch {batch}", "at least one frame is evaluated at a time", "give --batch 1 or more"
@@ -386,8 +389,14 @@ def _sampling(batch: int | None, n_atoms: int, interpolation: str) -> Sampling:
             "tensors between evaluated frames are interpolated linearly or cubically",
             "use 'linear' or 'cubic'",
         )
-    size = batch or max(1, min(MAX_BATCH, BATCH_ATOMS // max(1, n_atoms)))
+    size = batch or default_batch(n_atoms, device)
     return Sampling(batch=size, interpolation=cast(Interpolation, interpolation))
+
+
+def default_batch(n_atoms: int, device: str) -> int:
+    """Return how many frames of `n_atoms` are evaluated at once."""
+    atoms, most = (BATCH_ATOMS, MAX_BATCH) if device == "cpu" else (BATCH_ATOMS_GPU, MAX_BATCH_GPU)
+    return max(1, min(most, atoms // max(1, n_atoms)))
 
 
 def _with_stride(

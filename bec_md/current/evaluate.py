@@ -9,24 +9,29 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import islice
-from typing import TYPE_CHECKING, Literal, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from bec_md.charges.source import ChargeBatch
 from bec_md.current.interpolation import lagrange_weights, node_window, weighted_sum
+from bec_md.errors import BecMDError
 from bec_md.trajectory.prefetch import prefetch
 
 if TYPE_CHECKING:
-    from bec_md.charges.source import ChargeSource
+    from bec_md.charges.source import ChargeSource, PendingCharges
     from bec_md.trajectory.frame import Frame
 
 Array = NDArray[np.float64]
 Interpolation = Literal["linear", "cubic"]
+Label = TypeVar("Label")
+
+#: Batches that are started before the oldest one is waited for.
+AHEAD = 1
 
 
 class FrameStream(Protocol):
@@ -127,9 +132,43 @@ def _cut(frames: Iterator[Frame], size: int) -> Iterator[list[Frame]]:
 
 
 def _every_frame(blocks: Iterator[list[Frame]], source: ChargeSource, base: int) -> Iterator[ChargedFrames]:
-    for block in blocks:
-        yield ChargedFrames(base, block, source.evaluate(block))
+    for block, charges in evaluated_ahead(source, ((block, block) for block in blocks)):
+        yield ChargedFrames(base, block, charges)
         base += len(block)
+
+
+def evaluated_ahead(
+    source: ChargeSource, batches: Iterable[tuple[Label, list[Frame]]]
+) -> Iterator[tuple[Label, ChargeBatch]]:
+    """Yield (label, tensors) of (label, frames) in order, the next batch started before one is waited for.
+
+    A source without `submit` evaluates each batch when its turn comes.
+    """
+    start = getattr(source, "submit", None)
+    if start is None:
+        for label, frames in batches:
+            yield label, source.evaluate(frames)
+        return
+    under_way: deque[tuple[Label, PendingCharges]] = deque()
+    error: BecMDError | None = None
+    remaining = iter(batches)
+    while True:
+        try:
+            label, frames = next(remaining)
+            under_way.append((label, start(frames)))
+        except StopIteration:
+            break
+        except BecMDError as caught:  # raised after what was started before
+            error = caught
+            break
+        if len(under_way) > AHEAD:
+            done, pending = under_way.popleft()
+            yield done, pending.result()
+    while under_way:
+        done, pending = under_way.popleft()
+        yield done, pending.result()
+    if error is not None:
+        raise error
 
 
 def _from_frame(piece: ChargedFrames, start: int) -> ChargedFrames:
@@ -150,6 +189,17 @@ def _from_frame(piece: ChargedFrames, start: int) -> ChargedFrames:
     )
 
 
+@dataclass(frozen=True)
+class _Wanted:
+    """A block of frames and the numbers of those whose tensors are evaluated."""
+
+    base: int
+    block: list[Frame]
+    numbers: list[int]
+    keys: set[int]
+    last: bool
+
+
 class _Interpolated:
     """Evaluate keys block by block and emit the frames whose nodes are all known."""
 
@@ -162,32 +212,36 @@ class _Interpolated:
         self.waiting: deque[tuple[int, Frame]] = deque()
 
     def run(self, blocks: Iterator[list[Frame]]) -> Iterator[ChargedFrames]:
+        for wanted, batch in evaluated_ahead(self.source, self._wanted(blocks)):
+            self._add(wanted, batch)
+            yield from self._emit(last=wanted.last)
+
+    def _wanted(self, blocks: Iterator[list[Frame]]) -> Iterator[tuple[_Wanted, list[Frame]]]:
+        """Frames of each block at which tensors are evaluated: keys, and some between to check."""
+        base, stride = self.base, self.sampling.charge_stride
         current = next(blocks, None)
         while current is not None:
             following = next(blocks, None)
-            self._add(current, last=following is None)
-            yield from self._emit(last=following is None)
-            current = following
+            end, last = base + len(current), following is None
+            keys = set(range(base, end, stride)) | ({end - 1} if last else set())
+            checks = {
+                key + stride // 2
+                for key in range(base, end, stride)
+                if (key // stride) % self.sampling.check_every == self.sampling.check_every // 2
+                and key + stride // 2 < end
+            } - keys
+            numbers = sorted(keys | checks)
+            yield _Wanted(base, current, numbers, keys, last), [current[n - base] for n in numbers]
+            base, current = end, following
 
-    def _add(self, block: list[Frame], *, last: bool) -> None:
-        stride, end = self.sampling.charge_stride, self.base + len(block)
-        keys = set(range(self.base, end, stride)) | ({end - 1} if last else set())
-        checks = {
-            key + stride // 2
-            for key in range(self.base, end, stride)
-            if (key // stride) % self.sampling.check_every == self.sampling.check_every // 2
-            and key + stride // 2 < end
-        } - keys
-        wanted = sorted(keys | checks)
-        batch = self.source.evaluate([block[number - self.base] for number in wanted])
-        for row, number in enumerate(wanted):
-            if number in keys:
+    def _add(self, wanted: _Wanted, batch: ChargeBatch) -> None:
+        for row, number in enumerate(wanted.numbers):
+            if number in wanted.keys:
                 self.keys.append(number)
                 self.values.append(_row(batch, row))
             else:
                 self.held_out[number] = np.array(batch.born_effective_charges[row])
-        self.waiting.extend((self.base + i, frame) for i, frame in enumerate(block))
-        self.base = end
+        self.waiting.extend((wanted.base + i, frame) for i, frame in enumerate(wanted.block))
 
     def _emit(self, *, last: bool) -> Iterator[ChargedFrames]:
         # a cubic needs one key beyond the segment; the end of the trajectory does without

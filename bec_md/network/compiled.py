@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import warnings
+from collections.abc import Callable
 from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,6 +19,8 @@ from bec_md.network.model_file import load_network, read_header
 
 if TYPE_CHECKING:
     from torch import Tensor
+
+    from bec_md.network.model import ZStarNetwork
 
 #: Instruction set of the generated code: every x86-64 processor since about 2015.
 PORTABLE = {"cpp.march": "x86-64-v3", "cpp.simdlen": 256}
@@ -80,6 +83,17 @@ def compile_model(model: str | Path, output: str | Path, *, portable: bool = Tru
     finally:
         e3nn.set_optimization_defaults(jit_mode=before)
     return metadata
+
+
+def compiled_network(network: ZStarNetwork) -> Callable[..., tuple[Tensor, Tensor, Tensor]]:
+    """Have a network compiled by TorchInductor in this process, for any number of atoms, edges and frames.
+
+    The first call takes a minute or two. Arguments are the fields of a graph in their order; results are the
+    charges, the members and ε_∞.
+    """
+    import torch
+
+    return torch.compile(_exported(network), dynamic=True)
 
 
 def _metadata(header: dict[str, Any], portable: bool) -> dict[str, Any]:

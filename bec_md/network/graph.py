@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import torch
@@ -88,24 +88,17 @@ def build_graph(
     numbers, frame_of_atom, receivers, senders, vectors = [], [], [], [], []
     charges, volumes = [], []
     offset = 0
-    for index, item in enumerate(frames):
-        z, positions, cell, pbc, charge = _structure(item)
-        if not np.isfinite(positions).all():
-            atom = int(np.argwhere(~np.isfinite(positions))[0, 0])
-            raise DataError(
-                f"position of atom {atom} in frame {index} of the batch is not a finite number",
-                "neighbors cannot be found from NaN or infinite coordinates",
-                "check the trajectory at this frame: the simulation may have blown up",
-            )
-        i, j, d = neighbor_pairs(positions, cell, pbc, cutoff_ang)
-        numbers.append(z)
-        frame_of_atom.append(np.full(len(z), index))
+    for index, frame in enumerate(frames):
+        item = structure(frame, index)
+        i, j, d = neighbor_pairs(item.positions_ang, item.cell_ang, item.pbc, cutoff_ang)
+        numbers.append(item.numbers)
+        frame_of_atom.append(np.full(len(item.numbers), index))
         receivers.append(i + offset)
         senders.append(j + offset)
         vectors.append(d)
-        charges.append(charge)
-        volumes.append(abs(np.linalg.det(cell)))
-        offset += len(z)
+        charges.append(item.total_charge)
+        volumes.append(abs(np.linalg.det(item.cell_ang)))
+        offset += len(item.numbers)
     return Graph(
         numbers=torch.from_numpy(np.concatenate(numbers)),
         frame=torch.from_numpy(np.concatenate(frame_of_atom)),
@@ -134,10 +127,35 @@ def concatenate(graphs: Sequence[Graph]) -> Graph:
     )
 
 
-def _structure(
-    item: Any,
-) -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.float64], NDArray[np.bool_], float]:
+class Structure(NamedTuple):
+    """What the network needs of a frame."""
+
+    numbers: NDArray[np.int64]
+    positions_ang: NDArray[np.float64]
+    cell_ang: NDArray[np.float64]
+    pbc: NDArray[np.bool_]
+    total_charge: float
+
+
+def structure(item: Any, index: int) -> Structure:
+    """Return what the network needs of a frame or ASE atoms, number `index` of a batch.
+
+    Raises
+    ------
+    DataError
+        If a position is not finite.
+    """
     if hasattr(item, "positions_ang"):
-        return item.numbers, item.positions_ang, item.cell_ang, item.pbc, item.total_charge
-    charge = float(item.info.get("total_charge", item.info.get("charge", 0.0)))
-    return item.numbers.astype(np.int64), item.positions, np.asarray(item.cell), item.pbc, charge
+        found = Structure(item.numbers, item.positions_ang, item.cell_ang, item.pbc, item.total_charge)
+    else:
+        charge = float(item.info.get("total_charge", item.info.get("charge", 0.0)))
+        numbers = item.numbers.astype(np.int64)
+        found = Structure(numbers, item.positions, np.asarray(item.cell), item.pbc, charge)
+    if not np.isfinite(found.positions_ang).all():
+        atom = int(np.argwhere(~np.isfinite(found.positions_ang))[0, 0])
+        raise DataError(
+            f"position of atom {atom} in frame {index} of the batch is not a finite number",
+            "neighbors cannot be found from NaN or infinite coordinates",
+            "check the trajectory at this frame: the simulation may have blown up",
+        )
+    return found

@@ -173,7 +173,8 @@ class ZStarNetwork(nn.Module):
         self.readout = ChannelMixing(dict.fromkeys(TENSOR_IRREPS, width), members, scale=0.3)
         self.polarizability = nn.Linear(width, 1)
         self.anisotropy = ChannelMixing({TENSOR_IRREPS[2]: width}, 1, scale=0.3)
-        self._basis = cartesian_basis()
+        self._exact_basis = cartesian_basis()
+        self._basis: dict[tuple[torch.device, torch.dtype], Tensor] = {}
 
     def forward(self, graph: Graph) -> NetworkOutput:
         """Predict a batch; `graph` holds only elements of `config.elements`."""
@@ -193,11 +194,18 @@ class ZStarNetwork(nn.Module):
         """Tensors from the last state."""
         parts = self.readout(state)  # (N, 2l+1, M) for 0e, 1e, 2e
         parts[SCALAR] = parts[SCALAR] + self.reference_charge[species][:, None, None]
-        basis = self._basis.to(parts[SCALAR])
+        basis = self._cartesian_basis(parts[SCALAR])
         spherical = torch.cat([parts[ir] for ir in TENSOR_IRREPS], dim=1)  # (N, 9, M)
         members = torch.einsum("abc,ncm->nmab", basis, spherical)  # (N, M, 3, 3)
         members = impose_sum_rule(members, graph)
         return members.mean(dim=1), members, self.dielectric(graph, state, basis)
+
+    def _cartesian_basis(self, like: Tensor) -> Tensor:
+        """Change of basis on the device and in the dtype in use, copied there once."""
+        key = (like.device, like.dtype)
+        if key not in self._basis:
+            self._basis[key] = self._exact_basis.to(like)
+        return self._basis[key]
 
     def dielectric(self, graph: Graph, state: Features, basis: Tensor) -> Tensor:
         """ε_∞ = 1 + Σ_i α_i / V with positive isotropic parts of the atoms' polarizabilities α_i."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol
@@ -18,7 +18,7 @@ from bec_md.network.registry import choose_model, model_path
 if TYPE_CHECKING:
     from ase import Atoms
 
-    from bec_md.network.model import ZStarNetwork
+    from bec_md.network.torch_engine import Precision
     from bec_md.trajectory.frame import Frame
 
 Array = NDArray[np.float64]
@@ -45,30 +45,15 @@ class Engine(Protocol):
         ...
 
 
-class TorchEngine:
-    """The reference: PyTorch and e3nn, on the CPU or on CUDA."""
+class PendingPrediction:
+    """A prediction that was started; `result` waits for it."""
 
-    def __init__(self, network: ZStarNetwork, level: int, device: str, double: bool = False) -> None:
-        import torch
+    def __init__(self, finish: Callable[[], Prediction]) -> None:
+        self._finish = finish
 
-        self.name = f"torch ({device})"
-        self.device = device
-        self.dtype = torch.float64 if double else torch.float32
-        self.network = network.to(device=device, dtype=self.dtype).eval()
-        self.level = level
-
-    def evaluate(self, frames: Sequence[Frame | Atoms]) -> tuple[Array, Array]:
-        """Evaluate all frames as one graph."""
-        import torch
-
-        from bec_md.network.graph import build_graph
-
-        graph = build_graph(frames, self.network.config.cutoff_ang, dtype=self.dtype, level=self.level)
-        with torch.inference_mode():
-            output = self.network(graph.to(self.device))
-        n_frames = len(frames)
-        members = output.members.unflatten(0, (n_frames, -1)).transpose(1, 2)  # (F, M, N, 3, 3)
-        return members.double().cpu().numpy(), output.eps_inf.double().cpu().numpy()
+    def result(self) -> Prediction:
+        """Return the prediction; to be called once."""
+        return self._finish()
 
 
 class BecModel:
@@ -87,6 +72,11 @@ class BecModel:
         CPU threads of the engine.
     level
         Level of theory whose labels to imitate; the card's default when not given.
+    precision
+        Of matrix products in PyTorch: ``float32``, or ``tf32`` or ``bfloat16`` where they change Z* by less
+        than 10⁻⁴ e.
+    compile
+        Have the PyTorch engine compiled by TorchInductor.
     """
 
     def __init__(
@@ -97,6 +87,8 @@ class BecModel:
         engine: EngineName = "auto",
         threads: int | None = None,
         level: str | None = None,
+        precision: Precision = "float32",
+        compile: bool = False,
     ) -> None:
         self.path = Path(path)
         header = read_header(self.path)
@@ -107,11 +99,11 @@ class BecModel:
         self.cutoff_ang = float(self.config["cutoff_ang"])
         self.level = self._pick_level(level)
         content = hashlib.sha256(self.path.read_bytes()).hexdigest()[:16]
-        self.fingerprint = f"{content}:{self.level}"
+        self.fingerprint = f"{content}:{self.level}" + ("" if precision == "float32" else f":{precision}")
         self.calibration = float(self.card.get("uncertainty_scale", 1.0))
         self.reason = ""
         self.engine_note = ""
-        self.engine: Engine = self._make_engine(engine, device, threads)
+        self.engine: Engine = self._make_engine(engine, device, threads, precision, compile)
 
     def predict(self, atoms: Atoms | Frame) -> Array:
         """Born effective charges of one structure, (N, 3, 3) in e; Z[i, a, b] = ∂M_a/∂u_ib."""
@@ -123,7 +115,21 @@ class BecModel:
         if not frames:
             raise UsageError("no frames to predict", "the batch is empty", "give at least one frame")
         self._check_elements(frames)
-        members, eps_inf = self.engine.evaluate(frames)
+        return self._prediction(*self.engine.evaluate(frames))
+
+    def submit(self, frames: Sequence[Frame | Atoms]) -> PendingPrediction:
+        """Start a prediction. On a GPU this returns at once; on the CPU `result` does the work.
+
+        At most two should be under way: one being computed, one being prepared.
+        """
+        start = getattr(self.engine, "submit", None)
+        if start is None or not frames:
+            return PendingPrediction(lambda: self.predict_batch(frames))
+        self._check_elements(frames)
+        submitted = start(frames)
+        return PendingPrediction(lambda: self._prediction(*submitted.result()))
+
+    def _prediction(self, members: Array, eps_inf: Array) -> Prediction:
         spread = members.std(axis=1, ddof=1 if members.shape[1] > 1 else 0)  # (F, N, 3, 3)
         uncertainty = self.calibration * np.sqrt(np.square(spread).mean(axis=(-1, -2)))
         return Prediction(members.mean(axis=1), members, uncertainty, eps_inf)
@@ -139,14 +145,23 @@ class BecModel:
             )
         return chosen
 
-    def _make_engine(self, engine: EngineName, device: str, threads: int | None) -> Engine:
+    def _make_engine(
+        self, engine: EngineName, device: str, threads: int | None, precision: Precision, compile: bool
+    ) -> Engine:
+        if engine == "native" and (compile or precision != "float32"):
+            raise UsageError(
+                f"the native engine has neither precision {precision!r} nor compilation",
+                "it is compiled C++ in float32",
+                'use engine="torch", or leave both out',
+            )
         if engine == "native" and device != "cpu":
             raise UsageError(
                 f"the native engine does not run on {device}",
                 "it is compiled for the CPU",
                 "use --device cpu, or the torch engine",
             )
-        if engine in ("auto", "native") and device == "cpu":
+        plain = precision == "float32" and not compile
+        if engine in ("auto", "native") and device == "cpu" and plain:
             from bec_md.network.native import NativeEngine, native_status
 
             status = native_status()
@@ -156,7 +171,14 @@ class BecModel:
                 raise UsageError("the native engine is not available", status.reason, status.fix)
             self.engine_note = f"native engine not available ({status.reason}); using PyTorch, slower"
         self._check_device(device)
-        return TorchEngine(load_network(self.path), self.config["levels"].index(self.level), device)
+        if threads is not None and device == "cpu":
+            import torch
+
+            torch.set_num_threads(threads)
+        from bec_md.network.torch_engine import TorchEngine
+
+        level = self.config["levels"].index(self.level)
+        return TorchEngine(load_network(self.path), level, device, precision=precision, compile=compile)
 
     def _check_device(self, device: str) -> None:
         import torch
@@ -189,6 +211,8 @@ def load_model(
     threads: int | None = None,
     elements: Sequence[int] | None = None,
     level: str | None = None,
+    precision: Precision = "float32",
+    compile: bool = False,
 ) -> BecModel:
     """Load a bundled model by name, or a model file by path.
 
@@ -208,6 +232,14 @@ def load_model(
                 "give elements=…, or name a model (`bec-md models`)",
             )
         name_or_path, reason = choose_model(int(number) for number in elements)
-    model = BecModel(model_path(name_or_path), device=device, engine=engine, threads=threads, level=level)
+    model = BecModel(
+        model_path(name_or_path),
+        device=device,
+        engine=engine,
+        threads=threads,
+        level=level,
+        precision=precision,
+        compile=compile,
+    )
     model.reason = reason
     return model
