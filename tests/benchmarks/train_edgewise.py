@@ -3,16 +3,18 @@
     python tests/benchmarks/train_edgewise.py DATA_FOLDER MINUTES
 
 DATA_FOLDER holds train/sio2_train.xyz and test/sio2_test.xyz (extended XYZ with Born effective charges). A
-plain loop: AdamW, Huber loss, a learning rate that falls to zero with the time, averaged weights.
-MINUTES are of processor time, so that the result does not depend on what else runs.
+plain loop: AdamW, Huber loss, a rate that falls to zero in the last third of the time, averaged weights.
+MINUTES are of processor time, so that the result does not depend on what else runs. Every few of them the
+averaged weights are tested (outside that time) and, with --checkpoint FILE, everything is stored; the same
+command with other MINUTES goes on from there.
 """
 
 from __future__ import annotations
 
 import argparse
-import math
 import sys
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
@@ -27,37 +29,81 @@ from bec_md.training.dataset import GraphDataset, build_dataset, element_means
 from bec_md.training.extxyz import LabelledFrame, read_frames
 
 LEVEL = "pbe-finite-field"
+#: The learning rate falls in the last part of the time.
+FALL = 0.33
 
 
-def train(network: EdgewiseNetwork, data: GraphDataset, minutes: float, rate: float, batch: int) -> int:
-    """Train until the time is over; returns the number of steps."""
+@dataclass
+class Run:
+    """A training run that can be stored and continued."""
+
+    network: EdgewiseNetwork
+    averages: list[torch.Tensor]
+    optimizer: torch.optim.AdamW
+    rate: float
+    batch: int
+    steps: int = 0
+    seconds: float = 0.0
+
+    @property
+    def parameters(self) -> list[torch.nn.Parameter]:
+        """Parameters of the network."""
+        return list(self.network.parameters())
+
+    def save(self, path: Path) -> None:
+        """Store everything but the random numbers."""
+        state = {"network": self.network.state_dict(), "averages": self.averages, "steps": self.steps}
+        state |= {"optimizer": self.optimizer.state_dict(), "seconds": self.seconds}
+        torch.save(state, path.with_suffix(".tmp"))
+        path.with_suffix(".tmp").replace(path)
+
+    def load(self, path: Path) -> None:
+        """Go on from a stored run."""
+        state = torch.load(path, weights_only=True)
+        self.network.load_state_dict(state["network"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.averages, self.steps, self.seconds = state["averages"], state["steps"], state["seconds"]
+
+    def step(self, data: GraphDataset, rng: np.random.Generator, done: float) -> None:
+        """Take one step of the optimizer; `done` is the part of the time that is over."""
+        begin = time.process_time()
+        for group in self.optimizer.param_groups:
+            group["lr"] = self.rate * min(1.0, (self.steps + 1) / 50, (1 - done) / FALL)
+        picked = data.batch(rng.choice(len(data), size=self.batch, replace=False))
+        self.optimizer.zero_grad()
+        loss = torch.nn.functional.huber_loss(self.network(picked.graph), picked.charges, delta=0.1)
+        loss.backward()  # type: ignore[no-untyped-call]
+        torch.nn.utils.clip_grad_norm_(self.parameters, 2.0)
+        self.optimizer.step()
+        self.steps += 1
+        keep = min(0.99, self.steps / (self.steps + 10))  # of the average, so that its start is forgotten
+        for average, parameter in zip(self.averages, self.parameters, strict=True):
+            average.lerp_(parameter.detach(), 1 - keep)
+        self.seconds += time.process_time() - begin
+
+    def test(self, held: GraphDataset, test: list[LabelledFrame]) -> float:
+        """Error of the averaged weights, e."""
+        kept = [parameter.detach().clone() for parameter in self.parameters]
+        _assign(self.parameters, self.averages)
+        with torch.inference_mode():
+            found = [self.network(held.batch([index]).graph).double().numpy() for index in range(len(held))]
+        _assign(self.parameters, kept)
+        return rmse(np.concatenate(found), test)
+
+
+def _assign(parameters: list[torch.nn.Parameter], values: list[torch.Tensor]) -> None:
+    for parameter, value in zip(parameters, values, strict=True):
+        parameter.data.copy_(value)
+
+
+def new_run(data: GraphDataset, rate: float, batch: int) -> Run:
+    """A network with random weights and the mean charges of the elements."""
+    torch.manual_seed(1)
+    network = EdgewiseNetwork()
     for element, charge in element_means(data).items():
         network.reference_charge.weight.data[element] = charge
-    parameters = list(network.parameters())
-    averages = [parameter.detach().clone() for parameter in parameters]
-    optimizer = torch.optim.AdamW(parameters, lr=rate, weight_decay=1e-3, fused=True)
-    rng = np.random.default_rng(1)
-    begin, steps = time.process_time(), 0
-    while (done := (time.process_time() - begin) / (60 * minutes)) < 1:
-        for group in optimizer.param_groups:
-            group["lr"] = rate * min(1.0, (steps + 1) / 50) * 0.5 * (1 + math.cos(math.pi * done))
-        picked = data.batch(rng.choice(len(data), size=batch, replace=False))
-        optimizer.zero_grad()
-        loss = torch.nn.functional.huber_loss(network(picked.graph), picked.charges, delta=0.1)
-        loss.backward()  # type: ignore[no-untyped-call]
-        torch.nn.utils.clip_grad_norm_(parameters, 2.0)
-        optimizer.step()
-        steps += 1
-        keep = min(0.99, steps / (steps + 10))  # of the average, so that its start is forgotten
-        for average, parameter in zip(averages, parameters, strict=True):
-            average.lerp_(parameter.detach(), 1 - keep)
-        if steps % 20 == 0:
-            print(
-                f"step {steps}: loss {float(loss.detach()):.3e}, {100 * done:.0f} % of the time", flush=True
-            )
-    for average, parameter in zip(averages, parameters, strict=True):
-        parameter.data.copy_(average)
-    return steps
+    optimizer = torch.optim.AdamW(network.parameters(), lr=rate, weight_decay=1e-3, fused=True)
+    return Run(network, [p.detach().clone() for p in network.parameters()], optimizer, rate, batch)
 
 
 def rmse(predicted: np.ndarray, frames: list[LabelledFrame]) -> float:
@@ -75,22 +121,30 @@ def main() -> None:
     parser.add_argument("--batch", type=int, default=4, help="frames")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--model", default="auto")
+    parser.add_argument("--every", type=float, default=3.0, help="minutes between tests")
+    parser.add_argument("--checkpoint", type=Path, help="file to store the run in, and to go on from")
     given = parser.parse_args()
     keep_freed_memory()
     torch.set_num_threads(given.threads)
-    torch.manual_seed(1)
-    network = EdgewiseNetwork()
-    training = read_frames(given.data / "train" / "sio2_train.xyz")
-    data = build_dataset(training, network.cutoff_ang, level=0)
+    cutoff = EdgewiseNetwork().cutoff_ang
+    data = build_dataset(read_frames(given.data / "train" / "sio2_train.xyz"), cutoff, level=0)
     test = read_frames(given.data / "test" / "sio2_test.xyz")
-    cpu = time.process_time()
-    steps = train(network, data, given.minutes, given.rate, given.batch)
-    epochs = steps * given.batch / len(data)
-    print(f"{steps} steps, {epochs:.1f} epochs, {time.process_time() - cpu:.0f} s of processor time")
-    held = build_dataset(test, network.cutoff_ang, level=0)
-    with torch.inference_mode():
-        predicted = [network(held.batch([index]).graph).double().numpy() for index in range(len(held))]
-    print(f"edge-wise, trained here: test RMSE {rmse(np.concatenate(predicted), test):.4f} e")
+    held = build_dataset(test, cutoff, level=0)
+    run = new_run(data, given.rate, given.batch)
+    if given.checkpoint is not None and given.checkpoint.exists():
+        run.load(given.checkpoint)
+    rng = np.random.default_rng(run.steps + 1)
+    reported = run.seconds
+    while (done := run.seconds / (60 * given.minutes)) < 1:
+        run.step(data, rng, done)
+        if run.seconds - reported >= 60 * given.every:
+            reported = run.seconds
+            print(f"step {run.steps}, {run.seconds / 60:.1f} min: {run.test(held, test):.4f} e", flush=True)
+            if given.checkpoint is not None:
+                run.save(given.checkpoint)
+    epochs = run.steps * given.batch / len(data)
+    print(f"{run.steps} steps, {epochs:.1f} epochs, {run.seconds / 60:.1f} min of processor time")
+    print(f"edge-wise, trained here: test RMSE {run.test(held, test):.4f} e")
     model = load_model(given.model, elements=(8, 14), level=LEVEL)
     own = [model.predict_batch([frame]).born_effective_charges[0] for frame in test]  # type: ignore[list-item]
     print(f"{model.name} as shipped:     test RMSE {rmse(np.concatenate(own), test):.4f} e")
