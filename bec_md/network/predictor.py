@@ -148,6 +148,12 @@ class BecModel:
     def _make_engine(
         self, engine: EngineName, device: str, threads: int | None, precision: Precision, compile: bool
     ) -> Engine:
+        if precision not in ("float32", "tf32", "bfloat16"):
+            raise UsageError(
+                f"there is no precision {precision!r}",
+                "matrix products are done in float32 or faster with fewer digits",
+                "use 'float32', 'tf32' or 'bfloat16'",
+            )
         if engine == "native" and (compile or precision != "float32"):
             raise UsageError(
                 f"the native engine has neither precision {precision!r} nor compilation",
@@ -183,10 +189,20 @@ class BecModel:
     def _check_device(self, device: str) -> None:
         import torch
 
-        if device.startswith("cuda") and not torch.cuda.is_available():
+        try:
+            kind, index = torch.device(device).type, torch.device(device).index
+        except RuntimeError:
+            kind, index = device, None
+        if kind not in ("cpu", "cuda"):
+            raise UsageError(
+                f"there is no device {device!r} here",
+                "the network runs on the CPU and on CUDA devices",
+                "use --device cpu, cuda or cuda:N",
+            )
+        if kind == "cuda" and (index or 0) >= torch.cuda.device_count():
             raise UsageError(
                 f"device {device} is not available",
-                "this PyTorch sees no CUDA device",
+                f"this PyTorch sees {torch.cuda.device_count() or 'no'} CUDA device(s)",
                 "use --device cpu, or install a CUDA build of PyTorch",
             )
 

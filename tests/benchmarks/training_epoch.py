@@ -2,9 +2,9 @@
 
     python tests/benchmarks/training_epoch.py DATA.xyz --threads 1,2
 
-Network as shipped (32 channels, of which 16 are sent as tensors) and batches of `bec-md train`. An epoch is what
-the trainer does between two validations: batches, loss, gradients, optimizer, averaged weights. --steps N
-measures N steps of it and scales.
+Network as shipped (32 channels, 16 of them sent as tensors too) and batches of `bec-md train`. An epoch is
+what the trainer does between two validations: batches, loss, gradients, optimizer, averaged weights.
+--steps N measures N steps of it and scales.
 """
 
 from __future__ import annotations

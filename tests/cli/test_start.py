@@ -12,7 +12,7 @@ from tests.cli.conftest import Run
 
 COMMANDS = (
     "spectrum", "current", "plot", "predict", "evaluate", "train", "collect", "models", "info", "plan",
-    "validate", "cite", "lammps",
+    "validate", "cite", "lammps", "compare", "modes", "compile", "bench",
 )  # fmt: skip
 HEAVY = ("torch", "matplotlib", "scipy", "numpy", "ase", "MDAnalysis", "h5py", "e3nn")
 

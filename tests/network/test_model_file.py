@@ -71,6 +71,13 @@ def test_unknown_elements_levels_names_and_devices_say_what_to_do(model_file: Pa
     if not torch.cuda.is_available():
         with pytest.raises(UsageError, match="no CUDA device"):
             load_model(model_file, device="cuda")
+    for device in ("gpu", "meta"):
+        with pytest.raises(UsageError, match="there is no device"):
+            load_model(model_file, device=device)
+    with pytest.raises(UsageError, match="no precision 'half'"):
+        load_model(model_file, precision="half")  # type: ignore[arg-type]
+    with pytest.raises(UsageError, match='use engine="torch"'):
+        load_model(model_file, engine="native", precision="tf32")
 
 
 def test_damaged_and_foreign_files_are_refused(model_file: Path, tmp_path: Path) -> None:
