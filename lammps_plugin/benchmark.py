@@ -1,9 +1,9 @@
 """Cost of `fix bec` on quartz: graph, network, communication, and what more ranks gain.
 
-    python lammps_plugin/benchmark.py [--model universal] [--cells 6] [--ranks 1 2] [--steps 20]
+    python lammps_plugin/benchmark.py [--model universal] [--cells 7] [--ranks 1 2] [--steps 20] [--repeat 3]
 
-Wall time in ms per evaluation, mean over the ranks. The numbers of ranks take turns, and each line is the shortest
-of several runs: compare them on a machine that does nothing else, with as many cores as ranks.
+Wall time in ms per evaluation, mean over the ranks. The numbers of ranks take turns, and each line is the
+shortest of several runs: compare them on a machine that does nothing else, with as many cores as ranks.
 """
 
 from __future__ import annotations

@@ -65,18 +65,37 @@ def find_compiler() -> str | None:
     return " ".join(command) if command else None
 
 
-def build_key(headers: LammpsHeaders, extra_flags: Sequence[str] = ()) -> str:
-    """Hash of everything that makes one build of the plugin differ from another."""
+def build_key(headers: LammpsHeaders, extra_flags: Sequence[str] = (), *, bundled: bool = False) -> str:
+    """Hash of everything that makes one build of the plugin differ from another.
+
+    A plugin of the user's cache belongs to one LAMMPS and one bec-md at their places; a bundled one has been
+    compiled somewhere else, for the release of LAMMPS.
+    """
     digest = hashlib.sha256()
-    for part in (*FLAGS, *extra_flags, str(headers.version), str(headers.include), str(PACKAGE)):
+    places = () if bundled else (str(headers.include), str(PACKAGE))
+    for part in (*FLAGS, *extra_flags, str(headers.version), *places):
         digest.update(part.encode() + b"\0")
     for path in plugin_sources():
         digest.update(path.name.encode() + b"\0" + path.read_bytes())
     return digest.hexdigest()[:16]
 
 
-def build_plugin(headers: LammpsHeaders, folder: Path, extra_flags: Sequence[str] = ()) -> Path:
+def build_plugin(
+    headers: LammpsHeaders, folder: Path, extra_flags: Sequence[str] = (), *, bundled: bool = False
+) -> Path:
     """Compile the plugin into `folder`; the file appears at once or not at all.
+
+    Parameters
+    ----------
+    headers
+        LAMMPS to compile for.
+    folder
+        Where the plugin and its key go.
+    extra_flags
+        Further arguments of the compiler.
+    bundled
+        Compile no path of this machine in: the plugin will lie in `BUNDLED_FOLDER` of some installation, from
+        where it finds the bundled models by itself.
 
     Raises
     ------
@@ -96,7 +115,7 @@ def build_plugin(headers: LammpsHeaders, folder: Path, extra_flags: Sequence[str
         *FLAGS,
         *extra_flags,
         f"-DBEC_LAMMPS_VERSION={headers.version}",
-        f'-DBEC_MD_BUNDLED_MODELS="{PACKAGE / "network" / "bundled"}"',
+        *([] if bundled else [f'-DBEC_MD_BUNDLED_MODELS="{PACKAGE / "network" / "bundled"}"']),
         # both have an error.h: LAMMPS first, the native sources find theirs beside them
         f"-I{headers.include}",
         f"-I{PACKAGE / 'native'}",
@@ -117,15 +136,15 @@ def build_plugin(headers: LammpsHeaders, folder: Path, extra_flags: Sequence[str
         _run([*compiler, *objects, "-o", str(library), *LINK_FLAGS, script], folder)
         (folder / KEY_NAME).unlink(missing_ok=True)
         library.replace(folder / PLUGIN_NAME)
-    (folder / KEY_NAME).write_text(build_key(headers, extra_flags))
+    (folder / KEY_NAME).write_text(build_key(headers, extra_flags, bundled=bundled))
     (folder / LOG_NAME).unlink(missing_ok=True)
     return folder / PLUGIN_NAME
 
 
 def ready_plugin(headers: LammpsHeaders) -> Path | None:
     """Plugin that fits this LAMMPS and this source, built at installation or cached; else None."""
-    key = build_key(headers)
-    for folder in (BUNDLED_FOLDER, cache_folder(key)):
+    own = build_key(headers)
+    for folder, key in ((BUNDLED_FOLDER, build_key(headers, bundled=True)), (cache_folder(own), own)):
         mark = folder / KEY_NAME
         if (folder / PLUGIN_NAME).is_file() and mark.is_file() and mark.read_text() == key:
             return folder / PLUGIN_NAME

@@ -1,4 +1,4 @@
-"""What works on this machine: LAMMPS, its MPI, the compiler, the plugin, the model file, threads."""
+"""What works on this machine: LAMMPS, its MPI, the compiler, the plugin, the model file, torch, threads."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
+from importlib import metadata
 from pathlib import Path
 from typing import Literal
 
@@ -64,6 +65,7 @@ def check_installation(model: str | None = None) -> Iterator[Finding]:
             yield _loaded()
             yield _mpirun()
     yield from _models(model)
+    yield _torch()
     yield _threads()
 
 
@@ -131,6 +133,14 @@ def _models(model: str | None) -> Iterator[Finding]:
             yield Finding("model", "ok", text + f"levels of theory {', '.join(config['levels'])}")
         except BecMDError as error:
             yield Finding("model", "failed", str(error))
+
+
+def _torch() -> Finding:
+    try:
+        found = f"version {metadata.version('torch')} in Python"
+    except metadata.PackageNotFoundError:
+        found = "not installed"
+    return Finding("torch", "ok", f"{found}; fix bec needs none, it evaluates the model file itself")
 
 
 def _threads() -> Finding:

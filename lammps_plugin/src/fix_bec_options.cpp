@@ -121,6 +121,9 @@ FixBecOptions FixBecOptions::parse(int n_args, const char *const *args, int n_ty
     }
     index = value + n_values;
   }
+  if (!options.sum_rule && options.total_charge != 0.0)
+    throw ArgumentError(n_args - 1, "charge is imposed by the sum rule and has no effect with sumrule no: leave one "
+                                    "of the two out");
   return options;
 }
 

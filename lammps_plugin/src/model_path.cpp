@@ -49,8 +49,11 @@ bool is_file(const fs::path &path)
 
 std::string find_model(const std::string &name_or_path)
 {
-  if (is_file(name_or_path)) return name_or_path;
   const fs::path given(name_or_path);
+  if (given.extension() == ".pt2")
+    throw std::runtime_error(name_or_path + " is a package of compiled code for PyTorch, which fix bec does not "
+                             "use: give the name of a bundled model or the .safetensors file that it was made from");
+  if (is_file(name_or_path)) return name_or_path;
   if (given.has_parent_path() || given.extension() == SUFFIX)
     throw std::runtime_error("model file " + name_or_path + " does not exist; check the path (relative paths "
                              "start at the folder in which LAMMPS was started)");

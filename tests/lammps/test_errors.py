@@ -31,6 +31,8 @@ WRONG = {
     "field not a number": ("MODEL Si O H efield 0.1 x 0.2", ["'x'", "v_NAME"]),
     "sumrule maybe": ("MODEL Si O H sumrule maybe", ["yes or no"]),
     "threads minus": ("MODEL Si O H threads -2", ["positive integer"]),
+    "compiled package": ("model.bec.pt2 Si O H", ["model.bec.pt2", ".safetensors"]),
+    "charge without sum rule": ("MODEL Si O H charge 1 sumrule no", ["sumrule no"]),
     "charge": ("MODEL Si O H charge one", ["'one'"]),
 }
 

@@ -20,8 +20,24 @@ def test_key_depends_on_source_version_and_flags(plugin: Path) -> None:
     assert headers is not None
     key = build.build_key(headers)
     other = installation.LammpsHeaders(headers.source, headers.include, headers.mpi_include, 20240829)
-    assert len({key, build.build_key(other), build.build_key(headers, ["-DX"])}) == 3
-    assert (plugin.parent / build.KEY_NAME).read_text() == key
+    bundled = build.build_key(headers, bundled=True)
+    assert len({key, build.build_key(other), build.build_key(headers, ["-DX"]), bundled}) == 4
+    assert (plugin.parent / build.KEY_NAME).read_text() in (key, bundled)
+
+
+def test_bundled_plugin_may_be_compiled_elsewhere(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A wheel is built beside another copy of LAMMPS than the one it serves."""
+    headers = installation.installed_headers()
+    assert headers is not None
+    there = installation.LammpsHeaders("build environment", tmp_path, None, headers.version)
+    assert build.build_key(there, bundled=True) == build.build_key(headers, bundled=True)
+    monkeypatch.setenv("BEC_MD_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(build, "BUNDLED_FOLDER", tmp_path)
+    (tmp_path / build.PLUGIN_NAME).touch()
+    (tmp_path / build.KEY_NAME).write_text(build.build_key(there, bundled=True))
+    assert build.ready_plugin(headers) == tmp_path / build.PLUGIN_NAME
+    newer = installation.LammpsHeaders("another release", tmp_path, None, headers.version + 1)
+    assert build.ready_plugin(newer) is None
 
 
 def test_nothing_but_the_entry_function_is_visible(plugin: Path) -> None:
@@ -102,7 +118,7 @@ def test_compiler_errors_are_told(tmp_path: Path) -> None:
 
 def test_check_reports_in_plain_words(plugin: Path, models: dict[str, Path]) -> None:
     found = {item.subject: item for item in check.check_installation(str(models["two_layers"]))}
-    for subject in ("LAMMPS", "MPI", "plugin", "model", "threads"):
+    for subject in ("LAMMPS", "MPI", "plugin", "model", "torch", "threads"):
         assert found[subject].state == "ok", found[subject]
     assert "3 elements, cutoff 4" in found["model"].text
     installed = any(point.name == "bec-md" for point in metadata.entry_points(group="lammps.plugins"))
