@@ -47,6 +47,7 @@ def ceilings_from(timings: Mapping[str, Timing]) -> Ceilings:
     """Return the ceilings from the timings of `ceiling_tasks`."""
 
     def best(prefix: str) -> float:
+        """Return the highest rate of the timings with this prefix."""
         return max(t.per_second for name, t in timings.items() if name.startswith(prefix))
 
     skinny = [best(f"gemm {'×'.join(map(str, shape))}") for shape in SKINNY]
@@ -81,6 +82,7 @@ def _copies(size: int) -> dict[str, tuple[Callable[[], object], int]]:
 
 def _repeat(function: Callable[[], object], times: int) -> Callable[[], None]:
     def run() -> None:
+        """Call the function as often as one timing needs."""
         for _ in range(times):
             function()
 

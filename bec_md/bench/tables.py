@@ -53,6 +53,7 @@ def _whole(result: BenchResult, threads: int) -> Table:
     ratios = ("times faster", "roofline", "times roofline")
 
     def row(r: SystemResult) -> tuple[str, ...]:
+        """Return one system as a line of the table."""
         own = r.cpu_us(r.shipped, threads)
         baseline = r.cpu_us(r.baseline, threads)
         return (
@@ -114,6 +115,7 @@ def _parts(result: BenchResult) -> Table:
 
 def _machine(result: BenchResult) -> Table:
     def median(pick: Callable[[SystemResult], float]) -> float:
+        """Return the median over the systems."""
         return float(np.median([pick(r) for r in result.systems]))
 
     rows = (

@@ -117,6 +117,7 @@ def shown_warnings(debug: bool) -> Iterator[None]:
     seen: set[str] = set()
 
     def show(message: Warning | str, category: type[Warning], *_: Any, **__: Any) -> None:
+        """Print a warning in one line unless it was printed before."""
         text = in_terms_of_options(str(message))
         if text not in seen:
             seen.add(text)

@@ -142,11 +142,13 @@ def write_outputs(
     from bec_md.spectrum import write_csv, write_hdf5
 
     def figure(path: Path) -> None:
+        """Draw and write the figure."""
         from bec_md.plot import figure_of_spectrum, save_figure
 
         save_figure(figure_of_spectrum(spectrum), path)
 
     def report(path: Path) -> None:
+        """Write the report."""
         from bec_md.report import write_report
 
         write_report(path, spectrum, series[0] if len(series) == 1 else None, model_card)

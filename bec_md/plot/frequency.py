@@ -88,11 +88,14 @@ def add_wavelength_axis(ax: Axes, unit: FrequencyUnit) -> SecondaryAxis:
     from matplotlib.ticker import FuncFormatter, Locator, NullLocator
 
     class WavelengthLocator(Locator):
+        """Marks at round wavelengths within the limits of the panel."""
+
         def __call__(self) -> Any:
             low, high = sorted(ax.get_xlim())
             return self.tick_values(low, high)
 
         def tick_values(self, vmin: float, vmax: float) -> Any:
+            """Return the places of round wavelengths between two abscissas."""
             marks = wavelength_marks(vmin / unit.per_cm, vmax / unit.per_cm)
             return MICROMETER_CM / marks * unit.per_cm
 

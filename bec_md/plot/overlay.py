@@ -125,7 +125,10 @@ def stick_handler() -> Any:
     from matplotlib.lines import Line2D
 
     class Upright(HandlerLineCollection):
+        """Draws one upright line in the middle of the box of a legend entry."""
+
         def create_artists(self, legend: Any, orig_handle: Any, *box: Any) -> list[Any]:
+            """Return the line."""
             left, bottom, width, height, _, transform = box
             middle = left + 0.5 * width
             line = Line2D([middle, middle], [bottom - 0.1 * height, bottom + 1.1 * height])

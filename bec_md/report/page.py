@@ -70,6 +70,7 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str]], numeric: Sequence[
     """
 
     def cell(tag: str, column: int, text: str) -> str:
+        """Return one cell, aligned right if its column is numeric."""
         css = ' class="number"' if column in numeric else ""
         return f"<{tag}{css}>{typeset(text)}</{tag}>"
 

@@ -336,6 +336,7 @@ class Trainer:
             names.extend(name for name in row if name not in names)
 
         def write(path: Path) -> None:
+            """Write the whole history as a table."""
             with path.open("w", newline="", encoding="utf-8") as stream:
                 writer = csv.DictWriter(stream, names)
                 writer.writeheader()

@@ -103,6 +103,7 @@ def train(
     model = folder / "model.safetensors"
 
     def save_best(progress: Progress) -> None:
+        """Write the model file with the card of this state."""
         write_model(model, network, make_card(config, sources, network, progress))
 
     fingerprint = config_fingerprint(config, sources)
@@ -300,6 +301,7 @@ def stop_on_signal(trainer: Trainer, report: Callable[[str], None]) -> Iterator[
         return
 
     def handle(number: int, frame: Any) -> None:
+        """Stop after this step; at once if asked a second time."""
         if trainer.stop_requested:
             raise KeyboardInterrupt
         trainer.stop_requested = True

@@ -55,6 +55,7 @@ def read_outcar(path: Path) -> LabelledFrame:
     name = path.name
 
     def last(pattern: str, *, unlike: str = "$^") -> int:
+        """Return the number of the last line with this text, −1 if there is none."""
         found = [i for i, line in enumerate(lines) if pattern in line and unlike not in line]
         return found[-1] if found else -1
 
@@ -158,6 +159,7 @@ def _vectors(element: ElementTree.Element) -> NDArray[np.float64]:
 
 def _vasprun_settings(root: ElementTree.Element, n_atoms: int) -> tuple[dict[str, Any], float]:
     def text(path: str) -> str | None:
+        """Return the text at a path of the document, None if there is none."""
         found = root.find(path)
         return found.text.strip() if found is not None and found.text else None
 
