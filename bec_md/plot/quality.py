@@ -28,7 +28,7 @@ TITLES = {
     "nyquist": "sampling",
     "finite_difference": "finite differences",
     "resolution": "resolution and length",
-    "closed_loop": "closed loops of ∮Z·du",
+    "closed_loop": "closed loops",
     "interpolation": "interpolated charges",
     "model_error": "error of the model",
     "model_domain": "training domain of the model",

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bec_md.report.page import definitions, paragraph, table, value_text
@@ -33,7 +35,10 @@ _ERRORS = {"rmse_e": "RMSE (e)", "mae_e": "MAE (e)", "r2": "R²", "n_tensors": "
 
 
 def find_card(spectrum: Spectrum) -> Mapping[str, Any] | None:
-    """Return the card that the current carries, or that of the bundled model that it names, or None."""
+    """Return the card that the current carries, or that of the bundled model that it names, or None.
+
+    A bundled model of this name with other weights (a later version of the program) is not the one.
+    """
     carried = spectrum.metadata.get("model_card")
     if isinstance(carried, Mapping):
         return carried
@@ -43,7 +48,15 @@ def find_card(spectrum: Spectrum) -> Mapping[str, Any] | None:
     from bec_md.network.registry import bundled_models
 
     model = bundled_models().get(name)
-    return None if model is None else model.card
+    if model is None:
+        return None
+    used = str(spectrum.metadata.get("model_hash") or "").split(":")[0]
+    return model.card if not used or file_hash(model.path).startswith(used) else None
+
+
+def file_hash(path: Path) -> str:
+    """Return the SHA-256 of a file, hexadecimal: models are named by its beginning."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def model_card_html(card: Mapping[str, Any]) -> str:

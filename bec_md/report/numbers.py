@@ -20,6 +20,9 @@ Array = NDArray[np.float64]
 
 MAX_PEAKS = 20
 
+#: A space where no line is broken.
+_FIXED = "\N{NO-BREAK SPACE}"
+
 #: Parameters for people, in this order: name → (label, unit).
 _PARAMETERS = {
     "estimator": ("Estimator", ""),
@@ -64,7 +67,7 @@ _METADATA = {
     "model_chosen": "Model chosen because",
     "model_hash": "Hash of the model",
     "input_hash": "Hash of the input",
-    "command": "Command",
+    "command": "Command that made the current",
     "version": "bec-md that made the current",
 }
 
@@ -111,7 +114,7 @@ def key_facts(spectrum: Spectrum) -> dict[str, str]:
         errors = p.get("f_sum_error") or (0.0, 0.0, 0.0)
         pairs = zip(p["f_sum_ratio"], errors, strict=True)
         facts["f-sum x, y, z, measured over exact"] = ", ".join(
-            f"{value:.3f}" + (f" ± {error:.2g}" if error > 0.0 else "") for value, error in pairs
+            with_error(value, error).replace(" ", _FIXED) for value, error in pairs
         )
     return facts
 
@@ -157,7 +160,8 @@ def band_rows(spectrum: Spectrum) -> list[tuple[str, str, str]]:
 
 def _positions(values: tuple[float, ...], errors: tuple[float, ...]) -> str:
     pairs = zip(values, errors, strict=True)
-    return ", ".join(f"{value:.1f} ± {error:.1f}" for value, error in pairs) or "–"
+    texts = (f"{value:.1f} ± {error:.1f}".replace(" ", _FIXED) for value, error in pairs)
+    return ", ".join(texts) or "–"
 
 
 def group_rows(spectrum: Spectrum) -> list[tuple[str, str, str, str]]:

@@ -11,11 +11,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from bec_md.network.registry import bundled_models
 from bec_md.report import report_html, write_report
 from bec_md.report.figures import for_display, spectrum_figure
 from bec_md.report.formulas import formulas_used
 from bec_md.report.lights import overall, quality_table, verdict
-from bec_md.report.model_card import model_card_html
+from bec_md.report.model_card import file_hash, find_card, model_card_html
 from bec_md.report.numbers import (
     band_rows,
     group_rows,
@@ -107,8 +108,9 @@ def test_all_sections_are_there() -> None:
 def test_numbers_of_the_spectrum_are_there() -> None:
     spectrum = oscillator_spectrum(4096)
     assert "300 K" in report()
-    for value in spectrum.parameters["f_sum_ratio"]:
-        assert f"{value:.3f}" in report()
+    p = spectrum.parameters
+    for value, error in zip(p["f_sum_ratio"], p["f_sum_error"], strict=True):
+        assert with_error(value, error).replace(" ", "\N{NO-BREAK SPACE}") in report()
     for check in spectrum.quality:
         assert report().count('<article class="check') == len(spectrum.quality.checks)
         if check.status != "ok":
@@ -179,7 +181,7 @@ def test_bands_and_hashes_are_there() -> None:
     spectrum = oscillator_spectrum(4096)
     rows = band_rows(spectrum)
     assert [row[0] for row in rows] == ["average", "x", "y", "z"]
-    assert rows[0][1].split(" ± ")[0] in report()  # the first TO
+    assert rows[0][1].split("\N{NO-BREAK SPACE}")[0] in report()  # the first TO
     assert band_rows(oscillator_spectrum(4096, eps_inf=None)) == []
     found = provenance_items({"input_hash": "abc", "model_hash": "def", "source": "a.xyz"})
     assert found == {"Input": "a.xyz", "Hash of the model": "def", "Hash of the input": "abc"}
@@ -189,6 +191,14 @@ def test_every_check_has_a_title() -> None:
     from bec_md.plot.quality import TITLES
 
     assert {c.name for c in oscillator_spectrum(4096).quality} <= set(TITLES)
+
+
+def test_card_is_that_of_the_model_that_was_used() -> None:
+    spectrum = oscillator_spectrum(4096)
+    path = bundled_models()["silica"].path
+    for used, known in ((file_hash(path)[:16], True), ("0123456789abcdef", False)):
+        named = replace(spectrum, metadata={"model": "silica", "model_hash": f"{used}:pbe"})
+        assert (find_card(named) is not None) == known
 
 
 def test_card_is_escaped_and_has_its_errors() -> None:
