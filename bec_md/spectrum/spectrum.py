@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,8 +12,11 @@ from numpy.typing import NDArray
 from bec_md.spectrum import model_error, optics, response, uncertainty
 from bec_md.spectrum.peak import Peak
 from bec_md.spectrum.quality import QualityReport
-from bec_md.spectrum.symmetric_tensor import trace_third
+from bec_md.spectrum.scalar_response import ScalarResponse
 from bec_md.units import CM_PER_THZ, MEV_PER_CM, VACUUM_PERMITTIVITY_F_M
+
+if TYPE_CHECKING:
+    from bec_md.spectrum.direction import Direction
 
 Array = NDArray[np.float64]
 Complex = NDArray[np.complex128]
@@ -188,15 +191,12 @@ class Spectrum:
     @property
     def eps_imag(self) -> Array:
         """Isotropic ε₂ = Re σ/(ε₀ω), (F,), without a subtracted DC part."""
-        real = self.sigma_real
-        if self._subtracted_dc is not None:
-            real = real - float(np.trace(self._subtracted_dc)) / 3.0
-        return np.asarray(real / self._omega_eps0)
+        return self.isotropic.eps_imag
 
     @property
     def eps_imag_err(self) -> Array:
         """Standard error of `eps_imag`."""
-        return np.asarray(self.iso_real_err / self._omega_eps0)
+        return self.isotropic.eps_imag_err
 
     @property
     def eps_imag_tensor(self) -> Array:
@@ -228,88 +228,87 @@ class Spectrum:
         response.require_eps_inf(self.eps_inf, "ε along a direction")
         return optics.along(np.asarray(self.eps), direction)
 
-    def _eps_iso(self, quantity: str) -> Complex:
-        response.require_eps_inf(self.eps_inf, quantity)
-        return np.asarray(trace_third(np.asarray(self.eps)))
-
-    def _eps_errors(self) -> tuple[Array, Array, Array]:
-        """Variances of Re ε, Im ε and their covariance, isotropic."""
-        scale = self._omega_eps0
-        return (
-            (self.iso_imag_err / scale) ** 2,
-            (self.iso_real_err / scale) ** 2,
-            -self.iso_covariance / scale**2,
+    @property
+    def isotropic(self) -> ScalarResponse:
+        """Return the response averaged over directions, tr/3."""
+        dc = self._subtracted_dc
+        return ScalarResponse(
+            self.wavenumber_cm,
+            self.sigma_iso,
+            self.iso_real_err,
+            self.iso_imag_err,
+            self.iso_covariance,
+            None if self.eps_inf is None else float(np.trace(self.eps_inf)) / 3.0,
+            0.0 if dc is None else float(np.trace(dc)) / 3.0,
         )
 
-    def _propagated(self, derivative: Complex, part: str) -> Array:
-        real, imag, covariance = self._eps_errors()
-        return uncertainty.analytic_function_error(derivative, real, imag, covariance, part)
+    def along(self, direction: Direction | str | Sequence[float] | None) -> ScalarResponse:
+        """Return the response along a direction: its name ("z", "xy", "isotropic") or three components."""
+        from bec_md.spectrum.direction import response_along, to_direction
+
+        return response_along(self, to_direction(direction))
 
     @property
     def eps_iso(self) -> Complex:
         """Isotropic complex ε = tr ε/3, (F,)."""
-        return self._eps_iso("ε")
+        return self.isotropic.epsilon()
 
     @property
     def eps_real(self) -> Array:
         """Isotropic Re ε, (F,)."""
-        return np.asarray(self._eps_iso("Re ε").real)
+        return self.isotropic.eps_real
 
     @property
     def eps_real_err(self) -> Array:
         """Standard error of `eps_real`."""
-        response.require_eps_inf(self.eps_inf, "Re ε")
-        return np.asarray(self.iso_imag_err / self._omega_eps0)
+        return self.isotropic.eps_real_err
 
     @property
     def n(self) -> Array:
         """Refractive index, (F,)."""
-        return np.asarray(optics.refractive_index(self._eps_iso("n")).real)
+        return self.isotropic.n
 
     @property
     def n_err(self) -> Array:
         """Standard error of `n`."""
-        return self._propagated(0.5 / optics.refractive_index(self._eps_iso("n")), "real")
+        return self.isotropic.n_err
 
     @property
     def kappa(self) -> Array:
         """Extinction coefficient κ, (F,)."""
-        return np.asarray(optics.refractive_index(self._eps_iso("κ")).imag)
+        return self.isotropic.kappa
 
     @property
     def kappa_err(self) -> Array:
         """Standard error of `kappa`."""
-        return self._propagated(0.5 / optics.refractive_index(self._eps_iso("κ")), "imag")
+        return self.isotropic.kappa_err
 
     @property
     def alpha_cm(self) -> Array:
         """Absorption coefficient α = 2ωκ/c in cm⁻¹, (F,)."""
-        return optics.absorption_cm(self.wavenumber_cm, self._eps_iso("α"))
+        return self.isotropic.alpha_cm
 
     @property
     def alpha_cm_err(self) -> Array:
         """Standard error of `alpha_cm`."""
-        return np.asarray(4.0 * np.pi * self.wavenumber_cm * self.kappa_err)
+        return self.isotropic.alpha_cm_err
 
     @property
     def reflectivity(self) -> Array:
         """Normal-incidence reflectance, (F,)."""
-        return optics.reflectivity(self._eps_iso("reflectivity"))
+        return self.isotropic.reflectivity
 
     @property
     def reflectivity_err(self) -> Array:
-        """Standard error of `reflectivity`: dR = 2 Re(r* dr), dr/dε = 1/(√ε(√ε+1)²)."""
-        index = optics.refractive_index(self._eps_iso("reflectivity"))
-        amplitude = (index - 1.0) / (index + 1.0)
-        derivative = 2.0 * np.conj(amplitude) / (index * (index + 1.0) ** 2)
-        return self._propagated(derivative, "real")
+        """Standard error of `reflectivity`."""
+        return self.isotropic.reflectivity_err
 
     @property
     def loss(self) -> Array:
         """Loss function −Im(1/ε), (F,)."""
-        return optics.energy_loss(self._eps_iso("loss"))
+        return self.isotropic.loss
 
     @property
     def loss_err(self) -> Array:
         """Standard error of `loss`."""
-        return self._propagated(1.0 / self._eps_iso("loss") ** 2, "imag")
+        return self.isotropic.loss_err

@@ -28,7 +28,7 @@ def relative_standard_error(
     return float((components * replicas * total_time_s * bandwidth_hz) ** -0.5)
 
 
-def _unbiased_products(power: Array, relative_variance: Array) -> tuple[Array, Array]:
+def unbiased_products(power: Array, relative_variance: Array) -> tuple[Array, Array]:
     """S_aa S_bb and S_ab² (6, F) from estimates, without the bias that noise adds to squares."""
     r = relative_variance
     diagonal = power[:3]
@@ -48,13 +48,13 @@ def _unbiased_products(power: Array, relative_variance: Array) -> tuple[Array, A
 
 def component_variance(power: Array, relative_variance: Array) -> Array:
     """Variance of each Voigt component (6, F) of a symmetric power-spectrum matrix (6, F)."""
-    product, square = _unbiased_products(power, relative_variance)
+    product, square = unbiased_products(power, relative_variance)
     return np.asarray(0.5 * (product + square) * relative_variance)
 
 
 def isotropic_variance(power: Array, relative_variance: Array) -> Array:
     """Variance (F,) of tr/3 of a symmetric power-spectrum matrix (6, F)."""
-    _, square = _unbiased_products(power, relative_variance)
+    _, square = unbiased_products(power, relative_variance)
     return np.asarray((square[:3].sum(axis=0) + 2.0 * square[3:].sum(axis=0)) / 9.0 * relative_variance)
 
 
