@@ -9,8 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bec_md.spectrum import optics, response, uncertainty
+from bec_md.spectrum import optics, response
+from bec_md.spectrum.direction import Direction, to_direction
 from bec_md.spectrum.peak import Peak, find_spectrum_peaks
+from bec_md.spectrum.scalar_response import ScalarResponse
 from bec_md.spectrum.spectrum import Spectrum
 
 Array = NDArray[np.float64]
@@ -24,13 +26,13 @@ class BandFrequencies:
     Parameters
     ----------
     direction
-        "isotropic" (tr ε/3), "x", "y" or "z".
+        "isotropic" (tr ε/3), "x", "xy" (mean of both), or components.
     to_cm, to_err_cm
         Significant maxima of ε₂ and the errors of their positions.
     lo_cm, lo_err_cm
-        Significant maxima of the loss function −Im(1/ε).
+        Significant upward zeros of ε₁, and significant maxima of the loss function −Im(1/ε) without one.
     lo_zero_cm
-        Upward zeros of ε₁: only for bands narrower than their LO–TO splitting.
+        All upward zeros of ε₁, also those that noise alone may have made.
     """
 
     direction: str
@@ -54,15 +56,15 @@ class BandFrequencies:
         return found
 
 
-def band_frequencies(spectrum: Spectrum, direction: str = "isotropic") -> BandFrequencies:
-    """TO frequencies from ε₂ and LO frequencies from the loss function and the zeros of ε₁.
+def band_frequencies(spectrum: Spectrum, direction: Direction | str = "isotropic") -> BandFrequencies:
+    """TO frequencies from ε₂ and LO frequencies from the zeros of ε₁ and the loss function.
 
     Parameters
     ----------
     spectrum
         With ε_∞.
     direction
-        One of `DIRECTIONS`.
+        Name, components as text, or `Direction`: "z", "xy", "1,1,0".
 
     Raises
     ------
@@ -70,27 +72,55 @@ def band_frequencies(spectrum: Spectrum, direction: str = "isotropic") -> BandFr
         Without ε_∞.
     """
     response.require_eps_inf(spectrum.eps_inf, "LO frequencies")
+    along = to_direction(direction)
     resolution = float(spectrum.parameters["resolution_cm"])
     nu = spectrum.wavenumber_cm
-    eps, real_err, imag_err, loss_err = _along(spectrum, direction)
-    transverse = find_spectrum_peaks(nu, eps.imag, imag_err, resolution)
-    longitudinal = find_spectrum_peaks(nu, optics.energy_loss(eps), loss_err, resolution)
+    seen = spectrum.along(along)
+    eps = seen.epsilon()
+    transverse = find_spectrum_peaks(nu, seen.eps_imag, seen.eps_imag_err, resolution)
+    longitudinal = _longitudinal(seen, resolution)
     zeros = optics.longitudinal_frequencies_cm(nu, eps)
     return BandFrequencies(
-        direction,
+        along.label,
         tuple(p.wavenumber_cm for p in transverse),
         tuple(p.wavenumber_err_cm for p in transverse),
-        tuple(p.wavenumber_cm for p in longitudinal),
-        tuple(_longitudinal_error(nu, eps.real, real_err, p) for p in longitudinal),
+        tuple(value for value, _ in longitudinal),
+        tuple(error for _, error in longitudinal),
         tuple(float(z) for z in zeros),
     )
 
 
 def all_band_frequencies(
-    spectrum: Spectrum, directions: Sequence[str] = DIRECTIONS
+    spectrum: Spectrum, directions: Sequence[Direction | str] = DIRECTIONS
 ) -> tuple[BandFrequencies, ...]:
     """Return `band_frequencies` of several directions."""
     return tuple(band_frequencies(spectrum, direction) for direction in directions)
+
+
+def _longitudinal(seen: ScalarResponse, resolution_cm: float) -> list[tuple[float, float]]:
+    """LO frequencies with errors: where ε₁ rises through zero, else maxima of the loss function.
+
+    The loss function of a weakly damped band is narrower than the grid, which may miss its maximum; the
+    zero of ε₁ below it is found wherever it lies. A zero counts if ε₁ is below and above zero by two
+    standard errors on its sides.
+    """
+    nu, real, error = seen.wavenumber_cm, seen.eps_real, seen.eps_real_err
+    found = []
+    change = np.flatnonzero(np.sign(real[:-1]) != np.sign(real[1:])) + 1
+    edges = [0, *change.tolist(), len(nu)]
+    for number in range(1, len(edges) - 1):
+        at = edges[number]
+        below, above = slice(edges[number - 1], at), slice(at, edges[number + 1])
+        if np.any(real[below] < -2.0 * error[below]) and np.any(real[above] > 2.0 * error[above]):
+            slope = float(real[at] - real[at - 1]) / float(nu[at] - nu[at - 1])
+            found.append((float(nu[at] - real[at] / slope), float(error[at]) / slope))
+    zeros = [value for value, _ in found]
+    found += [
+        (peak.wavenumber_cm, _longitudinal_error(nu, real, error, peak))
+        for peak in find_spectrum_peaks(nu, seen.loss, seen.loss_err, resolution_cm)
+        if all(abs(peak.wavenumber_cm - zero) > resolution_cm for zero in zeros)
+    ]
+    return sorted(found)
 
 
 def _longitudinal_error(nu: Array, eps_real: Array, real_err: Array, peak: Peak) -> float:
@@ -102,19 +132,3 @@ def _longitudinal_error(nu: Array, eps_real: Array, real_err: Array, peak: Peak)
     slope = abs(float(eps_real[at + 1] - eps_real[at - 1]) / float(nu[at + 1] - nu[at - 1]))
     shifted = min(float(real_err[at]) / max(slope, 1e-300), peak.width_cm)
     return max(shifted, peak.wavenumber_err_cm)
-
-
-def _along(spectrum: Spectrum, direction: str) -> tuple[NDArray[np.complex128], Array, Array, Array]:
-    """ε along a direction, and the errors of ε₁, of ε₂ and of the loss function."""
-    if direction == "isotropic":
-        return spectrum.eps_iso, spectrum.eps_real_err, spectrum.eps_imag_err, spectrum.loss_err
-    a = "xyz".index(direction)
-    eps = np.asarray(spectrum.eps)[:, a, a]
-    scale = spectrum.eps_imag_tensor_err[:, a, a] / np.maximum(spectrum.sigma_real_err[:, a, a], 1e-300)
-    real_var = (spectrum.sigma_imag_err[:, a, a] * scale) ** 2
-    imag_var = spectrum.eps_imag_tensor_err[:, a, a] ** 2
-    covariance = -spectrum.sigma_covariance[:, a, a] * scale**2
-    loss_err = uncertainty.analytic_function_error(
-        np.asarray(1.0 / eps**2, dtype=complex), real_var, imag_var, covariance, "imag"
-    )
-    return eps, np.sqrt(real_var), np.sqrt(imag_var), loss_err

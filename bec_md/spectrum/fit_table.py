@@ -1,17 +1,24 @@
-"""Fits of all bands of a spectrum without a first guess, as plain numbers."""
+"""Fits of all bands of a spectrum without a first guess, direction by direction, as plain numbers."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from bec_md.errors import UsageError
-from bec_md.spectrum.bands import band_frequencies
-from bec_md.spectrum.fits import fit_four_parameter, fit_lorentz
+from bec_md.spectrum.direction import Direction, distinct_directions, to_direction
+from bec_md.spectrum.fits import OscillatorFit, fit_four_parameter, fit_lorentz
+from bec_md.spectrum.peak import find_spectrum_peaks
 from bec_md.spectrum.spectrum import Spectrum
 
+#: The fit ends at this multiple of the highest band: beyond it there is only noise and weak absorption.
+RANGE = 1.35
 
-def fit_bands(spectrum: Spectrum, model: str) -> dict[str, Any]:
-    """Fit every significant band; first guesses are the peaks of nα, or the maxima of ε₂ and of the loss.
+
+def fit_bands(
+    spectrum: Spectrum, model: str, directions: Sequence[Direction | str | Sequence[float]] = ()
+) -> dict[str, Any]:
+    """Fit every significant band along every direction; first guesses are the peaks of nα.
 
     Parameters
     ----------
@@ -19,37 +26,60 @@ def fit_bands(spectrum: Spectrum, model: str) -> dict[str, Any]:
         The spectrum, with ε_∞ for the four-parameter model.
     model
         "lorentz" or "four-parameter".
+    directions
+        By default the principal axes that the spectrum shows, equal ones merged
+        (`bec_md.spectrum.direction.distinct_directions`).
 
     Returns
     -------
     dict
-        model, chi2_reduced, eps_inf and bands: a list of name → value and name_err → standard error.
+        model; directions: a list of direction, eps_inf and chi2_reduced; bands: a list of direction,
+        name → value and name_err → standard error.
 
     Raises
     ------
     UsageError
-        If there is no significant band, or no pair of TO and LO.
+        If no direction has a significant band.
     """
+    chosen = [to_direction(d) for d in directions] or list(distinct_directions(spectrum))
+    found = [fit for direction in chosen if (fit := _fit(spectrum, model, direction)) is not None]
+    if not found:
+        raise UsageError(
+            "no band stands out of the noise",
+            "the fit starts from the significant peaks of nα",
+            "run longer, or use a coarser --resolution",
+        )
+    return {
+        "model": found[0].model,
+        "directions": [
+            {
+                "direction": fit.direction,
+                "eps_inf": float(fit.eps_inf),
+                "chi2_reduced": float(fit.chi2_reduced),
+            }
+            for fit in found
+        ],
+        "bands": [band for fit in found for band in _bands(fit)],
+    }
+
+
+def _fit(spectrum: Spectrum, model: str, direction: Direction) -> OscillatorFit | None:
+    seen = spectrum.along(direction)
+    resolution = float(spectrum.parameters["resolution_cm"])
+    peaks = find_spectrum_peaks(spectrum.wavenumber_cm, seen.n_alpha, seen.n_alpha_err, resolution)
+    if not peaks:
+        return None
+    top = RANGE * peaks[-1].wavenumber_cm + 5.0 * resolution
     if model == "lorentz":
-        found = fit_lorentz(spectrum)
-    else:
-        pairs = band_frequencies(spectrum).pairs()
-        if not pairs:
-            raise UsageError(
-                "no pair of TO and LO stands out of the noise",
-                "the four-parameter fit starts from the maxima of ε₂ and of −Im(1/ε)",
-                "run longer, or use a coarser --resolution",
-            )
-        found = fit_four_parameter(spectrum, pairs)
+        return fit_lorentz(spectrum, [p.wavenumber_cm for p in peaks], direction=direction, max_cm=top)
+    return fit_four_parameter(spectrum, direction=direction, max_cm=top)
+
+
+def _bands(fit: OscillatorFit) -> list[dict[str, Any]]:
     bands = []
-    for values, errors in zip(found.bands, found.errors, strict=True):
-        band: dict[str, float] = {}
-        for name, value, error in zip(found.names, values, errors, strict=True):
+    for values, errors in zip(fit.bands, fit.errors, strict=True):
+        band: dict[str, Any] = {"direction": fit.direction}
+        for name, value, error in zip(fit.names, values, errors, strict=True):
             band[name], band[f"{name}_err"] = float(value), float(error)
         bands.append(band)
-    return {
-        "model": found.model,
-        "chi2_reduced": float(found.chi2_reduced),
-        "eps_inf": float(found.eps_inf),
-        "bands": bands,
-    }
+    return bands

@@ -1,12 +1,13 @@
 """Bands of a spectrum: integrated strengths, Lorentz and four-parameter fits, all with errors.
 
 The models are smoothed by the same kernel as the spectrum before they are compared, so that widths and
-strengths come out without the resolution in them.
+strengths come out without the resolution in them. The noise is that of the model's periodogram: lines
+narrower than the resolution scatter more than the smoothed spectrum shows.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,7 +15,10 @@ from numpy.typing import NDArray
 
 from bec_md.errors import UsageError
 from bec_md.spectrum import oscillator, response
-from bec_md.spectrum.fit_errors import functional_covariance
+from bec_md.spectrum.direction import Direction, to_direction
+from bec_md.spectrum.least_squares import least_squares_fit
+from bec_md.spectrum.peak import find_spectrum_peaks
+from bec_md.spectrum.smoother import Smoother
 from bec_md.spectrum.spectrum import Spectrum
 from bec_md.units import (
     ATOMIC_MASS_KG,
@@ -25,6 +29,8 @@ from bec_md.units import (
 
 Array = NDArray[np.float64]
 Complex = NDArray[np.complex128]
+#: Weight of points between bands: what no oscillator describes (two-phonon absorption, other wave vectors).
+FLOOR = 0.02
 _LORENTZ = ("position_cm", "width_cm", "strength")
 _FOUR = ("to_cm", "to_width_cm", "lo_cm", "lo_width_cm")
 
@@ -107,6 +113,8 @@ class OscillatorFit:
         ε_∞ used (0 for a Lorentz fit of nα alone).
     model
         "lorentz" or "four_parameter".
+    direction
+        Label of the direction.
     """
 
     names: tuple[str, ...]
@@ -116,6 +124,7 @@ class OscillatorFit:
     chi2_reduced: float
     eps_inf: float
     model: str
+    direction: str = "isotropic"
 
     def epsilon(self, wavenumber_cm: Array) -> Complex:
         """ε of the fitted model, without broadening."""
@@ -128,14 +137,18 @@ class OscillatorFit:
         return np.asarray(2.0 * np.pi * wavenumber_cm * self.epsilon(wavenumber_cm).imag)
 
 
+Along = Direction | str | Sequence[float] | None
+
+
 def fit_lorentz(
     spectrum: Spectrum,
     positions_cm: Sequence[float] | None = None,
     *,
+    direction: Along = None,
     min_cm: float = 0.0,
     max_cm: float | None = None,
 ) -> OscillatorFit:
-    """Fit a sum of Lorentz oscillators to the isotropic nα.
+    """Fit a sum of Lorentz oscillators to nα, isotropic or along a direction.
 
     Parameters
     ----------
@@ -143,6 +156,8 @@ def fit_lorentz(
         The spectrum, with any quantum correction other than the harmonic one undone.
     positions_cm
         First guesses of the positions; the peaks of the spectrum by default.
+    direction
+        Name, components or `Direction`; the isotropic average by default.
     min_cm, max_cm
         Range of the fit.
 
@@ -156,45 +171,78 @@ def fit_lorentz(
     UsageError
         If there is nothing to start from.
     """
-    guesses = [p.wavenumber_cm for p in spectrum.peaks] if positions_cm is None else list(positions_cm)
-    nu = spectrum.wavenumber_cm
+    along = to_direction(direction)
+    seen, nu = spectrum.along(along), spectrum.wavenumber_cm
+    smoother = Smoother(spectrum)
     inside = (nu >= min_cm) & (nu <= (nu[-1] if max_cm is None else max_cm))
-    guesses = [g for g in guesses if nu[inside][0] < g < nu[inside][-1]] if np.any(inside) else []
-    if not guesses:
-        raise UsageError(
-            "no band to fit", "the spectrum has no significant peak in the range", "pass positions_cm"
-        )
-    smoother = _Smoother(spectrum)
-    measured = spectrum.n_alpha[inside]
-    relative = np.maximum(spectrum.n_alpha_err[inside] / np.maximum(measured, 1e-300), 1e-12)
+    start = _first_guess(spectrum, along, positions_cm, inside)
 
     def model(parameters: Array) -> Array:
         chi = oscillator.lorentz_susceptibility(smoother.grid_cm, parameters.reshape(-1, 3))
         return response.n_alpha_from_conductivity(smoother(chi).real)[inside]
 
+    def derivatives(parameters: Array) -> Array:
+        chi = oscillator.lorentz_derivatives(smoother.grid_cm, parameters.reshape(-1, 3))
+        return response.n_alpha_from_conductivity(smoother(chi).real)[:, inside]
+
+    grid, best, errors = smoother.fine_grid_cm(), start.ravel(), _raised(seen.n_alpha_err)
+    for _ in range(3):
+        best, gain, chi2 = least_squares_fit(
+            model, derivatives, best, seen.n_alpha[inside], errors[inside], smoother.points_per_bandwidth
+        )
+        sharp = 2.0 * np.pi * grid * oscillator.lorentz_susceptibility(grid, best.reshape(-1, 3)).imag
+        density = smoother.density(sharp, seen.n_alpha, seen.n_alpha_err)
+        # noise of a power spectrum is multiplicative: weights by the measured values would favor points
+        # that are low by chance and bias every strength downward
+        errors = _raised(smoother.error(density))
+    covariance = smoother.covariance(gain, np.zeros_like(gain), density, inside) * max(chi2, 1.0)
+    return OscillatorFit(
+        _LORENTZ,
+        np.abs(best.reshape(start.shape)),
+        np.sqrt(np.diag(covariance)).reshape(start.shape),
+        covariance,
+        chi2,
+        seen.eps_inf or 0.0,
+        "lorentz",
+        along.label,
+    )
+
+
+def _first_guess(
+    spectrum: Spectrum, along: Direction, positions_cm: Sequence[float] | None, inside: NDArray[np.bool_]
+) -> Array:
+    """Rows (ν_j, γ_j, Δε_j) from the peaks of nα along a direction."""
+    seen, nu = spectrum.along(along), spectrum.wavenumber_cm
+    resolution = float(spectrum.parameters["resolution_cm"])
+    peaks = spectrum.peaks
+    if along.label != "isotropic":
+        peaks = find_spectrum_peaks(nu, seen.n_alpha, seen.n_alpha_err, resolution)
+    guesses = [p.wavenumber_cm for p in peaks] if positions_cm is None else list(positions_cm)
+    guesses = [g for g in guesses if nu[inside][0] < g < nu[inside][-1]] if np.any(inside) else []
+    if not guesses:
+        raise UsageError(
+            "no band to fit", "the spectrum has no significant peak in the range", "pass positions_cm"
+        )
     start = []
     for guess in guesses:
-        peak = min(spectrum.peaks, key=lambda p: abs(p.wavenumber_cm - guess), default=None)
-        width = 2.0 * smoother.resolution_cm if peak is None else max(peak.width_cm, smoother.resolution_cm)
-        height = float(np.interp(guess, nu, spectrum.n_alpha))
+        peak = min(peaks, key=lambda p: abs(p.wavenumber_cm - guess), default=None)
+        width = 2.0 * resolution if peak is None else max(peak.width_cm, resolution)
+        height = float(np.interp(guess, nu, seen.n_alpha))
         # nα at the maximum of a Lorentz band: 2π Δε ν²/γ
-        start += [guess, width, max(height, 1e-9) * width / (2.0 * np.pi * guess**2)]
-    best, gain, chi2 = _reweighted_fit(
-        model, np.array(start), measured, relative, smoother.points_per_bandwidth
-    )
-    density = response.n_alpha_from_conductivity(spectrum.iso_real_err) ** 2
-    covariance = smoother.covariance(gain, np.zeros_like(gain), density, inside) * max(chi2, 1.0)
-    shape = (len(guesses), 3)
-    eps_inf = 0.0 if spectrum.eps_inf is None else float(np.trace(spectrum.eps_inf)) / 3.0
-    errors = np.sqrt(np.diag(covariance)).reshape(shape)
-    return OscillatorFit(_LORENTZ, np.abs(best.reshape(shape)), errors, covariance, chi2, eps_inf, "lorentz")
+        start.append([guess, width, max(height, 1e-9) * width / (2.0 * np.pi * guess**2)])
+    return np.array(start)
+
+
+def _raised(errors: Array) -> Array:
+    """Errors with a floor: neither a point that is zero by chance nor a weak background may decide a fit."""
+    return np.asarray(np.maximum(errors, FLOOR * float(np.max(errors))))
 
 
 def fit_four_parameter(
     spectrum: Spectrum,
-    bands_cm: Sequence[tuple[float, float]],
+    bands_cm: Sequence[tuple[float, float]] | None = None,
     *,
-    direction: tuple[float, float, float] | None = None,
+    direction: Along = None,
     max_cm: float | None = None,
 ) -> OscillatorFit:
     """Fit the factorized four-parameter model to complex σ, isotropic or along a direction.
@@ -204,9 +252,11 @@ def fit_four_parameter(
     spectrum
         A spectrum with ε_∞.
     bands_cm
-        First guesses (Ω_TO, Ω_LO) of each band, cm⁻¹.
+        First guesses (Ω_TO, Ω_LO) of each band, cm⁻¹. By default a Lorentz fit along the same direction,
+        factorized: TO, LO and widths of all its bands.
     direction
-        Cartesian direction; the isotropic average by default.
+        Name, components or `Direction`; the isotropic average by default, which is right for cubic and
+        isotropic matter only: in others the mean of ε over directions is no product of such factors.
     max_cm
         Upper end of the fit.
 
@@ -220,140 +270,52 @@ def fit_four_parameter(
     UsageError
         If ε_∞ is missing or there is no band.
     """
-    tensor = response.require_eps_inf(spectrum.eps_inf, "the four-parameter fit")
-    if not bands_cm:
+    response.require_eps_inf(spectrum.eps_inf, "the four-parameter fit")
+    along = to_direction(direction)
+    seen, nu = spectrum.along(along), spectrum.wavenumber_cm
+    smoother, eps_inf = Smoother(spectrum), seen.eps_inf or 1.0
+    if bands_cm is None:
+        start = oscillator.factorize(fit_lorentz(spectrum, direction=along, max_cm=max_cm).bands, eps_inf)
+    else:
+        start = np.array([[to, smoother.resolution_cm, lo, smoother.resolution_cm] for to, lo in bands_cm])
+    if not start.size:
         raise UsageError("no band to fit", "first guesses are needed", "pass pairs (TO, LO) in cm⁻¹")
-    nu = spectrum.wavenumber_cm
     inside = nu <= (nu[-1] if max_cm is None else max_cm)
-    sigma, real_err, imag_err, eps_inf = _projected(spectrum, direction, tensor)
-    smoother = _Smoother(spectrum)
-    measured = np.concatenate([sigma.real[inside], sigma.imag[inside]])
-    errors = np.concatenate([real_err[inside], imag_err[inside]])
-    errors = np.maximum(errors, 1e-6 * float(np.max(errors)))
 
     def model(parameters: Array) -> Array:
         chi = oscillator.four_parameter(smoother.grid_cm, parameters.reshape(-1, 4), eps_inf) - eps_inf
         smooth = smoother(chi)[inside]
         return np.concatenate([smooth.real, smooth.imag])
 
-    width = smoother.resolution_cm
-    start = np.array([[to, width, lo, width] for to, lo in bands_cm], dtype=float).ravel()
+    def derivatives(parameters: Array) -> Array:
+        chi = oscillator.four_parameter_derivatives(smoother.grid_cm, parameters.reshape(-1, 4), eps_inf)
+        smooth = smoother(chi)[:, inside]
+        return np.concatenate([smooth.real, smooth.imag], axis=1)
+
+    measured = np.concatenate([seen.sigma.real[inside], seen.sigma.imag[inside]])
     # real and imaginary parts come from one periodogram: two correlated data points for each
     points = 2.0 * smoother.points_per_bandwidth
-    best, gain, chi2 = _weighted_fit(model, start, measured, errors, points)
-    half = len(measured) // 2
-    relative = errors[:half] / np.maximum(np.abs(measured[:half]), 1e-300)
-    for _ in range(2):  # noise of σ' is multiplicative: weigh by the model, see `_reweighted_fit`
-        level = np.abs(model(best)[:half])
-        errors[:half] = relative * np.maximum(level, 1e-3 * float(np.max(level)))
-        best, gain, chi2 = _weighted_fit(model, best, measured, errors, points)
+    grid, best, real_err = smoother.fine_grid_cm(), start.ravel(), _raised(seen.real_err)
+    for _ in range(3):
+        errors = np.concatenate([real_err[inside], _raised(seen.imag_err)[inside]])
+        best, gain, chi2 = least_squares_fit(
+            model, derivatives, best, measured, errors, points, np.zeros_like(best)
+        )
+        chi = oscillator.four_parameter(grid, best.reshape(-1, 4), eps_inf) - eps_inf
+        sharp = oscillator.sigma_from_susceptibility(grid, chi).real
+        density = smoother.density(sharp, seen.sigma.real, seen.real_err)
+        real_err = _raised(smoother.error(density))
     real_gain, imag_gain = np.split(gain, 2, axis=1)
-    covariance = smoother.covariance(real_gain, imag_gain, real_err**2, inside)
+    covariance = smoother.covariance(real_gain, imag_gain, density, inside)
     # points of Im σ are correlated at all distances: χ² of a right model scatters up to 2; more is misfit
     covariance *= max(0.5 * chi2, 1.0)
-    shape = (len(bands_cm), 4)
     return OscillatorFit(
         _FOUR,
-        np.abs(best.reshape(shape)),
-        np.sqrt(np.diag(covariance)).reshape(shape),
+        best.reshape(start.shape),
+        np.sqrt(np.diag(covariance)).reshape(start.shape),
         covariance,
         chi2,
         eps_inf,
         "four_parameter",
+        along.label,
     )
-
-
-def _projected(
-    spectrum: Spectrum, direction: tuple[float, float, float] | None, eps_inf: Array
-) -> tuple[Complex, Array, Array, float]:
-    if direction is None:
-        return (
-            spectrum.sigma_iso,
-            spectrum.iso_real_err,
-            spectrum.iso_imag_err,
-            float(np.trace(eps_inf)) / 3.0,
-        )
-    q = np.asarray(direction, dtype=float) / np.linalg.norm(direction)
-    weight = np.abs(np.outer(q, q))
-    sigma = np.einsum("a,fab,b->f", q, spectrum.sigma, q)
-    # an upper bound for oblique directions, exact along the axes
-    real = np.einsum("ab,fab->f", weight, spectrum.sigma_real_err)
-    imag = np.einsum("ab,fab->f", weight, spectrum.sigma_imag_err)
-    return sigma, real, imag, float(q @ eps_inf @ q)
-
-
-class _Smoother:
-    """Turns a model susceptibility into σ on the spectrum's grid, as the estimator would see it."""
-
-    def __init__(self, spectrum: Spectrum) -> None:
-        nu = spectrum.wavenumber_cm
-        self.step_cm = float(nu[1] - nu[0])
-        count = 4 * len(nu)
-        # four times the range of the spectrum: the tail of the model must have decayed
-        self.grid_cm = np.arange(count + 1, dtype=np.float64) * self.step_cm
-        self.n_out = len(nu)
-        self.window = spectrum.lag_window
-        self.window_step_fs = float(spectrum.parameters["timestep_fs"])
-        self.resolution_cm = float(spectrum.parameters["resolution_cm"])
-        bandwidth = float(spectrum.parameters["equivalent_noise_bandwidth_cm"])
-        self.points_per_bandwidth = max(bandwidth / self.step_cm, 1.0)
-        self.steps = 1000.0 * float(spectrum.parameters["total_time_ps"]) / self.window_step_fs
-        per_step = SPEED_OF_LIGHT_M_S * 1e-13 * self.window_step_fs  # cycles per step and cm⁻¹
-        self.size = round(1.0 / (self.step_cm * per_step))
-        self.relative_variance = 1.0 / (self.steps * bandwidth * per_step)
-
-    def covariance(
-        self, real_gain: Array, imag_gain: Array, variance: Array, inside: NDArray[np.bool_]
-    ) -> Array:
-        """Covariance of parameters whose response to the noise at the points `inside` is given.
-
-        `variance` is that of the smoothed Re σ (or nα) on the whole grid.
-        """
-        full = np.zeros((2, len(real_gain), self.n_out))
-        full[0][:, inside], full[1][:, inside] = real_gain, imag_gain
-        return functional_covariance(
-            full[0], full[1], variance / self.relative_variance, self.window, self.steps, self.size
-        )
-
-    def __call__(self, chi: Complex) -> Complex:
-        sigma = oscillator.sigma_from_susceptibility(self.grid_cm, chi).real
-        smooth = oscillator.broaden_conductivity(sigma, self.step_cm, self.window, self.window_step_fs)
-        return smooth[1 : self.n_out + 1]
-
-
-Model = Callable[[Array], Array]
-
-
-def _weighted_fit(
-    model: Model, start: Array, measured: Array, errors: Array, points_per_independent: float
-) -> tuple[Array, Array, float]:
-    """Least squares: parameters, their response (P, points) to the measured values, and reduced χ²."""
-    from scipy.optimize import least_squares
-
-    def residuals(parameters: Array) -> Array:
-        return (model(parameters) - measured) / errors
-
-    found = least_squares(residuals, start, x_scale=np.maximum(np.abs(start), 1e-6), max_nfev=200)
-    independent = max(len(measured) / points_per_independent - len(start), 1.0)
-    chi2 = 2.0 * float(found.cost) / points_per_independent / independent
-    jacobian = np.asarray(found.jac, dtype=np.float64)
-    gain = np.linalg.pinv(jacobian) / errors
-    return np.asarray(found.x), np.asarray(gain, dtype=np.float64), chi2
-
-
-def _reweighted_fit(
-    model: Model, start: Array, measured: Array, relative: Array, points_per_independent: float
-) -> tuple[Array, Array, float]:
-    """Least squares with errors proportional to the *model*.
-
-    Noise of a power spectrum is multiplicative; weighting with the measured values would favor points
-    that are low by chance and bias every strength downward.
-    """
-    level = measured
-    result = None
-    for _ in range(3):
-        errors = relative * np.maximum(level, 1e-3 * float(np.max(level)))
-        result = _weighted_fit(model, start, measured, errors, points_per_independent)
-        start, level = result[0], model(result[0])
-    assert result is not None
-    return result

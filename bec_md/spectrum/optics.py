@@ -64,6 +64,14 @@ def oblique_reflectance(
     UsageError
         If the angle or the polarization is out of range.
     """
+    amplitude, _ = _fresnel(eps, angle_deg, polarization, eps_normal)
+    return np.asarray(np.abs(amplitude) ** 2)
+
+
+def _fresnel(
+    eps: NDArray[Any], angle_deg: float, polarization: str, eps_normal: NDArray[Any] | None
+) -> tuple[Complex, Complex]:
+    """Amplitude r of a half-space, and the normal component of the wave vector inside in units of ω/c."""
     if not 0.0 <= angle_deg < 90.0 or polarization not in ("s", "p"):
         raise UsageError(
             f"oblique reflectance at {angle_deg}° with polarization {polarization!r}",
@@ -74,25 +82,41 @@ def oblique_reflectance(
     cosine = math.cos(math.radians(angle_deg))
     if polarization == "s":
         q = refractive_index(eps - sine2)
-        return np.asarray(np.abs((cosine - q) / (cosine + q)) ** 2)
+        return np.asarray((cosine - q) / (cosine + q)), q
     normal = eps if eps_normal is None else eps_normal
-    q = refractive_index(eps) * np.sqrt(1.0 - sine2 / np.asarray(normal, dtype=complex))
-    return np.asarray(np.abs((eps * cosine - q) / (eps * cosine + q)) ** 2)
+    # q² = ε (1 − sin²θ/ε_n): the root that decays inward
+    q = refractive_index(np.asarray(eps) * (1.0 - sine2 / np.asarray(normal, dtype=complex)))
+    return np.asarray((eps * cosine - q) / (eps * cosine + q)), q
 
 
-def slab(wavenumber_cm: NDArray[Any], eps: NDArray[Any], thickness_um: float) -> tuple[Array, Array]:
-    r"""Reflectance and transmittance of a free-standing slab at normal incidence, coherent.
+def slab(
+    wavenumber_cm: NDArray[Any],
+    eps: NDArray[Any],
+    thickness_um: float,
+    angle_deg: float = 0.0,
+    polarization: str = "s",
+    eps_normal: NDArray[Any] | None = None,
+) -> tuple[Array, Array]:
+    r"""Reflectance and transmittance of a free-standing plane-parallel slab, with all its interferences.
 
     :math:`r = r_0 (1 - φ^2)/(1 - r_0^2 φ^2)`, :math:`t = (1 - r_0^2) φ/(1 - r_0^2 φ^2)`,
-    :math:`φ = e^{2π i ν̃ d \sqrt{ε}}`.
+    :math:`φ = e^{2π i ν̃ d q}`, with r_0 and q of the half-space (`oblique_reflectance`).
+
+    Parameters
+    ----------
+    wavenumber_cm
+        (F,).
+    eps, angle_deg, polarization, eps_normal
+        As in `oblique_reflectance`.
+    thickness_um
+        d in µm.
 
     Returns
     -------
     reflectance, transmittance
     """
-    index = refractive_index(eps)
-    front = (1.0 - index) / (1.0 + index)
-    phase = np.exp(2j * math.pi * np.asarray(wavenumber_cm) * thickness_um * 1e-4 * index)
+    front, q = _fresnel(eps, angle_deg, polarization, eps_normal)
+    phase = np.exp(2j * math.pi * np.asarray(wavenumber_cm) * thickness_um * 1e-4 * q)
     denominator = 1.0 - front**2 * phase**2
     reflected = front * (1.0 - phase**2) / denominator
     transmitted = (1.0 - front**2) * phase / denominator

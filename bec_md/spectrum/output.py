@@ -68,6 +68,10 @@ def columns(spectrum: Spectrum, tensor: bool = False) -> dict[str, Array]:
             name = "n_alpha_cm" if quantity == "n_alpha" else quantity
             table[f"{name}_model_err"] = np.asarray(spectrum.model_error(quantity))
             table[f"{name}_total_err"] = spectrum.total_error(quantity)
+    if spectrum.parameters.get("optics"):
+        from bec_md.spectrum.measured_optics import optics_columns
+
+        table.update(optics_columns(spectrum))
     if tensor:
         table.update(_tensor_columns(spectrum))
     return table
@@ -152,10 +156,13 @@ def summary(spectrum: Spectrum) -> dict[str, Any]:
         "eps_inf": plain(spectrum.eps_inf),
         "sigma_dc_s_per_m": plain(p.get("sigma_dc_s_per_m")),
         "sigma_dc_err_s_per_m": plain(p.get("sigma_dc_err_s_per_m")),
+        "sigma_dc_einstein_s_per_m": plain(p.get("sigma_dc_einstein_s_per_m")),
+        "sigma_dc_einstein_err_s_per_m": plain(p.get("sigma_dc_einstein_err_s_per_m")),
         "model": plain(spectrum.metadata.get("model")),
         "warnings": [f"{c.name}: {c.meaning}. {c.advice}" for c in spectrum.quality.warnings]
         + [str(w) for w in spectrum.metadata.get("warnings", ())],
         "bands": _bands(spectrum),
+        "optics": _optics(spectrum),
         "fit": plain(p.get("fit")),
         "compare_charges": plain(p.get("compare_charges")),
         "peaks": [peak.to_dict() for peak in spectrum.peaks],
@@ -167,11 +174,23 @@ def summary(spectrum: Spectrum) -> dict[str, Any]:
 
 def _bands(spectrum: Spectrum) -> list[dict[str, Any]] | None:
     """TO and LO frequencies per direction, with ε_∞."""
-    from bec_md.spectrum.bands import all_band_frequencies
+    from bec_md.spectrum.bands import DIRECTIONS, all_band_frequencies
 
     if spectrum.eps_inf is None:
         return None
-    return [plain(found.to_dict()) for found in all_band_frequencies(spectrum)]
+    further = (spectrum.parameters.get("optics") or {}).get("directions", ())
+    directions = dict.fromkeys((*DIRECTIONS, *further))
+    return [plain(found.to_dict()) for found in all_band_frequencies(spectrum, list(directions))]
+
+
+def _optics(spectrum: Spectrum) -> dict[str, Any] | None:
+    """Return what was asked for beyond the usual functions, with the highest values."""
+    if not spectrum.parameters.get("optics"):
+        return None
+    from bec_md.spectrum.measured_optics import optics_summary
+
+    found: dict[str, Any] | None = plain(optics_summary(spectrum))
+    return found
 
 
 def write_json(spectrum: Spectrum, path: str | Path) -> None:

@@ -98,7 +98,8 @@ def write_hdf5(spectrum: Spectrum, path: str | Path) -> None:
             _put(file, "partial_n_alpha", list(spectrum.partial_n_alpha.values()), gf, "cm^-1")
             _put(file, "partial_n_alpha_err", list(spectrum.partial_n_alpha_err.values()), gf, "cm^-1")
         for name, column in columns(spectrum).items():
-            if name not in file and "[" not in name and name != "sigma_real_s_per_m":
+            partial = "[" in name and "[along " not in name
+            if name not in file and not partial and name != "sigma_real_s_per_m":
                 _put(file, name, column, _F, "cm^-1" if "_cm" in name else "1")
         file.attrs["format"] = FORMAT
         file.attrs["temperature_k"] = spectrum.temperature_k

@@ -1,0 +1,229 @@
+"""What an infrared instrument measures: directions, oblique reflectance, slabs and powders, with errors.
+
+A request is stored among the parameters of a spectrum; tables and files then carry its columns.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bec_md.errors import UsageError
+from bec_md.spectrum import optics
+from bec_md.spectrum.direction import Direction, to_direction
+from bec_md.spectrum.scalar_response import ScalarResponse
+from bec_md.spectrum.spectrum import Spectrum
+
+Array = NDArray[np.float64]
+_PLAIN = ("n_alpha", "eps_imag")
+_WITH_EPS_INF = ("eps_real", "n", "kappa", "alpha_cm", "reflectivity", "loss")
+
+
+@dataclass(frozen=True)
+class OpticsRequest:
+    """Further optical functions.
+
+    Parameters
+    ----------
+    directions
+        Directions along which all functions are wanted, as `to_direction` reads them.
+    angle_deg
+        Angle of incidence of the reflectance of a half-space, and of a slab.
+    polarization
+        "s" or "p"; both by default.
+    surface
+        Direction of the surface normal of a crystal; without it the isotropic average of ε is used.
+    thickness_um
+        Thickness of a free-standing slab in µm.
+    powder
+        Mean absorption and reflectance of randomly oriented grains larger than the wavelength.
+    """
+
+    directions: tuple[str, ...] = ()
+    angle_deg: float | None = None
+    polarization: str | None = None
+    surface: str | None = None
+    thickness_um: float | None = None
+    powder: bool = False
+
+    @property
+    def empty(self) -> bool:
+        """Whether nothing is asked for."""
+        return self == OpticsRequest()
+
+    @property
+    def needs_eps_inf(self) -> bool:
+        """Whether ε_∞ is needed."""
+        return self.angle_deg is not None or self.thickness_um is not None or self.powder
+
+    def check(self) -> None:
+        """Refuse what makes no sense.
+
+        Raises
+        ------
+        UsageError
+            For an angle, a thickness or a direction that is none, or options without their partner.
+        """
+        for text in (*self.directions, *([] if self.surface is None else [self.surface])):
+            to_direction(text)
+        if self.surface is not None and np.linalg.matrix_rank(to_direction(self.surface).weight) != 1:
+            raise UsageError(
+                f"surface {self.surface!r}", "a surface has one normal", "give x, y, z or three components"
+            )
+        if self.angle_deg is not None and not 0.0 <= self.angle_deg < 90.0:
+            raise UsageError(
+                f"angle {self.angle_deg:g}°",
+                "the angle of incidence is counted from the surface normal",
+                "give an angle from 0 to below 90",
+            )
+        if self.thickness_um is not None and not self.thickness_um > 0.0:
+            raise UsageError(
+                f"thickness {self.thickness_um:g} µm", "a slab has one", "give the thickness in µm"
+            )
+        reflecting = self.angle_deg is not None or self.thickness_um is not None
+        for name, value in (("polarization", self.polarization), ("surface", self.surface)):
+            if value is not None and not reflecting:
+                raise UsageError(
+                    f"{name} {value} alone",
+                    "it says how a surface is seen, and none is asked for",
+                    "add the angle of incidence, e.g. --angle 45, or --thickness",
+                )
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values."""
+        return asdict(self)
+
+
+def request_of(spectrum: Spectrum) -> OpticsRequest:
+    """Return what was asked for when the spectrum was made."""
+    stored: Mapping[str, Any] = spectrum.parameters.get("optics") or {}
+    return OpticsRequest(**{**stored, "directions": tuple(stored.get("directions", ()))})
+
+
+def with_optics(spectrum: Spectrum, request: OpticsRequest) -> Spectrum:
+    """Return the spectrum with a request among its parameters.
+
+    Raises
+    ------
+    UsageError
+        If the request makes no sense, or needs ε_∞ that the spectrum lacks.
+    """
+    request.check()
+    if request.needs_eps_inf and spectrum.eps_inf is None:
+        spectrum.isotropic.epsilon("reflectance")
+    return replace(spectrum, parameters={**spectrum.parameters, "optics": request.to_dict()})
+
+
+def optics_columns(spectrum: Spectrum) -> dict[str, Array]:
+    """Columns that the request of a spectrum adds to its table, each followed by its standard error."""
+    request = request_of(spectrum)
+    table: dict[str, Array] = {}
+    for text in request.directions:
+        direction = to_direction(text)
+        seen = spectrum.along(direction)
+        names = (*_PLAIN, *(_WITH_EPS_INF if seen.eps_inf is not None else ()))
+        for name in names:
+            column = "n_alpha_cm" if name == "n_alpha" else name
+            table[f"{column}[along {direction.label}]"] = getattr(seen, name)
+            table[f"{column}_err[along {direction.label}]"] = getattr(seen, f"{name}_err")
+    if request.angle_deg is not None or request.thickness_um is not None:
+        table |= _surface_columns(spectrum, request)
+    if request.powder:
+        table |= _powder_columns(spectrum)
+    return table
+
+
+def optics_summary(spectrum: Spectrum) -> dict[str, Any] | None:
+    """Return the request and the highest value of each of its columns (lowest transmittance), for JSON."""
+    request = request_of(spectrum)
+    if request.empty:
+        return None
+    table, nu = optics_columns(spectrum), spectrum.wavenumber_cm
+    extremes = {}
+    for name, values in table.items():
+        if "_err" in name:
+            continue
+        kind = "min" if "transmittance" in name else "max"
+        at = int(np.argmin(values) if kind == "min" else np.argmax(values))
+        stem, bracket, rest = name.partition("[")
+        error = table[f"{stem}_err{bracket}{rest}"]
+        extremes[name] = {
+            "kind": kind,
+            "value": float(values[at]),
+            "err": float(error[at]),
+            "at_cm": float(nu[at]),
+        }
+    return {**request.to_dict(), "extremes": extremes}
+
+
+def _surface_columns(spectrum: Spectrum, request: OpticsRequest) -> dict[str, Array]:
+    nu = spectrum.wavenumber_cm
+    responses = [spectrum.isotropic]
+    if request.surface is not None:
+        normal = to_direction(request.surface)
+        plane = Direction("plane", 0.5 * (np.eye(3) - normal.weight))
+        responses = [spectrum.along(plane), spectrum.along(normal)]
+    angle = request.angle_deg or 0.0
+    polarizations = ("s", "p") if request.polarization is None else (request.polarization,)
+    if angle == 0.0 and request.polarization is None:
+        polarizations = ("s",)  # both are the same
+    table: dict[str, Array] = {}
+    for p in polarizations:
+        name = "" if angle == 0.0 else f"_{p}"
+
+        def half_space(*eps: Array, p: str = p) -> Array:
+            return optics.oblique_reflectance(eps[0], angle, p, eps[-1])
+
+        if request.angle_deg is not None:
+            table |= _with_error(f"reflectance{name}", half_space, responses)
+        if request.thickness_um is not None:
+            for number, what in enumerate(("reflectance", "transmittance")):
+
+                def through(*eps: Array, p: str = p, number: int = number) -> Array:
+                    return optics.slab(nu, eps[0], request.thickness_um or 0.0, angle, p, eps[-1])[number]
+
+                table |= _with_error(f"slab_{what}{name}", through, responses)
+    return table
+
+
+def _powder_columns(spectrum: Spectrum) -> dict[str, Array]:
+    nu = spectrum.wavenumber_cm
+    tensor = np.asarray(spectrum.eps)
+
+    def with_diagonal(*eps: Array) -> Array:
+        changed = tensor.copy()
+        for a, values in enumerate(eps):
+            changed[:, a, a] = values
+        return changed
+
+    responses = [spectrum.along(a) for a in "xyz"]
+    return {
+        **_with_error(
+            "powder_alpha_cm", lambda *e: optics.powder_absorption_cm(nu, with_diagonal(*e)), responses
+        ),
+        **_with_error(
+            "powder_reflectivity", lambda *e: optics.powder_reflectivity(with_diagonal(*e)), responses
+        ),
+    }
+
+
+def _with_error(
+    name: str, function: Callable[..., Array], responses: list[ScalarResponse]
+) -> dict[str, Array]:
+    """Value and standard error of a real function of complex ε, the noise of several ε being independent."""
+    eps = [response.epsilon(name) for response in responses]
+    value = function(*eps)
+    variance = np.zeros_like(value)
+    for number, response in enumerate(responses):
+        step = 1e-5 * np.abs(eps[number])
+        slopes = []
+        for turn in (1.0, 1j):
+            up, down = list(eps), list(eps)
+            up[number], down[number] = eps[number] + turn * step, eps[number] - turn * step
+            slopes.append((function(*up) - function(*down)) / (2.0 * step))
+        variance += response.error_of(np.asarray(slopes[0] - 1j * slopes[1])) ** 2
+    return {name: value, f"{name}_err": np.sqrt(variance)}

@@ -1,0 +1,99 @@
+"""A model of ε as the estimator would see it: smoothed like the spectrum, with the noise that it implies."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bec_md.spectrum import oscillator
+from bec_md.spectrum.fit_errors import functional_covariance
+from bec_md.spectrum.spectrum import Spectrum
+from bec_md.units import SPEED_OF_LIGHT_M_S
+
+Array = NDArray[np.float64]
+Complex = NDArray[np.complex128]
+
+#: Points of the model per grid step: lines are narrower than the grid of a smoothed spectrum.
+FINE = 8
+
+
+class Smoother:
+    """Turns a model susceptibility into σ on the spectrum's grid, as the estimator would see it.
+
+    Parameters
+    ----------
+    spectrum
+        Whose grid, lag window and length are used.
+    """
+
+    def __init__(self, spectrum: Spectrum) -> None:
+        nu = spectrum.wavenumber_cm
+        self.step_cm = float(nu[1] - nu[0])
+        count = 4 * len(nu)
+        # four times the range of the spectrum: the tail of the model must have decayed
+        self.grid_cm = np.arange(count + 1, dtype=np.float64) * self.step_cm
+        self.n_out = len(nu)
+        self.window = spectrum.lag_window
+        self.window_step_fs = float(spectrum.parameters["timestep_fs"])
+        self.resolution_cm = float(spectrum.parameters["resolution_cm"])
+        bandwidth = float(spectrum.parameters["equivalent_noise_bandwidth_cm"])
+        self.points_per_bandwidth = max(bandwidth / self.step_cm, 1.0)
+        self.steps = 1000.0 * float(spectrum.parameters["total_time_ps"]) / self.window_step_fs
+        per_step = SPEED_OF_LIGHT_M_S * 1e-13 * self.window_step_fs  # cycles per step and cm⁻¹
+        self.size = round(1.0 / (self.step_cm * per_step))
+        self.relative_variance = 1.0 / (self.steps * bandwidth * per_step)
+
+    def __call__(self, chi: Complex) -> Complex:
+        """Return σ (..., F) on the spectrum's grid from susceptibilities on `grid_cm`."""
+        sigma = oscillator.sigma_from_susceptibility(self.grid_cm, chi).real
+        smooth = oscillator.broaden_conductivity(sigma, self.step_cm, self.window, self.window_step_fs)
+        return smooth[..., 1 : self.n_out + 1]
+
+    def fine_grid_cm(self) -> Array:
+        """Wavenumbers at which `density` wants the model, FINE per point of the spectrum."""
+        points = (np.arange(FINE * self.n_out) + 0.5) / FINE + 0.5
+        return np.asarray(points * self.step_cm)
+
+    def density(self, sharp: Array, measured: Array, error: Array) -> Array:
+        """Variance density of the periodogram behind a spectrum, from the model without smoothing.
+
+        Parameters
+        ----------
+        sharp
+            Model of Re σ (or nα) on `fine_grid_cm`: narrow lines concentrate the noise where they are.
+        measured, error
+            The smoothed spectrum (F,) and its standard error, which knows how many components are averaged.
+        """
+        square = (sharp**2).reshape(-1, FINE).mean(axis=1)
+        floor = 1e-3 * float(np.max(measured))
+        share = (error / np.maximum(measured, floor)) ** 2 / self.relative_variance
+        return np.asarray(np.clip(share, 0.0, 1.0) * square)
+
+    def error(self, density: Array) -> Array:
+        """Standard error (F,) of the smoothed estimate from the variance density of its periodogram."""
+        from scipy import fft
+
+        # the noise is smoothed by the square of the window's kernel: the window convolved with itself
+        size = fft.next_fast_len(4 * len(self.window), real=True)
+        even = np.zeros(size)
+        even[: len(self.window)] = self.window
+        even[size - len(self.window) + 1 :] = self.window[:0:-1]
+        square = fft.irfft(fft.rfft(even).real ** 2, size)[: 2 * len(self.window)]
+        padded = np.zeros(len(self.grid_cm))
+        padded[1 : self.n_out + 1] = density
+        smooth = oscillator.broaden_conductivity(
+            padded, self.step_cm, square / square[0], self.window_step_fs
+        ).real
+        variance = np.clip(smooth[1 : self.n_out + 1], 0.0, None) * self.relative_variance
+        return np.asarray(np.sqrt(variance))
+
+    def covariance(
+        self, real_gain: Array, imag_gain: Array, density: Array, inside: NDArray[np.bool_]
+    ) -> Array:
+        """Covariance of parameters whose response to the noise at the points `inside` is given.
+
+        `density` is that of `density`, on the whole grid.
+        """
+        full = np.zeros((2, len(real_gain), self.n_out))
+        full[0][:, inside], full[1][:, inside] = real_gain, imag_gain
+        return functional_covariance(full[0], full[1], density, self.window, self.steps, self.size)
