@@ -11,6 +11,7 @@ from bec_md.spectrum import corrections, one_sided, quality_checks, response, un
 from bec_md.spectrum.blocks import CurrentBlocks
 from bec_md.spectrum.estimate import PowerSpectra
 from bec_md.spectrum.lag_window import noise_bandwidth_cm
+from bec_md.spectrum.periodogram import Periodogram
 from bec_md.spectrum.quality import QualityCheck, QualityReport
 from bec_md.spectrum.survey import Survey, to_tensor
 from bec_md.spectrum.symmetric_tensor import to_matrix
@@ -51,6 +52,7 @@ def _mean_array(values: list[Array], weights: tuple[int, ...]) -> Array:
 def assess(
     blocks: CurrentBlocks,
     power: PowerSpectra,
+    bins: Periodogram,
     seen: Survey,
     temperature_k: float,
     top_cm: float,
@@ -65,6 +67,8 @@ def assess(
         The current.
     power
         Power spectra after corrections of the time grid, before any quantum factor.
+    bins
+        The periodogram of the current.
     seen
         The streamed sums.
     temperature_k
@@ -79,7 +83,7 @@ def assess(
     series, weights = blocks.series, blocks.lengths
     correlation = one_sided.correlation_from_spectrum(power.total, power.timestep_fs)
     rule = "/".join(sorted(set(blocks.sum_rules)))
-    ratio, ratio_error, f_checks = _f_sum(blocks, power, temperature_k, correlation[:3, 0])
+    ratio, ratio_error, f_checks = _f_sum(blocks, power, bins, temperature_k, correlation[:3, 0])
     if constraints:
         f_checks = [quality_checks.without_free_atoms(check) for check in f_checks]
     fluctuation = response.static_susceptibility_fluctuation(
@@ -128,14 +132,11 @@ def assess(
 
 
 def _f_sum(
-    blocks: CurrentBlocks, power: PowerSpectra, temperature_k: float, variance: Array
+    blocks: CurrentBlocks, power: PowerSpectra, bins: Periodogram, temperature_k: float, variance: Array
 ) -> tuple[list[float] | None, list[float] | None, list[QualityCheck]]:
     """f-sum ratios of the computed spectrum with standard errors, per axis; checks, also per group."""
     spacing = 2.0 * np.pi * SPEED_OF_LIGHT_CM_FS * float(power.wavenumber_cm[1])
-    # var C(0) = (2/T)∫S²dω/2π over both signs of ω
-    noise = np.sqrt(
-        4.0 / power.total_time_fs * np.sum(power.total[:3] ** 2, axis=1) * spacing / (2.0 * np.pi)
-    )
+    noise, narrow = _noise_of_square(power, bins)
     error = noise / np.maximum(variance, 1e-300)
     exact = [s.zz_sum(rule) for s, rule in zip(blocks.series, blocks.sum_rules, strict=True)]
     found = [e for e in exact if e is not None]
@@ -147,7 +148,7 @@ def _f_sum(
     if power.partial.size:
         per_group = np.trace(_mean_array([e[1] for e in found], blocks.lengths), axis1=1, axis2=2)
         own = one_sided.correlation_from_spectrum(power.partial[:, :3].sum(axis=1), power.timestep_fs)[:, 0]
-        group_noise = np.sqrt(
+        group_noise = narrow * np.sqrt(
             2.0
             / power.total_time_fs
             * spacing
@@ -163,6 +164,24 @@ def _f_sum(
     if not np.all(np.isfinite(ratio)):
         return None, None, checks
     return [float(v) for v in ratio], [float(v) for v in error * ratio], checks
+
+
+def _noise_of_square(power: PowerSpectra, bins: Periodogram) -> tuple[Array, float]:
+    r"""Standard error of ⟨J_a²⟩, (3,), and by how much lines narrower than the resolution raise it.
+
+    .. math:: \mathrm{var}⟨J_a^2⟩ = \frac{2}{T}\int S^2 \frac{dω}{2π} \quad\text{(both signs of ω)}
+
+    An ordinate of a periodogram averaged over K stretches has the mean square (1 + 1/K) S², however narrow
+    the lines are; the square of the smoothed spectrum misses what is narrower than the resolution. Finite
+    differences damp the periodogram: the larger of both is taken.
+    """
+    smooth = np.sum(power.total[:3] ** 2, axis=1) * float(power.wavenumber_cm[1])
+    unbiased = bins.stretches / (bins.stretches + 1.0)
+    sharp = unbiased * np.sum(bins.power**2, axis=1) * float(bins.wavenumber_cm[1])
+    largest = np.maximum(smooth, sharp)
+    both_signs = 2.0 * SPEED_OF_LIGHT_CM_FS  # dω/2π = c dν̃
+    narrow = float(np.sqrt(largest.sum() / max(float(smooth.sum()), 1e-300)))
+    return np.sqrt(2.0 / power.total_time_fs * both_signs * largest), narrow
 
 
 def _share(power: PowerSpectra, low_cm: float, high_cm: float) -> float:

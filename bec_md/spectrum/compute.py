@@ -13,11 +13,12 @@ import bec_md
 from bec_md.errors import DataError, UsageError
 from bec_md.spectrum import corrections, model_error, one_sided, quantum, response, uncertainty
 from bec_md.spectrum.assess import Assessment, assess
-from bec_md.spectrum.blocks import CurrentBlocks, open_blocks
+from bec_md.spectrum.blocks import REMEMBERED_FRAMES, CurrentBlocks, open_blocks
 from bec_md.spectrum.cepstral import in_consistent_band
+from bec_md.spectrum.einstein import einstein_helfand
 from bec_md.spectrum.estimate import EstimateOptions, PowerSpectra, estimate
 from bec_md.spectrum.lag_window import default_resolution_cm, window_span_fs
-from bec_md.spectrum.peak import find_spectrum_peaks
+from bec_md.spectrum.peak import Peak, find_spectrum_peaks
 from bec_md.spectrum.periodogram import Periodogram, decimate, periodogram
 from bec_md.spectrum.spectrum import Spectrum
 from bec_md.spectrum.survey import survey
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
     from bec_md.current.series import CurrentSeries, SumRule
 
 Array = NDArray[np.float64]
+#: Stretches of all runs whose scatter gives the error of the Einstein–Helfand slope.
+EINSTEIN_STRETCHES = 8
 
 
 @dataclass(frozen=True)
@@ -207,13 +210,23 @@ def _corrected(power: PowerSpectra, blocks: CurrentBlocks, options: _Options) ->
     return replace(power, **cast("dict[str, Any]", spectra))
 
 
-def _assemble(blocks: CurrentBlocks, options: _Options) -> Spectrum:
-    raw_power = estimate(blocks, options.estimate)
-    power = _corrected(raw_power, blocks, options)
-    bins = periodogram(blocks)
-    seen = survey(blocks)
-    grid = power.wavenumber_cm
-    top = grid[-1] if options.max_cm is None else min(options.max_cm, grid[-1])
+@dataclass(frozen=True)
+class _Estimated:
+    """What the streamed passes over the current give: everything else is arithmetic on it."""
+
+    power: PowerSpectra
+    bins: Periodogram
+    assessment: Assessment
+    wanders: bool
+    keep: slice
+    top_cm: float
+
+
+def _estimate(blocks: CurrentBlocks, options: _Options) -> _Estimated:
+    """Make all passes over the current."""
+    power = _corrected(estimate(blocks, options.estimate), blocks, options)
+    bins, seen, grid = periodogram(blocks), survey(blocks), power.wavenumber_cm
+    top = float(grid[-1] if options.max_cm is None else min(options.max_cm, grid[-1]))
     keep = slice(1, int(np.searchsorted(grid, top, side="right")))
     if keep.stop < 3:
         raise UsageError(
@@ -221,36 +234,36 @@ def _assemble(blocks: CurrentBlocks, options: _Options) -> Spectrum:
             f"the grid starts at {grid[1]:.3g} cm⁻¹",
             "raise max_cm",
         )
-    assessment = assess(
-        blocks,
-        power,
-        seen,
-        options.temperature_k,
-        top,
-        options.estimate.resolution_cm,
-        options.constraints,
-    )
+    resolution = options.estimate.resolution_cm
+    found = assess(blocks, power, bins, seen, options.temperature_k, top, resolution, options.constraints)
+    return _Estimated(power, bins, found, seen.wanders, keep, top)
+
+
+def _quantum_factor(grid: Array, top_cm: float, options: _Options) -> Array:
     factor = quantum.quantum_factor(grid, options.temperature_k, options.quantum)
     if options.quantum == "schofield":  # grows like e^{x/2}: beyond the band it would swamp the real part
-        factor = np.where(grid <= top, factor, 0.0)
+        return np.where(grid <= top_cm, factor, 0.0)
+    return factor
+
+
+def _assemble(blocks: CurrentBlocks, options: _Options) -> Spectrum:
+    """Turn power spectra into the response with errors, partials and checks."""
+    found = _estimate(blocks, options)
+    power, keep = found.power, found.keep
+    factor = _quantum_factor(power.wavenumber_cm, found.top_cm, options)
 
     def sigma_of(spectra: Array) -> Array:
         return response.conductivity_from_power(spectra * factor, blocks.volume_ang3, options.temperature_k)
 
     sigma_real = sigma_of(power.total)  # (6, F)
     sigma = one_sided.continuous_response(sigma_real)
-    wanted = seen.wanders if options.dc is None else options.dc
-    dc, dc_err, dc_info = _dc(blocks, bins, options) if wanted else (None, None, {})
-    errors = _errors(sigma_real, power, keep)
-    alpha = response.n_alpha_from_conductivity(sigma_real[:3].mean(axis=0))[keep]
-    alpha_err = response.n_alpha_from_conductivity(errors["iso_real_err"])
-    friction_cm = _friction_cm(options.friction_per_ps)
-    raw_grid, raw_alpha = _raw(bins, blocks, options, top)
-    lags = len(power.lag_window)
+    wanted = found.wanders if options.dc is None else options.dc
+    dc, dc_err, dc_info = _dc(blocks, found.bins, options) if wanted else (None, None, {})
+    raw_grid, raw_alpha = _raw(found.bins, blocks, options, found.top_cm)
     return Spectrum(
-        wavenumber_cm=grid[keep],
+        wavenumber_cm=power.wavenumber_cm[keep],
         sigma=to_matrix(sigma[:, keep]),
-        **errors,
+        **_errors(sigma_real, power, keep),
         temperature_k=options.temperature_k,
         volume_ang3=blocks.volume_ang3,
         eps_inf=options.eps_inf,
@@ -259,18 +272,27 @@ def _assemble(blocks: CurrentBlocks, options: _Options) -> Spectrum:
         **_partials(blocks, power, sigma_of, keep),
         **_members(power, sigma_of, keep, _model_scale(blocks)),
         jackknife_err=_jackknife(power, sigma_of, keep),
-        acf_time_fs=np.arange(lags, dtype=np.float64) * power.timestep_fs,
+        acf_time_fs=np.arange(len(power.lag_window), dtype=np.float64) * power.timestep_fs,
         acf=to_matrix(power.correlation),
         lag_window=power.lag_window,
         raw_wavenumber_cm=raw_grid,
         raw_n_alpha=raw_alpha,
-        static=_static(assessment, options.eps_inf),
-        peaks=find_spectrum_peaks(
-            grid[keep], alpha, alpha_err, options.estimate.resolution_cm, friction_cm=friction_cm or 0.0
-        ),
-        quality=assessment.report,
-        parameters=_parameters(blocks, power, options, assessment, dc_info),
+        static=_static(found.assessment, options.eps_inf),
+        peaks=_peaks(sigma_real, power, keep, options),
+        quality=found.assessment.report,
+        parameters=_parameters(blocks, power, options, found.assessment, dc_info),
         metadata=dict(blocks.series[0].metadata),
+    )
+
+
+def _peaks(sigma_real: Array, power: PowerSpectra, keep: slice, options: _Options) -> tuple[Peak, ...]:
+    variance = uncertainty.isotropic_variance(sigma_real, power.relative_variance)[keep]
+    return find_spectrum_peaks(
+        power.wavenumber_cm[keep],
+        response.n_alpha_from_conductivity(sigma_real[:3].mean(axis=0))[keep],
+        response.n_alpha_from_conductivity(np.sqrt(variance)),
+        options.estimate.resolution_cm,
+        friction_cm=_friction_cm(options.friction_per_ps) or 0.0,
     )
 
 
@@ -366,9 +388,42 @@ def _dc(
         "sigma_dc_err_s_per_m": mean.err * scale,
         "sigma_dc_cepstral_cutoff": mean.cutoff,
         "sigma_dc_band_cm": mean.band_cm,
+        **_einstein(blocks, mean.band_cm, options.temperature_k),
     }
     values, errors = ([getattr(found, name) * scale for found in axes] for name in ("value", "err"))
     return np.diag(values), np.diag(errors), info
+
+
+def _einstein(blocks: CurrentBlocks, band_cm: float, temperature_k: float) -> dict[str, float]:
+    """σ_dc from the slope of ⟨[M(t) − M(0)]²⟩, as a cross-check; nothing if the run is too short or too long.
+
+    The slope is taken at lags from 10 to 30 periods of the band that the cepstral estimate uses, or as far as
+    a third of a stretch allows.
+    """
+    step = blocks.timestep_fs
+    lag = 10.0 / (SPEED_OF_LIGHT_CM_FS * max(band_cm, 1e-6))
+    stretches = max(EINSTEIN_STRETCHES // len(blocks.lengths), 2)
+    longest = min(blocks.lengths) * step / stretches / 3.0
+    first, last = max(min(lag, longest / 3.0), step), min(3.0 * lag, longest)
+    if last < first + 8.0 * step or sum(blocks.lengths) > REMEMBERED_FRAMES:
+        return {}
+    found = [
+        einstein_helfand(
+            blocks.read_total(replica, 0, length).T,
+            step,
+            blocks.volume_ang3,
+            temperature_k,
+            (first, last),
+            stretches,
+        )
+        for replica, length in enumerate(blocks.lengths)
+    ]
+    values, errors = np.array(found).T
+    weights = np.array(blocks.lengths) / sum(blocks.lengths)
+    return {
+        "sigma_dc_einstein_s_per_m": float(weights @ values),
+        "sigma_dc_einstein_err_s_per_m": float(np.sqrt(np.sum((weights * errors) ** 2))),
+    }
 
 
 def _raw(bins: Periodogram, blocks: CurrentBlocks, options: _Options, top: float) -> tuple[Array, Array]:

@@ -45,6 +45,9 @@ def test_cepstral_dc_of_drude_ions_with_honest_errors() -> None:
     s = compute_spectrum(bare(drude(1), 5.0, VOLUME), temperature_k=300.0, resolution_cm=20.0)
     error = s.parameters["sigma_dc_err_s_per_m"]
     assert s.parameters["sigma_dc_s_per_m"] == pytest.approx(exact_sigma_dc(), abs=4.0 * error)
+    slope, slope_error = (s.parameters[f"sigma_dc_einstein{part}_s_per_m"] for part in ("", "_err"))
+    assert slope == pytest.approx(exact_sigma_dc(), abs=4.0 * slope_error)
+    assert slope_error < 0.3 * slope
 
 
 def test_cepstral_is_unbiased_for_white_noise() -> None:
