@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 import typer
 
 _CHARGES, _SPECTRUM, _OUTPUT = "Born effective charges", "Spectrum", "Output"
+_OPTICS = "Optics of crystals, surfaces, slabs and powders"
 
 FitName = Literal["lorentz", "four-parameter"]
 
@@ -66,8 +67,8 @@ Fit = Annotated[
     FitName | None,
     typer.Option(
         "--fit",
-        help="Fit the bands: Lorentz oscillators to nα, or the four-parameter model (TO, LO and their "
-        "widths) to ε, which needs --eps-inf.",
+        help="Fit the bands along each principal axis (equal ones merged) or each --direction: Lorentz "
+        "oscillators to nα, or the four-parameter model (TO, LO, widths) to ε, which needs --eps-inf.",
         rich_help_panel=_SPECTRUM,
         show_default=False,
     ),
@@ -78,5 +79,65 @@ GroupMatrix = Annotated[
         "--group-matrix",
         help="Also store nα of every pair of groups in the HDF5 file.",
         rich_help_panel=_OUTPUT,
+    ),
+]
+
+Directions = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--direction",
+        metavar="z|xy|1,1,0",
+        help="Also give all functions, TO and LO along this direction: x, y, z, two letters for the mean of "
+        "two equal axes, or Cartesian components; repeatable.",
+        rich_help_panel=_OPTICS,
+        show_default=False,
+    ),
+]
+Angle = Annotated[
+    float | None,
+    typer.Option(
+        "--angle",
+        metavar="DEGREES",
+        help="Reflectance at this angle of incidence, s and p polarized.",
+        rich_help_panel=_OPTICS,
+        show_default=False,
+    ),
+]
+Polarization = Annotated[
+    Literal["s", "p"] | None,
+    typer.Option(
+        "--polarization",
+        help="Only this polarization.",
+        rich_help_panel=_OPTICS,
+        show_default="both",
+    ),
+]
+Surface = Annotated[
+    str | None,
+    typer.Option(
+        "--surface",
+        metavar="z|1,1,0",
+        help="Surface normal of a uniaxial crystal along its axis: ε in the surface and along the normal "
+        "differ.",
+        rich_help_panel=_OPTICS,
+        show_default="isotropic average of ε",
+    ),
+]
+Thickness = Annotated[
+    float | None,
+    typer.Option(
+        "--thickness",
+        metavar="UM",
+        help="Reflectance and transmittance of a free-standing slab of this thickness in µm.",
+        rich_help_panel=_OPTICS,
+        show_default=False,
+    ),
+]
+Powder = Annotated[
+    bool,
+    typer.Option(
+        "--powder",
+        help="Mean absorption and reflectance of randomly oriented grains larger than the wavelength.",
+        rich_help_panel=_OPTICS,
     ),
 ]

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from bec_md.current.series import CurrentSeries
     from bec_md.spectrum import Spectrum
     from bec_md.spectrum.charge_comparison import ChargeComparison
+    from bec_md.spectrum.measured_optics import OpticsRequest
 
 
 SPECTRUM_HELP = (
@@ -50,6 +51,26 @@ class SpectrumOptions:
     constraints: int = 0
     fit: str | None = None
     group_matrix: bool = False
+    directions: list[str] | None = None
+    angle: float | None = None
+    polarization: str | None = None
+    surface: str | None = None
+    thickness: float | None = None
+    powder: bool = False
+
+    @property
+    def optics(self) -> OpticsRequest:
+        """What is asked for beyond the usual functions."""
+        from bec_md.spectrum.measured_optics import OpticsRequest
+
+        return OpticsRequest(
+            tuple(self.directions or ()),
+            self.angle,
+            self.polarization,
+            self.surface,
+            self.thickness,
+            self.powder,
+        )
 
     def check(self) -> None:
         """Refuse numbers that are not positive, and an ε_∞ that is none."""
@@ -61,6 +82,13 @@ class SpectrumOptions:
             md_timestep=self.md_timestep,
             thermostat_friction=self.thermostat_friction,
         )
+        self.optics.check()
+        if self.eps_inf is None and self.optics.needs_eps_inf:
+            raise UsageError(
+                "--angle, --thickness or --powder without --eps-inf",
+                "reflectance and transmittance follow from ε, which needs ε_∞",
+                "give --eps-inf, e.g. --eps-inf 2.4 or --eps-inf model",
+            )
         if self.fit == "four-parameter" and self.eps_inf is None:
             raise UsageError(
                 "--fit four-parameter without --eps-inf",
@@ -107,6 +135,12 @@ def spectrum(
     constraints: more.Constraints = 0,
     fit: more.Fit = None,
     group_matrix: more.GroupMatrix = False,
+    directions: more.Directions = None,
+    angle: more.Angle = None,
+    polarization: more.Polarization = None,
+    surface: more.Surface = None,
+    thickness: more.Thickness = None,
+    powder: more.Powder = False,
     device: opt.Device = "cpu",
     batch: opt.Batch = None,
     threads: opt.Threads = None,
@@ -226,12 +260,15 @@ def further_analysis(
     """Return the spectrum, with the fit of its bands and the comparison of charges that were asked for."""
     from bec_md.cli.charge_comparison import compare
     from bec_md.spectrum.fit_table import fit_bands
+    from bec_md.spectrum.measured_optics import with_optics
 
     result, table = analyze(series, settings), None
+    if not settings.optics.empty:
+        result = with_optics(result, settings.optics)
     found: dict[str, Any] = {}
     if settings.fit is not None:
         try:
-            found["fit"] = fit_bands(result, settings.fit)
+            found["fit"] = fit_bands(result, settings.fit, settings.directions or ())
         except UsageError as error:
             console.warn(f"--fit {settings.fit}: {error}")
     if compared.compare_charges is not None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from bec_md.cli.console import Console
 from bec_md.cli.preview import preview
@@ -24,6 +24,7 @@ def summarize(console: Console, spectrum: Spectrum, series: Sequence[CurrentSeri
     _statics(console, spectrum)
     _peaks(console, spectrum)
     _bands(console, spectrum)
+    _optics(console, spectrum)
     _fit(console, spectrum)
     for check in spectrum.quality.warnings:
         word = "FAILED" if check.status == "fail" else "doubtful"
@@ -95,7 +96,15 @@ def _statics(console: Console, spectrum: Spectrum) -> None:
         console.item("static", f"{name} = {value:.4g} ± {error:.2g} from ⟨δM²⟩, {integral:.4g} from ∫ε₂/ω")
     dc, dc_error = (spectrum.parameters.get(f"sigma_dc{part}_s_per_m") for part in ("", "_err"))
     if dc is not None and dc_error is not None and dc > 5 * dc_error:
-        console.item("σ_dc", f"{dc:.3g} ± {dc_error:.2g} S/m (cepstral)")
+        text = f"{dc:.3g} ± {dc_error:.2g} S/m (cepstral)"
+        slope, slope_error = (
+            spectrum.parameters.get(f"sigma_dc_einstein{part}_s_per_m") for part in ("", "_err")
+        )
+        if slope is not None and slope_error is not None:
+            text += f", {slope:.3g} ± {slope_error:.2g} (Einstein–Helfand)"
+        if spectrum.parameters.get("subtract_dc"):
+            text += "; left out of ε"
+        console.item("σ_dc", text)
 
 
 def _peaks(console: Console, spectrum: Spectrum) -> None:
@@ -128,36 +137,66 @@ def _natural(peak: Peak) -> str:
 
 
 def _bands(console: Console, spectrum: Spectrum) -> None:
-    """Print TO and LO frequencies, isotropic and along axes that differ."""
+    """Print TO and LO frequencies, averaged and along the directions that were asked for or that differ."""
     if spectrum.eps_inf is None:
         return
     from bec_md.spectrum.bands import band_frequencies
+    from bec_md.spectrum.direction import distinct_directions
 
-    found = band_frequencies(spectrum)
-    for label, name, values, errors in (
-        ("TO", "maxima of ε₂", found.to_cm, found.to_err_cm),
-        ("LO", "maxima of −Im(1/ε)", found.lo_cm, found.lo_err_cm),
-    ):
-        each = ", ".join(f"{v:.1f} ± {e:.1f}" for v, e in zip(values[:MAX_PEAKS], errors, strict=False))
-        console.item(label, f"{each} cm⁻¹ ({name})" if each else f"no significant {name}")
+    wanted = (spectrum.parameters.get("optics") or {}).get("directions") or ()
+    directions = [*wanted] or list(distinct_directions(spectrum))
+    for direction in directions:
+        found = band_frequencies(spectrum, direction)
+        where = "" if found.direction == "isotropic" else f", along {found.direction}"
+        for label, name, values, errors in (
+            ("TO", "maxima of ε₂", found.to_cm, found.to_err_cm),
+            ("LO", "zeros of ε₁, maxima of −Im(1/ε)", found.lo_cm, found.lo_err_cm),
+        ):
+            each = ", ".join(f"{v:.1f} ± {e:.1f}" for v, e in zip(values[:MAX_PEAKS], errors, strict=False))
+            console.item(label, f"{each} cm⁻¹ ({name}{where})" if each else f"no significant {name}{where}")
+
+
+def _optics(console: Console, spectrum: Spectrum) -> None:
+    """Print where the reflectances that were asked for are highest; the curves are in the files."""
+    if not spectrum.parameters.get("optics"):
+        return
+    from bec_md.spectrum.measured_optics import optics_summary
+
+    found = optics_summary(spectrum) or {}
+    label = "optics"
+    for name, top in found.get("extremes", {}).items():
+        if "[along" not in name:
+            words = name.removesuffix("_cm").replace("_", " ")
+            unit = " cm⁻¹" if name.endswith("_cm") else ""
+            bound = "at least" if top["kind"] == "min" else "at most"
+            value = f"{top['value']:.4g} ± {top['err']:.2g}{unit}"
+            console.item(label, f"{words}: {bound} {value}, at {top['at_cm']:.1f} cm⁻¹")
+            label = ""
 
 
 def _fit(console: Console, spectrum: Spectrum) -> None:
-    """Print fitted bands."""
+    """Print fitted bands, direction by direction."""
     fit = spectrum.parameters.get("fit")
     if not fit:
         return
-    label = "fit"
-    for band in fit["bands"]:
-        names = [name for name in band if not name.endswith("_err")]
-        text = "  ".join(
-            f"{name.removesuffix('_cm').replace('_', ' ')} {band[name]:.4g} ± {band[name + '_err']:.2g}"
-            for name in names
+    model = fit["model"].replace("_", "-")
+    for one in fit["directions"]:
+        where = "" if one["direction"] == "isotropic" else f" along {one['direction']}"
+        console.item(
+            "fit", f"{model}{where}, cm⁻¹; χ² {one['chi2_reduced']:.2f} (about 1 or less if they fit)"
         )
-        console.item(label, text)
-        label = ""
-    console.item(
-        "", f"{fit['model'].replace('_', '-')}, cm⁻¹; χ² per independent point {fit['chi2_reduced']:.2f}"
+        for band in fit["bands"]:
+            if band["direction"] == one["direction"]:
+                console.item("", _band_words(band))
+
+
+def _band_words(band: dict[str, Any]) -> str:
+    """Return the parameters of one fitted band with errors."""
+    names = [name for name in band if f"{name}_err" in band]
+    words = {"position_cm": "at", "width_cm": "width", "strength": "Δε", "to_cm": "TO", "lo_cm": "LO"}
+    words |= {"to_width_cm": "width", "lo_width_cm": "width"}
+    return "   ".join(
+        f"{words.get(name, name)} {band[name]:.4g} ± {band[name + '_err']:.2g}" for name in names
     )
 
 

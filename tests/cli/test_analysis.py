@@ -63,7 +63,8 @@ def test_fits_and_longitudinal_frequencies_are_printed(run: Run, files: dict[str
     band = max(found["fit"]["bands"], key=lambda b: b["strength"])
     # 8 ps of a mode with a damping of 20 cm⁻¹, in 24 coordinates
     assert band["position_cm"] == pytest.approx(crystal.MODE_CM, abs=5)
-    assert "position" in text
+    assert f"at {band['position_cm']:.4g} ±" in text
+    assert band["direction"] == "isotropic"  # the crystal is cubic
     assert "thermostat broadens every band by 10.62 cm⁻¹" in " ".join(text.split())
     assert found["parameters"]["thermostat_broadening_cm"] == pytest.approx(10.6177, abs=1e-3)
     text = run("spectrum", files["xyz"], *options, "--fit", "four-parameter", "--eps-inf", "3").stdout
@@ -77,6 +78,29 @@ def test_fits_and_longitudinal_frequencies_are_printed(run: Run, files: dict[str
     assert "\nLO " in text
     refused = run("spectrum", files["xyz"], *options, "--fit", "four-parameter", status=2)
     assert "--eps-inf" in refused.output
+
+
+def test_directions_surfaces_slabs_and_powders(run: Run, files: dict[str, Path]) -> None:
+    options = ("--charges", crystal.CHARGES, "--resolution", "15", "--max", "1500", "--json", "a.json")
+    text = run("spectrum", files["xyz"], *options, "--eps-inf", "3", "--csv", "a.csv", "--direction", "z",
+               "--direction", "1,1,0", "--angle", "45", "--polarization", "p", "--surface", "z",
+               "--thickness", "2", "--powder").stdout  # fmt: skip
+    header = next(line for line in Path("a.csv").read_text().splitlines() if not line.startswith("#"))
+    for name in ("n_alpha_cm[along z]", "loss_err[along 0.7071 0.7071 0]", "reflectance_p", "powder_alpha_cm",
+                 "slab_transmittance_p_err"):  # fmt: skip
+        assert name in header.split(",")
+    assert "reflectance_s" not in header
+    found = json.loads(Path("a.json").read_text())
+    assert found["bands"][-1]["direction"] == "0.7071 0.7071 0"
+    assert 0.5 < found["optics"]["extremes"]["reflectance_p"]["value"] < 1.0
+    assert "reflectance p: at most" in text
+    for wrong, word in (
+        (("--angle", "45"), "--eps-inf"),
+        (("--eps-inf", "3", "--angle", "95"), "angle"),
+        (("--eps-inf", "3", "--direction", "up"), "direction"),
+        (("--eps-inf", "3", "--polarization", "s"), "--angle"),
+    ):
+        assert word in run("spectrum", files["short"], *options[:2], *wrong, status=2).output
 
 
 def test_constraints_tolerance_and_matrix(run: Run, files: dict[str, Path]) -> None:
