@@ -114,7 +114,13 @@ def write_tables(folder: Path, run: list[Frame]) -> None:
     nu = np.linspace(100.0, 1500.0, 700)
     lines = [(376.0, 3e4), (430.0, 8e4), (775.0, 3e4), (1040.0, 2e5)]
     measured = sum(height / (1.0 + ((nu - place) / 15.0) ** 2) for place, height in lines)
-    np.savetxt(folder / "measured.csv", np.column_stack([nu, measured]), delimiter=",", header="nu,n_alpha")
+    np.savetxt(
+        folder / "measured.csv",
+        np.column_stack([nu, measured]),
+        delimiter=",",
+        header="wavenumber_cm,n_alpha_cm",
+        comments="",
+    )
 
 
 def blocks(page: Path) -> list[tuple[str, str]]:

@@ -123,6 +123,7 @@ class _Bar(_Silent):
             MofNCompleteColumn(),
             TextColumn("{task.fields[rate]}"),
             TimeRemainingColumn(),
+            TextColumn("left"),
             console=RichConsole(stderr=True),
             transient=True,
         )

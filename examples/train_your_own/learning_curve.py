@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import yaml
 
 from bec_md.training import train
@@ -27,7 +28,6 @@ from bec_md.training.extxyz import LabelledFrame, read_frames
 
 HERE = Path(__file__).parent
 LABELS = (HERE.parent / "labels/srtio3_train.xyz.xz", HERE.parent / "labels/srtio3_test.xyz.xz")
-HELD_OUT = 4
 KEPT = ("rmse_e", "mae_e", "antisymmetric_rmse_e", "eps_inf_mae")
 
 
@@ -42,17 +42,18 @@ class Point:
 
 
 def labelled_frames(paths: Sequence[Path]) -> list[LabelledFrame]:
-    """Return all frames in the order of their seeds."""
+    """Return all frames in random order, the same every time: neighbors in a file are often alike."""
     found = [frame for path in paths for frame in read_frames(path)]
-    return sorted(found, key=lambda frame: str(frame.info.get("name", "")))
+    return [found[index] for index in np.random.default_rng(0).permutation(len(found))]
 
 
-def split(frames: Sequence[LabelledFrame], fold: int) -> tuple[list[LabelledFrame], list[LabelledFrame]]:
-    """Return the frames for training and those held out in a fold."""
-    stride = max(len(frames) // HELD_OUT, 2)
-    out = [frame for index, frame in enumerate(frames) if index % stride == fold % stride][:HELD_OUT]
-    chosen = {id(frame) for frame in out}
-    return [frame for frame in frames if id(frame) not in chosen], out
+def split(
+    frames: Sequence[LabelledFrame], held_out: int, fold: int
+) -> tuple[list[LabelledFrame], list[LabelledFrame]]:
+    """Return the frames for training and those held out in a fold, another part in every fold."""
+    first = fold * held_out % len(frames)
+    turned = [*frames[first:], *frames[:first]]
+    return turned[held_out:], turned[:held_out]
 
 
 def configuration(n_frames: int, steps: int) -> TrainingConfig:
@@ -86,12 +87,12 @@ def point(frames: list[LabelledFrame], held_out: Path, fold: int, steps: int, fo
 
 
 def learning_curve(
-    frames: Sequence[LabelledFrame], sizes: Sequence[int], folds: int, steps: int, work: Path
+    frames: Sequence[LabelledFrame], options: argparse.Namespace, sizes: Sequence[int], work: Path
 ) -> list[Point]:
     """Return the errors before training (0 frames) and after training on each number of frames."""
     points = []
-    for fold in range(folds):
-        rest, out = split(frames, fold)
+    for fold in range(options.folds):
+        rest, out = split(frames, options.held_out, fold)
         held_out = work / f"held_out_{fold}.xyz"
         work.mkdir(parents=True, exist_ok=True)
         write_frames(held_out, out)
@@ -99,7 +100,7 @@ def learning_curve(
         points.append(Point(0, fold, {key: float(metrics[key]) for key in KEPT if key in metrics}, 0.0))
         for size in sorted(min(size, len(rest)) for size in sizes):
             folder = work / f"frames_{size}_fold_{fold}"
-            points.append(point(rest[:size], held_out, fold, steps, folder))
+            points.append(point(rest[:size], held_out, fold, options.steps, folder))
             print(
                 f"fold {fold}, {size} frames: RMSE {points[-1].errors['rmse_e']:.4f} e "
                 f"(before: {metrics['rmse_e']:.4f} e), {points[-1].seconds:.0f} s",
@@ -113,13 +114,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--labels", type=Path, nargs="+", default=LABELS, help="labelled structures")
     parser.add_argument("--frames", type=int, nargs="+", default=[5, 10, 20])
+    parser.add_argument("--held-out", type=int, default=4, help="frames to measure the error on")
     parser.add_argument("--folds", type=int, default=3)
-    parser.add_argument("--steps", type=int, default=450, help="optimizer steps of each training")
+    parser.add_argument("--steps", type=int, default=240, help="optimizer steps of each training")
     parser.add_argument("--work", type=Path, default=Path("train_your_own"), help="folder of the runs")
     options = parser.parse_args()
 
     frames = labelled_frames(options.labels)
-    points = learning_curve(frames, options.frames, options.folds, options.steps, options.work)
+    points = learning_curve(frames, options, options.frames, options.work)
     with (options.work / "learning_curve.csv").open("w", newline="", encoding="utf-8") as stream:
         writer = csv.writer(stream)
         writer.writerow(["frames", "fold", *points[0].errors, "seconds"])

@@ -124,13 +124,14 @@ def main() -> None:
     parser.add_argument(
         "--work", type=Path, default=Path("train_your_own"), help="where learning_curve.py wrote"
     )
+    parser.add_argument("--trajectory", type=Path, nargs="+", help="instead of those made here")
     parser.add_argument("--picoseconds", type=float, default=20.0)
     parser.add_argument("--replicas", type=int, default=4)
     parser.add_argument("--resolution", type=float, default=10.0)
     parser.add_argument("--output", type=Path, default=Path("train_your_own.png"))
     options = parser.parse_args()
 
-    paths = trajectories(options.work, options.replicas, options.picoseconds)
+    paths = options.trajectory or trajectories(options.work, options.replicas, options.picoseconds)
     models = {"fine-tuned": options.work / "model.safetensors", "universal": "universal"}
     spectra = {name: spectrum_of(model, paths, options.resolution) for name, model in models.items()}
     for name, spectrum in spectra.items():

@@ -32,7 +32,7 @@ def test_training_lowers_the_error_and_the_spectrum_follows(tmp_path: Path) -> N
     labelled(tmp_path / "labels.xyz", 12)
     script(
         *("train_your_own/learning_curve.py", "--labels", str(tmp_path / "labels.xyz"), "--frames", "5"),
-        *("--folds", "1", "--steps", "30", "--work", str(tmp_path)),
+        *("--held-out", "6", "--folds", "1", "--steps", "30", "--work", str(tmp_path)),
     )
     with (tmp_path / "learning_curve.csv").open(newline="", encoding="utf-8") as stream:
         before, after = (float(row["rmse_e"]) for row in csv.DictReader(stream))
