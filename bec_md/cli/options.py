@@ -17,6 +17,15 @@ QuantumName = Literal["harmonic", "none", "standard", "schofield"]
 WindowName = Literal["gaussian", "parzen", "bartlett", "lorentzian"]
 VelocityUnitsName = Literal["ase", "ang/fs", "ang/ps"]
 
+
+def bundled_names(incomplete: str) -> list[str]:
+    """Return the bundled models whose names begin like this: for the shell's completion."""
+    from bec_md.network.registry import BUNDLED
+
+    names = sorted(path.stem for path in BUNDLED.glob("*.safetensors"))
+    return [name for name in names if name.startswith(incomplete)]
+
+
 Inputs = Annotated[
     list[str],
     typer.Argument(
@@ -165,6 +174,7 @@ Model = Annotated[
     typer.Option(
         "--model",
         metavar="NAME|FILE",
+        autocompletion=bundled_names,
         help="Network: a bundled name (bec-md models) or a file; auto takes the one that suits the elements; "
         "NAME@LEVEL chooses its level of theory.",
         rich_help_panel=_CHARGES,

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from bec_md.cli import console, failures, preview, values
+from bec_md.cli import console, failures, options, preview, values
 from bec_md.errors import DataError, UsageError
 
 
@@ -111,3 +111,8 @@ def test_descriptions_of_failures(tmp_path: Path) -> None:
     text, status = failures.describe(PermissionError(13, "Permission denied", "x.csv"))
     assert status == 1
     assert "x.csv" in text
+
+
+def test_names_of_models_are_completed() -> None:
+    assert options.bundled_names("") == sorted(options.bundled_names(""))
+    assert options.bundled_names("sil") == ["silica"]
