@@ -101,12 +101,23 @@ def learning_curve(
         for size in sorted(min(size, len(rest)) for size in sizes):
             folder = work / f"frames_{size}_fold_{fold}"
             points.append(point(rest[:size], held_out, fold, options.steps, folder))
+            write_table(points, work / "learning_curve.csv")
             print(
                 f"fold {fold}, {size} frames: RMSE {points[-1].errors['rmse_e']:.4f} e "
                 f"(before: {metrics['rmse_e']:.4f} e), {points[-1].seconds:.0f} s",
                 flush=True,
             )
     return points
+
+
+def write_table(points: Sequence[Point], path: Path) -> None:
+    """Write one row per model."""
+    with path.open("w", newline="", encoding="utf-8") as stream:
+        writer = csv.writer(stream)
+        writer.writerow(["frames", "fold", *points[0].errors, "seconds"])
+        for item in points:
+            row = [f"{value:.5f}" for value in item.errors.values()]
+            writer.writerow([item.frames, item.fold, *row, f"{item.seconds:.0f}"])
 
 
 def main() -> None:
@@ -122,12 +133,6 @@ def main() -> None:
 
     frames = labelled_frames(options.labels)
     points = learning_curve(frames, options, options.frames, options.work)
-    with (options.work / "learning_curve.csv").open("w", newline="", encoding="utf-8") as stream:
-        writer = csv.writer(stream)
-        writer.writerow(["frames", "fold", *points[0].errors, "seconds"])
-        for item in points:
-            row = [f"{value:.5f}" for value in item.errors.values()]
-            writer.writerow([item.frames, item.fold, *row, f"{item.seconds:.0f}"])
     most = max(item.frames for item in points)
     model = options.work / "model.safetensors"
     shutil.copy(options.work / f"frames_{most}_fold_0" / "run" / "model.safetensors", model)
