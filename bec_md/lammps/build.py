@@ -29,6 +29,9 @@ BUNDLED_FOLDER = Path(__file__).resolve().parent / "lib"  # filled at installati
 FLAGS = (
     *native.COMPILE_FLAGS,
     "-DNDEBUG",
+    # only the C interface: the plugin does not link MPI, whose C++ classes may be missing in the process
+    "-DOMPI_SKIP_MPICXX",
+    "-DMPICH_SKIP_MPICXX",
     # LAMMPS loads plugins with RTLD_GLOBAL: nothing but the entry function may be visible, or another
     # plugin's symbols of the same name would be mixed with these
     "-fvisibility-inlines-hidden",
@@ -211,8 +214,13 @@ def _run(command: Sequence[str], folder: Path) -> None:
     output = f"{' '.join(command)}\n{done.stdout}{done.stderr}"
     (folder / LOG_NAME).write_text(output)
     subject = command[command.index("-c") + 1] if "-c" in command else PLUGIN_NAME
+    remedy = "a C++17 compiler is needed (g++ 9 or newer); name another one with the environment variable CXX"
+    if "No such file or directory" in done.stderr:
+        remedy = (
+            "an installed LAMMPS may lack headers: name its source tree with --lammps, its MPI with --mpi"
+        )
     raise DataError(
         f"the compiler failed on {subject}:\n{done.stderr.strip()[-1500:]}",
         f"full output in {folder / LOG_NAME}",
-        "a C++17 compiler is needed (g++ 9 or newer); name another one with the environment variable CXX",
+        remedy,
     )

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import shutil
+import subprocess
 from dataclasses import dataclass
 from datetime import datetime
 from importlib import metadata, util
@@ -44,12 +46,18 @@ def headers_in(folder: str | Path, mpi_include: str | Path | None = None) -> Lam
     Raises
     ------
     UsageError
-        If the folder holds no LAMMPS headers.
+        If the folder holds no LAMMPS headers, or that of MPI no ``mpi.h``.
     """
     folder = Path(folder).expanduser().resolve()
     for include in (folder, folder / "src", folder / "include" / "lammps", folder / "lammps"):
         if all((include / name).is_file() for name in MARKER_HEADERS):
-            mpi = Path(mpi_include).expanduser().resolve() if mpi_include else _serial_stub(include)
+            mpi = Path(mpi_include).expanduser().resolve() if mpi_include else _machine_mpi(include)
+            if mpi is not None and not (mpi / "mpi.h").is_file():
+                raise UsageError(
+                    f"{mpi} holds no mpi.h",
+                    "LAMMPS and the plugin must be compiled with the same one",
+                    "name the folder of the mpi.h that LAMMPS was compiled with (`mpicxx -show`)",
+                )
             return LammpsHeaders(f"headers in {include}", include, mpi, _version_of_headers(include))
     raise UsageError(
         f"{folder} holds no LAMMPS headers",
@@ -79,18 +87,31 @@ def _mpi_include() -> Path | None:
     return header.resolve().parent if header and header.is_file() else None
 
 
-def _serial_stub(include: Path) -> Path | None:
-    # a serial LAMMPS is compiled with its own one-process mpi.h; whoever has MPI names its folder
-    return None if _compiler_has_mpi() else next(iter(include.glob("STUBS")), None)
-
-
-def _compiler_has_mpi() -> bool:
-    return any(Path(folder, "mpi.h").is_file() for folder in ("/usr/include", "/usr/local/include"))
+def _machine_mpi(include: Path) -> Path | None:
+    # the MPI of the compiler wrapper; without one, what a serial LAMMPS is compiled with
+    for wrapper in ("mpicxx", "mpic++", "mpiCC"):
+        command = shutil.which(wrapper)
+        if command is None:
+            continue
+        shown = subprocess.run([command, "-show"], capture_output=True, text=True, check=False).stdout
+        folders = [Path(word[2:]) for word in shown.split() if word.startswith("-I")]
+        found = next((folder for folder in folders if (folder / "mpi.h").is_file()), None)
+        if found is not None:
+            return found
+    if any(Path(folder, "mpi.h").is_file() for folder in ("/usr/include", "/usr/local/include")):
+        return None
+    return next(iter(include.glob("STUBS")), None)
 
 
 def _version_of_headers(include: Path) -> int:
     header = include / "version.h"
-    if not header.is_file():
-        return 0
-    match = re.search(r'LAMMPS_VERSION\s+"(\d+ \w+ \d{4})"', header.read_text())
-    return int(datetime.strptime(match.group(1), "%d %b %Y").strftime("%Y%m%d")) if match else 0
+    if header.is_file():
+        match = re.search(r'LAMMPS_VERSION\s+"(\d+ \w+ \d{4})"', header.read_text())
+        return int(datetime.strptime(match.group(1), "%d %b %Y").strftime("%Y%m%d")) if match else 0
+    # an installed prefix has no version.h, but the file for CMake says 2026.7.4.0
+    for config in (include.parent.parent).glob("lib*/**/LAMMPSConfigVersion.cmake"):
+        match = re.search(r'PACKAGE_VERSION "(\d{4})\.(\d+)\.(\d+)', config.read_text())
+        if match:
+            year, month, day = map(int, match.groups())
+            return year * 10000 + month * 100 + day
+    return 0

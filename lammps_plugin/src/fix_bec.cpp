@@ -416,8 +416,8 @@ void FixBec::reduce_totals()
   // another fix may ask at the end of the step before it is this fix's turn
   if (in_run && full_step && forces_step == update->ntimestep) sample();
   if (totals_valid) return;
-  const double local[7] = {current[0],  current[1],  current[2], integral[0],
-                           integral[1], integral[2], work};
+  double local[7] = {current[0],  current[1],  current[2], integral[0],
+                     integral[1], integral[2], work};
   MPI_Allreduce(local, totals, 7, MPI_DOUBLE, MPI_SUM, world);
   totals_valid = true;
 }
@@ -440,7 +440,7 @@ void FixBec::report_times()
 {
   if (!evaluations) return;
   const double rest = seconds_all - seconds_graph - seconds_model - seconds_communication;
-  const double local[4] = {seconds_graph, seconds_model, seconds_communication, rest};
+  double local[4] = {seconds_graph, seconds_model, seconds_communication, rest};
   double sum[4];
   MPI_Allreduce(local, sum, 4, MPI_DOUBLE, MPI_SUM, world);
   const double n = comm->nprocs;

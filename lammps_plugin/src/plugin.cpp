@@ -9,11 +9,16 @@
 #include "error.h"
 #include "lammps.h"
 
+#include <mpi.h>
+
 #include <string>
 
 #ifndef BEC_LAMMPS_VERSION
 #define BEC_LAMMPS_VERSION 0    // unknown: no check
 #endif
+
+// of the C library interface, where it is part of the process
+extern "C" __attribute__((weak)) int lammps_extract_setting(void *handle, const char *keyword);
 
 namespace {
 
@@ -29,6 +34,45 @@ struct PluginRecord {
 
 using Register = void (*)(PluginRecord *, void *);
 
+// Families of MPI whose handles differ: the layout of classes depends on them.
+#if defined(OPEN_MPI)
+const char COMPILED_MPI[] = "Open MPI";
+#elif defined(MPICH) || defined(MPICH_VERSION) || defined(I_MPI_VERSION)
+const char COMPILED_MPI[] = "MPICH";
+#else
+const char COMPILED_MPI[] = "no MPI";
+#endif
+
+std::string running_mpi()
+{
+  char text[MPI_MAX_LIBRARY_VERSION_STRING] = "";
+  int length = 0;
+  MPI_Get_library_version(text, &length);
+  const std::string name = text;
+  if (name.find("Open MPI") != std::string::npos) return "Open MPI";
+  return name.find("STUBS") != std::string::npos ? "no MPI" : "MPICH";
+}
+
+// Why this plugin does not fit the LAMMPS that loads it; empty if it does. Class layouts change between releases,
+// with the MPI and with the sizes of integers: a plugin compiled for others would corrupt memory.
+std::string mismatch(LAMMPS_NS::LAMMPS *lammps)
+{
+  if (BEC_LAMMPS_VERSION != 0 && lammps->num_ver != BEC_LAMMPS_VERSION)
+    return "it was compiled for LAMMPS " + std::to_string(BEC_LAMMPS_VERSION) + ", this is " +
+        std::to_string(lammps->num_ver) + "; run `bec-md lammps build` for this LAMMPS";
+  if (running_mpi() != COMPILED_MPI)
+    return std::string("it was compiled for ") + COMPILED_MPI + ", this LAMMPS runs with " + running_mpi() +
+        "; name the folder of its mpi.h: `bec-md lammps build --lammps FOLDER --mpi FOLDER` (the folder STUBS in the "
+        "source of a LAMMPS without MPI)";
+  if (lammps_extract_setting &&
+      (lammps_extract_setting(lammps, "tagint") != static_cast<int>(sizeof(LAMMPS_NS::tagint)) ||
+       lammps_extract_setting(lammps, "bigint") != static_cast<int>(sizeof(LAMMPS_NS::bigint)) ||
+       lammps_extract_setting(lammps, "imageint") != static_cast<int>(sizeof(LAMMPS_NS::imageint))))
+    return "it was compiled for other integers than this LAMMPS; compile with its LAMMPS_SIZES, for instance "
+           "CXX=\"g++ -DLAMMPS_BIGBIG\" bec-md lammps build --lammps FOLDER";
+  return "";
+}
+
 LAMMPS_NS::Fix *create_fix_bec(LAMMPS_NS::LAMMPS *lmp, int narg, char **arg)
 {
   return new bec_lammps::FixBec(lmp, narg, arg);
@@ -40,13 +84,9 @@ extern "C" __attribute__((visibility("default"))) void lammpsplugin_init(void *l
 {
   auto *lammps = static_cast<LAMMPS_NS::LAMMPS *>(lmp);
 
-  // Class layouts change between releases: a plugin compiled for another one would corrupt memory.
-  if (BEC_LAMMPS_VERSION != 0 && lammps->num_ver != BEC_LAMMPS_VERSION) {
-    if (lammps->comm->me == 0)
-      lammps->error->warning(FLERR, "fix bec is not available: it was compiled for LAMMPS " +
-                                        std::to_string(BEC_LAMMPS_VERSION) + ", this is " +
-                                        std::to_string(lammps->num_ver) +
-                                        "; run `bec-md lammps build` for this LAMMPS");
+  const std::string problem = mismatch(lammps);
+  if (!problem.empty()) {
+    if (lammps->comm->me == 0) lammps->error->warning(FLERR, "fix bec is not available: " + problem);
     return;
   }
 
