@@ -82,7 +82,7 @@ def spectrum_figure(spectrum: Spectrum, experiment: Experiment | None) -> str:
         + (". Below: real and imaginary part of ε(ω)." if spectrum.eps_inf is not None else ".")
     )
     if spectrum.model_err is not None:
-        caption += " Hatched: with the error of the model of the charges."
+        caption += " Hatched, where it can be seen: with the error of the model of the charges."
     return figure(inline_svg(drawn, "spectrum", "Infrared spectrum with confidence band"), caption)
 
 
