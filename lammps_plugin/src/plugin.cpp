@@ -17,9 +17,6 @@
 #define BEC_LAMMPS_VERSION 0    // unknown: no check
 #endif
 
-// of the C library interface, where it is part of the process
-extern "C" __attribute__((weak)) int lammps_extract_setting(void *handle, const char *keyword);
-
 namespace {
 
 struct PluginRecord {
@@ -53,8 +50,9 @@ std::string running_mpi()
   return name.find("STUBS") != std::string::npos ? "no MPI" : "MPICH";
 }
 
-// Why this plugin does not fit the LAMMPS that loads it; empty if it does. Class layouts change between releases,
-// with the MPI and with the sizes of integers: a plugin compiled for others would corrupt memory.
+// Why this plugin does not fit the LAMMPS that loads it; empty if it does. Class layouts change between releases
+// and with the MPI: a plugin compiled for others would corrupt memory. (With integers of other sizes functions have
+// other names, and the plugin cannot be loaded at all.)
 std::string mismatch(LAMMPS_NS::LAMMPS *lammps)
 {
   if (BEC_LAMMPS_VERSION != 0 && lammps->num_ver != BEC_LAMMPS_VERSION)
@@ -64,12 +62,6 @@ std::string mismatch(LAMMPS_NS::LAMMPS *lammps)
     return std::string("it was compiled for ") + COMPILED_MPI + ", this LAMMPS runs with " + running_mpi() +
         "; name the folder of its mpi.h: `bec-md lammps build --lammps FOLDER --mpi FOLDER` (the folder STUBS in the "
         "source of a LAMMPS without MPI)";
-  if (lammps_extract_setting &&
-      (lammps_extract_setting(lammps, "tagint") != static_cast<int>(sizeof(LAMMPS_NS::tagint)) ||
-       lammps_extract_setting(lammps, "bigint") != static_cast<int>(sizeof(LAMMPS_NS::bigint)) ||
-       lammps_extract_setting(lammps, "imageint") != static_cast<int>(sizeof(LAMMPS_NS::imageint))))
-    return "it was compiled for other integers than this LAMMPS; compile with its LAMMPS_SIZES, for instance "
-           "CXX=\"g++ -DLAMMPS_BIGBIG\" bec-md lammps build --lammps FOLDER";
   return "";
 }
 
