@@ -9,9 +9,9 @@ import numpy as np
 
 from bec_md.bench.clock import Task, Timing
 
-#: Rows × inner × columns of the products: those that run best, and shapes that mixing 48 channels leads to.
+#: Rows × inner × columns of the products: those that run best, and shapes that mixing 32 channels leads to.
 BEST = ((768, 768, 768), (36, 544, 48))
-SKINNY = ((60, 144, 48), (3600, 48, 48))
+SKINNY = ((60, 96, 32), (3600, 32, 32))
 #: Bytes of the arrays that are copied: far beyond any cache, and within the second level.
 MEMORY_BYTES = 128 << 20
 CACHE_BYTES = 64 << 10

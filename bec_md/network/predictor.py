@@ -130,9 +130,10 @@ class BecModel:
         return PendingPrediction(lambda: self._prediction(*submitted.result()))
 
     def _prediction(self, members: Array, eps_inf: Array) -> Prediction:
-        spread = members.std(axis=1, ddof=1 if members.shape[1] > 1 else 0)  # (F, N, 3, 3)
-        uncertainty = self.calibration * np.sqrt(np.square(spread).mean(axis=(-1, -2)))
-        return Prediction(members.mean(axis=1), members, uncertainty, eps_inf)
+        mean = members.mean(axis=1)  # (F, N, 3, 3)
+        deviations = members - mean[:, None]
+        variance = np.einsum("fmnab,fmnab->fn", deviations, deviations) / (9 * max(1, members.shape[1] - 1))
+        return Prediction(mean, members, self.calibration * np.sqrt(variance), eps_inf)
 
     def _pick_level(self, level: str | None) -> str:
         levels: list[str] = self.config["levels"]
