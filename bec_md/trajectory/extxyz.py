@@ -185,6 +185,10 @@ class ExtxyzReader:
         frames, rest = divmod(n_lines, n_atoms + 2)
         if rest == 0 and n_atoms > 1 and _is_cut(last, 1):
             frames, rest = frames - 1, 1
+        elif rest:
+            frames, cut = _walk_frames(self._path)
+            if not cut:  # the number of atoms changes: whoever reads these frames hears of it
+                return frames
         if rest:
             self._note_cut(frames)
         return frames
@@ -193,6 +197,20 @@ class ExtxyzReader:
         message = f"{place(self._path, index)} is cut off and was left out"
         if message not in self.warnings:
             self.warnings.append(message)
+
+
+def _walk_frames(path: Path) -> tuple[int, bool]:
+    """Count whole frames by their own numbers of atoms; whether a frame that ends early follows them."""
+    frames = 0
+    with open_text(path) as lines:
+        try:
+            while (n_atoms := _next_count(lines, path, frames)) is not None:
+                if sum(1 for _ in islice(lines, n_atoms + 1)) < n_atoms + 1:
+                    return frames, True
+                frames += 1
+        except DataError:  # said with its place when the frame is read
+            pass
+    return frames, False
 
 
 def _next_count(lines: Iterator[str], path: Path, index: int) -> int | None:

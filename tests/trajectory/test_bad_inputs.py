@@ -37,9 +37,13 @@ def test_changing_number_of_atoms(truth: Truth, write) -> None:
     lines = truth.extxyz().split("\n")
     lines[2 * 9] = "6"
     del lines[2 * 9 + 4]
+    path = write("\n".join(lines))
     with pytest.raises(DataError) as caught:
-        read_all(write("\n".join(lines)))
+        read_all(path)
     assert_helpful(caught.value, "frame 2", "6 atoms", "7 in frame 0")
+    opened = open_trajectory(path, stop=2)
+    assert not opened.info.warnings  # nothing is cut off
+    assert len(list(opened.frames())) == 2
 
 
 def test_changing_order_of_species(truth: Truth, write) -> None:
