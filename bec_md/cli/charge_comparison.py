@@ -119,6 +119,9 @@ def show_comparison(console: Console, comparison: ChargeComparison) -> None:
             f"{start}{ratio} {100 * row.changed_share:7.1f} % {100 * row.significant_share:9.1f} %   "
             f"{row.largest_delta:+.3g} cm⁻¹ ({row.largest_delta_z:+.1f} σ) at {row.largest_delta_cm:.0f}"
         )
+    conductors = [row for row in comparison.table if row.sigma_dc_s_per_m is not None]
+    for row in conductors:
+        console.say(f"{row.name:18s} σ_dc {row.sigma_dc_s_per_m:.3g} ± {row.sigma_dc_err_s_per_m:.2g} S/m")
     console.say(
         "intensity: ∫nα over that of the reference; significant: share of the absorption where the "
         "difference exceeds 2 σ"

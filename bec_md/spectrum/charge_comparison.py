@@ -49,6 +49,8 @@ class ChargeVariant:
         difference; 0.05 by chance.
     largest_delta, largest_delta_z, largest_delta_cm
         Largest significant difference of nα in cm⁻¹, in standard errors of the difference, and where.
+    sigma_dc_s_per_m, sigma_dc_err_s_per_m
+        DC conductivity and its standard error, S/m; None for an insulator.
     """
 
     name: str
@@ -60,6 +62,8 @@ class ChargeVariant:
     largest_delta: float
     largest_delta_z: float
     largest_delta_cm: float
+    sigma_dc_s_per_m: float | None = None
+    sigma_dc_err_s_per_m: float | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Plain numbers."""
@@ -143,7 +147,7 @@ def _row(
     nu = spectrum.wavenumber_cm
     strength = integrate_band(spectrum, 0.0, float(nu[-1])).zz_over_mass
     if difference is None or reference is None:
-        return ChargeVariant(name, strength, 1.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
+        return ChargeVariant(name, strength, 1.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, *_sigma_dc(spectrum))
     whole = max(float(reference.n_alpha.sum()), 1e-300)
     delta = difference.partial_n_alpha["difference"]
     error = difference.partial_n_alpha_err["difference"]
@@ -163,4 +167,10 @@ def _row(
         float(-delta[at]),
         float(-z[at]),
         float(nu[at]),
+        *_sigma_dc(spectrum),
     )
+
+
+def _sigma_dc(spectrum: Spectrum) -> tuple[float | None, float | None]:
+    value, error = (spectrum.parameters.get(f"sigma_dc{part}_s_per_m") for part in ("", "_err"))
+    return (None, None) if value is None or error is None else (float(value), float(error))
