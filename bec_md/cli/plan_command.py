@@ -49,7 +49,8 @@ def plan(
     found = plan_run(
         resolution, error, highest, replicas=replicas, components=components, md_timestep_fs=md_timestep
     )
-    runs = f"{found.replicas} run(s) of {times(1000 * found.run_time_ps)}"
+    count = "one run" if found.replicas == 1 else f"{found.replicas} runs"
+    runs = f"{count} of {times(1000 * found.run_time_ps)}"
     percent = 100 * found.relative_error
     console.item("run", f"{runs}, equilibrated: {percent:.1f} % error per point at {resolution:g} cm⁻¹")
     if found.run_time_ps <= 1.001 * found.shortest_ps:

@@ -168,10 +168,12 @@ class ValidationTable:
             lines += [f"{case}  ({self.seconds.get(case, 0.0):.1f} s)", *_rows(self.of_case(case)), ""]
         mean, error = self.mean_square_z
         failed = len(self.failures)
-        lines.append(
-            f"{len(self.checks)} quantities, {'all agree' if not failed else f'{failed} DO NOT AGREE'}; "
-            f"mean z² of all statistical rows {mean:.2f} ± {error:.2f} (1 if the error bars are right)"
-        )
+        text = f"{len(self.checks)} quantities, {'all agree' if not failed else f'{failed} DO NOT AGREE'}"
+        if not math.isnan(mean):  # there are rows with a standard error
+            text += (
+                f"; mean z² of all statistical rows {mean:.2f} ± {error:.2f} (1 if the error bars are right)"
+            )
+        lines.append(text)
         return "\n".join(lines)
 
 
