@@ -27,7 +27,8 @@ from bec_md.training.evaluation import Evaluation, evaluate_model
 from bec_md.training.extxyz import LabelledFrame, read_frames
 
 HERE = Path(__file__).parent
-LABELS = (HERE.parent / "labels/srtio3_train.xyz.xz", HERE.parent / "labels/srtio3_test.xyz.xz")
+LABELS = (HERE.parent / "labels/t-zro2_train.xyz.xz", HERE.parent / "labels/t-zro2_test.xyz.xz")
+BEFORE = "pbe"  # level of theory of the universal model that the training starts from
 KEPT = ("rmse_e", "mae_e", "antisymmetric_rmse_e", "eps_inf_mae")
 
 
@@ -96,7 +97,7 @@ def learning_curve(
         held_out = work / f"held_out_{fold}.xyz"
         work.mkdir(parents=True, exist_ok=True)
         write_frames(held_out, out)
-        metrics = errors("universal", held_out).metrics
+        metrics = errors("universal", held_out, BEFORE).metrics
         points.append(Point(0, fold, {key: float(metrics[key]) for key in KEPT if key in metrics}, 0.0))
         for size in sorted(min(size, len(rest)) for size in sizes):
             folder = work / f"frames_{size}_fold_{fold}"

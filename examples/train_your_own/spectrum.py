@@ -1,8 +1,8 @@
-"""The spectrum of SrTiO3 with the fine-tuned and the universal network, on the same motion; both errors.
+"""The spectrum of tetragonal ZrO2 with the fine-tuned and the universal network on the same motion.
 
     python spectrum.py [--work FOLDER] [--picoseconds 20] [--replicas 4]
 
-Makes the trajectories (`../pod/run_md.py` with the potential of `../perovskite`; LAMMPS), the currents and
+Makes the trajectories (`../pod/run_md.py` with the potential of `../zirconia`; LAMMPS), the currents and
 spectra of both networks, and the figure `train_your_own.png` from them and from `learning_curve.csv`.
 """
 
@@ -32,14 +32,14 @@ TEMPERATURE_K = 300.0
 
 
 def trajectories(work: Path, replicas: int, picoseconds: float) -> list[Path]:
-    """Return trajectories of 40 atoms at 300 K; those that are there already are kept."""
+    """Return trajectories of 48 atoms at 300 K; those that are there already are kept."""
     found = [work / f"md_{number}.npz" for number in range(1, replicas + 1)]
     if not all(path.exists() for path in found):
         command = [
             sys.executable,
             EXAMPLES / "pod/run_md.py",
-            EXAMPLES / "perovskite/srtio3.xyz",
-            *("--potential", EXAMPLES / "perovskite/srtio3", "--repeat", "2", "2", "2"),
+            EXAMPLES / "zirconia/tetragonal.xyz",
+            *("--potential", EXAMPLES / "zirconia/tetragonal", "--repeat", "2", "2", "2"),
             *("--temperature", TEMPERATURE_K, "--replicas", replicas, "--picoseconds", picoseconds),
             *("--equilibration", min(6.0, picoseconds), "--every", "5", "--output", work / "md"),
         ]
@@ -47,9 +47,11 @@ def trajectories(work: Path, replicas: int, picoseconds: float) -> list[Path]:
     return found
 
 
-def spectrum_of(model: str | Path, paths: Sequence[Path], resolution_cm: float) -> Spectrum:
-    """Return the spectrum of all replicas with one network."""
-    network = bec_md.load_model(str(model), threads=1)
+def spectrum_of(
+    model: str | Path, level: str | None, paths: Sequence[Path], resolution_cm: float
+) -> Spectrum:
+    """Return the spectrum of all replicas with one network at one of its levels of theory."""
+    network = bec_md.load_model(str(model), level=level, threads=1)
     currents = [bec_md.compute_current(path, network) for path in paths]
     predicted = [
         np.asarray(current.eps_inf).mean(axis=0) for current in currents if current.eps_inf is not None
@@ -132,8 +134,8 @@ def main() -> None:
     options = parser.parse_args()
 
     paths = options.trajectory or trajectories(options.work, options.replicas, options.picoseconds)
-    models = {"fine-tuned": options.work / "model.safetensors", "universal": "universal"}
-    spectra = {name: spectrum_of(model, paths, options.resolution) for name, model in models.items()}
+    models = {"fine-tuned": (options.work / "model.safetensors", None), "universal": ("universal", "pbe")}
+    spectra = {name: spectrum_of(*model, paths, options.resolution) for name, model in models.items()}
     for name, spectrum in spectra.items():
         sampling, model = model_share(spectrum)
         ratio = ", ".join(f"{value:.3f}" for value in spectrum.parameters["f_sum_ratio"])

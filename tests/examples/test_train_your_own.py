@@ -11,7 +11,7 @@ import numpy as np
 import bec_md
 from tests.examples.scripts import EXAMPLES, script
 
-CELL = EXAMPLES / "perovskite" / "srtio3.xyz"
+CELL = EXAMPLES / "zirconia" / "tetragonal.xyz"
 
 
 def labelled(path: Path, count: int) -> None:
