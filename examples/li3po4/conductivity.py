@@ -25,6 +25,7 @@ from bec_md.trajectory import open_trajectory
 from bec_md.units import CONDUCTIVITY_S_M
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
     from bec_md.spectrum import Spectrum
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 OXIDATION = "oxidation:Li=1,P=5,O=-2"
 NAMES = {"model": "Z*", OXIDATION: "oxidation numbers"}
 BLOCKS = 4  # of each replica
+ZOOM_CM = 200.0
 
 
 @dataclass(frozen=True)
@@ -61,9 +63,13 @@ class Result:
 
 def analyze(paths: Sequence[Path], charges: str, fit_fs: tuple[float, float], **options: Any) -> Result:
     """Currents, spectrum and conductivity of the replicas."""
-    if charges != "model":
-        options = {}
-    series = [bec_md.compute_current(path, charges=charges, **options) for path in paths]
+    series = []
+    for path in paths:
+        if charges == "model":  # kept, as `bec-md current` does: a second call takes seconds
+            kept = path.with_name(f"{path.stem}_current.h5")
+            series.append(bec_md.compute_current(path, charges=charges, output=kept, **options))
+        else:
+            series.append(bec_md.compute_current(path, charges=charges))
     spectrum = bec_md.compute_spectrum(series, resolution_cm=20.0, max_cm=1300.0, dc=True)
     currents = [one.total("mass") for one in series]
     scale = (series[0].timestep_fs, spectrum.volume_ang3, spectrum.temperature_k, fit_fs)
@@ -74,6 +80,24 @@ def mean_of(values: Sequence[tuple[float, float]]) -> tuple[float, float]:
     """Mean of independent estimates and its standard error."""
     array = np.array(values)
     return float(array[:, 0].mean()), float(np.sqrt((array[:, 1] ** 2).sum()) / len(array))
+
+
+def transported_charge(
+    first: Sequence[NDArray[np.float64]], second: Sequence[NDArray[np.float64]], lag: int
+) -> tuple[float, float]:
+    """Slope of the displacement of one dipole over that of the other after a lag, and its standard error.
+
+    Both dipoles see the same motion, so that the sampling error cancels: 1 if they carry the same charge.
+    """
+    products = []
+    for one, two in zip(first, second, strict=True):
+        for a, b in zip(np.array_split(one, BLOCKS), np.array_split(two, BLOCKS), strict=True):
+            moved = [np.cumsum(j, axis=0)[lag:] - np.cumsum(j, axis=0)[:-lag] for j in (a, b)]
+            products.append([(moved[0] * moved[1]).sum(), (moved[1] ** 2).sum()])
+    array = np.array(products)
+    slope = float(array[:, 0].sum() / array[:, 1].sum())
+    scatter = array[:, 0] - slope * array[:, 1]
+    return slope, float(np.sqrt((scatter**2).sum()) / array[:, 1].sum())
 
 
 def nernst_einstein(
@@ -121,13 +145,9 @@ def draw(results: dict[str, Result], reach_fs: float) -> Figure:
                 color=colors[charges],
                 xlim=(0, 1300),
             )
-        for shift, (charges, result) in zip((4.0, 16.0), results.items(), strict=True):
-            value, error = result.cepstral
-            left.errorbar(
-                [shift], [value], [error], fmt="o", ms=3, capsize=2, color=colors[charges], zorder=5
-            )
         left.set_ylim(bottom=0)
-        left.legend(loc="upper left", bbox_to_anchor=(0.12, 1.0))
+        left.legend(loc="upper left")
+        _zoom(left.inset_axes((0.47, 0.45, 0.24, 0.42)), results, colors)
         first = next(iter(results.values()))
         step_ps = float(first.spectrum.parameters["timestep_fs"]) / 1000.0
         lags = round(reach_fs / 1000.0 / step_ps)
@@ -141,19 +161,33 @@ def draw(results: dict[str, Result], reach_fs: float) -> Figure:
             style = "--" if name == "difference" else "-"
             right.plot(step_ps * np.arange(lags + 1), moved, style, color=color, label=name)
         right.set_xlabel("time (ps)")
-        right.set_ylabel("⟨[M(t) − M(0)]²⟩ (e² Å²)")
+        right.set_ylabel(r"$\langle[M(t)-M(0)]^2\rangle$ ($e^2$ Å$^2$)")
         right.set_xlim(0, step_ps * lags)
         right.set_ylim(bottom=0)
         right.legend(loc="upper left")
-        figure.tight_layout()
     return figure
+
+
+def _zoom(inset: Axes, results: dict[str, Result], colors: dict[str, str]) -> None:
+    """Low frequencies with σ(0) and its error."""
+    for shift, (charges, result) in zip((0.0, 8.0), results.items(), strict=True):
+        low = result.spectrum.wavenumber_cm < ZOOM_CM
+        inset.plot(
+            result.spectrum.wavenumber_cm[low], 1e-3 * result.spectrum.sigma_real[low], color=colors[charges]
+        )
+        value, error = 1e-3 * np.array(result.cepstral)
+        inset.errorbar([shift], [value], [error], fmt="o", ms=3, capsize=2, color=colors[charges])
+    inset.set_xlim(-12, ZOOM_CM)
+    inset.set_ylim(bottom=0)
+    inset.tick_params(labelsize="small")
+    inset.set_title("σ(0) and low frequencies", fontsize="small")
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("trajectories", type=Path, nargs="+")
     parser.add_argument("--model", default="universal")
-    parser.add_argument("--charge-stride", type=int, default=2, help="frames between evaluations of Z*")
+    parser.add_argument("--charge-stride", type=int, default=1, help="frames between evaluations of Z*")
     parser.add_argument("--fit", type=float, nargs=2, default=(1.0, 4.0), help="lags of the slopes in ps")
     parser.add_argument("--output", type=Path, default=Path("li3po4_conductivity.png"))
     options = parser.parse_args()
@@ -171,6 +205,9 @@ def main() -> None:
     parts = ", ".join(f"{name} {value:.1f} ± {error:.1f}" for name, (value, error) in ions.items())
     print(f"| Nernst–Einstein ({parts}) | | {sum(value for value, _ in ions.values()):.1f} |")
     print(f"\n{spectrum.temperature_k:.0f} K, {spectrum.parameters['total_time_ps']:.0f} ps")
+    lag = round(fit_fs[1] / float(spectrum.parameters["timestep_fs"]))
+    slope, error = transported_charge(*(result.currents for result in results.values()), lag)
+    print(f"transported charge, Z* over oxidation numbers: {slope:.3f} ± {error:.3f}")
     bec_md.plot.save_figure(draw(results, 2.0 * fit_fs[1]), options.output)
     print(options.output)
 

@@ -3,8 +3,7 @@
     python examples/li3po4/fit_field.py
 
 Targets: the mean frequency of each band of PO4 and of lithium, the P–O length, and no stress in the
-measured cell. Each evaluation relaxes 16 atoms and computes Γ phonons (0.1 s). The scale of the charges is
-given: it sets how stiff the lithium modes can be at zero stress (mean 313, 364 and 399 cm⁻¹ for 1, 1.1, 1.2).
+measured cell. Each evaluation relaxes 16 atoms and computes Γ phonons (0.1 s). The charges are given.
 """
 
 from __future__ import annotations
@@ -36,14 +35,14 @@ def evaluate(field: PhosphateField) -> tuple[Phonons, float, NDArray[np.float64]
     return phonons, float(np.mean(lengths)), pressures
 
 
-def field_of(x: NDArray[np.float64], scale: float) -> PhosphateField:
+def field_of(x: NDArray[np.float64], charges: tuple[float, float]) -> PhosphateField:
     """The field of the six numbers that are varied (the logarithm of A for A)."""
-    return PhosphateField(*map(float, x[:4]), float(np.exp(x[4])), float(x[5]), scale)
+    return PhosphateField(*map(float, x[:4]), float(np.exp(x[4])), float(x[5]), *charges)
 
 
-def residuals(x: NDArray[np.float64], scale: float) -> NDArray[np.float64]:
+def residuals(x: NDArray[np.float64], charges: tuple[float, float]) -> NDArray[np.float64]:
     """Deviations from the targets in their units."""
-    phonons, length, pressures = evaluate(field_of(x, scale))
+    phonons, length, pressures = evaluate(field_of(x, charges))
     bands = phonons.bands()
     parts = [(bands[name][0] - target) / unit for name, (target, unit) in TARGETS_CM.items()]
     return np.array([*parts, (length - LENGTH_ANG) / LENGTH_UNIT, *(pressures / STRESS_UNIT_GPA)])
@@ -51,7 +50,9 @@ def residuals(x: NDArray[np.float64], scale: float) -> NDArray[np.float64]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--scale", type=float, default=PHOSPHATE.scale, help="of the charges of PMMCS")
+    parser.add_argument(
+        "--charges", type=float, nargs=2, default=(PHOSPHATE.lithium_e, PHOSPHATE.phosphorus_e)
+    )
     parser.add_argument("--evaluations", type=int, default=10, help="steps of the least squares")
     options = parser.parse_args()
     p = PHOSPHATE
@@ -59,13 +60,13 @@ def main() -> None:
     found = least_squares(
         residuals,
         start,
-        args=(options.scale,),
+        args=(tuple(options.charges),),
         x_scale=[1, 0.5, 0.3, 0.005, 0.2, 0.02],
         bounds=([5, 0.05, 0, 1.5, 3, 0.12], [40, 8, 5, 1.62, 14, 0.4]),
         diff_step=2e-3,
         max_nfev=options.evaluations,
     )
-    field = field_of(found.x, options.scale)
+    field = field_of(found.x, tuple(options.charges))
     phonons, length, pressures = evaluate(field)
     print(field)
     for name, (mean, spread) in phonons.bands().items():

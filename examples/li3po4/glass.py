@@ -123,11 +123,14 @@ def draw(found: dict, spectra: dict) -> Figure:  # type: ignore[type-arg]
                 line, color = looks[name]
                 heights = np.minimum(g[pair], 6.0) + 6.0 * level
                 panels[0].plot(radii, heights, line, color=color, label=name if level == 0 else None)
-            panels[0].text(5.9, 6.0 * level + 1.4, f"{pair[0]}–{pair[1]}", ha="right")
+            panels[0].text(5.9, 6.0 * level + 2.2, f"{pair[0]}–{pair[1]}", ha="right")
+            panels[0].axhline(6.0 * level, color="0.8", lw=0.5, zorder=0)
         panels[0].set_xlim(1.0, 6.0)
         panels[0].set_xlabel("r (Å)")
-        panels[0].set_ylabel("g(r), cut at 6, shifted by 6")
-        panels[0].legend(loc="upper right")
+        panels[0].set_ylabel("g(r), cut at 6 and shifted")
+        panels[0].set_yticks([])
+        panels[0].set_ylim(-0.5, 27)
+        panels[0].legend(loc="upper right", ncols=2)
         for name, spectrum in spectra.items():
             bec_md.plot.plot_spectrum(
                 spectrum,
@@ -138,7 +141,6 @@ def draw(found: dict, spectra: dict) -> Figure:  # type: ignore[type-arg]
                 color=looks[name][1],
                 xlim=(0, 1300),
             )
-        figure.tight_layout()
     return figure
 
 

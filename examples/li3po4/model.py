@@ -35,8 +35,8 @@ class PhosphateField:
     """PO4 ions with inner springs, and lithium that is repelled softly.
 
     E = Σ K(r − r₀)² + Σ H(θ − θ₀)² + Σ F(d − d₀)² for the four P–O bonds r, six angles θ and six O–O
-    distances d of an ion (Urey–Bradley; θ₀ and d₀ are those of a regular tetrahedron), A exp(−r/ρ)
-    between lithium and oxygen, charges and the O–O interaction between ions as in PMMCS.
+    distances d of an ion (Urey–Bradley; θ₀ and d₀ are those of a regular tetrahedron). Between ions: charges,
+    A exp(−r/ρ) for lithium and oxygen, a core for P and O, Morse and r⁻¹² of PMMCS for O and O.
 
     Parameters
     ----------
@@ -46,8 +46,8 @@ class PhosphateField:
         r₀ in Å.
     repulsion_ev, range_ang
         A in eV and ρ in Å.
-    scale
-        Factor of the charges of PMMCS.
+    lithium_e, phosphorus_e
+        Charges in e; oxygen carries the rest.
     """
 
     bond: float
@@ -56,7 +56,13 @@ class PhosphateField:
     length_ang: float
     repulsion_ev: float
     range_ang: float
-    scale: float = 1.0
+    lithium_e: float
+    phosphorus_e: float
+
+    @property
+    def charges_e(self) -> tuple[float, float, float]:
+        """Charges of Li, P and O."""
+        return self.lithium_e, self.phosphorus_e, -(3 * self.lithium_e + self.phosphorus_e) / 4
 
     @property
     def edge_ang(self) -> float:
@@ -66,13 +72,14 @@ class PhosphateField:
 
 #: Adjusted to the crystal, see fit_field.py.
 PHOSPHATE = PhosphateField(
-    bond=17.542,
-    angle=4.1325,
-    edge=1.8262,
-    length_ang=1.5479,
-    repulsion_ev=6603.1,
-    range_ang=0.1795,
-    scale=1.1,
+    bond=17.106,
+    angle=3.5192,
+    edge=1.7999,
+    length_ang=1.57311,
+    repulsion_ev=14878.5,
+    range_ang=0.165962,
+    lithium_e=0.75,
+    phosphorus_e=1.1,
 )
 
 
@@ -195,7 +202,7 @@ def _data_file(atoms: Atoms, field: PhosphateField | None) -> str:
     """Text of a LAMMPS data file with the bonds and angles of the PO4 ions."""
     lengths = atoms.cell.lengths()
     ions = phosphates(atoms) if field else []
-    charges = np.array(CHARGES_E) * (field.scale if field else 1.0)
+    charges = field.charges_e if field else CHARGES_E
     molecule = np.zeros(len(atoms), dtype=int)
     bonds, angles = [], []
     for number, (center, corners) in enumerate(ions, start=1):

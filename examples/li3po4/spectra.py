@@ -81,7 +81,6 @@ def draw(spectra: dict[str, Spectrum]) -> Figure:
         for label, (left, right) in MEASURED_CM.items():
             place = {"transform": panels[0].get_xaxis_transform(), "ha": "center", "va": "top"}
             panels[0].text((left + right) / 2 - (50 if label == "Li" else 0), 0.97, label, **place)
-        figure.tight_layout()
     return figure
 
 
