@@ -167,6 +167,8 @@ def _lag(blocks: CurrentBlocks, options: EstimateOptions) -> PowerSpectra:
     grid = one_sided.grid_size(max_lag, step, options.resolution_cm)
 
     def smooth(power: Array, norm: float | Array) -> Array:
+        if power.ndim > 2:  # group by group: transforms of all at once would double the memory
+            return np.array([smooth(one, norm) for one in power]).reshape(*power.shape[:-1], grid // 2 + 1)
         raw = correlation.even_correlation(power, size, max_lag) / norm
         return one_sided.two_sided_transform(raw * window, grid, step)
 

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from bec_md.spectrum.maxima import find_maxima
 from bec_md.spectrum.optics import vertex
 
 Array = NDArray[np.float64]
@@ -69,25 +70,13 @@ def find_spectrum_peaks(
     tuple of Peak
         By wavenumber.
     """
-    from scipy.signal import find_peaks, peak_widths
-
     if len(values) < 5 or not np.max(values) > 0.0:
         return ()
     step = float(wavenumber_cm[1] - wavenumber_cm[0])
     distance = max(resolution_cm / step, 1.0)
-    index, found = find_peaks(values, prominence=0.01 * float(np.max(values)), distance=distance)
-    keep = found["prominences"] > n_sigma * errors[index]
-    index = index[keep]
-    widths = peak_widths(
-        values,
-        index,
-        rel_height=0.5,
-        prominence_data=(
-            found["prominences"][keep],
-            found["left_bases"][keep],
-            found["right_bases"][keep],
-        ),
-    )[0]
+    found = find_maxima(np.asarray(values), 0.01 * float(np.max(values)), distance)
+    keep = found.prominence > n_sigma * errors[found.index]
+    index, widths = found.index[keep], found.width[keep]
     peaks = []
     for i, width in zip(index, widths, strict=True):
         position, height = vertex(wavenumber_cm, values, int(i))

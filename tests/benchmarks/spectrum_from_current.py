@@ -19,9 +19,12 @@ import sys, numpy as np
 from bec_md.current.series import CurrentSeries
 frames, groups = int(sys.argv[1]), int(sys.argv[2])
 rng = np.random.default_rng(1)
-current = rng.normal(scale=0.01, size=(frames, groups, 3))
-for _ in range(3):
-    current[1:] += 0.9 * current[:-1]  # not white: neighboring samples are alike
+current = np.empty((frames, groups, 3))
+for start in range(0, frames, 10000):  # block by block, without a copy of the whole
+    block = current[start : start + 10000]
+    block[:] = rng.normal(scale=0.01, size=block.shape)
+    for _ in range(3):
+        block[1:] += 0.9 * block[:-1]  # not white: neighboring samples are alike
 series = CurrentSeries(current, tuple(f"group{i}" for i in range(groups)), 1.0, 1000.0)
 """
 COMPUTE = """
