@@ -58,6 +58,27 @@ def test_quartz_on_the_fly_is_what_the_dump_gives(
     )
 
 
+def test_file_of_ave_time_needs_nothing_but_its_log(
+    run_lmp: Run, tmp_path: Path, models: dict[str, Path]
+) -> None:
+    from bec_md.current.readers import open_current
+    from bec_md.errors import UsageError
+
+    script = (EXAMPLES / "quartz.in").read_text()
+    write = "fix out all ave/time ${every} 1 ${every} f_ir[1] f_ir[2] f_ir[3] file j.dat\n"
+    script = script.replace("run ${steps}", write + "run ${steps}")
+    words = ["-var", "model", str(models["two_layers"]), "-var", "steps", "40", "-var", "equilibration", "20"]
+    done = run_lmp(script, 1, "-log", "out.log", *words)
+    assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-1000:]
+    log, file = open_current(tmp_path / "out.log"), open_current(tmp_path / "j.dat")
+    np.testing.assert_allclose(file.current, log.current, rtol=1e-5, atol=1e-8)  # six digits
+    assert (file.timestep_fs, file.temperature_k) == (log.timestep_fs, log.temperature_k)
+    assert file.volume_ang3 == log.volume_ang3
+    (tmp_path / "out.log").unlink()
+    with pytest.raises(UsageError, match="--lammps-units"):
+        open_current(tmp_path / "j.dat")
+
+
 def test_flexible_water(run_lmp: Run, tmp_path: Path, models: dict[str, Path]) -> None:
     names, rows = run(
         run_lmp,

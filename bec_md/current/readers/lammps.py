@@ -8,27 +8,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from bec_md.current.readers.lammps_log import LogContent, log_of, parse_log
 from bec_md.current.readers.raw import Kind, RawSeries, SeriesOptions
 from bec_md.current.readers.table import pick_columns, read_columns, uniform_step
 from bec_md.current.readers.units import lammps_style, parse_units
 from bec_md.errors import DataError, UsageError
 
 Array = NDArray[np.float64]
-
-
-@dataclass
-class LogContent:
-    """Thermo tables of a log and the settings that its echo of the input shows."""
-
-    runs: list[tuple[tuple[str, ...], list[list[float]]]] = field(default_factory=list)
-    units: str | None = None
-    timestep: float | None = None
 
 
 def read_log(path: Path, options: SeriesOptions) -> RawSeries:
@@ -40,24 +31,22 @@ def read_log(path: Path, options: SeriesOptions) -> RawSeries:
     names, table = _table(content, path, options.columns)
     chosen = choose_columns(names, options.columns, path.name)
     kind, factor, time_fs = _units(options, options.lammps_units or content.units, path)
-    timestep = None
-    if "Step" in names and len(table) > 1:
-        stride = uniform_step(table[:, names.index("Step")], "the step", path.name)
-        if content.timestep is not None and time_fs is not None:
-            timestep = stride * content.timestep * time_fs
-    length = lammps_style(options.lammps_units or content.units or "metal")[0]
     return RawSeries(
         factor * table[:, None, chosen],
         kind,
         "lammps-log",
-        timestep_fs=timestep,
-        volume_ang3=_mean(names, table, "Volume", length**3),
+        timestep_fs=_sampling(names, table, content, time_fs, path.name),
+        volume_ang3=_volume(names, table, content, options.lammps_units),
         temperature_k=_mean(names, table, "Temp", 1.0),
     )
 
 
 def read_ave_time(path: Path, options: SeriesOptions) -> RawSeries:
-    """Read the file of a ``fix ave/time`` of scalars: step and values, named in its header."""
+    """Read the file of a ``fix ave/time`` of scalars: step and values, named in its header.
+
+    Units, timestep, volume and temperature come from the log of the run, if it lies in the same folder and
+    shows the command that wrote the file.
+    """
     table, names = read_columns(path)
     if "TimeStep" not in names:
         raise DataError(
@@ -66,34 +55,18 @@ def read_ave_time(path: Path, options: SeriesOptions) -> RawSeries:
             "write the current with 'fix ave/time N 1 N f_ID[1] f_ID[2] f_ID[3] file NAME'",
         )
     chosen = choose_columns(names, options.columns, path.name)
+    content = log_of(path) or LogContent()
+    kind, factor, time_fs = _units(options, options.lammps_units or content.units, path)
+    names_of_run, thermo = _run_with(content, float(table[0, 0]), float(table[-1, 0]))
     uniform_step(table[:, 0], "the time step", path.name)
-    kind, factor, _ = _units(options, options.lammps_units, path)
-    return RawSeries(factor * table[:, None, chosen], kind, "lammps-ave-time")
-
-
-def parse_log(path: Path) -> LogContent:
-    """Collect the thermo tables and the echoed ``units`` and ``timestep`` commands of a log."""
-    content = LogContent()
-    names: tuple[str, ...] | None = None
-    with path.open(encoding="utf-8", errors="replace") as lines:
-        for line in lines:
-            words = line.split()
-            if not words:
-                continue
-            if words[0] == "Step":
-                names = tuple(words)
-                content.runs.append((names, []))
-            elif line.startswith("Loop time"):
-                names = None
-            elif names is not None:
-                values = _floats(words)
-                if values is not None and len(values) == len(names):
-                    content.runs[-1][1].append(values)
-            elif words[0] == "units" and len(words) > 1:
-                content.units = words[1]
-            elif words[0] == "timestep" and len(words) > 1:
-                content.timestep = next(iter(_floats(words[1:2]) or ()), None)
-    return content
+    return RawSeries(
+        factor * table[:, None, chosen],
+        kind,
+        "lammps-ave-time",
+        timestep_fs=_sampling(("Step",), table, content, time_fs, path.name),
+        volume_ang3=_volume(names_of_run, thermo, content, options.lammps_units),
+        temperature_k=_mean(names_of_run, thermo, "Temp", 1.0),
+    )
 
 
 def choose_columns(names: Sequence[str], columns: Sequence[str | int] | None, where: str) -> list[int]:
@@ -145,15 +118,32 @@ def _units(options: SeriesOptions, style: str | None, path: Path) -> tuple[Kind,
     return "current", length / time, time
 
 
+def _run_with(content: LogContent, first: float, last: float) -> tuple[tuple[str, ...], Array]:
+    """Thermo table of the run in which these steps lie; an empty one if the log shows none."""
+    for names, rows in reversed(content.runs):
+        if rows and names[0] == "Step" and rows[0][0] <= first and last <= rows[-1][0]:
+            return names, np.array(rows)
+    return (), np.empty((0, 0))
+
+
+def _sampling(
+    names: Sequence[str], table: Array, content: LogContent, time_fs: float | None, where: str
+) -> float | None:
+    if "Step" not in names or len(table) < 2 or content.timestep is None or time_fs is None:
+        return None
+    return uniform_step(table[:, list(names).index("Step")], "the step", where) * content.timestep * time_fs
+
+
+def _volume(
+    names: Sequence[str], table: Array, content: LogContent, lammps_units: str | None
+) -> float | None:
+    unit = lammps_style(lammps_units or content.units or "metal")[0] ** 3
+    printed = _mean(names, table, "Volume", unit)
+    return printed if printed is not None or content.box_volume is None else unit * content.box_volume
+
+
 def _mean(names: Sequence[str], table: Array, column: str, factor: float) -> float | None:
     return factor * float(table[:, list(names).index(column)].mean()) if column in names else None
-
-
-def _floats(words: Sequence[str]) -> list[float] | None:
-    try:
-        return [float(word) for word in words]
-    except ValueError:
-        return None
 
 
 def _few(names: Sequence[str]) -> str:
