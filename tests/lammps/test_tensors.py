@@ -22,6 +22,7 @@ from tests.lammps.systems import (
     reference,
     skewed,
     slab,
+    soft_forces,
     water,
 )
 
@@ -117,6 +118,21 @@ def test_group_selects_but_all_atoms_are_seen(lmp: Any, models: dict[str, Path])
     expected = reference(models["two_layers"], atoms)
     expected[atoms.numbers == 14] = 0.0
     np.testing.assert_allclose(charges(lmp), expected, rtol=0, atol=TOLERANCE_E)
+
+
+@pytest.mark.parametrize("mover", ["nve", "npt temp 3000 3000 0.05 aniso 0 5e4 0.05"])
+def test_kept_neighbors_are_those_of_a_new_search(lmp: Any, models: dict[str, Path], mover: str) -> None:
+    """Candidates serve for several steps, while atoms move, ghosts with the box, and types change."""
+    lmp.commands_string(commands(quartz((2, 1, 1), 0.02)) + soft_forces() + "timestep 0.001\n")
+    lmp.commands_string(f"velocity all create 3000 5 loop geom\nfix move all {mover}\nneigh_modify delay 5")
+    lmp.command(f"fix bec all bec {models['two_layers']} Si O H")
+    lmp.command("run 60 post no")
+    moved = charges(lmp)
+    lmp.command("run 0 post no")  # everything anew
+    np.testing.assert_allclose(moved, charges(lmp), rtol=0, atol=TOLERANCE_E)
+    lmp.command("set atom 1*6 type 3")
+    lmp.command("run 0 post no")
+    assert np.abs(charges(lmp) - moved).max() > 0.1
 
 
 def test_special_bonds_hide_nothing(
