@@ -47,7 +47,8 @@ run ${steps} post no
 run ${steps} post no
 """
 LINE = re.compile(
-    r"fix bec ir: (\d+) evaluations.*graph ([\d.e+-]+) s, network ([\d.e+-]+) s, .*waiting ([\d.e+-]+) s"
+    r"fix bec ir: (\d+) evaluations.*graph ([\d.e+-]+) s, network ([\d.e+-]+) s, "
+    r"communication and waiting ([\d.e+-]+) s, the rest ([\d.e+-]+) s"
 )
 
 
