@@ -14,6 +14,7 @@ import csv
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
+from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +28,7 @@ from bec_md.training.evaluation import Evaluation, evaluate_model
 from bec_md.training.extxyz import LabelledFrame, read_frames
 
 HERE = Path(__file__).parent
-LABELS = (HERE.parent / "labels/t-zro2_train.xyz.xz", HERE.parent / "labels/t-zro2_test.xyz.xz")
+LABELS = sorted((HERE.parent / "labels").glob("*zro2_t*.xyz.xz"))
 BEFORE = "pbe"  # level of theory of the universal model that the training starts from
 KEPT = ("rmse_e", "mae_e", "antisymmetric_rmse_e", "eps_inf_mae")
 
@@ -42,9 +43,10 @@ class Point:
     seconds: float
 
 
-def labelled_frames(paths: Sequence[Path]) -> list[LabelledFrame]:
-    """Return all frames in random order, the same every time: neighbors in a file are often alike."""
-    found = [frame for path in paths for frame in read_frames(path)]
+def labelled_frames(paths: Sequence[Path], match: str = "*") -> list[LabelledFrame]:
+    """Return the frames whose name fits in random order, the same every time: neighbors are often alike."""
+    frames = [frame for path in paths for frame in read_frames(path)]
+    found = [frame for frame in frames if fnmatch(str(frame.info.get("name", "")), match)]
     return [found[index] for index in np.random.default_rng(0).permutation(len(found))]
 
 
@@ -125,6 +127,7 @@ def main() -> None:
     """Train all models and write the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--labels", type=Path, nargs="+", default=LABELS, help="labelled structures")
+    parser.add_argument("--match", default="t-ZrO2_*", help="only frames with such a name")
     parser.add_argument("--frames", type=int, nargs="+", default=[5, 10, 20])
     parser.add_argument("--held-out", type=int, default=4, help="frames to measure the error on")
     parser.add_argument("--folds", type=int, default=3)
@@ -132,7 +135,7 @@ def main() -> None:
     parser.add_argument("--work", type=Path, default=Path("train_your_own"), help="folder of the runs")
     options = parser.parse_args()
 
-    frames = labelled_frames(options.labels)
+    frames = labelled_frames(options.labels, options.match)
     points = learning_curve(frames, options, options.frames, options.work)
     most = max(item.frames for item in points)
     model = options.work / "model.safetensors"

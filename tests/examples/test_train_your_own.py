@@ -31,7 +31,15 @@ def labelled(path: Path, count: int) -> None:
 def test_training_lowers_the_error_and_the_spectrum_follows(tmp_path: Path) -> None:
     labelled(tmp_path / "labels.xyz", 12)
     script(
-        *("train_your_own/learning_curve.py", "--labels", str(tmp_path / "labels.xyz"), "--frames", "5"),
+        *(
+            "train_your_own/learning_curve.py",
+            "--labels",
+            str(tmp_path / "labels.xyz"),
+            "--match",
+            "*",
+            "--frames",
+            "5",
+        ),
         *("--held-out", "6", "--folds", "1", "--steps", "30", "--work", str(tmp_path)),
     )
     with (tmp_path / "learning_curve.csv").open(newline="", encoding="utf-8") as stream:
