@@ -8,7 +8,6 @@ Every `srtio3_<T>K_spectrum.h5` of the folder is one temperature (see README.md 
 from __future__ import annotations
 
 import argparse
-import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -27,9 +26,9 @@ if TYPE_CHECKING:
 #: Infrared-active TO frequencies at room temperature in cm⁻¹: Servoin, Luspin and Gervais 1980; the soft
 #: mode also Han et al. 2007 (90 cm⁻¹).
 MEASURED_TO_CM = [91.0, 175.0, 544.0]
-#: Curie–Weiss law of the measured static dielectric constant, Müller and Burkard 1979: C and T₀ in K.
+#: Curie–Weiss law of the measured static dielectric constant, C/(T − T₀), Müller and Burkard 1979, in K.
 CURIE_K, CURIE_TEMPERATURE_K = 8.0e4, 35.5
-#: Measured at room temperature, Krupka and others (arXiv:1508.07550).
+#: Temperature in K and ε(0) of a microwave measurement, arXiv:1508.07550.
 MEASURED_EPS = (295.0, 316.3)
 SOFT_BELOW_CM = 150.0
 COLORS = ("#0072B2", "#009E73", "#E69F00", "#D55E00")
@@ -41,15 +40,11 @@ def measured_eps(temperature_k: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def load(folder: Path) -> dict[float, Spectrum]:
-    """Spectra of the folder by nominal temperature in K, ascending."""
-    found = {}
-    for path in folder.glob("srtio3_*K_spectrum.h5"):
-        match = re.fullmatch(r"srtio3_(\d+)K_spectrum\.h5", path.name)
-        if match:
-            found[float(match[1])] = load_spectrum(path)
+    """Spectra of the folder by mean kinetic temperature in K, ascending."""
+    found = [load_spectrum(path) for path in folder.glob("srtio3_*K_spectrum.h5")]
     if not found:
         raise SystemExit(f"{folder}: no srtio3_<T>K_spectrum.h5; README.md says how to make them")
-    return dict(sorted(found.items()))
+    return {s.temperature_k: s for s in sorted(found, key=lambda s: s.temperature_k)}
 
 
 def soft_mode_cm(spectrum: Spectrum) -> float:
@@ -65,6 +60,14 @@ def static_eps(spectrum: Spectrum) -> tuple[float, float, float]:
     return fluctuation, error, float(np.trace(spectrum.static["kramers_kronig"]) / 3)
 
 
+def curie_weiss(spectra: dict[float, Spectrum]) -> tuple[float, float]:
+    """C and T₀ in K of ε(0) = C/(T − T₀), least squares of 1/ε(0) weighted with its errors."""
+    values = np.array([static_eps(spectrum)[:2] for spectrum in spectra.values()])
+    inverse, weight = 1 / values[:, 0], values[:, 0] ** 2 / values[:, 1]
+    slope, intercept = np.polyfit(list(spectra), inverse, 1, w=weight)
+    return float(1 / slope), float(-intercept / slope)
+
+
 def table(spectra: dict[float, Spectrum]) -> None:
     """Print soft mode and static dielectric constant against temperature as Markdown."""
     print("| T [K] | soft mode [cm⁻¹] | ε(0), fluctuations | ε(0), ∫ε₂/ω | measured (Curie–Weiss) |")
@@ -76,17 +79,25 @@ def table(spectra: dict[float, Spectrum]) -> None:
             f"| {temperature:.0f} | {soft_mode_cm(spectrum):.0f} | {value:.0f} ± {error:.0f} | "
             f"{integral:.0f} | {law:.0f} |"
         )
+    if len(spectra) > 1:
+        constant, offset = curie_weiss(spectra)
+        print(f"Curie–Weiss fit C/(T − T₀) to ε(0): C = {constant:.2g} K, T₀ = {offset:.0f} K")
 
 
 def draw_static(axes: Axes, spectra: dict[float, Spectrum]) -> None:
     """Static dielectric constant against temperature, with the measured Curie–Weiss law."""
     law = np.linspace(min(spectra) * 0.93, max(spectra) * 1.05, 200)
     axes.plot(law, measured_eps(law), color="0.45", linestyle=(0, (4, 1.6)), label="measured (Curie–Weiss)")
-    axes.plot(*MEASURED_EPS, "D", color="0.45", markersize=4, markerfacecolor="white", label="measured, 295 K")
+    axes.plot(
+        *MEASURED_EPS, "D", color="0.45", markersize=4, markerfacecolor="white", label="measured, 295 K"
+    )
     for color, (temperature, spectrum) in zip(COLORS, spectra.items(), strict=False):
         value, error, _ = static_eps(spectrum)
         label = "simulation" if temperature == min(spectra) else None
         axes.errorbar(temperature, value, error, fmt="o", color=color, markersize=4.5, capsize=2, label=label)
+    if len(spectra) > 1:
+        constant, offset = curie_weiss(spectra)
+        axes.plot(law, constant / (law - offset), color="black", linewidth=0.8, label="Curie–Weiss fit")
     axes.set_ylim(0, None)
     axes.set_xlabel("Temperature (K)")
     axes.set_ylabel("Static dielectric constant")
@@ -118,7 +129,7 @@ def draw(spectra: dict[float, Spectrum]) -> Figure:
                 "eps_imag",
                 groups=False,
                 ax=soft,
-                xlim=(0, 200),
+                xlim=(0, 250),
                 color=color,
                 label=f"{temperature:.0f} K",
             )
