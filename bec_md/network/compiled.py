@@ -93,7 +93,15 @@ def compiled_network(network: ZStarNetwork) -> Callable[..., tuple[Tensor, Tenso
     """
     import torch
 
-    return torch.compile(_exported(network), dynamic=True)
+    # exported first: what checks the validity of compiled code cannot look into the irreps of e3nn
+    example = tuple(
+        tensor.to(network.element) if tensor.is_floating_point() else tensor.to(network.element.device)
+        for tensor in _example(network.config.elements)
+    )
+    with warnings.catch_warnings(), torch.no_grad():
+        warnings.simplefilter("ignore")  # deprecations inside torch.export itself
+        program = torch.export.export(_exported(network), example, dynamic_shapes=_shapes())
+    return torch.compile(program.module(), dynamic=True)
 
 
 def _metadata(header: dict[str, Any], portable: bool) -> dict[str, Any]:

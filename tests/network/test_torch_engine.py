@@ -197,6 +197,16 @@ def test_bundled_models_agree_with_the_native_engine(name: str) -> None:
         np.testing.assert_allclose(found.born_effective_charges, native.born_effective_charges, atol=3e-6)
 
 
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")  # deprecations inside torch's own compiler
+def test_a_compiled_network_gives_the_same_tensors_for_any_size() -> None:
+    compiled = TorchEngine(make_network(**SHAPE), 1, "cpu", compile=True)
+    plain = TorchEngine(make_network(**SHAPE), 1, "cpu")
+    for batch in (frames(3), frames(5), frames(2, 90, edge=13.0)):
+        # float32 sums over ~10² neighbors in another order
+        np.testing.assert_allclose(compiled.evaluate(batch)[0], plain.evaluate(batch)[0], atol=1e-5)
+
+
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
 class TestOnCuda:
     def test_the_gpu_gives_the_tensors_of_the_cpu(self) -> None:
