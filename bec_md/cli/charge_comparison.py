@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from bec_md.cli import analysis_options as more
 from bec_md.cli.console import Console
 from bec_md.cli.outputs import check_figure
 from bec_md.errors import UsageError
@@ -22,8 +23,8 @@ if TYPE_CHECKING:
 class CompareOptions:
     """Whether and with what the charges are compared."""
 
-    compare_charges: Path | None = None
-    oxidation: str | None = None
+    compare_charges: more.CompareCharges = None
+    oxidation: more.Oxidation = None
 
     def check(self, sources: Sequence[Source]) -> None:
         """Refuse, before any work, what cannot be compared.

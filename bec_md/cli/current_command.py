@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from bec_md.cli import analysis_options as more
 from bec_md.cli import options as opt
 from bec_md.cli.console import Console
-from bec_md.cli.inputs import ChargeOptions, TrajectoryOptions, open_sources
+from bec_md.cli.inputs import SERIES_FIELDS, ChargeOptions, TrajectoryOptions, open_sources
 from bec_md.cli.outputs import OutputOptions
+from bec_md.cli.shared_options import with_options
 from bec_md.cli.values import pick
 from bec_md.errors import UsageError
 
@@ -23,35 +23,15 @@ CURRENT_HELP = (
 )
 
 
+@with_options(TrajectoryOptions, ChargeOptions, without=SERIES_FIELDS)
 def current(
     inputs: opt.Inputs,
     output: opt.CurrentOutput = None,
-    timestep: opt.Timestep = None,
-    start: opt.Start = 0,
-    stop: opt.Stop = None,
-    stride: opt.Stride = 1,
-    format: opt.Format = None,
-    topology: opt.Topology = None,
-    units: opt.Units = None,
-    velocity_units: opt.VelocityUnits = None,
-    elements: opt.Elements = None,
-    masses: opt.Masses = None,
-    charges: opt.Charges = "model",
-    model: opt.Model = "auto",
-    charge_stride: opt.ChargeStride = "1",
-    charge_tolerance: more.ChargeTolerance = 0.01,
-    transposed: opt.Transposed = False,
-    groups: opt.Groups = "species",
-    device: opt.Device = "cpu",
-    batch: opt.Batch = None,
-    threads: opt.Threads = None,
-    workers: opt.Workers = 1,
-    dask: opt.Dask = None,
     overwrite: opt.Overwrite = False,
     quiet: opt.Quiet = False,
+    **given: Any,
 ) -> None:
     """Compute and store the current of trajectories."""
-    given = locals()
     run_current(
         inputs,
         pick(TrajectoryOptions, given),

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from bec_md.cli import analysis_options as more
+from bec_md.cli import options as opt
 from bec_md.cli.values import (
     parse_cell,
     parse_columns,
@@ -25,25 +27,29 @@ if TYPE_CHECKING:
     from bec_md.current.series import CurrentSeries
 
 
+#: Fields of `TrajectoryOptions` that concern J(t) or M(t) of other codes.
+SERIES_FIELDS = ("columns", "volume", "cell", "unwrap")
+
+
 @dataclass(frozen=True)
 class TrajectoryOptions:
     """How trajectories are read."""
 
-    timestep: float | None = None
-    start: int = 0
-    stop: int | None = None
-    stride: int = 1
-    format: str | None = None
-    topology: Path | None = None
-    units: str | None = None
-    velocity_units: str | None = None
-    elements: str | None = None
-    masses: str | None = None
-    transposed: bool = False
-    columns: str | None = None
-    volume: float | None = None
-    cell: str | None = None
-    unwrap: bool | None = None
+    timestep: opt.Timestep = None
+    start: opt.Start = 0
+    stop: opt.Stop = None
+    stride: opt.Stride = 1
+    format: opt.Format = None
+    topology: opt.Topology = None
+    units: opt.Units = None
+    velocity_units: opt.VelocityUnits = None
+    elements: opt.Elements = None
+    masses: opt.Masses = None
+    columns: opt.Columns = None
+    volume: opt.Volume = None
+    cell: opt.Cell = None
+    unwrap: opt.Unwrap = None
+    transposed: opt.Transposed = False
 
     def check(self) -> None:
         """Refuse numbers that are not positive, before anything is read."""
@@ -73,9 +79,7 @@ class TrajectoryOptions:
         UsageError
             If options for series of other codes are given.
         """
-        misplaced = [
-            f"--{name}" for name in ("columns", "volume", "cell", "unwrap") if getattr(self, name) is not None
-        ]
+        misplaced = [f"--{name}" for name in SERIES_FIELDS if getattr(self, name) is not None]
         if misplaced:
             raise UsageError(
                 f"{' and '.join(misplaced)} for a trajectory",
@@ -100,16 +104,16 @@ class TrajectoryOptions:
 class ChargeOptions:
     """Where tensors come from and where they are computed."""
 
-    charges: str = "model"
-    model: str = "auto"
-    charge_stride: str = "1"
-    charge_tolerance: float = 0.01
-    groups: str = "species"
-    device: str = "cpu"
-    batch: int | None = None
-    threads: int | None = None
-    workers: int = 1
-    dask: str | None = None
+    charges: opt.Charges = "model"
+    model: opt.Model = "auto"
+    charge_stride: opt.ChargeStride = "1"
+    charge_tolerance: more.ChargeTolerance = 0.01
+    groups: opt.Groups = "species"
+    device: opt.Device = "cpu"
+    batch: opt.Batch = None
+    threads: opt.Threads = None
+    workers: opt.Workers = 1
+    dask: opt.Dask = None
 
     def check(self) -> None:
         """Refuse numbers that are not positive, before anything is read."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -10,13 +10,14 @@ import typer
 
 from bec_md.cli import options as opt
 from bec_md.cli.console import Console
-from bec_md.cli.inputs import ChargeOptions, TrajectoryOptions, open_sources
+from bec_md.cli.inputs import SERIES_FIELDS, ChargeOptions, Source, TrajectoryOptions, open_sources
 from bec_md.cli.outputs import STDOUT, OutputOptions, check_writable, emit_json
+from bec_md.cli.shared_options import with_options
 from bec_md.cli.values import parse_masses, pick, require_positive, stem_of
 from bec_md.errors import UsageError
 
 if TYPE_CHECKING:
-    from bec_md.modes import ModeSpectrum, VibrationalDos
+    from bec_md.modes import ModeSpectrum, ReferenceModes, VibrationalDos
     from bec_md.trajectory.frame import Trajectory
 
 MODES_HELP = (
@@ -27,8 +28,10 @@ MODES_HELP = (
 )
 
 
-def modes(
-    source: Annotated[str, typer.Argument(metavar="INPUT", help="Trajectory.", show_default=False)],
+@dataclass(frozen=True)
+class ModesOptions:
+    """What is resolved, and how."""
+
     force_constants: Annotated[
         Path | None,
         typer.Option(
@@ -37,7 +40,7 @@ def modes(
             help="FORCE_CONSTANTS of phonopy, or .npz with force constants or eigenvectors.",
             show_default=False,
         ),
-    ] = None,
+    ] = None
     structure: Annotated[
         Path | None,
         typer.Option(
@@ -46,64 +49,94 @@ def modes(
             help="Structure that the force constants belong to (phonopy: SPOSCAR).",
             show_default=False,
         ),
-    ] = None,
+    ] = None
     degeneracy: Annotated[
         float, typer.Option("--degeneracy", metavar="CM-1", help="Modes closer than this are one.")
-    ] = 1.0,
-    timestep: opt.Timestep = None,
-    start: opt.Start = 0,
-    stop: opt.Stop = None,
-    stride: opt.Stride = 1,
-    format: opt.Format = None,
-    topology: opt.Topology = None,
-    units: opt.Units = None,
-    velocity_units: opt.VelocityUnits = None,
-    elements: opt.Elements = None,
-    masses: opt.Masses = None,
-    charges: opt.Charges = "model",
-    model: opt.Model = "auto",
-    transposed: opt.Transposed = False,
-    temperature: opt.Temperature = None,
-    resolution: opt.Resolution = None,
-    max: opt.MaxCm = None,
-    csv: opt.Csv = None,
-    json: opt.Json = None,
-    quiet: opt.Quiet = False,
+    ] = 1.0
+    temperature: opt.Temperature = None
+    resolution: opt.Resolution = None
+    max: opt.MaxCm = None
+    csv: opt.Csv = None
+    json: opt.Json = None
+    quiet: opt.Quiet = False
+
+    def check(self) -> None:
+        """Refuse, before anything is read, what does not go together or cannot be written."""
+        require_positive(
+            resolution=self.resolution, max=self.max, temperature=self.temperature, degeneracy=self.degeneracy
+        )
+        if (self.force_constants is None) != (self.structure is None):
+            raise UsageError(
+                "--force-constants and --structure go together",
+                "force constants are numbered by the atoms of their cell",
+                "give both, or neither for the density of states alone",
+            )
+        if self.csv is not None:
+            check_writable("--csv", self.csv)
+        if self.json is not None and self.json != STDOUT:
+            check_writable("--json", Path(self.json))
+
+
+@with_options(
+    ModesOptions,
+    TrajectoryOptions,
+    ChargeOptions,
+    without=(
+        *SERIES_FIELDS,
+        "charge_stride",
+        "charge_tolerance",
+        "groups",
+        "device",
+        "batch",
+        "threads",
+        "workers",
+        "dask",
+    ),
+)
+def modes(
+    source: Annotated[str, typer.Argument(metavar="INPUT", help="Trajectory.", show_default=False)],
+    **given: Any,
 ) -> None:
     """Resolve a spectrum into modes."""
-    given = locals()
-    require_positive(resolution=resolution, max=max, temperature=temperature, degeneracy=degeneracy)
-    if (force_constants is None) != (structure is None):
-        raise UsageError(
-            "--force-constants and --structure go together",
-            "force constants are numbered by the atoms of their cell",
-            "give both, or neither for the density of states alone",
-        )
-    target = Path(f"{stem_of(source)}_modes.csv") if csv is None else csv
-    check_writable("--csv", target)
-    if json is not None and json != STDOUT:
-        check_writable("--json", Path(json))
-    console = Console(quiet, json == STDOUT)
-    trajectory_options = pick(TrajectoryOptions, given)
-    trajectory_options.check()
-    trajectory, found = _trajectory(source, trajectory_options), None
+    run_modes(source, pick(ModesOptions, given), pick(TrajectoryOptions, given), pick(ChargeOptions, given))
+
+
+def run_modes(source: str, options: ModesOptions, reading: TrajectoryOptions, charges: ChargeOptions) -> None:
+    """Compute the density of states, resolve the spectrum if modes are given, write the table."""
     import numpy as np
 
     from bec_md.modes import compute_vdos
 
-    dos = compute_vdos(trajectory, resolution_cm=resolution, max_cm=max)
+    options.check()
+    target = Path(f"{stem_of(source)}_modes.csv") if options.csv is None else options.csv
+    check_writable("--csv", target)
+    console = Console(options.quiet, options.json == STDOUT)
+    reading.check()
+    trajectory, found = _trajectory(source, reading), None
+    dos = compute_vdos(trajectory, resolution_cm=options.resolution, max_cm=options.max)
     console.item("dos", f"{dos.degrees_of_freedom:.0f} states, resolution {dos.resolution_cm:g} cm⁻¹")
     for name, values in dos.species.items():
         console.item(
             "", f"{name}: {np.trapezoid(values, dos.wavenumber_cm):.1f} below the highest wavenumber"
         )
-    if force_constants is not None and structure is not None:
-        found = _resolve(console, given, trajectory, dos.resolution_cm)
+    if options.force_constants is not None and options.structure is not None:
+        sources = open_sources([source], reading, charges, groups="species")
+        reference = read_modes_of(options, reading)
+        found = _resolve(console, sources[0], reference, options, charges, trajectory, dos.resolution_cm)
         _show(console, found)
     _write(target, dos, found)
     console.item("table", str(target))
-    if json is not None:
-        emit_json(json, _content(dos, found))
+    if options.json is not None:
+        emit_json(options.json, _content(dos, found))
+
+
+def read_modes_of(options: ModesOptions, reading: TrajectoryOptions) -> ReferenceModes:
+    """Read the reference structure and its modes."""
+    from bec_md.modes import read_modes
+
+    assert options.force_constants is not None  # checked before
+    assert options.structure is not None
+    return read_modes(options.force_constants, options.structure, parse_masses(reading.masses))
 
 
 def _trajectory(source: str, options: TrajectoryOptions) -> Trajectory:
@@ -116,23 +149,26 @@ def _trajectory(source: str, options: TrajectoryOptions) -> Trajectory:
 
 
 def _resolve(
-    console: Console, given: dict[str, Any], trajectory: Trajectory, resolution_cm: float
+    console: Console,
+    source: Source,
+    reference: ReferenceModes,
+    options: ModesOptions,
+    charges: ChargeOptions,
+    trajectory: Trajectory,
+    resolution_cm: float,
 ) -> ModeSpectrum:
     """Return the spectrum by modes; the current is kept in its file as by ``bec-md spectrum``."""
     from bec_md.cli.announce import announce_source
     from bec_md.cli.currents import compute_currents
-    from bec_md.modes import mode_velocities, read_modes, resolve_modes
+    from bec_md.modes import mode_velocities, resolve_modes
 
-    reference = read_modes(given["force_constants"], given["structure"], parse_masses(given["masses"]))
-    charges = pick(ChargeOptions, given)
-    sources = open_sources([given["source"]], pick(TrajectoryOptions, given), charges, groups="species")
-    if sources[0].job is None:
+    if source.job is None:
         raise UsageError(
-            f"{given['source']} is a current",
+            f"{source.path} is a current",
             "modes are seen in the motion of the atoms",
             "give the trajectory; its stored current is found and used",
         )
-    announce_source(console, sources[0])
+    announce_source(console, source)
     velocities = mode_velocities(trajectory, reference)
     console.item("modes", f"{len(reference.frequencies_cm)} of {reference.name}: {velocities.mapping}")
     if len(reference.unstable):
@@ -140,14 +176,14 @@ def _resolve(
             f"{len(reference.unstable)} modes of {reference.name} are unstable, the lowest "
             f"{-reference.unstable[0]:.0f}i cm⁻¹: the reference is not a minimum of its potential"
         )
-    current = compute_currents(console, sources, charges, OutputOptions(quiet=given["quiet"]))[0]
+    current = compute_currents(console, [source], charges, OutputOptions(quiet=options.quiet))[0]
     return resolve_modes(
         velocities,
         current,
-        temperature_k=given["temperature"],
-        degeneracy_cm=given["degeneracy"],
+        temperature_k=options.temperature,
+        degeneracy_cm=options.degeneracy,
         resolution_cm=resolution_cm,
-        max_cm=given["max"],
+        max_cm=options.max,
     )
 
 

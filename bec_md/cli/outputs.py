@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from bec_md.cli import options as opt
 from bec_md.errors import UsageError
 
 if TYPE_CHECKING:
@@ -23,16 +24,16 @@ STDOUT = "-"
 class OutputOptions:
     """What the user asked to be written."""
 
-    output: Path | None = None
-    csv: Path | None = None
-    plot: Path | None = None
-    report: Path | None = None
-    json: str | None = None
-    current: Path | None = None
-    tensor: bool = False
-    strict: bool = False
-    quiet: bool = False
-    overwrite: bool = False
+    output: opt.Output = None
+    csv: opt.Csv = None
+    plot: opt.Plot = None
+    report: opt.Report = None
+    json: opt.Json = None
+    current: opt.CurrentFile = None
+    overwrite: opt.Overwrite = False
+    tensor: opt.Tensor = False
+    strict: opt.Strict = False
+    quiet: opt.Quiet = False
 
     @property
     def any_given(self) -> bool:

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from bec_md.cli import options as opt
 from bec_md.cli.console import Console, duration
 from bec_md.cli.failures import InterruptedByUserError
-from bec_md.cli.inputs import ChargeOptions, TrajectoryOptions
+from bec_md.cli.inputs import SERIES_FIELDS, ChargeOptions, TrajectoryOptions
 from bec_md.cli.outputs import check_writable
+from bec_md.cli.shared_options import with_options
 from bec_md.cli.values import pick
 
 if TYPE_CHECKING:
@@ -38,26 +39,23 @@ XyzOutput = Annotated[
 ]
 
 
-def predict(
-    input: InputFile,
-    output: XyzOutput,
-    start: opt.Start = 0,
-    stop: opt.Stop = None,
-    stride: opt.Stride = 1,
-    format: opt.Format = None,
-    topology: opt.Topology = None,
-    units: opt.Units = None,
-    velocity_units: opt.VelocityUnits = None,
-    elements: opt.Elements = None,
-    charges: opt.Charges = "model",
-    model: opt.Model = "auto",
-    device: opt.Device = "cpu",
-    batch: opt.Batch = None,
-    threads: opt.Threads = None,
-    quiet: opt.Quiet = False,
-) -> None:
+@with_options(
+    TrajectoryOptions,
+    ChargeOptions,
+    without=(
+        *SERIES_FIELDS,
+        "timestep",
+        "masses",
+        "transposed",
+        "charge_stride",
+        "charge_tolerance",
+        "groups",
+        "workers",
+        "dask",
+    ),
+)
+def predict(input: InputFile, output: XyzOutput, quiet: opt.Quiet = False, **given: Any) -> None:
     """Predict the tensors of every frame."""
-    given = locals()
     run_predict(input, output, pick(TrajectoryOptions, given), pick(ChargeOptions, given), quiet)
 
 

@@ -12,6 +12,7 @@ from bec_md.cli.charge_comparison import CompareOptions
 from bec_md.cli.console import Console
 from bec_md.cli.inputs import ChargeOptions, Source, TrajectoryOptions, open_sources
 from bec_md.cli.outputs import STDOUT, OutputOptions, write_outputs
+from bec_md.cli.shared_options import with_options
 from bec_md.cli.values import parse_eps_inf, pick, require_positive
 from bec_md.errors import UsageError
 
@@ -36,27 +37,27 @@ SPECTRUM_HELP = (
 class SpectrumOptions:
     """How the spectrum is made from the current."""
 
-    temperature: float | None = None
-    eps_inf: str | None = None
-    resolution: float | None = None
-    estimator: str = "lag"
-    window: str = "gaussian"
-    sum_rule: str = "mass"
-    quantum: str = "harmonic"
-    max: float | None = None
-    md_timestep: float | None = None
-    subtract_dc: bool = False
-    groups: str = "species"
-    thermostat_friction: float | None = None
-    constraints: int = 0
-    fit: str | None = None
-    group_matrix: bool = False
-    directions: list[str] | None = None
-    angle: float | None = None
-    polarization: str | None = None
-    surface: str | None = None
-    thickness: float | None = None
-    powder: bool = False
+    temperature: opt.Temperature = None
+    eps_inf: opt.EpsInf = None
+    resolution: opt.Resolution = None
+    estimator: opt.Estimator = "lag"
+    window: opt.Window = "gaussian"
+    sum_rule: opt.SumRule = "mass"
+    quantum: opt.Quantum = "harmonic"
+    max: opt.MaxCm = None
+    md_timestep: opt.MdTimestep = None
+    subtract_dc: opt.SubtractDc = False
+    groups: opt.Groups = "species"
+    thermostat_friction: more.ThermostatFriction = None
+    constraints: more.Constraints = 0
+    fit: more.Fit = None
+    directions: more.Directions = None
+    angle: more.Angle = None
+    polarization: more.Polarization = None
+    surface: more.Surface = None
+    thickness: more.Thickness = None
+    powder: more.Powder = False
+    group_matrix: more.GroupMatrix = False
 
     @property
     def optics(self) -> OpticsRequest:
@@ -97,68 +98,9 @@ class SpectrumOptions:
             )
 
 
-def spectrum(
-    inputs: opt.Inputs,
-    timestep: opt.Timestep = None,
-    start: opt.Start = 0,
-    stop: opt.Stop = None,
-    stride: opt.Stride = 1,
-    format: opt.Format = None,
-    topology: opt.Topology = None,
-    units: opt.Units = None,
-    velocity_units: opt.VelocityUnits = None,
-    elements: opt.Elements = None,
-    masses: opt.Masses = None,
-    columns: opt.Columns = None,
-    volume: opt.Volume = None,
-    cell: opt.Cell = None,
-    unwrap: opt.Unwrap = None,
-    charges: opt.Charges = "model",
-    model: opt.Model = "auto",
-    charge_stride: opt.ChargeStride = "1",
-    charge_tolerance: more.ChargeTolerance = 0.01,
-    compare_charges: more.CompareCharges = None,
-    oxidation: more.Oxidation = None,
-    transposed: opt.Transposed = False,
-    temperature: opt.Temperature = None,
-    eps_inf: opt.EpsInf = None,
-    resolution: opt.Resolution = None,
-    estimator: opt.Estimator = "lag",
-    window: opt.Window = "gaussian",
-    groups: opt.Groups = "species",
-    sum_rule: opt.SumRule = "mass",
-    quantum: opt.Quantum = "harmonic",
-    max: opt.MaxCm = None,
-    md_timestep: opt.MdTimestep = None,
-    subtract_dc: opt.SubtractDc = False,
-    thermostat_friction: more.ThermostatFriction = None,
-    constraints: more.Constraints = 0,
-    fit: more.Fit = None,
-    group_matrix: more.GroupMatrix = False,
-    directions: more.Directions = None,
-    angle: more.Angle = None,
-    polarization: more.Polarization = None,
-    surface: more.Surface = None,
-    thickness: more.Thickness = None,
-    powder: more.Powder = False,
-    device: opt.Device = "cpu",
-    batch: opt.Batch = None,
-    threads: opt.Threads = None,
-    workers: opt.Workers = 1,
-    dask: opt.Dask = None,
-    output: opt.Output = None,
-    csv: opt.Csv = None,
-    plot: opt.Plot = None,
-    report: opt.Report = None,
-    json: opt.Json = None,
-    current: opt.CurrentFile = None,
-    overwrite: opt.Overwrite = False,
-    tensor: opt.Tensor = False,
-    strict: opt.Strict = False,
-    quiet: opt.Quiet = False,
-) -> None:
+@with_options(TrajectoryOptions, ChargeOptions, CompareOptions, SpectrumOptions, OutputOptions)
+def spectrum(inputs: opt.Inputs, **given: Any) -> None:
     """Compute the infrared spectrum of trajectories or stored currents."""
-    given = locals()
     run_spectrum(
         inputs,
         pick(TrajectoryOptions, given),

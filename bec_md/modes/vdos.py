@@ -95,22 +95,7 @@ def compute_vdos(
     from ase.data import chemical_symbols
 
     info = trajectory.info
-    step = info.timestep_fs if info.timestep_fs is not None else timestep_fs
-    if step is None:
-        raise UsageError(
-            f"{info.source} does not say how much time lies between its frames",
-            "frequencies scale with it, so it is never guessed",
-            "give timestep_fs=",
-        )
-    stored = info.velocity_scheme == "stored"
-    known = info.n_frames if info.n_frames is not None else sum(1 for _ in trajectory.frames())
-    samples = known - (0 if stored else 1)
-    if samples < 16:
-        raise DataError(
-            f"{samples} velocities of {info.source}",
-            "a spectrum needs at least 16",
-            "use a longer trajectory",
-        )
+    step, samples = _time_grid(trajectory, timestep_fs)
     if resolution_cm is None:
         resolution_cm = default_resolution_cm(samples * step, samples * step)
     weights = lag_window(resolution_cm, step, samples, window)
@@ -120,7 +105,7 @@ def compute_vdos(
     member = np.array([names.index(s) for s in symbols])
     sums = _accumulate(trajectory, step, samples, max_lag, member, len(names))
     grid = one_sided.grid_size(max_lag, step, resolution_cm)
-    scheme = "velocity" if stored else "midpoint"
+    scheme = "velocity" if info.velocity_scheme == "stored" else "midpoint"
     nu = one_sided.wavenumber_grid_cm(grid, step)
     gain = corrections.undamped_gain(nu, step, scheme)
 
@@ -147,6 +132,27 @@ def compute_vdos(
         float(step),
         scheme,
     )
+
+
+def _time_grid(trajectory: Trajectory, timestep_fs: float | None) -> tuple[float, int]:
+    """Time between frames and number of velocities, refusing what is unknown or too short."""
+    info = trajectory.info
+    step = info.timestep_fs if info.timestep_fs is not None else timestep_fs
+    if step is None:
+        raise UsageError(
+            f"{info.source} does not say how much time lies between its frames",
+            "frequencies scale with it, so it is never guessed",
+            "give timestep_fs=",
+        )
+    known = info.n_frames if info.n_frames is not None else sum(1 for _ in trajectory.frames())
+    samples = known - (0 if info.velocity_scheme == "stored" else 1)
+    if samples < 16:
+        raise DataError(
+            f"{samples} velocities of {info.source}",
+            "a spectrum needs at least 16",
+            "use a longer trajectory",
+        )
+    return step, samples
 
 
 @dataclass(frozen=True, eq=False)
