@@ -90,6 +90,12 @@ class SpectrumOptions:
                 "reflectance and transmittance follow from ε, which needs ε_∞",
                 "give --eps-inf, e.g. --eps-inf 2.4 or --eps-inf model",
             )
+        if self.fit is not None and self.quantum != "harmonic":
+            raise UsageError(
+                f"--fit with --quantum {self.quantum}",
+                "oscillators describe the response itself; such a factor multiplies it by a function of T",
+                "leave --quantum out for the fit",
+            )
         if self.fit == "four-parameter" and self.eps_inf is None:
             raise UsageError(
                 "--fit four-parameter without --eps-inf",

@@ -20,6 +20,7 @@ def summarize(console: Console, spectrum: Spectrum, series: Sequence[CurrentSeri
     console.say()
     _temperature(console, spectrum, series)
     _sums(console, spectrum)
+    _corrections(console, spectrum)
     _interpolation(console, series)
     _statics(console, spectrum)
     _peaks(console, spectrum)
@@ -72,6 +73,20 @@ def _sums(console: Console, spectrum: Spectrum) -> None:
     if drift is not None:
         state = "removed" if rule in ("mass", "equal") else "left in"
         console.item("drift", f"center of mass {drift:.2e} Å/fs (r.m.s.), {state}")
+
+
+def _corrections(console: Console, spectrum: Spectrum) -> None:
+    """Print what was done to the spectrum beyond its definition, and why."""
+    parameters = spectrum.parameters
+    console.item("quantum", f"{parameters.get('quantum')}: {parameters.get('quantum_reason')}")
+    if parameters.get("transfer_function_divided_out"):
+        console.item(
+            "velocities", f"{parameters['velocity_scheme']} differences; their damping is divided out"
+        )
+    if parameters.get("md_timestep_fs"):
+        console.item(
+            "time step", f"{parameters['md_timestep_fs']:g} fs of velocity Verlet: its shift is undone"
+        )
 
 
 def _interpolation(console: Console, series: Sequence[CurrentSeries]) -> None:

@@ -72,7 +72,9 @@ class OpticsRequest:
             to_direction(text)
         if self.surface is not None and np.linalg.matrix_rank(to_direction(self.surface).weight) != 1:
             raise UsageError(
-                f"surface {self.surface!r}", "a surface has one normal", "give x, y, z or three components"
+                f"surface {self.surface!r}",
+                "a surface has one normal",
+                "give x, y, z or three components, e.g. --surface z",
             )
         if self.angle_deg is not None and not 0.0 <= self.angle_deg < 90.0:
             raise UsageError(
@@ -82,7 +84,9 @@ class OpticsRequest:
             )
         if self.thickness_um is not None and not self.thickness_um > 0.0:
             raise UsageError(
-                f"thickness {self.thickness_um:g} µm", "a slab has one", "give the thickness in µm"
+                f"thickness {self.thickness_um:g} µm",
+                "a slab is thicker than nothing",
+                "give its thickness in µm, e.g. 5",
             )
         reflecting = self.angle_deg is not None or self.thickness_um is not None
         for name, value in (("polarization", self.polarization), ("surface", self.surface)):

@@ -95,11 +95,13 @@ def test_directions_surfaces_slabs_and_powders(run: Run, files: dict[str, Path])
     assert found["bands"][-1]["direction"] == "0.7071 0.7071 0"
     assert 0.5 < found["optics"]["extremes"]["reflectance_p"]["value"] < 1.0
     assert "reflectance p: at most" in text
+    assert "already is the exact quantum one" in " ".join(text.split())
     for wrong, word in (
         (("--angle", "45"), "--eps-inf"),
         (("--eps-inf", "3", "--angle", "95"), "angle"),
         (("--eps-inf", "3", "--direction", "up"), "direction"),
         (("--eps-inf", "3", "--polarization", "s"), "--angle"),
+        (("--fit", "lorentz", "--quantum", "standard"), "--quantum"),
     ):
         assert word in run("spectrum", files["short"], *options[:2], *wrong, status=2).output
 
