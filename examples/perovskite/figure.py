@@ -2,7 +2,8 @@
 
     python figure.py [--spectra FOLDER] [--output perovskite.png]
 
-Every `srtio3_<T>K_spectrum.h5` of the folder is one temperature (see README.md for how they are made).
+Every `srtio3_<T>K_spectrum.h5` of the folder is one temperature, `large_300K_spectrum.h5` a supercell of
+320 atoms instead of 40 (see README.md for how they are made).
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ CURIE_K, CURIE_TEMPERATURE_K = 8.0e4, 35.5
 MEASURED_EPS = (295.0, 316.3)
 SOFT_BELOW_CM = 150.0
 COLORS = ("#0072B2", "#009E73", "#E69F00", "#D55E00")
+LARGE_COLOR = "#CC79A7"
 
 
 def measured_eps(temperature_k: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -84,7 +86,7 @@ def table(spectra: dict[float, Spectrum]) -> None:
         print(f"Curie–Weiss fit C/(T − T₀) to ε(0): C = {constant:.2g} K, T₀ = {offset:.0f} K")
 
 
-def draw_static(axes: Axes, spectra: dict[float, Spectrum]) -> None:
+def draw_static(axes: Axes, spectra: dict[float, Spectrum], large: Spectrum | None) -> None:
     """Static dielectric constant against temperature, with the measured Curie–Weiss law."""
     law = np.linspace(min(spectra) * 0.93, max(spectra) * 1.05, 200)
     axes.plot(law, measured_eps(law), color="0.45", linestyle=(0, (4, 1.6)), label="measured (Curie–Weiss)")
@@ -93,8 +95,21 @@ def draw_static(axes: Axes, spectra: dict[float, Spectrum]) -> None:
     )
     for color, (temperature, spectrum) in zip(COLORS, spectra.items(), strict=False):
         value, error, _ = static_eps(spectrum)
-        label = "simulation" if temperature == min(spectra) else None
+        label = "simulation, 40 atoms" if temperature == min(spectra) else None
         axes.errorbar(temperature, value, error, fmt="o", color=color, markersize=4.5, capsize=2, label=label)
+    if large is not None:
+        value, error, _ = static_eps(large)
+        label = "simulation, 320 atoms"
+        axes.errorbar(
+            large.temperature_k,
+            value,
+            error,
+            fmt="s",
+            color=LARGE_COLOR,
+            markersize=4.5,
+            capsize=2,
+            label=label,
+        )
     if len(spectra) > 1:
         constant, offset = curie_weiss(spectra)
         axes.plot(law, constant / (law - offset), color="black", linewidth=0.8, label="Curie–Weiss fit")
@@ -104,7 +119,7 @@ def draw_static(axes: Axes, spectra: dict[float, Spectrum]) -> None:
     axes.legend()
 
 
-def draw(spectra: dict[float, Spectrum]) -> Figure:
+def draw(spectra: dict[float, Spectrum], large: Spectrum | None = None) -> Figure:
     """Upper panel: nα at the lowest temperature; lower panels: soft mode and ε(0) against temperature."""
     from bec_md.plot.style import bare_figure, figure_style
 
@@ -133,7 +148,17 @@ def draw(spectra: dict[float, Spectrum]) -> Figure:
                 color=color,
                 label=f"{temperature:.0f} K",
             )
-        draw_static(static, spectra)
+        if large is not None:
+            bec_md.plot.plot_spectrum(
+                large,
+                "eps_imag",
+                groups=False,
+                ax=soft,
+                xlim=(0, 250),
+                color=LARGE_COLOR,
+                label="300 K, 320 atoms",
+            )
+        draw_static(static, spectra, large)
     return figure
 
 
@@ -145,7 +170,12 @@ def main() -> None:
     options = parser.parse_args()
     spectra = load(options.spectra)
     table(spectra)
-    bec_md.plot.save_figure(draw(spectra), options.output)
+    path = options.spectra / "large_300K_spectrum.h5"
+    large = load_spectrum(path) if path.exists() else None
+    if large is not None:
+        value, error, _ = static_eps(large)
+        print(f"320 atoms: soft mode {soft_mode_cm(large):.0f} cm⁻¹, ε(0) = {value:.0f} ± {error:.0f}")
+    bec_md.plot.save_figure(draw(spectra, large), options.output)
     print(options.output)
 
 
