@@ -22,6 +22,8 @@ from bec_md.units import SPEED_OF_LIGHT_CM_FS
 Array = NDArray[np.float64]
 ESTIMATORS = ("lag", "welch", "multitaper")
 JACKKNIFE_BLOCKS = 20
+#: Finest resolution in units of the inverse length of the run.
+FINEST = 0.3
 
 
 @dataclass(frozen=True)
@@ -88,7 +90,7 @@ def estimate(blocks: CurrentBlocks, options: EstimateOptions) -> PowerSpectra:
     Raises
     ------
     UsageError
-        If the estimator is unknown, or the resolution is not positive.
+        If the estimator is unknown, or the resolution is not positive or finer than the run can show.
     """
     if options.estimator not in ESTIMATORS:
         raise UsageError(
@@ -101,6 +103,13 @@ def estimate(blocks: CurrentBlocks, options: EstimateOptions) -> PowerSpectra:
             f"resolution {options.resolution_cm} cm⁻¹ is not positive",
             "it is the full width at half maximum of the smoothing kernel",
             "pass a resolution such as 10",
+        )
+    period = 1.0 / (SPEED_OF_LIGHT_CM_FS * blocks.timestep_fs * max(blocks.lengths))
+    if options.resolution_cm < FINEST * period:
+        raise UsageError(
+            f"resolution {options.resolution_cm:g} cm⁻¹ with a run of {max(blocks.lengths)} samples",
+            f"the run lasts one period of {period:.3g} cm⁻¹: nothing finer can be seen in it",
+            f"ask for {max(3.0 * period, 0.01):.2g} cm⁻¹ or more, or run longer",
         )
     nyquist = 0.5 / (SPEED_OF_LIGHT_CM_FS * blocks.timestep_fs)
     if options.resolution_cm > 0.5 * nyquist:

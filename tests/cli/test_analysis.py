@@ -102,6 +102,7 @@ def test_directions_surfaces_slabs_and_powders(run: Run, files: dict[str, Path])
         (("--eps-inf", "3", "--direction", "up"), "direction"),
         (("--eps-inf", "3", "--polarization", "s"), "--angle"),
         (("--fit", "lorentz", "--quantum", "standard"), "--quantum"),
+        (("--resolution", "0.001"), "nothing finer"),
     ):
         assert word in run("spectrum", files["short"], *options[:2], *wrong, status=2).output
 
