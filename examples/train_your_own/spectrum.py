@@ -89,11 +89,11 @@ def draw_learning_curve(ax: Axes, table: Path) -> None:
             alpha=0.5,
         )
     ax.plot(places, [values[n].mean() for n in sizes], color=INK, marker="_", markersize=9)
-    ax.set_xticks(places, ["0\n(universal)", *[str(n) for n in sizes[1:]]])
+    ax.set_xticks(places, [str(n) for n in sizes])
     ax.tick_params(axis="x", which="minor", bottom=False, top=False)
     ax.set_xlim(-0.4, len(sizes) - 0.6)
     ax.set_ylim(0.0, 1.1 * max(value.max() for value in values.values()))
-    ax.set_xlabel("DFT frames trained on")
+    ax.set_xlabel("DFT frames trained on (0: universal)")
     ax.set_ylabel("RMSE of $Z^*$, held out ($e$)")
 
 
