@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from bec_md.charges.source import ChargeBatch, ChargeSource, PendingCharges
 from bec_md.errors import DataError
@@ -50,6 +51,7 @@ class ModelCharges:
         if self._spec is not None:
             self._spec |= {"device": device, "threads": threads}
         self._domain_uncertainty_e: float | None = None
+        self._eps_inf: NDArray[np.float64] | None = None  # (3, 3), of another model
 
     @property
     def model(self) -> BecModel:
@@ -84,10 +86,14 @@ class ModelCharges:
     @property
     def notes(self) -> tuple[str, ...]:
         """Sentences for the user."""
-        return ()
+        if self._eps_inf is None:
+            return ()
+        return (
+            f"ε∞ is that of the universal model at the first frame: {self.model.name} was trained without ε∞",
+        )
 
     def prepare(self, frame: Frame) -> ChargeSource:
-        """Load the model and check that it knows the elements."""
+        """Load the model, check that it knows the elements, and find ε∞ where it was trained without."""
         from ase.data import chemical_symbols
 
         unknown = sorted({int(n) for n in frame.numbers} - {int(n) for n in self.model.elements})
@@ -102,6 +108,8 @@ class ModelCharges:
         symbols = [chemical_symbols[int(number)] for number in frame.numbers]
         if set(symbols) <= set(known):
             self._domain_uncertainty_e = float(np.mean([known[symbol] for symbol in symbols]))
+        if not getattr(self.model, "predicts_eps_inf", True):
+            self._eps_inf = _universal_eps_inf(frame)
         return self
 
     def evaluate(self, frames: Sequence[Frame]) -> ChargeBatch:
@@ -128,8 +136,15 @@ class ModelCharges:
             tensors,
             getattr(prediction, "uncertainty_e", None),
             _several(getattr(prediction, "members", None)),
-            getattr(prediction, "eps_inf", None),
+            self._eps_inf_of(prediction, len(frames)),
         )
+
+    def _eps_inf_of(self, prediction: Any, n_frames: int) -> NDArray[np.float64] | None:
+        """(F, 3, 3) of the model itself, of the universal one, or nothing."""
+        if self._eps_inf is not None:
+            return np.broadcast_to(self._eps_inf, (n_frames, 3, 3))
+        own = getattr(prediction, "eps_inf", None)
+        return None if own is None or np.isnan(own).any() else own
 
     def __getstate__(self) -> dict[str, Any]:
         """A loaded model is not sent to other processes when its name suffices to load it there."""
@@ -137,6 +152,16 @@ class ModelCharges:
         if self._spec is not None:
             state["_model"] = None
         return state
+
+
+def _universal_eps_inf(frame: Frame) -> NDArray[np.float64] | None:
+    """ε∞ of the bundled universal model, (3, 3), or None if it does not know the elements."""
+    from bec_md.network import load_model
+
+    universal = load_model("universal")
+    if not {int(number) for number in frame.numbers} <= set(universal.elements):
+        return None
+    return np.asarray(universal.predict_batch([frame]).eps_inf[0])
 
 
 def _several(members: Any) -> Any:

@@ -32,7 +32,7 @@ class Prediction:
     born_effective_charges: Array  # (F, N, 3, 3) e, mean over the ensemble, Σ_i Z_i = Q·1
     members: Array  # (F, M, N, 3, 3) e
     uncertainty_e: Array  # (F, N) calibrated standard error of one component, e
-    eps_inf: Array  # (F, 3, 3)
+    eps_inf: Array  # (F, 3, 3); NaN where the model was trained without ε∞
 
 
 class Engine(Protocol):
@@ -101,6 +101,7 @@ class BecModel:
         content = hashlib.sha256(self.path.read_bytes()).hexdigest()[:16]
         self.fingerprint = f"{content}:{self.level}" + ("" if precision == "float32" else f":{precision}")
         self.calibration = float(self.card.get("uncertainty_scale", 1.0))
+        self.predicts_eps_inf = bool(self.card.get("eps_inf_trained", True))
         self.reason = ""
         self.engine_note = ""
         self.engine: Engine = self._make_engine(engine, device, threads, precision, compile)
@@ -133,6 +134,8 @@ class BecModel:
         mean = members.mean(axis=1)  # (F, N, 3, 3)
         deviations = members - mean[:, None]
         variance = np.einsum("fmnab,fmnab->fn", deviations, deviations) / (9 * max(1, members.shape[1] - 1))
+        if not self.predicts_eps_inf:
+            eps_inf = np.full_like(eps_inf, np.nan)
         return Prediction(mean, members, self.calibration * np.sqrt(variance), eps_inf)
 
     def _pick_level(self, level: str | None) -> str:

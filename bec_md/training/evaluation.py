@@ -251,8 +251,9 @@ def _predict(
         tensors.append(np.asarray(prediction.born_effective_charges)[0])
         if getattr(prediction, "uncertainty_e", None) is not None:
             spreads.append(np.asarray(prediction.uncertainty_e)[0])
-        if getattr(prediction, "eps_inf", None) is not None:
-            eps.append(np.asarray(prediction.eps_inf)[0])
+        own = getattr(prediction, "eps_inf", None)
+        if own is not None and not np.isnan(own).any():
+            eps.append(np.asarray(own)[0])
     timing = {"us_per_atom": 1e6 * float(np.median(wall)), "cpu_us_per_atom": 1e6 * float(np.median(cpu))}
     complete = len(spreads) == len(frames)
     return (

@@ -268,6 +268,8 @@ def make_card(
     return {
         "name": config.name,
         **config.card,
+        "eps_inf_trained": config.loss.eps_inf > 0.0
+        and any(frame.eps_inf is not None for item in sources for frame in item.training),
         "training": {
             "bec_md": __version__,
             "torch": torch.__version__.split("+")[0],
