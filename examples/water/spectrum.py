@@ -28,6 +28,7 @@ from bec_md.spectrum.fits import integrate_band
 from bec_md.trajectory import open_trajectory
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 #: Bands and their limits in cm⁻¹.
@@ -39,7 +40,8 @@ BANDS = (
     ("stretch", 2700.0, 4000.0),
     ("all", 0.0, 4000.0),
 )
-TEMPERATURE_K = 300.0
+#: The bend again, above the straight line between these wavenumbers: without what it stands on.
+BEND_FEET_CM = (1500.0, 1790.0)
 EPS_INF = 1.775  # square of the refractive index at 589 nm and 25 °C, 1.3325
 
 
@@ -85,6 +87,13 @@ def measured_integral(curve: Curve, low_cm: float, high_cm: float) -> float:
     return float(np.trapezoid(np.interp(nu, curve.wavenumber_cm, curve.values), nu))
 
 
+def above_a_line(wavenumber_cm: NDArray[np.float64], values: NDArray[np.float64]) -> float:
+    """∫nα dν̃ in cm⁻² between `BEND_FEET_CM`, above the straight line from one to the other."""
+    feet = np.interp(BEND_FEET_CM, wavenumber_cm, values)
+    nu = np.linspace(*BEND_FEET_CM, 500)
+    return float(np.trapezoid(np.interp(nu, wavenumber_cm, values) - np.interp(nu, BEND_FEET_CM, feet), nu))
+
+
 def band_table(spectra: dict[str, Spectrum], experiment: Curve | None) -> list[str]:
     """Rows of Markdown: integral of each band in 10⁶ cm⁻², and its ratio to the measured one."""
     head = "| band | limits [cm⁻¹] | measured |" + "".join(f" {label} | ratio |" for label in spectra)
@@ -97,7 +106,13 @@ def band_table(spectra: dict[str, Spectrum], experiment: Curve | None) -> list[s
             row += f" {band.n_alpha_cm2 / 1e6:.3f} ± {band.n_alpha_cm2_err / 1e6:.3f} |"
             row += " – |" if measured is None else f" {band.n_alpha_cm2 / measured:.2f} |"
         lines.append(row)
-    return lines
+    own = None if experiment is None else above_a_line(experiment.wavenumber_cm, experiment.values)
+    row = f"| bend above a line | {BEND_FEET_CM[0]:.0f}–{BEND_FEET_CM[1]:.0f} |"
+    row += " – |" if own is None else f" {own / 1e6:.3f} |"
+    for spectrum in spectra.values():
+        area = above_a_line(spectrum.wavenumber_cm, spectrum.n_alpha)
+        row += f" {area / 1e6:.3f} |" + (" – |" if not own else f" {area / own:.2f} |")
+    return [*lines, row]
 
 
 def sum_rule_lines(label: str, series: Sequence[CurrentSeries], spectrum: Spectrum) -> list[str]:
@@ -112,50 +127,57 @@ def sum_rule_lines(label: str, series: Sequence[CurrentSeries], spectrum: Spectr
         f"{label}: f-sum ratio x, y, z {ratio}, mean {mean:.3f}",
         f"{label}: temperature {spectrum.temperature_k:.1f} K, maxima "
         + ", ".join(f"{p.wavenumber_cm:.0f}" for p in spectrum.peaks)
-        + " cm⁻¹",
+        + f" cm⁻¹; model_domain {spectrum.quality['model_domain'].value:.2f}",
     ]
 
 
+def draw_curve(ax: Axes, label: str, spectrum: Spectrum, color: str, dashes: tuple, band: bool) -> None:
+    """One computed curve, in 10³ cm⁻¹."""
+    nu, value, error = spectrum.wavenumber_cm, spectrum.n_alpha / 1e3, spectrum.n_alpha_total_err / 1e3
+    if band:
+        ax.fill_between(nu, value - error, value + error, color=color, alpha=0.25, linewidth=0)
+    ax.plot(nu, value, color=color, dashes=dashes, label=label)
+
+
+def highest(spectrum: Spectrum, limits: tuple[float, float]) -> float:
+    """Largest nα between two wavenumbers, cm⁻¹."""
+    nu = spectrum.wavenumber_cm
+    return float(np.max(spectrum.n_alpha[(nu > limits[0]) & (nu < limits[1])]))
+
+
 def draw(spectra: dict[str, Spectrum], fixed: Spectrum, experiment: Curve | None) -> Figure:
-    """Upper panel: potentials and experiment; lower panel: network and fixed charges on the same motion."""
+    """Upper row: potentials and experiment; lower row: network and fixed charges on the same motion.
+
+    Left and right have scales of their own: the stretching band is five times as high as the rest.
+    """
     from bec_md.plot.palette import COLORS, GREY, INK
     from bec_md.plot.style import bare_figure, figure_style, pin_ticks
 
     dashes = [(), (4.0, 1.4), (1.2, 1.2)]
     first = next(iter(spectra))
-    panels = (
-        {f"{label}, network Z*": spectrum for label, spectrum in spectra.items()},
-        {"network Z*": spectra[first], "fixed charges": fixed},
-    )
+    rows = (spectra, {f"{first}, network Z*": spectra[first], f"{first}, fixed charges": fixed})
     with figure_style():
-        figure = bare_figure((6.8, 4.8))
-        for number, (ax, curves) in enumerate(zip(figure.subplots(2, 1, sharex=True), panels, strict=True)):
-            pin_ticks(ax)
-            if experiment is not None:
-                ax.fill_between(
-                    experiment.wavenumber_cm, experiment.values / 1e3, color=GREY, alpha=0.30, linewidth=0
-                )
-                ax.plot(
-                    experiment.wavenumber_cm,
-                    experiment.values / 1e3,
-                    color=GREY,
-                    linewidth=0.8,
-                    label="Bertie and Lan 1996",
-                )
-            for index, (label, spectrum) in enumerate(curves.items()):
-                color = INK if index == 0 else COLORS[index if number == 0 else 0]
-                nu, value, error = spectrum.wavenumber_cm, spectrum.n_alpha, spectrum.n_alpha_total_err
-                if index == 0 or number == 0:
-                    ax.fill_between(
-                        nu, (value - error) / 1e3, (value + error) / 1e3, color=color, alpha=0.25, linewidth=0
-                    )
-                ax.plot(nu, value / 1e3, color=color, dashes=dashes[index], label=label)
-            ax.set_ylabel(r"$n\alpha$ ($10^3$ cm$^{-1}$)")
-            ax.set_ylim(bottom=0.0)
-            ax.set_xlim(0.0, 4200.0)
-            ax.text(0.015, 0.94, f"({'ab'[number]})", transform=ax.transAxes, va="top")
-            ax.legend(loc="upper center")
-        ax.set_xlabel(r"Wavenumber $\tilde\nu$ (cm$^{-1}$)")
+        figure = bare_figure((6.8, 4.6))
+        grid = figure.subplots(2, 2, width_ratios=(3, 2), sharex="col")
+        for row, curves in enumerate(rows):
+            for column, limits in enumerate(((0.0, 2600.0), (2700.0, 4100.0))):
+                ax = pin_ticks(grid[row][column])
+                if experiment is not None:
+                    nu, value = experiment.wavenumber_cm, experiment.values / 1e3
+                    ax.fill_between(nu, value, color=GREY, alpha=0.30, linewidth=0)
+                    ax.plot(nu, value, color=GREY, linewidth=0.8, label="Bertie and Lan 1996")
+                for index, (label, spectrum) in enumerate(curves.items()):
+                    color = INK if index == 0 else COLORS[1 - row]
+                    draw_curve(ax, label, spectrum, color, dashes[index], index == 0 or row == 0)
+                ax.set_xlim(*limits)
+                # SPC/Fw is cut: harmonic bonds give lines, not a band
+                shown = [spectra[first], *([fixed] if row else [])]
+                top = max(highest(spectrum, limits) for spectrum in shown) / 1e3
+                ax.set_ylim(0.0, (1.12 if column or not row else 1.3) * top)
+            grid[row][0].set_ylabel(r"$n\alpha$ ($10^3$ cm$^{-1}$)")
+            grid[row][0].text(0.02, 0.94, f"({'ab'[row]})", transform=grid[row][0].transAxes, va="top")
+            grid[row][0].legend(loc="upper right" if row else "upper center")
+        figure.supxlabel(r"Wavenumber $\tilde\nu$ (cm$^{-1}$)", fontsize=9)
     return figure
 
 
