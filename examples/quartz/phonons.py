@@ -15,6 +15,7 @@ import argparse
 import math
 from dataclasses import dataclass
 
+import measured
 import numpy as np
 from ase import Atoms
 from ase.spacegroup import Spacegroup
@@ -23,12 +24,13 @@ from potentials import POTENTIALS, Potential, System, build, quartz_cell
 from scipy import constants
 from scipy.optimize import root
 
-#: Experimental lattice [Å] and frequencies [cm⁻¹]; TO for the polar E and A2 modes.
+#: Experimental lattice [Å] and frequencies [cm⁻¹]; TO for the polar E and A2 modes. The A1 and the two lowest
+#: E modes: Raman, B. D. Saksena, H. Narain, Nature 164, 583 (1949).
 EXPERIMENT_LATTICE = (4.913, 5.405)
 EXPERIMENT_CM = {
-    "E": (128.0, 265.0, 393.5, 450.0, 695.0, 797.0, 1065.0, 1158.0),
-    "A2": (363.5, 487.5, 777.0, 1071.0),
-    "A1": (207.0, 356.0, 464.0, 1085.0),
+    "E": (128.0, 265.0, *measured.to_frequencies(measured.E_BANDS)),
+    "A2": tuple(measured.to_frequencies(measured.A2_BANDS)),
+    "A1": (207.0, 356.0, 466.0, 1082.0),
 }
 #: Entries of the table above that are infrared bands with known strength: the ones that are ranked.
 RANKED = {"E": slice(2, 8), "A2": slice(0, 4)}

@@ -60,10 +60,10 @@ def start_from_normal_modes(system: System, seed: int) -> None:
     system.scatter("x", system.gather("x") + displacement.reshape(-1, 3))
 
 
-def equilibrate(system: System, picoseconds: float) -> None:
+def equilibrate(system: System, picoseconds: float, seed: int) -> None:
     """Let the modes mix, then set the total energy so that the NVE mean temperature is 300 K."""
     lmp = system.lmp
-    start_from_normal_modes(system, SEED)
+    start_from_normal_modes(system, seed)
     lmp.commands_list([f"timestep {STEP_FS / 1000}", "fix integrate all nve", "run 0"])
     lmp.commands_list(["velocity all zero linear", "run 0"])
     mean = mean_temperature(system, picoseconds / 2)
@@ -129,6 +129,7 @@ def main() -> None:
     parser.add_argument("--output", type=Path, default=Path(__file__).with_name("quartz_300K.npz"))
     parser.add_argument("--raw", type=Path, help="also write unrounded positions, velocities and energies")
     parser.add_argument("--picoseconds", type=float, default=50.0)
+    parser.add_argument("--seed", type=int, default=SEED, help="phases of the normal modes at the start")
     parser.add_argument("--equilibration", type=float, default=4.0, help="picoseconds before the first frame")
     options = parser.parse_args()
 
@@ -141,7 +142,7 @@ def main() -> None:
     system.lmp.command("minimize 0.0 1.0e-6 1000 10000")
     offset = (system.gather("x") - atoms.positions) @ np.linalg.inv(cell)
     sites = atoms.positions + (offset - np.round(offset)) @ cell
-    equilibrate(system, options.equilibration)
+    equilibrate(system, options.equilibration, options.seed)
     positions, velocities, energies = produce(system, options.picoseconds, sites, cell)
     if options.raw:
         np.savez(options.raw, positions=positions, velocities=velocities, energies=energies, sites=sites)
