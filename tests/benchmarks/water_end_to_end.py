@@ -74,25 +74,47 @@ def scaling(folder: Path, suffix: str, frames: int, options: list[str]) -> dict[
     return found
 
 
+def fixed_and_slope(rows: list[list[float]]) -> tuple[float, float]:
+    """Fit time = a + b · atoms · frames, all relative errors alike; a in s, b in s per atom and frame."""
+    import numpy as np
+
+    size, cpu = np.array([row[0] * row[1] for row in rows]), np.array([row[3] for row in rows])
+    (a, b), *_ = np.linalg.lstsq(np.stack([1 / cpu, size / cpu], axis=1), np.ones(len(cpu)), rcond=None)
+    return float(a), float(b)
+
+
 def draw(found: dict[str, list[list[float]]], path: Path) -> None:
-    """Plot processor time against frames and against atoms, with the line of constant cost."""
+    """Plot processor time against frames and against atoms, with one straight line for both."""
     import matplotlib as mpl
 
     mpl.use("Agg")
     import matplotlib.pyplot as plt
+    import numpy as np
 
     figure, axes = plt.subplots(1, 2, figsize=(7.0, 2.8), sharey=True, layout="constrained")
-    labels = {"frames": "frames of 192 atoms", "atoms": f"atoms, {found['atoms'][0][1]:.0f} frames"}
-    for ax, (kind, rows), column in zip(axes, found.items(), (1, 0), strict=True):
-        x = [row[column] for row in rows]
-        cpu = [row[3] for row in rows]
-        ax.loglog(x, cpu, "o", label="processor time")
-        ax.loglog(x, [cpu[-1] * value / x[-1] for value in x], "-", color="0.6", lw=1, label="proportional")
+    labels = {"frames": "frames of 192 atoms", "atoms": f"atoms, {found['atoms'][0][1]:,.0f} frames"}
+    start, slope = fixed_and_slope(found["frames"] + found["atoms"])
+    for ax, (kind, rows), column, letter in zip(axes, found.items(), (1, 0), "ab", strict=True):
+        x = np.array([row[column] for row in rows])
+        fine = np.geomspace(x.min(), x.max(), 200)
+        line = start + slope * fine * rows[0][1 - column]
+        ax.loglog(
+            fine,
+            line,
+            "-",
+            color="0.6",
+            lw=1,
+            label=f"{start:.1f} s + {1e6 * slope:.1f} µs per atom and frame",
+        )
+        ax.loglog(x, [row[3] for row in rows], "o", label="measured")
         ax.set_xlabel(labels[kind])
-        ax.set_xticks(x, [f"{value:.0f}" for value in x])
+        ax.set_xticks(x, [f"{value:,.0f}" for value in x])
         ax.minorticks_off()
-    axes[0].set_yticks([10, 20, 50, 100], ["10", "20", "50", "100"])
-    axes[0].set_ylabel("time / s")
+        ax.text(0.97, 0.04, f"({letter})", transform=ax.transAxes, ha="right")
+    low, high = axes[0].get_ylim()
+    ticks = [value for value in (1, 2, 5, 10, 20, 50, 100, 200) if low <= value <= high]
+    axes[0].set_yticks(ticks, [str(value) for value in ticks])
+    axes[0].set_ylabel("processor time / s")
     axes[0].legend(frameon=False)
     figure.savefig(path, dpi=200)
 
