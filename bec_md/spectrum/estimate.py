@@ -22,8 +22,9 @@ from bec_md.units import SPEED_OF_LIGHT_CM_FS
 Array = NDArray[np.float64]
 ESTIMATORS = ("lag", "welch", "multitaper")
 JACKKNIFE_BLOCKS = 20
-#: Finest resolution in units of the inverse length of the run.
-FINEST = 0.3
+#: Finest resolution that is accepted, and finest one that the grid of frequencies follows, in units of the
+#: inverse length of the run: what is finer than the run can show would only be interpolated.
+FINEST, FINEST_GRID = 0.01, 0.3
 
 
 @dataclass(frozen=True)
@@ -104,7 +105,7 @@ def estimate(blocks: CurrentBlocks, options: EstimateOptions) -> PowerSpectra:
             "it is the full width at half maximum of the smoothing kernel",
             "pass a resolution such as 10",
         )
-    period = 1.0 / (SPEED_OF_LIGHT_CM_FS * blocks.timestep_fs * max(blocks.lengths))
+    period = _period_cm(blocks)
     if options.resolution_cm < FINEST * period:
         raise UsageError(
             f"resolution {options.resolution_cm:g} cm⁻¹ with a run of {max(blocks.lengths)} samples",
@@ -119,6 +120,15 @@ def estimate(blocks: CurrentBlocks, options: EstimateOptions) -> PowerSpectra:
             "store frames more often, or ask for a finer resolution",
         )
     return _lag(blocks, options) if options.estimator == "lag" else _tapered(blocks, options)
+
+
+def _period_cm(blocks: CurrentBlocks) -> float:
+    """Wavenumber of one period in the longest run, cm⁻¹."""
+    return 1.0 / (SPEED_OF_LIGHT_CM_FS * blocks.timestep_fs * max(blocks.lengths))
+
+
+def _grid_resolution_cm(blocks: CurrentBlocks, options: EstimateOptions) -> float:
+    return max(options.resolution_cm, FINEST_GRID * _period_cm(blocks))
 
 
 def _new_sums(blocks: CurrentBlocks, options: EstimateOptions, n_freq: int, n_blocks: int) -> CrossPower:
@@ -173,7 +183,7 @@ def _lag(blocks: CurrentBlocks, options: EstimateOptions) -> PowerSpectra:
             for member, current in enumerate(blocks.read_members(replica, begin, end)):
                 sums.add_member(member, *transform(current))
 
-    grid = one_sided.grid_size(max_lag, step, options.resolution_cm)
+    grid = one_sided.grid_size(max_lag, step, _grid_resolution_cm(blocks, options))
 
     def smooth(power: Array, norm: float | Array) -> Array:
         if power.ndim > 2:  # group by group: transforms of all at once would double the memory
@@ -227,7 +237,7 @@ def _tapered(blocks: CurrentBlocks, options: EstimateOptions) -> PowerSpectra:
         tapers, overlap = multitaper.multitaper_tapers(width, min(lengths)), multitaper.OVERLAP
     n_tapers, n = tapers.shape
     hop = max(round(n * (1.0 - overlap)), 1)
-    grid = one_sided.grid_size(n, step, options.resolution_cm)
+    grid = one_sided.grid_size(n, step, _grid_resolution_cm(blocks, options))
     starts = [welch.segment_starts(length, n, hop) for length in lengths]
     count = sum(s.size for s in starts)
     n_kept = min(JACKKNIFE_BLOCKS, count // 4)  # overlapping neighbors are correlated
