@@ -1,6 +1,6 @@
 """Fine-tune the universal network on a few DFT frames, and measure its error on frames held out.
 
-    python learning_curve.py [--frames 5 12] [--folds 2] [--work FOLDER]
+    python learning_curve.py [--frames 5 10 16] [--folds 2] [--work FOLDER]
 
 Of all labelled frames every fold holds out another part; the first n of the others are trained on, one in ten
 of them held back to calibrate the uncertainty. Writes `learning_curve.csv`, and `model.safetensors`: the
@@ -128,7 +128,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--labels", type=Path, nargs="+", default=LABELS, help="labelled structures")
     parser.add_argument("--match", default="t-ZrO2_*", help="only frames with such a name")
-    parser.add_argument("--frames", type=int, nargs="+", default=[5, 12])
+    parser.add_argument("--frames", type=int, nargs="+", default=[5, 10, 16])
     parser.add_argument("--held-out", type=int, default=4, help="frames to measure the error on")
     parser.add_argument("--folds", type=int, default=2)
     parser.add_argument("--steps", type=int, default=240, help="optimizer steps of each training")
