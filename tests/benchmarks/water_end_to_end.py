@@ -104,7 +104,7 @@ def draw(found: dict[str, list[list[float]]], path: Path) -> None:
             "-",
             color="0.6",
             lw=1,
-            label=f"{start:.1f} s + {1e6 * slope:.1f} µs per atom and frame",
+            label=f"{start:.1f} s + {1e6 * slope:.1f} µs · atoms · frames",
         )
         ax.loglog(x, [row[3] for row in rows], "o", label="measured")
         ax.set_xlabel(labels[kind])
@@ -115,7 +115,7 @@ def draw(found: dict[str, list[list[float]]], path: Path) -> None:
     ticks = [value for value in (1, 2, 5, 10, 20, 50, 100, 200) if low <= value <= high]
     axes[0].set_yticks(ticks, [str(value) for value in ticks])
     axes[0].set_ylabel("processor time / s")
-    axes[0].legend(frameon=False)
+    axes[1].legend(frameon=False, loc="upper left")
     figure.savefig(path, dpi=200)
 
 
