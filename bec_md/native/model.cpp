@@ -119,6 +119,10 @@ private:
     void read_config(const std::string& level) {
         try {
             const Json& config = file_.config();
+            if (config.has("readout") && config.at("readout").as_text() != "tensor")
+                throw Error("the model in " + path_ + " predicts a polarization, not the tensors themselves",
+                            "its derivative is taken by PyTorch only",
+                            "train a network with the direct read-out on its tensors (teacher, docs/training.md)");
             const auto size = [&](const char* key, long low, long high) {
                 const long value = config.at(key).as_integer();
                 if (value < low || value > high)

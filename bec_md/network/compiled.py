@@ -20,7 +20,7 @@ from bec_md.network.model_file import load_network, read_header
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from bec_md.network.model import ZStarNetwork
+    from bec_md.network.polarization import Network
 
 #: Instruction set of the generated code: every x86-64 processor since about 2015.
 PORTABLE = {"cpp.march": "x86-64-v3", "cpp.simdlen": 256}
@@ -64,6 +64,12 @@ def compile_model(model: str | Path, output: str | Path, *, portable: bool = Tru
             "no C++ compiler was found", "the package holds machine code", "install g++ (or set CXX)"
         )
     header = read_header(model)
+    if header["config"].get("readout") == "polarization":
+        raise UsageError(
+            f"{model} predicts a polarization, whose derivative needs PyTorch's backward pass",
+            "a package holds the forward pass alone",
+            "train a network with the direct read-out on its tensors (`teacher`, docs/training.md)",
+        )
     before = e3nn.get_optimization_defaults()["jit_mode"]
     e3nn.set_optimization_defaults(jit_mode="eager")
     try:
@@ -85,7 +91,7 @@ def compile_model(model: str | Path, output: str | Path, *, portable: bool = Tru
     return metadata
 
 
-def compiled_network(network: ZStarNetwork) -> Callable[..., tuple[Tensor, Tensor, Tensor]]:
+def compiled_network(network: Network) -> Callable[..., tuple[Tensor, Tensor, Tensor]]:
     """Have a network compiled by TorchInductor in this process, for any number of atoms, edges and frames.
 
     The first call takes a minute or two. Arguments are the fields of a graph in their order; results are the

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 
 class NetworkConfig(BaseModel):
@@ -25,5 +25,12 @@ class NetworkConfig(BaseModel):
     radial_functions: Annotated[int, Field(ge=2)] = 8
     radial_width: Annotated[int, Field(ge=4)] = 64
     scalar_width: Annotated[int, Field(ge=4)] = 64
+    readout: Literal["tensor", "polarization"] = "tensor"
     members: Annotated[int, Field(ge=1)] = 8
     mean_neighbors: Annotated[float, Field(gt=0)] = 50.0
+
+    @model_validator(mode="after")
+    def _one_member(self) -> NetworkConfig:
+        if self.readout == "polarization" and self.members != 1:
+            raise ValueError("readout polarization has no ensemble: give members: 1")
+        return self

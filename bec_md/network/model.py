@@ -10,6 +10,7 @@ Each of the `layers` does the same four things, all tensor algebra on atoms and 
 
 The read-out is linear in the last state, 0e + 1e + 2e → 3×3, one set of weights for each member of a
 shallow ensemble (Kellner and Ceriotti 2024). The acoustic sum rule Σ_i Z_i = Q·1 is imposed at the end.
+`bec_md.network.polarization` has another read-out, a dipole of each atom, and takes Z* as its derivative.
 
 References: Drautz 2019 (atomic cluster expansion); Batatia et al. 2022 (MACE); Kutana, Shimizu, Asahi and
 Watanabe 2025 (Born effective charges from an equivariant network).
@@ -154,15 +155,15 @@ class Layer(nn.Module):
         return gated
 
 
-class ZStarNetwork(nn.Module):
-    """Born effective charges Z*[i, a, b] = ∂M_a/∂u_ib of every atom and ε_∞ of every frame."""
+class Backbone(nn.Module):
+    """What a network knows of its atoms before the read-out of Z*, and ε_∞ of every frame."""
 
     element_index: Tensor  # (119,) row of each atomic number in the tables, −1 if unknown
 
     def __init__(self, config: NetworkConfig) -> None:
         super().__init__()
         self.config = config
-        width, members = config.channels, config.members
+        width = config.channels
         index = torch.full((119,), -1, dtype=torch.int64)
         index[list(config.elements)] = torch.arange(len(config.elements))
         self.register_buffer("element_index", index, persistent=False)
@@ -170,14 +171,16 @@ class ZStarNetwork(nn.Module):
         self.level = nn.Parameter(torch.zeros(len(config.levels), width))
         self.reference_charge = nn.Parameter(torch.zeros(len(config.elements)))
         self.layers = nn.ModuleList(Layer(config, first=t == 0) for t in range(config.layers))
-        self.readout = ChannelMixing(dict.fromkeys(TENSOR_IRREPS, width), members, scale=0.3)
         self.polarizability = nn.Linear(width, 1)
         self.anisotropy = ChannelMixing({TENSOR_IRREPS[2]: width}, 1, scale=0.3)
         self._exact_basis = cartesian_basis()
         self._basis: dict[tuple[torch.device, torch.dtype], Tensor] = {}
 
-    def forward(self, graph: Graph) -> NetworkOutput:
-        """Predict a batch; `graph` holds only elements of `config.elements`."""
+    def describe(self, graph: Graph) -> tuple[Tensor, Features]:
+        """Row of each atom's element (N,) and the last state of the atoms, (N, 2l+1, K) for each irrep.
+
+        `graph` holds only elements of `config.elements`.
+        """
         species = self.element_index[graph.numbers]  # (N,)
         embedding = self.element[species] + self.level[graph.level][graph.frame]  # (N, K)
         edges = Edges(graph, self.config)
@@ -188,7 +191,37 @@ class ZStarNetwork(nn.Module):
         state[SCALAR] = embedding[:, None, :]
         for layer in self.layers:
             state = layer(edges, embedding, state)
-        return NetworkOutput(*self.read_out(graph, species, state))
+        return species, state
+
+    def dielectric(self, graph: Graph, state: Features) -> Tensor:
+        """ε_∞ = 1 + Σ_i α_i / V with positive isotropic parts of the atoms' polarizabilities α_i."""
+        basis = self._cartesian_basis(state[SCALAR])
+        size = torch.exp(self.polarizability(state[SCALAR][:, 0]))  # (N, 1)
+        traceless = self.anisotropy(state)[TENSOR_IRREPS[2]][:, :, 0]  # (N, 5)
+        alpha = torch.einsum("abc,nc->nab", basis[:, :, 4:], size * traceless)
+        alpha = alpha + size[:, :, None] * torch.eye(3, dtype=size.dtype, device=size.device)
+        volume = graph.volume_ang3[:, None, None]
+        total = alpha.new_zeros(graph.n_frames, 3, 3).index_add(0, graph.frame, 50.0 * alpha)
+        return torch.eye(3, dtype=size.dtype, device=size.device) + total / volume
+
+    def _cartesian_basis(self, like: Tensor) -> Tensor:
+        """Change of basis on the device and in the dtype in use, copied there once."""
+        key = (like.device, like.dtype)
+        if key not in self._basis:
+            self._basis[key] = self._exact_basis.to(like)
+        return self._basis[key]
+
+
+class ZStarNetwork(Backbone):
+    """Born effective charges Z*[i, a, b] = ∂M_a/∂u_ib of every atom and ε_∞ of every frame."""
+
+    def __init__(self, config: NetworkConfig) -> None:
+        super().__init__(config)
+        self.readout = ChannelMixing(dict.fromkeys(TENSOR_IRREPS, config.channels), config.members, scale=0.3)
+
+    def forward(self, graph: Graph) -> NetworkOutput:
+        """Predict a batch; `graph` holds only elements of `config.elements`."""
+        return NetworkOutput(*self.read_out(graph, *self.describe(graph)))
 
     def read_out(self, graph: Graph, species: Tensor, state: Features) -> tuple[Tensor, Tensor, Tensor]:
         """Tensors from the last state."""
@@ -198,24 +231,7 @@ class ZStarNetwork(nn.Module):
         spherical = torch.cat([parts[ir] for ir in TENSOR_IRREPS], dim=1)  # (N, 9, M)
         members = torch.einsum("abc,ncm->nmab", basis, spherical)  # (N, M, 3, 3)
         members = impose_sum_rule(members, graph)
-        return members.mean(dim=1), members, self.dielectric(graph, state, basis)
-
-    def _cartesian_basis(self, like: Tensor) -> Tensor:
-        """Change of basis on the device and in the dtype in use, copied there once."""
-        key = (like.device, like.dtype)
-        if key not in self._basis:
-            self._basis[key] = self._exact_basis.to(like)
-        return self._basis[key]
-
-    def dielectric(self, graph: Graph, state: Features, basis: Tensor) -> Tensor:
-        """ε_∞ = 1 + Σ_i α_i / V with positive isotropic parts of the atoms' polarizabilities α_i."""
-        size = torch.exp(self.polarizability(state[SCALAR][:, 0]))  # (N, 1)
-        traceless = self.anisotropy(state)[TENSOR_IRREPS[2]][:, :, 0]  # (N, 5)
-        alpha = torch.einsum("abc,nc->nab", basis[:, :, 4:], size * traceless)
-        alpha = alpha + size[:, :, None] * torch.eye(3, dtype=size.dtype, device=size.device)
-        volume = graph.volume_ang3[:, None, None]
-        total = alpha.new_zeros(graph.n_frames, 3, 3).index_add(0, graph.frame, 50.0 * alpha)
-        return torch.eye(3, dtype=size.dtype, device=size.device) + total / volume
+        return members.mean(dim=1), members, self.dielectric(graph, state)
 
 
 def cartesian_basis() -> Tensor:

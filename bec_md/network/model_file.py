@@ -20,13 +20,14 @@ from bec_md.network.config import NetworkConfig
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from bec_md.network.model import ZStarNetwork
+    from bec_md.network.model import Backbone
+    from bec_md.network.polarization import Network
 
 SCHEMA = 1
 CONVENTION = "dM/du"
 
 
-def save_model(path: str | Path, network: ZStarNetwork, card: dict[str, Any]) -> None:
+def save_model(path: str | Path, network: Backbone, card: dict[str, Any]) -> None:
     """Write a network and its card; the file appears at once or not at all."""
     from safetensors.torch import save_file
 
@@ -79,14 +80,14 @@ def read_header(path: str | Path) -> dict[str, Any]:
     return header
 
 
-def load_network(path: str | Path) -> ZStarNetwork:
+def load_network(path: str | Path) -> Network:
     """The network of a model file, in evaluation mode on the CPU."""
     from safetensors.torch import load_file
 
-    from bec_md.network.model import ZStarNetwork
+    from bec_md.network.polarization import make_network
 
     header = read_header(path)
-    network = ZStarNetwork(NetworkConfig(**header["config"]))
+    network = make_network(NetworkConfig(**header["config"]))
     tensors = {k: v for k, v in load_file(path).items() if not k.startswith("coupling.")}
     network.load_state_dict(tensors)
     return network.eval()

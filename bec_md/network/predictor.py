@@ -158,6 +158,13 @@ class BecModel:
                 "matrix products are done in float32 or faster with fewer digits",
                 "use 'float32', 'tf32' or 'bfloat16'",
             )
+        derivative = self.config.get("readout") == "polarization"
+        if derivative and (engine == "native" or compile):
+            raise UsageError(
+                f"model {self.name} predicts a polarization, whose derivative needs PyTorch's backward pass",
+                "neither the native engine nor compiled code has one",
+                "leave engine and compile out, or train a direct network on its tensors (docs/training.md)",
+            )
         if engine == "native" and (compile or precision != "float32"):
             raise UsageError(
                 f"the native engine has neither precision {precision!r} nor compilation",
@@ -171,7 +178,9 @@ class BecModel:
                 "use --device cpu, or the torch engine",
             )
         plain = precision == "float32" and not compile
-        if engine in ("auto", "native") and device == "cpu" and plain:
+        if derivative:
+            self.engine_note = "Z* as the derivative of a polarization, in PyTorch"
+        elif engine in ("auto", "native") and device == "cpu" and plain:
             from bec_md.network.native import NativeEngine, native_status
 
             status = native_status()

@@ -32,7 +32,7 @@ from bec_md.network.lanes import Lanes
 if TYPE_CHECKING:
     from ase import Atoms
 
-    from bec_md.network.model import ZStarNetwork
+    from bec_md.network.polarization import Network
     from bec_md.trajectory.frame import Frame
 
 Array = NDArray[np.float64]
@@ -109,7 +109,7 @@ class TorchEngine:
 
     def __init__(
         self,
-        network: ZStarNetwork,
+        network: Network,
         level: int,
         device: str,
         double: bool = False,

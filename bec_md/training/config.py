@@ -58,6 +58,18 @@ class Source(Section):
     """Net charge of every cell (e) when the file does not carry it."""
     limit: int | None = Field(default=None, ge=1)
     """Take only this many training frames (drawn with the seed): for learning curves."""
+    teacher: str | tuple[str, ...] | None = None
+    """Models (bundled name or path) whose mean tensors are the labels of this file, in place of its own if it
+    has any. Frames that `validation` holds back are left out altogether."""
+    displace_ang: float = Field(default=0.0, ge=0.0)
+    """Displace each copy for the teacher by Gaussian numbers whose width is drawn between 0 and this."""
+    copies: int = Field(default=1, ge=1, le=10_000)
+    """Displaced copies of each frame, labelled by the teacher."""
+
+    @property
+    def teachers(self) -> tuple[str, ...]:
+        """Names or paths of the teachers, none for a file with labels of its own."""
+        return (self.teacher,) if isinstance(self.teacher, str) else self.teacher or ()
 
     @property
     def name(self) -> str:
@@ -68,6 +80,10 @@ class Source(Section):
     def _check(self) -> Source:
         if isinstance(self.validation, float) and not 0.0 <= self.validation < 1.0:
             raise ValueError(f"validation {self.validation} of {self.path}: a fraction lies in [0, 1)")
+        if not self.teachers and (self.displace_ang > 0.0 or self.copies > 1):
+            raise ValueError(f"displaced copies of {self.path} have no labels: name a teacher")
+        if self.copies > 1 and self.displace_ang == 0.0:
+            raise ValueError(f"{self.copies} equal copies of {self.path}: give displace_ang, or use repeat")
         return self
 
 
@@ -161,6 +177,8 @@ class Finetune(Section):
     """Earlier data, mixed in so that it is not forgotten."""
     replay_fraction: float = Field(default=0.3, gt=0.0, lt=1.0)
     """Part of the atoms of an epoch that comes from the replayed files."""
+    readout: Literal["tensor", "polarization"] | None = None
+    """Read-out of the new network; one of another kind than the model's starts from random weights."""
     level_like: str | None = None
     """Level of the earlier network from which a new level starts; the first one when not given."""
 

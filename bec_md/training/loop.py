@@ -16,12 +16,13 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from bec_md.errors import DataError
+from bec_md.network.polarization import PolarizationNetwork, random_directions
 from bec_md.training.averaging import WeightAverage, set_weights, swapped_weights
 from bec_md.training.batches import epoch_batches, sequential_batches
 from bec_md.training.checkpoint import Progress, load_checkpoint, save_checkpoint, write_atomically
 from bec_md.training.config import Loss, TrainingConfig
 from bec_md.training.dataset import Batch, GraphDataset
-from bec_md.training.loss import ensemble_loss, eps_inf_loss, tensor_loss, weighted_sum
+from bec_md.training.loss import ensemble_loss, eps_inf_loss, huber, tensor_loss, weighted_sum
 from bec_md.training.schedule import learning_rate, schedule_progress
 
 MAX_SKIPPED_STEPS = 20
@@ -61,9 +62,29 @@ def predict_dataset(network: nn.Module, dataset: GraphDataset, max_edges: int) -
 
 
 def batch_loss(
-    network: nn.Module, batch: Batch, loss: Loss, charge_norm: float, eps_norm: float
+    network: nn.Module,
+    batch: Batch,
+    loss: Loss,
+    charge_norm: float,
+    eps_norm: float,
+    *,
+    seed: int = 0,
+    step: int = 0,
 ) -> tuple[Tensor, Tensor]:
-    """Loss of one batch and, for the log, the sum of squared tensor errors."""
+    """Loss of one batch and, for the log, the sum of squared tensor errors.
+
+    A network that predicts a polarization is shown one random direction of it in each frame, which depends on
+    `seed` and `step`.
+    """
+    if isinstance(network, PolarizationNetwork):
+        direction = random_directions(batch.graph.n_frames, seed, step, batch.eps_inf)
+        projection, eps_inf = network.projected(batch.graph, direction)
+        along = direction[batch.graph.frame]
+        residual = projection - torch.einsum("nab,na->nb", batch.charges, along)  # (N, 3)
+        squared = 3 * residual.square().sum(dim=-1)  # in the mean over directions |Z − Z_ref|²
+        per_atom = huber(squared, loss.delta_e) if loss.kind == "huber" else squared / 2
+        total = weighted_sum(per_atom, batch.charge_weight, charge_norm)
+        return total + eps_inf_term(eps_inf, batch, loss, eps_norm), squared.detach().sum()
     output = network(batch.graph)
     per_atom = tensor_loss(
         output.charges,
@@ -73,9 +94,7 @@ def batch_loss(
         weights=(loss.trace, loss.antisymmetric, loss.traceless),
     )
     total = weighted_sum(per_atom, batch.charge_weight, charge_norm)
-    if loss.eps_inf > 0.0 and eps_norm > 0.0:
-        per_frame = eps_inf_loss(output.eps_inf, batch.eps_inf, loss.eps_delta)
-        total = total + loss.eps_inf * weighted_sum(per_frame, batch.eps_weight, eps_norm)
+    total = total + eps_inf_term(output.eps_inf, batch, loss, eps_norm)
     if loss.ensemble > 0.0:
         score = ensemble_loss(
             output.members,
@@ -86,6 +105,15 @@ def batch_loss(
         )
         total = total + loss.ensemble * weighted_sum(score, batch.charge_weight, charge_norm)
     return total, ((output.charges.detach() - batch.charges) ** 2).sum()
+
+
+def eps_inf_term(eps_inf: Tensor, batch: Batch, loss: Loss, norm: float) -> Tensor:
+    """Weighted loss of ε_∞; zero where it is not trained."""
+    if loss.eps_inf == 0.0 or norm == 0.0:
+        return eps_inf.new_zeros(())
+    return loss.eps_inf * weighted_sum(
+        eps_inf_loss(eps_inf, batch.eps_inf, loss.eps_delta), batch.eps_weight, norm
+    )
 
 
 def make_optimizer(network: nn.Module, config: TrainingConfig) -> torch.optim.AdamW:
@@ -243,7 +271,9 @@ class Trainer:
         start = self.clock()
         batch = self.data.training.batch(frames)
         self.optimizer.zero_grad(set_to_none=True)
-        loss, squared = batch_loss(self.network, batch, self.config.loss, *norms)
+        loss, squared = batch_loss(
+            self.network, batch, self.config.loss, *norms, seed=self.config.seed, step=state.step
+        )
         loss.backward()  # type: ignore[no-untyped-call]
         limit = self.config.optimizer.gradient_clip
         trained = [p for group in self.optimizer.param_groups for p in group["params"]]

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from bec_md.errors import UsageError
 from bec_md.training.config import Finetune, unknown_key_message
 
 if TYPE_CHECKING:
     from bec_md.network.config import NetworkConfig
-    from bec_md.network.model import ZStarNetwork
+    from bec_md.network.polarization import Network
 
 
 def make_network_config(
@@ -55,7 +55,7 @@ def make_network_config(
 
 def load_pretrained(
     finetune: Finetune, *, elements: Sequence[int], levels: Sequence[str], config_folder: Path
-) -> ZStarNetwork:
+) -> Network:
     """Load the network to start from and add the levels of theory that it does not know.
 
     Raises
@@ -73,7 +73,8 @@ def load_pretrained(
             "their embeddings were never trained",
             "start from a model with these elements, or train from scratch (leave out finetune)",
         )
-    return extend_levels(network, levels, like=finetune.level_like)
+    network = extend_levels(network, levels, like=finetune.level_like)
+    return network if finetune.readout is None else with_readout(network, finetune.readout)
 
 
 def _find(model: str, config_folder: Path) -> Path:
@@ -83,7 +84,26 @@ def _find(model: str, config_folder: Path) -> Path:
     return model_path(beside if beside.is_file() else model)
 
 
-def extend_levels(network: ZStarNetwork, levels: Sequence[str], *, like: str | None = None) -> ZStarNetwork:
+def with_readout(network: Network, readout: Literal["tensor", "polarization"]) -> Network:
+    """Return the network with this read-out, whose weights are random if it had another one before."""
+    import torch
+
+    from bec_md.network.config import NetworkConfig
+    from bec_md.network.polarization import make_network
+
+    if network.config.readout == readout:
+        return network
+    members = 1 if readout == "polarization" else NetworkConfig.model_fields["members"].default
+    other = make_network(network.config.model_copy(update={"readout": readout, "members": members}))
+    known = dict(network.named_parameters())
+    with torch.no_grad():
+        for name, parameter in other.named_parameters():
+            if name in known:
+                parameter.copy_(known[name])
+    return other
+
+
+def extend_levels(network: Network, levels: Sequence[str], *, like: str | None = None) -> Network:
     """Return a network that knows `levels` too; new ones start as copies of the level `like`.
 
     Raises

@@ -19,7 +19,7 @@ from bec_md.errors import UsageError
 from bec_md.training.config import TrainingConfig, load_config
 
 if TYPE_CHECKING:
-    from bec_md.network.model import ZStarNetwork
+    from bec_md.network.polarization import Network
     from bec_md.training.checkpoint import Progress
     from bec_md.training.loop import Trainer, TrainingData
     from bec_md.training.sources import LoadedSource
@@ -139,11 +139,11 @@ def train(
 
 def prepare(
     config: TrainingConfig, sources: Sequence[LoadedSource], config_folder: Path
-) -> tuple[ZStarNetwork, TrainingData]:
+) -> tuple[Network, TrainingData]:
     """Build graphs and network on their device."""
     import torch
 
-    from bec_md.network.model import ZStarNetwork
+    from bec_md.network.polarization import make_network
     from bec_md.training.dataset import element_means
     from bec_md.training.pretrained import load_pretrained, make_network_config
     from bec_md.training.sources import elements_of, levels_of, make_training_data, mean_neighbors
@@ -170,10 +170,11 @@ def prepare(
         )
         if "mean_neighbors" not in config.network:
             shape = shape.model_copy(update={"mean_neighbors": round(mean_neighbors(data), 2)})
-        network = ZStarNetwork(shape)
+        network = make_network(shape)
         with torch.no_grad():
             for number, mean in element_means(data.training).items():
                 network.reference_charge[shape.elements.index(number)] = mean
+    check_loss(config, network.config.readout)
     network = network.to(device=config.device, dtype=dtype)
     data = type(data)(
         data.training.to(config.device),
@@ -184,8 +185,20 @@ def prepare(
     return network, data
 
 
+def check_loss(config: TrainingConfig, readout: str) -> None:
+    """Refuse terms of the loss that a network with this read-out does not have."""
+    loss = config.loss
+    parts = (loss.trace, loss.antisymmetric, loss.traceless)
+    if readout == "polarization" and (loss.ensemble > 0.0 or parts != (1.0, 1.0, 1.0)):
+        raise UsageError(
+            "section 'loss': a network that predicts a polarization has no ensemble and no separate parts",
+            "it is trained on projections of the tensors",
+            "leave out ensemble, trace, antisymmetric and traceless",
+        )
+
+
 def report_index_order(
-    network: ZStarNetwork,
+    network: Network,
     data: TrainingData,
     sources: Sequence[LoadedSource],
     report: Callable[[str], None],
@@ -198,7 +211,7 @@ def report_index_order(
 
 
 def finish(
-    network: ZStarNetwork,
+    network: Network,
     data: TrainingData,
     config: TrainingConfig,
     folder: Path,
@@ -224,14 +237,14 @@ def finish(
     return entries | {"domain_uncertainty_e": training_domain(network, data, scale, max_edges=limit)}
 
 
-def write_model(path: Path, network: ZStarNetwork, card: dict[str, Any]) -> None:
+def write_model(path: Path, network: Network, card: dict[str, Any]) -> None:
     """Write a model file (which appears at once or not at all)."""
     from bec_md.network.model_file import save_model
 
     save_model(path, network, card)
 
 
-def describe(config: TrainingConfig, network: ZStarNetwork, data: TrainingData) -> str:
+def describe(config: TrainingConfig, network: Network, data: TrainingData) -> str:
     """Say what is about to happen."""
     parameters = sum(p.numel() for p in network.parameters())
     training = data.training
@@ -251,12 +264,12 @@ def config_fingerprint(config: TrainingConfig, sources: Sequence[LoadedSource]) 
     """Hash of what a resumed run must share with the one it continues."""
     excluded = {"output", "threads", "schedule", "card", "name", "device"}
     text = json.dumps(config.model_dump(mode="json", exclude=excluded), sort_keys=True)
-    text += "".join(item.sha256 for item in sources)
+    text += "".join(item.sha256 + "".join(item.teacher_sha256) for item in sources)
     return hashlib.sha256(text.encode()).hexdigest()
 
 
 def make_card(
-    config: TrainingConfig, sources: Sequence[LoadedSource], network: ZStarNetwork, progress: Progress
+    config: TrainingConfig, sources: Sequence[LoadedSource], network: Network, progress: Progress
 ) -> dict[str, Any]:
     """Provenance of a model: data, configuration, curve, validation errors."""
     import torch
@@ -282,6 +295,7 @@ def make_card(
                     "training_frames": len(item.training),
                     "training_atoms": sum(frame.n_atoms for frame in item.training),
                     "validation_frames": len(item.validation),
+                    **({"teacher_sha256": list(item.teacher_sha256)} if item.teacher_sha256 else {}),
                 }
                 for item in sources
             ],

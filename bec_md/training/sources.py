@@ -15,6 +15,7 @@ from bec_md.training.config import Labels, Source, TrainingConfig, find_data_fil
 from bec_md.training.extxyz import LabelledFrame, read_frames
 from bec_md.training.labels import check_labels
 from bec_md.training.splits import split_by_block, split_by_composition
+from bec_md.training.teacher import load_teacher, read_geometries, taught
 
 if TYPE_CHECKING:
     import torch
@@ -30,6 +31,7 @@ class LoadedSource:
     training: tuple[LabelledFrame, ...]
     validation: tuple[LabelledFrame, ...]
     sha256: str  # of the file
+    teacher_sha256: tuple[str, ...] = ()  # of the models that labelled it
 
 
 def file_hash(path: Path) -> str:
@@ -76,22 +78,33 @@ def load_source(
         If it is damaged.
     """
     path = find_data_file(source.path, config_folder=config_folder, data_root=data_root)
-    frames = _read(path, source, labels, report)
+    frames = read_geometries(path, source) if source.teachers else _read(path, source, labels, report)
     held: list[LabelledFrame] = []
-    if isinstance(source.validation, str):
+    if isinstance(source.validation, str) and not source.teachers:
         other = find_data_file(source.validation, config_folder=config_folder, data_root=data_root)
         held = _read(other, source, labels, report)
-    elif source.validation:
+    elif source.validation and not isinstance(source.validation, str):
         if source.split == "composition":
             formulas = [frame.formula for frame in frames]
             first, second = split_by_composition(formulas, source.validation, seed, where=path.name)
         else:
             first, second = split_by_block(len(frames), source.validation, where=path.name)
         frames, held = [frames[i] for i in first], [frames[i] for i in second]
+        if source.teachers:
+            held = []  # copies of held-back frames must not be learned from
     if source.limit is not None and source.limit < len(frames):
         picked = np.random.default_rng(seed).permutation(len(frames))[: source.limit]
         frames = [frames[i] for i in sorted(picked)]
-    return LoadedSource(source, tuple(frames), tuple(held), file_hash(path))
+    hashes: tuple[str, ...] = ()
+    if source.teachers:
+        teachers = [load_teacher(name, source.level, config_folder=config_folder) for name in source.teachers]
+        report(
+            f"{path.name} [{source.level}]: {len(frames)} × {source.copies} structures, displaced by up to "
+            f"{source.displace_ang:g} Å, labelled by {', '.join(teacher.name for teacher in teachers)}"
+        )
+        frames = taught(frames, source, teachers, seed=seed)
+        hashes = tuple(file_hash(teacher.path) for teacher in teachers)
+    return LoadedSource(source, tuple(frames), tuple(held), file_hash(path), hashes)
 
 
 def load_sources(

@@ -16,7 +16,7 @@ from bec_md.training.labels import check_index_order
 from bec_md.training.loop import TrainingData, predict_dataset
 
 if TYPE_CHECKING:
-    from bec_md.network.model import ZStarNetwork
+    from bec_md.network.polarization import Network
 
 CARD_KEYS = (
     "rmse_e",
@@ -35,7 +35,7 @@ CARD_KEYS = (
 
 
 def validate(
-    network: ZStarNetwork, data: TrainingData, *, max_edges: int, model: str = "model"
+    network: Network, data: TrainingData, *, max_edges: int, model: str = "model"
 ) -> dict[str, Evaluation]:
     """Evaluate the network on each held-back data set."""
     means = element_means(data.training)
@@ -46,7 +46,7 @@ def validate(
 
 
 def evaluate_dataset(
-    network: ZStarNetwork,
+    network: Network,
     dataset: GraphDataset,
     name: str,
     means: Mapping[int, float],
@@ -73,7 +73,7 @@ def evaluate_dataset(
 
 
 def index_order_warnings(
-    network: ZStarNetwork, data: TrainingData, names: Sequence[str], *, n_frames: int = 20
+    network: Network, data: TrainingData, names: Sequence[str], *, n_frames: int = 20
 ) -> list[str]:
     """Say which training files fit the network better after exchanging the indices of their tensors.
 
@@ -120,7 +120,7 @@ def card_entries(evaluations: Mapping[str, Evaluation]) -> dict[str, Any]:
 
 
 def training_domain(
-    network: ZStarNetwork, data: TrainingData, scale: float, *, max_edges: int
+    network: Network, data: TrainingData, scale: float, *, max_edges: int
 ) -> dict[str, float]:
     """Calibrated uncertainty that 95 % of the training environments of each element do not exceed, e."""
     spread = np.sqrt(predict_dataset(network, data.training, max_edges).variance)

@@ -37,16 +37,17 @@ class Settings:
     """Numerical settings of one kind of structure; README.md shows how they were chosen."""
 
     cutoff_ry: float
-    mesh_length_ang: float  # n_i = smallest integer with n_i |a_i| ≥ this length
+    mesh_length_ang: float | None  # n_i = smallest integer with n_i |a_i| ≥ this length
+    divisions: tuple[int, int, int] | None = None  # instead of a length
     conv_thr: str = "1e-8"
     tr2_ph: str = "1e-12"
 
 
 SETTINGS = {
     "t-ZrO2": Settings(40.0, 7.0),
-    "ZrO2": Settings(40.0, 7.0),
-    "Li3PO4": Settings(40.0, 6.0),
-    "perovskite": Settings(40.0, 11.0),
+    "ZrO2": Settings(50.0, 7.0),
+    "Li3PO4": Settings(60.0, 6.0),
+    "perovskite": Settings(50.0, None, (3, 3, 2)),
 }
 TEST_COMPOSITIONS = ("CaTiO3", "PbZrO3", "SrHfO3")
 """Perovskites whose frames all belong to the test file."""
@@ -61,6 +62,9 @@ def read_structures(path: Path) -> list[Atoms]:
 
 def mesh(atoms: Atoms, settings: Settings) -> tuple[int, ...]:
     """Return the numbers of k-points along the three axes."""
+    if settings.divisions is not None:
+        return settings.divisions
+    assert settings.mesh_length_ang is not None
     return tuple(int(np.ceil(settings.mesh_length_ang / length - 1e-6)) for length in atoms.cell.lengths())
 
 

@@ -1,0 +1,96 @@
+"""Labels from other models: any number of structures for a network that learns from better, slower ones.
+
+Hinton, Vinyals and Dean (2015) call it distillation. Labels of teachers have no noise of a calculation and
+cost milliseconds, so that the pupil's error is that of the teachers and what its form cannot express.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from bec_md.errors import DataError
+from bec_md.training.config import Source
+from bec_md.training.extxyz import LabelledFrame
+
+if TYPE_CHECKING:
+    from bec_md.network.predictor import BecModel
+
+
+def read_geometries(path: Path, source: Source) -> list[LabelledFrame]:
+    """Structures of any file that ASE reads, without labels (the tensors are zero)."""
+    import ase.io
+
+    try:
+        found = ase.io.read(path, index=":")
+    except Exception as error:  # ASE's readers raise whatever they meet
+        raise DataError(
+            f"{path}: ASE cannot read it ({error})",
+            "structures for a teacher come from a file that ASE reads",
+            "convert it to extended XYZ",
+        ) from None
+    frames = []
+    for index, atoms in enumerate(found):
+        charge = atoms.info.get("total_charge", atoms.info.get("charge", source.total_charge or 0.0))
+        frames.append(
+            LabelledFrame(
+                positions_ang=atoms.positions.copy(),
+                cell_ang=np.array(atoms.cell),
+                pbc=np.array(atoms.pbc, dtype=bool),
+                numbers=atoms.numbers.astype(np.int64),
+                born_effective_charges=np.zeros((len(atoms), 3, 3)),
+                total_charge=float(charge),
+                index=index,
+            )
+        )
+    return frames
+
+
+def load_teacher(name_or_path: str, level: str, *, config_folder: Path) -> BecModel:
+    """Return the teacher, at the level of theory of the file that it labels.
+
+    Raises
+    ------
+    UsageError
+        If there is no such model, or it does not know the level.
+    """
+    from bec_md.network.predictor import BecModel
+    from bec_md.network.registry import model_path
+
+    beside = config_folder / name_or_path
+    return BecModel(model_path(beside if beside.is_file() else name_or_path), level=level)
+
+
+def displaced(frame: LabelledFrame, largest_ang: float, generator: np.random.Generator) -> LabelledFrame:
+    """Copy with Gaussian displacements, whose standard deviation is drawn between 0 and `largest_ang`."""
+    if largest_ang == 0.0:
+        return frame
+    width = generator.uniform(0.0, largest_ang)
+    shift = generator.normal(0.0, width, frame.positions_ang.shape)
+    return replace(frame, positions_ang=frame.positions_ang + shift)
+
+
+def taught(
+    frames: Sequence[LabelledFrame], source: Source, teachers: Sequence[BecModel], *, seed: int
+) -> list[LabelledFrame]:
+    """Copies of the frames as the configuration asks, with the mean tensors and ε_∞ of the teachers."""
+    generator = np.random.default_rng([seed, len(frames), source.copies])
+    labelled = []
+    for frame in frames:
+        for _ in range(source.copies):
+            copy = displaced(frame, source.displace_ang, generator)
+            # a labelled frame has the names of a frame of a trajectory
+            answers = [teacher.predict_batch([copy]) for teacher in teachers]  # type: ignore[list-item]
+            eps_inf = np.mean([answer.eps_inf[0] for answer in answers], axis=0)
+            labelled.append(
+                replace(
+                    copy,
+                    born_effective_charges=np.mean([a.born_effective_charges[0] for a in answers], axis=0),
+                    eps_inf=eps_inf if np.isfinite(eps_inf).all() else None,
+                )
+            )
+    return labelled

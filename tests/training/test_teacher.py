@@ -1,0 +1,180 @@
+"""Labels from a model instead of a calculation, and networks with another read-out than their start."""
+
+import ase.io
+import numpy as np
+import pytest
+import torch
+import yaml
+from ase import Atoms
+
+from bec_md.errors import DataError, UsageError
+from bec_md.network.model_file import load_network, read_header, save_model
+from bec_md.training import train
+from bec_md.training.config import Source, parse_config
+from bec_md.training.pretrained import with_readout
+from bec_md.training.teacher import load_teacher, read_geometries, taught
+
+from .toy import toy_frames, write_toy
+
+SMALL = {"channels": 4, "radial_width": 4, "scalar_width": 4, "layers": 1, "cutoff_ang": 3.0}
+TEACHER = {"readout": "polarization", "members": 1, **SMALL}
+
+
+def write_config(file, **content):
+    file.write_text(yaml.safe_dump({"schedule": {"epochs": 3}, "seed": 4} | content))
+    return file
+
+
+@pytest.fixture(scope="module")
+def teacher(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("teacher")
+    write_toy(folder / "toy.xyz", 10)
+    data = [{"path": "toy.xyz", "level": "toy", "validation": 0.2, "split": "block"}]
+    config = write_config(
+        folder / "t.yaml",
+        data=data,
+        network=TEACHER,
+        loss={"kind": "mse"},
+        name="teacher",
+        schedule={"epochs": 12},
+    )
+    return folder, train(config, output=folder / "run", report=lambda line: None)
+
+
+def test_a_polarization_is_learned(teacher):
+    _, result = teacher
+    first, last = result.history[0], result.history[-1]
+    assert last["train_loss"] < 0.5 * first["train_loss"]
+    assert last["train_rmse_e"] < first["train_rmse_e"]
+    assert read_header(result.model)["config"]["readout"] == "polarization"
+
+
+def test_a_killed_run_of_it_resumes_to_the_same_weights(teacher):
+    folder, _ = teacher
+    config = yaml.safe_load((folder / "t.yaml").read_text())
+    for epochs in (
+        1,
+        3,
+    ):  # the schedule may change, the random directions must not; the rate is held constant
+        config["schedule"] = {"epochs": epochs}
+        config["optimizer"] = {"final_ratio": 1.0, "warmup": 0.0}
+        train(
+            write_config(folder / "r.yaml", **config), output=folder / "r", resume=True, report=lambda _: None
+        )
+    whole = train(write_config(folder / "r.yaml", **config), output=folder / "w", report=lambda _: None)
+    resumed = load_network(folder / "r" / "model.safetensors").state_dict()
+    for name, value in load_network(whole.model).state_dict().items():
+        torch.testing.assert_close(resumed[name], value, rtol=0, atol=0)
+
+
+def test_a_teacher_gives_its_own_tensors_to_displaced_copies(teacher):
+    folder, result = teacher
+    source = Source(path="toy.xyz", level="toy", teacher=str(result.model), displace_ang=0.1, copies=3)
+    model = load_teacher(str(result.model), "toy", config_folder=folder)
+    frames = read_geometries(folder / "toy.xyz", source)
+    labelled = taught(frames, source, [model], seed=1)
+    again = taught(frames, source, [model], seed=1)
+    assert len(labelled) == 30
+    shifts = [np.abs(labelled[i].positions_ang - frames[i // 3].positions_ang).max() for i in range(30)]
+    assert 0.01 < np.mean(shifts) < 0.4
+    assert len(set(shifts)) == 30
+    for frame, other in zip(labelled[:4], again[:4], strict=True):
+        atoms = Atoms(frame.numbers, positions=frame.positions_ang, cell=frame.cell_ang, pbc=True)
+        np.testing.assert_allclose(frame.born_effective_charges, model.predict(atoms), atol=1e-6)
+        np.testing.assert_array_equal(frame.positions_ang, other.positions_ang)
+
+
+def test_several_teachers_are_averaged(teacher, tmp_path):
+    folder, result = teacher
+    one = load_teacher(str(result.model), "toy", config_folder=folder)
+    network = load_network(result.model)
+    with torch.no_grad():
+        network.dipole.mul_(-1.0)
+    save_model(tmp_path / "two.safetensors", network, {"name": "two"})
+    two = load_teacher("two.safetensors", "toy", config_folder=tmp_path)
+    source = Source(path="toy.xyz", level="toy", teacher=("one", "two"))
+    frames = read_geometries(folder / "toy.xyz", source)[:1]
+    # opposite dipoles: what remains are the charges of the elements
+    (labelled,) = taught(frames, source, [one, two], seed=0)
+    charges = labelled.born_effective_charges
+    np.testing.assert_allclose(charges, charges[:, :1, :1] * np.eye(3), atol=1e-6)
+    assert np.ptp(taught(frames, source, [one], seed=0)[0].born_effective_charges) > 0.1
+
+
+def test_a_pupil_learns_from_labels_and_teacher_without_seeing_what_is_held_back(teacher):
+    folder, _ = teacher
+    entry = {"path": "toy.xyz", "level": "toy", "validation": 0.2, "split": "block"}
+    data = [entry, entry | {"teacher": "run/model.safetensors", "displace_ang": 0.1, "copies": 4}]
+    lines = []
+    network = SMALL | {"members": 2}
+    config = write_config(folder / "p.yaml", data=data, network=network, name="pupil")
+    pupil = train(config, output=folder / "pupil", report=lines.append)
+    card = read_header(pupil.model)["card"]["training"]
+    assert [item["training_frames"] for item in card["data"]] == [8, 32]
+    assert [item["validation_frames"] for item in card["data"]] == [2, 0]
+    assert [len(text) for text in card["data"][1]["teacher_sha256"]] == [64]
+    assert "teacher_sha256" not in card["data"][0]
+    assert any("8 × 4 structures, displaced by up to 0.1 Å, labelled by teacher" in line for line in lines)
+    assert list(read_header(pupil.model)["card"]["validation"]) == ["toy"]
+
+
+def test_structures_without_labels_are_enough_for_a_teacher(teacher):
+    folder, _ = teacher
+    atoms = [
+        Atoms(f.numbers, positions=f.positions_ang, cell=f.cell_ang, pbc=True) for f in toy_frames(3, seed=5)
+    ]
+    atoms[1].info["total_charge"] = 1.0
+    ase.io.write(folder / "plain.xyz", atoms)
+    source = Source(path="plain.xyz", level="toy", teacher="run/model.safetensors")
+    frames = read_geometries(folder / "plain.xyz", source)
+    model = load_teacher(source.teacher, "toy", config_folder=folder)
+    labelled = taught(frames, source, [model], seed=0)
+    for frame, charge in zip(labelled, (0.0, 1.0, 0.0), strict=True):
+        np.testing.assert_allclose(frame.born_effective_charges.sum(0), charge * np.eye(3), atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"copies": 3}, "name a teacher"),
+        ({"displace_ang": 0.1}, "name a teacher"),
+        ({"copies": 3, "teacher": "universal"}, "give displace_ang"),
+    ],
+)
+def test_copies_without_teacher_or_displacement_are_refused(change, said):
+    entry = {"path": "a.xyz", "level": "a"} | change
+    with pytest.raises(UsageError, match=said):
+        parse_config({"data": [entry], "schedule": {"epochs": 1}})
+
+
+def test_a_missing_teacher_a_wrong_level_and_an_unreadable_file_are_explained(teacher, tmp_path):
+    _, result = teacher
+    with pytest.raises(UsageError, match="no model 'absent'"):
+        load_teacher("absent", "toy", config_folder=tmp_path)
+    with pytest.raises(UsageError, match="no level of theory 'pbe'"):
+        load_teacher(str(result.model), "pbe", config_folder=tmp_path)
+    (tmp_path / "bad.xyz").write_text("nonsense\n")
+    with pytest.raises(DataError, match="ASE cannot read it"):
+        read_geometries(tmp_path / "bad.xyz", Source(path="bad.xyz", level="toy"))
+
+
+def test_settings_that_mean_nothing_for_a_polarization_are_refused(teacher):
+    folder, _ = teacher
+    data = [{"path": "toy.xyz", "level": "toy"}]
+    for loss in ({"ensemble": 0.1}, {"antisymmetric": 2.0}):
+        config = write_config(folder / "x.yaml", data=data, network=TEACHER, loss=loss)
+        with pytest.raises(UsageError, match="polarization"):
+            train(config, output=folder / "x", report=lambda line: None)
+
+
+def test_the_backbone_is_kept_when_the_readout_changes(teacher):
+    _, result = teacher
+    network = load_network(result.model)
+    other = with_readout(network, "tensor")
+    assert other.config.members == 8
+    assert with_readout(other, "tensor") is other
+    old, new = dict(network.named_parameters()), dict(other.named_parameters())
+    assert set(old) - set(new) == {"dipole"}
+    assert {name.split(".")[0] for name in set(new) - set(old)} == {"readout"}
+    for name in set(old) & set(new):
+        torch.testing.assert_close(old[name], new[name])
