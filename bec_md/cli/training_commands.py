@@ -97,6 +97,8 @@ def train(
         console.item("best", f"epoch {result.best_epoch}, validation {result.best_score_e:.4g} e")
     console.item("model", str(result.model))
     console.item("log", str(result.log))
+    if result.figures:
+        console.item("figures", ", ".join(map(str, result.figures)))
 
 
 def evaluate(
@@ -122,7 +124,7 @@ def evaluate(
     ] = None,
     plot: Annotated[
         Path | None,
-        typer.Option("--plot", metavar="FILE.png|pdf|svg", help="Parity plot.", show_default=False),
+        typer.Option("--plot", metavar="FILE.png|pdf|svg", help="Parity, reliability.", show_default=False),
     ] = None,
     quiet: opt.Quiet = False,
 ) -> None:
@@ -151,9 +153,9 @@ def evaluate(
     if json is not None:
         emit_json(json, result.to_json())
     if plot is not None:
-        from bec_md.plot import plot_parity, save_figure
+        from bec_md.plot import figure_of_errors, save_figure
 
-        save_figure(plot_parity(result), plot)
+        save_figure(figure_of_errors(result), plot)
         console.item("figure", str(plot))
 
 

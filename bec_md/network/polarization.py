@@ -93,14 +93,15 @@ def sum_to_atoms(gradient: Tensor, graph: Graph) -> Tensor:
     """Derivative by the positions of the atoms (N, 3) from that by the vectors of the edges (E, 3)."""
     index = torch.cat([graph.sender, graph.receiver])
     zeros = gradient.new_zeros(graph.n_atoms, 3)
-    return torch.index_add(zeros, 0, index, torch.cat([gradient, -gradient]))
+    total: Tensor = torch.index_add(zeros, 0, index, torch.cat([gradient, -gradient]))
+    return total
 
 
 def random_directions(count: int, seed: int, step: int, like: Tensor) -> Tensor:
     """Unit vectors (B, 3) that depend on seed and step alone, so that a resumed run repeats them."""
     generator = torch.Generator().manual_seed((seed * 1_000_003 + step) % 2**63)
     vectors = torch.randn(count, 3, generator=generator, dtype=torch.float64)
-    return (vectors / vectors.norm(dim=1, keepdim=True)).to(like)
+    return torch.nn.functional.normalize(vectors, dim=1).to(like)
 
 
 Network = ZStarNetwork | PolarizationNetwork

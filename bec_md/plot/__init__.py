@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 _PUBLIC = {
     "STYLE_FILE": "bec_md.plot.style",
+    "figure_of_errors": "bec_md.plot.model_errors",
     "figure_of_spectrum": "bec_md.plot.figure",
     "plot_acf": "bec_md.plot.acf",
     "plot_charges": "bec_md.plot.charges",
@@ -26,6 +27,7 @@ _PUBLIC = {
 
 __all__ = [
     "STYLE_FILE",
+    "figure_of_errors",
     "figure_of_spectrum",
     "figure_style",
     "plot_acf",
@@ -47,6 +49,7 @@ if TYPE_CHECKING:
     from bec_md.plot.convergence import plot_convergence
     from bec_md.plot.figure import figure_of_spectrum
     from bec_md.plot.loss_curve import plot_loss_curve
+    from bec_md.plot.model_errors import figure_of_errors
     from bec_md.plot.parity import plot_parity
     from bec_md.plot.quality import plot_quality
     from bec_md.plot.reliability import plot_reliability

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -21,6 +21,14 @@ Array = NDArray[np.float64]
 #: More points than this per element are drawn as pixels, so that a vector file stays small.
 RASTER_ABOVE = 2000
 
+Part = Literal["all", "diagonal", "antisymmetric"]
+
+_NAMES: dict[Part, str] = {
+    "all": r"$Z^*_{ab}$",
+    "diagonal": r"$Z^*_{aa}$",
+    "antisymmetric": r"$(Z^*_{ab}-Z^*_{ba})/2$",
+}
+
 _MARKERS = ("o", "s", "^", "D", "v", "P")
 
 
@@ -30,10 +38,11 @@ def plot_parity(
     ax: Axes | None = None,
     *,
     numbers: ArrayLike | None = None,
+    part: Part = "all",
     max_elements: int = 6,
     width: Width = "column",
 ) -> Axes:
-    """Plot all components of predicted Born effective charges against the reference.
+    """Plot the components of predicted Born effective charges against the reference.
 
     Parameters
     ----------
@@ -45,6 +54,8 @@ def plot_parity(
         Where to draw; a new figure if None.
     numbers
         (N,) atomic numbers: one color per element. Taken from an evaluation.
+    part
+        All nine components, the three on the diagonal, or the three of the antisymmetric part (Z − Zᵀ)/2.
     max_elements
         The most frequent ones get a color of their own, the others share one.
     width
@@ -53,9 +64,14 @@ def plot_parity(
     Raises
     ------
     UsageError
-        If labels and predictions do not match.
+        If labels and predictions do not match, or there is no such part.
     """
+    if part not in _NAMES:
+        raise UsageError(
+            f"no part {part!r} of a tensor", "it is split into these", f"use {', '.join(_NAMES)}"
+        )
     labels, guess, species = _arrays(source, predicted, numbers)
+    labels, guess = _components(labels, part), _components(guess, part)
     error = guess - labels
     rmse = float(np.sqrt(np.mean(error**2)))
     spread = float(np.sum((labels - labels.mean(axis=0)) ** 2))
@@ -77,13 +93,13 @@ def plot_parity(
                 color=GREY if name.endswith(" others") else stroke(index).color,
                 zorder=1.5 if name.endswith(" others") else 2.0,
                 label=name,
-                rasterized=int(mine.sum()) * 9 > RASTER_ABOVE,
+                rasterized=labels[mine].size > RASTER_ABOVE,
             )
         axes.set_xlim(low - margin, high + margin)
         axes.set_ylim(low - margin, high + margin)
         axes.set_aspect("equal", adjustable="box")
-        axes.set_xlabel(r"Reference $Z^*_{ab}$ ($e$)")
-        axes.set_ylabel(r"Predicted $Z^*_{ab}$ ($e$)")
+        axes.set_xlabel(f"Reference {_NAMES[part]} ($e$)")
+        axes.set_ylabel(f"Predicted {_NAMES[part]} ($e$)")
         text = f"RMSE {rmse:.3g} $e$\nMAE {float(np.abs(error).mean()):.3g} $e$"
         if spread > 0.0:
             text += f"\n$R^2$ {1.0 - float(np.sum(error**2)) / spread:.4f}"
@@ -94,6 +110,16 @@ def plot_parity(
                 if handle is not None:
                     handle.set_alpha(1.0)
     return axes
+
+
+def _components(tensors: Array, part: Part) -> Array:
+    """Components of (N, 3, 3) that belong to the part, (N, n)."""
+    if part == "diagonal":
+        return np.diagonal(tensors, axis1=1, axis2=2)
+    if part == "antisymmetric":
+        rows, columns = np.triu_indices(3, 1)
+        return (tensors[:, rows, columns] - tensors[:, columns, rows]) / 2
+    return tensors.reshape(len(tensors), 9)
 
 
 def _arrays(

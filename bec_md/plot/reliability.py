@@ -75,9 +75,13 @@ def plot_reliability(
         plain_logarithmic(axes.yaxis)
         axes.set_xlabel("Stated uncertainty ($e$)")
         axes.set_ylabel("RMS error found ($e$)")
-        place: Any = {"transform": axes.transAxes, "ha": "right", "va": "bottom", "fontsize": 7.5}
-        axes.text(0.96, 0.04, _coverage(table), **place)
         axes.legend(loc="upper left")
+        cautious = float(np.mean(np.log(found / stated))) < 0.0  # then the points lie below the diagonal
+        place: Any = {"transform": axes.transAxes, "fontsize": 7.5}
+        if cautious:
+            axes.text(0.04, 0.78, _coverage(table), ha="left", va="top", **place)
+        else:
+            axes.text(0.96, 0.04, _coverage(table), ha="right", va="bottom", **place)
     return axes
 
 

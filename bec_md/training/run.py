@@ -7,7 +7,7 @@ import json
 import signal
 import sys
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +21,7 @@ from bec_md.training.config import TrainingConfig, load_config
 if TYPE_CHECKING:
     from bec_md.network.polarization import Network
     from bec_md.training.checkpoint import Progress
+    from bec_md.training.evaluation import Evaluation
     from bec_md.training.loop import Trainer, TrainingData
     from bec_md.training.sources import LoadedSource
 
@@ -38,6 +39,7 @@ class TrainingResult:
     best_epoch: int
     best_score_e: float | None
     history: tuple[dict[str, float], ...]
+    figures: tuple[Path, ...] = ()  # loss curve, and parity with reliability of each held-back file
 
 
 def _print(line: str) -> None:
@@ -119,9 +121,12 @@ def train(
     with stop_on_signal(trainer, report):
         progress = trainer.fit()
     card = make_card(config, sources, network, progress)
+    figures: tuple[Path, ...] = ()
     if not trainer.stop_requested:
         report_index_order(network, data, sources, report)
-        card = finish(network, data, config, folder, report) | card
+        entries, evaluations = finish(network, data, config, folder, report)
+        card = entries | card
+        figures = draw(folder, evaluations)
     write_model(model, network, card)
     report(f"{'interrupted' if trainer.stop_requested else 'done'}: {model}, {folder / 'log.csv'}")
     return TrainingResult(
@@ -134,6 +139,7 @@ def train(
         progress.best_epoch,
         progress.best_score,
         tuple(progress.history),
+        figures,
     )
 
 
@@ -216,7 +222,7 @@ def finish(
     config: TrainingConfig,
     folder: Path,
     report: Callable[[str], None],
-) -> dict[str, Any]:
+) -> tuple[dict[str, Any], dict[str, Evaluation]]:
     """Evaluate the best weights on the held-back data: parity arrays, warnings, entries of the card."""
     from bec_md.training.validation import card_entries, training_domain, validate, write_parity
 
@@ -234,7 +240,25 @@ def finish(
     write_parity(folder / "parity.npz", evaluations)
     entries = card_entries(evaluations)
     scale = float(entries.get("uncertainty_scale", 1.0))
-    return entries | {"domain_uncertainty_e": training_domain(network, data, scale, max_edges=limit)}
+    domain = training_domain(network, data, scale, max_edges=limit)
+    return entries | {"domain_uncertainty_e": domain}, evaluations
+
+
+def draw(folder: Path, evaluations: Mapping[str, Evaluation]) -> tuple[Path, ...]:
+    """Draw the loss curve, and for each held-back file parity and reliability; return the files."""
+    from matplotlib.figure import Figure
+
+    from bec_md.plot import figure_of_errors, plot_loss_curve, save_figure
+    from bec_md.plot.style import bare_figure, figure_size, figure_style
+
+    with figure_style():
+        course: Figure = bare_figure(figure_size("column", 0.72))
+        plot_loss_curve(folder / "log.csv", course.add_subplot())
+    figures = {"loss.png": course}
+    figures |= {f"errors_{name}.png": figure_of_errors(item) for name, item in evaluations.items()}
+    for name, figure in figures.items():
+        save_figure(figure, folder / name)
+    return tuple(folder / name for name in figures)
 
 
 def write_model(path: Path, network: Network, card: dict[str, Any]) -> None:

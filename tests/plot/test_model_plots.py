@@ -9,7 +9,7 @@ import pytest
 from numpy.testing import assert_allclose
 
 from bec_md.errors import DataError, UsageError
-from bec_md.plot import plot_loss_curve, plot_parity, plot_reliability
+from bec_md.plot import figure_of_errors, plot_loss_curve, plot_parity, plot_reliability
 from bec_md.training.evaluation import Evaluation, compare
 
 ROWS = [
@@ -88,3 +88,27 @@ def test_loss_curve_of_another_error() -> None:
     assert_allclose(line.get_ydata(), [0.3, 0.2])
     with pytest.raises(DataError, match="no curves"):
         plot_loss_curve([])
+
+
+def test_parity_of_a_part_shows_its_components_only() -> None:
+    item = evaluation()
+    silicon = item.numbers == 14
+    for part, count in (("diagonal", 3), ("antisymmetric", 3)):
+        axes = plot_parity(item, part=part)
+        line = next(line for line in axes.get_lines() if line.get_label() == "Si")
+        assert len(line.get_xdata()) == count * silicon.sum()
+    labels = item.labels[silicon]
+    expected = [(z[a, b] - z[b, a]) / 2 for z in labels for a, b in ((0, 1), (0, 2), (1, 2))]
+    assert_allclose(line.get_xdata(), expected)
+    with pytest.raises(UsageError, match="no part 'trace'"):
+        plot_parity(item, part="trace")
+
+
+@pytest.mark.parametrize("uncertain", [True, False])
+def test_the_figure_of_errors_has_reliability_only_where_there_is_uncertainty(uncertain: bool) -> None:
+    figure = figure_of_errors(evaluation(uncertain))
+    labels = [axes.get_xlabel() for axes in figure.axes]
+    assert len(labels) == (3 if uncertain else 2)
+    assert "Z^*_{aa}" in labels[0]
+    assert "Z^*_{ba}" in labels[1]
+    assert ("uncertainty" in labels[-1]) == uncertain

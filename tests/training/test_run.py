@@ -46,6 +46,8 @@ def test_a_run_leaves_a_model_that_loads_and_says_where_it_comes_from(trained):
     assert card["uncertainty_scale"] > 0
     assert str(folder) not in str(card)  # no path of this machine
     assert any("element mean" in line for line in lines)
+    assert [path.name for path in result.figures] == ["loss.png", "errors_toy.png"]
+    assert all(path.read_bytes().startswith(b"\x89PNG") for path in result.figures)
 
 
 def test_the_shipped_file_has_the_stated_error(trained):
