@@ -19,6 +19,7 @@ from typing import Any
 
 from bec_md.errors import UsageError
 from bec_md.network.model_file import load_network, read_header, save_model
+from bec_md.training.config import find_data_file
 from bec_md.training.evaluation import evaluate_model
 
 #: What the card keeps of an evaluation.
@@ -43,7 +44,7 @@ def publish(model: str | Path, *, data_root: str | Path, destination: str | Path
     model
         Model file of `bec-md train`, with a section ``card`` as above.
     data_root
-        Folder that the paths of the tests start at.
+        Folder that relative paths of data start at, if not at `destination`.
     destination
         Folder for ``NAME.safetensors`` and ``NAME.md``.
 
@@ -65,11 +66,15 @@ def publish(model: str | Path, *, data_root: str | Path, destination: str | Path
             "add tests to the section 'card' of the training configuration",
         )
     root, errors = Path(data_root), {}
-    training = [root / item["path"] for item in card["training"]["config"]["data"]]
+    training = [
+        find_data_file(item["path"], config_folder=folder, data_root=root)
+        for item in card["training"]["config"]["data"]
+        if not item.get("teacher")
+    ]
     for test in tests:
         result = evaluate_model(
             source,
-            root / test["path"],
+            find_data_file(test["path"], config_folder=folder, data_root=root),
             level=test["level"],
             engine="torch",
             threads=1,
@@ -116,8 +121,8 @@ def model_card(card: Mapping[str, Any]) -> str:
         "|---|---|---|---|---|",
     ]
     lines += [
-        f"| {row['file']} | {row['level']} | {row['training_frames']} | {row['training_atoms']} |"
-        f" {row['validation_frames']} |"
+        f"| {row['file']}{taught_note(row)} | {row['level']} | {row['training_frames']} |"
+        f" {row['training_atoms']} | {row['validation_frames']} |"
         for row in training["data"]
     ]
     lines += [
@@ -141,6 +146,11 @@ def model_card(card: Mapping[str, Any]) -> str:
     if "remarks" in card:
         lines += ["", f"{card['remarks']}"]
     return "\n".join(lines) + "\n"
+
+
+def taught_note(row: Mapping[str, Any]) -> str:
+    """What the table says of a file whose labels are those of a teacher."""
+    return ", displaced, labels of the teacher" if row.get("teacher_sha256") else ""
 
 
 def main() -> None:

@@ -40,6 +40,7 @@ class Settings:
     mesh_length_ang: float | None = None  # n_i = smallest integer with n_i |a_i| ≥ this length
     divisions: tuple[int, int, int] | None = None  # instead of a length
     points: tuple[tuple[float, float, float], ...] | None = None  # instead of both
+    functional: str = "PBE"
     conv_thr: str = "1e-8"
     tr2_ph: str = "1e-12"
 
@@ -52,6 +53,7 @@ SETTINGS = {
     "t-ZrO2": Settings(40.0, 7.0),
     "ZrO2": Settings(50.0, 7.0),
     "Li3PO4": Settings(60.0, points=TWO_POINTS),
+    "water": Settings(60.0, points=TWO_POINTS, functional="RPBE"),
     "perovskite": Settings(50.0, divisions=(3, 3, 2)),
 }
 TEST_COMPOSITIONS = ("CaTiO3", "PbZrO3", "SrHfO3")
@@ -106,7 +108,8 @@ def write_inputs(atoms: Atoms, folder: Path, pseudo: Path, settings: Settings) -
         "/",
         "&system",
         f"  ibrav=0, nat={len(atoms)}, ntyp={len(files)}, ecutwfc={settings.cutoff_ry}, nosym=.true.,",
-        f"  occupations='fixed', tot_charge={atoms.info['total_charge']:g}",
+        f"  occupations='fixed', tot_charge={atoms.info['total_charge']:g},",
+        f"  input_dft='{settings.functional}'",
         "/",
         "&electrons",
         f"  conv_thr={settings.conv_thr}, electron_maxstep=200",

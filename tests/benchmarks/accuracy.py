@@ -3,9 +3,9 @@
     python tests/benchmarks/accuracy.py DATA_FOLDER WORK_FOLDER --figure reliability.png
 
 DATA_FOLDER holds train/ and test/ (extended XYZ with Born effective charges); what else the configurations of
-the bundled models name lies in this repository. Every test of a model's card is done again with its file. The
-baselines learn from the same labels: the mean charge of each element, and a network of one layer that sees its
-neighbors but not theirs, trained for the same few minutes on every data set. Finished trainings are found
+the bundled models name is in this repository. Every test of a model's card is done again with its file. The
+baselines learn from the same labels: the mean charge of each element, and a network of one layer, which sees
+its neighbors but not theirs, trained for the same few minutes on every data set. Finished trainings are found
 again in WORK_FOLDER. The table is printed as Markdown; the figure has a reliability diagram for each test.
 """
 
