@@ -63,8 +63,11 @@ class Source(Section):
     has any. Frames that `validation` holds back are left out altogether."""
     displace_ang: float = Field(default=0.0, ge=0.0)
     """Displace each copy for the teacher by Gaussian numbers whose width is drawn between 0 and this."""
+    mix: bool = False
+    """Make each copy of two frames of the same atoms, x̄ + cos θ (x₁ − x̄) + sin θ (x₂ − x̄), θ at random: for
+    harmonic motion these are new frames of the same temperature."""
     copies: int = Field(default=1, ge=1, le=10_000)
-    """Displaced copies of each frame, labelled by the teacher."""
+    """Displaced or mixed copies of each frame, labelled by the teacher."""
 
     @property
     def teachers(self) -> tuple[str, ...]:
@@ -80,10 +83,13 @@ class Source(Section):
     def _check(self) -> Source:
         if isinstance(self.validation, float) and not 0.0 <= self.validation < 1.0:
             raise ValueError(f"validation {self.validation} of {self.path}: a fraction lies in [0, 1)")
-        if not self.teachers and (self.displace_ang > 0.0 or self.copies > 1):
-            raise ValueError(f"displaced copies of {self.path} have no labels: name a teacher")
-        if self.copies > 1 and self.displace_ang == 0.0:
-            raise ValueError(f"{self.copies} equal copies of {self.path}: give displace_ang, or use repeat")
+        changed = self.displace_ang > 0.0 or self.mix
+        if not self.teachers and (changed or self.copies > 1):
+            raise ValueError(f"changed copies of {self.path} have no labels: name a teacher")
+        if self.copies > 1 and not changed:
+            raise ValueError(
+                f"{self.copies} equal copies of {self.path}: give displace_ang or mix, or use repeat"
+            )
         return self
 
 

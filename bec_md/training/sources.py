@@ -98,9 +98,10 @@ def load_source(
     hashes: tuple[str, ...] = ()
     if source.teachers:
         teachers = [load_teacher(name, source.level, config_folder=config_folder) for name in source.teachers]
+        change = ("mixed and " if source.mix else "") + f"displaced by up to {source.displace_ang:g} Å"
         report(
-            f"{path.name} [{source.level}]: {len(frames)} × {source.copies} structures, displaced by up to "
-            f"{source.displace_ang:g} Å, labelled by {', '.join(teacher.name for teacher in teachers)}"
+            f"{path.name} [{source.level}]: {len(frames)} × {source.copies} structures, {change}, "
+            f"labelled by {', '.join(teacher.name for teacher in teachers)}"
         )
         frames = taught(frames, source, teachers, seed=seed)
         hashes = tuple(file_hash(teacher.path) for teacher in teachers)

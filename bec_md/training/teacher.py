@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
-from bec_md.errors import DataError
+from bec_md.errors import DataError, UsageError
 from bec_md.training.config import Source
 from bec_md.training.extxyz import LabelledFrame
 
@@ -74,15 +75,49 @@ def displaced(frame: LabelledFrame, largest_ang: float, generator: np.random.Gen
     return replace(frame, positions_ang=frame.positions_ang + shift)
 
 
+def fractional_motion(frames: Sequence[LabelledFrame], where: str) -> NDArray[np.float64]:
+    """Fractional coordinates (F, N, 3) of frames of the same atoms, continuous from the first one on.
+
+    Raises
+    ------
+    UsageError
+        If the atoms differ, or there are fewer than three frames.
+    """
+    first = frames[0]
+    if len(frames) < 3 or any(not np.array_equal(frame.numbers, first.numbers) for frame in frames):
+        raise UsageError(
+            f"the frames of {where} cannot be mixed",
+            "that takes three or more frames of the same atoms in the same order",
+            "leave out mix, or split the file by system",
+        )
+    scaled = np.stack([frame.positions_ang @ np.linalg.inv(frame.cell_ang) for frame in frames])
+    turns = np.round(scaled - scaled[0]) * first.pbc
+    continuous: NDArray[np.float64] = scaled - turns
+    return continuous
+
+
+def mixed(
+    index: int, frames: Sequence[LabelledFrame], motion: NDArray[np.float64], generator: np.random.Generator
+) -> LabelledFrame:
+    """Frame `index` turned towards another one about the mean: x̄ + cos θ (x₁ − x̄) + sin θ (x₂ − x̄)."""
+    other = (index + generator.integers(1, len(frames))) % len(frames)
+    angle = generator.uniform(0.0, np.pi / 2)
+    mean = motion.mean(axis=0)
+    scaled = mean + np.cos(angle) * (motion[index] - mean) + np.sin(angle) * (motion[other] - mean)
+    return replace(frames[index], positions_ang=scaled @ frames[index].cell_ang)
+
+
 def taught(
     frames: Sequence[LabelledFrame], source: Source, teachers: Sequence[BecModel], *, seed: int
 ) -> list[LabelledFrame]:
     """Copies of the frames as the configuration asks, with the mean tensors and ε_∞ of the teachers."""
     generator = np.random.default_rng([seed, len(frames), source.copies])
+    motion = fractional_motion(frames, source.path) if source.mix else None
     labelled = []
-    for frame in frames:
+    for index, frame in enumerate(frames):
         for _ in range(source.copies):
-            copy = displaced(frame, source.displace_ang, generator)
+            copy = frame if motion is None else mixed(index, frames, motion, generator)
+            copy = displaced(copy, source.displace_ang, generator)
             # a labelled frame has the names of a frame of a trajectory
             answers = [teacher.predict_batch([copy]) for teacher in teachers]  # type: ignore[list-item]
             eps_inf = np.mean([answer.eps_inf[0] for answer in answers], axis=0)

@@ -1,5 +1,7 @@
 """Labels from a model instead of a calculation, and networks with another read-out than their start."""
 
+from dataclasses import replace
+
 import ase.io
 import numpy as np
 import pytest
@@ -12,7 +14,7 @@ from bec_md.network.model_file import load_network, read_header, save_model
 from bec_md.training import train
 from bec_md.training.config import Source, parse_config
 from bec_md.training.pretrained import with_readout
-from bec_md.training.teacher import load_teacher, read_geometries, taught
+from bec_md.training.teacher import fractional_motion, load_teacher, mixed, read_geometries, taught
 
 from .toy import toy_frames, write_toy
 
@@ -84,6 +86,29 @@ def test_a_teacher_gives_its_own_tensors_to_displaced_copies(teacher):
         np.testing.assert_array_equal(frame.positions_ang, other.positions_ang)
 
 
+def test_mixed_frames_have_the_temperature_of_the_others():
+    """Turned pairs of independent Gaussian displacements have the same covariance as those they come from."""
+    generator = np.random.default_rng(0)
+    sites = np.array([(x, y, z) for x in (0, 1) for y in (0, 1) for z in (0, 1)]) / 2
+    cell = np.eye(3) * 4.0
+    shape = np.array([0.02, 0.05, 0.1])  # Å along x, y, z
+    start = toy_frames(1)[0]
+    frames = []
+    for index in range(60):
+        positions = (sites @ cell + shape * generator.normal(size=(8, 3)) + 3.9) % 4.0 - 3.9 % 4.0
+        frames.append(replace(start, positions_ang=positions, cell_ang=cell, index=index))
+    source = Source(path="x", level="toy", teacher="m", mix=True, copies=20)
+    motion = fractional_motion(frames, "x")
+    copies = [mixed(i % 60, frames, motion, generator) for i in range(1200)]
+    spread = np.std([frame.positions_ang for frame in copies], axis=0)
+    # 60 frames give a standard deviation to 9 %, averaged over 8 atoms 3 %
+    np.testing.assert_allclose(spread.mean(axis=0), shape, rtol=0.1)
+    other = replace(frames[3], numbers=frames[3].numbers[::-1])
+    for bad in ([*frames[:3], other], frames[:2]):
+        with pytest.raises(UsageError, match="same atoms in the same order"):
+            taught(bad, source, [], seed=0)
+
+
 def test_several_teachers_are_averaged(teacher, tmp_path):
     folder, result = teacher
     one = load_teacher(str(result.model), "toy", config_folder=folder)
@@ -138,6 +163,7 @@ def test_structures_without_labels_are_enough_for_a_teacher(teacher):
     [
         ({"copies": 3}, "name a teacher"),
         ({"displace_ang": 0.1}, "name a teacher"),
+        ({"mix": True}, "name a teacher"),
         ({"copies": 3, "teacher": "universal"}, "give displace_ang"),
     ],
 )
