@@ -49,9 +49,12 @@ TWO_POINTS = ((0.25, 0.0, 0.25), (0.25, 0.5, 0.75))
 """With −k, four points of a face-centered mesh: an integral over the zone first errs at R = a + b + c and 2a,
 not at R = a + b as with one point at (1/4, 1/4, 1/4)."""
 
+FOUR_POINTS = ((0.25, 0.25, 0.25), (0.25, -0.25, -0.25), (-0.25, 0.25, -0.25), (-0.25, -0.25, 0.25))
+"""With −k the 2×2×2 mesh shifted by 1/2: an integral over the zone first errs at R = 2a."""
+
 SETTINGS = {
     "t-ZrO2": Settings(40.0, 7.0),
-    "ZrO2": Settings(50.0, 7.0),
+    "ZrO2": Settings(50.0, points=FOUR_POINTS),
     "Li3PO4": Settings(60.0, points=TWO_POINTS),
     "water": Settings(60.0, points=TWO_POINTS, functional="RPBE"),
     "perovskite": Settings(50.0, divisions=(3, 3, 2)),
@@ -75,12 +78,16 @@ def mesh(atoms: Atoms, settings: Settings) -> tuple[int, ...]:
     return tuple(int(np.ceil(settings.mesh_length_ang / length - 1e-6)) for length in atoms.cell.lengths())
 
 
-def points_and_name(atoms: Atoms, settings: Settings) -> tuple[list[tuple[float, ...]], str]:
-    """Return the k-points, of equal weight, and what the label's file calls them."""
+def sampling_points(atoms: Atoms, settings: Settings) -> list[tuple[float, ...]]:
+    """Return the k-points, of equal weight."""
+    return list(settings.points) if settings.points is not None else k_points(mesh(atoms, settings))
+
+
+def mesh_name(atoms: Atoms, settings: Settings) -> str:
+    """Return what the label's file says of the k-points."""
     if settings.points is not None:
-        return list(settings.points), f"{len(settings.points)} points, face-centered"
-    divisions = mesh(atoms, settings)
-    return k_points(divisions), "x".join(map(str, divisions)) + " shifted by 1/4"
+        return "points " + ", ".join("({:g} {:g} {:g})".format(*point) for point in settings.points)
+    return "x".join(map(str, mesh(atoms, settings))) + " shifted by 1/4"
 
 
 def k_points(divisions: tuple[int, ...]) -> list[tuple[float, ...]]:
@@ -101,7 +108,7 @@ def write_inputs(atoms: Atoms, folder: Path, pseudo: Path, settings: Settings) -
         if len(found) != 1:
             sys.exit(f"{len(found)} files {symbol}_*.upf in {pseudo}; exactly one is needed")
         files[symbol] = found[0].name
-    points, _ = points_and_name(atoms, settings)
+    points = sampling_points(atoms, settings)
     lines = [
         "&control",
         f"  calculation='scf', prefix='label', outdir='tmp', pseudo_dir='{pseudo.resolve()}', disk_io='low'",
@@ -189,7 +196,7 @@ def compute(atoms: Atoms, folder: Path, pseudo: Path, lock: int) -> None:
     shutil.rmtree(folder / "tmp")
     record = {
         **asdict(settings),
-        "k_mesh": points_and_name(atoms, settings)[1],
+        "k_mesh": mesh_name(atoms, settings),
         "seconds_pw": round(seconds[0]),
         "seconds_ph": round(seconds[1]),
     }
