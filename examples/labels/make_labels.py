@@ -239,8 +239,10 @@ def _deadline(text: str | None) -> datetime | None:
 
 
 def is_test(name: str) -> bool:
-    """Whether a structure is held back: three of the perovskites, and every third seed of other systems."""
+    """Whether a structure is held back: three perovskites, all water, every third seed of other systems."""
     system, state, seed = name.split("_")
+    if system == "water8":  # a check of models that learned from another code
+        return True
     return system in TEST_COMPOSITIONS if state == "rattled" else int(seed) % 3 == 0
 
 

@@ -14,7 +14,6 @@ FOLDER = Path(__file__).parents[2] / "examples" / "labels"
 FILES = sorted(FOLDER.glob("*_train.xyz.xz")) + sorted(FOLDER.glob("*_test.xyz.xz"))
 PROVENANCE = {
     "code": "Quantum ESPRESSO 6.7MaX",
-    "functional": "PBE",
     "pseudopotentials": "SG15 ONCV PBE 1.0",
     "license": "CC0-1.0",
 }
@@ -39,6 +38,7 @@ def test_labels_are_sound_and_say_where_they_come_from(path, tool):
     for frame in frames:
         info = frame.info
         assert {key: info[key] for key in PROVENANCE} == PROVENANCE
+        assert info["functional"] == ("RPBE" if info["name"].startswith("water") else "PBE")
         assert {"name", "cutoff_ry", "k_mesh", "sampling", "seed", "seconds", "level"} <= set(info)
         excess = sum_rule_excess(frame.born_effective_charges, frame.total_charge)
         assert float(info["sum_rule_residual_e"]) == pytest.approx(np.abs(excess).max(), abs=1e-4)
@@ -57,6 +57,7 @@ def test_a_third_of_the_seeds_and_three_compositions_are_held_back(tool):
     assert [tool.is_test(name) for name in names] == [False, False, True] * 2
     assert tool.is_test("PbZrO3_rattled_01")
     assert not tool.is_test("PbTiO3_rattled_03")
+    assert tool.is_test("water8_300K_01")
 
 
 def test_meshes_are_shifted_by_a_quarter(tool):
@@ -66,6 +67,26 @@ def test_meshes_are_shifted_by_a_quarter(tool):
     for cells, exact in (((1, 0, 0), True), ((2, 0, 0), True), ((3, 0, 0), True), ((4, 0, 0), False)):
         mean = np.cos(2 * np.pi * points @ cells).mean()  # −k comes in by time reversal
         assert (abs(mean) < 1e-12) == exact
+
+
+@pytest.mark.parametrize(
+    ("points", "exact", "first"),
+    [
+        (
+            "TWO_POINTS",
+            [(1, 0, 0), (0, 1, 0), (1, 1, 0), (1, 0, 1), (0, 1, 1), (2, 1, 1)],
+            [(1, 1, 1), (2, 0, 0)],
+        ),
+        ("FOUR_POINTS", [(1, 0, 0), (1, 1, 0), (1, 1, 1), (2, 1, 0)], [(2, 0, 0)]),
+    ],
+)
+def test_special_points_integrate_what_they_promise(tool, points, exact, first):
+    """Each Fourier component cos 2π k·R that does not average to zero is an error of the integral."""
+    sampled = np.array(getattr(tool, points))
+    for cells in exact:
+        assert abs(np.cos(2 * np.pi * sampled @ cells).mean()) < 1e-12, cells
+    for cells in first:
+        assert abs(np.cos(2 * np.pi * sampled @ cells).mean()) > 0.5, cells
 
 
 def test_a_locked_folder_is_left_to_its_owner(tool, tmp_path):
