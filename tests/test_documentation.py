@@ -163,3 +163,23 @@ def test_every_page_is_in_the_index() -> None:
     for page in DOCS.rglob("*.md"):
         name = page.relative_to(DOCS).as_posix()
         assert name == "README.md" or f"({name})" in index, name
+
+
+def test_the_training_configurations_are_valid() -> None:
+    """Those of the documentation, and those of the bundled models."""
+    import yaml
+
+    from bec_md.training.config import load_config, parse_config
+
+    text = (DOCS / "training.md").read_text(encoding="utf-8")
+    shown = [
+        parse_config(yaml.safe_load(block)) for block in re.findall(r"```yaml\n(.*?)```", text, re.DOTALL)
+    ]
+    assert [config.name for config in shown] == ["mine", "teacher", "pupil"]
+    pupil = shown[2]
+    assert pupil.data[1].teachers == ("teacher/model.safetensors",)
+    assert pupil.data[1].validation == pupil.data[0].validation  # the same frames are held back
+    for path in sorted((ROOT / "bec_md/network/bundled").glob("*.yaml")):
+        config = load_config(path)
+        assert config.name == path.stem
+        assert config.card["tests"]
