@@ -132,9 +132,10 @@ class ModelCharges:
                 "atoms may lie on top of each other, or positions may be corrupt",
                 "look at that frame, or cut it off with --start/--stop",
             )
+        single = getattr(self.model, "config", {}).get("members") == 1  # whose spread of zero means nothing
         return ChargeBatch(
             tensors,
-            getattr(prediction, "uncertainty_e", None),
+            None if single else getattr(prediction, "uncertainty_e", None),
             _several(getattr(prediction, "members", None)),
             self._eps_inf_of(prediction, len(frames)),
         )

@@ -129,6 +129,11 @@ def _models(model: str | None) -> Iterator[Finding]:
     for path in paths:
         try:
             config = read_header(path)["config"]
+            if config.get("readout") == "polarization":
+                yield Finding(
+                    "model", "missing", f"{path}: a polarization, for PyTorch only; fix bec refuses it"
+                )
+                continue
             text = f"{path}: {len(config['elements'])} elements, cutoff {config['cutoff_ang']:g} Å, "
             yield Finding("model", "ok", text + f"levels of theory {', '.join(config['levels'])}")
         except BecMDError as error:

@@ -240,8 +240,9 @@ def finish(
     write_parity(folder / "parity.npz", evaluations)
     entries = card_entries(evaluations)
     scale = float(entries.get("uncertainty_scale", 1.0))
-    domain = training_domain(network, data, scale, max_edges=limit)
-    return entries | {"domain_uncertainty_e": domain}, evaluations
+    if network.config.members > 1:
+        entries["domain_uncertainty_e"] = training_domain(network, data, scale, max_edges=limit)
+    return entries, evaluations
 
 
 def draw(folder: Path, evaluations: Mapping[str, Evaluation]) -> tuple[Path, ...]:
@@ -285,9 +286,10 @@ def describe(config: TrainingConfig, network: Network, data: TrainingData) -> st
 
 
 def config_fingerprint(config: TrainingConfig, sources: Sequence[LoadedSource]) -> str:
-    """Hash of what a resumed run must share with the one it continues."""
+    """Hash of what a resumed run must share with the one it continues; options left at their defaults are not
+    part of it, so that a later version with more options can resume."""
     excluded = {"output", "threads", "schedule", "card", "name", "device"}
-    text = json.dumps(config.model_dump(mode="json", exclude=excluded), sort_keys=True)
+    text = json.dumps(config.model_dump(mode="json", exclude=excluded, exclude_defaults=True), sort_keys=True)
     text += "".join(item.sha256 + "".join(item.teacher_sha256) for item in sources)
     return hashlib.sha256(text.encode()).hexdigest()
 

@@ -54,6 +54,7 @@ FOUR_POINTS = ((0.25, 0.25, 0.25), (0.25, -0.25, -0.25), (-0.25, 0.25, -0.25), (
 
 SETTINGS = {
     "t-ZrO2": Settings(40.0, 7.0),
+    "c-ZrO2": Settings(50.0, 7.0),
     "ZrO2": Settings(50.0, points=FOUR_POINTS),
     "Li3PO4": Settings(60.0, points=TWO_POINTS),
     "water": Settings(60.0, points=TWO_POINTS, functional="RPBE"),
