@@ -287,7 +287,8 @@ def describe(config: TrainingConfig, network: Network, data: TrainingData) -> st
 
 def config_fingerprint(config: TrainingConfig, sources: Sequence[LoadedSource]) -> str:
     """Hash of what a resumed run must share with the one it continues; options left at their defaults are not
-    part of it, so that a later version with more options can resume."""
+    part of it, so that a later version with more options can resume.
+    """
     excluded = {"output", "threads", "schedule", "card", "name", "device"}
     text = json.dumps(config.model_dump(mode="json", exclude=excluded, exclude_defaults=True), sort_keys=True)
     text += "".join(item.sha256 + "".join(item.teacher_sha256) for item in sources)
