@@ -6,9 +6,8 @@ The read-out is a dipole p_i, linear in the vectors of the last state, and
 
 so that ∮ Σ Z·du = 0 on every closed path of the atoms: what the network may say is smaller by all the tensor
 fields that are nobody's derivative, and it learns from a few dozen frames what the direct read-out needs
-hundreds for. Evaluation costs three backward passes in PyTorch; a network with the direct read-out that was
-trained on the tensors of this one (a `teacher` in the training configuration) gives nearly the same at the
-usual cost.
+hundreds for. Evaluation costs three backward passes in PyTorch. As a `teacher` in the training configuration
+it labels as many structures as a direct, fast network needs to learn part of what it knows.
 
 References: Resta 1994 (polarization as the integral of a current); Falletta et al. 2025 (Z* as derivative of
 one learned function); Hinton, Vinyals and Dean 2015 (distillation).
