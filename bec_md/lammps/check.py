@@ -130,9 +130,11 @@ def _models(model: str | None) -> Iterator[Finding]:
         try:
             config = read_header(path)["config"]
             if config.get("readout") == "polarization":
-                yield Finding(
-                    "model", "missing", f"{path}: a polarization, for PyTorch only; fix bec refuses it"
-                )
+                if model is not None:
+                    text = (
+                        f"{path} predicts a polarization, whose derivative needs PyTorch; fix bec refuses it"
+                    )
+                    yield Finding("model", "failed", text)
                 continue
             text = f"{path}: {len(config['elements'])} elements, cutoff {config['cutoff_ang']:g} Å, "
             yield Finding("model", "ok", text + f"levels of theory {', '.join(config['levels'])}")
