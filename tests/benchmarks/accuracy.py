@@ -82,6 +82,8 @@ def reliability_figure(rows: list[tuple[Evaluation, float, str]], path: Path) ->
             pin_ticks(panel)
             plot_reliability(evaluation, panel)
             panel.set_title(f"{evaluation.model}: {label}", fontsize=7)
+            for text in panel.texts:
+                text.set_fontsize(5.5)
             if panel is not panels[0] and (legend := panel.get_legend()) is not None:
                 legend.remove()
         for panel in panels[len(shown) :]:

@@ -36,19 +36,8 @@ def test_a_short_run_gives_a_spectrum_and_the_figure(tmp_path: Path) -> None:
     files = [str(tmp_path / f"srtio3_300K_{k}.npz") for k in (1, 2)]
     bec_md(
         tmp_path,
-        *(
-            "spectrum",
-            *files,
-            "--model",
-            "universal",
-            "--eps-inf",
-            "model",
-            "--resolution",
-            "100",
-            "--max",
-            "900",
-        ),
-        *("-o", "srtio3_300K_spectrum.h5"),
+        *("spectrum", *files, "--model", "universal", "--eps-inf", "model"),
+        *("--resolution", "100", "--max", "900", "-o", "srtio3_300K_spectrum.h5"),
     )
     text = script("perovskite/figure.py", "--spectra", str(tmp_path), "--output", str(tmp_path / "out.png"))
     rows = [numbers_of(line) for line in text.splitlines() if "±" in line]
