@@ -175,7 +175,7 @@ def test_frozen_parameters_do_not_move(data, tmp_path):
 def test_divergence_is_reported_instead_of_looping_for_ever(data, tmp_path, monkeypatch):
     import bec_md.training.loop as loop
 
-    def broken(network, batch, *arguments):
+    def broken(network, batch, *arguments, **options):
         total = sum(p.sum() for p in network.parameters()) * float("nan")
         return total, torch.zeros(())
 
