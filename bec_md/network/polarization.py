@@ -5,9 +5,9 @@ The read-out is a dipole p_i, linear in the vectors of the last state, and
     Z_i,ab = q(Z_i) δ_ab + ∂/∂u_ib Σ_j p_j,a ,
 
 so that ∮ Σ Z·du = 0 on every closed path of the atoms: what the network may say is smaller by all the tensor
-fields that are nobody's derivative, and from a few dozen frames it learns more than the direct read-out (measured
-in docs/accuracy.md). Evaluation costs three backward passes in PyTorch. As a `teacher` in the training configuration
-it labels as many structures as a direct, fast network needs to learn part of what it knows.
+fields that are nobody's derivative, and from a few dozen frames it learns more than the direct read-out
+(docs/accuracy.md). Evaluation costs three backward passes in PyTorch. As a `teacher` in the training
+configuration it labels as many structures as a direct, fast network needs to learn part of what it knows.
 
 References: Resta 1994 (polarization as the integral of a current); Falletta et al. 2025 (Z* as derivative of
 one learned function); Hinton, Vinyals and Dean 2015 (distillation).
