@@ -87,12 +87,7 @@ def train(
     else:
         config, config_folder = load_config(config_path), Path(config_path).resolve().parent
     folder = Path(output if output is not None else config.output)
-    checkpoint = folder / "checkpoint.safetensors"
-    if checkpoint.exists() and not resume:
-        raise UsageError(
-            f"{folder} already holds a run", "it would be overwritten", "give --resume, or another --output"
-        )
-    folder.mkdir(parents=True, exist_ok=True)
+    checkpoint = make_folder(folder, resume)
     keep_freed_memory()
     torch.set_num_threads(config.threads)
     torch.manual_seed(config.seed)
@@ -124,16 +119,22 @@ def train(
     figures: tuple[Path, ...] = ()
     if not trainer.stop_requested:
         report_index_order(network, data, sources, report)
-        entries, evaluations = finish(network, data, config, folder, report)
+        entries, figures = finish(network, data, config, folder, report)
         card = entries | card
-        figures = draw(folder, evaluations)
     write_model(model, network, card)
     report(f"{'interrupted' if trainer.stop_requested else 'done'}: {model}, {folder / 'log.csv'}")
+    return summarize(folder, progress, trainer.stop_requested, figures)
+
+
+def summarize(
+    folder: Path, progress: Progress, interrupted: bool, figures: tuple[Path, ...]
+) -> TrainingResult:
+    """Say where a run ended and what lies in its folder."""
     return TrainingResult(
         folder,
-        model,
+        folder / "model.safetensors",
         folder / "log.csv",
-        trainer.stop_requested,
+        interrupted,
         progress.epoch,
         progress.elapsed_s / 60.0,
         progress.best_epoch,
@@ -141,6 +142,23 @@ def train(
         tuple(progress.history),
         figures,
     )
+
+
+def make_folder(folder: Path, resume: bool) -> Path:
+    """Make the folder of a run and return where its checkpoint is.
+
+    Raises
+    ------
+    UsageError
+        If it holds a run that is not to be resumed.
+    """
+    checkpoint = folder / "checkpoint.safetensors"
+    if checkpoint.exists() and not resume:
+        raise UsageError(
+            f"{folder} already holds a run", "it would be overwritten", "give --resume, or another --output"
+        )
+    folder.mkdir(parents=True, exist_ok=True)
+    return checkpoint
 
 
 def prepare(
@@ -222,8 +240,8 @@ def finish(
     config: TrainingConfig,
     folder: Path,
     report: Callable[[str], None],
-) -> tuple[dict[str, Any], dict[str, Evaluation]]:
-    """Evaluate the best weights on the held-back data: parity arrays, warnings, entries of the card."""
+) -> tuple[dict[str, Any], tuple[Path, ...]]:
+    """Evaluate the best weights on the held-back data: parity, warnings, figures, entries of the card."""
     from bec_md.training.validation import card_entries, training_domain, validate, write_parity
 
     limit = config.batch.validation_edges or config.batch.max_edges
@@ -242,7 +260,7 @@ def finish(
     scale = float(entries.get("uncertainty_scale", 1.0))
     if network.config.members > 1:
         entries["domain_uncertainty_e"] = training_domain(network, data, scale, max_edges=limit)
-    return entries, evaluations
+    return entries, draw(folder, evaluations)
 
 
 def draw(folder: Path, evaluations: Mapping[str, Evaluation]) -> tuple[Path, ...]:

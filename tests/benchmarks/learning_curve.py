@@ -1,6 +1,6 @@
 """Learning curve on BaTiO3 in motion: a network that predicts Z*, and one that predicts a polarization.
 
-    python tests/benchmarks/learning_curve.py DATA_FOLDER WORK_FOLDER [--sizes 12 24 47] [--figure curve.png]
+    python tests/benchmarks/learning_curve.py DATA_FOLDER WORK_FOLDER [--sizes 24 47] [--readouts tensor]
 
 DATA_FOLDER holds train/batio3_train.xyz and test/batio3_test.xyz. The last twentieth of the training file is
 held back to choose the weights. Smaller sets are seen more often: epochs grow as 1/√frames.
@@ -13,9 +13,6 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from bec_md.plot import save_figure
-from bec_md.plot.palette import stroke
-from bec_md.plot.style import bare_figure, figure_size, figure_style, pin_ticks
 from bec_md.training.config import TrainingConfig
 from bec_md.training.evaluation import evaluate_model
 from bec_md.training.run import train
@@ -72,37 +69,13 @@ def measure(readout: str, size: int, data: Path, work: Path) -> dict[str, float]
     return {"rmse_e": metrics["rmse_e"], "mae_e": metrics["mae_e"], "minutes": result.minutes}
 
 
-def draw(found: dict[str, dict[int, dict[str, float]]], path: Path) -> None:
-    """Draw error against frames, both logarithmic."""
-    with figure_style():
-        figure = bare_figure(figure_size("column", 0.72))
-        axes = pin_ticks(figure.add_subplot())
-        for index, (readout, rows) in enumerate(found.items()):
-            look = stroke(index)
-            label = "direct" if readout == "tensor" else "derivative of a polarization"
-            errors = [row["rmse_e"] for row in rows.values()]
-            axes.loglog(
-                list(rows), errors, color=look.color, linestyle=look.linestyle, marker="o", label=label
-            )
-        axes.set_xlabel("Training frames of 135 atoms")
-        axes.set_ylabel("RMSE of $Z^*$ ($e$)")
-        ticks = sorted({size for rows in found.values() for size in rows})
-        axes.set_xticks(ticks, [str(size) for size in ticks])
-        axes.set_xticks([], minor=True)
-        axes.set_yticks([0.02, 0.03, 0.05, 0.1], ["0.02", "0.03", "0.05", "0.1"])
-        axes.set_yticks([], minor=True)
-        axes.legend(loc="best")
-        save_figure(figure, path)
-
-
 def main() -> None:
-    """Train, measure, print, draw."""
+    """Train, measure, print."""
     parser = argparse.ArgumentParser(description="Error against the number of training frames.")
     parser.add_argument("data", type=Path)
     parser.add_argument("work", type=Path)
-    parser.add_argument("--sizes", nargs="+", type=int, default=[12, 24, WHOLE])
+    parser.add_argument("--sizes", nargs="+", type=int, default=[24, WHOLE])
     parser.add_argument("--readouts", nargs="+", choices=list(READOUTS), default=list(READOUTS))
-    parser.add_argument("--figure", type=Path)
     given = parser.parse_args()
     found = {
         readout: {size: measure(readout, size, given.data, given.work) for size in given.sizes}
@@ -113,8 +86,6 @@ def main() -> None:
     for readout, rows in found.items():
         for size, row in rows.items():
             print(f"| {readout} | {size} | {row['rmse_e']:.4f} | {row['mae_e']:.4f} | {row['minutes']:.1f} |")
-    if given.figure is not None:
-        draw(found, given.figure)
 
 
 if __name__ == "__main__":

@@ -193,6 +193,18 @@ def test_settings_that_mean_nothing_for_a_polarization_are_refused(teacher):
             train(config, output=folder / "x", report=lambda line: None)
 
 
+def test_a_run_can_start_from_a_network_with_another_readout(teacher):
+    folder, result = teacher
+    data = [{"path": "toy.xyz", "level": "toy"}]
+    finetune = {"model": "run/model.safetensors", "readout": "tensor", "freeze": ["layers*"]}
+    config = write_config(folder / "f.yaml", data=data, finetune=finetune, name="other")
+    other = train(config, output=folder / "f", report=lambda line: None)
+    assert read_header(other.model)["config"]["readout"] == "tensor"
+    old, new = load_network(result.model).state_dict(), load_network(other.model).state_dict()
+    for name in (name for name in old if name.startswith("layers")):
+        torch.testing.assert_close(old[name], new[name])
+
+
 def test_the_backbone_is_kept_when_the_readout_changes(teacher):
     _, result = teacher
     network = load_network(result.model)
