@@ -12,6 +12,7 @@ On the CPU the same code runs step by step.
 
 from __future__ import annotations
 
+import sys
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -41,6 +42,8 @@ Precision = Literal["float32", "tf32", "bfloat16"]
 
 #: Names of PyTorch for the precision of matrix products.
 MATMUL: dict[Precision, str] = {"float32": "highest", "tf32": "high", "bfloat16": "medium"}
+#: Atoms in one graph of a network that predicts a polarization: about 1 MB each.
+BACKWARD_ATOMS, BACKWARD_ATOMS_GPU = 300, 20_000
 #: Largest deviation from float32 up to which another precision is used, e.
 PRECISION_TOLERANCE_E = 1e-4
 
@@ -141,6 +144,11 @@ class TorchEngine:
         """Start to evaluate frames with equally many atoms as one graph, without waiting for the result."""
         if not self._checked:
             self._check_precision(frames)
+        most = self._most_frames(len(frames[0].numbers))
+        if len(frames) > most:
+            parts = [self.submit(frames[k : k + most]).result() for k in range(0, len(frames), most)]
+            members, eps_inf = (np.concatenate(part) for part in zip(*parts, strict=True))
+            return Submitted(lambda: (members, eps_inf))
         slot = self._free.pop() if self._free else _Slot()
         batch = self._prepare(frames) if self.search == "device" else None
         if batch is not None:
@@ -150,6 +158,13 @@ class TorchEngine:
         with torch.inference_mode(), self._matmul():
             mark = self._send_back(self._network(moved), None, slot)
         return Submitted(partial(self._received, slot, mark, graph.n_frames))
+
+    def _most_frames(self, n_atoms: int) -> int:
+        """Frames of one graph: a backward pass keeps what every layer made of every edge."""
+        if self.network.config.readout == "tensor":
+            return sys.maxsize
+        limit = BACKWARD_ATOMS if self.lanes.device.type == "cpu" else BACKWARD_ATOMS_GPU
+        return max(1, limit // max(1, n_atoms))
 
     def _submit(self, batch: _Batch, slot: _Slot) -> Submitted:
         count = batch.content.size

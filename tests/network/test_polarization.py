@@ -113,6 +113,23 @@ def test_the_model_works_in_pytorch_and_elsewhere_says_why_not(network, tmp_path
         compile_model(path, tmp_path / "p.pt2")
 
 
+def test_many_frames_are_evaluated_in_parts(network, monkeypatch):
+    import bec_md.network.torch_engine as engine
+
+    frames = [rattled(seed) for seed in range(5)]
+    together, eps = engine.TorchEngine(network, 0, "cpu", double=True).evaluate(frames)
+    sizes = []
+    build = engine.build_graph
+    monkeypatch.setattr(engine, "BACKWARD_ATOMS", 10)  # two frames of five atoms
+    monkeypatch.setattr(
+        engine, "build_graph", lambda part, *a, **k: sizes.append(len(part)) or build(part, *a, **k)
+    )
+    parts, eps_parts = engine.TorchEngine(network, 0, "cpu", double=True).evaluate(frames)
+    assert sizes == [2, 2, 1]
+    np.testing.assert_allclose(parts, together, atol=1e-12)
+    np.testing.assert_allclose(eps_parts, eps, atol=1e-12)
+
+
 @pytest.mark.skipif(not native_status().available, reason="needs the compiled evaluator")
 def test_the_compiled_evaluator_refuses_the_file(network, tmp_path):
     from bec_md.network.native import NativeEngine
