@@ -5,6 +5,15 @@ from __future__ import annotations
 from bec_md.trajectory.compact import write_compact
 from bec_md.trajectory.frame import Frame, Trajectory, TrajectoryInfo
 from bec_md.trajectory.opening import open_trajectory
+from bec_md.trajectory.options import ReadOptions
 from bec_md.trajectory.prefetch import prefetch
 
-__all__ = ["Frame", "Trajectory", "TrajectoryInfo", "open_trajectory", "prefetch", "write_compact"]
+__all__ = [
+    "Frame",
+    "ReadOptions",
+    "Trajectory",
+    "TrajectoryInfo",
+    "open_trajectory",
+    "prefetch",
+    "write_compact",
+]

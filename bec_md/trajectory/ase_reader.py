@@ -19,7 +19,8 @@ from bec_md.errors import BecMDError, DataError
 from bec_md.trajectory.charge_columns import as_tensors, find_charge_key
 from bec_md.trajectory.extxyz_comment import CHARGE_KEYS, TIME_KEYS, TIMESTEP_KEYS
 from bec_md.trajectory.files import fingerprint
-from bec_md.trajectory.reader import VELOCITY_UNITS, RawFrame, ReaderOptions, VelocityUnits, place
+from bec_md.trajectory.options import ReadOptions
+from bec_md.trajectory.reader import VELOCITY_UNITS, RawFrame, VelocityUnits, place
 from bec_md.trajectory.species import Species, resolve_species, symbols_of
 
 if TYPE_CHECKING:
@@ -29,13 +30,11 @@ if TYPE_CHECKING:
 class AtomsReader:
     """Frames from `ase.Atoms`, in memory or read one at a time from a file of any ASE format."""
 
-    def __init__(
-        self, source: Path | Sequence[Atoms], options: ReaderOptions, format: str | None = None
-    ) -> None:
+    def __init__(self, source: Path | Sequence[Atoms], options: ReadOptions) -> None:
         self._options = options
         self._path = source if isinstance(source, Path) else None
         self._atoms = None if isinstance(source, Path) else source
-        self._ase_format = format
+        self._ase_format = None if options.format == "ase" else options.format
         self._species: tuple[bytes, Species] | None = None
         self.warnings: list[str] = []
         self.source = source.name if isinstance(source, Path) else f"{len(source)} ase.Atoms"

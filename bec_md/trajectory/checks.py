@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,9 +12,6 @@ from bec_md.errors import DataError
 from bec_md.trajectory.frame import cell_volume
 from bec_md.trajectory.reader import VELOCITY_UNITS, RawFrame, VelocityUnits, place
 from bec_md.units import AMU_ANG2_FS2_EV, kinetic_temperature_k
-
-if TYPE_CHECKING:
-    from bec_md.trajectory.stream import FrameWindow
 
 #: Resolution of times that a file holds in single precision.
 _SINGLE_PRECISION = 1.2e-7
@@ -32,16 +28,14 @@ class FrameChecker:
         The frame that fixes the atoms and what is stored.
     timestep_fs
         Time in fs between the frames checked; None takes it from the first two.
-    window
-        Stride of the pass.
+    corrected
+        Whether the caller states a time step of his own; the file's clock is then only checked for gaps.
     """
 
-    def __init__(self, source: str, first: RawFrame, timestep_fs: float | None, window: FrameWindow) -> None:
+    def __init__(self, source: str, first: RawFrame, timestep_fs: float | None, *, corrected: bool) -> None:
         self._source = source
         self._first = first
-        self._stride = window.stride
-        # A caller's own time step corrects the file's clock, which then is only checked for gaps.
-        self._loose = window.timestep_fs is not None
+        self._loose = corrected
         self._expected_fs = None if self._loose else timestep_fs
         self._expected_steps: int | None = None
         self._previous: RawFrame | None = None

@@ -34,7 +34,8 @@ from bec_md.errors import DataError, UsageError
 from bec_md.trajectory.charge_columns import as_tensors
 from bec_md.trajectory.files import fingerprint
 from bec_md.trajectory.frame import Frame, Trajectory
-from bec_md.trajectory.reader import RawFrame, ReaderOptions, VelocityUnits, place
+from bec_md.trajectory.options import ReadOptions
+from bec_md.trajectory.reader import RawFrame, VelocityUnits, place
 from bec_md.trajectory.species import resolve_species, symbols_of
 
 _REQUIRED = ("numbers", "cell_ang", "positions_ang")
@@ -45,7 +46,7 @@ class CompactReader:
 
     format = "compact"
 
-    def __init__(self, path: Path, options: ReaderOptions) -> None:
+    def __init__(self, path: Path, options: ReadOptions) -> None:
         self.source = path.name
         self.fingerprint = fingerprint(path)
         self.warnings: list[str] = []

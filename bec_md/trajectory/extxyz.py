@@ -31,7 +31,8 @@ from bec_md.trajectory.extxyz_layout import (
     make_layout,
 )
 from bec_md.trajectory.files import fingerprint, open_text, read_blocks
-from bec_md.trajectory.reader import VELOCITY_UNITS, RawFrame, ReaderOptions, VelocityUnits, place
+from bec_md.trajectory.options import ReadOptions
+from bec_md.trajectory.reader import VELOCITY_UNITS, RawFrame, VelocityUnits, place
 from bec_md.trajectory.species import Species, resolve_species, symbols_of
 
 #: Files up to this size are counted on opening.
@@ -44,7 +45,7 @@ class ExtxyzReader:
     format = "extxyz"
     timestep_fs: float | None
 
-    def __init__(self, path: Path, options: ReaderOptions) -> None:
+    def __init__(self, path: Path, options: ReadOptions) -> None:
         self._path = path
         self._options = options
         self.source = path.name

@@ -10,7 +10,7 @@ import numpy as np
 from bec_md.errors import DataError
 from bec_md.trajectory.charge_columns import as_tensors, find_charge_key
 from bec_md.trajectory.extxyz_comment import Column, parse_properties
-from bec_md.trajectory.reader import ReaderOptions
+from bec_md.trajectory.options import ReadOptions
 
 DEFAULT_PROPERTIES = "species:S:1:pos:R:3"
 #: Names of velocity columns and the units their writers use: ASE, GPUMD (vel), QUIP (velo).
@@ -49,7 +49,7 @@ def first_of(columns: Mapping[str, Column], names: Container[str]) -> str | None
     return next((name for name in columns if name in names), None)
 
 
-def make_layout(properties: str, options: ReaderOptions, place: str, warnings: list[str]) -> Layout:
+def make_layout(properties: str, options: ReadOptions, place: str, warnings: list[str]) -> Layout:
     """Choose the columns to parse.
 
     Raises
@@ -98,7 +98,7 @@ def make_layout(properties: str, options: ReaderOptions, place: str, warnings: l
 
 
 def _charges_name(
-    columns: Mapping[str, Column], options: ReaderOptions, place: str, warnings: list[str]
+    columns: Mapping[str, Column], options: ReadOptions, place: str, warnings: list[str]
 ) -> str | None:
     name = find_charge_key(columns, options.charges_key, place)
     if name is None or columns[name].count == 9:

@@ -8,7 +8,7 @@ import hashlib
 import io
 import lzma
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from difflib import get_close_matches
 from pathlib import Path
@@ -17,7 +17,12 @@ from typing import IO, Any, TextIO, cast
 from bec_md.errors import DataError, UsageError
 
 _BUFFER = 1 << 20
-_MAGIC = {b"\x1f\x8b": "gzip", b"BZh": "bzip2", b"\xfd7zXZ\x00": "xz"}
+#: Compressions by the suffix of a file name: the bytes a file begins with, and what opens it.
+COMPRESSIONS: Mapping[str, tuple[bytes, Callable[..., Any]]] = {
+    ".gz": (b"\x1f\x8b", gzip.open),
+    ".bz2": (b"BZh", bz2.open),
+    ".xz": (b"\xfd7zXZ\x00", lzma.open),
+}
 
 
 def require_file(path: Path) -> Path:
@@ -52,10 +57,10 @@ def require_file(path: Path) -> Path:
 
 
 def compression_of(path: Path) -> str | None:
-    """Compression by content: "gzip", "bzip2", "xz" or None."""
+    """Compression by content, as its suffix: ".gz", ".bz2", ".xz" or None."""
     with path.open("rb") as stream:
         head = stream.read(6)
-    return next((name for magic, name in _MAGIC.items() if head.startswith(magic)), None)
+    return next((suffix for suffix, (magic, _) in COMPRESSIONS.items() if head.startswith(magic)), None)
 
 
 class _Decompressed(io.RawIOBase):
@@ -95,8 +100,8 @@ def open_binary(path: Path) -> IO[bytes]:
     kind = compression_of(path)
     if kind is None:
         return path.open("rb", buffering=_BUFFER)
-    opener: Any = {"gzip": gzip.open, "bzip2": bz2.open, "xz": lzma.open}[kind]
-    return cast(IO[bytes], io.BufferedReader(_Decompressed(opener(path, "rb"), path.name), _BUFFER))
+    stream = COMPRESSIONS[kind][1](path, "rb")
+    return cast(IO[bytes], io.BufferedReader(_Decompressed(stream, path.name), _BUFFER))
 
 
 @contextmanager

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from bec_md.errors import DataError
 from bec_md.trajectory.charge_columns import CHARGE_ALIASES
-from bec_md.trajectory.reader import ReaderOptions
+from bec_md.trajectory.options import ReadOptions
 
 #: Position columns by preference: (names, scaled by the box, wrapped into it, in words).
 _POSITIONS = (
@@ -40,7 +40,7 @@ class DumpColumns:
         return [self.offset[name] for name in names]
 
 
-def choose_columns(names: tuple[str, ...], options: ReaderOptions, place: str) -> DumpColumns:
+def choose_columns(names: tuple[str, ...], options: ReadOptions, place: str) -> DumpColumns:
     """Choose the columns to parse.
 
     Raises

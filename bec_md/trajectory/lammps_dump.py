@@ -22,7 +22,8 @@ from bec_md.trajectory.files import fingerprint, open_text, read_blocks
 from bec_md.trajectory.lammps_box import DumpBox, parse_box, restricted_to_general
 from bec_md.trajectory.lammps_columns import DumpColumns, choose_columns
 from bec_md.trajectory.lammps_units import LammpsUnits, lammps_units
-from bec_md.trajectory.reader import RawFrame, ReaderOptions, VelocityUnits, place
+from bec_md.trajectory.options import ReadOptions
+from bec_md.trajectory.reader import RawFrame, VelocityUnits, place
 from bec_md.trajectory.species import Species, resolve_species
 
 _COUNT_LIMIT_BYTES = 4 << 30
@@ -46,7 +47,7 @@ class LammpsDumpReader:
 
     format = "lammps-dump"
 
-    def __init__(self, path: Path, options: ReaderOptions) -> None:
+    def __init__(self, path: Path, options: ReadOptions) -> None:
         self._path = path
         self._options = options
         self.source = path.name

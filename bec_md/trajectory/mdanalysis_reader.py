@@ -18,7 +18,8 @@ from numpy.typing import NDArray
 from bec_md.errors import BecMDError, DataError, UsageError
 from bec_md.trajectory.charge_columns import find_charge_key
 from bec_md.trajectory.files import fingerprint, require_file
-from bec_md.trajectory.reader import RawFrame, ReaderOptions, VelocityUnits, place
+from bec_md.trajectory.options import ReadOptions
+from bec_md.trajectory.reader import RawFrame, VelocityUnits, place
 from bec_md.trajectory.species import ISOTOPES, Species, resolve_species
 
 _REFUSED = ("LAMMPSDUMP", "XYZ")
@@ -26,10 +27,27 @@ _REFUSED = ("LAMMPSDUMP", "XYZ")
 _MASS_TOLERANCE_AMU = 0.06
 
 
+def open_with_topology(path: Path, options: ReadOptions) -> MDAnalysisReader:
+    """Open a trajectory file with the topology of the options.
+
+    Raises
+    ------
+    UsageError
+        Without a topology.
+    """
+    if options.topology is None:
+        raise UsageError(
+            f"{path}: a {path.suffix or 'binary'} trajectory needs a topology",
+            "it holds positions but not which elements they belong to",
+            "give topology= (PDB, TPR, PSF, PRMTOP, …), or convert the trajectory to extended XYZ",
+        )
+    return MDAnalysisReader((Path(options.topology), path), options)
+
+
 class MDAnalysisReader:
     """Frames of a Universe, or of a trajectory file with a topology file."""
 
-    def __init__(self, source: Any, options: ReaderOptions) -> None:
+    def __init__(self, source: Any, options: ReadOptions) -> None:
         self._options = options
         self._pair: tuple[Path, Path] | None = None
         self._universe: Any = None
@@ -119,7 +137,7 @@ class MDAnalysisReader:
             ) from error
 
 
-def _species(universe: Any, options: ReaderOptions, source: str) -> Species:
+def _species(universe: Any, options: ReadOptions, source: str) -> Species:
     atoms = universe.atoms
     masses = _stated(atoms, "masses")
     own = None if masses is None else np.array(masses, dtype=np.float64)

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from bec_md.errors import UsageError
 from bec_md.trajectory.species import Species
 from bec_md.units import AMU_ANG2_FS2_EV
 
@@ -22,27 +21,6 @@ VELOCITY_UNITS: Mapping[str, float] = {
     "ang/fs": 1.0,
     "ang/ps": 1e-3,
 }
-
-
-@dataclass(frozen=True)
-class ReaderOptions:
-    """Options of `open_trajectory` that concern the reading of single frames."""
-
-    elements: Sequence[str] | Mapping[int, str] | Mapping[str, str] | None = None
-    lammps_units: str | None = None
-    velocity_units: str | None = None
-    charges_key: str | None = None
-    charges_transposed: bool = False
-    masses: Mapping[str, float] = field(default_factory=dict)
-    need_velocities: bool = True
-
-    def __post_init__(self) -> None:
-        if self.velocity_units is not None and self.velocity_units not in VELOCITY_UNITS:
-            raise UsageError(
-                f"velocity_units={self.velocity_units!r} is not known",
-                "velocities are read in Å per ASE time unit, Å/fs or Å/ps",
-                f"use one of {', '.join(VELOCITY_UNITS)}",
-            )
 
 
 @dataclass(frozen=True)

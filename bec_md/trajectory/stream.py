@@ -10,6 +10,7 @@ from itertools import islice
 from bec_md.errors import BecMDWarning, DataError, UsageError
 from bec_md.trajectory.checks import FrameChecker, kinetic_temperature_note
 from bec_md.trajectory.frame import Frame, TrajectoryInfo
+from bec_md.trajectory.options import ReadOptions
 from bec_md.trajectory.reader import FrameReader, RawFrame, place
 
 #: Frames read on opening, for the time step and the kinetic temperature.
@@ -18,24 +19,11 @@ _PROBED_FRAMES = 3
 
 @dataclass(frozen=True)
 class FrameWindow:
-    """Which stored frames iteration yields, and the time in fs between stored frames if the caller knows."""
+    """Which stored frames iteration yields."""
 
-    start: int = 0
-    stop: int | None = None
-    stride: int = 1
-    timestep_fs: float | None = None
-
-    def __post_init__(self) -> None:
-        if self.stride < 1:
-            raise UsageError(
-                f"stride={self.stride}", "frames are read forward in time", "use stride=1 or more"
-            )
-        if self.timestep_fs is not None and not self.timestep_fs > 0:
-            raise UsageError(
-                f"timestep_fs={self.timestep_fs}",
-                "the time between stored frames is a positive number",
-                "give it in fs, e.g. timestep_fs=2.0",
-            )
+    start: int
+    stop: int | None
+    stride: int
 
     def resolved(self, n_frames: int | None, source: str) -> FrameWindow:
         """Count negative limits from the end and check that a frame is left."""
@@ -56,7 +44,7 @@ class FrameWindow:
                 f"the file holds {n_frames if n_frames is not None else 'an unknown number of'} frames",
                 "choose start < stop within the file",
             )
-        return FrameWindow(start, stop, self.stride, self.timestep_fs)
+        return FrameWindow(start, stop, self.stride)
 
     def count(self, n_frames: int | None) -> int | None:
         """Number of frames yielded of `n_frames` stored ones."""
@@ -69,10 +57,12 @@ class FrameWindow:
 class StreamedTrajectory:
     """A `Trajectory` over a `FrameReader`: bounded memory, restartable, every frame checked."""
 
-    def __init__(self, reader: FrameReader, window: FrameWindow) -> None:
+    def __init__(self, reader: FrameReader, options: ReadOptions) -> None:
         self._reader = reader
+        self._given_fs = options.timestep_fs
         if reader.n_frames == 0:
             raise _no_frame(reader.source, 0)
+        window = FrameWindow(options.start, options.stop, options.stride)
         self._window = window.resolved(reader.n_frames, reader.source)
         probed = self._probe()
         first = probed[0]
@@ -137,7 +127,7 @@ class StreamedTrajectory:
     def _checked(self, skip: int) -> Iterator[Frame]:
         window, reader = self._window, self._reader
         known = len(reader.warnings)
-        checker = FrameChecker(reader.source, self._first, self._info.timestep_fs, window)
+        checker = self._checker(self._first, self._info.timestep_fs)
         limit = None if window.stop is None else len(range(window.start, window.stop, window.stride)) - skip
         raw_frames = reader.read(window.start + skip * window.stride, window.stride)
         for raw in islice(raw_frames, None if limit is None else max(0, limit)):
@@ -145,6 +135,9 @@ class StreamedTrajectory:
             yield self._frame(raw)
         for message in reader.warnings[known:]:
             warnings.warn(message, BecMDWarning, stacklevel=2)
+
+    def _checker(self, first: RawFrame, timestep_fs: float | None) -> FrameChecker:
+        return FrameChecker(self._reader.source, first, timestep_fs, corrected=self._given_fs is not None)
 
     def _frame(self, raw: RawFrame) -> Frame:
         time_fs = raw.time_fs
@@ -165,14 +158,14 @@ class StreamedTrajectory:
         probed = list(islice(raw_frames, max(count, 1)))
         if not probed:
             raise _no_frame(source, window.start)
-        checker = FrameChecker(source, probed[0], None, window)
+        checker = self._checker(probed[0], None)
         for raw in probed[:2]:
             checker.check(raw)
         return probed
 
     def _stored_timestep(self, probed: list[RawFrame], noted: list[str]) -> float | None:
         """Time between stored frames in fs: the caller's, else the file's."""
-        given, stride = self._window.timestep_fs, self._window.stride
+        given, stride = self._given_fs, self._window.stride
         stated = self._reader.timestep_fs
         if stated is None and len(probed) > 1:
             first, second = probed[0].time_fs, probed[1].time_fs

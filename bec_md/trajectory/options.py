@@ -1,0 +1,104 @@
+"""How a trajectory is to be read: every option once, with plain types."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+
+from bec_md.errors import UsageError
+
+#: Names of the units in which velocities may be stored; their factors are in `bec_md.trajectory.reader`.
+VELOCITY_UNIT_NAMES = ("ase", "ang/fs", "ang/ps")
+
+
+@dataclass(frozen=True)
+class ReadOptions:
+    """Options of `open_trajectory`; every one may be left out.
+
+    Parameters
+    ----------
+    timestep_fs
+        Time between stored frames in fs, before `stride`. Needed later unless the file carries it; a file
+        that states another, or whose atoms move otherwise, is refused.
+    start, stop, stride
+        Which stored frames to yield, as in a slice.
+    format
+        Name of a row of `bec_md.trajectory.formats.FORMATS`, or of an ASE format; by default recognized by
+        content.
+    topology
+        File with the elements of a binary trajectory (PDB, TPR, PSF, PRMTOP, …).
+    velocities
+        File with the velocities of a trajectory that holds positions alone.
+    cell_ang
+        Cell of a file that carries none, in Å: three edges or the nine components of the lattice vectors.
+    lammps_units
+        Unit style of a LAMMPS dump that does not state it.
+    velocity_units
+        "ase", "ang/fs" or "ang/ps" for formats that do not state it. By default ASE's own, except for
+        columns that other programs define (`bec_md.structure.extxyz`). The choice is stated in
+        ``info.units_note`` and compared with the motion.
+    elements
+        Elements of LAMMPS atom types, in the order of the types or by type; with a topology, by atom type or
+        name.
+    masses
+        Masses in amu by element, e.g. ``{"H": 2.014}``.
+    charges_key
+        Name of the per-atom array with Born effective charges; by default the known names.
+    charges_transposed
+        Whether the first index of stored charges is the displacement.
+    need_velocities
+        False to leave stored velocities unread.
+    temperature_k
+        Temperature in K that the caller expects: compared with that of the motion, never used to scale it.
+    """
+
+    timestep_fs: float | None = None
+    start: int = 0
+    stop: int | None = None
+    stride: int = 1
+    format: str | None = None
+    topology: str | Path | None = None
+    velocities: str | Path | None = None
+    cell_ang: Sequence[float] | Sequence[Sequence[float]] | None = None
+    lammps_units: str | None = None
+    velocity_units: str | None = None
+    elements: Sequence[str] | Mapping[int, str] | Mapping[str, str] | None = None
+    masses: Mapping[str, float] = field(default_factory=dict)
+    charges_key: str | None = None
+    charges_transposed: bool = False
+    need_velocities: bool = True
+    temperature_k: float | None = None
+
+    def check(self) -> None:
+        """Refuse values that no file could need.
+
+        Raises
+        ------
+        UsageError
+            With the name of the option and what it means.
+        """
+        if self.stride < 1:
+            raise UsageError(
+                f"stride={self.stride}", "frames are read forward in time", "use stride=1 or more"
+            )
+        for name, meaning, example in (
+            ("timestep_fs", "the time between stored frames is a positive number", "timestep_fs=2.0 in fs"),
+            ("temperature_k", "a temperature is a positive number", "temperature_k=300.0 in K"),
+        ):
+            value = getattr(self, name)
+            if value is not None and not value > 0:
+                raise UsageError(f"{name}={value}", meaning, f"give it like {example}")
+        if self.velocity_units is not None and self.velocity_units not in VELOCITY_UNIT_NAMES:
+            raise UsageError(
+                f"velocity_units={self.velocity_units!r} is not known",
+                "velocities are read in Å per ASE time unit, Å/fs or Å/ps",
+                f"use one of {', '.join(VELOCITY_UNIT_NAMES)}",
+            )
+
+    def given(self) -> frozenset[str]:
+        """Names of the options that differ from their defaults."""
+        default = ReadOptions()
+        return frozenset(
+            item.name for item in fields(self) if getattr(self, item.name) != getattr(default, item.name)
+        )
