@@ -15,17 +15,32 @@ _PUBLIC = {
     "load_model": "bec_md.network",
     "open_trajectory": "bec_md.trajectory",
     "compute_current": "bec_md.current",
+    "load_current": "bec_md.current",
+    "Spectrum": "bec_md.spectrum",
+    "SpectrumOptions": "bec_md.spectrum",
     "compute_spectrum": "bec_md.spectrum",
+    "load_spectrum": "bec_md.spectrum",
     "plot": "bec_md.plot",
 }
 
-__all__ = ["__version__", "compute_current", "compute_spectrum", "load_model", "open_trajectory", "plot"]
+__all__ = [
+    "Spectrum",
+    "SpectrumOptions",
+    "__version__",
+    "compute_current",
+    "compute_spectrum",
+    "load_current",
+    "load_model",
+    "load_spectrum",
+    "open_trajectory",
+    "plot",
+]
 
 if TYPE_CHECKING:
     from bec_md import plot
-    from bec_md.current import compute_current
+    from bec_md.current import compute_current, load_current
     from bec_md.network import load_model
-    from bec_md.spectrum import compute_spectrum
+    from bec_md.spectrum import Spectrum, SpectrumOptions, compute_spectrum, load_spectrum
     from bec_md.trajectory import open_trajectory
 
 

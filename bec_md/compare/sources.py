@@ -201,7 +201,7 @@ def _derive(path: Path, quantity: str, nu: Array, known: Mapping[str, Array], na
     raise UsageError(
         f"{path.name} with columns {', '.join(names)} does not give {quantity}",
         "it follows from n and k, from ε₁ and ε₂, or stands in the file itself",
-        f"choose another --quantity, or name the column {quantity} in the header line",
+        f"choose another quantity, or name the column {quantity} in the header line",
     )
 
 

@@ -138,8 +138,7 @@ def _tensor(spectrum: Spectrum, shown: Spectrum) -> Section:
     else:
         body.append(
             paragraph(
-                "ε_∞ was not given: ε₁, refractive index, reflectivity and loss function are not defined "
-                "(--eps-inf)."
+                "ε_∞ was not given: ε₁, refractive index, reflectivity and loss function are not defined."
             )
         )
     return Section("tensor", "Tensor and optics", "\n".join(body))

@@ -10,6 +10,7 @@ _PUBLIC = {
     "QualityReport": "bec_md.spectrum.quality",
     "RunPlan": "bec_md.spectrum.plan",
     "Spectrum": "bec_md.spectrum.spectrum",
+    "SpectrumOptions": "bec_md.spectrum.options",
     "compute_spectrum": "bec_md.spectrum.compute",
     "einstein_helfand": "bec_md.spectrum.einstein",
     "fit_four_parameter": "bec_md.spectrum.fits",
@@ -29,6 +30,7 @@ __all__ = [
     "QualityReport",
     "RunPlan",
     "Spectrum",
+    "SpectrumOptions",
     "compute_spectrum",
     "einstein_helfand",
     "fit_four_parameter",
@@ -47,6 +49,7 @@ if TYPE_CHECKING:
     from bec_md.spectrum.compute import compute_spectrum
     from bec_md.spectrum.einstein import einstein_helfand
     from bec_md.spectrum.fits import fit_four_parameter, fit_lorentz, integrate_band
+    from bec_md.spectrum.options import SpectrumOptions
     from bec_md.spectrum.output import summary, write_csv, write_json
     from bec_md.spectrum.peak import Peak
     from bec_md.spectrum.plan import RunPlan, plan_run

@@ -142,13 +142,13 @@ def open_blocks(series: tuple[CurrentSeries, ...], sum_rule: SumRule) -> Current
             raise UsageError(
                 f"replica {number} has groups {tuple(other.groups)}, replica 0 has {tuple(first.groups)}",
                 "replicas must be the same system",
-                "compute the currents with the same --groups, or analyze them one by one",
+                "compute the currents with the same groups, or analyze them one by one",
             )
         if abs(other.timestep_fs - first.timestep_fs) > 1e-6 * first.timestep_fs:
             raise UsageError(
                 f"replica {number} has a time step of {other.timestep_fs} fs, replica 0 {first.timestep_fs}",
                 "spectra of different time steps cannot be averaged",
-                "use --stride so that all replicas have the same time between frames",
+                "read them with strides so that all replicas have the same time between frames",
             )
         if other.scheme != first.scheme:
             raise UsageError(
@@ -160,6 +160,6 @@ def open_blocks(series: tuple[CurrentSeries, ...], sum_rule: SumRule) -> Current
             raise DataError(
                 f"replica {number} has {int(other.current.shape[0])} frames",
                 "a spectrum needs at least 16",
-                "run longer, or check --start, --stop and --stride",
+                "run longer, or check start, stop and stride",
             )
     return CurrentBlocks(series, tuple(s.effective_sum_rule(sum_rule) for s in series))

@@ -7,7 +7,7 @@ from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 import bec_md
 from bec_md.errors import DataError, UsageError
@@ -18,6 +18,7 @@ from bec_md.spectrum.cepstral import in_consistent_band
 from bec_md.spectrum.einstein import einstein_helfand
 from bec_md.spectrum.estimate import EstimateOptions, PowerSpectra, estimate
 from bec_md.spectrum.lag_window import default_resolution_cm, window_span_fs
+from bec_md.spectrum.options import SpectrumOptions
 from bec_md.spectrum.peak import Peak, find_spectrum_peaks
 from bec_md.spectrum.periodogram import Periodogram, decimate, periodogram
 from bec_md.spectrum.spectrum import Spectrum
@@ -26,49 +27,32 @@ from bec_md.spectrum.symmetric_tensor import parse_tensor, to_matrix
 from bec_md.units import SPEED_OF_LIGHT_CM_FS
 
 if TYPE_CHECKING:
-    from bec_md.current.series import CurrentSeries, SumRule
+    from bec_md.current.series import CurrentSeries
 
 Array = NDArray[np.float64]
 #: Stretches of all runs whose scatter gives the error of the Einstein–Helfand slope.
 EINSTEIN_STRETCHES = 8
 
 
+DEFAULTS = SpectrumOptions()
+
+
 @dataclass(frozen=True)
-class _Options:
+class _Resolved:
+    """What was asked for, with the defaults that depend on the run filled in."""
+
+    asked: SpectrumOptions
     temperature_k: float
     temperature_source: str
     eps_inf: Array | None
     estimate: EstimateOptions
-    sum_rule: str
-    quantum: str
-    max_cm: float | None
-    md_timestep_fs: float | None
-    undo_damping: bool
-    dc: bool | None
-    subtract_dc: bool
-    friction_per_ps: float | None = None
-    constraints: int = 0
 
 
 def compute_spectrum(
     current: CurrentSeries | Sequence[CurrentSeries],
     *,
-    temperature_k: float | None = None,
-    eps_inf: ArrayLike | None = None,
-    resolution_cm: float | None = None,
-    estimator: str = "lag",
-    window: str = "gaussian",
-    sum_rule: SumRule = "mass",
-    quantum: str = "harmonic",
-    max_cm: float | None = None,
-    groups: bool = True,
-    group_matrix: bool = False,
-    md_timestep_fs: float | None = None,
-    undo_damping: bool = True,
-    dc: bool | None = None,
-    subtract_dc: bool = False,
-    thermostat_friction_per_ps: float | None = None,
-    constraints: int = 0,
+    options: SpectrumOptions = DEFAULTS,
+    **changes: Any,
 ) -> Spectrum:
     r"""Infrared spectrum and dielectric function of one or several currents (replicas).
 
@@ -79,42 +63,10 @@ def compute_spectrum(
     ----------
     current
         One series, or replicas of the same system, averaged with the weight of their lengths.
-    temperature_k
-        T in K. If None, the mean kinetic temperature of the stored velocities, or what the file states.
-    eps_inf
-        ε_∞ as 1, 3, 6 (Voigt xx yy zz yz xz xy) or 9 numbers. Without it only nα, σ and ε₂ are defined.
-    resolution_cm
-        Full width at half maximum of the smoothing kernel, cm⁻¹. If None, the width that gives 10 %
-        error per point, within 2 … 20 cm⁻¹.
-    estimator
-        "lag" (lag window), "welch" or "multitaper".
-    window
-        Lag window: gaussian, parzen, bartlett or lorentzian.
-    sum_rule
-        "mass" (barycentric frame), "equal" shares, or "none".
-    quantum
-        "harmonic" (factor 1: already exact for harmonic systems), "none", "standard" or "schofield".
-    max_cm
-        Highest wavenumber written out; the Nyquist wavenumber by default.
-    groups
-        Also compute the additive partial spectra.
-    group_matrix
-        Also compute the group–group matrix.
-    md_timestep_fs
-        Integration time step of the run: undoes the Verlet frequency shift. None leaves it.
-    undo_damping
-        Divide by the transfer function of finite-difference velocities.
-    dc
-        Estimate the DC conductivity by cepstral analysis; by default only if the dipole wanders (mobile
-        charges). The spectrum of an insulator vanishes at ω = 0, where its logarithm has no finite value.
-    subtract_dc
-        Leave the DC conductivity out of ε (ionic conductors).
-    thermostat_friction_per_ps
-        Friction γ of a Langevin thermostat, 1/ps (LAMMPS: 1/damp), which broadens every band by γ: taken
-        off the natural widths of the peaks, and recorded. The spectrum itself is not changed.
-    constraints
-        Number of rigid bonds and angles of one replica: removed from the degrees of freedom of the kinetic
-        temperature. The f-sum rule of free atoms does not hold with them.
+    options
+        How: see `SpectrumOptions`.
+    **changes
+        Fields of `SpectrumOptions` by name, which replace those of `options`.
 
     Returns
     -------
@@ -127,29 +79,28 @@ def compute_spectrum(
     DataError
         For series that are too short.
     """
+    chosen = options.changed(**changes)
+    chosen.check()
     series = _as_tuple(current)
-    blocks = open_blocks(series, sum_rule)
-    _check_constraints(series, constraints)
-    temperature, source = _temperature(series, temperature_k, constraints)
-    if resolution_cm is None:
+    blocks = open_blocks(series, chosen.sum_rule)
+    _check_constraints(series, chosen.constraints)
+    temperature, source = _temperature(series, chosen.temperature_k, chosen.constraints)
+    resolution = chosen.resolution_cm
+    if resolution is None:
         lengths = [n * blocks.timestep_fs for n in blocks.lengths]
-        resolution_cm = default_resolution_cm(sum(lengths), max(lengths))
-    options = _Options(
-        temperature,
-        source,
-        None if eps_inf is None else parse_tensor(eps_inf),
-        EstimateOptions(estimator, float(resolution_cm), window, groups, group_matrix),
-        "/".join(sorted(set(blocks.sum_rules))),
-        quantum,
-        max_cm,
-        md_timestep_fs,
-        undo_damping,
-        True if subtract_dc else dc,
-        subtract_dc,
-        thermostat_friction_per_ps,
-        constraints,
+        resolution = default_resolution_cm(sum(lengths), max(lengths))
+    return _assemble(
+        blocks,
+        _Resolved(
+            chosen,
+            temperature,
+            source,
+            None if chosen.eps_inf is None else parse_tensor(chosen.eps_inf),
+            EstimateOptions(
+                chosen.estimator, float(resolution), chosen.window, chosen.groups, chosen.group_matrix
+            ),
+        ),
     )
-    return _assemble(blocks, options)
 
 
 def _as_tuple(current: CurrentSeries | Sequence[CurrentSeries]) -> tuple[CurrentSeries, ...]:
@@ -161,7 +112,7 @@ def _as_tuple(current: CurrentSeries | Sequence[CurrentSeries]) -> tuple[Current
 def _check_constraints(series: Sequence[CurrentSeries], constraints: int) -> None:
     for one in series:
         atoms = one.n_atoms
-        if constraints < 0 or (constraints and (atoms is None or constraints >= 3 * atoms - 3)):
+        if constraints and (atoms is None or constraints >= 3 * atoms - 3):
             freedom = "unknown" if atoms is None else f"{3 * atoms - 3}"
             raise UsageError(
                 f"{constraints} constraints on a system with {freedom} degrees of freedom",
@@ -175,8 +126,6 @@ def _temperature(
 ) -> tuple[float, str]:
     """Temperature and where it comes from; never guessed."""
     if wanted is not None:
-        if not wanted > 0.0:
-            raise UsageError(f"temperature {wanted} K", "it must be positive", "pass the temperature in K")
         return float(wanted), "given"
     weights = [s.n_frames for s in series]
     stated = [s.temperature_k for s in series]
@@ -189,20 +138,20 @@ def _temperature(
     raise UsageError(
         "the temperature is unknown",
         "the prefactor 1/(V k_B T) needs it, and the input carries no velocities to take it from",
-        "pass temperature_k (--temperature), the temperature of the run in K",
+        "pass temperature_k, the temperature of the run in K",
     )
 
 
-def _corrected(power: PowerSpectra, blocks: CurrentBlocks, options: _Options) -> PowerSpectra:
+def _corrected(power: PowerSpectra, blocks: CurrentBlocks, options: _Resolved) -> PowerSpectra:
     """Undo finite-difference damping and the Verlet shift in every spectrum."""
     names = ("total", "partial", "auto", "matrix", "members", "block_trace")
     spectra: dict[str, Array] = {name: getattr(power, name) for name in names}
     scheme = blocks.series[0].scheme
-    if options.undo_damping and scheme != "velocity":
+    if options.asked.undo_damping and scheme != "velocity":
         gain = corrections.undamped_gain(power.wavenumber_cm, power.timestep_fs, scheme)
         spectra = {name: values * gain for name, values in spectra.items()}
-    if options.md_timestep_fs is not None:
-        dt = options.md_timestep_fs
+    if options.asked.md_timestep_fs is not None:
+        dt = options.asked.md_timestep_fs
         spectra = {
             name: corrections.remap_verlet(power.wavenumber_cm, values, dt) if values.size else values
             for name, values in spectra.items()
@@ -222,31 +171,35 @@ class _Estimated:
     top_cm: float
 
 
-def _estimate(blocks: CurrentBlocks, options: _Options) -> _Estimated:
+def _estimate(blocks: CurrentBlocks, options: _Resolved) -> _Estimated:
     """Make all passes over the current."""
     power = _corrected(estimate(blocks, options.estimate), blocks, options)
     bins, seen, grid = periodogram(blocks), survey(blocks), power.wavenumber_cm
-    top = float(grid[-1] if options.max_cm is None else min(options.max_cm, grid[-1]))
+    top = float(grid[-1] if options.asked.max_cm is None else min(options.asked.max_cm, grid[-1]))
     keep = slice(1, int(np.searchsorted(grid, top, side="right")))
     if keep.stop < 3:
         raise UsageError(
-            f"max_cm = {options.max_cm} leaves no frequency above zero",
+            f"max_cm = {options.asked.max_cm} leaves no frequency above zero",
             f"the grid starts at {grid[1]:.3g} cm⁻¹",
             "raise max_cm",
         )
     resolution = options.estimate.resolution_cm
-    found = assess(blocks, power, bins, seen, options.temperature_k, top, resolution, options.constraints)
+    found = assess(
+        blocks, power, bins, seen, options.temperature_k, top, resolution, options.asked.constraints
+    )
     return _Estimated(power, bins, found, seen.wanders, keep, top)
 
 
-def _quantum_factor(grid: Array, top_cm: float, options: _Options) -> Array:
-    factor = quantum.quantum_factor(grid, options.temperature_k, options.quantum)
-    if options.quantum == "schofield":  # grows like e^{x/2}: beyond the band it would swamp the real part
+def _quantum_factor(grid: Array, top_cm: float, options: _Resolved) -> Array:
+    factor = quantum.quantum_factor(grid, options.temperature_k, options.asked.quantum)
+    if (
+        options.asked.quantum == "schofield"
+    ):  # grows like e^{x/2}: beyond the band it would swamp the real part
         return np.where(grid <= top_cm, factor, 0.0)
     return factor
 
 
-def _assemble(blocks: CurrentBlocks, options: _Options) -> Spectrum:
+def _assemble(blocks: CurrentBlocks, options: _Resolved) -> Spectrum:
     """Turn power spectra into the response with errors, partials and checks."""
     found = _estimate(blocks, options)
     power, keep = found.power, found.keep
@@ -257,7 +210,7 @@ def _assemble(blocks: CurrentBlocks, options: _Options) -> Spectrum:
 
     sigma_real = sigma_of(power.total)  # (6, F)
     sigma = one_sided.continuous_response(sigma_real)
-    wanted = found.wanders if options.dc is None else options.dc
+    wanted = options.asked.subtract_dc or (found.wanders if options.asked.dc is None else options.asked.dc)
     dc, dc_err, dc_info = _dc(blocks, found.bins, options) if wanted else (None, None, {})
     raw_grid, raw_alpha = _raw(found.bins, blocks, options, found.top_cm)
     return Spectrum(
@@ -285,14 +238,14 @@ def _assemble(blocks: CurrentBlocks, options: _Options) -> Spectrum:
     )
 
 
-def _peaks(sigma_real: Array, power: PowerSpectra, keep: slice, options: _Options) -> tuple[Peak, ...]:
+def _peaks(sigma_real: Array, power: PowerSpectra, keep: slice, options: _Resolved) -> tuple[Peak, ...]:
     variance = uncertainty.isotropic_variance(sigma_real, power.relative_variance)[keep]
     return find_spectrum_peaks(
         power.wavenumber_cm[keep],
         response.n_alpha_from_conductivity(sigma_real[:3].mean(axis=0))[keep],
         response.n_alpha_from_conductivity(np.sqrt(variance)),
         options.estimate.resolution_cm,
-        friction_cm=_friction_cm(options.friction_per_ps) or 0.0,
+        friction_cm=_friction_cm(options.asked.thermostat_friction_per_ps) or 0.0,
     )
 
 
@@ -365,7 +318,7 @@ def _jackknife(power: PowerSpectra, sigma_of: Any, keep: slice) -> Array | None:
 
 
 def _dc(
-    blocks: CurrentBlocks, bins: Periodogram, options: _Options
+    blocks: CurrentBlocks, bins: Periodogram, options: _Resolved
 ) -> tuple[Array | None, Array | None, dict[str, Any]]:
     """Cepstral DC conductivity: isotropic from all axes, anisotropic on the diagonal.
 
@@ -380,7 +333,7 @@ def _dc(
         axes = [in_consistent_band(power, bins.stretches, grid, band) for power in bins.power]
         mean = in_consistent_band(bins.power.mean(axis=0), 3 * bins.stretches, grid, band)
     except DataError:
-        if options.subtract_dc:
+        if options.asked.subtract_dc:
             raise
         return None, None, {}
     info = {
@@ -426,7 +379,7 @@ def _einstein(blocks: CurrentBlocks, band_cm: float, temperature_k: float) -> di
     }
 
 
-def _raw(bins: Periodogram, blocks: CurrentBlocks, options: _Options, top: float) -> tuple[Array, Array]:
+def _raw(bins: Periodogram, blocks: CurrentBlocks, options: _Resolved, top: float) -> tuple[Array, Array]:
     """Un-broadened nα below the highest wavenumber, without corrections but the prefactor."""
     stop = int(np.searchsorted(bins.wavenumber_cm, top, side="right"))
     sigma = response.conductivity_from_power(
@@ -445,7 +398,7 @@ def _static(assessment: Assessment, eps_inf: Array | None) -> dict[str, Array]:
 
 
 def _parameters(
-    blocks: CurrentBlocks, power: PowerSpectra, options: _Options, assessment: Assessment, dc: dict[str, Any]
+    blocks: CurrentBlocks, power: PowerSpectra, options: _Resolved, assessment: Assessment, dc: dict[str, Any]
 ) -> dict[str, Any]:
     series = blocks.series
     span = window_span_fs(options.estimate.resolution_cm, options.estimate.window)
@@ -456,16 +409,16 @@ def _parameters(
         "bec_md_version": bec_md.__version__,
         "convention": "exp(-i omega t), Im eps > 0 is absorption",
         "temperature_source": options.temperature_source,
-        "sum_rule": options.sum_rule,
-        "quantum": options.quantum,
-        "quantum_reason": quantum.REASONS[options.quantum],
+        "sum_rule": "/".join(sorted(set(blocks.sum_rules))),
+        "quantum": options.asked.quantum,
+        "quantum_reason": quantum.REASONS[options.asked.quantum],
         "velocity_scheme": series[0].scheme,
-        "transfer_function_divided_out": options.undo_damping and series[0].scheme != "velocity",
-        "md_timestep_fs": options.md_timestep_fs,
-        "subtract_dc": options.subtract_dc,
-        "thermostat_friction_per_ps": options.friction_per_ps,
-        "thermostat_broadening_cm": _friction_cm(options.friction_per_ps),
-        "constraints": options.constraints,
+        "transfer_function_divided_out": options.asked.undo_damping and series[0].scheme != "velocity",
+        "md_timestep_fs": options.asked.md_timestep_fs,
+        "subtract_dc": options.asked.subtract_dc,
+        "thermostat_friction_per_ps": options.asked.thermostat_friction_per_ps,
+        "thermostat_broadening_cm": _friction_cm(options.asked.thermostat_friction_per_ps),
+        "constraints": options.asked.constraints,
         "model_uncertainty_scale": _model_scale(blocks),
         "timestep_fs": power.timestep_fs,
         "n_frames": int(sum(blocks.lengths)),
@@ -473,7 +426,7 @@ def _parameters(
         "n_atoms": known[0],
         "total_time_ps": power.total_time_fs / 1000.0,
         "nyquist_cm": 0.5 / (SPEED_OF_LIGHT_CM_FS * power.timestep_fs),
-        "max_cm": options.max_cm,
+        "max_cm": options.asked.max_cm,
         "equivalent_noise_bandwidth_cm": assessment.bandwidth_cm,
         "lag_window_span_fs": span if options.estimate.estimator == "lag" else None,
         "f_sum_ratio": assessment.f_sum_ratio,

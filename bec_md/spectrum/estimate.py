@@ -20,7 +20,6 @@ from bec_md.spectrum.lag_window import lag_window
 from bec_md.units import SPEED_OF_LIGHT_CM_FS
 
 Array = NDArray[np.float64]
-ESTIMATORS = ("lag", "welch", "multitaper")
 JACKKNIFE_BLOCKS = 20
 #: Finest resolution that is accepted, and finest one that the grid of frequencies follows, in units of the
 #: inverse length of the run: what is finer than the run can show would only be interpolated.
@@ -91,20 +90,8 @@ def estimate(blocks: CurrentBlocks, options: EstimateOptions) -> PowerSpectra:
     Raises
     ------
     UsageError
-        If the estimator is unknown, or the resolution is not positive or finer than the run can show.
+        If the resolution is finer than the run can show, or too coarse for its time step.
     """
-    if options.estimator not in ESTIMATORS:
-        raise UsageError(
-            f"estimator {options.estimator!r} is unknown",
-            "spectra are estimated by lag window, Welch segments or multitaper",
-            f"choose one of {', '.join(ESTIMATORS)}",
-        )
-    if not options.resolution_cm > 0.0:
-        raise UsageError(
-            f"resolution {options.resolution_cm} cm⁻¹ is not positive",
-            "it is the full width at half maximum of the smoothing kernel",
-            "pass a resolution such as 10",
-        )
     period = _period_cm(blocks)
     if options.resolution_cm < FINEST * period:
         raise UsageError(

@@ -74,7 +74,7 @@ class OpticsRequest:
             raise UsageError(
                 f"surface {self.surface!r}",
                 "a surface has one normal",
-                "give x, y, z or three components, e.g. --surface z",
+                "give x, y, z or three components",
             )
         if self.angle_deg is not None and not 0.0 <= self.angle_deg < 90.0:
             raise UsageError(
@@ -94,7 +94,7 @@ class OpticsRequest:
                 raise UsageError(
                     f"{name} {value} alone",
                     "it says how a surface is seen, and none is asked for",
-                    "add the angle of incidence, e.g. --angle 45, or --thickness",
+                    "add the angle of incidence or a thickness",
                 )
 
     def to_dict(self) -> dict[str, Any]:

@@ -63,7 +63,7 @@ class QualityReport:
 
     @property
     def violations(self) -> tuple[QualityCheck, ...]:
-        """Checks that failed: with --strict they end the program with status 1."""
+        """Checks that failed: a strict run ends with them."""
         return tuple(c for c in self.checks if c.status == "fail")
 
     @property

@@ -48,7 +48,7 @@ def check_f_sum(ratio: Array | None, error: Array) -> QualityCheck:
         "or velocities are wrong"
     )
     advice = (
-        "check --temperature, --timestep, masses, units of the velocities and that the run is equilibrated"
+        "check temperature_k, timestep_fs, masses, units of the velocities and that the run is equilibrated"
     )
     threshold = "within 3 standard errors + 2 % (fail: 5 standard errors + 10 %)"
     if ratio is None or not np.all(np.isfinite(ratio)):
@@ -89,7 +89,7 @@ def check_band(fraction: float, max_cm: float) -> QualityCheck:
         "at least 0.9",
         "ok" if fraction >= 0.9 else "warn",
         f"share of the integrated absorption below {max_cm:.0f} cm⁻¹",
-        "raise --max to see all bands",
+        "raise max_cm to see all bands",
     )
 
 
@@ -115,7 +115,7 @@ def check_static(fluctuation: Array, error: Array, kramers_kronig: Array, conduc
         _STATIC,
         "ok" if difference <= limit else "warn",
         meaning,
-        "low frequencies are not converged or narrower than the resolution: run longer, refine --resolution",
+        "low frequencies are not converged or narrower than the resolution: run longer, refine resolution_cm",
     )
 
 
@@ -156,7 +156,7 @@ def check_drift(
 ) -> QualityCheck:
     """Return the r.m.s. center-of-mass speed over that of a free particle of the total mass."""
     meaning = "r.m.s. speed of the center of mass over √(3k_BT/M); removed by the mass rule"
-    advice = "remove the drift in the run, or use --sum-rule mass"
+    advice = "remove the drift in the run, or use the sum rule mass"
     if drift is None or total_mass_amu is None:
         return QualityCheck("com_drift", None, _DRIFT, "unknown", meaning, advice)
     thermal = (3.0 * BOLTZMANN_EV_K * temperature_k / AMU_ANG2_FS2_EV / total_mass_amu) ** 0.5
@@ -176,7 +176,7 @@ def check_temperature(
 ) -> QualityCheck:
     """Return kinetic temperatures, whole and per group, over the temperature used."""
     meaning = "kinetic temperature over the temperature used: all atoms, then each group (equipartition)"
-    advice = "check masses, velocity units, thermostat and equilibration; with rigid bonds give --constraints"
+    advice = "check masses, velocity units, thermostat and equilibration; state rigid bonds as constraints"
     if measured is None or per_group is None or scheme != "velocity":
         return QualityCheck("temperature", None, _TEMPERATURE, "unknown", meaning, "needs stored velocities")
     known = per_group[np.isfinite(per_group)]  # unknown with rigid bonds
@@ -210,7 +210,7 @@ def check_stationarity(seen: Survey) -> QualityCheck:
         "|z| below 4 (fail: 8)",
         graded(abs(z), 4.0, 8.0),
         "change of ⟨J²⟩ from the first to the second half, in standard errors",
-        "cut off the equilibration with --start, or look for a phase change",
+        "cut off the equilibration, or look for a phase change",
     )
 
 
@@ -254,7 +254,7 @@ def check_resolution(
         status,
         f"relative standard error per point at {resolution_cm:g} cm⁻¹ from {length_fs / 1000.0:.1f} ps"
         + ("; the run is shorter than the window, lines are wider than asked" if cut else ""),
-        "ask for a coarser --resolution or run longer (bec-md plan)",
+        "ask for a coarser resolution_cm or run longer (bec-md plan)",
     )
 
 
@@ -283,7 +283,7 @@ def check_interpolation(relative_error: float | None, charge_error_e: float | No
             "below 0.05 (fail: 0.3)",
             graded(relative_error, 0.05, 0.3),
             "relative error of J at held-out frames where tensors were interpolated" + charge,
-            "evaluate the tensors more often (--every)",
+            "evaluate the tensors more often",
         )
     ]
 

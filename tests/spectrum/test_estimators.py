@@ -210,7 +210,7 @@ def test_estimators_agree_within_their_errors() -> None:
         ({"resolution_cm": 1e5}, "Nyquist"),
         ({"max_cm": 0.001}, "no frequency"),
         ({"quantum": "magic"}, "unknown"),
-        ({"sum_rule": "charge"}, "sum rule"),
+        ({"sum_rule": "charge"}, "sum_rule"),
         ({"eps_inf": [1.0, 2.0]}, "dielectric tensor"),
         ({"eps_inf": [1, 2, 0, 0, 1, 0, 0, 0, 1]}, "symmetric"),
         ({"temperature_k": -1.0}, "temperature"),

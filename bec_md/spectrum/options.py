@@ -1,0 +1,146 @@
+"""How a spectrum is made from currents: every choice once, with its meaning and its bounds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields, replace
+from difflib import get_close_matches
+from typing import TYPE_CHECKING, Any, Literal, get_args
+
+from bec_md.errors import UsageError
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
+
+EstimatorName = Literal["lag", "welch", "multitaper"]
+WindowName = Literal["gaussian", "parzen", "bartlett", "lorentzian"]
+SumRuleName = Literal["mass", "equal", "none"]
+QuantumName = Literal["harmonic", "none", "standard", "schofield"]
+
+_CHOICES: dict[str, tuple[tuple[str, ...], str]] = {
+    "estimator": (
+        get_args(EstimatorName),
+        "spectra are estimated by lag window, Welch segments or multitaper",
+    ),
+    "window": (get_args(WindowName), "only positive-definite lag windows keep the absorption non-negative"),
+    "sum_rule": (get_args(SumRuleName), "ΣZ = Q is restored by mass, in equal shares, or not"),
+    "quantum": (
+        get_args(QuantumName),
+        "the factor must be one of the published detailed-balance corrections",
+    ),
+}
+_POSITIVE = {
+    "temperature_k": "the prefactor is 1/(V k_B T)",
+    "resolution_cm": "it is the full width at half maximum of the smoothing kernel",
+    "max_cm": "the spectrum begins at zero",
+    "md_timestep_fs": "it is the integration time step of the run",
+    "thermostat_friction_per_ps": "a thermostat of no or negative friction broadens nothing",
+}
+
+
+@dataclass(frozen=True)
+class SpectrumOptions:
+    """Options of `compute_spectrum`.
+
+    Parameters
+    ----------
+    temperature_k
+        T in K. If None, the mean kinetic temperature of the stored velocities, or what the file states.
+    eps_inf
+        ε_∞ as 1, 3, 6 (Voigt xx yy zz yz xz xy) or 9 numbers. Without it only nα, σ and ε₂ are defined.
+    resolution_cm
+        Full width at half maximum of the smoothing kernel, cm⁻¹. If None, the width that gives 10 %
+        error per point, within 2 … 20 cm⁻¹.
+    estimator
+        "lag" (lag window), "welch" or "multitaper".
+    window
+        Lag window: gaussian, parzen, bartlett or lorentzian.
+    sum_rule
+        "mass" (barycentric frame), "equal" shares, or "none".
+    quantum
+        "harmonic" (factor 1: already exact for harmonic systems), "none", "standard" or "schofield".
+    max_cm
+        Highest wavenumber written out; the Nyquist wavenumber by default.
+    groups
+        Also compute the additive partial spectra.
+    group_matrix
+        Also compute the group–group matrix.
+    md_timestep_fs
+        Integration time step of the run: undoes the Verlet frequency shift. None leaves it.
+    undo_damping
+        Divide by the transfer function of finite-difference velocities.
+    dc
+        Estimate the DC conductivity by cepstral analysis; by default only if the dipole wanders (mobile
+        charges). The spectrum of an insulator vanishes at ω = 0, where its logarithm has no finite value.
+    subtract_dc
+        Leave the DC conductivity out of ε (ionic conductors).
+    thermostat_friction_per_ps
+        Friction γ of a Langevin thermostat, 1/ps (LAMMPS: 1/damp), which broadens every band by γ: taken
+        off the natural widths of the peaks, and recorded. The spectrum itself is not changed.
+    constraints
+        Number of rigid bonds and angles of one replica: removed from the degrees of freedom of the kinetic
+        temperature. The f-sum rule of free atoms does not hold with them.
+    """
+
+    temperature_k: float | None = None
+    eps_inf: ArrayLike | None = None
+    resolution_cm: float | None = None
+    estimator: EstimatorName = "lag"
+    window: WindowName = "gaussian"
+    sum_rule: SumRuleName = "mass"
+    quantum: QuantumName = "harmonic"
+    max_cm: float | None = None
+    groups: bool = True
+    group_matrix: bool = False
+    md_timestep_fs: float | None = None
+    undo_damping: bool = True
+    dc: bool | None = None
+    subtract_dc: bool = False
+    thermostat_friction_per_ps: float | None = None
+    constraints: int = 0
+
+    def changed(self, **changes: Any) -> SpectrumOptions:
+        """Return these options with some of them replaced.
+
+        Raises
+        ------
+        UsageError
+            For a name that is none of the options.
+        """
+        names = [f.name for f in fields(self)]
+        for name in changes:
+            if name not in names:
+                close = get_close_matches(name, names, n=1)
+                raise UsageError(
+                    f"{name} is no option of a spectrum",
+                    f"these are {', '.join(names)}",
+                    f"use {close[0]}" if close else "leave it out",
+                )
+        return replace(self, **changes)
+
+    def check(self) -> None:
+        """Refuse choices that do not exist and numbers that cannot be.
+
+        Raises
+        ------
+        UsageError
+            With the name of the option.
+        """
+        from bec_md.spectrum.symmetric_tensor import parse_tensor
+
+        for name, (allowed, why) in _CHOICES.items():
+            if getattr(self, name) not in allowed:
+                raise UsageError(
+                    f"{name} {getattr(self, name)!r} is unknown", why, f"choose one of {', '.join(allowed)}"
+                )
+        for name, why in _POSITIVE.items():
+            value = getattr(self, name)
+            if value is not None and not 0.0 < value < float("inf"):
+                raise UsageError(f"{name} = {value} is not a positive number", why, f"change {name}")
+        if self.constraints < 0:
+            raise UsageError(
+                f"constraints = {self.constraints} is negative",
+                "it is a number of rigid bonds and angles",
+                "pass constraints = 0 without any",
+            )
+        if self.eps_inf is not None:
+            parse_tensor(self.eps_inf)
