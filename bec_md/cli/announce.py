@@ -148,7 +148,7 @@ def announce_spectrum(
     if grid is None:
         console.item("spectrum", "the number of frames is not known before they are read")
         return
-    from bec_md.spectrum.lag_window import default_resolution_cm
+    from bec_md.spectrum.estimators.lag_window import default_resolution_cm
 
     total = sum(grid.lengths_fs)
     chosen = resolution_cm

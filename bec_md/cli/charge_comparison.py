@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from bec_md.cli.inputs import Source
     from bec_md.current.compute import CurrentJob
     from bec_md.current.series import CurrentSeries
-    from bec_md.spectrum.charge_comparison import ChargeComparison
+    from bec_md.spectrum.analysis.charge_comparison import ChargeComparison
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ def compare(
 ) -> ChargeComparison:
     """Compute the simpler currents and compare the spectra; `settings` are those of `compute_spectrum`."""
     from bec_md.current.variants import DYNAMIC
-    from bec_md.spectrum.charge_comparison import compare_charges
+    from bec_md.spectrum.analysis.charge_comparison import compare_charges
 
     currents: dict[str, list[CurrentSeries]] = {DYNAMIC: list(series)}
     for source in sources:

@@ -41,7 +41,7 @@ def plan(
     ] = None,
 ) -> None:
     """Plan a run."""
-    from bec_md.spectrum.plan import plan_run
+    from bec_md.spectrum.analysis.plan import plan_run
 
     if json is not None and json != STDOUT:
         check_writable("--json", Path(json))

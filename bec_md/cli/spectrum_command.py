@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
     from bec_md.current.series import CurrentSeries
     from bec_md.spectrum import Spectrum
-    from bec_md.spectrum.charge_comparison import ChargeComparison
-    from bec_md.spectrum.measured_optics import OpticsRequest
+    from bec_md.spectrum.analysis.charge_comparison import ChargeComparison
+    from bec_md.spectrum.analysis.measured_optics import OpticsRequest
 
 
 SPECTRUM_HELP = (
@@ -62,7 +62,7 @@ class SpectrumOptions:
     @property
     def optics(self) -> OpticsRequest:
         """What is asked for beyond the usual functions."""
-        from bec_md.spectrum.measured_optics import OpticsRequest
+        from bec_md.spectrum.analysis.measured_optics import OpticsRequest
 
         return OpticsRequest(
             tuple(self.directions or ()),
@@ -207,8 +207,8 @@ def further_analysis(
 ) -> tuple[Spectrum, ChargeComparison | None]:
     """Return the spectrum, with the fit of its bands and the comparison of charges that were asked for."""
     from bec_md.cli.charge_comparison import compare
-    from bec_md.spectrum.fit_table import fit_bands
-    from bec_md.spectrum.measured_optics import with_optics
+    from bec_md.spectrum.analysis.fit_table import fit_bands
+    from bec_md.spectrum.analysis.measured_optics import with_optics
 
     result, table = analyze(series, settings), None
     if not settings.optics.empty:

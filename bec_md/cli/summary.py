@@ -155,8 +155,8 @@ def _bands(console: Console, spectrum: Spectrum) -> None:
     """Print TO and LO frequencies, averaged and along the directions that were asked for or that differ."""
     if spectrum.eps_inf is None:
         return
-    from bec_md.spectrum.bands import band_frequencies
-    from bec_md.spectrum.direction import distinct_directions
+    from bec_md.spectrum.analysis.bands import band_frequencies
+    from bec_md.spectrum.response.direction import distinct_directions
 
     wanted = (spectrum.parameters.get("optics") or {}).get("directions") or ()
     directions = [*wanted] or list(distinct_directions(spectrum))
@@ -175,7 +175,7 @@ def _optics(console: Console, spectrum: Spectrum) -> None:
     """Print where the reflectances that were asked for are highest; the curves are in the files."""
     if not spectrum.parameters.get("optics"):
         return
-    from bec_md.spectrum.measured_optics import optics_summary
+    from bec_md.spectrum.analysis.measured_optics import optics_summary
 
     found = optics_summary(spectrum) or {}
     label = "optics"

@@ -312,7 +312,7 @@ def _start(kind: str, pair: Pair, source: _Stretched) -> tuple[float, float]:
 
 def _matching_peaks(pair: Pair) -> tuple[tuple[float, float, float], ...]:
     """Maxima of both curves that are each other's nearest, within 10 % of the frequency."""
-    from bec_md.spectrum.peak import find_spectrum_peaks
+    from bec_md.spectrum.analysis.peak import find_spectrum_peaks
 
     width = max(pair.resolution_cm, 2.0 * float(pair.wavenumber_cm[1] - pair.wavenumber_cm[0]))
     first, second = (

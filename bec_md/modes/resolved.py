@@ -282,7 +282,7 @@ def fit_line(
     """
     from bec_md.errors import BecMDError
     from bec_md.spectrum import compute_spectrum
-    from bec_md.spectrum.fits import fit_lorentz
+    from bec_md.spectrum.analysis.fits import fit_lorentz
 
     series = []
     for start in range(0, len(group), 3):

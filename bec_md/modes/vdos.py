@@ -19,10 +19,10 @@ from numpy.typing import NDArray
 
 from bec_md.errors import DataError, UsageError
 from bec_md.modes.projection import velocities_of
-from bec_md.spectrum import corrections, correlation, one_sided
-from bec_md.spectrum.cross_power import Complex
-from bec_md.spectrum.lag_window import default_resolution_cm, lag_window
-from bec_md.spectrum.uncertainty import jackknife_error
+from bec_md.spectrum.errors.uncertainty import jackknife_error
+from bec_md.spectrum.estimators import corrections, correlation, one_sided
+from bec_md.spectrum.estimators.cross_power import Complex
+from bec_md.spectrum.estimators.lag_window import default_resolution_cm, lag_window
 
 if TYPE_CHECKING:
     from bec_md.trajectory.frame import Trajectory

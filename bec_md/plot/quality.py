@@ -11,7 +11,7 @@ from bec_md.plot.style import Width, figure_style, new_axes
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from bec_md.spectrum.quality import QualityCheck, QualityReport
+    from bec_md.spectrum.errors.quality import QualityCheck, QualityReport
     from bec_md.spectrum.spectrum import Spectrum
 
 #: What the checks are called for people.

@@ -15,8 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bec_md.errors import UsageError
-from bec_md.spectrum import optics, response, uncertainty
-from bec_md.spectrum.model_error import QUANTITIES as WITH_MODEL_ERROR
+from bec_md.spectrum.errors import uncertainty
+from bec_md.spectrum.errors.model_error import QUANTITIES as WITH_MODEL_ERROR
+from bec_md.spectrum.response import conductivity as response
+from bec_md.spectrum.response import optics
 from bec_md.units import ABSORPTION_CM_PER_S_M, VACUUM_PERMITTIVITY_F_M
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from bec_md.plot.quality import check_title, check_value
 from bec_md.report.page import typeset
 
 if TYPE_CHECKING:
-    from bec_md.spectrum.quality import QualityCheck, QualityReport
+    from bec_md.spectrum.errors.quality import QualityCheck, QualityReport
 
 #: Worst first: what needs a decision is read first.
 _ORDER = ("fail", "warn", "unknown", "ok")

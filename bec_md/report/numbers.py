@@ -146,7 +146,7 @@ def band_rows(spectrum: Spectrum) -> list[tuple[str, str, str]]:
     """Return TO and LO frequencies of the average and of x, y, z; empty without ε_∞."""
     if spectrum.eps_inf is None:
         return []
-    from bec_md.spectrum.bands import all_band_frequencies
+    from bec_md.spectrum.analysis.bands import all_band_frequencies
 
     return [
         (

@@ -6,19 +6,19 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 _PUBLIC = {
-    "Peak": "bec_md.spectrum.peak",
-    "QualityReport": "bec_md.spectrum.quality",
-    "RunPlan": "bec_md.spectrum.plan",
+    "Peak": "bec_md.spectrum.analysis.peak",
+    "QualityReport": "bec_md.spectrum.errors.quality",
+    "RunPlan": "bec_md.spectrum.analysis.plan",
     "Spectrum": "bec_md.spectrum.spectrum",
     "SpectrumOptions": "bec_md.spectrum.options",
     "compute_spectrum": "bec_md.spectrum.compute",
-    "einstein_helfand": "bec_md.spectrum.einstein",
-    "fit_four_parameter": "bec_md.spectrum.fits",
-    "fit_lorentz": "bec_md.spectrum.fits",
-    "integrate_band": "bec_md.spectrum.fits",
+    "einstein_helfand": "bec_md.spectrum.estimators.einstein",
+    "fit_four_parameter": "bec_md.spectrum.analysis.fits",
+    "fit_lorentz": "bec_md.spectrum.analysis.fits",
+    "integrate_band": "bec_md.spectrum.analysis.fits",
     "is_spectrum_file": "bec_md.spectrum.store",
     "load_spectrum": "bec_md.spectrum.store",
-    "plan_run": "bec_md.spectrum.plan",
+    "plan_run": "bec_md.spectrum.analysis.plan",
     "summary": "bec_md.spectrum.output",
     "write_csv": "bec_md.spectrum.output",
     "write_hdf5": "bec_md.spectrum.store",
@@ -46,14 +46,14 @@ __all__ = [
 ]
 
 if TYPE_CHECKING:
+    from bec_md.spectrum.analysis.fits import fit_four_parameter, fit_lorentz, integrate_band
+    from bec_md.spectrum.analysis.peak import Peak
+    from bec_md.spectrum.analysis.plan import RunPlan, plan_run
     from bec_md.spectrum.compute import compute_spectrum
-    from bec_md.spectrum.einstein import einstein_helfand
-    from bec_md.spectrum.fits import fit_four_parameter, fit_lorentz, integrate_band
+    from bec_md.spectrum.errors.quality import QualityReport
+    from bec_md.spectrum.estimators.einstein import einstein_helfand
     from bec_md.spectrum.options import SpectrumOptions
     from bec_md.spectrum.output import summary, write_csv, write_json
-    from bec_md.spectrum.peak import Peak
-    from bec_md.spectrum.plan import RunPlan, plan_run
-    from bec_md.spectrum.quality import QualityReport
     from bec_md.spectrum.spectrum import Spectrum
     from bec_md.spectrum.store import is_spectrum_file, load_spectrum, write_hdf5
 

@@ -11,19 +11,22 @@ from numpy.typing import NDArray
 
 import bec_md
 from bec_md.errors import DataError, UsageError
-from bec_md.spectrum import corrections, model_error, one_sided, quantum, response, uncertainty
-from bec_md.spectrum.assess import Assessment, assess
-from bec_md.spectrum.blocks import REMEMBERED_FRAMES, CurrentBlocks, open_blocks
-from bec_md.spectrum.cepstral import in_consistent_band
-from bec_md.spectrum.einstein import einstein_helfand
-from bec_md.spectrum.estimate import EstimateOptions, PowerSpectra, estimate
-from bec_md.spectrum.lag_window import default_resolution_cm, window_span_fs
+from bec_md.spectrum.analysis.peak import Peak, find_spectrum_peaks
+from bec_md.spectrum.errors import model_error, uncertainty
+from bec_md.spectrum.errors.assess import Assessment, assess
+from bec_md.spectrum.estimators import corrections, one_sided
+from bec_md.spectrum.estimators.blocks import REMEMBERED_FRAMES, CurrentBlocks, open_blocks
+from bec_md.spectrum.estimators.cepstral import in_consistent_band
+from bec_md.spectrum.estimators.einstein import einstein_helfand
+from bec_md.spectrum.estimators.estimate import EstimateOptions, PowerSpectra, estimate
+from bec_md.spectrum.estimators.lag_window import default_resolution_cm, window_span_fs
+from bec_md.spectrum.estimators.periodogram import Periodogram, decimate, periodogram
+from bec_md.spectrum.estimators.survey import survey
 from bec_md.spectrum.options import SpectrumOptions
-from bec_md.spectrum.peak import Peak, find_spectrum_peaks
-from bec_md.spectrum.periodogram import Periodogram, decimate, periodogram
+from bec_md.spectrum.response import conductivity as response
+from bec_md.spectrum.response import quantum
+from bec_md.spectrum.response.symmetric_tensor import parse_tensor, to_matrix
 from bec_md.spectrum.spectrum import Spectrum
-from bec_md.spectrum.survey import survey
-from bec_md.spectrum.symmetric_tensor import parse_tensor, to_matrix
 from bec_md.units import SPEED_OF_LIGHT_CM_FS
 
 if TYPE_CHECKING:

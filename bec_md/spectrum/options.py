@@ -125,7 +125,7 @@ class SpectrumOptions:
         UsageError
             With the name of the option.
         """
-        from bec_md.spectrum.symmetric_tensor import parse_tensor
+        from bec_md.spectrum.response.symmetric_tensor import parse_tensor
 
         for name, (allowed, why) in _CHOICES.items():
             if getattr(self, name) not in allowed:

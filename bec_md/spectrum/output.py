@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bec_md.spectrum.model_error import QUANTITIES
+from bec_md.spectrum.errors.model_error import QUANTITIES
 from bec_md.spectrum.spectrum import Spectrum
 
 Array = NDArray[np.float64]
@@ -69,7 +69,7 @@ def columns(spectrum: Spectrum, tensor: bool = False) -> dict[str, Array]:
             table[f"{name}_model_err"] = np.asarray(spectrum.model_error(quantity))
             table[f"{name}_total_err"] = spectrum.total_error(quantity)
     if spectrum.parameters.get("optics"):
-        from bec_md.spectrum.measured_optics import optics_columns
+        from bec_md.spectrum.analysis.measured_optics import optics_columns
 
         table.update(optics_columns(spectrum))
     if tensor:
@@ -174,7 +174,7 @@ def summary(spectrum: Spectrum) -> dict[str, Any]:
 
 def _bands(spectrum: Spectrum) -> list[dict[str, Any]] | None:
     """TO and LO frequencies per direction, with ε_∞."""
-    from bec_md.spectrum.bands import DIRECTIONS, all_band_frequencies
+    from bec_md.spectrum.analysis.bands import DIRECTIONS, all_band_frequencies
 
     if spectrum.eps_inf is None:
         return None
@@ -187,7 +187,7 @@ def _optics(spectrum: Spectrum) -> dict[str, Any] | None:
     """Return what was asked for beyond the usual functions, with the highest values."""
     if not spectrum.parameters.get("optics"):
         return None
-    from bec_md.spectrum.measured_optics import optics_summary
+    from bec_md.spectrum.analysis.measured_optics import optics_summary
 
     found: dict[str, Any] | None = plain(optics_summary(spectrum))
     return found

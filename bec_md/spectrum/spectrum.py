@@ -9,14 +9,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bec_md.spectrum import model_error, optics, response, uncertainty
-from bec_md.spectrum.peak import Peak
-from bec_md.spectrum.quality import QualityReport
-from bec_md.spectrum.scalar_response import ScalarResponse
+from bec_md.spectrum.analysis.peak import Peak
+from bec_md.spectrum.errors import model_error, uncertainty
+from bec_md.spectrum.errors.quality import QualityReport
+from bec_md.spectrum.response import conductivity as response
+from bec_md.spectrum.response import optics
+from bec_md.spectrum.response.scalar import ScalarResponse
 from bec_md.units import CM_PER_THZ, MEV_PER_CM, VACUUM_PERMITTIVITY_F_M
 
 if TYPE_CHECKING:
-    from bec_md.spectrum.direction import Direction
+    from bec_md.spectrum.response.direction import Direction
 
 Array = NDArray[np.float64]
 Complex = NDArray[np.complex128]
@@ -244,7 +246,7 @@ class Spectrum:
 
     def along(self, direction: Direction | str | Sequence[float] | None) -> ScalarResponse:
         """Return the response along a direction: its name ("z", "xy", "isotropic") or three components."""
-        from bec_md.spectrum.direction import response_along, to_direction
+        from bec_md.spectrum.response.direction import response_along, to_direction
 
         return response_along(self, to_direction(direction))
 

@@ -14,9 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bec_md.errors import DataError
+from bec_md.spectrum.analysis.peak import Peak
+from bec_md.spectrum.errors.quality import QualityReport
 from bec_md.spectrum.output import FORMAT, columns, plain
-from bec_md.spectrum.peak import Peak
-from bec_md.spectrum.quality import QualityReport
 from bec_md.spectrum.spectrum import Spectrum
 
 if TYPE_CHECKING:

@@ -29,7 +29,7 @@ TEMPERATURE_K, VOLUME_ANG3 = 300.0, 250.0
 def lorentz(full: bool = False) -> CaseResult:
     """One charge on a spring: ε₂, ε₁, and the fitted position, width and strength."""
     from bec_md import compute_spectrum
-    from bec_md.spectrum.fits import fit_lorentz
+    from bec_md.spectrum.analysis.fits import fit_lorentz
 
     mass, charge, position, width = 20.0, 1.5, 600.0, 60.0
     runs, n_steps, dt, resolution = (96 if full else 24), 20000, 4.0, 9.0
@@ -64,7 +64,7 @@ def lorentz(full: bool = False) -> CaseResult:
 def drude(full: bool = False) -> CaseResult:
     """Ions without forces: the whole σ(ω), and σ_dc by cepstral analysis and from the dipole's diffusion."""
     from bec_md import compute_spectrum
-    from bec_md.spectrum.einstein import einstein_helfand
+    from bec_md.spectrum.estimators.einstein import einstein_helfand
 
     runs, n_steps, dt, resolution = (96 if full else 24), 16384, 4.0, 15.0
     gamma, mass, n_ions = 0.02, 7.0, 8
@@ -112,8 +112,8 @@ def _dc(spectra: list[Spectrum], target: float) -> list[Check]:
 def longitudinal(full: bool = False) -> CaseResult:
     """LO and TO by the four-parameter fit, LO as the zero of ε₁, and their ratio as ε(0)/ε_∞."""
     from bec_md import compute_spectrum
-    from bec_md.spectrum.fits import fit_four_parameter
-    from bec_md.spectrum.optics import longitudinal_frequencies_cm
+    from bec_md.spectrum.analysis.fits import fit_four_parameter
+    from bec_md.spectrum.response.optics import longitudinal_frequencies_cm
 
     crystal, rng = cubic_crystal(), np.random.default_rng(32)
     runs, n_steps, dt, resolution = (32 if full else 8), 32768, 4.0, 4.0

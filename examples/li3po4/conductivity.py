@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 import bec_md
 from bec_md.spectrum import einstein_helfand
-from bec_md.spectrum.einstein import mean_square_displacement
+from bec_md.spectrum.estimators.einstein import mean_square_displacement
 from bec_md.trajectory import open_trajectory
 from bec_md.units import CONDUCTIVITY_S_M
 

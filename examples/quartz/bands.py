@@ -16,8 +16,8 @@ import numpy as np
 from figure import AXES, compute
 
 from bec_md.spectrum import Spectrum
-from bec_md.spectrum.bands import band_frequencies
-from bec_md.spectrum.peak import find_spectrum_peaks
+from bec_md.spectrum.analysis.bands import band_frequencies
+from bec_md.spectrum.analysis.peak import find_spectrum_peaks
 
 #: Where the computed partner of a measured frequency is looked for, relative to it: PBE is soft.
 WINDOW_CM = (-60.0, 20.0)

@@ -49,7 +49,7 @@ def compute(currents: list[Path], resolution_cm: float) -> Spectrum:
 def draw_reflectivity(spectrum: Spectrum, axis: str, title: str, bands: tuple, panel: Axes) -> None:
     """One panel: computed R with its 68 % band, and R of the measured oscillators."""
     from bec_md.plot.palette import COLORS, INK
-    from bec_md.spectrum.optics import reflectivity
+    from bec_md.spectrum.response.optics import reflectivity
 
     nu = spectrum.wavenumber_cm
     response = spectrum.along(axis)

@@ -15,7 +15,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from bec_md.spectrum.oscillator import four_parameter
+from bec_md.spectrum.response.oscillator import four_parameter
 
 #: ε_∞ and rows of Ω_TO, γ_TO, Ω_LO, γ_LO [cm⁻¹]; E ⊥ c (ordinary ray).
 E_BANDS = (

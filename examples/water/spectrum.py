@@ -24,7 +24,7 @@ import bec_md
 from bec_md.compare import Curve, open_curve
 from bec_md.current import CurrentSeries
 from bec_md.spectrum import Spectrum
-from bec_md.spectrum.fits import integrate_band
+from bec_md.spectrum.analysis.fits import integrate_band
 from bec_md.trajectory import open_trajectory
 
 if TYPE_CHECKING:

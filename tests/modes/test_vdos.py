@@ -78,7 +78,7 @@ def test_a_drift_is_taken_off(crystal, run) -> None:
 
 
 def test_streaming_equals_one_block(crystal, run, monkeypatch) -> None:
-    from bec_md.spectrum import correlation
+    from bec_md.spectrum.estimators import correlation
 
     frames = FrameList(frames_of(crystal, *run, DT), DT)
     streamed = compute_vdos(frames, resolution_cm=20.0)

@@ -13,7 +13,7 @@ from bec_md.plot import plot_acf, plot_charges, plot_compare_charges, plot_conve
 from bec_md.plot.convergence import relative_errors
 from bec_md.plot.quality import number_text
 from bec_md.spectrum import QualityReport, Spectrum
-from bec_md.spectrum.quality import QualityCheck
+from bec_md.spectrum.errors.quality import QualityCheck
 from tests.plot.oscillators import oscillator_series, oscillator_spectrum
 
 

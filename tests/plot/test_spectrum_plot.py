@@ -12,7 +12,8 @@ from numpy.testing import assert_allclose
 
 from bec_md.errors import UsageError
 from bec_md.plot import plot_spectrum
-from bec_md.spectrum import Spectrum, optics
+from bec_md.spectrum import Spectrum
+from bec_md.spectrum.response import optics
 from bec_md.units import CM_PER_THZ, MEV_PER_CM
 from tests.plot.oscillators import oscillator_spectrum
 

@@ -27,7 +27,7 @@ from bec_md.report.numbers import (
 )
 from bec_md.report.page import typeset, value_text
 from bec_md.spectrum import QualityReport, Spectrum
-from bec_md.spectrum.quality import QualityCheck
+from bec_md.spectrum.errors.quality import QualityCheck
 from tests.plot.oscillators import oscillator_series, oscillator_spectrum
 
 CARD = {

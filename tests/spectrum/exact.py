@@ -146,7 +146,8 @@ def neutral_system(
 
 def expected_n_alpha(spectrum: Spectrum, correlation: Array, n_samples: int) -> Array:
     """Exact expectation of the lag-window estimate of nα, given the exact ⟨J·J⟩/3 at every lag."""
-    from bec_md.spectrum import one_sided, response
+    from bec_md.spectrum.estimators import one_sided
+    from bec_md.spectrum.response import conductivity as response
 
     window = spectrum.lag_window
     lags = np.arange(len(window))

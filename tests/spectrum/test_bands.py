@@ -10,9 +10,9 @@ import pytest
 
 from bec_md.errors import UsageError
 from bec_md.spectrum import summary
-from bec_md.spectrum.bands import all_band_frequencies, band_frequencies
+from bec_md.spectrum.analysis.bands import all_band_frequencies, band_frequencies
+from bec_md.spectrum.analysis.fit_table import fit_bands
 from bec_md.spectrum.compute import compute_spectrum
-from bec_md.spectrum.fit_table import fit_bands
 from bec_md.spectrum.spectrum import Spectrum
 from bec_md.units import PLASMA_FREQUENCY2_FS2
 from tests.spectrum.exact import bare, langevin_oscillator, omega_fs

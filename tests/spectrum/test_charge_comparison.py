@@ -8,7 +8,7 @@ import pytest
 from bec_md.current.compute import prepare_current
 from bec_md.current.variants import mean_tensors, static_currents
 from bec_md.errors import DataError
-from bec_md.spectrum.charge_comparison import compare_charges
+from bec_md.spectrum.analysis.charge_comparison import compare_charges
 from tests.current import toy
 from tests.spectrum.exact import bare, langevin_oscillator, neutral_system
 

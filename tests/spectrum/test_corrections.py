@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from bec_md.errors import UsageError
-from bec_md.spectrum import corrections, quantum
 from bec_md.spectrum.compute import compute_spectrum
+from bec_md.spectrum.estimators import corrections
+from bec_md.spectrum.response import quantum
 from tests.spectrum.exact import bare, langevin_oscillator
 
 
@@ -42,7 +43,7 @@ def test_finite_difference_current_is_restored(scheme: str, reach: int) -> None:
 
 
 def test_corrected_spectrum_stays_kramers_kronig_consistent() -> None:
-    from bec_md.spectrum import one_sided
+    from bec_md.spectrum.estimators import one_sided
 
     x, _ = langevin_oscillator(4000, 4.0, 900.0, 200.0, 10.0, 5)
     s = compute_spectrum(

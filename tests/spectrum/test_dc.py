@@ -7,12 +7,12 @@ import pytest
 from scipy import constants as si
 
 from bec_md.errors import DataError
-from bec_md.spectrum import response
-from bec_md.spectrum.blocks import open_blocks
-from bec_md.spectrum.cepstral import akaike_cutoff, cepstral_zero_frequency, in_consistent_band
 from bec_md.spectrum.compute import compute_spectrum
-from bec_md.spectrum.einstein import einstein_helfand, mean_square_displacement
-from bec_md.spectrum.periodogram import periodogram
+from bec_md.spectrum.estimators.blocks import open_blocks
+from bec_md.spectrum.estimators.cepstral import akaike_cutoff, cepstral_zero_frequency, in_consistent_band
+from bec_md.spectrum.estimators.einstein import einstein_helfand, mean_square_displacement
+from bec_md.spectrum.estimators.periodogram import periodogram
+from bec_md.spectrum.response import conductivity as response
 from tests.spectrum.exact import bare, kt_amu, langevin_oscillator, ornstein_uhlenbeck
 
 MASS, GAMMA, VOLUME, N_IONS = 7.0, 0.02, 1000.0, 1.0

@@ -7,8 +7,8 @@ from functools import lru_cache
 import numpy as np
 import pytest
 
-from bec_md.spectrum import uncertainty
 from bec_md.spectrum.compute import compute_spectrum
+from bec_md.spectrum.errors import uncertainty
 from bec_md.spectrum.spectrum import Spectrum
 from tests.spectrum.exact import (
     bare,

@@ -8,10 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bec_md.errors import UsageError
-from bec_md.spectrum import correlation, lag_window, multitaper, one_sided, taper, welch
-from bec_md.spectrum.blocks import open_blocks
 from bec_md.spectrum.compute import compute_spectrum
-from bec_md.spectrum.estimate import EstimateOptions, estimate, lag_window_variance
+from bec_md.spectrum.estimators import correlation, lag_window, multitaper, one_sided, taper, welch
+from bec_md.spectrum.estimators.blocks import open_blocks
+from bec_md.spectrum.estimators.estimate import EstimateOptions, estimate, lag_window_variance
 from bec_md.units import SPEED_OF_LIGHT_CM_FS
 from tests.spectrum.exact import bare, neutral_system
 
@@ -133,7 +133,7 @@ def test_relative_variance_is_one_over_time_times_bandwidth() -> None:
 
 
 def test_the_published_number_of_a_100_ps_run() -> None:
-    from bec_md.spectrum.uncertainty import relative_standard_error
+    from bec_md.spectrum.errors.uncertainty import relative_standard_error
 
     b_hz = 10.0 * SPEED_OF_LIGHT_CM_FS * 1e15
     assert relative_standard_error(b_hz, 100e-12) == pytest.approx(0.105, abs=5e-4)
@@ -165,7 +165,7 @@ def test_unbiased_correlation_would_go_negative() -> None:
 def test_streaming_from_hdf5_equals_memory(estimator: str, tmp_path) -> None:
     import h5py
 
-    from bec_md.spectrum.blocks import CurrentBlocks
+    from bec_md.spectrum.estimators.blocks import CurrentBlocks
 
     series = neutral_system(n=3000)
     with h5py.File(tmp_path / "a.h5", "w") as file:

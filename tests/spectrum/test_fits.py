@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from bec_md.errors import UsageError
-from bec_md.spectrum import fits, oscillator
+from bec_md.spectrum.analysis import fits
 from bec_md.spectrum.compute import compute_spectrum
+from bec_md.spectrum.response import oscillator
 from bec_md.units import PLASMA_FREQUENCY2_FS2
 from tests.spectrum.exact import bare, langevin_oscillator, omega_fs
 
@@ -60,7 +61,7 @@ def test_four_parameter_fit_finds_lo_and_to(spectrum) -> None:
     eps = eps_inf + oscillator.lorentz_susceptibility(
         nu, np.array([[450.0, 1e-3, strength(450.0)], [800.0, 1e-3, strength(800.0)]])
     )
-    from bec_md.spectrum.optics import longitudinal_frequencies_cm
+    from bec_md.spectrum.response.optics import longitudinal_frequencies_cm
 
     lo_true = longitudinal_frequencies_cm(nu, eps)
     assert np.abs((fit.bands[:, 0] - to_true) / fit.errors[:, 0]).max() < 4.0
@@ -74,7 +75,7 @@ def test_four_parameter_fit_finds_lo_and_to(spectrum) -> None:
 
 
 def test_broadening_of_a_model_equals_the_estimator() -> None:
-    from bec_md.spectrum import lag_window, one_sided
+    from bec_md.spectrum.estimators import lag_window, one_sided
     from tests.spectrum.exact import oscillator_correlation
 
     dt, resolution = 2.0, 40.0

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from scipy.signal import find_peaks, peak_widths
 
-from bec_md.spectrum.maxima import find_maxima
+from bec_md.spectrum.analysis.maxima import find_maxima
 
 
 def test_maxima_are_those_of_scipy() -> None:

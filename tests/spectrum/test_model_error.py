@@ -11,7 +11,7 @@ import pytest
 from bec_md.errors import UsageError
 from bec_md.spectrum import load_spectrum, write_hdf5
 from bec_md.spectrum.compute import compute_spectrum
-from bec_md.spectrum.model_error import QUANTITIES
+from bec_md.spectrum.errors.model_error import QUANTITIES
 from bec_md.spectrum.output import columns
 from bec_md.spectrum.spectrum import Spectrum
 from tests.spectrum.exact import bare, langevin_oscillator

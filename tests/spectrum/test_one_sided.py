@@ -7,8 +7,9 @@ import pytest
 from scipy import constants as si
 
 from bec_md import units
-from bec_md.spectrum import one_sided, response
-from bec_md.spectrum.response import OMEGA_PER_CM
+from bec_md.spectrum.estimators import one_sided
+from bec_md.spectrum.response import conductivity as response
+from bec_md.spectrum.response.conductivity import OMEGA_PER_CM
 from tests.spectrum.exact import kt_amu, lorentz_chi, omega_fs, oscillator_correlation
 
 VOLUME, TEMPERATURE, MASS = 1000.0, 300.0, 10.0

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from bec_md.errors import UsageError
-from bec_md.spectrum import optics
 from bec_md.spectrum.compute import compute_spectrum
+from bec_md.spectrum.response import optics
 from tests.spectrum.exact import bare
 
 NU = np.linspace(1.0, 1500.0, 6000)

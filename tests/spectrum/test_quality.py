@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from bec_md.errors import QualityError
+from bec_md.spectrum.analysis.plan import plan_run
 from bec_md.spectrum.compute import compute_spectrum
-from bec_md.spectrum.plan import plan_run
-from bec_md.spectrum.quality import QualityReport
+from bec_md.spectrum.errors.quality import QualityReport
 from bec_md.units import SPEED_OF_LIGHT_CM_FS
 from tests.spectrum.exact import atoms_series, bare, kt_amu, langevin_oscillator, neutral_system
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from bec_md.errors import UsageError
+from bec_md.spectrum.analysis.peak import natural_width_cm
 from bec_md.spectrum.compute import compute_spectrum
-from bec_md.spectrum.peak import natural_width_cm
 from tests.spectrum.exact import atoms_series, bare, kt_amu, langevin_oscillator
 
 PS1_IN_CM = 5.30884  # 1 ps⁻¹/(2πc)

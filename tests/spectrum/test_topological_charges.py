@@ -10,11 +10,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from bec_md.spectrum.blocks import open_blocks
-from bec_md.spectrum.cepstral import cepstral_zero_frequency, in_consistent_band
-from bec_md.spectrum.charge_comparison import compare_charges
+from bec_md.spectrum.analysis.charge_comparison import compare_charges
 from bec_md.spectrum.compute import compute_spectrum
-from bec_md.spectrum.periodogram import periodogram
+from bec_md.spectrum.estimators.blocks import open_blocks
+from bec_md.spectrum.estimators.cepstral import cepstral_zero_frequency, in_consistent_band
+from bec_md.spectrum.estimators.periodogram import periodogram
 from tests.spectrum.exact import bare, kt_amu
 
 PERIOD, MASS, FRICTION, STEP = 3.0, 7.0, 0.05, 4.0  # Å, amu, 1/fs, fs

@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bec_md.spectrum import optics, response
-from bec_md.spectrum.direction import Direction, to_direction
-from bec_md.spectrum.peak import Peak, find_spectrum_peaks
-from bec_md.spectrum.scalar_response import ScalarResponse
+from bec_md.spectrum.analysis.peak import Peak, find_spectrum_peaks
+from bec_md.spectrum.response import conductivity as response
+from bec_md.spectrum.response import optics
+from bec_md.spectrum.response.direction import Direction, to_direction
+from bec_md.spectrum.response.scalar import ScalarResponse
 from bec_md.spectrum.spectrum import Spectrum
 
 Array = NDArray[np.float64]

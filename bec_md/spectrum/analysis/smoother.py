@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from bec_md.spectrum import oscillator
-from bec_md.spectrum.fit_errors import functional_covariance
+from bec_md.spectrum.errors.fit_errors import functional_covariance
+from bec_md.spectrum.response import oscillator
 from bec_md.spectrum.spectrum import Spectrum
 from bec_md.units import SPEED_OF_LIGHT_M_S
 

@@ -18,7 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bec_md.errors import UsageError
-from bec_md.spectrum import optics, response
+from bec_md.spectrum.response import conductivity as response
+from bec_md.spectrum.response import optics
 
 Array = NDArray[np.float64]
 Complex = NDArray[np.complex128]

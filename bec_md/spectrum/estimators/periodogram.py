@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from bec_md.spectrum.blocks import CurrentBlocks
+from bec_md.spectrum.estimators.blocks import CurrentBlocks
 from bec_md.units import SPEED_OF_LIGHT_CM_FS
 
 Array = NDArray[np.float64]

@@ -13,10 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bec_md.errors import UsageError
-from bec_md.spectrum import correlation, multitaper, one_sided, taper, welch
-from bec_md.spectrum.blocks import CurrentBlocks
-from bec_md.spectrum.cross_power import CrossPower
-from bec_md.spectrum.lag_window import lag_window
+from bec_md.spectrum.estimators import correlation, multitaper, one_sided, taper, welch
+from bec_md.spectrum.estimators.blocks import CurrentBlocks
+from bec_md.spectrum.estimators.cross_power import CrossPower
+from bec_md.spectrum.estimators.lag_window import lag_window
 from bec_md.units import SPEED_OF_LIGHT_CM_FS
 
 Array = NDArray[np.float64]

@@ -18,10 +18,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bec_md.errors import UsageError
-from bec_md.spectrum import uncertainty
-from bec_md.spectrum.scalar_response import ScalarResponse
+from bec_md.spectrum.errors import uncertainty
+from bec_md.spectrum.response.scalar import ScalarResponse
+from bec_md.spectrum.response.symmetric_tensor import to_six
 from bec_md.spectrum.spectrum import Spectrum
-from bec_md.spectrum.symmetric_tensor import to_six
 from bec_md.units import SPEED_OF_LIGHT_CM_FS
 
 Array = NDArray[np.float64]

@@ -20,8 +20,8 @@ from numpy.typing import NDArray
 
 from bec_md.current.series import CurrentSeries
 from bec_md.errors import DataError
+from bec_md.spectrum.analysis.fits import integrate_band
 from bec_md.spectrum.compute import compute_spectrum
-from bec_md.spectrum.fits import integrate_band
 
 if TYPE_CHECKING:
     from bec_md.current.series import SumRule

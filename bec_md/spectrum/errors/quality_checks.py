@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bec_md.spectrum.quality import QualityCheck, Status, graded
-from bec_md.spectrum.survey import Survey
+from bec_md.spectrum.errors.quality import QualityCheck, Status, graded
+from bec_md.spectrum.estimators.survey import Survey
 from bec_md.units import AMU_ANG2_FS2_EV, BOLTZMANN_EV_K
 
 Array = NDArray[np.float64]

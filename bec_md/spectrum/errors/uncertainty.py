@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bec_md.spectrum.symmetric_tensor import VOIGT
+from bec_md.spectrum.response.symmetric_tensor import VOIGT
 
 Array = NDArray[np.float64]
 

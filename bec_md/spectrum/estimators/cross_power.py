@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from bec_md.spectrum.symmetric_tensor import VOIGT
+from bec_md.spectrum.response.symmetric_tensor import VOIGT
 
 Array = NDArray[np.float64]
 Complex = NDArray[np.complex128]

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from bec_md.spectrum import optics, response, uncertainty
+from bec_md.spectrum.errors import uncertainty
+from bec_md.spectrum.response import conductivity as response
+from bec_md.spectrum.response import optics
 from bec_md.units import VACUUM_PERMITTIVITY_F_M
 
 Array = NDArray[np.float64]

@@ -8,8 +8,8 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from bec_md.spectrum.blocks import CurrentBlocks
-from bec_md.spectrum.symmetric_tensor import to_matrix
+from bec_md.spectrum.estimators.blocks import CurrentBlocks
+from bec_md.spectrum.response.symmetric_tensor import to_matrix
 
 Array = NDArray[np.float64]
 SEGMENTS = 16

@@ -14,11 +14,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bec_md.errors import UsageError
-from bec_md.spectrum import oscillator, response
-from bec_md.spectrum.direction import Direction, to_direction
-from bec_md.spectrum.least_squares import least_squares_fit
-from bec_md.spectrum.peak import find_spectrum_peaks
-from bec_md.spectrum.smoother import Smoother
+from bec_md.spectrum.analysis.least_squares import least_squares_fit
+from bec_md.spectrum.analysis.peak import find_spectrum_peaks
+from bec_md.spectrum.analysis.smoother import Smoother
+from bec_md.spectrum.response import conductivity as response
+from bec_md.spectrum.response import oscillator
+from bec_md.spectrum.response.direction import Direction, to_direction
 from bec_md.spectrum.spectrum import Spectrum
 from bec_md.units import (
     ATOMIC_MASS_KG,

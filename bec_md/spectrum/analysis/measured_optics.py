@@ -13,9 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bec_md.errors import UsageError
-from bec_md.spectrum import optics
-from bec_md.spectrum.direction import Direction, to_direction
-from bec_md.spectrum.scalar_response import ScalarResponse
+from bec_md.spectrum.response import optics
+from bec_md.spectrum.response.direction import Direction, to_direction
+from bec_md.spectrum.response.scalar import ScalarResponse
 from bec_md.spectrum.spectrum import Spectrum
 
 Array = NDArray[np.float64]

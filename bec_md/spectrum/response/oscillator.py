@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bec_md.spectrum.one_sided import continuous_response
-from bec_md.spectrum.response import OMEGA_PER_CM
+from bec_md.spectrum.estimators.one_sided import continuous_response
+from bec_md.spectrum.response.conductivity import OMEGA_PER_CM
 from bec_md.units import VACUUM_PERMITTIVITY_F_M
 
 Array = NDArray[np.float64]

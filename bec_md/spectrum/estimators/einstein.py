@@ -19,7 +19,7 @@ Array = NDArray[np.float64]
 
 def mean_square_displacement(dipole: NDArray[Any], max_lag: int) -> Array:
     """⟨|M(t) − M(0)|²⟩ per component by FFT, shape (max_lag + 1, ...), for a series (N, ...)."""
-    from bec_md.spectrum.correlation import autocorrelation
+    from bec_md.spectrum.estimators.correlation import autocorrelation
 
     n = dipole.shape[0]
     centered = dipole - dipole.mean(axis=0)

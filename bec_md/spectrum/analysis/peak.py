@@ -7,8 +7,8 @@ from dataclasses import asdict, dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from bec_md.spectrum.maxima import find_maxima
-from bec_md.spectrum.optics import vertex
+from bec_md.spectrum.analysis.maxima import find_maxima
+from bec_md.spectrum.response.optics import vertex
 
 Array = NDArray[np.float64]
 

@@ -7,14 +7,16 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from bec_md.spectrum import corrections, one_sided, quality_checks, response, uncertainty
-from bec_md.spectrum.blocks import CurrentBlocks
-from bec_md.spectrum.estimate import PowerSpectra
-from bec_md.spectrum.lag_window import noise_bandwidth_cm
-from bec_md.spectrum.periodogram import Periodogram
-from bec_md.spectrum.quality import QualityCheck, QualityReport
-from bec_md.spectrum.survey import Survey, to_tensor
-from bec_md.spectrum.symmetric_tensor import to_matrix
+from bec_md.spectrum.errors import quality_checks, uncertainty
+from bec_md.spectrum.errors.quality import QualityCheck, QualityReport
+from bec_md.spectrum.estimators import corrections, one_sided
+from bec_md.spectrum.estimators.blocks import CurrentBlocks
+from bec_md.spectrum.estimators.estimate import PowerSpectra
+from bec_md.spectrum.estimators.lag_window import noise_bandwidth_cm
+from bec_md.spectrum.estimators.periodogram import Periodogram
+from bec_md.spectrum.estimators.survey import Survey, to_tensor
+from bec_md.spectrum.response import conductivity as response
+from bec_md.spectrum.response.symmetric_tensor import to_matrix
 from bec_md.units import SPEED_OF_LIGHT_CM_FS
 
 Array = NDArray[np.float64]

@@ -8,8 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from bec_md.errors import UsageError
-from bec_md.spectrum.corrections import verlet_shown_wavenumber
-from bec_md.spectrum.lag_window import noise_bandwidth_cm, window_span_fs
+from bec_md.spectrum.estimators.corrections import verlet_shown_wavenumber
+from bec_md.spectrum.estimators.lag_window import noise_bandwidth_cm, window_span_fs
 from bec_md.units import SPEED_OF_LIGHT_CM_FS
 
 #: The Nyquist wavenumber should exceed the highest mode by this factor.

@@ -1,0 +1,1 @@
+"""How sure a spectrum is: statistical errors, model errors, self-checks."""
