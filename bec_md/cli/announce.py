@@ -133,6 +133,8 @@ def announce_series(console: Console, path: str, series: CurrentSeries) -> None:
         console.item("charges", f"{made['charges']}, from {made.get('source', 'an unnamed trajectory')}")
     if made.get("complete") is False:
         console.warn(f"{Path(path).name} is incomplete: its computation was interrupted or is still running")
+    for remark in made.get("remarks", ()):
+        console.item("", str(remark))
     for warning in made.get("warnings", ()):
         console.warn(str(warning))
 

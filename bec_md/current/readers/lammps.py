@@ -8,44 +8,63 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import NoReturn, TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
 
+from bec_md.current.readers.lammps_commands import RunSettings
 from bec_md.current.readers.lammps_log import LogContent, log_of, parse_log
 from bec_md.current.readers.raw import Kind, RawSeries, SeriesOptions
 from bec_md.current.readers.table import pick_columns, read_columns, uniform_step
+from bec_md.current.readers.thermo_runs import ThermoRun, group_runs, join, sampling_fs
 from bec_md.current.readers.units import lammps_style, parse_units
 from bec_md.errors import DataError, UsageError
 
 Array = NDArray[np.float64]
 
 
-def read_log(path: Path, options: SeriesOptions) -> RawSeries:
-    """Read the last run of a log whose thermo table holds the current.
+class _About(TypedDict):
+    """What a log says about a run beside its current; fields of `RawSeries`."""
 
-    Units, timestep, temperature and volume are taken from the log where it shows them.
+    temperature_k: float | None
+    zz_over_mass: Array | None
+    notes: tuple[str, ...]
+    remarks: tuple[str, ...]
+
+
+def read_log(path: Path, options: SeriesOptions) -> RawSeries:
+    """Read the last run of a log whose thermo tables hold the current.
+
+    Units, time step, temperature and volume are taken from the log where it shows them, as they were in force
+    at that run; tables that continue one another are one run.
     """
-    content = parse_log(path)
-    names, table = _table(content, path, options.columns)
-    chosen = choose_columns(names, options.columns, path.name)
-    kind, factor, time_fs = _units(options, options.lammps_units or content.units, path)
+    run = _last_run(parse_log(path), path, options.columns)
+    chosen = choose_columns(run.names, options.columns, path.name)
+    kind, factor, time_fs = _units(options, options.lammps_units or run.settings.units, path)
+    values = factor * _not_normalized(run, chosen, path.name)
     return RawSeries(
-        factor * table[:, None, chosen],
+        values[:, None],
         kind,
         "lammps-log",
-        timestep_fs=_sampling(names, table, content, time_fs, path.name),
-        volume_ang3=_volume(names, table, content, options.lammps_units),
-        temperature_k=_mean(names, table, "Temp", 1.0),
+        timestep_fs=sampling_fs(run, time_fs, path.name),
+        volume_ang3=_volume(run, options.lammps_units),
+        **_about(run, run.names[chosen[0]], options, path.name),
     )
 
 
 def read_ave_time(path: Path, options: SeriesOptions) -> RawSeries:
     """Read the file of a ``fix ave/time`` of scalars: step and values, named in its header.
 
-    Units, timestep, volume and temperature come from the log of the run, if it lies in the same folder and
+    Units, time step, volume and temperature come from the log of the run, if it lies in the same folder and
     shows the command that wrote the file.
+
+    Raises
+    ------
+    DataError
+        If its rows are averages over several steps, or over all that came before.
     """
     table, names = read_columns(path)
     if "TimeStep" not in names:
@@ -55,17 +74,41 @@ def read_ave_time(path: Path, options: SeriesOptions) -> RawSeries:
             "write the current with 'fix ave/time N 1 N f_ID[1] f_ID[2] f_ID[3] file NAME'",
         )
     chosen = choose_columns(names, options.columns, path.name)
-    content = log_of(path) or LogContent()
-    kind, factor, time_fs = _units(options, options.lammps_units or content.units, path)
-    names_of_run, thermo = _run_with(content, float(table[0, 0]), float(table[-1, 0]))
-    uniform_step(table[:, 0], "the time step", path.name)
+    found = log_of(path)
+    content, command = found or (LogContent(), ())
+    _refuse_averages(command, path.name)
+    run = _run_with(content, table[:, 0])
+    settings = run.settings if run.names else content.settings
+    kind, factor, time_fs = _units(options, options.lammps_units or settings.units, path)
+    spacing = uniform_step(table[:, 0], "the time step", path.name)
+    at_every_step = ThermoRun(("Step",), table[:, :1], settings, run.n_atoms)
+    if run.column("Time") is not None and settings.clock_resets:
+        sampling_fs(run, time_fs, path.name)  # refuses times that are not equidistant
+        at_every_step = ThermoRun(("Step",), table[:, :1], _without_resets(settings), run.n_atoms)
+    about = _about(run, names[chosen[0]], options, path.name)
+    if found is None:
+        about["notes"] = (
+            f"the log of the run that wrote {path.name} is not in its folder: its rows are taken as samples "
+            "of single steps (Nrepeat 1 of fix ave/time), not as averages",
+        )
     return RawSeries(
         factor * table[:, None, chosen],
         kind,
         "lammps-ave-time",
-        timestep_fs=_sampling(("Step",), table, content, time_fs, path.name),
-        volume_ang3=_volume(names_of_run, thermo, content, options.lammps_units),
-        temperature_k=_mean(names_of_run, thermo, "Temp", 1.0),
+        timestep_fs=sampling_fs(at_every_step, time_fs, path.name) if spacing else None,
+        volume_ang3=_volume(run, options.lammps_units),
+        **about,
+    )
+
+
+def refuse_correlations(path: Path, options: SeriesOptions) -> NoReturn:
+    """Say what is needed instead of the file of a ``fix ave/correlate``."""
+    names = re.findall(r"(f_\w+\[\d\])\*", path.read_text(encoding="utf-8", errors="replace")[:4096])
+    columns = " ".join(dict.fromkeys(names)) or "f_ID[1] f_ID[2] f_ID[3]"
+    raise DataError(
+        f"{path.name} holds correlations of fix ave/correlate",
+        "J(t) itself is needed: without it there are no error bars, no drift, no choice of the resolution",
+        f"print it in the run, at every step or every N: fix j all ave/time 1 1 1 {columns} file current.dat",
     )
 
 
@@ -87,19 +130,74 @@ def choose_columns(names: Sequence[str], columns: Sequence[str | int] | None, wh
     return [list(names).index(f"{full[0]}[{k}]") for k in (1, 2, 3)]
 
 
-def _table(
-    content: LogContent, path: Path, columns: Sequence[str | int] | None
-) -> tuple[tuple[str, ...], Array]:
-    runs = [(names, rows) for names, rows in content.runs if rows]
-    if not runs:
+def _last_run(content: LogContent, path: Path, columns: Sequence[str | int] | None) -> ThermoRun:
+    """Return the last dynamics with a current, and say what else there is."""
+    tables = [table for table in content.tables if table.rows and table.settings.command != "minimize"]
+    if not tables:
         raise DataError(
-            f"{path.name} holds no thermo table",
-            "the current is read from its columns",
+            f"{path.name} holds no thermo table of a run",
+            "the current is read from its columns (of thermo_modify line one, multi or yaml)",
             "check that the run has started, and that it prints thermo output",
         )
-    fitting = [run for run in runs if columns is not None or any(n.startswith("f_") for n in run[0])]
-    names, rows = (fitting or runs)[-1]
-    return names, np.array(rows)
+    fitting = [t for t in tables if columns is not None or any(n.startswith("f_") for n in t.names)]
+    groups = group_runs(fitting or tables)
+    run = join(groups[-1], path.name)
+    others = sum(len(table.rows) for group in groups[:-1] for table in group)
+    if others:
+        left = f"{len(groups) - 1} earlier runs of {path.name} ({others} rows) are left out"
+        run = replace(run, remarks=(*run.remarks, left))
+    if run.settings.command not in ("", "run", "rerun"):
+        raise DataError(
+            f"{path.name} is the log of a {run.settings.command}",
+            "replicas are exchanged, or images moved, which is no motion in time at one temperature",
+            "compute the spectrum from runs of single replicas without exchange",
+        )
+    return run
+
+
+def _not_normalized(run: ThermoRun, chosen: Sequence[int], where: str) -> Array:
+    """Return the chosen columns; what `thermo_modify norm` has divided by the number of atoms is undone."""
+    values = run.values[:, list(chosen)]
+    if not run.settings.normalized:
+        return values
+    atoms = run.column("Atoms")
+    names = [run.names[c] for c in chosen]
+    ours = all(run.settings.style(_fix_id(name)) == "bec" for name in names)
+    if not ours or (atoms is None and (run.n_atoms is None or run.settings.atoms_change)):
+        raise DataError(
+            f"thermo_modify norm divides columns of {where} by the number of atoms",
+            f"whether it has divided {', '.join(names)}, and by how many, the log does not tell"
+            if not ours
+            else "how many they were in each row the log does not tell",
+            "run with thermo_modify norm no, or write the current by fix ave/time, which divides by nothing",
+        )
+    return values * (atoms[:, None] if atoms is not None else float(run.n_atoms or 0))
+
+
+def _fix_id(column: str) -> str:
+    found = re.fullmatch(r"f_(\w+)\[\d+\]", column)
+    return found[1] if found else ""
+
+
+def _refuse_averages(command: Sequence[str], where: str) -> None:
+    """Refuse rows that are not samples of one step: fix ID group ave/time Nevery Nrepeat Nfreq …"""
+    if not command:
+        return
+    why = "an average over steps damps the high frequencies and folds those above Nyquist onto the low ones"
+    if len(command) > 6 and command[5] != "1":
+        cause = f"fix {command[1]} ave/time averages {command[5]} samples for each row of {where}"
+        every = command[4]
+    elif "ave" in command[:-1] and command[command.index("ave", 4) + 1] in ("running", "window"):
+        mode = command[command.index("ave", 4) + 1]
+        cause = f"fix {command[1]} ave/time has put averages over earlier rows (ave {mode}) into {where}"
+        why, every = "they are no samples of J(t)", command[4]
+    else:
+        return
+    raise DataError(
+        cause,
+        why,
+        f"write samples: fix {command[1]} {command[2]} ave/time {every} 1 {every} … file NAME",
+    )
 
 
 def _units(options: SeriesOptions, style: str | None, path: Path) -> tuple[Kind, float, float | None]:
@@ -118,32 +216,102 @@ def _units(options: SeriesOptions, style: str | None, path: Path) -> tuple[Kind,
     return "current", length / time, time
 
 
-def _run_with(content: LogContent, first: float, last: float) -> tuple[tuple[str, ...], Array]:
-    """Thermo table of the run in which these steps lie; an empty one if the log shows none."""
-    for names, rows in reversed(content.runs):
-        if rows and names[0] == "Step" and rows[0][0] <= first and last <= rows[-1][0]:
-            return names, np.array(rows)
-    return (), np.empty((0, 0))
+def _run_with(content: LogContent, steps: Array) -> ThermoRun:
+    """Thermo rows of the run in which these steps lie; without rows if the log shows none."""
+    for group in reversed(group_runs([t for t in content.tables if t.rows and "Step" in t.names])):
+        run = join(group, "the log")
+        step = run.column("Step")
+        if (
+            step is not None
+            and len(step)
+            and step[0] <= steps[0]
+            and steps[-1] <= group[-1].array[-1][run.names.index("Step")]
+        ):
+            return run
+    return ThermoRun((), np.empty((0, 0)), content.settings, None)
 
 
-def _sampling(
-    names: Sequence[str], table: Array, content: LogContent, time_fs: float | None, where: str
-) -> float | None:
-    if "Step" not in names or len(table) < 2 or content.timestep is None or time_fs is None:
-        return None
-    return uniform_step(table[:, list(names).index("Step")], "the step", where) * content.timestep * time_fs
+def _without_resets(settings: RunSettings) -> RunSettings:
+    return replace(
+        settings, fixes={k: v for k, v in settings.fixes.items() if k not in settings.clock_resets}
+    )
 
 
-def _volume(
-    names: Sequence[str], table: Array, content: LogContent, lammps_units: str | None
-) -> float | None:
-    unit = lammps_style(lammps_units or content.units or "metal")[0] ** 3
-    printed = _mean(names, table, "Volume", unit)
-    return printed if printed is not None or content.box_volume is None else unit * content.box_volume
+def _volume(run: ThermoRun, lammps_units: str | None) -> float | None:
+    unit = lammps_style(lammps_units or run.settings.units or "metal")[0] ** 3
+    printed = run.column("Volume")
+    if printed is not None:
+        return unit * float(printed.mean())
+    box = None if run.settings.box_changes else run.settings.box_volume
+    return None if box is None else unit * box
 
 
-def _mean(names: Sequence[str], table: Array, column: str, factor: float) -> float | None:
-    return factor * float(table[:, list(names).index(column)].mean()) if column in names else None
+def _about(run: ThermoRun, column: str, options: SeriesOptions, where: str) -> _About:
+    """Return temperature, ΣZZᵀ/m and notes of a run; ask for the temperature if the log cannot tell it."""
+    settings, temperatures = run.settings, run.column("Temp")
+    means = run.means_of(_fix_id(column))
+    notes = [
+        f"the run is driven ({drive}): fluctuations tell the response of a system in equilibrium only"
+        for drive in settings.driven
+    ]
+    if temperatures is not None and len(temperatures) > 2 and np.ptp(temperatures) == 0.0 < temperatures[0]:
+        _constant_temperature(settings, notes, where)
+    temperature = None if temperatures is None else float(temperatures.mean())
+    if means is not None and not settings.constrained:
+        temperature = means.temperature_k
+    elif temperature is not None:
+        temperature *= _degrees_of_freedom(settings, run.n_atoms)
+    if options.temperature_k is None and temperature is not None:
+        _refuse_hidden(settings, means is not None, where)
+    remarks = list(run.remarks)
+    if means is not None and means.moving < means.atoms:
+        remarks.append(f"{means.atoms - means.moving} of {means.atoms} atoms do not move")
+    return {
+        "temperature_k": temperature,
+        "zz_over_mass": None if means is None or settings.constrained else means.zz_over_mass,
+        "notes": tuple(notes),
+        "remarks": tuple(remarks),
+    }
+
+
+def _degrees_of_freedom(settings: RunSettings, n_atoms: int | None) -> float:
+    """Return the true over the printed temperature.
+
+    LAMMPS divides by 3N − 3 degrees of freedom; a Langevin thermostat without ``zero yes`` moves the center
+    of mass as well, so that the kinetic energy is that of 3N.
+    """
+    langevin = [settings.fixes[name] for name in settings.ids(("langevin",))]
+    free = [words for words in langevin if not ("zero" in words and words[words.index("zero") + 1] == "yes")]
+    held = settings.ids(("momentum", "recenter")) or settings.constrained
+    if not free or held or not n_atoms or n_atoms < 2:
+        return 1.0
+    return (n_atoms - 1.0) / n_atoms
+
+
+def _constant_temperature(settings: RunSettings, notes: list[str], where: str) -> None:
+    if settings.isokinetic:
+        return
+    what = f"Temp is the same to all digits in every row of {where}"
+    if settings.command == "rerun":
+        raise DataError(
+            what,
+            "velocities of before the rerun stood in every frame: J has nothing to do with the motion",
+            "name the velocities: rerun FILE dump x y z vx vy vz (they must have been written)",
+        )
+    notes.append(f"{what}: velocities that do not change are no dynamics")
+
+
+def _refuse_hidden(settings: RunSettings, has_means: bool, where: str) -> None:
+    """Ask for the temperature where the printed one is not that of the atoms that carry the current."""
+    frozen = [] if has_means else settings.ids(("setforce", "freeze"))
+    if not frozen and not settings.hidden_types:
+        return
+    cause = f"fix {frozen[0]} {settings.style(frozen[0])}" if frozen else "NULL in fix bec"
+    raise UsageError(
+        f"the temperature of {where} is unknown: {cause}",
+        "Temp counts atoms that do not move freely (frozen ones, shells) among the degrees of freedom",
+        "pass temperature_k (--temperature), the temperature of the atoms that move",
+    )
 
 
 def _few(names: Sequence[str]) -> str:

@@ -1,4 +1,4 @@
-"""What the log of a LAMMPS run tells about a file that the run wrote."""
+"""Thermo tables of a LAMMPS log (or of its screen output) with the settings that were in force."""
 
 from __future__ import annotations
 
@@ -7,56 +7,191 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
+from bec_md.current.readers.lammps_commands import RunSettings
+
+Array = NDArray[np.float64]
+
 #: Logs larger than this are not searched: a thermo table of 10⁶ lines takes about 200 MB.
 MAX_LOG_BYTES = 500_000_000
-_BOX = re.compile(r"box = \(([^)]*)\) to \(([^)]*)\)")
-_BOX_CHANGES = re.compile(r"^(fix\s.*\s(npt|nph|nph/\w+|npt/\w+|deform|box/relax|press/\w+)\s|change_box)")
+_RECORD = re.compile(r"-+ Step\s+(-?\d+) -+ CPU")  # of `thermo_modify line multi`
+_PAIR = re.compile(r"(\S+)\s*=\s*(\S+)")
+_NUMBER = r"([-+\d.eE]+)"
+_MEANS = re.compile(
+    rf"fix bec (\S+): means of the run: temperature {_NUMBER} K \((\d+) degrees of freedom, "
+    rf"(\d+) of (\d+) atoms move\), sum of Z Z\^T/m {' '.join([_NUMBER] * 6)} e\^2/amu"
+)
+
+
+@dataclass(frozen=True)
+class RunMeans:
+    r"""What `fix bec` says about its atoms at the end of a run.
+
+    Parameters
+    ----------
+    temperature_k
+        Mean kinetic temperature of the atoms that move, K.
+    moving, atoms
+        How many of them there are.
+    zz_over_mass
+        (3, 3) mean :math:`\sum Z Z^T/m` of the tensors that enter J, of the atoms that move, e²/amu.
+    """
+
+    temperature_k: float
+    moving: int
+    atoms: int
+    zz_over_mass: Array
+
+
+@dataclass
+class ThermoTable:
+    """One thermo table, whatever its layout; the settings are those when it began."""
+
+    names: tuple[str, ...]
+    settings: RunSettings
+    rows: list[list[float]] = field(default_factory=list)
+    n_atoms: int | None = None
+    means: dict[str, RunMeans] = field(default_factory=dict)
+
+    @property
+    def array(self) -> Array:
+        """(T, C) numbers."""
+        return np.array(self.rows).reshape(len(self.rows), len(self.names))
+
+    def column(self, name: str) -> Array | None:
+        """Return a column by its name, None if there is none."""
+        return self.array[:, self.names.index(name)] if name in self.names else None
 
 
 @dataclass
 class LogContent:
-    """Thermo tables of a log and the settings that its echo of the input shows."""
+    """Thermo tables of a log, and the settings at its end."""
 
-    runs: list[tuple[tuple[str, ...], list[list[float]]]] = field(default_factory=list)
-    units: str | None = None
-    timestep: float | None = None
-    box_volume: float | None = None  # in units of length³; None as well if the box may have changed
-    written: list[str] = field(default_factory=list)  # names of files in `fix ave/time` commands
+    tables: list[ThermoTable] = field(default_factory=list)
+    settings: RunSettings = field(default_factory=RunSettings)
+    written: dict[str, tuple[str, ...]] = field(default_factory=dict)  # file → `fix ave/…` that writes it
+
+
+class _Parser:
+    """Reads line by line; `table` is None between runs."""
+
+    def __init__(self) -> None:
+        self.content = LogContent()
+        self.settings = RunSettings()
+        self.table: ThermoTable | None = None
+        self.header_next = False
+        self.record: dict[str, float] | None = None  # of `line multi`
+        self.pending = ""  # a command that goes on in the next line
+
+    def take(self, line: str) -> None:
+        """Take one line."""
+        words = line.split()
+        if not words:
+            return
+        if line.startswith("Loop time of"):
+            self.end(words)
+        elif words[0] == "keywords:":  # thermo_modify line yaml
+            self.begin(re.findall(r"'([^']*)'", line))
+        elif found := _RECORD.match(line):
+            self.begin_record(float(found[1]))
+        elif words[0] == "Step" and "=" not in words and "CPU" not in words:
+            self.begin(words)
+        elif self.header_next and len(words) > 2 and not _floats(words):
+            self.begin(words)  # a table whose first column is another one
+        elif self.table is not None:
+            self.row(line, words)
+        else:
+            self.command(line)
+        self.header_next = line.startswith("Per MPI rank memory allocation")
+
+    def command(self, line: str) -> None:
+        """Take a line between runs."""
+        text = self.pending + line.rstrip()
+        if text.endswith("&"):
+            self.pending = text[:-1] + " "
+            return
+        self.pending = ""
+        self.settings = self.settings.after(text)
+        words = text.split()
+        if words[0] == "fix" and len(words) > 3 and words[3].startswith("ave/") and "file" in words[:-1]:
+            self.content.written[Path(words[words.index("file") + 1]).name] = tuple(words)
+
+    def begin(self, names: list[str]) -> None:
+        """Begin a table."""
+        self.flush()
+        self.table = ThermoTable(tuple(names), self.settings)
+        self.content.tables.append(self.table)
+
+    def begin_record(self, step: float) -> None:
+        """Begin a record of several lines."""
+        if self.table is None:
+            self.table = ThermoTable((), self.settings)
+            self.content.tables.append(self.table)
+        self.flush()
+        self.record = {"Step": step}
+
+    def row(self, line: str, words: list[str]) -> None:
+        """Take a line of a table."""
+        table = self.table
+        assert table is not None  # only called inside of a table
+        if self.record is not None:
+            for name, text in _PAIR.findall(line):
+                values = _floats([text])
+                if values:
+                    self.record.setdefault(name, values[0])
+        elif line.startswith("  - ["):
+            words = line.strip(" -[]\n").replace(",", " ").split()
+        if found := _MEANS.match(line):
+            temperature, _, moving, atoms, *zz = found.groups()[1:]
+            xx, yy, zz_, xy, xz, yz = (float(value) for value in zz)
+            tensor = np.array([[xx, xy, xz], [xy, yy, yz], [xz, yz, zz_]])
+            table.means[found[1]] = RunMeans(float(temperature), int(moving), int(atoms), tensor)
+        elif self.record is None and len(words) == len(table.names) and (values := _floats(words)):
+            table.rows.append(values)
+
+    def flush(self) -> None:
+        """Put the record of several lines into its table; an incomplete last one is left out."""
+        if self.record is None or self.table is None:
+            return
+        if not self.table.rows:
+            self.table.names = tuple(self.record)
+        if tuple(self.record) == self.table.names:
+            self.table.rows.append(list(self.record.values()))
+        self.record = None
+
+    def end(self, words: list[str]) -> None:
+        """Take the line after a table: ``Loop time of 1.0 on 1 procs for 200 steps with 72 atoms``."""
+        self.flush()
+        if self.table is not None and words[-1] == "atoms" and words[-2].isdigit():
+            self.table.n_atoms = int(words[-2])
+        self.table = None
+
+    def result(self) -> LogContent:
+        """Return what was read."""
+        self.flush()
+        self.content.settings = self.settings
+        for table in self.content.tables:
+            table.n_atoms = table.n_atoms or table.settings.n_atoms
+        return self.content
 
 
 def parse_log(path: Path) -> LogContent:
-    """Collect thermo tables, units, time step, box and output files from a log."""
-    content = LogContent()
-    names: tuple[str, ...] | None = None
-    box_changes = False
+    """Collect thermo tables (lines of one, multi or yaml), and the settings in force at each of them."""
+    parser = _Parser()
     with path.open(encoding="utf-8", errors="replace") as lines:
         for line in lines:
-            words = line.split()
-            if not words:
-                continue
-            if words[0] == "Step":
-                names = tuple(words)
-                content.runs.append((names, []))
-            elif line.startswith("Loop time"):
-                names = None
-            elif names is not None:
-                values = _floats(words)
-                if values is not None and len(values) == len(names):
-                    content.runs[-1][1].append(values)
-            else:
-                _read_setting(content, line, words)
-                box_changes = box_changes or _BOX_CHANGES.match(line) is not None
-    if box_changes:
-        content.box_volume = None
-    return content
+            parser.take(line)
+    return parser.result()
 
 
-def log_of(path: Path) -> LogContent | None:
-    """The log, in the folder of a file, of the run whose `fix ave/time` wrote that file; None without one."""
+def log_of(path: Path) -> tuple[LogContent, tuple[str, ...]] | None:
+    """The log, in the folder of a file, of the run that wrote it, and the command; None without one."""
     for candidate in _logs(path.parent):
         content = parse_log(candidate)
-        if any(Path(name).name == path.name for name in content.written):
-            return content
+        if path.name in content.written:
+            return content, content.written[path.name]
     return None
 
 
@@ -65,20 +200,6 @@ def _logs(folder: Path) -> Iterator[Path]:
     for path in sorted(found, key=lambda p: p.stat().st_mtime, reverse=True):
         if path.is_file() and path.stat().st_size < MAX_LOG_BYTES:
             yield path
-
-
-def _read_setting(content: LogContent, line: str, words: list[str]) -> None:
-    if words[0] == "units" and len(words) > 1:
-        content.units = words[1]
-    elif words[0] == "timestep" and len(words) > 1:
-        content.timestep = next(iter(_floats(words[1:2]) or ()), None)
-    elif words[0] == "fix" and len(words) > 3 and words[3].startswith("ave/time") and "file" in words[:-1]:
-        content.written.append(words[words.index("file") + 1])
-    elif match := _BOX.search(line):
-        low, high = (_floats(text.split()) for text in match.groups())
-        if low is not None and high is not None and len(low) == len(high) == 3:
-            edges = [b - a for a, b in zip(low, high, strict=True)]
-            content.box_volume = edges[0] * edges[1] * edges[2]  # tilts do not change it
 
 
 def _floats(words: list[str]) -> list[float] | None:

@@ -22,12 +22,15 @@ READERS: dict[str, Callable[[Path, SeriesOptions], RawSeries]] = {
     "gpumd-dipole": gpumd.read_dipole,
     "lammps-log": lammps.read_log,
     "lammps-ave-time": lammps.read_ave_time,
+    "lammps-ave-correlate": lammps.refuse_correlations,
     "cp2k": cp2k.read_cp2k,
     "columns": columns.read_plain,
 }
 _HEAD_BYTES = 65536
 #: Steps above this share of half a polarization quantum may have lost the branch.
 AMBIGUOUS = 0.7
+#: A given and a stated time between samples that differ by more contradict each other.
+SAME_CLOCK = 2e-3
 
 
 def open_current(path: str | Path, **options: Any) -> CurrentSeries:
@@ -86,16 +89,24 @@ def recognize(path: Path) -> str | None:
     head = data.decode("utf-8", errors="replace")
     if any(mark in head for mark in cp2k.MARKS) or "cell matrix [Debye]" in head:
         return "cp2k"
-    if head.lstrip().startswith("LAMMPS (") or ("\nLoop time of" in head and "Step" in head):
+    if head.lstrip().startswith("LAMMPS (") or _looks_like_log(head):
         return "lammps-log"
     if head.startswith("# Time-averaged data for fix"):
         return "lammps-ave-time"
+    if head.startswith("# Time-correlated data for fix"):
+        return "lammps-ave-correlate"
     count = _numeric_columns(head, complete=len(data) < _HEAD_BYTES)
     if count in (6, 7) and path.name.startswith("dpdt"):
         return "gpumd-dpdt"
     if count == 4 and path.name.startswith("dipole"):
         return "gpumd-dipole"
     return "columns" if count is not None and count >= 3 else None
+
+
+def _looks_like_log(head: str) -> bool:
+    """Whether a text holds thermo output whose beginning is missing, as of a screen or a scheduler."""
+    marks = ("\nLoop time of", "\nPer MPI rank memory allocation", "\nLAMMPS (")
+    return any(mark in head for mark in marks) and "Step" in head
 
 
 def _numeric_columns(head: str, *, complete: bool) -> int | None:
@@ -115,6 +126,18 @@ def _numeric_columns(head: str, *, complete: bool) -> int | None:
 def as_current(raw: RawSeries, options: SeriesOptions, path: Path) -> CurrentSeries:
     """Return the series of what a reader found, completed by what the user gave."""
     timestep = options.timestep_fs if options.timestep_fs is not None else raw.timestep_fs
+    if raw.timestep_fs and timestep is not None and abs(timestep / raw.timestep_fs - 1.0) > SAME_CLOCK:
+        raise UsageError(
+            f"timestep_fs={timestep:g} for {path.name}, whose samples are {raw.timestep_fs:g} fs apart",
+            "frequencies scale with it; it is the time between samples, not the integrator's step",
+            "leave it out: the file states it",
+        )
+    if not raw.values.any():
+        raise DataError(
+            f"J is zero throughout {path.name}",
+            "the velocities were zero (a LAMMPS rerun without vx vy vz), or nothing was computed",
+            "store velocities with the positions, and read them: rerun FILE dump x y z vx vy vz",
+        )
     if timestep is None:
         raise UsageError(
             f"{path.name} does not say how much time lies between its samples",
@@ -142,12 +165,14 @@ def as_current(raw: RawSeries, options: SeriesOptions, path: Path) -> CurrentSer
         scheme=scheme,  # type: ignore[arg-type]
         start_time_fs=raw.start_time_fs + shift * timestep,
         temperature_k=options.temperature_k if options.temperature_k is not None else raw.temperature_k,
+        zz_over_mass=None if raw.zz_over_mass is None else raw.zz_over_mass[None, None],
         metadata={
             "source": path.name,
             "format": raw.format,
             "charges": "as in the file",
             "input_hash": _hash(path),
             "warnings": notes,
+            "remarks": list(raw.remarks),
         },
     )
 

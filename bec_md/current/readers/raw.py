@@ -60,7 +60,7 @@ class SeriesOptions:
 
 @dataclass(frozen=True)
 class RawSeries:
-    """A current or dipole moment in internal units, with what the file says about it.
+    r"""A current or dipole moment in internal units, with what the file says about it.
 
     Parameters
     ----------
@@ -77,8 +77,12 @@ class RawSeries:
     quanta_ang
         (1 or T, 3, 3) vectors (rows) modulo which the dipole moment is defined, e Å; None if it is not
         multivalued.
+    zz_over_mass
+        (3, 3) mean :math:`\sum Z Z^T/m`, e²/amu, for the f-sum rule.
     notes
-        What was assumed.
+        Warnings.
+    remarks
+        What was done with the file that its reader should know.
     """
 
     values: Array
@@ -91,4 +95,6 @@ class RawSeries:
     temperature_k: float | None = None
     start_time_fs: float = 0.0
     quanta_ang: Array | None = None
+    zz_over_mass: Array | None = None
     notes: tuple[str, ...] = field(default=())
+    remarks: tuple[str, ...] = field(default=())

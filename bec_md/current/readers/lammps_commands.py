@@ -1,0 +1,183 @@
+"""What the commands that a LAMMPS log echoes have set when a run begins."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+#: Fixes that only put numbers out: two runs with one of them in between are one trajectory.
+_OUTPUT_FIXES = ("ave/", "print", "vector", "store", "bec", "msst/print")
+#: Commands after which a trajectory is another one, even if its steps go on.
+_NEW_DYNAMICS = (
+    *("velocity", "set", "displace_atoms", "delete_atoms", "create_atoms", "change_box", "reset_timestep"),
+    *("read_dump", "read_data", "read_restart", "replicate", "pair_style", "pair_coeff", "pair_modify"),
+    *("bond_coeff", "kspace_style", "run_style"),
+)
+RUN_COMMANDS = {
+    *("run", "rerun", "minimize", "temper", "temper/npt", "temper/grem"),
+    *("neb", "neb/spin", "prd", "tad", "hyper"),
+}
+#: Styles of fixes that drive a system: what it dissipates then is no measure of how it fluctuates.
+_DRIVING = ("efield", "addforce", "heat", "ehex", "thermal/conductivity", "viscosity", "nvt/sllod", "deform")
+_ISOKINETIC = ("nvk", "temp/rescale")
+_CONSTRAINING = ("shake", "rattle", "rigid", "lincs")
+_BOX_CHANGES = ("npt", "nph", "deform", "box/relax", "press/")
+_ATOMS_CHANGE = ("gcmc", "widom", "deposit", "evaporate", "pour", "mol/swap")
+
+
+@dataclass(frozen=True)
+class RunSettings:
+    """Settings in force when a run began, as far as the log shows them.
+
+    Parameters
+    ----------
+    units, timestep
+        Unit style, and time step in its unit.
+    normalized
+        Whether `thermo_modify norm` divides extensive columns by the number of atoms.
+    fixes
+        ID → words of the command, of the fixes that were defined.
+    command
+        The command that made the run: ``run``, ``rerun``, ``minimize``, ``temper`` …
+    n_atoms
+        Number of atoms.
+    dynamics
+        Counts the commands that start another trajectory.
+    hidden_types
+        Whether `fix bec` was given NULL for a type.
+    box_volume
+        Volume of the box when it was last printed, length³.
+    """
+
+    units: str | None = None
+    timestep: float | None = None
+    normalized: bool = False
+    fixes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    command: str = ""
+    n_atoms: int | None = None
+    dynamics: int = 0
+    hidden_types: bool = False
+    box_volume: float | None = None
+
+    def after(self, line: str) -> RunSettings:
+        """Return the settings after one line of the log, a command or what LAMMPS says about itself."""
+        words = line.split()
+        head = words[0]
+        if head == "fix" and len(words) > 3:
+            return self._with_fix(words)
+        if head == "unfix" and len(words) > 1:
+            style = self.style(words[1])
+            left = {name: fix for name, fix in self.fixes.items() if name != words[1]}
+            return replace(self, fixes=left, dynamics=self.dynamics + (not _is(style, _OUTPUT_FIXES)))
+        if head in RUN_COMMANDS:
+            volume = None if self.box_changes or head == "rerun" else self.box_volume
+            return replace(self, command=head, box_volume=volume, dynamics=self.dynamics + (head != "run"))
+        if head == "units" and len(words) > 1:
+            return replace(self, units=words[1])
+        if head == "thermo_style":
+            return replace(self, normalized=False)
+        if head == "thermo_modify" and "norm" in words[:-1]:
+            answer = words[words.index("norm") + 1]
+            return replace(self, normalized=answer in ("yes", "on", "true"))
+        if head == "timestep" and len(words) > 1:
+            return replace(self, timestep=_number(words[1], self.timestep), dynamics=self.dynamics + 1)
+        if head == "clear":
+            return RunSettings(dynamics=self.dynamics + 1, units=self.units)
+        if head in _NEW_DYNAMICS:
+            return replace(self, dynamics=self.dynamics + 1)
+        return self._told(line, words)
+
+    def _with_fix(self, words: list[str]) -> RunSettings:
+        fixes = {**self.fixes, words[1]: tuple(words)}
+        passive = _is(words[3], _OUTPUT_FIXES) and "efield" not in words
+        return replace(self, fixes=fixes, dynamics=self.dynamics + (not passive))
+
+    def _told(self, line: str, words: list[str]) -> RunSettings:
+        """Lines that LAMMPS writes by itself; those about a run appear on the screen without its commands."""
+        if found := re.match(r"\s+(?:(\d+) atoms$|Unit style +: (\w+)|Time step +: (\S+))", line):
+            atoms, units, step = found.groups()
+            if step is not None:
+                step_now = _number(step, None)
+                same = self.timestep is None or step_now == self.timestep
+                return replace(self, timestep=step_now, dynamics=self.dynamics + (not same))
+            return replace(self, units=units) if units else replace(self, n_atoms=int(atoms))
+        if found := re.match(r"Setting up (\S+) (style minimization|run)", line):
+            kind = "minimize" if "minimization" in found[2] else "run"
+            if kind == self.command or (kind == "run" and self.command in RUN_COMMANDS - {"minimize"}):
+                return self
+            return replace(self, command=kind, dynamics=self.dynamics + 1)
+        if found := re.match(r"Deleted \d+ atoms, new total = (\d+)", line):
+            return replace(self, n_atoms=int(found[1]))
+        if words[0] == "Created" and len(words) > 2 and words[2] == "atoms" and words[1].isdigit():
+            return replace(self, n_atoms=(self.n_atoms or 0) + int(words[1]))
+        if "atom types" in line and "tensors every" in line:
+            return replace(self, hidden_types="NULL" in line)
+        if found := re.search(r"box = \(([^)]*)\) to \(([^)]*)\)", line):
+            low, high = ([float(w) for w in text.split()] for text in found.groups())
+            edges = [b - a for a, b in zip(low, high, strict=True)]
+            return replace(self, box_volume=edges[0] * edges[1] * edges[2])  # tilts do not change it
+        return self
+
+    def style(self, identity: str) -> str:
+        """Style of a fix; an empty text if the log shows none of this name."""
+        words = self.fixes.get(identity)
+        return words[3] if words else ""
+
+    def ids(self, styles: tuple[str, ...]) -> list[str]:
+        """IDs of the fixes with one of these styles, whatever package they are accelerated by."""
+        return [name for name, words in self.fixes.items() if _is(words[3], styles)]
+
+    @property
+    def clock_resets(self) -> list[str]:
+        """Fixes that change the time step."""
+        return self.ids(("dt/reset",))
+
+    @property
+    def isokinetic(self) -> bool:
+        """Whether a fix may keep the temperature constant to all digits."""
+        return bool(self.ids(_ISOKINETIC))
+
+    @property
+    def constrained(self) -> bool:
+        """Whether rigid bonds or bodies take degrees of freedom away."""
+        return bool(self.ids(_CONSTRAINING))
+
+    @property
+    def atoms_change(self) -> bool:
+        """Whether atoms may be added or removed during a run."""
+        return bool(self.ids(_ATOMS_CHANGE))
+
+    @property
+    def box_changes(self) -> bool:
+        """Whether the volume may change during a run."""
+        return bool(self.ids(_BOX_CHANGES))
+
+    @property
+    def driven(self) -> list[str]:
+        """What drives the run: commands of fields and of other external work."""
+        fields = [words for words in self.fixes.values() if words[3] == "bec" and "efield" in words]
+        acting = [words for words in fields if any(_number(w, 1.0) != 0.0 for w in _field(words))]
+        return [f"fix {w[1]} bec … efield {' '.join(_field(w))}" for w in acting] + [
+            " ".join(self.fixes[name][:4]) for name in self.ids(_DRIVING)
+        ]
+
+
+def _field(words: tuple[str, ...]) -> tuple[str, ...]:
+    at = words.index("efield")
+    return words[at + 1 : at + 4]
+
+
+def _is(style: str, names: tuple[str, ...]) -> bool:
+    """Whether a style is one of these, or one of a family (``ave/`…``), or its accelerated variant."""
+    return any(
+        style.startswith(name) if name.endswith("/") else style == name or style.startswith(f"{name}/")
+        for name in names
+    )
+
+
+def _number(text: str, otherwise: float | None) -> float | None:
+    try:
+        return float(text)
+    except ValueError:
+        return otherwise

@@ -1,0 +1,345 @@
+"""What a LAMMPS log says about its rows decides what they mean."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from bec_md.current import is_current_file, open_current
+from bec_md.errors import DataError, UsageError
+
+RNG = np.random.default_rng(3)
+CURRENT = RNG.normal(size=(41, 3)).round(6)  # e Å/ps
+COLUMNS = ("Step", "Time", "Temp", "Volume", "f_ir[1]", "f_ir[2]", "f_ir[3]")
+HEAD = """LAMMPS (22 Jul 2025 - Update 4)
+units metal
+  orthogonal box = (0 0 0) to (10 10 9)
+  72 atoms
+timestep 0.0005
+fix move all nve
+fix ir all bec silica Si O every 4
+thermo_style custom step time temp vol f_ir[1] f_ir[2] f_ir[3]
+thermo 4
+"""
+AFTER = "Loop time of 1.0 on 1 procs for 160 steps with 72 atoms\n\nPerformance: 1.0 ns/day\n"
+
+
+def rows(
+    start: int = 0, stop: int = 41, step: int = 4, dt: float = 0.0005, factor: float = 1.0
+) -> np.ndarray:
+    steps = step * np.arange(41)
+    temperature = 300.0 + np.arange(41) % 7
+    table = np.column_stack([steps, dt * steps, temperature, np.full(41, 904.0), factor * CURRENT])
+    return table[start:stop]
+
+
+def one(table: np.ndarray, columns: tuple[str, ...] = COLUMNS) -> str:
+    lines = [
+        "Per MPI rank memory allocation (min/avg/max) = 4.7 | 4.7 | 4.7 Mbytes",
+        "   " + "   ".join(columns),
+    ]
+    lines += [" ".join(f"{value:.10g}" for value in row) for row in table]
+    return "\n".join(lines) + "\n" + AFTER
+
+
+def multi(table: np.ndarray) -> str:
+    lines = ["Per MPI rank memory allocation (min/avg/max) = 4.7 | 4.7 | 4.7 Mbytes"]
+    for row in table:
+        lines.append(f"------------ Step {row[0]:14.0f} ----- CPU =  0.0059 (sec) -------------")
+        pairs = [f"{name:8s} = {value:.10g} " for name, value in zip(COLUMNS, row, strict=True)]
+        lines += ["".join(pairs[:3]), "".join(pairs[3:6]), pairs[6]]
+    return "\n".join(lines) + "\n" + AFTER
+
+
+def yaml(table: np.ndarray) -> str:
+    quoted = ", ".join(f"'{name}'" for name in COLUMNS)
+    lines = ["---", f"keywords: [{quoted}, ]", "data:"]
+    lines += ["  - [" + ", ".join(f"{value:.10g}" for value in row) + ", ]" for row in table]
+    return "\n".join([*lines, "..."]) + "\n" + AFTER
+
+
+def read(tmp_path: Path, text: str, **options: object):  # type: ignore[no-untyped-def]
+    path = tmp_path / "log.lammps"
+    path.write_text(text)
+    assert is_current_file(path)
+    return open_current(path, **options)
+
+
+def assert_reference(found) -> None:  # type: ignore[no-untyped-def]
+    assert found.n_frames == 41
+    assert np.allclose(found.current[:, 0], 1e-3 * CURRENT, rtol=1e-9)
+    assert found.timestep_fs == pytest.approx(2.0, rel=1e-12)
+    assert found.volume_ang3 == pytest.approx(904.0)
+    assert found.metadata["warnings"] == []
+
+
+# ---------------------------------------------------------------------- layouts
+@pytest.mark.parametrize("layout", [one, multi, yaml])
+def test_every_layout_of_the_thermo_output(tmp_path: Path, layout) -> None:  # type: ignore[no-untyped-def]
+    found = read(tmp_path, HEAD + "run 160\n" + layout(rows()))
+    assert_reference(found)
+    assert found.temperature_k == pytest.approx(rows()[:, 2].mean())
+
+
+def test_screen_output_has_units_and_step_of_its_own(tmp_path: Path) -> None:
+    screen = "LAMMPS (22 Jul 2025)\nSetting up Verlet run ...\n  Unit style    : metal\n  Current step  : 0\n"
+    text = (
+        screen + "  Time step     : 0.0005\n" + one(np.delete(rows(), 1, axis=1), (COLUMNS[0], *COLUMNS[2:]))
+    )
+    assert_reference(read(tmp_path, text))
+    # a scheduler's file begins with other lines
+    assert_reference(read(tmp_path, "module load\n" + text))
+
+
+def test_a_table_that_does_not_begin_with_the_step(tmp_path: Path) -> None:
+    table = one(rows()[:, 1:], COLUMNS[1:])
+    assert_reference(read(tmp_path, HEAD + "run 160\n" + table))
+
+
+def test_a_killed_run_and_lines_in_between(tmp_path: Path) -> None:
+    body = one(rows()).split("Loop time")[0].splitlines(keepends=True)
+    body.insert(12, "WARNING: something about neighbor lists (src/neighbor.cpp:1)\n")
+    assert_reference(read(tmp_path, HEAD + "run 160\n" + "".join(body) + " 164 0.0"))
+
+
+# ---------------------------------------------------------------------- what scales the numbers
+def test_norm_is_undone_with_the_number_of_atoms(tmp_path: Path) -> None:
+    normalized = one(rows(factor=1 / 72))
+    assert_reference(
+        read(tmp_path, HEAD + "thermo_modify norm yes format float %.8g\nrun 160\n" + normalized)
+    )
+    # a new thermo_style forgets what was modified
+    text = (
+        HEAD
+        + "thermo_modify norm yes\nthermo_style custom step time temp vol f_ir[*]\nrun 160\n"
+        + one(rows())
+    )
+    assert_reference(read(tmp_path, text))
+
+
+def test_norm_of_a_column_that_may_be_a_density_is_refused(tmp_path: Path) -> None:
+    text = HEAD.replace("fix ir all bec silica Si O every 4", "fix ir all vector 1 c_x[1]")
+    with pytest.raises(DataError, match="norm divides columns"):
+        read(tmp_path, text + "thermo_modify norm yes\nrun 160\n" + one(rows()))
+
+
+def test_norm_with_a_number_of_atoms_that_changes(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="number of atoms"):
+        read(
+            tmp_path,
+            HEAD + "thermo_modify norm yes\nfix mc all gcmc 10 1 1 1 5 300 -5 0.1\nrun 1\n" + one(rows()),
+        )
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.sampled_from([0.00025, 0.0005, 0.001]), st.sampled_from([0.0001, 0.002]), st.booleans())
+def test_the_time_step_is_the_one_in_force_at_the_table(before: float, after: float, timed: bool) -> None:
+    import tempfile
+
+    keep = list(range(7)) if timed else [0, 2, 3, 4, 5, 6]
+    table = one(rows(dt=before)[:, keep], tuple(COLUMNS[k] for k in keep))
+    head = HEAD.replace("timestep 0.0005", f"timestep {before}")
+    other = one(rows(0, 5, dt=after)[:, :4], ("Step", "Temp", "PotEng", "Press"))
+    text = head + "run 160\n" + table + f"thermo_style one\ntimestep {after}\nrun 16\n" + other
+    with tempfile.TemporaryDirectory() as folder:
+        assert read(Path(folder), text).timestep_fs == pytest.approx(4e3 * before, rel=1e-9)
+
+
+def test_a_clock_that_is_reset(tmp_path: Path) -> None:
+    head = HEAD + "fix d all dt/reset 1 1e-5 0.0007 0.008\nrun 160\n"
+    uneven = rows()
+    uneven[:, 1] = np.cumsum(RNG.uniform(0.0018, 0.0028, size=41))
+    with pytest.raises(DataError, match="dt/reset"):
+        read(tmp_path, head + one(uneven))
+    with pytest.raises(DataError, match="dt/reset changes the time step"):
+        read(tmp_path, head + one(np.delete(rows(), 1, axis=1), (COLUMNS[0], *COLUMNS[2:])))
+    even = rows(dt=0.0006)  # it has not been changed during this table: the Time column knows
+    assert read(tmp_path, head + one(even)).timestep_fs == pytest.approx(2.4, rel=1e-6)
+
+
+def test_rounded_times_do_not_refuse_a_uniform_run(tmp_path: Path) -> None:
+    late = rows()
+    late[:, 1] = np.round(late[:, 1] + 1234.0, 3)  # 2 fs apart, printed to 1 fs
+    late[:, 1] = np.round(late[:, 1], 2)  # printed to 10 fs
+    assert read(tmp_path, HEAD + "run 160\n" + one(late)).timestep_fs == pytest.approx(2.0, rel=1e-9)
+
+
+def test_a_given_time_between_samples_must_not_contradict_the_log(tmp_path: Path) -> None:
+    text = HEAD + "run 160\n" + one(rows())
+    assert_reference(read(tmp_path, text, timestep_fs=2.0))
+    with pytest.raises(UsageError, match=r"timestep_fs=0.5 .* 2 fs apart"):
+        read(tmp_path, text, timestep_fs=0.5)
+
+
+# ---------------------------------------------------------------------- several tables
+def test_tables_that_continue_are_one_run(tmp_path: Path) -> None:
+    pieces = "".join(one(rows(a, b)) for a, b in ((0, 11), (10, 21), (20, 31), (30, 41)))
+    found = read(tmp_path, HEAD + "run 160 every 40 'print x'\n" + pieces)
+    assert_reference(found)
+    assert "4 thermo tables" in found.metadata["remarks"][0]
+
+
+def test_tables_of_other_dynamics_are_not_joined(tmp_path: Path) -> None:
+    """Equilibration with a thermostat, then the run that counts: its rows alone."""
+    first = one(rows(0, 21))
+    text = (
+        HEAD
+        + "run 80\n"
+        + first
+        + "unfix move\nfix move all nvt temp 300 300 0.1\nrun 80\n"
+        + one(rows(20, 41))
+    )
+    found = read(tmp_path, text)
+    assert found.n_frames == 21
+    assert np.allclose(found.current[:, 0], 1e-3 * CURRENT[20:], rtol=1e-9)
+    assert "earlier runs" in found.metadata["remarks"][0]
+    # output commands in between change nothing
+    text = (
+        HEAD
+        + "run 80\n"
+        + first
+        + "write_restart a\nfix o all ave/time 1 1 1 f_ir\nrun 80\n"
+        + one(rows(20, 41))
+    )
+    assert_reference(read(tmp_path, text))
+
+
+def test_a_minimization_is_no_dynamics(tmp_path: Path) -> None:
+    text = HEAD + "minimize 0 0 10 10\n" + one(rows(0, 3)) + "reset_timestep 0\nrun 160\n" + one(rows())
+    assert_reference(read(tmp_path, text))
+    with pytest.raises(DataError, match="no thermo table of a run"):
+        read(tmp_path, HEAD + "minimize 0 0 10 10\n" + one(rows(0, 9)))
+
+
+def test_rows_beside_the_grid_at_the_ends_of_runs(tmp_path: Path) -> None:
+    odd = rows(40, 41).copy()
+    odd[:, :2] += [2, 0.001]
+    found = read(tmp_path, HEAD + "run 162\n" + one(np.concatenate([rows(), odd])))
+    assert_reference(found)
+    assert "step 162" in found.metadata["remarks"][0]
+    half = rows(20, 21).copy()
+    half[:, :2] += [2, 0.001]
+    pieces = one(np.concatenate([rows(0, 21), half])) + one(np.concatenate([half, rows(21, 41)]))
+    assert_reference(read(tmp_path, HEAD + "run 82\n" + pieces.replace(AFTER, AFTER + "run 78\n", 1)))
+    gap = np.delete(rows(), 17, axis=0)
+    with pytest.raises(DataError, match="goes from 64 to 72"):
+        read(tmp_path, HEAD + "run 160\n" + one(gap))
+
+
+def test_replica_exchange_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="log of a temper"):
+        read(tmp_path, HEAD + "temper 160 10 300 nvt 1 2\n" + one(rows()))
+
+
+# ---------------------------------------------------------------------- what is no equilibrium dynamics
+def test_zero_and_stale_velocities_of_a_rerun(tmp_path: Path) -> None:
+    still = rows(factor=0.0)
+    still[:, 2] = 0.0
+    with pytest.raises(DataError, match="J is zero throughout"):
+        read(tmp_path, HEAD + "rerun a.dump dump x y z\n" + one(still))
+    stale = rows()
+    stale[:, 2] = 301.25
+    with pytest.raises(DataError, match="same to all digits"):
+        read(tmp_path, HEAD + "rerun a.dump dump x y z\n" + one(stale))
+    [warning] = read(tmp_path, HEAD + "run 160\n" + one(stale)).metadata["warnings"]
+    assert "no dynamics" in warning
+    isokinetic = HEAD.replace("move all nve", "move all nvk temp 300 300")
+    assert_reference(read(tmp_path, isokinetic + "run 160\n" + one(stale)))
+
+
+@pytest.mark.parametrize(
+    ("command", "driven"),
+    [
+        ("fix ir all bec silica Si O efield 0 0 0.1", True),
+        ("fix ir all bec silica Si O every 2 efield 0 0 v_wave", True),
+        ("fix ir all bec silica Si O efield 0 0 0", False),
+        ("fix e all efield 0.0 0.0 0.1", True),
+        ("fix x all nvt/sllod temp 300 300 0.1", True),
+        ("fix x all langevin 300 300 0.1 77", False),
+    ],
+)
+def test_a_driven_run_is_said(tmp_path: Path, command: str, driven: bool) -> None:
+    found = read(tmp_path, HEAD + f"{command}\nrun 160\n" + one(rows()))
+    assert any("is driven" in text for text in found.metadata["warnings"]) is driven
+
+
+# ---------------------------------------------------------------------- temperature
+def test_a_langevin_thermostat_moves_the_center_of_mass(tmp_path: Path) -> None:
+    """LAMMPS divides the kinetic energy of 3N degrees of freedom by 3N − 3."""
+    mean = rows()[:, 2].mean()
+    heated = HEAD + "fix hot all langevin 300 300 0.1 77{}\nrun 160\n" + one(rows())
+    assert read(tmp_path, heated.format("")).temperature_k == pytest.approx(mean * 71 / 72)
+    assert read(tmp_path, heated.format(" zero yes")).temperature_k == pytest.approx(mean)
+
+
+MEANS = (
+    "fix bec ir: means of the run: temperature 300.0 K (144 degrees of freedom, 48 of 72 atoms move), "
+    "sum of Z Z^T/m 9 8 7 0.1 0.2 0.3 e^2/amu\n"
+)
+
+
+def test_the_summary_of_fix_bec_is_believed(tmp_path: Path) -> None:
+    frozen = HEAD + "fix wall all setforce 0 0 0\nrun 160\n"
+    with pytest.raises(UsageError, match="fix wall setforce"):
+        read(tmp_path, frozen + one(rows()))
+    found = read(tmp_path, frozen + one(rows()).replace("Loop time", MEANS + "Loop time"))
+    assert found.temperature_k == 300.0
+    assert np.allclose(found.zz_sum()[0], [[9, 0.1, 0.2], [0.1, 8, 0.3], [0.2, 0.3, 7]])
+    assert "24 of 72 atoms do not move" in found.metadata["remarks"]
+    assert read(tmp_path, frozen + one(rows()), temperature_k=310.0).temperature_k == 310.0
+
+
+def test_hidden_types_ask_for_the_temperature(tmp_path: Path) -> None:
+    said = "fix bec ir: model silica\n  atom types Si O NULL; tensors every 4 step(s); sum rule imposed\n"
+    with pytest.raises(UsageError, match="NULL in fix bec"):
+        read(tmp_path, HEAD + "run 160\n" + said + one(rows()))
+
+
+# ---------------------------------------------------------------------- fix ave/time, fix ave/correlate
+def ave_time(tmp_path: Path, command: str) -> Path:
+    (tmp_path / "log.lammps").write_text(HEAD + f"fix out all ave/time {command}\nrun 160\n" + one(rows()))
+    path = tmp_path / "J.dat"
+    steps = 4 * np.arange(41)[:, None]
+    lines = "\n".join(" ".join(f"{v:.10g}" for v in row) for row in np.hstack([steps, CURRENT]))
+    path.write_text(f"# Time-averaged data for fix out\n# TimeStep f_ir[1] f_ir[2] f_ir[3]\n{lines}\n")
+    return path
+
+
+def test_fix_ave_time_of_single_steps(tmp_path: Path) -> None:
+    assert_reference(open_current(ave_time(tmp_path, "4 1 4 f_ir[1] f_ir[2] f_ir[3] file J.dat")))
+
+
+@pytest.mark.parametrize(
+    ("command", "message"),
+    [
+        ("1 4 4 f_ir[1] f_ir[2] f_ir[3] file J.dat", "averages 4 samples"),
+        ("4 1 4 f_ir[1] f_ir[2] f_ir[3] ave running file J.dat", "ave running"),
+        ("4 1 4 f_ir[1] f_ir[2] f_ir[3] file out/J.dat ave window 5", "ave window"),
+    ],
+)
+def test_averages_are_no_samples(tmp_path: Path, command: str, message: str) -> None:
+    with pytest.raises(DataError, match=message):
+        open_current(ave_time(tmp_path, command))
+
+
+def test_without_its_log_the_assumption_is_said(tmp_path: Path) -> None:
+    path = ave_time(tmp_path, "4 1 4 f_ir[*] file other.dat")
+    found = open_current(path, lammps_units="metal", timestep_fs=2.0, volume_ang3=904.0)
+    assert "Nrepeat 1" in found.metadata["warnings"][0]
+
+
+def test_ready_correlations_are_refused_with_what_to_print(tmp_path: Path) -> None:
+    path = tmp_path / "J0Jt.dat"
+    path.write_text(
+        "# Time-correlated data for fix c\n# Timestep Number-of-time-windows\n"
+        "# Index TimeDelta Ncount f_ir[1]*f_ir[1] f_ir[2]*f_ir[2] f_ir[3]*f_ir[3]\n"
+        "1600 2\n1 0 401 3 2 1\n2 4 400 2 1 1\n"
+    )
+    assert is_current_file(path)
+    with pytest.raises(DataError, match="correlations") as error:
+        open_current(path)
+    assert "ave/time 1 1 1 f_ir[1] f_ir[2] f_ir[3]" in error.value.fix
