@@ -303,3 +303,59 @@ def test_units(name: str, kind: str, factor: float) -> None:
 def test_unknown_units(name: str) -> None:
     with pytest.raises(UsageError, match="unknown units"):
         parse_units(name)
+
+
+# ---------------------------------------------------------------------- tables that do not say what they are
+@pytest.mark.parametrize(("header", "columns"), [("", 24), ("", 6), ("# T V E Jz Jy Jx\n", 6), ("", 5)])
+def test_an_unknown_table_asks_for_its_columns(tmp_path: Path, header: str, columns: int) -> None:
+    path = tmp_path / "atomic_dipole.raw"
+    table = RNG.normal(size=(30, columns)).round(6)
+    path.write_text(text(table, header))
+    options = {"units": "e*ang", "timestep_fs": 1.0, "volume_ang3": 10.0}
+    with pytest.raises(UsageError, match=f"{columns} columns"):
+        open_current(path, **options)
+    found = open_current(path, columns=(1, 2, 3), **options)
+    assert np.allclose(found.current[:, 0], np.diff(table[:, :3], axis=0), atol=1e-9)
+
+
+def test_counters_and_names_tell_the_components(tmp_path: Path) -> None:
+    path = tmp_path / "j.dat"
+    options = {"units": "e*ang/fs", "timestep_fs": 1.0, "volume_ang3": 10.0}
+    counters = np.arange(20)[:, None] * [10.0, 0.5]
+    path.write_text(text(np.hstack([counters, CURRENT])))
+    assert np.array_equal(open_current(path, **options).current[:, 0], CURRENT)
+    table = np.hstack([RNG.normal(size=(20, 2)), CURRENT, RNG.normal(size=(20, 1))])
+    path.write_text(text(table, "# temp press J_x J_y J_z norm\n"))
+    assert np.array_equal(open_current(path, **options).current[:, 0], CURRENT)
+    gap = np.hstack([counters[:, :1], CURRENT])
+    gap[9:, 0] += 10
+    path.write_text(text(gap))
+    with pytest.raises(DataError, match=r"column 1 of j\.dat goes from 80 to 100"):
+        open_current(path, **options)
+
+
+@pytest.mark.parametrize("transposed", [False, True])
+def test_cp2k_moments_of_one_line_each(tmp_path: Path, transposed: bool) -> None:
+    """The quanta stand behind each moment, with lattice vectors as rows or as columns."""
+    lower = np.array([[6.0, 0.0, 0.0], [2.5, 5.0, 0.0], [-2.0, 1.5, 7.0]])
+    true = smooth_dipole(60)
+    quanta = (lower.T if transposed else lower).ravel() / DEBYE_E_ANG
+    lines = [
+        f" MOMENTS| {step:8d} {m[0]:14.8f} {m[1]:14.8f} {m[2]:14.8f} {np.linalg.norm(m):14.8f} "
+        + " ".join(f"{q:.8f}" for q in quanta)
+        for step, m in enumerate(wrapped(true, lower) / DEBYE_E_ANG, start=1)
+    ]
+    path = tmp_path / "water-moments.dat"
+    path.write_text("\n".join(lines) + "\n MOMENTS|       61    1.0")  # the run is still going
+    assert is_current_file(path)
+    found = open_current(path, timestep_fs=0.5)
+    assert np.allclose(found.current[:, 0], np.diff(true, axis=0) / 0.5, atol=1e-6)
+    assert found.volume_ang3 == pytest.approx(210.0, rel=1e-6)
+    path.write_text("\n".join([*lines[:20], *lines[22:]]) + "\n")
+    with pytest.raises(DataError, match=r"the step of water-moments\.dat goes from 20 to 23"):
+        open_current(path, timestep_fs=0.5)
+    bare = "\n".join(" ".join(line.split()[:6]) for line in lines) + "\n"
+    path.write_text(bare)
+    with pytest.raises(DataError, match="quanta"):
+        open_current(path, timestep_fs=0.5)
+    assert np.allclose(open_current(path, timestep_fs=0.5, cell_ang=lower).current, found.current, atol=1e-6)

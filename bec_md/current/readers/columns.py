@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bec_md.current.readers.raw import Kind, RawSeries, SeriesOptions
-from bec_md.current.readers.table import pick_columns, read_columns
+from bec_md.current.readers.table import pick_columns, read_columns, uniform_step
 from bec_md.current.readers.units import EXAMPLES, parse_units
 from bec_md.errors import DataError, UsageError
 
@@ -25,7 +25,7 @@ NPZ_OPEN_NAMES = ("current", "dipole", "J", "M", "polarization_current")
 
 
 def read_plain(path: Path, options: SeriesOptions) -> RawSeries:
-    """Read columns of a text file: those named or numbered, by default the last three."""
+    """Read columns of a text file: those named or numbered; by default three that can be no others."""
     table, names = read_columns(path)
     if table.shape[1] < 3:
         raise DataError(
@@ -34,9 +34,32 @@ def read_plain(path: Path, options: SeriesOptions) -> RawSeries:
             "give a file with x, y and z columns",
         )
     count = table.shape[1]
-    chosen = pick_columns(options.columns, names, count, range(count - 3, count), path.name)
+    default = range(0) if options.columns is not None else _only_triple(table, names, path.name)
+    chosen = pick_columns(options.columns, names, count, default, path.name)
     kind, factor = required_units(options, path)
     return RawSeries(factor * table[:, None, chosen], kind, "columns", quanta_ang=_quanta(kind, options))
+
+
+def _only_triple(table: Array, names: tuple[str, ...], where: str) -> list[int]:
+    """Return the columns that can only be x, y and z: named so, or three behind counters (step, time)."""
+    count = table.shape[1]
+    ends = [name[-1:].lower() for name in names]
+    named = [i for i in range(count - 2) if ends[i : i + 3] == ["x", "y", "z"]]
+    if len(named) == 1:
+        return [named[0], named[0] + 1, named[0] + 2]
+    first = 0
+    while first < count - 3 and len(table) > 2 and bool((np.diff(table[:, first]) > 0.0).all()):
+        uniform_step(table[:, first], f"column {first + 1}", where)  # a step or a time: no gaps
+        first += 1
+    if count - first == 3:
+        return [first, first + 1, first + 2]
+    known = f" ({', '.join(names)})" if names else ""
+    several = f"; {count // 3} vectors? the current is their sum" if count % 3 == 0 else ""
+    raise UsageError(
+        f"{where} has {count} columns{known}{several}",
+        "which three of them are the x, y and z components is not stated",
+        "name the three columns, or give their numbers counted from 1",
+    )
 
 
 def read_npy(path: Path, options: SeriesOptions) -> RawSeries:
