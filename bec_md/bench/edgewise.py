@@ -30,7 +30,7 @@ from bec_md.network.radial import bessel_functions, envelope
 if TYPE_CHECKING:
     from ase import Atoms
 
-    from bec_md.trajectory.frame import Frame
+    from bec_md.structure import Frame
 
 #: Irreps that are exchanged between atoms: those of the node-centered network, the least that gives Z*.
 HIDDEN = ("0e", "1o", "1e", "2e")

@@ -20,7 +20,7 @@ from bec_md.errors import DataError, UsageError
 if TYPE_CHECKING:
     from ase import Atoms
 
-    from bec_md.trajectory.frame import Frame
+    from bec_md.structure import Frame
 
 Array = NDArray[np.float64]
 

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 if TYPE_CHECKING:
     from bec_md.charges.source import ChargeSource
-    from bec_md.trajectory.frame import Frame
+    from bec_md.structure import Frame
 
 Array = NDArray[np.float64]
 

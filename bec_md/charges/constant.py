@@ -14,7 +14,8 @@ from bec_md.charges.source import ChargeBatch, ChargeSource, digest
 from bec_md.errors import DataError, UsageError
 
 if TYPE_CHECKING:
-    from bec_md.trajectory.frame import Frame, TrajectoryInfo
+    from bec_md.structure import Frame
+    from bec_md.trajectory.frame import TrajectoryInfo
 
 Array = NDArray[np.float64]
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from bec_md.network import BecModel
-    from bec_md.trajectory.frame import Frame
+    from bec_md.structure import Frame
 
 
 class ModelCharges:

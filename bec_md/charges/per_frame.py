@@ -12,7 +12,7 @@ from bec_md.charges.source import ChargeBatch, ChargeSource, digest
 from bec_md.errors import DataError
 
 if TYPE_CHECKING:
-    from bec_md.trajectory.frame import Frame
+    from bec_md.structure import Frame
 
 
 @dataclass(frozen=True)

@@ -198,7 +198,7 @@ def refuse_other_files(path: str) -> None:
     """
     file = Path(path)
     if file.is_dir():
-        from bec_md.trajectory.files import require_file
+        from bec_md.files import require_file
 
         require_file(file)
     if file.suffix == ".safetensors":

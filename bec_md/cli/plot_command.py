@@ -94,8 +94,8 @@ def plot(
 
 def load(files: list[Path]) -> dict[str, Spectrum]:
     """Read spectra, named after their files."""
+    from bec_md.files import require_file
     from bec_md.spectrum import load_spectrum
-    from bec_md.trajectory.files import require_file
 
     stems = [stem.removesuffix("_spectrum") for stem in stems_of([str(file) for file in files])]
     return {stem: load_spectrum(require_file(file)) for stem, file in zip(stems, files, strict=True)}
@@ -148,8 +148,8 @@ def draw(
 
 def learning_curve(files: list[Path], width: Any) -> Axes:
     """Draw the log of a training run."""
+    from bec_md.files import require_file
     from bec_md.plot import plot_loss_curve
-    from bec_md.trajectory.files import require_file
 
     if len(files) > 1:
         raise UsageError(f"{len(files)} logs", "a learning curve is drawn for one run", "name one log.csv")
@@ -177,7 +177,7 @@ def read_curve(path: Path) -> tuple[Any, Any]:
     """Read two columns: wavenumber in cm⁻¹ and value; lines that are no numbers at the top are skipped."""
     import numpy as np
 
-    from bec_md.trajectory.files import require_file
+    from bec_md.files import require_file
 
     rows = []
     for line in require_file(path).read_text(encoding="utf-8", errors="replace").splitlines():

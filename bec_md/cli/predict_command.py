@@ -103,8 +103,9 @@ def write_charges(
     """Evaluate and write every frame; an interruption leaves complete frames."""
     import time
 
-    from bec_md.cli.labelled_xyz import frame_text, open_for_writing
     from bec_md.current.evaluate import evaluated_ahead
+    from bec_md.files import open_for_writing
+    from bec_md.structure.extxyz import frame_text
 
     info, done, begin = trajectory.info, 0, time.monotonic()
     stream = trajectory.frames()
@@ -114,9 +115,13 @@ def write_charges(
         with open_for_writing(output) as file, progress_bar as progress:
             for frames, result in evaluated_ahead(source, ((frames, frames) for frames in batches)):
                 for i, frame in enumerate(frames):
-                    spread = None if result.uncertainty_e is None else result.uncertainty_e[i]
-                    eps_inf = None if result.eps_inf is None else result.eps_inf[i]
-                    file.write(frame_text(frame, result.born_effective_charges[i], spread, eps_inf))
+                    spread = result.uncertainty_e
+                    labelled = frame.with_labels(
+                        born_effective_charges=result.born_effective_charges[i],
+                        eps_inf=None if result.eps_inf is None else result.eps_inf[i],
+                    )
+                    columns = {} if spread is None else {"charge_uncertainty_e": spread[i]}
+                    file.write(frame_text(labelled, columns))
                 done += len(frames)
                 progress(done, info.n_frames)
     except KeyboardInterrupt:

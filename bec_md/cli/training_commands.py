@@ -13,7 +13,7 @@ from bec_md.cli.failures import InterruptedByUserError
 from bec_md.cli.outputs import STDOUT, check_figure, check_writable, emit_json
 
 if TYPE_CHECKING:
-    from bec_md.training import Evaluation
+    from bec_md.evaluation import Evaluation
 
 TRAIN_HELP = "Train a network as a YAML file describes it: data, shape, schedule; or fine-tune one."
 EVALUATE_HELP = "Measure the errors of a model on labelled structures."
@@ -129,8 +129,8 @@ def evaluate(
     quiet: opt.Quiet = False,
 ) -> None:
     """Evaluate a model."""
-    from bec_md.training import evaluate_model
-    from bec_md.trajectory.files import require_file
+    from bec_md.evaluation import evaluate_model
+    from bec_md.files import require_file
 
     if json is not None and json != STDOUT:
         check_writable("--json", Path(json))

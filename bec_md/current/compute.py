@@ -22,7 +22,8 @@ from bec_md.current.stored import build_series
 from bec_md.errors import BecMDWarning, DataError, UsageError
 
 if TYPE_CHECKING:
-    from bec_md.trajectory.frame import Frame, Trajectory, TrajectoryInfo
+    from bec_md.structure import Frame
+    from bec_md.trajectory.frame import Trajectory, TrajectoryInfo
 
 Progress = Callable[[int, int | None], None]
 

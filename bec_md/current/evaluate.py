@@ -24,7 +24,7 @@ from bec_md.trajectory.prefetch import prefetch
 
 if TYPE_CHECKING:
     from bec_md.charges.source import ChargeSource, PendingCharges
-    from bec_md.trajectory.frame import Frame
+    from bec_md.structure import Frame
 
 Array = NDArray[np.float64]
 Interpolation = Literal["linear", "cubic"]

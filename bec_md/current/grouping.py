@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from bec_md.errors import DataError, UsageError
 
 if TYPE_CHECKING:
-    from bec_md.trajectory.frame import Frame
+    from bec_md.structure import Frame
 
 Indices = NDArray[np.int64]
 

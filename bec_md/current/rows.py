@@ -20,7 +20,8 @@ from bec_md.errors import DataError
 
 if TYPE_CHECKING:
     from bec_md.charges.source import ChargeSource
-    from bec_md.trajectory.frame import Frame, Trajectory
+    from bec_md.structure import Frame
+    from bec_md.trajectory.frame import Trajectory
 
 Array = NDArray[np.float64]
 

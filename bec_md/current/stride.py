@@ -15,7 +15,7 @@ from bec_md.errors import DataError
 
 if TYPE_CHECKING:
     from bec_md.current.rows import Recipe
-    from bec_md.trajectory.frame import Frame
+    from bec_md.structure import Frame
 
 Array = NDArray[np.float64]
 

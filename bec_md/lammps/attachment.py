@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from bec_md.errors import UsageError
 
 if TYPE_CHECKING:
-    from bec_md.trajectory.frame import Frame
+    from bec_md.structure import Frame
 
 Array = NDArray[np.float64]
 
@@ -96,7 +96,7 @@ class Attachment:
             f[order] = forces * self._lmp.extract_global("qe2f")
 
     def _frame(self, order: NDArray[np.int64], positions: Array) -> Frame:
-        from bec_md.trajectory.frame import Frame
+        from bec_md.structure import Frame
 
         low, high, xy, yz, xz, periodicity, _ = self._lmp.extract_box()
         cell = np.diag(np.array(high) - np.array(low))

@@ -21,7 +21,8 @@ from bec_md.trajectory.velocities import midpoint_displacement
 from bec_md.units import AMU_ANG2_FS2_EV, BOLTZMANN_EV_K
 
 if TYPE_CHECKING:
-    from bec_md.trajectory.frame import Frame, Trajectory
+    from bec_md.structure import Frame
+    from bec_md.trajectory.frame import Trajectory
 
 Array = NDArray[np.float64]
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -16,11 +16,12 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from bec_md.errors import DataError
+from bec_md.structure.from_ase import as_frame
 
 if TYPE_CHECKING:
     from ase import Atoms
 
-    from bec_md.trajectory.frame import Frame
+    from bec_md.structure import Frame
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,30 +128,15 @@ def concatenate(graphs: Sequence[Graph]) -> Graph:
     )
 
 
-class Structure(NamedTuple):
-    """What the network needs of a frame."""
-
-    numbers: NDArray[np.int64]
-    positions_ang: NDArray[np.float64]
-    cell_ang: NDArray[np.float64]
-    pbc: NDArray[np.bool_]
-    total_charge: float
-
-
-def structure(item: Any, index: int) -> Structure:
-    """Return what the network needs of a frame or ASE atoms, number `index` of a batch.
+def structure(item: Frame | Atoms, index: int) -> Frame:
+    """Return a frame, or ASE atoms as one, number `index` of a batch.
 
     Raises
     ------
     DataError
         If a position is not finite.
     """
-    if hasattr(item, "positions_ang"):
-        found = Structure(item.numbers, item.positions_ang, item.cell_ang, item.pbc, item.total_charge)
-    else:
-        charge = float(item.info.get("total_charge", item.info.get("charge", 0.0)))
-        numbers = item.numbers.astype(np.int64)
-        found = Structure(numbers, item.positions, np.asarray(item.cell), item.pbc, charge)
+    found = as_frame(item)
     if not np.isfinite(found.positions_ang).all():
         atom = int(np.argwhere(~np.isfinite(found.positions_ang))[0, 0])
         raise DataError(

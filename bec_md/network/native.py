@@ -27,11 +27,12 @@ from bec_md.network.native_library import (
     load_library,
     native_status,
 )
+from bec_md.structure.from_ase import as_frame
 
 if TYPE_CHECKING:
     from ase import Atoms
 
-    from bec_md.trajectory.frame import Frame
+    from bec_md.structure import Frame
 
 __all__ = [
     "NativeEngine",
@@ -227,13 +228,13 @@ class _Batch:
         self.periodic = np.empty((len(frames), 3), dtype=np.uint8)
         self.charge = np.empty(len(frames))
         for index, frame in enumerate(frames):
-            positions, cell, charge = _geometry(frame)
+            item = as_frame(frame)
             atoms = slice(self.first_atom[index], self.first_atom[index + 1])
-            self.positions[atoms] = positions
-            self.species[atoms] = species[frame.numbers]
-            self.cells[index] = cell
-            self.periodic[index] = frame.pbc
-            self.charge[index] = charge
+            self.positions[atoms] = item.positions_ang
+            self.species[atoms] = species[item.numbers]
+            self.cells[index] = item.cell_ang
+            self.periodic[index] = item.pbc
+            self.charge[index] = item.total_charge
 
     def struct(self) -> FramesStruct:
         return FramesStruct(
@@ -245,13 +246,6 @@ class _Batch:
             _pointer(self.periodic),
             _pointer(self.charge),
         )
-
-
-def _geometry(frame: Any) -> tuple[Array, Array, float]:
-    if hasattr(frame, "positions_ang"):
-        return frame.positions_ang, frame.cell_ang, frame.total_charge
-    charge = float(frame.info.get("total_charge", frame.info.get("charge", 0.0)))
-    return frame.positions, np.asarray(frame.cell), charge
 
 
 _C_TYPES: dict[str, Any] = {

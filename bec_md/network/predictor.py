@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from ase import Atoms
 
     from bec_md.network.torch_engine import Precision
-    from bec_md.trajectory.frame import Frame
+    from bec_md.structure import Frame
 
 Array = NDArray[np.float64]
 EngineName = Literal["auto", "native", "torch"]

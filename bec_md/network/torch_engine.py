@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from ase import Atoms
 
     from bec_md.network.polarization import Network
-    from bec_md.trajectory.frame import Frame
+    from bec_md.structure import Frame
 
 Array = NDArray[np.float64]
 Search = Literal["auto", "host", "device"]
@@ -226,7 +226,7 @@ class TorchEngine:
     def _prepare(self, frames: Sequence[Frame | Atoms]) -> _Batch | None:
         """Collect what goes to the device; None if neighbors should be found on the host."""
         items = [structure(frame, index) for index, frame in enumerate(frames)]
-        numbers, _, _, periodic, _ = items[0]
+        numbers, periodic = items[0].numbers, items[0].pbc
         same = all(
             np.array_equal(item.numbers, numbers) and np.array_equal(item.pbc, periodic) for item in items
         )

@@ -11,7 +11,7 @@ from bec_md.plot.style import WIDTHS_INCH, bare_figure, figure_style, pin_ticks
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from bec_md.training.evaluation import Evaluation
+    from bec_md.evaluation import Evaluation
 
 #: Height of the row of panels, inches.
 _HEIGHT = 2.5

@@ -14,7 +14,7 @@ from bec_md.plot.style import Width, figure_style, new_axes
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from bec_md.training.evaluation import Evaluation
+    from bec_md.evaluation import Evaluation
 
 Array = NDArray[np.float64]
 

@@ -1,4 +1,4 @@
-"""Learn Born effective charges: data, loss, training, evaluation, labels from DFT outputs."""
+"""Learn Born effective charges: data, loss, training, labels from DFT outputs."""
 
 from __future__ import annotations
 
@@ -10,17 +10,13 @@ _PUBLIC = {
     "TrainingResult": "run",
     "load_config": "config",
     "TrainingConfig": "config",
-    "evaluate_model": "evaluation",
-    "Evaluation": "evaluation",
     "collect": "collection",
 }
 
 __all__ = [
-    "Evaluation",
     "TrainingConfig",
     "TrainingResult",
     "collect",
-    "evaluate_model",
     "load_config",
     "train",
 ]
@@ -28,7 +24,6 @@ __all__ = [
 if TYPE_CHECKING:
     from bec_md.training.collection import collect
     from bec_md.training.config import TrainingConfig, load_config
-    from bec_md.training.evaluation import Evaluation, evaluate_model
     from bec_md.training.run import TrainingResult, train
 
 

@@ -11,7 +11,9 @@ from typing import Any
 import numpy as np
 
 from bec_md.errors import DataError, UsageError
-from bec_md.training.extxyz import LabelledFrame
+from bec_md.structure import Frame
+from bec_md.structure.extxyz import write_frames
+from bec_md.structure.names import CHARGES
 from bec_md.training.labels import sum_rule_excess
 
 
@@ -19,7 +21,7 @@ from bec_md.training.labels import sum_rule_excess
 class CollectedLabel:
     """One structure with its labels and where they come from."""
 
-    frame: LabelledFrame  # charges without any sum-rule correction
+    frame: Frame  # charges without any sum-rule correction
     path: Path
     residual_e: float  # max|Σ_i Z_i − Q·1|
 
@@ -42,7 +44,7 @@ class Collection:
         return text + (f"; {len(self.rejected)} left out" if self.rejected else "")
 
 
-def read_output(path: str | Path, *, structure: str | Path | None = None) -> LabelledFrame:
+def read_output(path: str | Path, *, structure: str | Path | None = None) -> Frame:
     """Read one output of ph.x or VASP; the program is recognized from the content.
 
     Raises
@@ -147,7 +149,7 @@ def _label(
 ) -> CollectedLabel:
     frame = read_output(path, structure=structure)
     charge = frame.total_charge if total_charge is None else total_charge
-    residual = float(np.abs(sum_rule_excess(frame.born_effective_charges, charge)).max())
+    residual = float(np.abs(sum_rule_excess(frame.labels[CHARGES], charge)).max())
     functional = str(frame.info.get("functional", "unknown functional"))
     code = str(frame.info["code"])
     program = " ".join(word for word in code.split() if not word[0].isdigit())
@@ -159,52 +161,3 @@ def _label(
         "sum_rule_residual_e": round(residual, 6),
     }
     return CollectedLabel(replace(frame, total_charge=charge, info=info), path, residual)
-
-
-def write_frames(path: Path, frames: Sequence[LabelledFrame]) -> None:
-    """Write labelled structures as extended XYZ, compressed if the name ends in .gz or .xz."""
-    import gzip
-    import lzma
-
-    text = "".join(_frame_text(frame) for frame in frames)
-    if path.suffix == ".gz":  # no time stamp: the same labels give the same file
-        path.write_bytes(gzip.compress(text.encode(), mtime=0))
-    elif path.suffix == ".xz":
-        path.write_bytes(lzma.compress(text.encode()))
-    else:
-        path.write_text(text, encoding="utf-8")
-
-
-def _numbers(values: Any) -> str:
-    return " ".join(f"{x:.10g}" for x in np.asarray(values).ravel())
-
-
-def _frame_text(frame: LabelledFrame) -> str:
-    from ase.data import chemical_symbols
-
-    entries = [
-        f'Lattice="{_numbers(frame.cell_ang)}"',
-        "Properties=species:S:1:pos:R:3:born_effective_charges:R:9",
-        'bec_convention="dM/du"',
-    ]
-    if frame.eps_inf is not None:
-        entries.append(f'eps_inf="{_numbers(frame.eps_inf)}"')
-    entries.append(f"total_charge={frame.total_charge:g}")
-    for key, value in frame.info.items():
-        if key in {"bec_convention", "eps_inf", "total_charge", "charge"}:
-            continue
-        clean = str(value).replace('"', "'")
-        entries.append(
-            f'{key}="{clean}"' if any(c.isspace() or c in "=,/" for c in clean) else f"{key}={clean}"
-        )
-    entries.append(f'pbc="{" ".join("T" if p else "F" for p in frame.pbc)}"')
-    rows = [
-        f"{chemical_symbols[z]:2s} "
-        + " ".join(f"{x:14.8f}" for x in position)
-        + " "
-        + " ".join(f"{x:11.6f}" for x in tensor.ravel())
-        for z, position, tensor in zip(
-            frame.numbers.tolist(), frame.positions_ang, frame.born_effective_charges, strict=True
-        )
-    ]
-    return "\n".join([str(frame.n_atoms), " ".join(entries), *rows]) + "\n"

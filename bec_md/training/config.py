@@ -10,8 +10,7 @@ import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from bec_md.errors import UsageError
-
-IndexOrder = Literal["polarization-first", "displacement-first"]
+from bec_md.structure.names import IndexOrder
 
 
 def unknown_key_message(key: str, allowed: list[str], where: str) -> str:

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from bec_md.training.extxyz import LabelledFrame
+from bec_md.structure import Frame
+from bec_md.structure.names import CHARGES
 
 if TYPE_CHECKING:
     from bec_md.network.graph import Graph
-    from bec_md.trajectory.frame import Frame
+    from bec_md.structure import Frame
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +98,7 @@ def _ranges(start: Tensor, count: Tensor) -> Tensor:
 
 
 def build_dataset(
-    frames: Sequence[LabelledFrame],
+    frames: Sequence[Frame],
     cutoff_ang: float,
     *,
     level: int,
@@ -124,16 +125,14 @@ def build_dataset(
     """
     from bec_md.network.graph import build_graph
 
-    # a labelled frame has the geometry of a trajectory frame under the same names
-    geometries = cast("Sequence[Frame]", frames)
-    graphs = [build_graph([frame], cutoff_ang, dtype=dtype) for frame in geometries]
+    graphs = [build_graph([frame], cutoff_ang, dtype=dtype) for frame in frames]
     n_atoms = torch.tensor([g.n_atoms for g in graphs])
     n_edges = torch.tensor([g.receiver.shape[0] for g in graphs])
     exponent = {"atom": 0.0, "root": -0.5, "frame": -1.0}[per]
     per_atom = weight * n_atoms.to(torch.float64) ** exponent
     labelled = torch.tensor([frame.eps_inf is not None for frame in frames])
     eps = np.stack([np.eye(3) if frame.eps_inf is None else frame.eps_inf for frame in frames])
-    charges = np.concatenate([frame.born_effective_charges for frame in frames])
+    charges = np.concatenate([frame.labels[CHARGES] for frame in frames])
     return GraphDataset(
         numbers=torch.cat([g.numbers for g in graphs]),
         receiver=torch.cat([g.receiver for g in graphs]),

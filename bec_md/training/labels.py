@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from bec_md.training.extxyz import LabelledFrame
+from bec_md.structure import Frame
+from bec_md.structure.names import CHARGES
 
 
 def sum_rule_excess(charges: NDArray[np.float64], total_charge: float) -> NDArray[np.float64]:
@@ -52,13 +53,13 @@ class LabelReport:
 
 
 def check_labels(
-    frames: Sequence[LabelledFrame],
+    frames: Sequence[Frame],
     *,
     max_sum_rule_e: float,
     max_charge_e: float,
     max_eps_inf: float,
     remove_residual: bool = True,
-) -> tuple[list[LabelledFrame], LabelReport]:
+) -> tuple[list[Frame], LabelReport]:
     """Drop frames with impossible tensors and, on request, impose the sum rule on the rest.
 
     The residual of a converged calculation grows like √N, so it is judged per √N.
@@ -76,12 +77,12 @@ def check_labels(
     remove_residual
         Subtract (Σ_i Z_i − Q·1)/N from every tensor of a frame.
     """
-    kept: list[LabelledFrame] = []
+    kept: list[Frame] = []
     dropped: list[str] = []
     residuals: list[float] = []
     ignored = 0
     for frame in frames:
-        charges = frame.born_effective_charges
+        charges = frame.labels[CHARGES]
         excess = sum_rule_excess(charges, frame.total_charge)
         residual = float(np.abs(excess).max()) / np.sqrt(frame.n_atoms)
         residuals.append(residual)
@@ -99,42 +100,6 @@ def check_labels(
             eps, ignored = None, ignored + 1
         if remove_residual:
             charges = charges - excess / frame.n_atoms
-        kept.append(replace(frame, born_effective_charges=charges, eps_inf=eps))
+        kept.append(frame.with_labels(born_effective_charges=charges, eps_inf=eps))
     report = LabelReport(len(frames), len(kept), tuple(dropped), ignored, float(np.median(residuals)))
     return kept, report
-
-
-@dataclass(frozen=True, slots=True)
-class OrderCheck:
-    """Whether a prediction fits labels better after exchanging their two indices."""
-
-    rmse_e: float  # against Z
-    rmse_transposed_e: float  # against Zᵀ
-    antisymmetric_correlation: float  # −1 … 1: cosine between the antisymmetric parts
-
-    @property
-    def transposed(self) -> bool:
-        """Whether the labels look like ∂M_b/∂u_ia."""
-        return self.rmse_transposed_e < self.rmse_e and self.antisymmetric_correlation < -0.2
-
-
-def check_index_order(predicted: NDArray[np.float64], labels: NDArray[np.float64]) -> OrderCheck:
-    """Compare predictions with labels and with transposed labels.
-
-    Only the antisymmetric parts A = (Z − Zᵀ)/2 decide: RMSE² differs by 4⟨A_pred : A_label⟩/9.
-
-    Parameters
-    ----------
-    predicted, labels
-        (N, 3, 3), e.
-    """
-    difference = predicted - labels
-    swapped = predicted - labels.transpose(0, 2, 1)
-    a = (predicted - predicted.transpose(0, 2, 1)) / 2
-    b = (labels - labels.transpose(0, 2, 1)) / 2
-    norm = float(np.sqrt((a**2).sum() * (b**2).sum()))
-    return OrderCheck(
-        rmse_e=float(np.sqrt(np.mean(difference**2))),
-        rmse_transposed_e=float(np.sqrt(np.mean(swapped**2))),
-        antisymmetric_correlation=float((a * b).sum()) / norm if norm > 0 else 0.0,
-    )

@@ -18,9 +18,9 @@ from pathlib import Path
 from typing import Any
 
 from bec_md.errors import UsageError
+from bec_md.evaluation import evaluate_model
 from bec_md.network.model_file import load_network, read_header, save_model
 from bec_md.training.config import find_data_file
-from bec_md.training.evaluation import evaluate_model
 
 #: What the card keeps of an evaluation.
 KEPT = (

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from scipy import constants
 
 from bec_md.errors import DataError
-from bec_md.training.extxyz import LabelledFrame
+from bec_md.structure import Frame
+from bec_md.structure.names import labels_of
 from bec_md.units import ANGSTROM_M
 
 BOHR_ANG: float = constants.physical_constants["Bohr radius"][0] / ANGSTROM_M
@@ -116,7 +117,7 @@ def _matching_pw(folder: Path, n_atoms: int, tau_ang: NDArray[np.float64], margi
     return None
 
 
-def read_ph_output(path: Path, *, structure: Path | None = None) -> LabelledFrame:
+def read_ph_output(path: Path, *, structure: Path | None = None) -> Frame:
     """Read tensors, ε_∞ and structure of one ph.x run.
 
     Parameters
@@ -160,13 +161,12 @@ def read_ph_output(path: Path, *, structure: Path | None = None) -> LabelledFram
         positions, cell, origin = atoms.positions, np.asarray(atoms.cell), f"pw.x ({found.name})"
         info |= settings
     info |= _settings(text) | {"structure_from": origin}
-    return LabelledFrame(
+    return Frame(
         positions_ang=np.array(positions),
         cell_ang=cell,
         pbc=np.ones(3, dtype=bool),
         numbers=numbers,
-        born_effective_charges=charges,
-        eps_inf=eps,
+        labels=labels_of(charges, eps),
         total_charge=float(info.pop("total_charge", 0.0)),
         info=info,
     )

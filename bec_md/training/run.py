@@ -19,9 +19,9 @@ from bec_md.errors import UsageError
 from bec_md.training.config import TrainingConfig, load_config
 
 if TYPE_CHECKING:
+    from bec_md.evaluation import Evaluation
     from bec_md.network.polarization import Network
     from bec_md.training.checkpoint import Progress
-    from bec_md.training.evaluation import Evaluation
     from bec_md.training.loop import Trainer, TrainingData
     from bec_md.training.sources import LoadedSource
 

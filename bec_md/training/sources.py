@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from bec_md.errors import UsageError
+from bec_md.structure import Frame
+from bec_md.structure.extxyz import read_frames
 from bec_md.training.config import Labels, Source, TrainingConfig, find_data_file
-from bec_md.training.extxyz import LabelledFrame, read_frames
 from bec_md.training.labels import check_labels
 from bec_md.training.splits import split_by_block, split_by_composition
 from bec_md.training.teacher import load_teacher, read_geometries, taught
@@ -28,8 +29,8 @@ class LoadedSource:
     """Frames of one file, split."""
 
     source: Source
-    training: tuple[LabelledFrame, ...]
-    validation: tuple[LabelledFrame, ...]
+    training: tuple[Frame, ...]
+    validation: tuple[Frame, ...]
     sha256: str  # of the file
     teacher_sha256: tuple[str, ...] = ()  # of the models that labelled it
 
@@ -43,7 +44,7 @@ def file_hash(path: Path) -> str:
     return digest.hexdigest()
 
 
-def _read(path: Path, source: Source, labels: Labels, report: Callable[[str], None]) -> list[LabelledFrame]:
+def _read(path: Path, source: Source, labels: Labels, report: Callable[[str], None]) -> list[Frame]:
     order = {None: None, "polarization-first": False, "displacement-first": True}[source.index_order]
     frames = read_frames(
         path, charges_key=source.charges_key, transposed=order, total_charge=source.total_charge
@@ -79,7 +80,7 @@ def load_source(
     """
     path = find_data_file(source.path, config_folder=config_folder, data_root=data_root)
     frames = read_geometries(path, source) if source.teachers else _read(path, source, labels, report)
-    held: list[LabelledFrame] = []
+    held: list[Frame] = []
     if isinstance(source.validation, str) and not source.teachers:
         other = find_data_file(source.validation, config_folder=config_folder, data_root=data_root)
         held = _read(other, source, labels, report)

@@ -15,15 +15,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bec_md.errors import DataError, UsageError
+from bec_md.structure import Frame
+from bec_md.structure.from_ase import as_frame
+from bec_md.structure.names import TOTAL_CHARGE_KEYS
 from bec_md.training.config import Source
-from bec_md.training.extxyz import LabelledFrame
 
 if TYPE_CHECKING:
     from bec_md.network.predictor import BecModel
 
 
-def read_geometries(path: Path, source: Source) -> list[LabelledFrame]:
-    """Structures of any file that ASE reads, without labels (the tensors are zero)."""
+def read_geometries(path: Path, source: Source) -> list[Frame]:
+    """Structures of any file that ASE reads, without labels."""
     import ase.io
 
     try:
@@ -36,18 +38,10 @@ def read_geometries(path: Path, source: Source) -> list[LabelledFrame]:
         ) from None
     frames = []
     for index, atoms in enumerate(found):
-        charge = atoms.info.get("total_charge", atoms.info.get("charge", source.total_charge or 0.0))
-        frames.append(
-            LabelledFrame(
-                positions_ang=atoms.positions.copy(),
-                cell_ang=np.array(atoms.cell),
-                pbc=np.array(atoms.pbc, dtype=bool),
-                numbers=atoms.numbers.astype(np.int64),
-                born_effective_charges=np.zeros((len(atoms), 3, 3)),
-                total_charge=float(charge),
-                index=index,
-            )
-        )
+        frame = replace(as_frame(atoms), index=index)
+        if not any(key in atoms.info for key in TOTAL_CHARGE_KEYS):
+            frame = replace(frame, total_charge=source.total_charge or 0.0)
+        frames.append(frame)
     return frames
 
 
@@ -66,7 +60,7 @@ def load_teacher(name_or_path: str, level: str, *, config_folder: Path) -> BecMo
     return BecModel(model_path(beside if beside.is_file() else name_or_path), level=level)
 
 
-def displaced(frame: LabelledFrame, largest_ang: float, generator: np.random.Generator) -> LabelledFrame:
+def displaced(frame: Frame, largest_ang: float, generator: np.random.Generator) -> Frame:
     """Copy with Gaussian displacements, whose standard deviation is drawn between 0 and `largest_ang`."""
     if largest_ang == 0.0:
         return frame
@@ -75,7 +69,7 @@ def displaced(frame: LabelledFrame, largest_ang: float, generator: np.random.Gen
     return replace(frame, positions_ang=frame.positions_ang + shift)
 
 
-def fractional_motion(frames: Sequence[LabelledFrame], where: str) -> NDArray[np.float64]:
+def fractional_motion(frames: Sequence[Frame], where: str) -> NDArray[np.float64]:
     """Fractional coordinates (F, N, 3) of frames of the same atoms, continuous from the first one on.
 
     Raises
@@ -97,8 +91,8 @@ def fractional_motion(frames: Sequence[LabelledFrame], where: str) -> NDArray[np
 
 
 def mixed(
-    index: int, frames: Sequence[LabelledFrame], motion: NDArray[np.float64], generator: np.random.Generator
-) -> LabelledFrame:
+    index: int, frames: Sequence[Frame], motion: NDArray[np.float64], generator: np.random.Generator
+) -> Frame:
     """Frame `index` turned towards another one about the mean: x̄ + cos θ (x₁ − x̄) + sin θ (x₂ − x̄)."""
     other = (index + generator.integers(1, len(frames))) % len(frames)
     angle = generator.uniform(0.0, np.pi / 2)
@@ -108,8 +102,8 @@ def mixed(
 
 
 def taught(
-    frames: Sequence[LabelledFrame], source: Source, teachers: Sequence[BecModel], *, seed: int
-) -> list[LabelledFrame]:
+    frames: Sequence[Frame], source: Source, teachers: Sequence[BecModel], *, seed: int
+) -> list[Frame]:
     """Copies of the frames as the configuration asks, with the mean tensors and ε_∞ of the teachers."""
     generator = np.random.default_rng([seed, len(frames), source.copies])
     motion = fractional_motion(frames, source.path) if source.mix else None
@@ -118,12 +112,10 @@ def taught(
         for _ in range(source.copies):
             copy = frame if motion is None else mixed(index, frames, motion, generator)
             copy = displaced(copy, source.displace_ang, generator)
-            # a labelled frame has the names of a frame of a trajectory
-            answers = [teacher.predict_batch([copy]) for teacher in teachers]  # type: ignore[list-item]
+            answers = [teacher.predict_batch([copy]) for teacher in teachers]
             eps_inf = np.mean([answer.eps_inf[0] for answer in answers], axis=0)
             labelled.append(
-                replace(
-                    copy,
+                copy.with_labels(
                     born_effective_charges=np.mean([a.born_effective_charges[0] for a in answers], axis=0),
                     eps_inf=eps_inf if np.isfinite(eps_inf).all() else None,
                 )

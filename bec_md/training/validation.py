@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
+from bec_md.evaluation import Evaluation, compare
+from bec_md.evaluation.index_order import check_index_order
 from bec_md.training.dataset import GraphDataset, element_means
 from bec_md.training.domain import domain_uncertainty
-from bec_md.training.evaluation import Evaluation, compare
-from bec_md.training.labels import check_index_order
 from bec_md.training.loop import TrainingData, predict_dataset
 
 if TYPE_CHECKING:

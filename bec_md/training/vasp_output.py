@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bec_md.errors import DataError
-from bec_md.training.extxyz import LabelledFrame
+from bec_md.structure import Frame
+from bec_md.structure.names import labels_of
 
 _FUNCTIONALS = {"PE": "PBE", "PS": "PBEsol", "RP": "RPBE", "91": "PW91", "CA": "LDA"}
 _NO_LABELS = (
@@ -40,7 +41,7 @@ def _block(lines: Sequence[str], start: int, count: int, columns: slice, name: s
     )
 
 
-def read_outcar(path: Path) -> LabelledFrame:
+def read_outcar(path: Path) -> Frame:
     """Read tensors, ε_∞ and the last structure of an OUTCAR.
 
     The rows of VASP's tensors are the field directions: Z[i,a,b] = ∂F_ib/∂E_a. Net charge:
@@ -80,13 +81,12 @@ def read_outcar(path: Path) -> LabelledFrame:
     at_eps = last("MACROSCOPIC STATIC DIELECTRIC TENSOR (", unlike="IONIC")
     eps = _block(lines, at_eps + 2, 3, slice(0, 3), name) if at_eps >= 0 else None
     info, charge = _outcar_settings(lines, counts)
-    return LabelledFrame(
+    return Frame(
         positions_ang=_block(lines, at_positions + 2, n_atoms, slice(0, 3), name),
         cell_ang=_block(lines, at_cell + 1, 3, slice(0, 3), name),
         pbc=np.ones(3, dtype=bool),
         numbers=_numbers(symbols),
-        born_effective_charges=charges,
-        eps_inf=eps,
+        labels=labels_of(charges, eps),
         total_charge=charge,
         info=info,
     )
@@ -115,7 +115,7 @@ def _outcar_settings(lines: Sequence[str], counts: Sequence[int]) -> tuple[dict[
     return info, round(total - float(electrons[1]), 6) + 0.0
 
 
-def read_vasprun(path: Path) -> LabelledFrame:
+def read_vasprun(path: Path) -> Frame:
     """Read tensors, ε_∞ and the final structure of a vasprun.xml.
 
     Raises
@@ -141,13 +141,12 @@ def read_vasprun(path: Path) -> LabelledFrame:
     cell = _vectors(basis)
     epsilon = root.findall(".//varray[@name='epsilon_scf']") or root.findall(".//varray[@name='epsilon']")
     info, charge = _vasprun_settings(root, len(symbols))
-    return LabelledFrame(
+    return Frame(
         positions_ang=_vectors(positions) @ cell,
         cell_ang=cell,
         pbc=np.ones(3, dtype=bool),
         numbers=_numbers(symbols),
-        born_effective_charges=charges,
-        eps_inf=_vectors(epsilon[-1]) if epsilon else None,
+        labels=labels_of(charges, _vectors(epsilon[-1]) if epsilon else None),
         total_charge=charge,
         info=info,
     )

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from bec_md.structure import Frame
 from bec_md.trajectory.compact import write_compact
-from bec_md.trajectory.frame import Frame, Trajectory, TrajectoryInfo
+from bec_md.trajectory.frame import Trajectory, TrajectoryInfo
 from bec_md.trajectory.opening import open_trajectory
 from bec_md.trajectory.options import ReadOptions
 from bec_md.trajectory.prefetch import prefetch

@@ -1,8 +1,6 @@
 """Everything ASE can read, and sequences of `ase.Atoms` in memory.
 
-ASE keeps momenta in √(amu eV) and velocities in Å per ASE time unit; it files `born_effective_charges` (and
-forces, energy, …) of an extended XYZ under ``atoms.calc.results`` instead of ``atoms.arrays``. Both places
-are searched.
+ASE keeps momenta in √(amu eV) and velocities in Å per ASE time unit.
 """
 
 from __future__ import annotations
@@ -16,12 +14,24 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bec_md.errors import BecMDError, DataError
-from bec_md.trajectory.charge_columns import as_tensors, find_charge_key
-from bec_md.trajectory.extxyz_comment import CHARGE_KEYS, TIME_KEYS, TIMESTEP_KEYS
-from bec_md.trajectory.files import fingerprint
+from bec_md.files import fingerprint
+from bec_md.structure import Frame
+from bec_md.structure.from_ase import number_of, stored_arrays
+from bec_md.structure.names import (
+    CHARGES,
+    CONVENTION_KEY,
+    TIME_KEYS,
+    TIMESTEP_KEYS,
+    TOTAL_CHARGE_KEYS,
+    VELOCITY_UNITS,
+    VelocityUnits,
+    as_tensors,
+    find_charge_key,
+    stated_transposed,
+)
+from bec_md.structure.species import Species, resolve_species, symbols_of
 from bec_md.trajectory.options import ReadOptions
-from bec_md.trajectory.reader import VELOCITY_UNITS, RawFrame, VelocityUnits, place
-from bec_md.trajectory.species import Species, resolve_species, symbols_of
+from bec_md.trajectory.reader import place
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -49,7 +59,7 @@ class AtomsReader:
         self.notes = ["Å by the convention of ASE"]
         self.n_frames = self._count()
         self.fingerprint = fingerprint(source) if isinstance(source, Path) else self._hash()
-        self.timestep_fs = _number(first.info, TIMESTEP_KEYS)
+        self.timestep_fs = number_of(first.info, TIMESTEP_KEYS)
         self.velocity_units: VelocityUnits | None = None
         if first.has("momenta") and options.need_velocities:
             name = options.velocity_units or "ase"
@@ -57,28 +67,29 @@ class AtomsReader:
                 name, VELOCITY_UNITS[name], assumed=options.velocity_units is None
             )
 
-    def read(self, start: int, stride: int) -> Iterator[RawFrame]:
+    def read(self, start: int, stride: int) -> Iterator[Frame]:
         """Yield frames start, start + stride, …"""
         for number, atoms in enumerate(self._images(start, stride)):
             yield self._frame(atoms, start + number * stride)
 
-    def _frame(self, atoms: Any, index: int) -> RawFrame:
+    def _frame(self, atoms: Any, index: int) -> Frame:
         where = place(self.source, index)
         species = self._species_of(atoms, where)
         velocities = None
         if self.velocity_units is not None and atoms.has("momenta"):
             momenta = atoms.get_momenta()
             velocities = momenta / species.momentum_masses_amu[:, None] * self.velocity_units.factor_ang_fs
-        return RawFrame(
+        return Frame(
             index=index,
-            species=species,
+            numbers=species.numbers,
+            masses_amu=species.masses_amu,
             positions_ang=np.array(atoms.positions, dtype=np.float64),
             cell_ang=np.array(atoms.cell.array, dtype=np.float64),
             pbc=np.array(atoms.pbc, dtype=bool),
             velocities_ang_fs=velocities,
-            time_fs=_number(atoms.info, TIME_KEYS),
-            born_effective_charges=self._charges(atoms, where),
-            total_charge=_number(atoms.info, dict.fromkeys(CHARGE_KEYS, 1.0)) or 0.0,
+            time_fs=number_of(atoms.info, TIME_KEYS),
+            labels=self._charges(atoms, where),
+            total_charge=number_of(atoms.info, dict.fromkeys(TOTAL_CHARGE_KEYS, 1.0)) or 0.0,
         )
 
     def _species_of(self, atoms: Any, where: str) -> Species:
@@ -90,18 +101,20 @@ class AtomsReader:
             self._species = (key, species)
         return self._species[1]
 
-    def _charges(self, atoms: Any, where: str) -> NDArray[np.float64] | None:
-        stored: dict[str, Any] = {**getattr(atoms.calc, "results", {}), **atoms.arrays}
+    def _charges(self, atoms: Any, where: str) -> dict[str, NDArray[np.float64]]:
+        stored = stored_arrays(atoms)
         name = find_charge_key(stored, self._options.charges_key, where)
         if name is None:
-            return None
-        return as_tensors(
+            return {}
+        stated = stated_transposed(atoms.info.get(CONVENTION_KEY), where)
+        tensors = as_tensors(
             np.asarray(stored[name], dtype=np.float64),
             len(atoms),
             name=name,
-            transposed=self._options.charges_transposed,
+            transposed=self._options.charges_transposed or stated,
             place=where,
         )
+        return {CHARGES: tensors}
 
     def _images(self, start: int, stride: int) -> Iterable[Atoms]:
         if self._atoms is not None:
@@ -153,10 +166,3 @@ class AtomsReader:
                 if values is not None:
                     digest.update(np.ascontiguousarray(values).tobytes())
         return digest.hexdigest()[:16]
-
-
-def _number(info: dict[str, Any], keys: Any) -> float | None:
-    for key, factor in keys.items():
-        if key in info:
-            return float(info[key]) * float(factor)
-    return None

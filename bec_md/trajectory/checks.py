@@ -9,8 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bec_md.errors import DataError
-from bec_md.trajectory.frame import cell_volume
-from bec_md.trajectory.reader import VELOCITY_UNITS, RawFrame, VelocityUnits, place
+from bec_md.structure import Frame, cell_volume
+from bec_md.structure.names import VELOCITY_UNITS, VelocityUnits
+from bec_md.trajectory.reader import place
 from bec_md.units import AMU_ANG2_FS2_EV, kinetic_temperature_k
 
 #: Resolution of times that a file holds in single precision.
@@ -32,16 +33,16 @@ class FrameChecker:
         Whether the caller states a time step of his own; the file's clock is then only checked for gaps.
     """
 
-    def __init__(self, source: str, first: RawFrame, timestep_fs: float | None, *, corrected: bool) -> None:
+    def __init__(self, source: str, first: Frame, timestep_fs: float | None, *, corrected: bool) -> None:
         self._source = source
         self._first = first
         self._loose = corrected
         self._expected_fs = None if self._loose else timestep_fs
         self._expected_steps: int | None = None
-        self._previous: RawFrame | None = None
+        self._previous: Frame | None = None
         self._cell: NDArray[np.float64] | None = None
 
-    def check(self, raw: RawFrame) -> None:
+    def check(self, raw: Frame) -> None:
         """Raise `DataError` if the frame is damaged or does not fit the ones before it."""
         self._check_atoms(raw)
         self._check_cell(raw)
@@ -56,8 +57,8 @@ class FrameChecker:
             self._check_clock(self._previous, raw)
         self._previous = raw
 
-    def _check_atoms(self, raw: RawFrame) -> None:
-        expected, found = self._first.species.numbers, raw.species.numbers
+    def _check_atoms(self, raw: Frame) -> None:
+        expected, found = self._first.numbers, raw.numbers
         where = place(self._source, raw.index)
         if len(found) != len(expected):
             raise DataError(
@@ -82,7 +83,7 @@ class FrameChecker:
                     "write all frames with the same columns, or cut the file with start= and stop=",
                 )
 
-    def _check_cell(self, raw: RawFrame) -> None:
+    def _check_cell(self, raw: Frame) -> None:
         cell = raw.cell_ang
         if self._cell is not None and np.array_equal(cell, self._cell):
             return
@@ -101,7 +102,7 @@ class FrameChecker:
             )
         self._cell = cell
 
-    def _check_finite(self, raw: RawFrame, name: str, values: NDArray[np.float64]) -> None:
+    def _check_finite(self, raw: Frame, name: str, values: NDArray[np.float64]) -> None:
         if np.isfinite(values.sum()):
             return
         bad = np.flatnonzero(~np.isfinite(values.reshape(len(values), -1)).all(axis=1))
@@ -114,7 +115,7 @@ class FrameChecker:
             f"look at the run around this frame (has it exploded?) and cut the file with stop={raw.index}",
         )
 
-    def _check_clock(self, previous: RawFrame, raw: RawFrame) -> None:
+    def _check_clock(self, previous: Frame, raw: Frame) -> None:
         where = place(self._source, raw.index)
         if raw.time_fs is not None and previous.time_fs is not None:
             elapsed = raw.time_fs - previous.time_fs
@@ -160,9 +161,7 @@ class TemperatureNote:
     warnings: tuple[str, ...]
 
 
-def kinetic_temperature_note(
-    frames: Sequence[RawFrame], units: VelocityUnits, source: str
-) -> TemperatureNote:
+def kinetic_temperature_note(frames: Sequence[Frame], units: VelocityUnits, source: str) -> TemperatureNote:
     """Check the units of velocities by the kinetic temperature T = Σ m v²/(3 N k_B) of some frames.
 
     Raises
@@ -194,10 +193,10 @@ def kinetic_temperature_note(
     )
 
 
-def _temperature(raw: RawFrame) -> float:
+def _temperature(raw: Frame) -> float:
     velocities = raw.velocities_ang_fs
     if velocities is None:
         return 0.0
-    masses = raw.species.masses_amu
+    masses = raw.masses_amu
     energy_ev = 0.5 * AMU_ANG2_FS2_EV * float(masses @ np.einsum("ia,ia->i", velocities, velocities))
     return kinetic_temperature_k(energy_ev, 3 * len(masses)) if np.isfinite(energy_ev) else 0.0

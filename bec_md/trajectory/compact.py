@@ -31,12 +31,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bec_md.errors import DataError, UsageError
-from bec_md.trajectory.charge_columns import as_tensors
-from bec_md.trajectory.files import fingerprint
-from bec_md.trajectory.frame import Frame, Trajectory
+from bec_md.files import fingerprint
+from bec_md.structure import Frame
+from bec_md.structure.names import CHARGES, VelocityUnits, as_tensors
+from bec_md.structure.species import resolve_species, symbols_of
+from bec_md.trajectory.frame import Trajectory
 from bec_md.trajectory.options import ReadOptions
-from bec_md.trajectory.reader import RawFrame, VelocityUnits, place
-from bec_md.trajectory.species import resolve_species, symbols_of
+from bec_md.trajectory.reader import place
 
 _REQUIRED = ("numbers", "cell_ang", "positions_ang")
 
@@ -96,30 +97,32 @@ class CompactReader:
         )
         self.n_frames = len(self._positions.values)
 
-    def read(self, start: int, stride: int) -> Iterator[RawFrame]:
+    def read(self, start: int, stride: int) -> Iterator[Frame]:
         """Yield frames start, start + stride, …"""
         for index in range(start, self.n_frames, stride):
-            yield RawFrame(
+            yield Frame(
                 index=index,
-                species=self._species,
+                numbers=self._species.numbers,
+                masses_amu=self._species.masses_amu,
                 positions_ang=self._positions.frame(index),
                 cell_ang=self._cell if self._cell.ndim == 2 else self._cell[index],
                 pbc=self._pbc,
                 velocities_ang_fs=None if self._velocities is None else self._velocities.frame(index),
-                born_effective_charges=self._charges_of(index),
+                labels=self._charges_of(index),
                 total_charge=self._total_charge,
             )
 
-    def _charges_of(self, index: int) -> NDArray[np.float64] | None:
+    def _charges_of(self, index: int) -> dict[str, NDArray[np.float64]]:
         if self._charges is None:
-            return None
-        return as_tensors(
+            return {}
+        tensors = as_tensors(
             self._charges.frame(index),
             len(self._species.numbers),
             name="born_effective_charges",
             transposed=self._options.charges_transposed,
             place=place(self.source, index),
         )
+        return {CHARGES: tensors}
 
     def _check_shapes(self, arrays: dict[str, NDArray[Any]]) -> None:
         n_atoms = arrays["numbers"].size

@@ -14,10 +14,10 @@ from pathlib import Path
 from typing import NoReturn
 
 from bec_md.errors import UsageError
+from bec_md.files import COMPRESSIONS, read_head
 from bec_md.trajectory.ase_reader import AtomsReader
 from bec_md.trajectory.compact import CompactReader
 from bec_md.trajectory.extxyz import ExtxyzReader
-from bec_md.trajectory.files import COMPRESSIONS, read_head
 from bec_md.trajectory.lammps_dump import LammpsDumpReader
 from bec_md.trajectory.mdanalysis_reader import open_with_topology
 from bec_md.trajectory.options import ReadOptions

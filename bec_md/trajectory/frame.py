@@ -9,50 +9,7 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
-
-@dataclass(frozen=True, slots=True)
-class Frame:
-    """One time step of a trajectory, in internal units.
-
-    Parameters
-    ----------
-    positions_ang
-        Positions in Å, shape (N, 3), wrapped or not.
-    cell_ang
-        Lattice vectors as rows, in Å, shape (3, 3).
-    pbc
-        Periodicity along the three lattice vectors, shape (3,).
-    numbers
-        Atomic numbers, shape (N,).
-    masses_amu
-        Masses in amu, shape (N,).
-    velocities_ang_fs
-        Velocities in Å/fs at the time of the positions, shape (N, 3), or None.
-    time_fs
-        Time in fs: the file's own when it has one, else index × time between stored frames, else None.
-    born_effective_charges
-        Z[i, a, b] = ∂M_a/∂u_ib in e (first index polarization), shape (N, 3, 3), or None.
-    total_charge
-        Net charge Q of the cell in e; ΣZ = Q·1.
-    index
-        Index of the frame in its file, counted from 0.
-    """
-
-    positions_ang: NDArray[np.float64]
-    cell_ang: NDArray[np.float64]
-    pbc: NDArray[np.bool_]
-    numbers: NDArray[np.int64]
-    masses_amu: NDArray[np.float64]
-    velocities_ang_fs: NDArray[np.float64] | None
-    time_fs: float | None
-    born_effective_charges: NDArray[np.float64] | None = None
-    total_charge: float = 0.0
-    index: int = 0
-
-    @property
-    def volume_ang3(self) -> float:
-        """Volume of the cell in Å³."""
-        return cell_volume(self.cell_ang)
+from bec_md.structure import Frame
 
 
 @dataclass(frozen=True)
@@ -113,9 +70,3 @@ class Trajectory(Protocol):
     def frames(self, skip: int = 0) -> Iterator[Frame]:
         """Read from the start, after dropping `skip` frames without parsing them."""
         ...
-
-
-def cell_volume(cell_ang: NDArray[np.float64]) -> float:
-    """Volume V = |a · (b × c)| in Å³ of a cell whose rows are the lattice vectors a, b, c in Å."""
-    (ax, ay, az), (bx, by, bz), (cx, cy, cz) = cell_ang.tolist()
-    return abs(float(ax * (by * cz - bz * cy) + ay * (bz * cx - bx * cz) + az * (bx * cy - by * cx)))

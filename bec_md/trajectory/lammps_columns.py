@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from bec_md.errors import DataError
-from bec_md.trajectory.charge_columns import CHARGE_ALIASES
+from bec_md.structure.names import CHARGE_COLUMNS
 from bec_md.trajectory.options import ReadOptions
 
 #: Position columns by preference: (names, scaled by the box, wrapped into it, in words).
@@ -84,7 +84,7 @@ def choose_columns(names: tuple[str, ...], options: ReadOptions, place: str) -> 
 
 def _charge_columns(names: tuple[str, ...], charges_key: str | None, place: str) -> tuple[str, ...]:
     """The nine columns NAME[1] … NAME[9], NAME being the key or f_key (a fix), else a known name."""
-    keys = CHARGE_ALIASES if charges_key is None else (charges_key,)
+    keys = CHARGE_COLUMNS if charges_key is None else (charges_key,)
     for key in keys:
         for base in (key, f"f_{key}", f"c_{key}"):
             columns = tuple(f"{base}[{component}]" for component in range(1, 10))

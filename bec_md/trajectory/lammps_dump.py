@@ -17,14 +17,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bec_md.errors import DataError, UsageError
-from bec_md.trajectory.charge_columns import as_tensors
-from bec_md.trajectory.files import fingerprint, open_text, read_blocks
+from bec_md.files import fingerprint, open_text, read_blocks
+from bec_md.structure import Frame
+from bec_md.structure.names import CHARGES, VelocityUnits, as_tensors
+from bec_md.structure.species import Species, resolve_species
 from bec_md.trajectory.lammps_box import DumpBox, parse_box, restricted_to_general
 from bec_md.trajectory.lammps_columns import DumpColumns, choose_columns
 from bec_md.trajectory.lammps_units import LammpsUnits, lammps_units
 from bec_md.trajectory.options import ReadOptions
-from bec_md.trajectory.reader import RawFrame, VelocityUnits, place
-from bec_md.trajectory.species import Species, resolve_species
+from bec_md.trajectory.reader import place
 
 _COUNT_LIMIT_BYTES = 4 << 30
 
@@ -72,7 +73,7 @@ class LammpsDumpReader:
             self.notes.append("no ITEM: TIME, so the time between frames must be given")
         self.n_frames = self._count_frames()
 
-    def read(self, start: int, stride: int) -> Iterator[RawFrame]:
+    def read(self, start: int, stride: int) -> Iterator[Frame]:
         """Yield snapshots start, start + stride, … of the file."""
         with open_text(self._path) as lines:
             index = 0
@@ -91,7 +92,7 @@ class LammpsDumpReader:
                 yield self._parse(header, rows, index)
                 index += 1
 
-    def _parse(self, header: DumpHeader, rows: list[str], index: int) -> RawFrame:
+    def _parse(self, header: DumpHeader, rows: list[str], index: int) -> Frame:
         where = place(self._path, index)
         columns, units = self._columns, self._units
         if header.columns != columns.names:
@@ -110,16 +111,17 @@ class LammpsDumpReader:
         velocities = None
         if columns.velocities:
             velocities = values[:, columns.of(columns.velocities)] * units.velocity_ang_fs
-        return RawFrame(
+        return Frame(
             index=index,
-            species=species,
+            numbers=species.numbers,
+            masses_amu=species.masses_amu,
             positions_ang=_positions(values, columns, box) * units.length_ang,
             cell_ang=box.cell * units.length_ang,
             pbc=box.pbc,
             velocities_ang_fs=velocities,
             time_fs=None if header.time is None else header.time * units.time_fs,
             step=header.step,
-            born_effective_charges=self._charges(values, box, where),
+            labels=self._charges(values, box, where),
         )
 
     def _box_of(self, header: DumpHeader, where: str) -> DumpBox:
@@ -129,10 +131,12 @@ class LammpsDumpReader:
             last = self._last_box = (text, _box(header, where))
         return last[1]
 
-    def _charges(self, values: NDArray[np.float64], box: DumpBox, where: str) -> NDArray[np.float64] | None:
+    def _charges(
+        self, values: NDArray[np.float64], box: DumpBox, where: str
+    ) -> dict[str, NDArray[np.float64]]:
         columns = self._columns
         if not columns.charges:
-            return None
+            return {}
         tensors = as_tensors(
             values[:, columns.of(columns.charges)], len(values), name=columns.charges[0],
             transposed=self._options.charges_transposed, place=where,
@@ -140,7 +144,7 @@ class LammpsDumpReader:
         if box.general:
             rotation = restricted_to_general(box.cell)
             tensors = np.einsum("ka,ikl,lb->iab", rotation, tensors, rotation)
-        return tensors
+        return {CHARGES: tensors}
 
     def _species_of(
         self,

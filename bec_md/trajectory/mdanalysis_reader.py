@@ -16,11 +16,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bec_md.errors import BecMDError, DataError, UsageError
-from bec_md.trajectory.charge_columns import find_charge_key
-from bec_md.trajectory.files import fingerprint, require_file
+from bec_md.files import fingerprint, require_file
+from bec_md.structure import Frame
+from bec_md.structure.names import VelocityUnits, find_charge_key
+from bec_md.structure.species import ISOTOPES, Species, resolve_species
 from bec_md.trajectory.options import ReadOptions
-from bec_md.trajectory.reader import RawFrame, VelocityUnits, place
-from bec_md.trajectory.species import ISOTOPES, Species, resolve_species
+from bec_md.trajectory.reader import place
 
 _REFUSED = ("LAMMPSDUMP", "XYZ")
 #: How far a mass may be from a standard atomic weight to identify the element.
@@ -81,13 +82,13 @@ class MDAnalysisReader:
         stored = bool(universe.trajectory.ts.has_velocities) and options.need_velocities
         self.velocity_units = VelocityUnits("ang/ps", 1e-3, assumed=False) if stored else None
 
-    def read(self, start: int, stride: int) -> Iterator[RawFrame]:
+    def read(self, start: int, stride: int) -> Iterator[Frame]:
         """Yield frames start, start + stride, …"""
         universe = self._open()
         for index in range(start, len(universe.trajectory), stride):
             yield self._frame(universe, index)
 
-    def _frame(self, universe: Any, index: int) -> RawFrame:
+    def _frame(self, universe: Any, index: int) -> Frame:
         where = place(self.source, index)
         try:
             step = universe.trajectory[index]
@@ -107,9 +108,10 @@ class MDAnalysisReader:
         velocities = None
         if self.velocity_units is not None and step.has_velocities:
             velocities = np.array(step.velocities, dtype=np.float64) * self.velocity_units.factor_ang_fs
-        return RawFrame(
+        return Frame(
             index=index,
-            species=self._species,
+            numbers=self._species.numbers,
+            masses_amu=self._species.masses_amu,
             positions_ang=positions,
             cell_ang=np.array(step.triclinic_dimensions, dtype=np.float64),
             pbc=np.ones(3, dtype=bool),

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bec_md.errors import UsageError
-from bec_md.trajectory.files import require_file
+from bec_md.files import require_file
 from bec_md.trajectory.formats import open_file
 from bec_md.trajectory.frame import Trajectory
 from bec_md.trajectory.options import ReadOptions

@@ -7,9 +7,7 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 
 from bec_md.errors import UsageError
-
-#: Names of the units in which velocities may be stored; their factors are in `bec_md.trajectory.reader`.
-VELOCITY_UNIT_NAMES = ("ase", "ang/fs", "ang/ps")
+from bec_md.structure.names import VELOCITY_UNITS
 
 
 @dataclass(frozen=True)
@@ -89,11 +87,11 @@ class ReadOptions:
             value = getattr(self, name)
             if value is not None and not value > 0:
                 raise UsageError(f"{name}={value}", meaning, f"give it like {example}")
-        if self.velocity_units is not None and self.velocity_units not in VELOCITY_UNIT_NAMES:
+        if self.velocity_units is not None and self.velocity_units not in VELOCITY_UNITS:
             raise UsageError(
                 f"velocity_units={self.velocity_units!r} is not known",
                 "velocities are read in Å per ASE time unit, Å/fs or Å/ps",
-                f"use one of {', '.join(VELOCITY_UNIT_NAMES)}",
+                f"use one of {', '.join(VELOCITY_UNITS)}",
             )
 
     def given(self) -> frozenset[str]:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 
 from bec_md.errors import BecMDWarning, DataError, UsageError
+from bec_md.structure import Frame
 from bec_md.trajectory.checks import FrameChecker, kinetic_temperature_note
-from bec_md.trajectory.frame import Frame, TrajectoryInfo
+from bec_md.trajectory.frame import TrajectoryInfo
 from bec_md.trajectory.options import ReadOptions
-from bec_md.trajectory.reader import FrameReader, RawFrame, place
+from bec_md.trajectory.reader import FrameReader, place
 
 #: Frames read on opening, for the time step and the kinetic temperature.
 _PROBED_FRAMES = 3
@@ -85,10 +86,10 @@ class StreamedTrajectory:
         self._info = TrajectoryInfo(
             source=reader.source,
             format=reader.format,
-            n_atoms=len(first.species.numbers),
+            n_atoms=len(first.numbers),
             n_frames=self._window.count(reader.n_frames),
-            numbers=first.species.numbers,
-            masses_amu=first.species.masses_amu,
+            numbers=first.numbers,
+            masses_amu=first.masses_amu,
             timestep_fs=None if stored_fs is None else stored_fs * self._window.stride,
             has_velocities=has_velocities,
             has_charges=first.born_effective_charges is not None,
@@ -136,20 +137,17 @@ class StreamedTrajectory:
         for message in reader.warnings[known:]:
             warnings.warn(message, BecMDWarning, stacklevel=2)
 
-    def _checker(self, first: RawFrame, timestep_fs: float | None) -> FrameChecker:
+    def _checker(self, first: Frame, timestep_fs: float | None) -> FrameChecker:
         return FrameChecker(self._reader.source, first, timestep_fs, corrected=self._given_fs is not None)
 
-    def _frame(self, raw: RawFrame) -> Frame:
+    def _frame(self, raw: Frame) -> Frame:
         time_fs = raw.time_fs
         if time_fs is None and self._stored_timestep_fs is not None:
             time_fs = raw.index * self._stored_timestep_fs
-        first = self._first.species
-        return Frame(
-            raw.positions_ang, raw.cell_ang, raw.pbc, first.numbers, first.masses_amu, raw.velocities_ang_fs,
-            time_fs, raw.born_effective_charges, raw.total_charge, raw.index,
-        )  # fmt: skip
+        first = self._first
+        return replace(raw, numbers=first.numbers, masses_amu=first.masses_amu, time_fs=time_fs)
 
-    def _probe(self) -> list[RawFrame]:
+    def _probe(self) -> list[Frame]:
         window, source = self._window, self._reader.source
         raw_frames = self._reader.read(window.start, window.stride)
         count = _PROBED_FRAMES
@@ -163,7 +161,7 @@ class StreamedTrajectory:
             checker.check(raw)
         return probed
 
-    def _stored_timestep(self, probed: list[RawFrame], noted: list[str]) -> float | None:
+    def _stored_timestep(self, probed: list[Frame], noted: list[str]) -> float | None:
         """Time between stored frames in fs: the caller's, else the file's."""
         given, stride = self._given_fs, self._window.stride
         stated = self._reader.timestep_fs

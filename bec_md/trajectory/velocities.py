@@ -15,7 +15,7 @@ from itertools import product
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from bec_md.trajectory.frame import Frame
+from bec_md.structure import Frame
 
 _MAX_REDUCTIONS = 1000
 

@@ -251,7 +251,8 @@ def is_test(name: str) -> bool:
 
 def collect_labels(arguments: argparse.Namespace) -> None:
     """Write `KIND_train.xyz.xz` and `KIND_test.xyz.xz` with the labels finished so far."""
-    from bec_md.training.collection import collect, write_frames
+    from bec_md.structure.extxyz import write_frames
+    from bec_md.training.collection import collect
 
     groups: dict[str, list[Any]] = {}
     for atoms in read_structures(arguments.structures):

@@ -21,11 +21,11 @@ from typing import Any
 import numpy as np
 import yaml
 
+from bec_md.evaluation import Evaluation, evaluate_model
+from bec_md.structure import Frame
+from bec_md.structure.extxyz import read_frames, write_frames
 from bec_md.training import train
-from bec_md.training.collection import write_frames
 from bec_md.training.config import TrainingConfig
-from bec_md.training.evaluation import Evaluation, evaluate_model
-from bec_md.training.extxyz import LabelledFrame, read_frames
 
 HERE = Path(__file__).parent
 LABELS = sorted((HERE.parent / "labels").glob("*zro2_t*.xyz.xz"))
@@ -43,16 +43,14 @@ class Point:
     seconds: float
 
 
-def labelled_frames(paths: Sequence[Path], match: str = "*") -> list[LabelledFrame]:
+def labelled_frames(paths: Sequence[Path], match: str = "*") -> list[Frame]:
     """Return the frames whose name fits in random order, the same every time: neighbors are often alike."""
     frames = [frame for path in paths for frame in read_frames(path)]
     found = [frame for frame in frames if fnmatch(str(frame.info.get("name", "")), match)]
     return [found[index] for index in np.random.default_rng(0).permutation(len(found))]
 
 
-def split(
-    frames: Sequence[LabelledFrame], held_out: int, fold: int
-) -> tuple[list[LabelledFrame], list[LabelledFrame]]:
+def split(frames: Sequence[Frame], held_out: int, fold: int) -> tuple[list[Frame], list[Frame]]:
     """Return the frames for training and those held out in a fold, another part in every fold."""
     first = fold * held_out % len(frames)
     turned = [*frames[first:], *frames[:first]]
@@ -74,7 +72,7 @@ def errors(model: str | Path, data: Path, level: str | None = None) -> Evaluatio
     return evaluate_model(model, data, level=level, engine="torch", threads=1)
 
 
-def point(frames: list[LabelledFrame], held_out: Path, fold: int, steps: int, folder: Path) -> Point:
+def point(frames: list[Frame], held_out: Path, fold: int, steps: int, folder: Path) -> Point:
     """Train on these frames and measure the error on the file held out."""
     import time
 
@@ -90,7 +88,7 @@ def point(frames: list[LabelledFrame], held_out: Path, fold: int, steps: int, fo
 
 
 def learning_curve(
-    frames: Sequence[LabelledFrame], options: argparse.Namespace, sizes: Sequence[int], work: Path
+    frames: Sequence[Frame], options: argparse.Namespace, sizes: Sequence[int], work: Path
 ) -> list[Point]:
     """Return the errors before training (0 frames) and after training on each number of frames."""
     points = []

@@ -16,11 +16,11 @@ import math
 from pathlib import Path
 from typing import Any
 
+from bec_md.evaluation import Evaluation, evaluate_model
 from bec_md.network.registry import BUNDLED
 from bec_md.plot import plot_reliability, save_figure
 from bec_md.plot.style import WIDTHS_INCH, bare_figure, figure_style, pin_ticks
 from bec_md.training.config import TrainingConfig, find_data_file, load_config
-from bec_md.training.evaluation import Evaluation, evaluate_model
 from bec_md.training.run import train
 
 ONE_LAYER = {"channels": 32, "layers": 1, "l_max": 2, "cutoff_ang": 5.0, "members": 1}

@@ -19,10 +19,11 @@ from typing import Any
 
 import numpy as np
 
+from bec_md.evaluation import evaluate_model
 from bec_md.network import load_model
+from bec_md.structure import Frame
+from bec_md.structure.extxyz import read_frames
 from bec_md.training.config import TrainingConfig
-from bec_md.training.evaluation import evaluate_model
-from bec_md.training.extxyz import LabelledFrame, read_frames
 from bec_md.training.run import train
 
 BASE: dict[str, Any] = {
@@ -85,7 +86,7 @@ def configuration(system: dict[str, Any], network: dict[str, Any], epochs: int) 
     )
 
 
-def microseconds_per_atom(model: Path, frames: list[LabelledFrame]) -> float:
+def microseconds_per_atom(model: Path, frames: list[Frame]) -> float:
     """Median processor time of the native evaluation of one batch, one thread."""
     network = load_model(str(model), engine="native", threads=1)
     batch = [frames[k % len(frames)] for k in range(-(-TIMED_ATOMS // len(frames[0].numbers)))]

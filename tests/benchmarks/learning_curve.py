@@ -13,8 +13,8 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+from bec_md.evaluation import evaluate_model
 from bec_md.training.config import TrainingConfig
-from bec_md.training.evaluation import evaluate_model
 from bec_md.training.run import train
 
 LEVEL = "pbe-gamma-only"

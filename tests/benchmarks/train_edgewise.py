@@ -24,9 +24,10 @@ import torch
 
 from bec_md.bench.edgewise import EdgewiseNetwork
 from bec_md.network import load_model
+from bec_md.structure import Frame
+from bec_md.structure.extxyz import read_frames
 from bec_md.training.allocator import keep_freed_memory
 from bec_md.training.dataset import GraphDataset, build_dataset, element_means
-from bec_md.training.extxyz import LabelledFrame, read_frames
 
 LEVEL = "pbe-finite-field"
 #: The learning rate falls in the last part of the time.
@@ -81,7 +82,7 @@ class Run:
             average.lerp_(parameter.detach(), 1 - keep)
         self.seconds += time.process_time() - begin
 
-    def test(self, held: GraphDataset, test: list[LabelledFrame]) -> float:
+    def test(self, held: GraphDataset, test: list[Frame]) -> float:
         """Error of the averaged weights, e."""
         kept = [parameter.detach().clone() for parameter in self.parameters]
         _assign(self.parameters, self.averages)
@@ -106,7 +107,7 @@ def new_run(data: GraphDataset, rate: float, batch: int) -> Run:
     return Run(network, [p.detach().clone() for p in network.parameters()], optimizer, rate, batch)
 
 
-def rmse(predicted: np.ndarray, frames: list[LabelledFrame]) -> float:
+def rmse(predicted: np.ndarray, frames: list[Frame]) -> float:
     """Root mean square error of all components, e."""
     labels = np.concatenate([frame.born_effective_charges for frame in frames])
     return float(np.sqrt(np.square(predicted - labels).mean()))

@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 
 from bec_md.bench.structures import water
+from bec_md.structure import Frame
 from bec_md.trajectory.compact import write_compact
-from bec_md.trajectory.frame import Frame
 from bec_md.units import AMU_ANG2_FS2_EV, BOLTZMANN_EV_K
 
 TIMESTEP_FS, TEMPERATURE_K = 1.0, 300.0

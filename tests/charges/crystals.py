@@ -7,7 +7,8 @@ from ase import Atoms
 from ase.spacegroup import crystal
 
 from bec_md.charges.symmetry import expand_tensors, symmetry_operations
-from bec_md.trajectory import Frame
+from bec_md.structure import Frame
+from bec_md.structure.names import labels_of
 
 
 def quartz() -> Atoms:
@@ -50,7 +51,7 @@ def frame_of(atoms: Atoms, charges: np.ndarray | None = None) -> Frame:
         atoms.get_masses(),
         None,
         None,
-        charges,
+        labels_of(charges),
     )
 
 

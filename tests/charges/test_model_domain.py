@@ -14,8 +14,8 @@ from bec_md.charges.model import ModelCharges
 from bec_md.network import load_model
 from bec_md.network.registry import bundled_models
 from bec_md.spectrum.errors.quality_checks import check_model_domain
+from bec_md.structure import Frame
 from bec_md.training.domain import domain_uncertainty
-from bec_md.trajectory.frame import Frame
 
 
 def frame_of(atoms: Atoms) -> Frame:

@@ -45,7 +45,7 @@ def test_oxidation_numbers_have_to_add_up() -> None:
 
 def test_tensors_of_the_file() -> None:
     z = site_tensors(quartz())
-    frame = replace(FRAME, born_effective_charges=z)
+    frame = FRAME.with_labels(born_effective_charges=z)
     found = make_charge_source("file:my_z", info=INFO)
     assert np.array_equal(found.evaluate([frame]).born_effective_charges[0], z)
     assert charges_key("file:my_z") == "my_z"
@@ -57,7 +57,7 @@ def test_tensors_of_the_file() -> None:
     bad = z.copy()
     bad[4, 1, 1] = np.nan
     with pytest.raises(DataError, match="atom 4 in frame 3 is not finite"):
-        found.evaluate([replace(FRAME, born_effective_charges=bad, index=3)])
+        found.evaluate([replace(FRAME.with_labels(born_effective_charges=bad), index=3)])
 
 
 def test_arrays() -> None:

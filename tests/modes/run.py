@@ -8,7 +8,8 @@ from dataclasses import replace
 import numpy as np
 from ase.data import atomic_numbers
 
-from bec_md.trajectory.frame import Frame, TrajectoryInfo
+from bec_md.structure import Frame
+from bec_md.trajectory.frame import TrajectoryInfo
 from bec_md.validate.crystal import HarmonicCrystal
 
 

@@ -13,7 +13,7 @@ from bec_md.errors import DataError, UsageError
 from bec_md.modes import mode_velocities, modes_from_force_constants, read_modes, resolve_modes
 from bec_md.modes.files import expand_compact
 from bec_md.modes.resolved import real_part
-from bec_md.trajectory.frame import Frame
+from bec_md.structure import Frame
 from bec_md.units import AMU_ANG2_FS2_EV, wavenumber_from_angular_frequency
 from bec_md.validate.crystal import HarmonicCrystal, random_crystal
 from tests.modes.run import FrameList, frames_of

@@ -9,8 +9,8 @@ import pytest
 from numpy.testing import assert_allclose
 
 from bec_md.errors import DataError, UsageError
+from bec_md.evaluation import Evaluation, compare
 from bec_md.plot import figure_of_errors, plot_loss_curve, plot_parity, plot_reliability
-from bec_md.training.evaluation import Evaluation, compare
 
 ROWS = [
     {"epoch": 1.0, "minutes": 2.0, "train_rmse_e": 0.4, "quartz_rmse_e": 0.5, "quartz_mae_e": 0.3},

@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 
 from bec_md.errors import DataError, UsageError
+from bec_md.structure.extxyz import read_frames
 from bec_md.training import collect
 from bec_md.training.collection import read_output
-from bec_md.training.extxyz import read_frames
 
 from .outputs import OUTCAR, PH_OUTPUT, PW_INPUT, VASPRUN
 

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from bec_md.training.extxyz import read_frames
-from bec_md.training.labels import check_index_order
+from bec_md.evaluation import check_index_order
+from bec_md.structure.extxyz import read_frames
 
 DATA = Path(__file__).parent / "data"
 

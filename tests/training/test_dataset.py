@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 import torch
 
+from bec_md.evaluation.metrics import element_mean_prediction
 from bec_md.network.graph import Graph, build_graph, concatenate
 from bec_md.training.config import parse_config
 from bec_md.training.dataset import build_dataset, element_means, join_datasets, weight_by_element
-from bec_md.training.metrics import element_mean_prediction
 from bec_md.training.sources import LoadedSource, load_sources, repeats_of
 
 from .toy import toy_frames, write_toy
@@ -16,7 +16,7 @@ from .toy import toy_frames, write_toy
 @pytest.mark.parametrize("picked", [[0], [3, 1], [2, 2, 0], list(range(5))])
 def test_a_batch_is_what_building_the_graphs_one_by_one_gives(picked):
     frames = toy_frames(5)
-    frames[3] = replace(frames[3], total_charge=1.0, eps_inf=None)
+    frames[3] = replace(frames[3], total_charge=1.0).with_labels(eps_inf=None)
     batch = build_dataset(frames, 3.0, level=2, dtype=torch.float64).batch(picked)
     graphs = [build_graph([frames[i]], 3.0, dtype=torch.float64, level=2) for i in picked]
     expected = concatenate(graphs)

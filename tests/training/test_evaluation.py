@@ -1,11 +1,11 @@
 import json
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import pytest
 
-from bec_md.training.evaluation import evaluate_model
-from bec_md.training.extxyz import read_frames
+from bec_md.evaluation import evaluate_model
+from bec_md.structure.extxyz import read_frames
 from bec_md.training.validation import read_parity, write_parity
 
 from .toy import toy_frames, toy_tensors, write_toy
@@ -57,7 +57,8 @@ def test_known_errors_are_measured_and_all_fixed_keys_are_there(tmp_path):
 
 def test_labels_in_the_other_index_order_raise_a_warning(tmp_path):
     frames = [
-        replace(f, born_effective_charges=f.born_effective_charges.transpose(0, 2, 1)) for f in toy_frames(20)
+        f.with_labels(born_effective_charges=f.born_effective_charges.transpose(0, 2, 1))
+        for f in toy_frames(20)
     ]
     assert "displacement-first" in evaluate_model(NoisyLaw(), frames).warnings[0]
     assert evaluate_model(NoisyLaw(), toy_frames(20)).warnings == ()
@@ -95,7 +96,7 @@ def test_transposed_training_files_are_named():
 
     straight = toy_frames(4)
     swapped = [
-        replace(f, born_effective_charges=f.born_effective_charges.transpose(0, 2, 1)) for f in straight
+        f.with_labels(born_effective_charges=f.born_effective_charges.transpose(0, 2, 1)) for f in straight
     ]
     parts = [build_dataset(frames, 3.0, level=0) for frames in (straight, swapped)]
     data = TrainingData(join_datasets(parts), (4, 4), (1.0, 1.0), {})

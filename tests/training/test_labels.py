@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from bec_md.errors import UsageError
-from bec_md.training.labels import check_index_order, check_labels, sum_rule_excess
+from bec_md.evaluation import check_index_order
+from bec_md.training.labels import check_labels, sum_rule_excess
 from bec_md.training.splits import composition_rank, split_by_block, split_by_composition
 
 from .toy import toy_frames
@@ -16,11 +17,11 @@ def test_bad_frames_are_dropped_and_named():
     frames = toy_frames(4)
     # an excess of 1 e in a frame of 8 atoms is 0.35 e/√N
     shifted = frames[1].born_effective_charges + np.eye(3) / 8
-    frames[1] = replace(frames[1], born_effective_charges=shifted)
+    frames[1] = frames[1].with_labels(born_effective_charges=shifted)
     large = frames[2].born_effective_charges.copy()
     large[0, 0, 1], large[1, 0, 1] = large[0, 0, 1] + 25.0, large[1, 0, 1] - 25.0
-    frames[2] = replace(frames[2], born_effective_charges=large)
-    frames[3] = replace(frames[3], eps_inf=np.eye(3) * 80.0)
+    frames[2] = frames[2].with_labels(born_effective_charges=large)
+    frames[3] = frames[3].with_labels(eps_inf=np.eye(3) * 80.0)
     kept, report = check_labels(frames, **LIMITS)
     assert [frame.index for frame in kept] == [0, 3]
     assert "frame 1 (FLi): |ΣZ − Q|/√N = 0.35 e" in report.dropped[0]

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from bec_md.training.metrics import (
+from bec_md.evaluation.metrics import (
     calibration,
     eps_inf_errors,
     per_element_errors,

@@ -4,11 +4,12 @@ import torch
 import yaml
 
 from bec_md.errors import UsageError
+from bec_md.evaluation import evaluate_model
 from bec_md.network import load_model
 from bec_md.network.model_file import load_network, read_header
-from bec_md.training import evaluate_model, train
+from bec_md.structure.extxyz import read_frames
+from bec_md.training import train
 from bec_md.training.config import parse_config
-from bec_md.training.extxyz import read_frames
 from bec_md.training.pretrained import extend_levels, make_network_config
 from bec_md.training.validation import read_parity
 

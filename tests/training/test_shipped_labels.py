@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bec_md.training.extxyz import read_frames
+from bec_md.structure.extxyz import read_frames
 from bec_md.training.labels import check_labels, sum_rule_excess
 
 FOLDER = Path(__file__).parents[2] / "examples" / "labels"

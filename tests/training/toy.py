@@ -7,8 +7,9 @@ from pathlib import Path
 import numpy as np
 
 from bec_md.network.graph import neighbor_pairs
-from bec_md.training.collection import write_frames
-from bec_md.training.extxyz import LabelledFrame
+from bec_md.structure import Frame
+from bec_md.structure.extxyz import write_frames
+from bec_md.structure.names import labels_of
 
 CHARGE = {3: 1.0, 8: -2.0, 9: -1.0, 12: 2.0, 14: 4.0}
 
@@ -46,13 +47,12 @@ def toy_frames(n_frames, seed=0, kinds=((12, 8), (3, 9)), eps=True):
         positions = sites / 2 @ cell + generator.normal(0, 0.12, (8, 3))
         tensors = toy_tensors(numbers, positions, cell)
         frames.append(
-            LabelledFrame(
+            Frame(
                 positions,
                 cell,
                 np.ones(3, bool),
                 numbers,
-                tensors,
-                eps_inf=np.eye(3) * (1.5 + 60.0 / np.linalg.det(cell)) if eps else None,
+                labels=labels_of(tensors, np.eye(3) * (1.5 + 60.0 / np.linalg.det(cell)) if eps else None),
                 index=index,
             )
         )

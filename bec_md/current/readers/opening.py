@@ -215,6 +215,6 @@ def _cell_and_volume(
 
 
 def _hash(path: Path) -> str:
-    from bec_md.trajectory.files import fingerprint
+    from bec_md.files import fingerprint
 
     return fingerprint(path)

@@ -111,6 +111,31 @@ def open_text(path: Path) -> Iterator[TextIO]:
         yield text
 
 
+class _TimelessGzip(gzip.GzipFile):
+    """A compressed file without name and time in its header, that closes what it writes into."""
+
+    def __init__(self, path: Path) -> None:
+        self._file = path.open("wb")
+        super().__init__(filename="", mode="wb", fileobj=self._file, mtime=0)
+
+    def close(self) -> None:
+        super().close()
+        self._file.close()
+
+
+def open_for_writing(path: Path) -> TextIO:
+    """Open a text file for writing, compressed if its name ends in .gz, .bz2 or .xz.
+
+    No time stamp is written: the same text gives the same file.
+    """
+    if path.suffix == ".gz":
+        packed = _TimelessGzip(path)
+        return io.TextIOWrapper(cast(IO[bytes], packed), encoding="utf-8")
+    if path.suffix in COMPRESSIONS:
+        return cast(TextIO, COMPRESSIONS[path.suffix][1](path, "wt", encoding="utf-8"))
+    return path.open("w", encoding="utf-8")
+
+
 def read_blocks(path: Path, size: int = 1 << 22) -> Iterator[bytes]:
     """Blocks of the decompressed content."""
     with open_binary(path) as stream:

@@ -20,11 +20,8 @@ _PAIR = re.compile(
 _TRUE = frozenset({"T", "True", "true", "1"})
 _FALSE = frozenset({"F", "False", "false", "0"})
 
-#: Keys whose names carry their unit; others (Time=, dt=) are not trusted.
-TIME_KEYS: Mapping[str, float] = {"time_fs": 1.0, "time_ps": 1e3}
-TIMESTEP_KEYS: Mapping[str, float] = {"timestep_fs": 1.0, "timestep_ps": 1e3}
-UNITLESS_TIME_KEYS = ("time", "Time", "timestep", "dt")
-CHARGE_KEYS = ("total_charge", "charge")
+#: Keys of the lattice vectors.
+CELL_KEYS = ("Lattice", "lattice", "cell")
 
 
 @dataclass(frozen=True)
@@ -80,7 +77,7 @@ def parse_cell(pairs: Mapping[str, str], place: str) -> NDArray[np.float64]:
     DataError
         If there is no `Lattice`, or it is not nine numbers.
     """
-    text = pairs.get("Lattice", pairs.get("lattice", pairs.get("cell")))
+    text = next((pairs[key] for key in CELL_KEYS if key in pairs), None)
     if text is None:
         raise DataError(
             f"{place}: no Lattice in the comment line",
@@ -97,9 +94,25 @@ def parse_cell(pairs: Mapping[str, str], place: str) -> NDArray[np.float64]:
         ) from None
 
 
-def parse_pbc(pairs: Mapping[str, str], place: str) -> NDArray[np.bool_]:
-    """Periodicity along the lattice vectors, shape (3,); periodic when the comment does not say."""
-    text = pairs.get("pbc", "T T T")
+def parse_tensor(text: str, key: str, place: str) -> NDArray[np.float64]:
+    """A 3×3 tensor from nine numbers, three (its diagonal) or one (isotropic).
+
+    Raises
+    ------
+    DataError
+        For another number of numbers.
+    """
+    values = np.array(re.sub(r"[,\[\]]", " ", text).split(), dtype=np.float64)
+    if values.size == 9:
+        return values.reshape(3, 3)
+    if values.size in (1, 3):
+        return np.diag(np.broadcast_to(values, 3)).copy()
+    raise DataError(f"{place}: {key} has {values.size} numbers", "a tensor has 1, 3 or 9", f"correct {key}")
+
+
+def parse_pbc(pairs: Mapping[str, str], place: str, *, default: bool = True) -> NDArray[np.bool_]:
+    """Periodicity along the lattice vectors, shape (3,); `default` when the comment does not say."""
+    text = pairs.get("pbc", "T T T" if default else "F F F")
     words = re.sub(r"[,\[\]]", " ", text).split()
     if len(words) != 3 or any(word not in _TRUE | _FALSE for word in words):
         raise DataError(

@@ -8,24 +8,18 @@ from dataclasses import dataclass
 import numpy as np
 
 from bec_md.errors import DataError
-from bec_md.trajectory.charge_columns import as_tensors, find_charge_key
-from bec_md.trajectory.extxyz_comment import Column, parse_properties
-from bec_md.trajectory.options import ReadOptions
+from bec_md.structure.comment import Column, parse_properties
+from bec_md.structure.names import (
+    MASS_COLUMNS,
+    NUMBER_COLUMNS,
+    POSITION_COLUMNS,
+    SPECIES_COLUMNS,
+    VELOCITY_COLUMNS,
+    as_tensors,
+    find_charge_key,
+)
 
 DEFAULT_PROPERTIES = "species:S:1:pos:R:3"
-#: Names of velocity columns and the units their writers use: ASE, GPUMD (vel), QUIP (velo).
-VELOCITY_COLUMNS: Mapping[str, str] = {
-    "momenta": "ase",
-    "momentum": "ase",
-    "velocities": "ase",
-    "velocity": "ase",
-    "vel": "ang/fs",
-    "velo": "ang/fs",
-}
-_SPECIES = ("species", "symbols", "symbol", "element", "elements")
-_NUMBERS = ("Z", "numbers", "atomic_numbers")
-_POSITIONS = ("pos", "positions")
-_MASSES = ("masses", "mass")
 
 
 @dataclass(frozen=True)
@@ -38,7 +32,7 @@ class Layout:
     used: tuple[int, ...]
     positions: slice
     velocities: slice | None
-    momenta: bool
+    velocity_name: str
     charges: slice | None
     charges_name: str
     masses: int | None
@@ -49,7 +43,9 @@ def first_of(columns: Mapping[str, Column], names: Container[str]) -> str | None
     return next((name for name in columns if name in names), None)
 
 
-def make_layout(properties: str, options: ReadOptions, place: str, warnings: list[str]) -> Layout:
+def make_layout(
+    properties: str, place: str, warnings: list[str], *, charges_key: str | None, velocities: bool
+) -> Layout:
     """Choose the columns to parse.
 
     Raises
@@ -58,15 +54,15 @@ def make_layout(properties: str, options: ReadOptions, place: str, warnings: lis
         If species or positions are missing, or a vector has not three components.
     """
     columns = parse_properties(properties, place)
-    label_name = first_of(columns, _SPECIES) or first_of(columns, _NUMBERS)
-    position_name = first_of(columns, _POSITIONS)
+    label_name = first_of(columns, SPECIES_COLUMNS) or first_of(columns, NUMBER_COLUMNS)
+    position_name = first_of(columns, POSITION_COLUMNS)
     if position_name is None or label_name is None:
         raise DataError(
             f"{place}: Properties={properties} lack species or positions",
             "a frame needs the element and the position of every atom",
             "write at least Properties=species:S:1:pos:R:3",
         )
-    velocity_name = first_of(columns, VELOCITY_COLUMNS) if options.need_velocities else None
+    velocity_name = first_of(columns, VELOCITY_COLUMNS) if velocities else None
     for name in (position_name, velocity_name):
         if name is not None and columns[name].count != 3:
             raise DataError(
@@ -74,8 +70,8 @@ def make_layout(properties: str, options: ReadOptions, place: str, warnings: lis
                 "positions and velocities are vectors of three components",
                 f"write {name}:R:3 in Properties",
             )
-    charges_name = _charges_name(columns, options, place, warnings)
-    mass_name = first_of(columns, _MASSES)
+    charges_name = _charges_name(columns, charges_key, place, warnings)
+    mass_name = first_of(columns, MASS_COLUMNS)
     used: list[int] = []
 
     def take(name: str) -> slice:
@@ -86,10 +82,10 @@ def make_layout(properties: str, options: ReadOptions, place: str, warnings: lis
     return Layout(
         n_columns=sum(column.count for column in columns.values()),
         label=columns[label_name].first,
-        labels_are_numbers=label_name in _NUMBERS,
+        labels_are_numbers=label_name in NUMBER_COLUMNS,
         positions=take(position_name),
         velocities=None if velocity_name is None else take(velocity_name),
-        momenta=velocity_name is not None and velocity_name.startswith("moment"),
+        velocity_name=velocity_name or "",
         charges=None if charges_name is None else take(charges_name),
         charges_name=charges_name or "",
         masses=None if mass_name is None else take(mass_name).start,
@@ -98,12 +94,12 @@ def make_layout(properties: str, options: ReadOptions, place: str, warnings: lis
 
 
 def _charges_name(
-    columns: Mapping[str, Column], options: ReadOptions, place: str, warnings: list[str]
+    columns: Mapping[str, Column], charges_key: str | None, place: str, warnings: list[str]
 ) -> str | None:
-    name = find_charge_key(columns, options.charges_key, place)
+    name = find_charge_key(columns, charges_key, place)
     if name is None or columns[name].count == 9:
         return name
-    if options.charges_key is not None:
+    if charges_key is not None:
         as_tensors(np.zeros((1, columns[name].count)), 1, name=name, transposed=False, place=place)
     message = f"column {name} has {columns[name].count} components instead of 9 and is not read as charges"
     if message not in warnings:

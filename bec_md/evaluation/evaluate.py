@@ -1,0 +1,142 @@
+"""Measure a model against labelled structures."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bec_md.evaluation.evaluation import Evaluation, compare
+from bec_md.structure import Frame
+from bec_md.structure.extxyz import read_frames
+from bec_md.structure.names import CHARGES, IndexOrder
+
+if TYPE_CHECKING:
+    from ase import Atoms
+
+Array = NDArray[np.float64]
+
+
+class Predictor(Protocol):
+    """What evaluation needs of a model (:class:`bec_md.network.BecModel` has it)."""
+
+    name: str
+
+    def predict_batch(self, frames: Sequence[Frame | Atoms]) -> Any:
+        """Tensors, uncertainties and ε_∞ of frames with the same number of atoms."""
+        ...
+
+
+def means_of_elements(frames: Sequence[Frame]) -> dict[int, float]:
+    """Mean of tr Z/3 for each element, e."""
+    numbers = np.concatenate([frame.numbers for frame in frames])
+    trace = np.concatenate([np.trace(f.labels[CHARGES], axis1=1, axis2=2) for f in frames]) / 3
+    return {int(z): float(trace[numbers == z].mean()) for z in np.unique(numbers)}
+
+
+def evaluate_model(
+    model: str | Path | Predictor,
+    data: str | Path | Sequence[Frame],
+    *,
+    level: str | None = None,
+    charges_key: str | None = None,
+    index_order: IndexOrder | None = None,
+    total_charge: float | None = None,
+    limit: int | None = None,
+    training_data: Sequence[str | Path] = (),
+    device: str = "cpu",
+    engine: Literal["auto", "native", "torch"] = "auto",
+    threads: int | None = None,
+) -> Evaluation:
+    """Measure the errors and the speed of a model on labelled structures.
+
+    Parameters
+    ----------
+    model
+        Name of a bundled model, path of a model file, or a loaded model.
+    data
+        Extended XYZ file with reference tensors, or frames read before.
+    level
+        Level of theory whose labels the model should reproduce; the model's own choice when not given.
+    charges_key, index_order, total_charge
+        How to read the file, see :func:`bec_md.structure.extxyz.iterate_frames`.
+    limit
+        Use only the first frames.
+    training_data
+        Files whose mean charge of each element gives the baseline ``element_mean``.
+    device, engine, threads
+        Where a model given by name runs.
+
+    Raises
+    ------
+    DataError
+        If file or model cannot be read, or the file has elements that the model does not know.
+    """
+    if isinstance(data, (str, Path)):
+        transposed = None if index_order is None else index_order == "displacement-first"
+        frames = read_frames(data, charges_key=charges_key, transposed=transposed, total_charge=total_charge)
+        name = Path(data).name
+    else:
+        frames, name = list(data), "frames"
+    frames = frames[:limit]
+    if isinstance(model, (str, Path)):
+        from bec_md.network import load_model
+
+        elements = sorted({int(z) for frame in frames for z in frame.numbers})
+        predictor: Predictor = load_model(
+            model, device=device, engine=engine, threads=threads, elements=elements, level=level
+        )
+    else:
+        predictor = model
+    means = (
+        means_of_elements([f for path in training_data for f in read_frames(path)]) if training_data else None
+    )
+    predicted, uncertainty, eps, timing = _predict(predictor, frames)
+    labelled = [i for i, frame in enumerate(frames) if frame.eps_inf is not None]
+    eps_labels = [e for f in frames if (e := f.eps_inf) is not None]
+    return compare(
+        model=predictor.name,
+        data=name,
+        numbers=np.concatenate([frame.numbers for frame in frames]),
+        frame=np.repeat(np.arange(len(frames)), [frame.n_atoms for frame in frames]),
+        labels=np.concatenate([frame.labels[CHARGES] for frame in frames]),
+        predicted=predicted,
+        total_charge=np.array([frame.total_charge for frame in frames]),
+        uncertainty_e=uncertainty,
+        eps_inf_labels=np.array(eps_labels).reshape(-1, 3, 3),
+        eps_inf_predicted=eps[labelled] if eps is not None else None,
+        element_means=means,
+        extra=timing,
+    )
+
+
+def _predict(
+    predictor: Predictor, frames: Sequence[Frame]
+) -> tuple[Array, Array | None, Array | None, dict[str, float]]:
+    """Predict frame by frame and time it: the median over frames is robust on a shared machine."""
+    tensors, spreads, eps, cpu, wall = [], [], [], [], []
+    predictor.predict_batch(frames[:1])  # caches and code are loaded by the first call
+    for geometry in frames:
+        start_cpu, start = time.process_time(), time.perf_counter()
+        prediction = predictor.predict_batch([geometry])
+        n_atoms = len(geometry.numbers)
+        cpu.append((time.process_time() - start_cpu) / n_atoms)
+        wall.append((time.perf_counter() - start) / n_atoms)
+        tensors.append(np.asarray(prediction.born_effective_charges)[0])
+        if getattr(prediction, "uncertainty_e", None) is not None:
+            spreads.append(np.asarray(prediction.uncertainty_e)[0])
+        own = getattr(prediction, "eps_inf", None)
+        if own is not None and not np.isnan(own).any():
+            eps.append(np.asarray(own)[0])
+    timing = {"us_per_atom": 1e6 * float(np.median(wall)), "cpu_us_per_atom": 1e6 * float(np.median(cpu))}
+    complete = len(spreads) == len(frames)
+    return (
+        np.concatenate(tensors),
+        np.concatenate(spreads) if complete else None,
+        np.array(eps) if len(eps) == len(frames) else None,
+        timing,
+    )

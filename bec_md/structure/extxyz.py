@@ -1,0 +1,351 @@
+"""Extended XYZ: one parser for trajectories and labelled structures, and one writer.
+
+ASE's own reader is slow (tens of µs per atom), hides `born_effective_charges` in a calculator, and takes
+velocity columns of other programs as they come. Columns understood here, by name:
+
+- ``momenta``: ASE units, √(amu eV), divided by the masses.
+- ``velocities`` or ``velocity``: Å per ASE time unit, which is what ASE's `get_velocities` returns.
+- ``vel`` (GPUMD) and ``velo`` (QUIP): Å/fs, as these programs define them.
+
+A comment key ``velocity_units=ang/fs`` states other units in the file, ``bec_convention="du/dM"`` that the
+first index of the tensors is the displacement.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bec_md.errors import DataError
+from bec_md.files import open_for_writing, open_text, require_file
+from bec_md.structure import comment as comment_line
+from bec_md.structure.columns import DEFAULT_PROPERTIES, Layout, make_layout
+from bec_md.structure.frame import Frame
+from bec_md.structure.names import (
+    CHARGES,
+    CONVENTION_KEY,
+    EPS_INF,
+    EPS_INF_KEYS,
+    TIME_KEYS,
+    TOTAL_CHARGE_KEYS,
+    VELOCITY_COLUMNS,
+    VELOCITY_UNITS,
+    VelocityUnits,
+    as_tensors,
+    stated_transposed,
+)
+from bec_md.structure.species import Species, resolve_species, symbols_of
+
+Array = NDArray[np.float64]
+
+_GEOMETRY_KEYS = frozenset({"Lattice", "Properties", "pbc"})
+
+
+@dataclass
+class ExtxyzParser:
+    """Turns the lines of frames into structures; remembers what successive frames share.
+
+    Parameters
+    ----------
+    charges_key
+        Column of the tensors; by default the first known name that is there.
+    transposed
+        Whether the first index of the tensors is the displacement; None: as the file states, else no.
+    masses
+        Masses in amu by element that replace those of the file.
+    velocity_units
+        Units of the velocities, when the caller states them.
+    velocities
+        Whether velocities are read.
+    cell_required
+        Whether a frame without a cell is refused; else it has no volume.
+    warnings
+        Collects what the reader should know.
+    """
+
+    charges_key: str | None = None
+    transposed: bool | None = None
+    masses: Mapping[str, float] = field(default_factory=dict)
+    velocity_units: str | None = None
+    velocities: bool = True
+    cell_required: bool = True
+    warnings: list[str] = field(default_factory=list)
+    _layouts: dict[str, Layout] = field(default_factory=dict, init=False)
+    _species: Species | None = field(default=None, init=False)
+    _prefixes: list[str] = field(default_factory=list, init=False)
+    _pairs: tuple[str, dict[str, str]] = field(default=("", {}), init=False)
+
+    def pairs(self, comment: str) -> dict[str, str]:
+        """Key=value pairs of a comment line; passes in several threads may share the last ones."""
+        last = self._pairs
+        if comment != last[0]:
+            last = self._pairs = (comment, comment_line.parse_comment(comment))
+        return last[1]
+
+    def layout(self, comment: str, where: str) -> Layout:
+        """Which columns of a row hold what."""
+        properties = self.pairs(comment).get("Properties", DEFAULT_PROPERTIES)
+        if properties not in self._layouts:
+            self._layouts[properties] = make_layout(
+                properties, where, self.warnings, charges_key=self.charges_key, velocities=self.velocities
+            )
+        return self._layouts[properties]
+
+    def units_of_velocities(self, comment: str, where: str) -> VelocityUnits | None:
+        """How the velocities of a frame are stored, or None without them."""
+        layout = self.layout(comment, where)
+        if layout.velocities is None:
+            return None
+        stated = self.velocity_units or self.pairs(comment).get("velocity_units")
+        if stated is not None and stated not in VELOCITY_UNITS:
+            raise DataError(
+                f"{where}: velocity_units={stated} in the comment is not known",
+                f"known are {', '.join(VELOCITY_UNITS)}",
+                "correct the comment, or give velocity_units=",
+            )
+        units = stated or VELOCITY_COLUMNS[layout.velocity_name]
+        return VelocityUnits(units, VELOCITY_UNITS[units], assumed=stated is None)
+
+    def parse(self, comment: str, rows: Sequence[str], index: int, where: str) -> Frame:
+        """Read one frame.
+
+        Raises
+        ------
+        DataError
+            If rows or comment do not hold what they announce.
+        """
+        pairs, layout = self.pairs(comment), self.layout(comment, where)
+        values = _values(rows, layout, where)
+        species = self._species_of(rows, layout, values, where)
+        units = self.units_of_velocities(comment, where)
+        velocities = None
+        if units is not None and layout.velocities is not None:
+            velocities = values[:, layout.velocities] * units.factor_ang_fs
+            if layout.velocity_name.startswith("moment"):
+                velocities /= species.momentum_masses_amu[:, None]
+        has_cell = any(key in pairs for key in comment_line.CELL_KEYS)
+        known = has_cell or self.cell_required
+        return Frame(
+            positions_ang=np.ascontiguousarray(values[:, layout.positions]),
+            cell_ang=comment_line.parse_cell(pairs, where) if known else np.zeros((3, 3)),
+            pbc=comment_line.parse_pbc(pairs, where, default=known),
+            numbers=species.numbers,
+            masses_amu=species.masses_amu,
+            velocities_ang_fs=velocities,
+            time_fs=comment_line.parse_number(pairs, TIME_KEYS, where),
+            labels=self._labels(pairs, layout, values, where),
+            total_charge=comment_line.parse_number(pairs, dict.fromkeys(TOTAL_CHARGE_KEYS, 1.0), where)
+            or 0.0,
+            index=index,
+            info={key: value for key, value in pairs.items() if key not in _GEOMETRY_KEYS},
+        )
+
+    def _labels(
+        self, pairs: Mapping[str, str], layout: Layout, values: Array, where: str
+    ) -> dict[str, Array]:
+        labels: dict[str, Array] = {}
+        if layout.charges is not None:
+            stated = stated_transposed(pairs.get(CONVENTION_KEY), where)
+            labels[CHARGES] = as_tensors(
+                values[:, layout.charges],
+                len(values),
+                name=layout.charges_name,
+                transposed=stated if self.transposed is None else self.transposed,
+                place=where,
+            )
+        key = next((key for key in EPS_INF_KEYS if key in pairs), None)
+        if key is not None:
+            labels[EPS_INF] = comment_line.parse_tensor(pairs[key], key, where)
+        return labels
+
+    def _species_of(self, rows: Sequence[str], layout: Layout, values: Array, where: str) -> Species:
+        known, prefixes = self._species, self._prefixes
+        if known is not None and len(rows) == len(prefixes) and all(map(str.startswith, rows, prefixes)):
+            return known
+        column = layout.label
+        labels = tuple(row.split(None, column + 1)[column] for row in rows)
+        if layout.labels_are_numbers:
+            labels = symbols_of(np.array(labels, dtype=np.float64).astype(np.int64), where)
+        masses = None if layout.masses is None else values[:, layout.masses]
+        species = resolve_species(labels, place=where, file_masses_amu=masses, masses=self.masses)
+        if self._species is None and column == 0:
+            self._prefixes = [
+                row[: len(row) - len(row.lstrip()) + len(row.split(None, 1)[0]) + 1] for row in rows
+            ]
+            self._species = species
+        return species
+
+
+def _values(rows: Sequence[str], layout: Layout, where: str) -> Array:
+    try:
+        if rows and len(rows[0].split()) != layout.n_columns:
+            raise ValueError(f"{len(rows[0].split())} columns in the first row")
+        return np.loadtxt(rows, usecols=layout.used, comments=None, ndmin=2)
+    except ValueError as error:
+        short = [atom for atom, row in enumerate(rows) if len(row.split()) < layout.n_columns]
+        raise DataError(
+            f"{where}{f', atom {short[0]}' if short else ''}: its rows cannot be read: {error}",
+            f"Properties in the comment line announce {layout.n_columns} columns of numbers",
+            "check the rows of this frame, or cut the file before it with stop=",
+        ) from None
+
+
+def iterate_frames(
+    path: str | Path,
+    *,
+    charges_key: str | None = None,
+    transposed: bool | None = None,
+    total_charge: float | None = None,
+) -> Iterator[Frame]:
+    """Yield the labelled structures of an extended XYZ file (compressed or not), of any sizes.
+
+    Parameters
+    ----------
+    path
+        The file.
+    charges_key
+        Column of the tensors; by default the first of `bec_md.structure.names.CHARGE_COLUMNS` there is.
+    transposed
+        Whether the file stores ∂M_b/∂u_ia. ``None``: what ``bec_convention`` in the comment line says,
+        else no.
+    total_charge
+        Net charge (e) of frames that do not state ``total_charge`` or ``charge``.
+
+    Raises
+    ------
+    DataError
+        With file, frame and atom, when the tensors are missing or the file is damaged.
+    """
+    file = require_file(Path(path))
+    parser = ExtxyzParser(
+        charges_key=charges_key, transposed=transposed, velocities=False, cell_required=False
+    )
+    with open_text(file) as lines:
+        index = 0
+        while (count := next_count(lines, f"{file.name}, frame {index}")) is not None:
+            where = f"{file.name}, frame {index}"
+            comment = lines.readline()
+            _require_charges(parser.layout(comment, where), where)
+            frame = parser.parse(comment, [lines.readline() for _ in range(count)], index, where)
+            _require_finite(frame, where)
+            if total_charge is not None and not any(key in frame.info for key in TOTAL_CHARGE_KEYS):
+                frame = replace(frame, total_charge=total_charge)
+            yield frame
+            index += 1
+
+
+def _require_charges(layout: Layout, where: str) -> None:
+    if layout.charges is None:
+        raise DataError(
+            f"{where}: no 9-column {layout.charges_name or CHARGES} in Properties",
+            "training and evaluation compare with reference Born effective charges",
+            "name the column (charges_key) or write it as born_effective_charges:R:9",
+        )
+
+
+def _require_finite(frame: Frame, where: str) -> None:
+    for name, values in (("position", frame.positions_ang), ("tensor", frame.labels[CHARGES])):
+        finite = np.isfinite(values.reshape(len(values), -1)).all(axis=1)
+        if not finite.all():
+            raise DataError(
+                f"{where}, atom {int(np.argmin(finite))}: the {name} is not a finite number",
+                "it cannot be trained on",
+                "drop the frame",
+            )
+
+
+def read_frames(
+    path: str | Path,
+    *,
+    charges_key: str | None = None,
+    transposed: bool | None = None,
+    total_charge: float | None = None,
+) -> list[Frame]:
+    """Return all frames of :func:`iterate_frames`."""
+    found = iterate_frames(path, charges_key=charges_key, transposed=transposed, total_charge=total_charge)
+    return list(found)
+
+
+def next_count(lines: Iterator[str], where: str) -> int | None:
+    """Number of atoms of the next frame, or None at the end of the file."""
+    line = next((line for line in lines if line.strip()), None)
+    if line is None:
+        return None
+    try:
+        n_atoms = int(line)
+    except ValueError:
+        n_atoms = 0
+    if n_atoms > 0:
+        return n_atoms
+    raise DataError(
+        f"{where}: expected the number of atoms, found {line.strip()[:60]!r}",
+        "a frame of an XYZ file starts with a line that holds the number of its atoms",
+        "check that every frame has as many rows as its first line says",
+    )
+
+
+def frame_text(frame: Frame, columns: Mapping[str, Array] | None = None) -> str:
+    """Return one frame as extended XYZ: geometry, velocities (as momenta in ASE's units), labels, info.
+
+    Tensors are written row by row as nine columns with ``bec_convention="dM/du"``.
+
+    Parameters
+    ----------
+    frame
+        The structure.
+    columns
+        Further per-atom quantities by name, shape (N,).
+    """
+    from ase.data import atomic_masses, chemical_symbols
+
+    stored: list[tuple[str, Array, str]] = [("pos", frame.positions_ang, "%.8f")]
+    if not np.allclose(frame.masses_amu, atomic_masses[frame.numbers], rtol=1e-6):
+        stored.append(("masses", frame.masses_amu[:, None], "%.6f"))
+    if frame.velocities_ang_fs is not None:
+        momenta = frame.masses_amu[:, None] * frame.velocities_ang_fs / VELOCITY_UNITS["ase"]
+        stored.append(("momenta", momenta, "%.8g"))
+    if frame.born_effective_charges is not None:
+        stored.append((CHARGES, frame.born_effective_charges.reshape(frame.n_atoms, 9), "%.6f"))
+    stored += [(name, values[:, None], "%.6f") for name, values in (columns or {}).items()]
+    properties = "species:S:1" + "".join(f":{name}:R:{values.shape[1]}" for name, values, _ in stored)
+    comment = " ".join(f"{key}={value}" for key, value in _entries(frame, properties).items())
+    form = "%-2s " + " ".join(" ".join([fmt] * values.shape[1]) for _, values, fmt in stored)
+    numbers = np.hstack([values for _, values, _ in stored]).tolist()
+    symbols = [chemical_symbols[number] for number in frame.numbers.tolist()]
+    rows = [form % (symbol, *row) for symbol, row in zip(symbols, numbers, strict=True)]
+    return "\n".join([str(frame.n_atoms), comment, *rows]) + "\n"
+
+
+def _entries(frame: Frame, properties: str) -> dict[str, str]:
+    """Key=value pairs of the comment line; what the frame itself says comes before its info."""
+    entries = {"Lattice": _quoted(frame.cell_ang), "Properties": properties}
+    if frame.born_effective_charges is not None:
+        entries[CONVENTION_KEY] = '"dM/du"'
+    if frame.eps_inf is not None:
+        entries[EPS_INF] = _quoted(frame.eps_inf)
+    if frame.time_fs is not None:
+        entries["time_fs"] = f"{frame.time_fs:.10g}"
+    if frame.total_charge or frame.labels:
+        entries["total_charge"] = f"{frame.total_charge:g}"
+    entries["pbc"] = '"' + " ".join("T" if periodic else "F" for periodic in frame.pbc) + '"'
+    taken = {*entries, CONVENTION_KEY, *EPS_INF_KEYS, *TOTAL_CHARGE_KEYS, *TIME_KEYS, "velocity_units"}
+    for key, value in frame.info.items():
+        if key not in taken:
+            clean = str(value).replace('"', "'")
+            entries[key] = f'"{clean}"' if any(c.isspace() or c in "=,/" for c in clean) else clean
+    return entries
+
+
+def write_frames(path: str | Path, frames: Sequence[Frame]) -> None:
+    """Write structures as extended XYZ, compressed if the name ends in .gz, .bz2 or .xz."""
+    with open_for_writing(Path(path)) as file:
+        file.writelines(frame_text(frame) for frame in frames)
+
+
+def _quoted(values: Any) -> str:
+    return '"' + " ".join(f"{value:.10g}" for value in np.asarray(values).ravel().tolist()) + '"'
