@@ -24,11 +24,19 @@ WIDTHS_INCH = {"column": 3.37, "double": 6.8}
 
 @contextmanager
 def figure_style() -> Iterator[None]:
-    """Use the shipped style within the block; the global settings are as before afterwards."""
+    """Use the shipped style within the block; the global settings are as before afterwards.
+
+    All but one: the first figure of a session may choose the backend, and that of a notebook switches
+    `interactive` on, which has to outlive the block or no later figure appears.
+    """
     import matplotlib.style
 
     with matplotlib.style.context(STYLE_FILE):
-        yield
+        try:
+            yield
+        finally:
+            interactive = matplotlib.is_interactive()
+    matplotlib.interactive(interactive)
 
 
 def figure_size(width: Width = "column", aspect: float = 0.72) -> tuple[float, float]:
