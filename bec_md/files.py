@@ -17,6 +17,11 @@ from typing import IO, Any, TextIO, cast
 from bec_md.errors import DataError, UsageError
 
 _BUFFER = 1 << 20
+#: Longest line of a text file.
+_LINE_BYTES = 32 << 20
+#: A file may unpack to this size, or to this multiple of its own.
+_UNPACKED_BYTES, _UNPACKED_RATIO = 128 << 20, 2000
+_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 #: Compressions by the suffix of a file name: the bytes a file begins with, and what opens it.
 COMPRESSIONS: Mapping[str, tuple[bytes, Callable[..., Any]]] = {
     ".gz": (b"\x1f\x8b", gzip.open),
@@ -47,6 +52,12 @@ def require_file(path: Path) -> Path:
         raise UsageError(
             f"{path} is a folder", "a trajectory is a file", f"name a file inside it, e.g. {path}/traj.xyz"
         )
+    if path.exists():
+        raise UsageError(
+            f"{path} is a pipe or a device",
+            "a trajectory is read more than once, which only a file allows",
+            "write it to a file first",
+        )
     folder = path.parent
     if not folder.is_dir():
         raise UsageError(f"{path}: no such file", f"there is no folder {folder}", "check the path")
@@ -63,45 +74,82 @@ def compression_of(path: Path) -> str | None:
     return next((suffix for suffix, (magic, _) in COMPRESSIONS.items() if head.startswith(magic)), None)
 
 
-class _Decompressed(io.RawIOBase):
-    """Decompressed bytes of a stream that may break off: reading ends where it breaks."""
+class _Guarded(io.RawIOBase):
+    """Bytes of a file within limits; reading ends where compressed data break off.
 
-    def __init__(self, stream: IO[bytes], name: str) -> None:
+    Parameters
+    ----------
+    stream
+        The file, decompressed.
+    path
+        Its path, for messages and its size on disk.
+    lines
+        Whether it is text: a byte order mark is dropped, and lines have a limit.
+    """
+
+    def __init__(self, stream: IO[bytes], path: Path, lines: bool) -> None:
         self._stream = stream
-        self._name = name
+        self._name = path.name
+        self._lines = lines
+        self._allowed = max(_UNPACKED_BYTES, _UNPACKED_RATIO * path.stat().st_size)
+        self._total = self._since_line_end = 0
 
     def readable(self) -> bool:
         return True
 
     def readinto(self, buffer: Any) -> int:
-        try:
-            data = self._stream.read1(len(buffer))  # type: ignore[attr-defined]
-        except EOFError:
-            return 0
-        except (OSError, zlib.error, lzma.LZMAError) as error:
+        data = self._read(len(buffer))
+        if self._lines:
+            if self._total == 0 and data.startswith(_BYTE_ORDER_MARK):
+                self._total = len(data)
+                data = data[len(_BYTE_ORDER_MARK) :] or self._read(len(buffer))
+            self._check_line(data)
+        self._total += len(data)
+        if self._total > self._allowed:
             raise DataError(
-                f"{self._name}: the compressed data are damaged: {error}",
-                "what follows cannot be decompressed",
-                "copy the file again, or recover it with gzrecover or a similar program",
-            ) from error
+                f"{self._name}: more than {self._total >> 20} MiB after unpacking",
+                f"that is over {_UNPACKED_RATIO} times its size: no trajectory compresses like this",
+                "unpack it by hand and look at what it holds",
+            )
         buffer[: len(data)] = data
         return len(data)
+
+    def _read(self, size: int) -> bytes:
+        try:
+            return bytes(self._stream.read1(size))  # type: ignore[attr-defined]
+        except EOFError:
+            return b""
+        except (OSError, zlib.error, lzma.LZMAError) as error:
+            raise DataError(
+                f"{self._name}: it cannot be read on: {error}",
+                "compressed data are damaged, or the disk reports an error",
+                "copy the file again, or recover it with gzrecover or a similar program",
+            ) from error
+
+    def _check_line(self, data: bytes) -> None:
+        end = max(data.rfind(b"\n"), data.rfind(b"\r"))
+        self._since_line_end = len(data) - 1 - end if end >= 0 else self._since_line_end + len(data)
+        if self._since_line_end > _LINE_BYTES:
+            raise DataError(
+                f"{self._name}: a line of more than {_LINE_BYTES >> 20} MiB",
+                "no line of a trajectory is that long; it is a binary file, or zeros of a disk that was full",
+                "check what the file holds, or name its format with format=",
+            )
 
     def close(self) -> None:
         self._stream.close()
         super().close()
 
 
-def open_binary(path: Path) -> IO[bytes]:
-    """Open for reading bytes, decompressing gzip, bzip2 and xz by content.
+def open_binary(path: Path, lines: bool = True) -> IO[bytes]:
+    """Open for reading bytes, decompressing gzip, bzip2 and xz by content, within limits.
 
     A compressed file that breaks off (the run is still writing it, or a copy was cut) ends where it breaks.
+    With `lines` it is text, whose lines have a limit and whose byte order mark is dropped.
     """
     kind = compression_of(path)
-    if kind is None:
-        return path.open("rb", buffering=_BUFFER)
-    stream = COMPRESSIONS[kind][1](path, "rb")
-    return cast(IO[bytes], io.BufferedReader(_Decompressed(stream, path.name), _BUFFER))
+    stream = path.open("rb", buffering=_BUFFER) if kind is None else COMPRESSIONS[kind][1](path, "rb")
+    return cast(IO[bytes], io.BufferedReader(_Guarded(stream, path, lines), _BUFFER))
 
 
 @contextmanager

@@ -24,6 +24,11 @@ BOLTZMANN_EV_K: float = BOLTZMANN_J_K / ELEMENTARY_CHARGE_C
 #: Speed of light in cm/fs: converts a wavenumber [cm⁻¹] into a frequency [1/fs].
 SPEED_OF_LIGHT_CM_FS: float = SPEED_OF_LIGHT_M_S * 100.0 * FEMTOSECOND_S
 
+#: Atomic units of length (Bohr radius) in Å, of time ħ/E_h in fs, of velocity in Å/fs.
+BOHR_ANG: float = _si.physical_constants["Bohr radius"][0] / ANGSTROM_M
+ATOMIC_TIME_FS: float = _si.physical_constants["atomic unit of time"][0] / FEMTOSECOND_S
+ATOMIC_VELOCITY_ANG_FS: float = BOHR_ANG / ATOMIC_TIME_FS
+
 #: Kinetic energy of 1 amu moving at 1 Å/fs, times two, in eV.
 AMU_ANG2_FS2_EV: float = ATOMIC_MASS_KG * (ANGSTROM_M / FEMTOSECOND_S) ** 2 / ELEMENTARY_CHARGE_C
 

@@ -15,7 +15,7 @@ EstimatorName = Literal["lag", "welch", "multitaper"]
 SumRuleName = Literal["mass", "equal", "none"]
 QuantumName = Literal["harmonic", "none", "standard", "schofield"]
 WindowName = Literal["gaussian", "parzen", "bartlett", "lorentzian"]
-VelocityUnitsName = Literal["ase", "ang/fs", "ang/ps"]
+VelocityUnitsName = Literal["ase", "ang/fs", "ang/ps", "atomic"]
 
 
 def bundled_names(incomplete: str) -> list[str]:

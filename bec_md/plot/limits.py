@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-
-from bec_md.arrays import Array
+from numpy.typing import NDArray
 
 if TYPE_CHECKING:
     from bec_md.spectrum.spectrum import Spectrum
+
+Array = NDArray[np.float64]
 
 
 def visible_range_cm(

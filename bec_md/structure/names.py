@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bec_md.errors import DataError
-from bec_md.units import AMU_ANG2_FS2_EV
+from bec_md.units import AMU_ANG2_FS2_EV, ATOMIC_VELOCITY_ANG_FS
 
 #: Labels of a `Frame`.
 CHARGES, EPS_INF = "born_effective_charges", "eps_inf"
@@ -36,11 +36,12 @@ VELOCITY_COLUMNS: Mapping[str, str] = {
     "velo": "ang/fs",
 }
 #: Factors from the units a file may hold velocities in to Å/fs. "ase" is Å per ASE time unit,
-#: Å·√(amu/eV) ≈ 10.18 fs.
+#: Å·√(amu/eV) ≈ 10.18 fs; "atomic" is bohr E_h/ħ.
 VELOCITY_UNITS: Mapping[str, float] = {
     "ase": 1.0 / math.sqrt(AMU_ANG2_FS2_EV),
     "ang/fs": 1.0,
     "ang/ps": 1e-3,
+    "atomic": ATOMIC_VELOCITY_ANG_FS,
 }
 #: Keys of times whose names carry their unit.
 TIME_KEYS: Mapping[str, float] = {"time_fs": 1.0, "time_ps": 1e3}

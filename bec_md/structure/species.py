@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 
 from bec_md.errors import DataError, UsageError
 
+#: Label of a site that is no atom (M site of a water model, Drude particle, shell): left out of every frame.
+HIDDEN = "NULL"
 #: Hydrogen isotopes that files name like elements: (atomic number, mass in amu).
 ISOTOPES: Mapping[str, tuple[int, float]] = {"D": (1, 2.01410177812), "T": (1, 3.01604928199)}
 
@@ -20,7 +22,7 @@ class Species:
     """Atomic numbers and masses of the atoms of a trajectory, in file order.
 
     `masses_amu` are the masses to use; `momentum_masses_amu` those that belong to momenta in the file
-    (the file's own masses when it has them).
+    (the file's own masses when it has them). Sites that are no atoms have the number 0.
     """
 
     numbers: NDArray[np.int64]
@@ -71,8 +73,9 @@ def resolve_species(
                 "name one of these, e.g. masses={'" + sorted(set(labels))[0] + f"': {mass:g}}}",
             )
         used[chosen] = mass
-    if not np.all(np.isfinite(used) & (used > 0)):
-        atom = int(np.flatnonzero(~(np.isfinite(used) & (used > 0)))[0])
+    usable = (np.isfinite(used) & (used > 0)) | (numbers == 0)
+    if not usable.all():
+        atom = int(np.flatnonzero(~usable)[0])
         raise DataError(
             f"{place}: mass of atom {atom} ({labels[atom]}) is {used[atom]:g} amu",
             "currents are freed of drift with masses, which must be positive numbers",
@@ -99,6 +102,8 @@ def symbols_of(numbers: NDArray[np.int64], place: str) -> tuple[str, ...]:
 def _number_and_mass(label: str, place: str, labels: Sequence[str]) -> tuple[int, float]:
     from ase.data import atomic_masses, atomic_numbers
 
+    if label == HIDDEN:
+        return 0, 0.0
     if label in ISOTOPES:
         return ISOTOPES[label]
     number = atomic_numbers.get(label, 0)

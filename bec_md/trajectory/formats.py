@@ -22,6 +22,25 @@ from bec_md.trajectory.lammps_dump import LammpsDumpReader
 from bec_md.trajectory.mdanalysis_reader import open_with_topology
 from bec_md.trajectory.options import ReadOptions
 from bec_md.trajectory.reader import FrameReader
+from bec_md.trajectory.readers.abinit import AbinitReader, is_hist
+from bec_md.trajectory.readers.amber import AmberReader
+from bec_md.trajectory.readers.ase_traj import AseTrajReader, is_traj
+from bec_md.trajectory.readers.castep import is_castep, open_castep
+from bec_md.trajectory.readers.cp2k import is_cp2k, open_cp2k
+from bec_md.trajectory.readers.cpx import CpReader, is_cpx
+from bec_md.trajectory.readers.dcd import DcdReader
+from bec_md.trajectory.readers.dlpoly import DlPolyReader, is_history
+from bec_md.trajectory.readers.gromacs import GromacsReader
+from bec_md.trajectory.readers.h5md import H5mdReader, is_h5md
+from bec_md.trajectory.readers.hdf5 import is_hdf5
+from bec_md.trajectory.readers.ipi import is_ipi, open_ipi
+from bec_md.trajectory.readers.lammps_cfg import LammpsCfgReader
+from bec_md.trajectory.readers.lammps_yaml import LammpsYamlReader, is_yaml_dump
+from bec_md.trajectory.readers.plain_xyz import is_dftb, open_dftb, open_plain
+from bec_md.trajectory.readers.pwx import open_pwx
+from bec_md.trajectory.readers.vaspout import VaspoutReader, is_vaspout
+from bec_md.trajectory.readers.vasprun import VasprunReader
+from bec_md.trajectory.readers.xdatcar import XdatcarReader, is_xdatcar
 
 #: Options that every format takes.
 COMMON_OPTIONS = frozenset({
@@ -71,12 +90,38 @@ class Format:
     options: frozenset[str] = frozenset()
 
 
-def _is_extxyz(head: Head) -> bool:
-    """A number of atoms, then a comment with Lattice= or Properties=, or the name of an XYZ file."""
+def _comment(head: Head) -> str | None:
+    """Comment of the first frame of an XYZ file, None if the first line is no number of atoms."""
     lines = head.lines
-    if len(lines) < 2 or not lines[0].strip().isdigit():
-        return False
-    return "Lattice=" in lines[1] or "Properties=" in lines[1] or head.suffix in (".xyz", ".extxyz")
+    return lines[1] if len(lines) > 1 and lines[0].strip().isdigit() else None
+
+
+def _xyz(recognizes: Callable[[str], bool]) -> Callable[[Head], bool]:
+    """Sniff an XYZ file by its comment."""
+
+    def sniff(head: Head) -> bool:
+        comment = _comment(head)
+        return comment is not None and recognizes(comment)
+
+    return sniff
+
+
+def _is_extxyz(comment: str) -> bool:
+    return any(key in comment for key in ("Lattice=", "Properties=", "lattice=", "cell="))
+
+
+def _is_plain_xyz(head: Head) -> bool:
+    return _comment(head) is not None and head.suffix in (".xyz", ".extxyz")
+
+
+def _hdf5(recognizes: Callable[[Path], bool]) -> Callable[[Head], bool]:
+    """Sniff an HDF5 file by its groups."""
+    return lambda head: is_hdf5(head.data) and recognizes(head.path)
+
+
+def _begins(*starts: bytes) -> Callable[[Head], bool]:
+    """Sniff a file by its first bytes."""
+    return lambda head: head.data.startswith(starts)
 
 
 def _refuse_binary_dump(path: Path, _: ReadOptions) -> NoReturn:
@@ -87,28 +132,70 @@ def _refuse_binary_dump(path: Path, _: ReadOptions) -> NoReturn:
     )
 
 
+_BESIDE = frozenset({"cell_ang", "velocities", "velocity_units", "elements"})
+_TOPOLOGY = frozenset({"topology", "elements"})
+
 #: Formats by name.
 FORMATS: Mapping[str, Format] = {
     "lammps-dump": Format(
-        LammpsDumpReader,
-        (".lammpstrj",),
-        lambda head: head.data.startswith(b"ITEM:"),
-        frozenset({"lammps_units", "elements"}),
+        LammpsDumpReader, (".lammpstrj",), _begins(b"ITEM:"), frozenset({"lammps_units", "elements"})
+    ),
+    "lammps-yaml": Format(
+        LammpsYamlReader, (), lambda head: is_yaml_dump(head.lines), frozenset({"lammps_units", "elements"})
+    ),
+    "lammps-cfg": Format(
+        LammpsCfgReader, (".cfg",), _begins(b"Number of particles"), frozenset({"lammps_units"})
     ),
     "compact": Format(
         CompactReader, (".npz",), lambda head: head.data.startswith(b"PK") and head.suffix == ".npz"
     ),
-    "extxyz": Format(ExtxyzReader, (".xyz", ".extxyz"), _is_extxyz, frozenset({"velocity_units"})),
-    "mdanalysis": Format(
-        open_with_topology,
-        (".trr", ".xtc", ".dcd", ".nc", ".ncdf", ".h5md", ".h5"),
-        options=frozenset({"topology", "elements"}),
+    "cp2k": Format(open_cp2k, (), _xyz(is_cp2k), _BESIDE),
+    "i-pi": Format(open_ipi, (), _xyz(is_ipi), _BESIDE - {"cell_ang"}),
+    "dftb+": Format(open_dftb, (), _xyz(is_dftb), frozenset({"cell_ang", "velocity_units", "elements"})),
+    "extxyz": Format(ExtxyzReader, (".xyz", ".extxyz"), _xyz(_is_extxyz), frozenset({"velocity_units"})),
+    "plain-xyz": Format(open_plain, (), _is_plain_xyz, _BESIDE),
+    "xdatcar": Format(
+        XdatcarReader,
+        (),
+        lambda head: is_xdatcar(head.path.name, head.lines),
+        frozenset({"cell_ang", "elements"}),
     ),
+    "vasprun": Format(VasprunReader, (), lambda head: b"<modeling>" in head.data[:4096]),
+    "vaspout": Format(VaspoutReader, (), _hdf5(is_vaspout), frozenset({"velocity_units"})),
+    "pw.x": Format(open_pwx, (), lambda head: b"Program PWSCF" in head.data, frozenset({"velocity_units"})),
+    "castep-md": Format(open_castep, (".md",), lambda head: is_castep(head.lines)),
+    "dlpoly-history": Format(
+        DlPolyReader, (), lambda head: is_history(head.lines), frozenset({"cell_ang", "elements"})
+    ),
+    "cp.x": Format(CpReader, (), lambda head: is_cpx(head.lines), _BESIDE),
+    "ase-traj": Format(
+        AseTrajReader, (".traj",), lambda head: is_traj(head.data), frozenset({"velocity_units"})
+    ),
+    "gromacs": Format(
+        GromacsReader,
+        (".trr", ".xtc"),
+        _begins(b"\x00\x00\x07\xc9", b"\x00\x00\x07\xcb", b"\x00\x00\x07\xe7"),
+        _TOPOLOGY,
+    ),
+    "dcd": Format(DcdReader, (".dcd",), lambda head: b"CORD" in head.data[:16], _TOPOLOGY),
+    "abinit-hist": Format(AbinitReader, (), lambda head: is_hist(head.path, head.data)),
+    "amber": Format(AmberReader, (".nc", ".ncdf"), _begins(b"CDF"), _TOPOLOGY),
+    "h5md": Format(
+        H5mdReader,
+        (".h5md", ".h5"),
+        _hdf5(is_h5md),
+        _TOPOLOGY | {"cell_ang", "lammps_units", "velocity_units"},
+    ),
+    "mdanalysis": Format(open_with_topology, options=_TOPOLOGY),
     "lammps-dump-binary": Format(_refuse_binary_dump, (".bin",)),
     "ase": Format(AtomsReader, options=frozenset({"velocity_units"})),
 }
 #: Other names for rows: those that ASE uses.
-ALIASES: Mapping[str, str] = {"xyz": "extxyz", "lammps-dump-text": "lammps-dump", "npz": "compact"}
+ALIASES: Mapping[str, str] = {
+    "xyz": "extxyz", "lammps-dump-text": "lammps-dump", "npz": "compact", "traj": "ase-traj",
+    "vasp-xdatcar": "xdatcar", "vasp-xml": "vasprun", "dlp-history": "dlpoly-history",
+    "trr": "gromacs", "xtc": "gromacs", "netcdf": "amber",
+}  # fmt: skip
 
 
 def recognize(path: Path) -> str:
@@ -129,7 +216,7 @@ def open_file(path: Path, options: ReadOptions) -> FrameReader:
         If an option was given that the format does not use.
     """
     name = ALIASES.get(options.format or "", options.format) or recognize(path)
-    if options.topology is not None and name in ("ase", "mdanalysis"):
+    if options.topology is not None and name == "ase":
         name = "mdanalysis"
     row = FORMATS.get(name, FORMATS["ase"])  # any other name is one of ASE's formats
     unused = sorted(options.given() - COMMON_OPTIONS - row.options)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -73,12 +74,16 @@ class LammpsDumpReader:
             self.notes.append("no ITEM: TIME, so the time between frames must be given")
         self.n_frames = self._count_frames()
 
+    def _lines(self) -> AbstractContextManager[Iterator[str]]:
+        """Open the file as lines of a text dump."""
+        return open_text(self._path)
+
     def read(self, start: int, stride: int) -> Iterator[Frame]:
         """Yield snapshots start, start + stride, … of the file."""
-        with open_text(self._path) as lines:
+        with self._lines() as lines:
             index = 0
             while True:
-                header = _read_header(lines, place(self._path, index))
+                header = read_header(lines, place(self._path, index))
                 if header is None:
                     return
                 if header.columns and (index < start or (index - start) % stride):
@@ -86,7 +91,7 @@ class LammpsDumpReader:
                     index += 1
                     continue
                 rows = list(islice(lines, header.n_atoms))
-                if not header.columns or _is_cut(rows, header):
+                if not header.columns or is_cut(rows, header):
                     self._note_cut(index)
                     return
                 yield self._parse(header, rows, index)
@@ -232,8 +237,8 @@ class LammpsDumpReader:
         return lammps_units(str(stated or given))
 
     def _first_header(self) -> DumpHeader:
-        with open_text(self._path) as lines:
-            header = _read_header(lines, place(self._path, 0))
+        with self._lines() as lines:
+            header = read_header(lines, place(self._path, 0))
         if header is None or not header.columns:
             raise DataError(
                 f"{self.source}: no complete snapshot",
@@ -253,8 +258,8 @@ class LammpsDumpReader:
             n_frames += joined.count(marker) - tail.startswith(marker)
             tail = joined[max(0, joined.rfind(marker)) :]
         lines = iter(tail.decode("utf-8", "replace").splitlines(keepends=True))
-        header = _read_header(lines, self.source)
-        if header is None or not header.columns or _is_cut(list(islice(lines, header.n_atoms)), header):
+        header = read_header(lines, self.source)
+        if header is None or not header.columns or is_cut(list(islice(lines, header.n_atoms)), header):
             n_frames -= 1
             self._note_cut(n_frames)
         return n_frames
@@ -274,7 +279,7 @@ def type_map(elements: Sequence[str] | Mapping[int, str] | Mapping[str, str]) ->
     return dict(enumerate(elements, start=1))
 
 
-def _read_header(lines: Iterator[str], where: str) -> DumpHeader | None:
+def read_header(lines: Iterator[str], where: str) -> DumpHeader | None:
     """Items up to ``ITEM: ATOMS``; None at the end of the file, no columns if it ends in between."""
     header = DumpHeader()
     started = False
@@ -311,7 +316,7 @@ def _read_header(lines: Iterator[str], where: str) -> DumpHeader | None:
     return header if started else None
 
 
-def _is_cut(rows: list[str], header: DumpHeader) -> bool:
+def is_cut(rows: list[str], header: DumpHeader) -> bool:
     """Whether rows or columns of a snapshot are missing (LAMMPS ends every row with a line end)."""
     if len(rows) < header.n_atoms:
         return True

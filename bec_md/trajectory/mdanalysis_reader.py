@@ -1,4 +1,4 @@
-"""Binary trajectories (TRR, XTC, DCD, Amber NetCDF, H5MD) through MDAnalysis, with a topology.
+"""A Universe of MDAnalysis, and with a topology whatever else MDAnalysis reads.
 
 MDAnalysis converts to Å, ps and Å/ps. Two of its formats are refused here, because it reads an extended XYZ
 without box and velocities, and leaves the velocities of a LAMMPS dump unconverted.
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,13 +19,11 @@ from bec_md.errors import BecMDError, DataError, UsageError
 from bec_md.files import fingerprint, require_file
 from bec_md.structure import Frame
 from bec_md.structure.names import VelocityUnits, find_charge_key
-from bec_md.structure.species import ISOTOPES, Species, resolve_species
 from bec_md.trajectory.options import ReadOptions
 from bec_md.trajectory.reader import place
+from bec_md.trajectory.readers.topology import species_of_universe, topology_path
 
 _REFUSED = ("LAMMPSDUMP", "XYZ")
-#: How far a mass may be from a standard atomic weight to identify the element.
-_MASS_TOLERANCE_AMU = 0.06
 
 
 def open_with_topology(path: Path, options: ReadOptions) -> MDAnalysisReader:
@@ -36,13 +34,7 @@ def open_with_topology(path: Path, options: ReadOptions) -> MDAnalysisReader:
     UsageError
         Without a topology.
     """
-    if options.topology is None:
-        raise UsageError(
-            f"{path}: a {path.suffix or 'binary'} trajectory needs a topology",
-            "it holds positions but not which elements they belong to",
-            "give topology= (PDB, TPR, PSF, PRMTOP, …), or convert the trajectory to extended XYZ",
-        )
-    return MDAnalysisReader((Path(options.topology), path), options)
+    return MDAnalysisReader((topology_path(path, options), path), options)
 
 
 class MDAnalysisReader:
@@ -73,7 +65,7 @@ class MDAnalysisReader:
             )
         self.format = f"mdanalysis:{kind.lower()}"
         self.n_frames = len(universe.trajectory)
-        self._species = _species(universe, options, self.source)
+        self._species = species_of_universe(universe, options, self.source)
         self._has_times, self.timestep_fs = _times(universe, kind)
         find_charge_key((), options.charges_key, self.source)
         self.notes = ["Å, ps and Å/ps by the convention of MDAnalysis"]
@@ -137,64 +129,6 @@ class MDAnalysisReader:
                 "a format is not recognized, a file is damaged, or their numbers of atoms differ",
                 "check that both files belong to the same run",
             ) from error
-
-
-def _species(universe: Any, options: ReadOptions, source: str) -> Species:
-    atoms = universe.atoms
-    masses = _stated(atoms, "masses")
-    own = None if masses is None else np.array(masses, dtype=np.float64)
-    if own is not None and not np.all(own > 0):
-        own = None
-    names = _stated(atoms, "elements")
-    if isinstance(options.elements, Mapping):
-        labels = _mapped(atoms, options.elements, source)
-    elif names is not None and all(str(name).strip() for name in names):
-        labels = [str(name).strip().capitalize() for name in names]
-    elif own is not None:
-        labels = [_element_of_mass(mass, source, atom) for atom, mass in enumerate(own)]
-    else:
-        raise UsageError(
-            f"{source}: the topology names neither elements nor masses",
-            "the charges of an atom depend on its element, and guessing it from a name (is CA carbon or "
-            "calcium?) goes wrong silently",
-            "use a topology with elements or masses (PDB with element column, TPR, PSF, PRMTOP), or map atom "
-            "names or types with elements={'OW': 'O', …}",
-        )
-    return resolve_species(labels, place=source, file_masses_amu=own, masses=options.masses)
-
-
-def _stated(atoms: Any, name: str) -> Any:
-    """Attribute of the topology, unless it is missing or was guessed by MDAnalysis."""
-    guessed = {getattr(item, "attrname", item) for item in atoms.universe._topology.guessed_attributes}
-    return getattr(atoms, name) if hasattr(atoms, name) and name not in guessed else None
-
-
-def _mapped(atoms: Any, table: Mapping[Any, str], source: str) -> list[str]:
-    for attribute in ("types", "names"):
-        labels = [str(label) for label in getattr(atoms, attribute, ())]
-        named = {str(label): element for label, element in table.items()}
-        if labels and set(labels) <= set(named):
-            return [named[label] for label in labels]
-    raise UsageError(
-        f"{source}: elements= does not name all atom types, nor all atom names",
-        f"the types are {sorted(set(map(str, getattr(atoms, 'types', ()))))}",
-        "map every type or every name to an element",
-    )
-
-
-def _element_of_mass(mass_amu: float, source: str, atom: int) -> str:
-    from ase.data import atomic_masses, chemical_symbols
-
-    table = dict(zip(chemical_symbols[1:], atomic_masses[1:].tolist(), strict=True))
-    table |= {label: mass for label, (_, mass) in ISOTOPES.items()}
-    close = [symbol for symbol, mass in table.items() if abs(mass - mass_amu) < _MASS_TOLERANCE_AMU]
-    if len(close) == 1:
-        return close[0]
-    raise UsageError(
-        f"{source}: the mass {mass_amu:g} amu of atom {atom} identifies no element",
-        "the topology has no elements, and this mass is not that of exactly one element",
-        "use a topology with elements, or map atom names or types with elements={'OW': 'O', …}",
-    )
 
 
 def _times(universe: Any, kind: str) -> tuple[bool, float | None]:

@@ -13,6 +13,7 @@ from bec_md.trajectory.formats import open_file
 from bec_md.trajectory.frame import Trajectory
 from bec_md.trajectory.options import ReadOptions
 from bec_md.trajectory.reader import FrameReader
+from bec_md.trajectory.readers.visible import VisibleReader, hides
 from bec_md.trajectory.stream import StreamedTrajectory
 
 if TYPE_CHECKING:
@@ -48,7 +49,10 @@ def open_trajectory(
     """
     chosen = replace(options or ReadOptions(), **changes)
     chosen.check()
-    return StreamedTrajectory(_reader(source, chosen), chosen)
+    if chosen.velocities == "none":
+        chosen = replace(chosen, velocities=None, need_velocities=False)
+    reader = _reader(source, chosen)
+    return StreamedTrajectory(VisibleReader(reader) if hides(chosen) else reader, chosen)
 
 
 def _reader(source: Any, options: ReadOptions) -> FrameReader:
@@ -64,8 +68,7 @@ def _reader(source: Any, options: ReadOptions) -> FrameReader:
         return AtomsReader([source], options)
     items = list(source)
     if len(items) == 2 and all(isinstance(item, (str, Path)) for item in items):
-        pair = replace(options, topology=items[0], format="mdanalysis")
-        return open_file(require_file(Path(items[1])), pair)
+        return open_file(require_file(Path(items[1])), replace(options, topology=items[0]))
     if items and all(hasattr(item, "get_positions") for item in items):
         return AtomsReader(items, options)
     raise UsageError(

@@ -27,15 +27,16 @@ class ReadOptions:
     topology
         File with the elements of a binary trajectory (PDB, TPR, PSF, PRMTOP, …).
     velocities
-        File with the velocities of a trajectory that holds positions alone.
+        File with the velocities of a trajectory that holds positions alone; "none" leaves stored velocities
+        unread.
     cell_ang
         Cell of a file that carries none, in Å: three edges or the nine components of the lattice vectors.
     lammps_units
         Unit style of a LAMMPS dump that does not state it.
     velocity_units
-        "ase", "ang/fs" or "ang/ps" for formats that do not state it. By default ASE's own, except for
-        columns that other programs define (`bec_md.structure.extxyz`). The choice is stated in
-        ``info.units_note`` and compared with the motion.
+        "ase", "ang/fs", "ang/ps" or "atomic" (bohr E_h/ħ) for formats that do not state it. By default
+        ASE's own, except for columns that other programs define (`bec_md.structure.extxyz`). The choice is
+        stated in ``info.units_note`` and compared with the motion.
     elements
         Elements of LAMMPS atom types, in the order of the types or by type; with a topology, by atom type or
         name.
@@ -90,7 +91,7 @@ class ReadOptions:
         if self.velocity_units is not None and self.velocity_units not in VELOCITY_UNITS:
             raise UsageError(
                 f"velocity_units={self.velocity_units!r} is not known",
-                "velocities are read in Å per ASE time unit, Å/fs or Å/ps",
+                "velocities are read in Å per ASE time unit, Å/fs, Å/ps or atomic units (bohr E_h/ħ)",
                 f"use one of {', '.join(VELOCITY_UNITS)}",
             )
 

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from bec_md.arrays import Array
+Array = NDArray[np.float64]
 
 #: A row fails beyond this many standard errors. With ~100 rows one in 150 validations would by chance.
 LIMIT_Z = 4.0

@@ -210,7 +210,7 @@ def test_format_nobody_knows(write) -> None:
 )
 def test_formats_that_need_more(write, suffix: str, word: str) -> None:
     with pytest.raises(UsageError) as caught:
-        open_trajectory(write("CDF", f"t.{suffix}"))
+        open_trajectory(write("nothing known", f"t.{suffix}"))
     assert_helpful(caught.value, word)
 
 

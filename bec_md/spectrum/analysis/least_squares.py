@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
+from numpy.typing import NDArray
 
-from bec_md.arrays import Array
-
+Array = NDArray[np.float64]
 Model = Callable[[Array], Array]
 
 

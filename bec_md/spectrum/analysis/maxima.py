@@ -7,8 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from bec_md.arrays import Array
-
+Array = NDArray[np.float64]
 Indices = NDArray[np.intp]
 
 

@@ -15,8 +15,9 @@ independent would make the error of an LO frequency three times too small.
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
-from bec_md.arrays import Array
+Array = NDArray[np.float64]
 
 
 def functional_covariance(

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bec_md.arrays import Array
+Array = NDArray[np.float64]
 
 
 def cross_correlation(x: NDArray[Any], y: NDArray[Any], max_lag: int | None = None) -> Array:

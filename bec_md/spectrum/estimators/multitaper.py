@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
-from bec_md.arrays import Array
+Array = NDArray[np.float64]
 
 #: Time–bandwidth product: 2 NW − 1 = 7 tapers with leakage below 1e-7.
 TIME_BANDWIDTH = 4.0

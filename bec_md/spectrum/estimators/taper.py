@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bec_md.arrays import Array
+Array = NDArray[np.float64]
 
 
 def kernel_width(tapers: NDArray[Any]) -> float:

@@ -1,0 +1,101 @@
+"""Amber's NetCDF trajectories: Å, ps, velocities in Å/ps times their scale factor."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bec_md.errors import DataError
+from bec_md.structure import Frame
+from bec_md.structure.names import VelocityUnits
+from bec_md.trajectory.options import ReadOptions
+from bec_md.trajectory.reader import place
+from bec_md.trajectory.readers.cells import cell_from_parameters
+from bec_md.trajectory.readers.indexed import IndexedReader
+from bec_md.trajectory.readers.netcdf3 import NetCDF3
+from bec_md.trajectory.readers.topology import species_of_topology, topology_path
+
+
+class AmberReader(IndexedReader):
+    """Frames of an Amber NetCDF file with a topology."""
+
+    format = "amber-netcdf"
+
+    def __init__(self, path: Path, options: ReadOptions) -> None:
+        topology = topology_path(path, options)
+        super().__init__(path, options, [topology])
+        self._file = NetCDF3(path)
+        variables = self._file.variables
+        if "coordinates" not in variables or not variables["coordinates"].by_record:
+            raise DataError(
+                f"{self.source}: no variable coordinates with frames",
+                f"it holds {', '.join(variables) or 'nothing'}",
+                "check that this is a trajectory of Amber (not a restart), or name its format with format=",
+            )
+        if "cell_lengths" not in variables or "cell_angles" not in variables:
+            raise DataError(
+                f"{self.source}: no box", "the dielectric function needs the volume of a periodic cell",
+                "write the box into the trajectory",
+            )  # fmt: skip
+        self.n_frames = self._file.n_records
+        if self._file.cut:
+            self.note_cut()
+        shape = variables["coordinates"].shape
+        self._species = species_of_topology(topology, options, self.source, shape[0])
+        self.notes = ["Å, ps and Å/ps of Amber"]
+        self._has_times = "time" in variables and self._clock_runs()
+        if options.need_velocities and "velocities" in variables:
+            self.velocity_units = VelocityUnits("ang/ps", 1e-3, assumed=False)
+
+    @contextmanager
+    def opened(self) -> Iterator[Callable[[int], Frame]]:
+        """Open the file for one pass."""
+        with self.path.open("rb") as stream:
+            yield lambda index: self._frame(stream, index)
+
+    def _frame(self, stream: IO[bytes], index: int) -> Frame:
+        where = place(self.source, index)
+        lengths, angles = (self._values(stream, name, index) for name in ("cell_lengths", "cell_angles"))
+        try:
+            cell = cell_from_parameters(lengths, angles)
+        except ValueError as error:
+            raise self.damaged(where, error) from None
+        velocities = None
+        if self.velocity_units is not None:
+            velocities = self._values(stream, "velocities", index) * self.velocity_units.factor_ang_fs
+        return Frame(
+            index=index,
+            numbers=self._species.numbers,
+            masses_amu=self._species.masses_amu,
+            positions_ang=self._values(stream, "coordinates", index),
+            cell_ang=cell,
+            pbc=np.ones(3, dtype=bool),
+            velocities_ang_fs=velocities,
+            time_fs=float(self._values(stream, "time", index)) * 1e3 if self._has_times else None,
+        )
+
+    def _values(self, stream: IO[bytes], name: str, index: int | None) -> NDArray[np.float64]:
+        variable = self._file.variables[name]
+        scale: Any = variable.attributes.get("scale_factor", 1.0)
+        values = self._file.read(stream, name, index if variable.by_record else None)
+        return np.asarray(values, dtype=np.float64) * float(np.ravel(scale)[0])
+
+    def _clock_runs(self) -> bool:
+        """Whether times differ: some programs write zeros."""
+        n_frames = self.n_frames or 0
+        if n_frames < 2:
+            return True
+        with self.path.open("rb") as stream:
+            times = [float(self._values(stream, "time", index)) * 1e3 for index in (0, 1, n_frames - 1)]
+        if times[0] != times[2]:
+            self.timestep_fs = self.mean_step(*times)
+            return True
+        self.notes.append(
+            f"all its times are {times[0] / 1e3:g} ps, so the time between frames must be given"
+        )
+        return False

@@ -1,0 +1,76 @@
+"""What the readers of binary formats share: frames by number, as many as the file has bytes for."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
+from pathlib import Path
+
+from bec_md.errors import DataError
+from bec_md.files import fingerprint
+from bec_md.structure import Frame
+from bec_md.structure.names import VelocityUnits
+from bec_md.trajectory.options import ReadOptions
+from bec_md.trajectory.readers.text import note_cut
+
+
+class IndexedReader(ABC):
+    """Frames of a binary file, read by number.
+
+    Parameters
+    ----------
+    path
+        The file.
+    options
+        How to read it.
+    companions
+        Further files that belong to it (a topology).
+    """
+
+    format: str
+
+    def __init__(self, path: Path, options: ReadOptions, companions: Sequence[Path] = ()) -> None:
+        self.path = path
+        self.options = options
+        self.source = path.name
+        self.fingerprint = fingerprint(path, *companions)
+        self.notes: list[str] = []
+        self.warnings: list[str] = []
+        self.timestep_fs: float | None = None
+        self.velocity_units: VelocityUnits | None = None
+        self.n_frames: int | None = 0
+
+    @abstractmethod
+    def opened(self) -> AbstractContextManager[Callable[[int], Frame]]:
+        """Open the file for one pass; what is returned reads a frame by its number."""
+
+    def read(self, start: int, stride: int) -> Iterator[Frame]:
+        """Yield frames start, start + stride, …"""
+        with self.opened() as frame:
+            for index in range(start, self.n_frames or 0, stride):
+                yield frame(index)
+
+    def mean_step(self, first_fs: float, second_fs: float, last_fs: float) -> float | None:
+        """Time between frames in fs from three times: single precision leaves few digits late in a run.
+
+        The mean over the run is taken where it agrees with the first interval within these digits.
+        """
+        n_frames = self.n_frames or 0
+        if n_frames < 2 or not second_fs > first_fs:
+            return None
+        mean, resolution = (last_fs - first_fs) / (n_frames - 1), 2.4e-7 * abs(second_fs)
+        near = abs(mean - (second_fs - first_fs)) <= resolution + 1e-6 * mean
+        return mean if near else second_fs - first_fs
+
+    def note_cut(self) -> None:
+        """Warn about a last frame that is cut off."""
+        note_cut(self.warnings, self.source, self.n_frames or 0)
+
+    def damaged(self, where: str, error: object) -> DataError:
+        """Error for a file that its library cannot read."""
+        return DataError(
+            f"{where} cannot be read: {error}",
+            f"it is damaged or cut off there, or not of the format {self.format}",
+            "copy it again from where it was written, or read the part before with stop=",
+        )

@@ -1,0 +1,95 @@
+"""i-PI's XYZ: cell, step and units in the comment, velocities in ``….vel_0.xyz`` beside ``….pos_0.xyz``.
+
+``# CELL(abcABC): a b c α β γ  Step: n  Bead: k  positions{angstrom}  cell{atomic_unit}``: units stand in
+braces, atomic units where there are none. Centroids (``x_centroid``, ``v_centroid``) are read alike.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bec_md.structure.names import VELOCITY_UNITS, VelocityUnits
+from bec_md.trajectory.options import ReadOptions
+from bec_md.trajectory.readers.cells import cell_from_parameters
+from bec_md.trajectory.readers.xyz import Comment, Dialect, XyzReader
+from bec_md.units import ATOMIC_VELOCITY_ANG_FS, BOHR_ANG
+
+_CELL = re.compile(
+    r"CELL[({](?P<kind>abcABC|GENH|H)[)}]:\s*(?P<numbers>(?:[-+\d.eE]{1,40}\s+){5,8}[-+\d.eE]{1,40})"
+)
+_STEP = re.compile(r"Step:\s*(\d{1,18})")
+_UNIT = re.compile(
+    r"\b(?P<what>positions|velocities|momenta|cell|x_centroid|v_centroid)(?:\{(?P<unit>[^}\s]{0,40})\})?"
+)
+_LENGTHS = {
+    "": BOHR_ANG,
+    "atomic_unit": BOHR_ANG,
+    "automatic": BOHR_ANG,
+    "angstrom": 1.0,
+    "ase": 1.0,
+    "nanometer": 10.0,
+}
+_VELOCITIES = {
+    "": ATOMIC_VELOCITY_ANG_FS, "atomic_unit": ATOMIC_VELOCITY_ANG_FS, "automatic": ATOMIC_VELOCITY_ANG_FS,
+    "angstrom/ps": 1e-3, "m/s": 1e-5, "ase": VELOCITY_UNITS["ase"],
+}  # fmt: skip
+#: What i-PI calls positions and velocities in names of files.
+_BESIDE = (("pos_", "vel_"), ("xc.", "vc."), ("x_centroid", "v_centroid"))
+
+
+def is_ipi(comment: str) -> bool:
+    """Whether i-PI wrote this comment."""
+    return comment.lstrip().startswith("#") and _CELL.search(comment) is not None
+
+
+def open_ipi(path: Path, options: ReadOptions) -> XyzReader:
+    """Open positions that i-PI wrote."""
+    return XyzReader(path, options, IPI)
+
+
+@lru_cache(maxsize=8)
+def _cell_and_units(comment: str) -> tuple[NDArray[np.float64], float, VelocityUnits | None]:
+    """Cell in Å, factor of positions to Å, units of velocities, of a comment without its step."""
+    found = _CELL.search(comment)
+    if found is None:
+        raise ValueError(f"comment {comment.strip()[:60]!r} has no CELL")
+    units = {match["what"]: (match["unit"] or "").lower() for match in _UNIT.finditer(comment)}
+    if "momenta" in units:
+        raise ValueError("it holds momenta; let i-PI write velocities")
+    numbers = np.array(found["numbers"].split(), dtype=np.float64)
+    factor = _known(units.get("cell", ""), _LENGTHS, "cell")
+    if found["kind"] == "abcABC":
+        cell = cell_from_parameters(numbers[:3] * factor, numbers[3:6])
+    else:  # lattice vectors are the columns of i-PI's matrix
+        cell = numbers.reshape(3, 3).T * factor
+    velocity = next((units[name] for name in ("velocities", "v_centroid") if name in units), None)
+    length = next((units[name] for name in ("positions", "x_centroid") if name in units), "")
+    known = None
+    if velocity is not None:
+        name = f"{velocity or 'atomic_unit'} of i-PI"
+        known = VelocityUnits(name, _known(velocity, _VELOCITIES, "velocities"), assumed=False)
+    return np.asarray(cell, dtype=np.float64), _known(length, _LENGTHS, "positions"), known
+
+
+def _known(unit: str, table: dict[str, float], what: str) -> float:
+    if unit not in table:
+        raise ValueError(f"{what} in {{{unit}}}: known are {', '.join(name for name in table if name)}")
+    return table[unit]
+
+
+def _read_comment(comment: str) -> Comment:
+    step = _STEP.search(comment)
+    cell, length, velocity = _cell_and_units(_STEP.sub("", comment))
+    return Comment(None if step is None else int(step[1]), None, cell, length, velocity)
+
+
+def _velocity_name(name: str) -> str | None:
+    return next((name.replace(old, new) for old, new in _BESIDE if old in name), None)
+
+
+IPI = Dialect(name="i-pi", read=_read_comment, velocity_name=_velocity_name)

@@ -1,0 +1,155 @@
+"""Elements and masses of the atoms of a binary trajectory, from a topology that MDAnalysis reads."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bec_md.errors import DataError, UsageError
+from bec_md.files import require_file
+from bec_md.structure.species import HIDDEN, ISOTOPES, Species, resolve_species
+from bec_md.trajectory.options import ReadOptions
+
+#: How far a mass may be from a standard atomic weight to identify the element.
+_MASS_TOLERANCE_AMU = 0.06
+
+
+def topology_path(path: Path, options: ReadOptions) -> Path:
+    """Return the topology of the options.
+
+    Raises
+    ------
+    UsageError
+        If there is none, or no such file.
+    """
+    if options.topology is None:
+        raise UsageError(
+            f"{path.name}: a {path.suffix or 'binary'} trajectory needs a topology",
+            "it holds positions but not which elements they belong to",
+            "give topology= (PDB, TPR, PSF, PRMTOP, …), or convert the trajectory to extended XYZ",
+        )
+    return require_file(Path(options.topology))
+
+
+def species_of_topology(topology: Path, options: ReadOptions, source: str, n_atoms: int) -> Species:
+    """Species of the atoms of a topology file.
+
+    Raises
+    ------
+    DataError
+        If it cannot be read, or has another number of atoms than the trajectory.
+    UsageError
+        If it does not tell the element of every atom.
+    """
+    import MDAnalysis
+
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            universe = MDAnalysis.Universe(str(topology), to_guess=())
+    except Exception as error:  # parsers raise whatever they run into
+        raise DataError(
+            f"topology {topology.name} cannot be read: {' '.join(str(error).split())[:200]}",
+            "its format is not recognized by MDAnalysis, or it is damaged",
+            "give a PDB, TPR, PSF, PRMTOP or GRO file of the same run with topology=",
+        ) from None
+    if len(universe.atoms) != n_atoms:
+        raise DataError(
+            f"{source}: {n_atoms} atoms, but {len(universe.atoms)} in the topology {topology.name}",
+            "a topology names the atoms of the trajectory one by one",
+            "give the topology of the same run (with the same atoms left out) with topology=",
+        )
+    return species_of_universe(universe, options, source)
+
+
+def species_of_universe(universe: Any, options: ReadOptions, source: str) -> Species:
+    """Species of the atoms of a Universe: elements that are stated, mapped, or told by stated masses."""
+    atoms = universe.atoms
+    stated = _stated(atoms, "masses")
+    masses = None if stated is None else np.nan_to_num(np.array(stated, dtype=np.float64))
+    elements = _stated(atoms, "elements")
+    labels = [""] * len(atoms) if elements is None else [str(name).strip().capitalize() for name in elements]
+    if options.elements is not None:
+        labels = _mapped(atoms, labels, options, source)
+    if masses is not None:
+        told = {mass: _element_of_mass(mass) for mass in set(masses.tolist())}
+        labels = [label or told[mass] for label, mass in zip(labels, masses.tolist(), strict=True)]
+    unknown = [atom for atom, label in enumerate(labels) if not label]
+    if unknown:
+        raise _nameless(atoms, unknown, masses, source)
+    own: NDArray[np.float64] | None = None
+    if masses is not None and (masses > 0).any():
+        standard = resolve_species(labels, place=source).masses_amu
+        own = np.where((masses > 0) & (np.array(labels) != HIDDEN), masses, standard)
+    return resolve_species(labels, place=source, file_masses_amu=own, masses=options.masses)
+
+
+def _stated(atoms: Any, name: str) -> Any:
+    """Attribute of the topology, unless it is missing or was guessed by MDAnalysis."""
+    guessed = {getattr(item, "attrname", item) for item in atoms.universe._topology.guessed_attributes}
+    return getattr(atoms, name) if hasattr(atoms, name) and name not in guessed else None
+
+
+def _mapped(atoms: Any, labels: list[str], options: ReadOptions, source: str) -> list[str]:
+    """Labels with those replaced whose atom type or name the options map to an element."""
+    table = options.elements
+    if not isinstance(table, Mapping):
+        raise UsageError(
+            f"{source}: elements= is a list",
+            "the atoms of a topology have names and types, which have no order",
+            "map names or types to elements, e.g. elements=OW=O,HW=H",
+        )
+    named = {str(label): element for label, element in table.items()}
+    for attribute in ("types", "names"):
+        own = [str(label) for label in getattr(atoms, attribute, ())]
+        if set(own) & set(named):
+            return [named.get(name, label) for name, label in zip(own, labels, strict=True)]
+    names = sorted({str(name) for name in getattr(atoms, "names", ())})
+    raise UsageError(
+        f"{source}: elements= names {', '.join(named)}, which are neither types nor names of its atoms",
+        f"the names are {', '.join(names[:12]) or 'not stated'}",
+        "map names or types of the topology, e.g. elements=OW=O,HW=H",
+    )
+
+
+def _nameless(atoms: Any, unknown: list[int], masses: NDArray[np.float64] | None, source: str) -> UsageError:
+    """Error for atoms of which the topology states neither element nor a mass that tells it."""
+    names = [str(name) for name in getattr(atoms, "names", [""] * len(atoms))]
+    first = unknown[0]
+    which = sorted({names[atom] for atom in unknown if names[atom]})
+    mass = 0.0 if masses is None else float(masses[first])
+    has = f"a mass of {mass:g} amu, which tells no element," if mass > 0 else "no mass"
+    example = which[0] if which else "NAME"
+    if len(unknown) == len(atoms) and len(which) > 1:
+        return UsageError(
+            f"{source}: the topology names neither elements nor masses",
+            "the charges of an atom depend on its element, and guessing it from a name (is CA carbon or "
+            "calcium?) goes wrong silently",
+            "use a topology with elements or masses (PDB with element column, TPR, PSF, PRMTOP), or "
+            "map names: "
+            f"elements={','.join(f'{name}=…' for name in which[:6])}",
+        )
+    return UsageError(
+        f"{source}: atom {first} ({names[first] or 'no name'}) has no element in the topology and {has}; "
+        f"{len(unknown)} of {len(atoms)} atoms are like it ({', '.join(which[:6])})",
+        "M sites of water models, Drude particles and shells are no atoms and move with others; what "
+        "is an atom "
+        "needs its element",
+        f"leave such sites out with elements={example}=NULL, or name their element, e.g. "
+        f"elements={example}=O",
+    )
+
+
+def _element_of_mass(mass_amu: float) -> str:
+    """Element with this standard atomic weight, "" if it is not exactly one."""
+    from ase.data import atomic_masses, chemical_symbols
+
+    table = dict(zip(chemical_symbols[1:], atomic_masses[1:].tolist(), strict=True))
+    table |= {label: mass for label, (_, mass) in ISOTOPES.items()}
+    close = [symbol for symbol, mass in table.items() if abs(mass - mass_amu) < _MASS_TOLERANCE_AMU]
+    return close[0] if len(close) == 1 else ""

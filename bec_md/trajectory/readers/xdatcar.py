@@ -1,0 +1,185 @@
+"""VASP's XDATCAR of all versions: positions in fractions of the cell, NBLOCK steps apart.
+
+VASP writes the header of a POSCAR (comment, scale, three vectors, elements from version 5 on, numbers of
+atoms), then a frame after every line ``Direct configuration= N``, ``Konfig= N`` or, up to version 5.2, after
+a blank line; with a changing cell the header is repeated before every frame, and a restart appends one.
+Version 4 has a header of its own without cell. Numbers have a fixed width, so that negative ones touch.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import chain, islice
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bec_md.structure import Frame
+from bec_md.structure.species import Species, resolve_species
+from bec_md.trajectory.options import ReadOptions
+from bec_md.trajectory.readers.given import elements_in_order, elements_of, required_cell
+from bec_md.trajectory.readers.text import CutFrameError, TextReader, floats, take, vector3
+
+_MARKER = re.compile(r"\s*(direct|cartesian|konfig)", re.IGNORECASE)
+_COUNTER = re.compile(r"=\s*(\d{1,18})")
+#: A minus sign after a digit begins a number of its own.
+_TOUCHING = re.compile(r"(?<=\d)-")
+#: "Na_pv/hash", "H1.25", "Ga_d_GW": the element before what tells potentials apart.
+_POTENTIAL = re.compile(r"([A-Z][a-z]?)(?=[_./\d]|$)")
+
+
+@dataclass(frozen=True)
+class Header:
+    """What stands above the frames: cell (None in version 4), labels of the kinds (none in version 4)."""
+
+    comment: str
+    cell_ang: NDArray[np.float64] | None
+    kinds: tuple[str, ...]
+    counts: tuple[int, ...]
+    potim_fs: float | None = None
+
+    @property
+    def n_atoms(self) -> int:
+        """Number of atoms."""
+        return sum(self.counts)
+
+
+@dataclass(frozen=True)
+class Configuration:
+    """Lines of one frame and the header that is in force."""
+
+    header: Header
+    rows: list[str]
+    counter: int | None
+    cartesian: bool
+
+
+class XdatcarReader(TextReader[Configuration]):
+    """Frames of an XDATCAR."""
+
+    format = "xdatcar"
+
+    def __init__(self, path: Path, options: ReadOptions) -> None:
+        super().__init__(path, options)
+        header = self.first().header
+        self._cell = None
+        if header.cell_ang is None:
+            self._cell = required_cell(options, self.source, "XDATCAR of VASP 4")
+        self._kinds = header
+        self.notes = ["positions in fractions of the cell"]
+        counters = [block.counter for block in islice(self._whole_blocks(), 2)]
+        if None not in counters and len(counters) == 2 and counters[1] - counters[0] > 1:  # type: ignore[operator]
+            n_block = counters[1] - counters[0]  # type: ignore[operator]
+            self.notes.append(
+                f"numbered in steps of {n_block}: NBLOCK = {n_block}, the time between frames is "
+                f"NBLOCK × POTIM"
+            )
+        if header.potim_fs is not None:
+            self.notes.append(f"POTIM = {header.potim_fs:g} fs, the time between frames is NBLOCK × POTIM")
+
+    def blocks(self, lines: Iterator[str]) -> Iterator[Configuration]:
+        """Cut the file at its markers, blank lines and repeated headers."""
+        header = _read_header(lines)
+        marked = False
+        for line in lines:
+            marker = _MARKER.match(line)
+            counter = None
+            if marker is not None:
+                marked = True
+                found = _COUNTER.search(line)
+                counter = None if found is None else int(found[1])
+                rows = take(lines, header.n_atoms)
+            elif not line.strip():
+                continue
+            elif marked or not _is_row(line):
+                blank_comment = not header.comment.strip()
+                header = _read_header(chain(["\n", line] if blank_comment else [line], lines))
+                continue
+            else:
+                rows = take(chain([line], lines), header.n_atoms)
+            cartesian = marker is not None and marker[1].lower() == "cartesian"
+            yield Configuration(header, rows, counter, cartesian)
+
+    def parse(self, block: Configuration, index: int, where: str) -> Frame:
+        """Read the positions of a frame."""
+        try:
+            values = floats(block.rows, (0, 1, 2))
+        except ValueError:
+            values = floats([_TOUCHING.sub(" -", row) for row in block.rows], (0, 1, 2))
+        cell = self._cell if block.header.cell_ang is None else block.header.cell_ang
+        assert cell is not None
+        species = self._species_of(block.header, where)
+        return Frame(
+            index=index,
+            numbers=species.numbers,
+            masses_amu=species.masses_amu,
+            positions_ang=values if block.cartesian else values @ cell,
+            cell_ang=cell,
+            pbc=np.ones(3, dtype=bool),
+            step=block.counter,
+        )
+
+    def _species_of(self, header: Header, where: str) -> Species:
+        same = (header.kinds, header.counts) == (self._kinds.kinds, self._kinds.counts)
+        if same and self.species is not None:
+            return self.species
+        if header.kinds:
+            named = elements_of(header.kinds, self.options, where)
+            labels = [name for name, n in zip(named, header.counts, strict=True) for _ in range(n)]
+        else:
+            labels = elements_in_order(header.n_atoms, self.options, where)
+        species = resolve_species(labels, place=where, masses=self.options.masses)
+        if same:
+            self.species = species
+        return species
+
+
+def _read_header(lines: Iterator[str]) -> Header:
+    """Header of a POSCAR, or that of version 4."""
+    head = list(islice(lines, 6))
+    if len(head) < 6:
+        raise CutFrameError
+    numbers = head[1].split()
+    if len(numbers) == 5 and head[3].strip() == "CAR":
+        return Header(head[4], None, (), (int(head[0].split()[0]),), potim_fs=float(numbers[4]) * 1e15)
+    cell = _scaled(np.array([vector3(_TOUCHING.sub(" -", line)) for line in head[2:5]]), numbers)
+    kinds = head[5].split()
+    if all(word.isdigit() for word in kinds):  # VASP 4's POSCAR has no elements
+        counts = kinds
+        kinds = [str(kind) for kind in range(1, len(counts) + 1)]
+    else:
+        kinds = [found[1] if (found := _POTENTIAL.match(kind)) else kind for kind in kinds]
+        counts = next(lines, "").split()
+    if not counts:
+        raise CutFrameError
+    if len(kinds) != len(counts) or not all(word.isdigit() and len(word) < 10 for word in counts):
+        raise ValueError(f"the header names {len(kinds)} elements and {' '.join(counts)[:60]!r} atoms")
+    return Header(head[0], cell, tuple(kinds), tuple(map(int, counts)))
+
+
+def _scaled(cell: NDArray[np.float64], words: list[str]) -> NDArray[np.float64]:
+    """Cell times the scale of the header: one factor, one per axis, or minus the volume."""
+    scale = np.array(words, dtype=np.float64)
+    if scale.shape == (1,) and scale[0] < 0:
+        return cell * float(np.cbrt(-scale[0] / abs(np.linalg.det(cell))))
+    if scale.shape not in ((1,), (3,)):
+        raise ValueError(f"the scale {' '.join(words)[:60]!r} is neither one number nor three")
+    return cell * scale
+
+
+def _is_row(line: str) -> bool:
+    """Whether a line begins with three numbers."""
+    try:
+        return vector3(_TOUCHING.sub(" -", line)).shape == (3,)
+    except ValueError:
+        return False
+
+
+def is_xdatcar(name: str, lines: list[str]) -> bool:
+    """Whether a file is an XDATCAR, by a marker below its header or by its name."""
+    return (
+        any(line.startswith(("Direct configuration=", "Konfig=")) for line in lines[:10]) or "XDATCAR" in name
+    )
