@@ -20,10 +20,14 @@ public:
     explicit TensorFile(const std::string& path);
 
     const Json& config() const { return header_.at("config"); }
+    // What the model says about itself; nothing if it has no card.
+    const Json& card() const {
+        static const Json none;
+        return header_.has("card") ? header_.at("card") : none;
+    }
     // Level of theory that the model's card names as its default, "" if it names none.
     std::string default_level() const {
-        const bool named = header_.has("card") && header_.at("card").has("default_level");
-        return named ? header_.at("card").at("default_level").as_text() : "";
+        return card().has("default_level") ? card().at("default_level").as_text() : "";
     }
     // Throws bec::Error when the tensor is missing or has another shape; −1 accepts any length.
     const Tensor& tensor(const std::string& name, const std::vector<long>& shape) const;

@@ -34,10 +34,10 @@ void Evaluator::layer(int index, const float *messages_in, float *messages_out)
     throw std::runtime_error(message);
 }
 
-void Evaluator::read_out(double *charges)
+void Evaluator::read_out(double *charges, double *members)
 {
   char message[MESSAGE_SIZE] = "";
-  if (bec_evaluation_read_out(evaluation.get(), charges, nullptr, nullptr, message, MESSAGE_SIZE))
+  if (bec_evaluation_read_out(evaluation.get(), charges, members, nullptr, message, MESSAGE_SIZE))
     throw std::runtime_error(message);
 }
 

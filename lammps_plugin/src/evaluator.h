@@ -25,7 +25,8 @@ class Evaluator {
 
   void begin(const bec_graph &graph);
   void layer(int index, const float *messages_in, float *messages_out);
-  void read_out(double *charges);
+  int members() const { return bec_model_members(model.get()); }
+  void read_out(double *charges, double *members = nullptr);    // (n × 9), (n × M × 9)
 
  private:
   std::unique_ptr<bec_model, void (*)(bec_model *)> model{nullptr, bec_model_free};

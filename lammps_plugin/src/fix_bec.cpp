@@ -72,6 +72,7 @@ void FixBec::load_model()
   try {
     model_path = find_model(options.model);
     evaluator = std::make_unique<Evaluator>(model_path, options.level, options.numbers, options.threads);
+    training_domain.read(model_path, options.numbers, evaluator->members());
   } catch (const std::exception &problem) {
     failure = problem.what();
   }
@@ -159,6 +160,7 @@ void FixBec::setup(int)
 {
   // A new run continues the integrals only if nobody moved the clock since the last one.
   if (!in_run && update->ntimestep != last_run_step) continuous = false;
+  rerun_frames = in_run ? rerun_frames + 1 : 0;    // `rerun` sets up each of its frames
   in_run = true;
   full_step = true;
   forces_step = update->ntimestep;
@@ -170,21 +172,27 @@ void FixBec::setup(int)
     sampled_step = -1;
     sample();
   });
+  if (rerun_frames > 0) check_rerun();
 }
 
+// Forces may be computed several times in a step, for trial states of Monte Carlo moves. Only a field needs the
+// tensors here; else they wait for the real state, which has the last word.
 void FixBec::post_force(int)
 {
   full_step = false;    // velocities are half a step behind the positions from here on
   forces_step = update->ntimestep;
+  if (charges_step == update->ntimestep) charges_step = -1;
+  if (!options.has_field) return;
   timed(seconds_all, [this] {
     refresh_charges();
-    if (options.has_field) apply_field();
+    apply_field();
   });
 }
 
 void FixBec::final_integrate()
 {
   full_step = true;
+  timed(seconds_all, [this] { refresh_charges(); });
 }
 
 void FixBec::end_of_step()
@@ -197,6 +205,7 @@ void FixBec::post_run()
 {
   if (update->whichflag == 1) last_run_step = update->ntimestep;
   in_run = false;
+  report_run();
   report_times();
 }
 
@@ -217,12 +226,14 @@ void FixBec::min_post_force(int)
 
 /* ---------------------------------------------------------------------- */
 
-// Evaluate the network if it is time, or if atoms were added or removed.
+// Evaluate the network if it is time, or if atoms were added, removed, exchanged or moved by Monte Carlo.
 void FixBec::refresh_charges()
 {
   const Step step = update->ntimestep;
   if (charges_step == step) return;
-  if (charges_step < 0 || step % options.every == 0 || charges_atoms != atom->natoms) evaluate();
+  if (charges_step < 0 || step % options.every == 0 || charges_atoms != atom->natoms || monte_carlo() ||
+      charges_types != sum_over_atoms(&FixBec::type_hash))
+    evaluate();
 }
 
 template <typename Function> void FixBec::timed(double &seconds, Function &&function)
@@ -253,6 +264,7 @@ void FixBec::evaluate()
   impose_sum_rule();
   charges_step = update->ntimestep;
   charges_atoms = atom->natoms;
+  charges_types = sum_over_atoms(&FixBec::type_hash);
   ++evaluations;
 }
 
@@ -313,7 +325,10 @@ void FixBec::run_layers()
     if (width) timed(seconds_communication, [&] { halo.exchange(messages.data(), width); });
   }
   guarded(seconds_model, [&] {
-    if (nlocal) evaluator->read_out(raw_charges.data());
+    if (!nlocal) return;
+    if (!judging()) return evaluator->read_out(raw_charges.data());
+    raw_members.resize(raw_charges.size() * evaluator->members());
+    evaluator->read_out(raw_charges.data(), raw_members.data());
   });
 }
 
@@ -335,6 +350,7 @@ void FixBec::impose_sum_rule()
   local[10] = failure.empty() ? 0.0 : 1.0;
   timed(seconds_communication, [&] { MPI_Allreduce(local, global, 11, MPI_DOUBLE, MPI_SUM, world); });
   stop_on_failure(global[10] > 0.0);
+  if (judging()) judge_domain();
 
   double excess[9] = {0.0};
   if (options.sum_rule && global[9] > 0.0)
@@ -405,6 +421,7 @@ void FixBec::sample()
     for (int a = 0; a < 3; ++a) integral[a] += 0.5 * elapsed * (previous[a] + current[a]);
     work += 0.5 * elapsed * (previous[3] + power);
   }
+  if (in_run && charges_step == update->ntimestep) observe_motion();
   continuous = true;
   sample_time = now();
   sampled_step = update->ntimestep;
@@ -434,22 +451,6 @@ double FixBec::compute_vector(int index)
 {
   reduce_totals();
   return totals[index];
-}
-
-void FixBec::report_times()
-{
-  if (!evaluations) return;
-  const double rest = seconds_all - seconds_graph - seconds_model - seconds_communication;
-  double local[4] = {seconds_graph, seconds_model, seconds_communication, rest};
-  double sum[4];
-  MPI_Allreduce(local, sum, 4, MPI_DOUBLE, MPI_SUM, world);
-  const double n = comm->nprocs;
-  if (comm->me == 0)
-    utils::logmesg(lmp, "fix bec {}: {} evaluations; mean over ranks: graph {:.4g} s, network {:.4g} s, "
-                        "communication and waiting {:.4g} s, the rest {:.4g} s\n",
-                   id, evaluations, sum[0] / n, sum[1] / n, sum[2] / n, sum[3] / n);
-  seconds_graph = seconds_model = seconds_communication = seconds_all = 0.0;
-  evaluations = 0;
 }
 
 }    // namespace bec_lammps

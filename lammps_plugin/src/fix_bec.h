@@ -14,6 +14,8 @@
 #include "evaluator.h"
 #include "fix_bec_options.h"
 #include "halo.h"
+#include "motion.h"
+#include "training_domain.h"
 
 #include <memory>
 #include <string>
@@ -50,8 +52,9 @@ class FixBec : public LAMMPS_NS::Fix {
   void write_restart(FILE *file) override;
   void restart(char *buf) override;
 
- private:
   using Step = LAMMPS_NS::bigint;
+
+ private:
 
   FixBecOptions options;
   std::unique_ptr<Evaluator> evaluator;
@@ -62,7 +65,10 @@ class FixBec : public LAMMPS_NS::Fix {
   double **charges = nullptr;          // (nmax, 9), also array_atom
   Step charges_step = -1;              // step of their evaluation
   Step charges_atoms = -1;             // number of atoms in the system at that time
+  std::uint64_t charges_types = 0;     // hash of IDs and types of all atoms at that time
   std::vector<double> raw_charges;     // (nlocal, 9) as the network gives them
+  TrainingDomain training_domain;              // judged at some of the evaluations
+  std::vector<double> raw_members;     // (nlocal, members, 9)
 
   CellGraph graph;
   Halo halo;
@@ -95,14 +101,27 @@ class FixBec : public LAMMPS_NS::Fix {
   // wall time since the beginning of the run
   double seconds_graph = 0.0, seconds_model = 0.0, seconds_communication = 0.0, seconds_all = 0.0;
   Step evaluations = 0;
+  Motion motion;                           // means since the beginning of the run
+  bool warned_outside = false;
+  int rerun_frames = 0;                    // set up within one run: those of `rerun`
+  std::uint64_t rerun_velocities = 0;
 
   void load_model();
   void check_context();
   void find_variables();
   void announce(double ghost_cutoff);
   void report_times();
+  void report_run();
 
   void refresh_charges();
+  bool monte_carlo() const;
+  std::uint64_t sum_over_atoms(std::uint64_t (FixBec::*of_atom)(int) const) const;
+  std::uint64_t type_hash(int i) const;
+  std::uint64_t velocity_hash(int i) const;
+  void check_rerun();
+  bool judging() const;
+  void judge_domain();
+  void observe_motion();
   void evaluate();
   void plan_exchange();
   void build_graph();

@@ -1,0 +1,138 @@
+// What fix bec watches beside its work: Monte Carlo, velocities that are none, the domain of the model; and what
+// it says at the end of a run.
+
+#include "fix_bec.h"
+
+#include "atom.h"
+#include "comm.h"
+#include "error.h"
+#include "force.h"
+#include "modify.h"
+#include "update.h"
+#include "utils.h"
+
+
+using namespace LAMMPS_NS;
+
+namespace bec_lammps {
+
+namespace {
+
+constexpr FixBec::Step JUDGED = 10;    // every tenth evaluation is compared with the training environments
+
+}    // namespace
+
+// Whether a fix that acts when atoms are exchanged between ranks, as Monte Carlo does, has done so in this step.
+bool FixBec::monte_carlo() const
+{
+  for (const Fix *other : modify->get_fix_list())
+    if (other->force_reneighbor && other->nevery > 0 && other->next_reneighbor == update->ntimestep + other->nevery)
+      return true;
+  return false;
+}
+
+// The order of atoms and their places on ranks make no difference.
+std::uint64_t FixBec::sum_over_atoms(std::uint64_t (FixBec::*of_atom)(int) const) const
+{
+  std::uint64_t local = 0, sum = 0;
+  for (int i = 0; i < atom->nlocal; ++i) local += (this->*of_atom)(i);
+  MPI_Allreduce(&local, &sum, 1, MPI_UINT64_T, MPI_SUM, world);
+  return sum;
+}
+
+std::uint64_t FixBec::type_hash(int i) const
+{
+  const std::uint64_t id = atom->tag_enable ? static_cast<std::uint64_t>(atom->tag[i]) : 0;
+  std::uint64_t hash = (id * 0x9e3779b97f4a7c15ull) ^ (static_cast<std::uint64_t>(atom->type[i]) << 32);
+  hash *= 0xff51afd7ed558ccdull;
+  return hash ^ (hash >> 32);
+}
+
+std::uint64_t FixBec::velocity_hash(int i) const
+{
+  return bec_lammps::velocity_hash(atom->tag_enable ? atom->tag[i] : 0, atom->v[i]);
+}
+
+// The spread of the ensemble costs a larger read-out: some evaluations tell enough.
+bool FixBec::judging() const
+{
+  return training_domain.known() && evaluations % JUDGED == 0;
+}
+
+void FixBec::judge_domain()
+{
+  std::vector<std::int32_t> counted(atom->nlocal);
+  for (int i = 0; i < atom->nlocal; ++i) counted[i] = options.species_of_type[atom->type[i]];
+  const double ratio = training_domain.judge(world, raw_members, counted);
+  if (ratio <= 1.0 || warned_outside) return;
+  warned_outside = true;
+  if (comm->me == 0)
+    error->warning(FLERR, fmt::format("fix bec {}: at step {} the uncertainty of the tensors is {:.3g} times that of "
+                                      "95 % of the training environments of {}: take another model, or train one "
+                                      "on structures like these",
+                                      id, update->ntimestep, ratio, model_path));
+}
+
+// Mean square velocity and Z of the same time.
+void FixBec::observe_motion()
+{
+  double removed = 0.0;
+  for (Fix *other : modify->get_fix_list())
+    if (other->dof_flag) removed += static_cast<double>(other->dof(igroup));
+  motion.begin();
+  for (int i = 0; i < atom->nlocal; ++i) {
+    const int type = atom->type[i];
+    if (!(atom->mask[i] & groupbit) || options.species_of_type[type] < 0) continue;
+    motion.add({atom->rmass ? atom->rmass[i] : atom->mass[type], atom->v[i], charges[i]});
+  }
+  motion.close(world, atom->natoms, removed, force->mvv2e, force->boltz);
+}
+
+// A dump without velocities leaves those of before the rerun in every frame.
+void FixBec::check_rerun()
+{
+  const std::uint64_t before = rerun_velocities;
+  rerun_velocities = sum_over_atoms(&FixBec::velocity_hash);
+  if (rerun_frames != 2 || rerun_velocities != before || comm->me != 0) return;
+  error->warning(FLERR, std::string("fix bec ") + id + ": velocities do not change from frame to frame of the rerun, "
+                        "so that the current has nothing to do with the motion: write them to the dump and name them, "
+                        "rerun FILE dump x y z vx vy vz");
+}
+
+// Read again by bec-md (lammps_log.py): temperature and sum of Z Z^T/m belong to the current of this run.
+void FixBec::report_run()
+{
+  if (comm->me == 0) {
+    if (motion.nothing_moved())
+      error->warning(FLERR, std::string("fix bec ") + id + ": the velocities of all atoms were zero, the current is "
+                            "zero throughout; in a rerun name vx vy vz");
+    else if (motion.samples() > 1)
+      utils::logmesg(lmp, "fix bec {}: {}\n", id, motion.text());
+    if (training_domain.structures() > 0)
+      utils::logmesg(lmp, "fix bec {}: mean uncertainty of the tensors {:.3g} e, limit of the training domain {:.3g} e; "
+                          "{:.3g} % of the atoms above theirs, in {} structures\n",
+                     id, training_domain.uncertainty(), training_domain.limit(),
+                     100.0 * training_domain.share_outside(), training_domain.structures());
+  }
+  motion.clear();
+  training_domain.clear();
+  warned_outside = false;
+}
+
+void FixBec::report_times()
+{
+  if (!evaluations) return;
+  const double rest = seconds_all - seconds_graph - seconds_model - seconds_communication;
+  double local[4] = {seconds_graph, seconds_model, seconds_communication, rest};
+  double sum[4];
+  MPI_Allreduce(local, sum, 4, MPI_DOUBLE, MPI_SUM, world);
+  const double n = comm->nprocs;
+  if (comm->me == 0)
+    utils::logmesg(lmp, "fix bec {}: {} evaluations; mean over ranks: graph {:.4g} s, network {:.4g} s, "
+                        "communication and waiting {:.4g} s, the rest {:.4g} s\n",
+                   id, evaluations, sum[0] / n, sum[1] / n, sum[2] / n, sum[3] / n);
+  seconds_graph = seconds_model = seconds_communication = seconds_all = 0.0;
+  evaluations = 0;
+}
+
+}    // namespace bec_lammps

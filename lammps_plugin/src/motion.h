@@ -1,0 +1,48 @@
+// What a run's velocities say: the temperature of the atoms that move, Σ Z Zᵀ/m for the f-sum rule, and whether
+// they are velocities at all.
+
+#ifndef BEC_LAMMPS_MOTION_H
+#define BEC_LAMMPS_MOTION_H
+
+#include <mpi.h>
+
+#include <cstdint>
+#include <string>
+
+namespace bec_lammps {
+
+// One atom that carries a charge tensor.
+struct MovingAtom {
+  double mass;          // amu
+  const double *v;      // unit of LAMMPS
+  const double *charges;    // (9) e
+};
+
+// Means over the samples of a run. An atom whose velocity is zero to all digits does not move: it has no degrees
+// of freedom and no part in Σ Z Zᵀ/m. Where all atoms of the system move, the center of mass is taken out.
+class Motion {
+ public:
+  // Begin a sample, add the atoms of this rank, close it: all ranks take part.
+  // `removed_freedom`: by rigid bonds and bodies; `energy_of_mvv` and `boltzmann` in the units in force.
+  void begin();
+  void add(const MovingAtom &atom);
+  void close(MPI_Comm world, double atoms_of_system, double removed_freedom, double energy_of_mvv, double boltzmann);
+
+  int samples() const { return count; }
+  bool nothing_moved() const { return seen > 0 && count == 0; }
+  std::string text() const;    // one line for the log, which bec-md reads (lammps_log.py)
+  void clear() { *this = Motion(); }
+
+ private:
+  static constexpr int SIZE = 22;
+  double local[SIZE] = {0.0};    // Σ m v², Σ m v, Σ m, moving, all, Σ Z Zᵀ/m, Σ Z
+  double temperature = 0.0, freedom = 0.0, moving = 0.0, all = 0.0, square[6] = {0.0};
+  int count = 0, seen = 0;
+};
+
+// Sum over atoms of a hash of ID and velocity: equal for two frames only if no velocity has changed.
+std::uint64_t velocity_hash(std::int64_t id, const double *v);
+
+}    // namespace bec_lammps
+
+#endif

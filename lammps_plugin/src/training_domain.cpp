@@ -1,0 +1,74 @@
+#include "training_domain.h"
+
+#include "elements.h"
+#include "tensor_file.h"
+
+#include <cmath>
+
+namespace bec_lammps {
+
+void TrainingDomain::read(const std::string &path, const std::vector<std::int32_t> &numbers, int members)
+{
+  n_members = members;
+  limits.clear();
+  const bec::TensorFile file(path);
+  const bec::Json &card = file.card();
+  if (members < 2 || !card.has("domain_uncertainty_e")) return;
+  const bec::Json &known = card.at("domain_uncertainty_e");
+  if (card.has("uncertainty_scale")) scale = card.at("uncertainty_scale").as_number();
+  std::vector<double> found;
+  for (const std::int32_t number : numbers) {
+    const std::string symbol = chemical_symbol(number);
+    if (!known.has(symbol)) return;
+    found.push_back(known.at(symbol).as_number());
+  }
+  limits = found;
+}
+
+// The sum rule is imposed on each member, as on the mean: Σ_i Z_i of a member is shared by all atoms.
+double TrainingDomain::judge(MPI_Comm world, const std::vector<double> &members, const std::vector<std::int32_t> &species)
+{
+  const std::size_t width = 9 * static_cast<std::size_t>(n_members);
+  std::vector<double> local(width + 1, 0.0), sum(width + 1);
+  for (std::size_t i = 0; i < species.size(); ++i) {
+    if (species[i] < 0) continue;
+    for (std::size_t k = 0; k < width; ++k) local[k] += members[i * width + k];
+    local[width] += 1.0;
+  }
+  MPI_Allreduce(local.data(), sum.data(), static_cast<int>(width) + 1, MPI_DOUBLE, MPI_SUM, world);
+  double seen[4] = {0.0}, all[4];
+  for (std::size_t i = 0; i < species.size(); ++i) {
+    if (species[i] < 0) continue;
+    double variance = 0.0;
+    for (int k = 0; k < 9; ++k) {
+      double mean = 0.0, square = 0.0;
+      for (int m = 0; m < n_members; ++m) mean += members[i * width + 9 * m + k] - sum[9 * m + k] / sum[width];
+      mean /= n_members;
+      for (int m = 0; m < n_members; ++m) {
+        const double apart = members[i * width + 9 * m + k] - sum[9 * m + k] / sum[width] - mean;
+        square += apart * apart;
+      }
+      variance += square / (9.0 * (n_members - 1));
+    }
+    const double one = scale * std::sqrt(variance);
+    seen[0] += one;
+    seen[1] += limits[species[i]];
+    seen[2] += one > limits[species[i]] ? 1.0 : 0.0;
+    seen[3] += 1.0;
+  }
+  MPI_Allreduce(seen, all, 4, MPI_DOUBLE, MPI_SUM, world);
+  total += all[0];
+  total_limit += all[1];
+  outside += all[2];
+  atoms += all[3];
+  ++count;
+  return all[1] > 0.0 ? all[0] / all[1] : 0.0;
+}
+
+void TrainingDomain::clear()
+{
+  total = total_limit = outside = atoms = 0.0;
+  count = 0;
+}
+
+}    // namespace bec_lammps

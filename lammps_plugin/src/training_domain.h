@@ -1,0 +1,41 @@
+// Whether a simulation stays where the model was trained: the spread of its ensemble beside the one on its
+// training environments.
+
+#ifndef BEC_LAMMPS_TRAINING_DOMAIN_H
+#define BEC_LAMMPS_TRAINING_DOMAIN_H
+
+#include <mpi.h>
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace bec_lammps {
+
+class TrainingDomain {
+ public:
+  // Limits of the elements from the model's card; without them, or with one member only, nothing is judged.
+  void read(const std::string &path, const std::vector<std::int32_t> &numbers, int members);
+  bool known() const { return !limits.empty(); }
+
+  // One structure: raw tensors of the members, (n × M × 9) e, and the species of each atom (−1: not counted).
+  // All ranks take part. Returns mean uncertainty over mean limit: above 1 it is outside.
+  double judge(MPI_Comm world, const std::vector<double> &members, const std::vector<std::int32_t> &species);
+
+  double uncertainty() const { return atoms > 0.0 ? total / atoms : 0.0; }    // e, mean over atoms and structures
+  double limit() const { return atoms > 0.0 ? total_limit / atoms : 0.0; }
+  double share_outside() const { return atoms > 0.0 ? outside / atoms : 0.0; }
+  int structures() const { return count; }
+  void clear();
+
+ private:
+  int n_members = 0;
+  double scale = 1.0;
+  std::vector<double> limits;    // e, by species
+  double total = 0.0, total_limit = 0.0, outside = 0.0, atoms = 0.0;
+  int count = 0;
+};
+
+}    // namespace bec_lammps
+
+#endif

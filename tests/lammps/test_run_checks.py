@@ -1,0 +1,210 @@
+"""Monte Carlo in a run, velocities that are none, the domain of the model, and what a run says at its end."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from ase import Atoms
+
+from bec_md import load_model
+from bec_md.current import open_current
+from bec_md.network.model_file import load_network, save_model
+from bec_md.units import AMU_ANG2_FS2_EV, BOLTZMANN_EV_K
+from tests.lammps.systems import (
+    MASSES,
+    TYPES,
+    charges,
+    commands,
+    no_forces,
+    per_atom,
+    quartz,
+    reference,
+    soft_forces,
+)
+
+
+def bec(path: Path, options: str = "", fix_id: str = "bec") -> str:
+    return f"fix {fix_id} all bec {path} Si O H {options}\n"
+
+
+def state(lmp: Any) -> Atoms:
+    """The structure of this step, ordered by ID."""
+    n = lmp.extract_global("nlocal")
+    order = np.argsort(np.asarray(lmp.numpy.extract_atom("id"))[:n])
+    types = np.asarray(lmp.numpy.extract_atom("type"))[:n][order]
+    low, high, xy, yz, xz, _, _ = lmp.extract_box()
+    cell = np.diag(np.array(high) - np.array(low))
+    cell[1, 0], cell[2, 0], cell[2, 1] = xy, xz, yz
+    return Atoms([TYPES[t - 1] for t in types], positions=per_atom(lmp, "x") - low, cell=cell, pbc=True)
+
+
+# ---------------------------------------------------------------------- Monte Carlo
+MONTE_CARLO = {
+    "atom/swap": "fix mc all atom/swap 2 10 4321 2000 ke no types 1 3\n",
+    "gcmc": "fix mc all gcmc 2 6 6 3 77 5000 -0.5 0.3\n",
+    "widom": "fix mc all widom 2 10 3 77 300\n",
+}
+
+
+@pytest.mark.parametrize("every", [1, 3])
+@pytest.mark.parametrize("style", list(MONTE_CARLO))
+def test_tensors_are_those_of_the_real_state(
+    lmp: Any, models: dict[str, Path], style: str, every: int
+) -> None:
+    """Forces of trial states are computed within the step; none of them may stay behind in the tensors."""
+    atoms = quartz((2, 1, 1))
+    atoms.numbers[:3] = 1
+    lmp.commands_string(
+        commands(atoms) + soft_forces() + "velocity all create 500 11 loop geom\ntimestep 0.0005\n"
+        "fix nve all nve\n" + bec(models["two_layers"], f"every {every}") + MONTE_CARLO[style]
+    )
+    lmp.command("run 0 post no")
+    before, exchanged = state(lmp).numbers, 0
+    for step in range(1, 7):
+        lmp.command("run 1 pre no post no")
+        now = state(lmp)
+        changed = len(now) != len(before) or bool((now.numbers != before).any())
+        exchanged += changed
+        before = now.numbers
+        if changed or step % every == 0:
+            # single precision in the network, tensors of order one
+            np.testing.assert_allclose(charges(lmp), reference(models["two_layers"], now), atol=2e-4)
+    assert exchanged or style == "widom"  # which puts nothing in
+
+
+# ---------------------------------------------------------------------- what a run says at its end
+HOT = (
+    commands(quartz((2, 1, 1)))
+    + soft_forces()
+    + "velocity all create 900 11 loop geom\ntimestep 0.0005\nthermo 1\n"
+)
+THERMO = "thermo_style custom step temp vol f_bec[1] f_bec[2] f_bec[3]\nthermo_modify format float %.12g\n"
+
+
+def expected_means(start: Callable[[], Any], script: str, steps: int) -> tuple[float, np.ndarray, int]:
+    """Temperature of the atoms that move and Σ Z Zᵀ/m, from the atoms themselves."""
+    lmp = start()
+    lmp.commands_string(script)
+    lmp.command("run 0 post no")
+    masses = np.array([MASSES[s] for s in state(lmp).symbols])
+    temperatures, squares, moving = [], [], np.zeros(0, dtype=bool)
+    for _ in range(steps + 1):
+        v, z = per_atom(lmp, "v") * 1e-3, charges(lmp)
+        moving = (v != 0.0).any(axis=1)
+        v, z, m = v[moving], z[moving], masses[moving]
+        if moving.all():
+            v = v - (m[:, None] * v).sum(0) / m.sum()
+        freedom = 3 * len(m) - (3 if moving.all() else 0)
+        temperatures.append(AMU_ANG2_FS2_EV * (m[:, None] * v**2).sum() / freedom / BOLTZMANN_EV_K)
+        squares.append(np.einsum("iac,ibc,i->ab", z, z, 1.0 / m))
+        lmp.command("run 1 pre no post no")
+    return float(np.mean(temperatures)), np.mean(squares, axis=0), int(moving.sum())
+
+
+@pytest.mark.parametrize("half_frozen", [False, True])
+@pytest.mark.parametrize("ranks", [1, 2])
+def test_log_and_atoms_agree_on_temperature_and_f_sum(
+    start: Callable[[], Any],
+    run_lmp: Callable[..., Any],
+    models: dict[str, Path],
+    tmp_path: Path,
+    half_frozen: bool,
+    ranks: int,
+) -> None:
+    held = (
+        "group wall id 1:9\ngroup mobile subtract all wall\nvelocity wall set 0 0 0\n" if half_frozen else ""
+    )
+    moving = "mobile" if half_frozen else "all"
+    heat = f"fix move {moving} nve\nfix heat {moving} langevin 900 900 0.1 5\n"
+    script = HOT + held + heat + bec(models["two_layers"]) + THERMO
+    found = run_lmp(script + "log log.lammps\nrun 20\n", ranks)
+    assert found.returncode == 0, found.stdout + found.stderr
+    # on one rank the random numbers of the thermostat are those of the expectation
+    series = open_current(tmp_path / "log.lammps", lammps_units="metal", timestep_fs=0.5)
+    assert series.n_frames == 21
+    if half_frozen:
+        assert any("9 of 18 atoms do not move" in text for text in series.metadata["remarks"])
+    zz = series.zz_sum()
+    assert zz is not None
+    assert series.temperature_k is not None
+    if ranks > 1:
+        assert 300.0 < series.temperature_k < 2000.0
+        return
+    temperature, square, n_moving = expected_means(start, script, 20)
+    assert n_moving == (9 if half_frozen else 18)
+    assert series.temperature_k == pytest.approx(temperature, rel=1e-5)
+    # with all atoms moving Σ Z = 0 and the center of mass takes no part; printed with eight digits
+    np.testing.assert_allclose(zz[0], square, rtol=1e-5, atol=1e-5)
+
+
+def test_rigid_bonds_take_their_degrees_of_freedom(
+    run_lmp: Callable[..., Any], models: dict[str, Path]
+) -> None:
+    script = HOT + (
+        "group body id 1:3\nfix body body rigid single\ngroup rest subtract all body\nfix move rest nve\n"
+        + bec(models["two_layers"])
+    )
+    found = run_lmp(script + "run 3\n")
+    assert "(48 degrees of freedom, 18 of 18" in found.stdout  # 3·18 − 3 of the whole − 3 of three atoms
+
+
+# ---------------------------------------------------------------------- rerun
+@pytest.mark.parametrize(
+    ("fields", "prepare", "warning"),
+    [
+        ("x y z", "velocity all set 0 0 0", "do not change from frame to frame"),
+        ("x y z", "", "do not change from frame to frame"),
+        ("x y z vx vy vz", "", None),
+    ],
+)
+def test_velocities_of_a_rerun(
+    run_lmp: Callable[..., Any], models: dict[str, Path], fields: str, prepare: str, warning: str | None
+) -> None:
+    script = (
+        HOT + "fix move all nve\n"
+        "dump d all custom 2 t.dump id type x y z vx vy vz\nrun 8\nundump d\nunfix move\n" + prepare + "\n"
+        + no_forces() + bec(models["two_layers"]) + f"rerun t.dump dump {fields}\n"
+    )  # fmt: skip
+    output = run_lmp(script).stdout
+    assert ("WARNING: fix bec" in output) is (warning is not None)
+    if warning:
+        assert warning in output
+
+
+def test_a_run_without_any_velocity_is_said(run_lmp: Callable[..., Any], models: dict[str, Path]) -> None:
+    output = run_lmp(commands(quartz()) + no_forces() + bec(models["two_layers"]) + "run 3\n").stdout
+    assert "velocities of all atoms were zero" in output
+
+
+# ---------------------------------------------------------------------- domain of the model
+@pytest.mark.parametrize("ranks", [1, 2])
+def test_the_domain_of_the_model_is_watched(
+    run_lmp: Callable[..., Any], models: dict[str, Path], tmp_path: Path, ranks: int
+) -> None:
+    network = load_network(models["two_layers"])
+    torch.manual_seed(3)
+    atoms = quartz((2, 1, 1))
+    for limit, outside in ((1e-3, True), (1e3, False)):
+        path = tmp_path / "watched.safetensors"
+        limits = dict.fromkeys(("H", "O", "Si"), limit)
+        save_model(path, network, {"domain_uncertainty_e": limits, "uncertainty_scale": 1.7})
+        output = run_lmp(commands(atoms) + no_forces() + bec(path) + "run 25\n", ranks).stdout
+        assert output.count("times that of 95 % of the training environments") == int(outside)
+        said = re.search(
+            r"mean uncertainty of the tensors (\S+) e, limit .* (\S+) e; (\S+) % .* in 3 struct", output
+        )
+        assert said is not None
+        expected = load_model(path).predict_batch([atoms]).uncertainty_e.mean()
+        assert float(said[1]) == pytest.approx(expected, rel=5e-3)  # three digits
+        assert (float(said[2]), float(said[3])) == (limit, 100.0 * outside)
+    # a card without limits: nothing is known about its domain
+    assert (
+        "mean uncertainty"
+        not in run_lmp(commands(atoms) + no_forces() + bec(models["two_layers"]) + "run 2\n").stdout
+    )
