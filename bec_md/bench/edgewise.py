@@ -24,8 +24,9 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from bec_md.network.graph import Graph, build_graph
-from bec_md.network.model import cartesian_basis, impose_sum_rule
+from bec_md.network.products import cartesian_basis
 from bec_md.network.radial import bessel_functions, envelope
+from bec_md.network.readouts.charges import impose_sum_rule
 
 if TYPE_CHECKING:
     from ase import Atoms

@@ -58,7 +58,7 @@ def work_per_atom(config: NetworkConfig, neighbors: float) -> dict[str, Work]:
     """Count the work of each of `PARTS` for an atom with so many neighbors."""
     total = {
         "neighbors": Work(flop=9 * neighbors, memory_bytes=16 * neighbors),  # r_j − r_i + shift, r², i, j
-        "readout": Work(flop=2.0 * config.channels * (9 * config.members + 6) + 2 * 81),
+        "readout": Work(flop=2.0 * config.channels * (9 * config.charges_from.members + 6) + 2 * 81),
     }
     for index in range(config.layers):
         counts = _Layer(config, first=index == 0, last=index + 1 == config.layers)

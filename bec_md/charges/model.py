@@ -132,11 +132,12 @@ class ModelCharges:
                 "atoms may lie on top of each other, or positions may be corrupt",
                 "look at that frame, or cut it off with --start/--stop",
             )
-        single = getattr(self.model, "config", {}).get("members") == 1  # whose spread of zero means nothing
+        members = _several(getattr(prediction, "members", None))
+        spread = getattr(prediction, "uncertainty_e", None)
         return ChargeBatch(
             tensors,
-            None if single else getattr(prediction, "uncertainty_e", None),
-            _several(getattr(prediction, "members", None)),
+            None if members is None and hasattr(prediction, "members") else spread,
+            members,
             self._eps_inf_of(prediction, len(frames)),
         )
 

@@ -9,7 +9,7 @@ import typer
 from bec_md.cli.bench_command import BENCH_HELP, bench
 from bec_md.cli.cite_command import CITE_HELP, cite
 from bec_md.cli.compare_command import COMPARE_HELP, compare
-from bec_md.cli.compile_command import COMPILE_HELP, compile_model
+from bec_md.cli.compile_command import compile_model
 from bec_md.cli.current_command import CURRENT_HELP, current
 from bec_md.cli.failures import CommandGroup
 from bec_md.cli.lammps_command import lammps_app
@@ -73,7 +73,8 @@ app.command("evaluate", rich_help_panel=NETWORKS, help=EVALUATE_HELP)(evaluate)
 app.command("train", rich_help_panel=NETWORKS, help=TRAIN_HELP)(train)
 app.command("collect", rich_help_panel=NETWORKS, help=COLLECT_HELP)(collect)
 app.command("plan", rich_help_panel=OTHER, help=PLAN_HELP)(plan)
-app.command("compile", rich_help_panel=NETWORKS, help=COMPILE_HELP)(compile_model)
+RETIRED = {"allow_extra_args": True, "ignore_unknown_options": True}
+app.command("compile", hidden=True, context_settings=RETIRED)(compile_model)
 app.command("bench", rich_help_panel=OTHER, help=BENCH_HELP)(bench)
 app.command("validate", rich_help_panel=OTHER, help=VALIDATE_HELP)(validate)
 app.command("cite", rich_help_panel=OTHER, help=CITE_HELP)(cite)

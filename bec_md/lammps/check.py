@@ -129,13 +129,6 @@ def _models(model: str | None) -> Iterator[Finding]:
     for path in paths:
         try:
             config = read_header(path)["config"]
-            if config.get("readout") == "polarization":
-                if model is not None:
-                    text = (
-                        f"{path} predicts a polarization, whose derivative needs PyTorch; fix bec refuses it"
-                    )
-                    yield Finding("model", "failed", text)
-                continue
             text = f"{path}: {len(config['elements'])} elements, cutoff {config['cutoff_ang']:g} Å, "
             yield Finding("model", "ok", text + f"levels of theory {', '.join(config['levels'])}")
         except BecMDError as error:

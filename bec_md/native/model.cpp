@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <map>
 
 #include "error.h"
 #include "kernels.h"
@@ -98,10 +99,11 @@ public:
     Model load() {
         for (int t = 0; t < n_layers_; ++t) model_.layers.push_back(layer(t));
         for (const int ir : {i0e, i1e, i2e})
-            model_.readout[ir] = pack(mixing("readout.weights.", ir, {channels_}, model_.members));
-        model_.polarizability = pad_vector(file_.tensor("polarizability.weight", {1, channels_}).values, channels_);
-        model_.polarizability_bias = file_.tensor("polarizability.bias", {1}).values[0];
-        model_.anisotropy = pad_vector(file_.tensor("anisotropy.weights.2e", {channels_, 1}).values, channels_);
+            model_.readout[ir] = pack(mixing(name("charges.mix.weights."), ir, {channels_}, model_.members));
+        model_.polarizability = pad_vector(file_.tensor(name("polarizability.size.weight"), {1, channels_}).values, channels_);
+        model_.polarizability_bias = file_.tensor(name("polarizability.size.bias"), {1}).values[0];
+        model_.anisotropy =
+            pad_vector(file_.tensor(name("polarizability.anisotropy.weights.2e"), {channels_, 1}).values, channels_);
         cartesian_basis();
         return std::move(model_);
     }
@@ -116,13 +118,38 @@ private:
     double norm_ = 1;
     std::vector<std::vector<double>> embeddings_;  // of the species in use
 
+    // Name of a read-out's tensor; schema 1 had other names.
+    std::string name(const std::string& tensor) const {
+        if (file_.config().has("readouts")) return "readouts." + tensor;
+        static const std::map<std::string, std::string> before = {
+            {"charges.mix.weights.", "readout.weights."},
+            {"charges.reference_charge", "reference_charge"},
+            {"polarizability.size.weight", "polarizability.weight"},
+            {"polarizability.size.bias", "polarizability.bias"},
+            {"polarizability.anisotropy.weights.2e", "anisotropy.weights.2e"}};
+        return before.at(tensor);
+    }
+
+    // Members of the read-out of charges.
+    int members(const Json& config) const {
+        const bool first_schema = !config.has("readouts");
+        const Json* found = first_schema && (!config.has("readout") || config.at("readout").as_text() == "tensor")
+                                ? &config.at("members")
+                                : nullptr;
+        if (!first_schema)
+            for (const Json& readout : config.at("readouts").as_list())
+                if (readout.at("name").as_text() == "charges") found = &readout.at("members");
+        if (found == nullptr)
+            throw Error("the model in " + path_ + " predicts a polarization, not the tensors themselves",
+                        "its derivative is taken by PyTorch only", "use the torch engine");
+        const long count = found->as_integer();
+        if (count < 1 || count > 4096) throw std::runtime_error("members = " + std::to_string(count));
+        return static_cast<int>(count);
+    }
+
     void read_config(const std::string& level) {
         try {
             const Json& config = file_.config();
-            if (config.has("readout") && config.at("readout").as_text() != "tensor")
-                throw Error("the model in " + path_ + " predicts a polarization, not the tensors themselves",
-                            "its derivative is taken by PyTorch only",
-                            "train a network with the direct read-out on its tensors (teacher, docs/training.md)");
             const auto size = [&](const char* key, long low, long high) {
                 const long value = config.at(key).as_integer();
                 if (value < low || value > high)
@@ -137,7 +164,7 @@ private:
             functions_ = size("radial_functions", 1, 4096);
             radial_width_ = size("radial_width", 1, 4096);
             scalar_width_ = size("scalar_width", 1, 4096);
-            model_.members = size("members", 1, 4096);
+            model_.members = members(config);
             const double neighbors = config.at("mean_neighbors").as_number();
             if (!(model_.cutoff > 0) || !(neighbors > 0)) throw std::runtime_error("a length is not positive");
             norm_ = 1 / std::sqrt(neighbors);
@@ -177,7 +204,7 @@ private:
         n_elements_ = static_cast<long>(known.size());
         const auto& element = file_.tensor("element", {n_elements_, channels_}).values;
         const auto& levels = file_.tensor("level", {n_levels_, channels_}).values;
-        const auto& reference = file_.tensor("reference_charge", {n_elements_}).values;
+        const auto& reference = file_.tensor(name("charges.reference_charge"), {n_elements_}).values;
         std::vector<double> all;
         for (const int number : numbers) {
             const auto found = std::find(known.begin(), known.end(), number);

@@ -9,7 +9,7 @@
 namespace bec {
 namespace {
 
-constexpr long schema_read = 1;
+constexpr long schema_read = 2;
 
 Tensor read_tensor(const Json& entry, const std::vector<char>& data) {
     Tensor tensor;

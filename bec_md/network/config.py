@@ -1,10 +1,25 @@
-"""Hyperparameters of the Z* network."""
+"""Hyperparameters of a network: its shape, and the properties that it is read out for."""
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+#: Members of a shallow ensemble where the configuration does not say.
+MEMBERS = 8
+#: Read-outs that give Z*, themselves or by their derivative.
+CHARGES = frozenset({"charges", "dipole"})
+
+
+class ReadoutConfig(BaseModel):
+    """One read-out: which property, and how many members its ensemble has."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: Literal["charges", "dipole", "polarizability"]
+    members: Annotated[int, Field(ge=1)] = 1
 
 
 class NetworkConfig(BaseModel):
@@ -25,12 +40,37 @@ class NetworkConfig(BaseModel):
     radial_functions: Annotated[int, Field(ge=2)] = 8
     radial_width: Annotated[int, Field(ge=4)] = 64
     scalar_width: Annotated[int, Field(ge=4)] = 64
-    readout: Literal["tensor", "polarization"] = "tensor"
-    members: Annotated[int, Field(ge=1)] = 8
+    readouts: tuple[ReadoutConfig, ...] = (
+        ReadoutConfig(name="charges", members=MEMBERS),
+        ReadoutConfig(name="polarizability"),
+    )
     mean_neighbors: Annotated[float, Field(gt=0)] = 50.0
 
-    @model_validator(mode="after")
-    def _one_member(self) -> NetworkConfig:
-        if self.readout == "polarization" and self.members != 1:
-            raise ValueError("readout polarization has no ensemble: give members: 1")
-        return self
+    @field_validator("readouts")
+    @classmethod
+    def _one_source_of_charges(cls, readouts: tuple[ReadoutConfig, ...]) -> tuple[ReadoutConfig, ...]:
+        names = [item.name for item in readouts]
+        if len(set(names)) < len(names) or len(CHARGES & set(names)) != 1:
+            source = " or ".join(sorted(CHARGES))
+            raise ValueError(f"{', '.join(names) or 'none'}: each once, and Z* comes from {source}")
+        return readouts
+
+    @property
+    def charges_from(self) -> ReadoutConfig:
+        """The read-out that gives Z*, itself or by its derivative."""
+        return next(item for item in self.readouts if item.name in CHARGES)
+
+
+def readouts(charges: str, members: int = MEMBERS) -> list[dict[str, Any]]:
+    """Hyperparameter `readouts` of a network for Z*, by way of ``charges`` or ``dipole``, and ε_∞."""
+    return [{"name": charges, "members": members}, {"name": "polarizability"}]
+
+
+def upgraded(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Hyperparameters of schema 1, with `readout` and `members`, as those of schema 2; others as they are."""
+    new = dict(config)
+    kind, members = new.pop("readout", None), new.pop("members", None)
+    if "readouts" not in new and (kind, members) != (None, None):
+        name = {None: "charges", "tensor": "charges", "polarization": "dipole"}[kind]
+        new["readouts"] = readouts(name, members or (MEMBERS if name == "charges" else 1))
+    return new

@@ -1,4 +1,4 @@
-r"""The Z* network: local environments → Born effective charge tensors and ε_∞.
+r"""The backbone of the network: local environments → the state of every atom.
 
 Each of the `layers` does the same four things, all tensor algebra on atoms and none on edges:
 
@@ -8,18 +8,15 @@ Each of the `layers` does the same four things, all tensor algebra on atoms and 
 3. update   s_i ← s_i + mix(A, B², B³)                             0e + 1o + 1e + 2e
 4. gate     scalars pass through a perceptron, which also scales the other irreps
 
-The read-out is linear in the last state, 0e + 1e + 2e → 3×3, one set of weights for each member of a
-shallow ensemble (Kellner and Ceriotti 2024). The acoustic sum rule Σ_i Z_i = Q·1 is imposed at the end.
-`bec_md.network.polarization` has another read-out, a dipole of each atom, and takes Z* as its derivative.
+Properties are read out of the last state (`bec_md.network.readouts`), one set of weights for each member of a
+shallow ensemble (Kellner and Ceriotti 2024).
 
-References: Drautz 2019 (atomic cluster expansion); Batatia et al. 2022 (MACE); Kutana, Shimizu, Asahi and
-Watanabe 2025 (Born effective charges from an equivariant network).
+References: Drautz 2019 (atomic cluster expansion); Batatia et al. 2022 (MACE).
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 
 import torch
 from e3nn import o3
@@ -29,7 +26,6 @@ from bec_md.network.config import NetworkConfig
 from bec_md.network.graph import Graph
 from bec_md.network.products import (
     STATE_IRREPS,
-    TENSOR_IRREPS,
     ChannelMixing,
     ChannelwiseProduct,
     Features,
@@ -40,15 +36,6 @@ from bec_md.network.products import (
 from bec_md.network.radial import RadialNetwork, bessel_functions
 
 SCALAR = o3.Irrep("0e")
-
-
-@dataclass(frozen=True, slots=True)
-class NetworkOutput:
-    """What the network predicts for a batch of frames."""
-
-    charges: Tensor  # (N, 3, 3) e, mean over the members
-    members: Tensor  # (N, M, 3, 3) e, every member obeys the sum rule
-    eps_inf: Tensor  # (B, 3, 3)
 
 
 class Edges:
@@ -156,7 +143,7 @@ class Layer(nn.Module):
 
 
 class Backbone(nn.Module):
-    """What a network knows of its atoms before the read-out of Z*, and ε_∞ of every frame."""
+    """What a network knows of its atoms before anything is read out."""
 
     element_index: Tensor  # (119,) row of each atomic number in the tables, −1 if unknown
 
@@ -169,20 +156,18 @@ class Backbone(nn.Module):
         self.register_buffer("element_index", index, persistent=False)
         self.element = nn.Parameter(torch.randn(len(config.elements), width))
         self.level = nn.Parameter(torch.zeros(len(config.levels), width))
-        self.reference_charge = nn.Parameter(torch.zeros(len(config.elements)))
         self.layers = nn.ModuleList(Layer(config, first=t == 0) for t in range(config.layers))
-        self.polarizability = nn.Linear(width, 1)
-        self.anisotropy = ChannelMixing({TENSOR_IRREPS[2]: width}, 1, scale=0.3)
-        self._exact_basis = cartesian_basis()
-        self._basis: dict[tuple[torch.device, torch.dtype], Tensor] = {}
 
-    def describe(self, graph: Graph) -> tuple[Tensor, Features]:
-        """Row of each atom's element (N,) and the last state of the atoms, (N, 2l+1, K) for each irrep.
+    def species(self, graph: Graph) -> Tensor:
+        """Row of each atom's element in the tables, (N,)."""
+        return self.element_index[graph.numbers]
+
+    def describe(self, graph: Graph) -> Features:
+        """Last state of the atoms, (N, 2l+1, K) for each irrep.
 
         `graph` holds only elements of `config.elements`.
         """
-        species = self.element_index[graph.numbers]  # (N,)
-        embedding = self.element[species] + self.level[graph.level][graph.frame]  # (N, K)
+        embedding = self.element[self.species(graph)] + self.level[graph.level][graph.frame]  # (N, K)
         edges = Edges(graph, self.config)
         n = graph.n_atoms
         state: Features = {
@@ -191,63 +176,4 @@ class Backbone(nn.Module):
         state[SCALAR] = embedding[:, None, :]
         for layer in self.layers:
             state = layer(edges, embedding, state)
-        return species, state
-
-    def dielectric(self, graph: Graph, state: Features) -> Tensor:
-        """ε_∞ = 1 + Σ_i α_i / V with positive isotropic parts of the atoms' polarizabilities α_i."""
-        basis = self._cartesian_basis(state[SCALAR])
-        size = torch.exp(self.polarizability(state[SCALAR][:, 0]))  # (N, 1)
-        traceless = self.anisotropy(state)[TENSOR_IRREPS[2]][:, :, 0]  # (N, 5)
-        alpha = torch.einsum("abc,nc->nab", basis[:, :, 4:], size * traceless)
-        alpha = alpha + size[:, :, None] * torch.eye(3, dtype=size.dtype, device=size.device)
-        volume = graph.volume_ang3[:, None, None]
-        total = alpha.new_zeros(graph.n_frames, 3, 3).index_add(0, graph.frame, 50.0 * alpha)
-        return torch.eye(3, dtype=size.dtype, device=size.device) + total / volume
-
-    def _cartesian_basis(self, like: Tensor) -> Tensor:
-        """Change of basis on the device and in the dtype in use, copied there once."""
-        key = (like.device, like.dtype)
-        if key not in self._basis:
-            self._basis[key] = self._exact_basis.to(like)
-        return self._basis[key]
-
-
-class ZStarNetwork(Backbone):
-    """Born effective charges Z*[i, a, b] = ∂M_a/∂u_ib of every atom and ε_∞ of every frame."""
-
-    def __init__(self, config: NetworkConfig) -> None:
-        super().__init__(config)
-        self.readout = ChannelMixing(dict.fromkeys(TENSOR_IRREPS, config.channels), config.members, scale=0.3)
-
-    def forward(self, graph: Graph) -> NetworkOutput:
-        """Predict a batch; `graph` holds only elements of `config.elements`."""
-        return NetworkOutput(*self.read_out(graph, *self.describe(graph)))
-
-    def read_out(self, graph: Graph, species: Tensor, state: Features) -> tuple[Tensor, Tensor, Tensor]:
-        """Tensors from the last state."""
-        parts = self.readout(state)  # (N, 2l+1, M) for 0e, 1e, 2e
-        parts[SCALAR] = parts[SCALAR] + self.reference_charge[species][:, None, None]
-        basis = self._cartesian_basis(parts[SCALAR])
-        spherical = torch.cat([parts[ir] for ir in TENSOR_IRREPS], dim=1)  # (N, 9, M)
-        members = torch.einsum("abc,ncm->nmab", basis, spherical)  # (N, M, 3, 3)
-        members = impose_sum_rule(members, graph)
-        return members.mean(dim=1), members, self.dielectric(graph, state)
-
-
-def cartesian_basis() -> Tensor:
-    """Change of basis (3, 3, 9) from 0e + 1e + 2e to a Cartesian tensor; 0e alone gives the unit matrix."""
-    columns = []
-    for ir in TENSOR_IRREPS:
-        tensor = o3.wigner_3j(1, 1, ir.l, dtype=torch.float64) * math.sqrt(3.0)
-        columns.append(tensor)
-    return torch.cat(columns, dim=-1)
-
-
-def impose_sum_rule(members: Tensor, graph: Graph) -> Tensor:
-    """Subtract from every atom its equal share of Σ_i Z_i − Q·1."""
-    total = members.new_zeros(graph.n_frames, *members.shape[1:]).index_add(0, graph.frame, members)
-    ones = members.new_ones(graph.n_atoms)
-    count = members.new_zeros(graph.n_frames).index_add(0, graph.frame, ones)[:, None, None, None]
-    identity = torch.eye(3, dtype=members.dtype, device=members.device)
-    excess = (total - graph.total_charge[:, None, None, None] * identity) / count
-    return members - excess[graph.frame]
+        return state

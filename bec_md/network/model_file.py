@@ -4,6 +4,10 @@ The header's metadata entry ``bec_md`` holds a JSON object: `schema`, `config` (
 `convention` ("dM/du": Z[i, a, b] = ∂M_a/∂u_ib), `units`, and `card` (name, data, errors, provenance). Beside
 the weights the file carries the coupling tables ``coupling.l1.l2.l3`` (√(2l3+1) × e3nn's Wigner 3j, float64),
 so that an evaluator in another language needs no conventions of its own.
+
+Weights are named as in `bec_md.network.network.Network`: those of a read-out begin with ``readouts.NAME.``.
+Schema 1 had `config.readout` (tensor or polarization), `config.members` and other names; it is upgraded when
+it is read, and `rewrite` makes a file of schema 2 of it.
 """
 
 from __future__ import annotations
@@ -15,19 +19,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bec_md.errors import DataError
-from bec_md.network.config import NetworkConfig
+from bec_md.network.config import NetworkConfig, upgraded
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from bec_md.network.model import Backbone
-    from bec_md.network.polarization import Network
+    from bec_md.network.network import Network
 
-SCHEMA = 1
+SCHEMA = 2
 CONVENTION = "dM/du"
 
 
-def save_model(path: str | Path, network: Backbone, card: dict[str, Any]) -> None:
+def save_model(path: str | Path, network: Network, card: dict[str, Any]) -> None:
     """Write a network and its card; the file appears at once or not at all."""
     from safetensors.torch import save_file
 
@@ -50,7 +53,7 @@ def save_model(path: str | Path, network: Backbone, card: dict[str, Any]) -> Non
 
 
 def read_header(path: str | Path) -> dict[str, Any]:
-    """Schema, hyperparameters and card of a model file, without its weights."""
+    """Hyperparameters (in those of the present schema) and card of a model file, without its weights."""
     path = Path(path)
     try:
         with path.open("rb") as stream:
@@ -77,6 +80,7 @@ def read_header(path: str | Path) -> dict[str, Any]:
             "the file was written by a newer bec-md",
             "upgrade bec-md",
         )
+    header["config"] = upgraded(header["config"])
     return header
 
 
@@ -84,13 +88,38 @@ def load_network(path: str | Path) -> Network:
     """The network of a model file, in evaluation mode on the CPU."""
     from safetensors.torch import load_file
 
-    from bec_md.network.polarization import make_network
+    from bec_md.network.network import Network
 
     header = read_header(path)
-    network = make_network(NetworkConfig(**header["config"]))
+    network = Network(NetworkConfig(**header["config"]))
     tensors = {k: v for k, v in load_file(path).items() if not k.startswith("coupling.")}
-    network.load_state_dict(tensors)
+    network.load_state_dict(_upgraded_weights(tensors) if header["schema"] < SCHEMA else tensors)
     return network.eval()
+
+
+def rewrite(path: str | Path, target: str | Path) -> None:
+    """Write a model file of any schema as one of this schema; weights and card stay as they are."""
+    save_model(target, load_network(path), read_header(path)["card"])
+
+
+#: First parts of the names of weights in schema 1 and now.
+_RENAMED = {
+    "readout.": "readouts.charges.mix.",
+    "dipole": "readouts.dipole.weight",
+    "polarizability.": "readouts.polarizability.size.",
+    "anisotropy.": "readouts.polarizability.anisotropy.",
+}
+
+
+def _upgraded_weights(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Weights of schema 1 by their names in schema 2."""
+    kind = "dipole" if "dipole" in tensors else "charges"
+    renamed = _RENAMED | {"reference_charge": f"readouts.{kind}.reference_charge"}
+    found = {}
+    for name, value in tensors.items():
+        old = next((old for old in renamed if name.startswith(old)), "")
+        found[renamed.get(old, "") + name[len(old) :]] = value[:, None] if old == "dipole" else value
+    return found
 
 
 def _coupling_tables(config: NetworkConfig) -> dict[str, Tensor]:

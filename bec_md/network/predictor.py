@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bec_md.errors import DataError, UsageError
+from bec_md.network.config import NetworkConfig
 from bec_md.network.model_file import load_network, read_header
 from bec_md.network.registry import choose_model, model_path
 
@@ -75,8 +76,6 @@ class BecModel:
     precision
         Of matrix products in PyTorch: ``float32``, or ``tf32`` or ``bfloat16`` where they change Z* by less
         than 10⁻⁴ e.
-    compile
-        Have the PyTorch engine compiled by TorchInductor.
     """
 
     def __init__(
@@ -88,12 +87,12 @@ class BecModel:
         threads: int | None = None,
         level: str | None = None,
         precision: Precision = "float32",
-        compile: bool = False,
     ) -> None:
         self.path = Path(path)
         header = read_header(self.path)
         self.card: dict[str, Any] = header["card"]
         self.config = header["config"]
+        self.charges_from = NetworkConfig(**self.config).charges_from.name
         self.name: str = str(self.card.get("name", self.path.stem))
         self.elements: tuple[int, ...] = tuple(self.config["elements"])
         self.cutoff_ang = float(self.config["cutoff_ang"])
@@ -104,7 +103,7 @@ class BecModel:
         self.predicts_eps_inf = bool(self.card.get("eps_inf_trained", True))
         self.reason = ""
         self.engine_note = ""
-        self.engine: Engine = self._make_engine(engine, device, threads, precision, compile)
+        self.engine: Engine = self._make_engine(engine, device, threads, precision)
 
     def predict(self, atoms: Atoms | Frame) -> Array:
         """Born effective charges of one structure, (N, 3, 3) in e; Z[i, a, b] = ∂M_a/∂u_ib."""
@@ -150,7 +149,7 @@ class BecModel:
         return chosen
 
     def _make_engine(
-        self, engine: EngineName, device: str, threads: int | None, precision: Precision, compile: bool
+        self, engine: EngineName, device: str, threads: int | None, precision: Precision
     ) -> Engine:
         if precision not in ("float32", "tf32", "bfloat16"):
             raise UsageError(
@@ -158,18 +157,11 @@ class BecModel:
                 "matrix products are done in float32 or faster with fewer digits",
                 "use 'float32', 'tf32' or 'bfloat16'",
             )
-        derivative = self.config.get("readout") == "polarization"
-        if derivative and (engine == "native" or compile):
+        if engine == "native" and precision != "float32":
             raise UsageError(
-                f"model {self.name} predicts a polarization, whose derivative needs PyTorch's backward pass",
-                "neither the native engine nor compiled code has one",
-                "leave engine and compile out, or train a direct network on its tensors (docs/training.md)",
-            )
-        if engine == "native" and (compile or precision != "float32"):
-            raise UsageError(
-                f"the native engine has neither precision {precision!r} nor compilation",
+                f"the native engine has no precision {precision!r}",
                 "it is compiled C++ in float32",
-                'use engine="torch", or leave both out',
+                'use engine="torch", or leave precision out',
             )
         if engine == "native" and device != "cpu":
             raise UsageError(
@@ -177,10 +169,10 @@ class BecModel:
                 "it is compiled for the CPU",
                 "use --device cpu, or the torch engine",
             )
-        plain = precision == "float32" and not compile
-        if derivative:
+        derivative = self.charges_from == "dipole"
+        if derivative and engine != "native":
             self.engine_note = "Z* as the derivative of a polarization, in PyTorch"
-        elif engine in ("auto", "native") and device == "cpu" and plain:
+        elif engine in ("auto", "native") and device == "cpu" and precision == "float32":
             from bec_md.network.native import NativeEngine, native_status
 
             status = native_status()
@@ -197,7 +189,7 @@ class BecModel:
         from bec_md.network.torch_engine import TorchEngine
 
         level = self.config["levels"].index(self.level)
-        return TorchEngine(load_network(self.path), level, device, precision=precision, compile=compile)
+        return TorchEngine(load_network(self.path), level, device, precision=precision)
 
     def _check_device(self, device: str) -> None:
         import torch
@@ -241,7 +233,6 @@ def load_model(
     elements: Sequence[int] | None = None,
     level: str | None = None,
     precision: Precision = "float32",
-    compile: bool = False,
 ) -> BecModel:
     """Load a bundled model by name, or a model file by path.
 
@@ -268,7 +259,6 @@ def load_model(
         threads=threads,
         level=level,
         precision=precision,
-        compile=compile,
     )
     model.reason = reason
     return model

@@ -27,6 +27,27 @@ STATE_IRREPS = tuple(o3.Irrep(name) for name in ("0e", "1o", "1e", "2e"))
 TENSOR_IRREPS = tuple(o3.Irrep(name) for name in ("0e", "1e", "2e"))
 
 
+class ExactTable:
+    """A constant array in float64, rounded once to each dtype and copied once to each device in use."""
+
+    def __init__(self, exact: Tensor) -> None:
+        self._exact = exact
+        self._cast: dict[tuple[torch.device, torch.dtype], Tensor] = {}
+
+    def like(self, values: Tensor) -> Tensor:
+        """Return the table on the device and in the dtype of `values`."""
+        key = (values.device, values.dtype)
+        if key not in self._cast:
+            self._cast[key] = self._exact.to(device=values.device, dtype=values.dtype)
+        return self._cast[key]
+
+
+def cartesian_basis() -> Tensor:
+    """Change of basis (3, 3, 9) from 0e + 1e + 2e to a Cartesian tensor; 0e alone gives the unit matrix."""
+    columns = [o3.wigner_3j(1, 1, ir.l, dtype=torch.float64) * math.sqrt(3.0) for ir in TENSOR_IRREPS]
+    return torch.cat(columns, dim=-1)
+
+
 class ChannelMixing(nn.Module):
     """A linear map of the channels for each irrep: (N, 2l+1, K_in) → (N, 2l+1, K_out)."""
 
@@ -85,8 +106,7 @@ class ChannelwiseProduct(nn.Module):
             self.rows.setdefault(c, []).append(row)
             self.widths[c] = self.widths.get(c, 0) + channels
             row += c.dim
-        self._exact = coefficients.reshape(row, -1)
-        self._cast: dict[tuple[torch.device, torch.dtype], Tensor] = {}
+        self._coefficients = ExactTable(coefficients.reshape(row, -1))  # Clebsch–Gordan, (rows, M1·M2)
         self.mix = ChannelMixing(self.widths, channels, scale)
 
     def forward(self, u: Mapping[o3.Irrep, Tensor], v: Mapping[o3.Irrep, Tensor]) -> Features:
@@ -94,7 +114,7 @@ class ChannelwiseProduct(nn.Module):
         x = torch.cat([u[ir] for ir in self.left], dim=1)  # (N, M1, K)
         y = torch.cat([v[ir] for ir in self.right], dim=1)  # (N, M2, K)
         outer = (x[:, :, None, :] * y[:, None, :, :]).flatten(1, 2)  # (N, M1·M2, K)
-        coupled = torch.matmul(self._coefficients(outer), outer)  # (N, rows, K)
+        coupled = torch.matmul(self._coefficients.like(outer), outer)  # (N, rows, K)
         out: Features = {}
         for irrep, rows in self.rows.items():
             parts = coupled[:, rows[0] : rows[-1] + irrep.dim]  # (N, paths·(2l+1), K)
@@ -102,13 +122,6 @@ class ChannelwiseProduct(nn.Module):
             out[irrep] = parts.flatten(2)  # (N, 2l+1, paths·K)
         mixed: Features = self.mix(out)
         return mixed
-
-    def _coefficients(self, like: Tensor) -> Tensor:
-        """Clebsch–Gordan table (rows, M1·M2), rounded once from float64 to the dtype in use."""
-        key = (like.device, like.dtype)
-        if key not in self._cast:
-            self._cast[key] = self._exact.to(device=like.device, dtype=like.dtype)
-        return self._cast[key]
 
 
 def add(*features: Mapping[o3.Irrep, Tensor]) -> Features:

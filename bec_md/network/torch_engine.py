@@ -33,7 +33,7 @@ from bec_md.network.lanes import Lanes
 if TYPE_CHECKING:
     from ase import Atoms
 
-    from bec_md.network.polarization import Network
+    from bec_md.network.network import Network
     from bec_md.structure import Frame
 
 Array = NDArray[np.float64]
@@ -42,7 +42,7 @@ Precision = Literal["float32", "tf32", "bfloat16"]
 
 #: Names of PyTorch for the precision of matrix products.
 MATMUL: dict[Precision, str] = {"float32": "highest", "tf32": "high", "bfloat16": "medium"}
-#: Atoms in one graph of a network that predicts a polarization: about 1 MB each.
+#: Atoms in one graph of a network whose derivatives are wanted: about 1 MB each.
 BACKWARD_ATOMS, BACKWARD_ATOMS_GPU = 300, 20_000
 #: Largest deviation from float32 up to which another precision is used, e.
 PRECISION_TOLERANCE_E = 1e-4
@@ -104,8 +104,6 @@ class TorchEngine:
     precision
         Of matrix products: ``float32``; ``tf32`` or ``bfloat16`` if the first batch deviates by less than
         10⁻⁴ e, otherwise with a warning float32 as well.
-    compile
-        Have the network compiled by TorchInductor, which takes minutes at the first batch.
     lanes
         Queues of the device.
     """
@@ -119,7 +117,6 @@ class TorchEngine:
         *,
         search: Search = "auto",
         precision: Precision = "float32",
-        compile: bool = False,
         lanes: Lanes | None = None,
     ) -> None:
         self.name = f"torch ({device})"
@@ -129,7 +126,6 @@ class TorchEngine:
         self.level = level
         self.search = "device" if search == "auto" and self.lanes.device.type != "cpu" else search
         self.precision = precision
-        self.compile = compile
         self._checked = precision == "float32"
         self._free: list[_Slot] = []
         self._system: NDArray[np.int64] = np.empty(0, dtype=np.int64)  # that the next two belong to
@@ -161,7 +157,7 @@ class TorchEngine:
 
     def _most_frames(self, n_atoms: int) -> int:
         """Frames of one graph: a backward pass keeps what every layer made of every edge."""
-        if self.network.config.readout == "tensor":
+        if self.network.charges_from.gradient is None:
             return sys.maxsize
         limit = BACKWARD_ATOMS if self.lanes.device.type == "cpu" else BACKWARD_ATOMS_GPU
         return max(1, limit // max(1, n_atoms))
@@ -212,16 +208,8 @@ class TorchEngine:
         return graph, torch.stack([found.edges, found.occupancy])
 
     def _network(self, graph: Graph) -> tuple[Tensor, Tensor]:
-        if not self.compile:
-            output = self.network(graph)
-            return output.members, output.eps_inf
-        if not hasattr(self, "_compiled"):
-            from bec_md.network.compiled import compiled_network
-
-            self.network(graph)  # tables that are made once must not become part of the program
-            self._compiled = compiled_network(self.network)
-        _, members, eps_inf = self._compiled(*(getattr(graph, item.name) for item in fields(graph)))
-        return members, eps_inf
+        output = self.network(graph)
+        return output["charges"], output["eps_inf"]
 
     def _prepare(self, frames: Sequence[Frame | Atoms]) -> _Batch | None:
         """Collect what goes to the device; None if neighbors should be found on the host."""
@@ -285,7 +273,7 @@ class TorchEngine:
         slot.kept.clear()
         self._free.append(slot)
         whole = slot.results[: slot.size].to(torch.float64, copy=True).numpy()
-        members = whole[: -9 * n_frames].reshape(n_frames, -1, self.network.config.members, 3, 3)
+        members = whole[: -9 * n_frames].reshape(n_frames, -1, self.network.charges_from.members, 3, 3)
         return members.swapaxes(1, 2), whole[-9 * n_frames :].reshape(n_frames, 3, 3)
 
     @contextmanager

@@ -10,6 +10,7 @@ import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from bec_md.errors import UsageError
+from bec_md.network.config import ReadoutConfig
 from bec_md.structure.names import IndexOrder
 
 
@@ -182,8 +183,8 @@ class Finetune(Section):
     """Earlier data, mixed in so that it is not forgotten."""
     replay_fraction: float = Field(default=0.3, gt=0.0, lt=1.0)
     """Part of the atoms of an epoch that comes from the replayed files."""
-    readout: Literal["tensor", "polarization"] | None = None
-    """Read-out of the new network; one of another kind than the model's starts from random weights."""
+    readouts: tuple[ReadoutConfig, ...] | None = None
+    """Read-outs of the new network; one that the model does not have starts from random weights."""
     level_like: str | None = None
     """Level of the earlier network from which a new level starts; the first one when not given."""
 

@@ -16,13 +16,20 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from bec_md.errors import DataError
-from bec_md.network.polarization import PolarizationNetwork, random_directions
+from bec_md.network.network import Network
 from bec_md.training.averaging import WeightAverage, set_weights, swapped_weights
 from bec_md.training.batches import epoch_batches, sequential_batches
 from bec_md.training.checkpoint import Progress, load_checkpoint, save_checkpoint, write_atomically
 from bec_md.training.config import Loss, TrainingConfig
 from bec_md.training.dataset import Batch, GraphDataset
 from bec_md.training.loss import ensemble_loss, eps_inf_loss, huber, tensor_loss, weighted_sum
+from bec_md.training.projection import (
+    SPREAD_EVERY,
+    energy_score,
+    random_directions,
+    random_pairs,
+    step_generator,
+)
 from bec_md.training.schedule import learning_rate, schedule_progress
 
 MAX_SKIPPED_STEPS = 20
@@ -48,21 +55,23 @@ class Predictions:
 
 
 @torch.no_grad()
-def predict_dataset(network: nn.Module, dataset: GraphDataset, max_edges: int) -> Predictions:
-    """Evaluate the network on every frame of a data set."""
+def predict_dataset(
+    network: Network, dataset: GraphDataset, max_edges: int, *, members: bool = True
+) -> Predictions:
+    """Evaluate the network on every frame of a data set, with or without the variance over its members."""
     charges, variances, eps = [], [], []
     for frames in sequential_batches(dataset.edge_counts, max_edges):
-        output = network(dataset.batch(frames).graph)
-        charges.append(output.charges.double().cpu().numpy())
-        members = output.members
-        spread = members.var(dim=1).mean(dim=(-1, -2)) if members.shape[1] > 1 else members[:, 0, 0, 0] * 0
+        output = network(dataset.batch(frames).graph, members=members)
+        tensors = output["charges"]  # (N, M, 3, 3)
+        charges.append(tensors.mean(dim=1).double().cpu().numpy())
+        spread = tensors.var(dim=1).mean(dim=(-1, -2)) if tensors.shape[1] > 1 else tensors[:, 0, 0, 0] * 0
         variances.append(spread.double().cpu().numpy())
-        eps.append(output.eps_inf.double().cpu().numpy())
+        eps.append(output["eps_inf"].double().cpu().numpy())
     return Predictions(np.concatenate(charges), np.concatenate(variances), np.concatenate(eps))
 
 
 def batch_loss(
-    network: nn.Module,
+    network: Network,
     batch: Batch,
     loss: Loss,
     charge_norm: float,
@@ -73,38 +82,64 @@ def batch_loss(
 ) -> tuple[Tensor, Tensor]:
     """Loss of one batch and, for the log, the sum of squared tensor errors.
 
-    A network that predicts a polarization is shown one random direction of it in each frame, which depends on
-    `seed` and `step`.
+    `seed` and `step` decide on what is drawn at random for a network whose Z* is a derivative.
     """
-    if isinstance(network, PolarizationNetwork):
-        direction = random_directions(batch.graph.n_frames, seed, step, batch.eps_inf)
-        projection, eps_inf = network.projected(batch.graph, direction)
-        along = direction[batch.graph.frame]
-        residual = projection - torch.einsum("nab,na->nb", batch.charges, along)  # (N, 3)
-        squared = 3 * residual.square().sum(dim=-1)  # in the mean over directions |Z − Z_ref|²
-        per_atom = huber(squared, loss.delta_e) if loss.kind == "huber" else squared / 2
-        total = weighted_sum(per_atom, batch.charge_weight, charge_norm)
-        return total + eps_inf_term(eps_inf, batch, loss, eps_norm), squared.detach().sum()
+    if network.charges_from.gradient is not None:
+        return projected_loss(network, batch, loss, charge_norm, eps_norm, seed=seed, step=step)
     output = network(batch.graph)
+    members = output["charges"]  # (N, M, 3, 3)
+    charges = members.mean(dim=1)
     per_atom = tensor_loss(
-        output.charges,
+        charges,
         batch.charges,
         kind=loss.kind,
         delta=loss.delta_e,
         weights=(loss.trace, loss.antisymmetric, loss.traceless),
     )
     total = weighted_sum(per_atom, batch.charge_weight, charge_norm)
-    total = total + eps_inf_term(output.eps_inf, batch, loss, eps_norm)
+    total = total + eps_inf_term(output["eps_inf"], batch, loss, eps_norm)
     if loss.ensemble > 0.0:
         score = ensemble_loss(
-            output.members,
+            members,
             batch.charges,
             score=loss.ensemble_score,
             floor=loss.ensemble_floor_e,
             detach_mean=loss.ensemble_detach,
         )
         total = total + loss.ensemble * weighted_sum(score, batch.charge_weight, charge_norm)
-    return total, ((output.charges.detach() - batch.charges) ** 2).sum()
+    return total, ((charges.detach() - batch.charges) ** 2).sum()
+
+
+def projected_loss(
+    network: Network,
+    batch: Batch,
+    loss: Loss,
+    charge_norm: float,
+    eps_norm: float,
+    *,
+    seed: int,
+    step: int,
+) -> tuple[Tensor, Tensor]:
+    """`batch_loss` of a network whose Z* is a derivative; see `bec_md.training.projection`."""
+    count, members = batch.graph.n_frames, network.charges_from.members
+    generator = step_generator(seed, step)
+    direction = random_directions(count, generator, batch.charges)
+    spread = loss.ensemble > 0.0 and members > 1 and step % SPREAD_EVERY == 0
+    if spread:
+        mixes = random_pairs(count, members, generator, batch.charges)
+    else:
+        mixes = [batch.charges.new_full((count, members), 1 / members)]
+    rows, output = network.projected(batch.graph, direction, mixes)
+    labels = torch.einsum("nab,na->nb", batch.charges, direction[batch.graph.frame])  # (N, 3)
+    residual = torch.stack(rows).mean(dim=0) - labels
+    squared = 3 * residual.square().sum(dim=-1)  # in the mean over directions |Z − Z_ref|²
+    per_atom = huber(squared, loss.delta_e) if loss.kind == "huber" else squared / 2
+    if spread:
+        first, second = rows
+        score = energy_score(first, second, labels, detach_mean=loss.ensemble_detach)
+        per_atom = per_atom + loss.ensemble * score
+    total = weighted_sum(per_atom, batch.charge_weight, charge_norm)
+    return total + eps_inf_term(output["eps_inf"], batch, loss, eps_norm), squared.detach().sum()
 
 
 def eps_inf_term(eps_inf: Tensor, batch: Batch, loss: Loss, norm: float) -> Tensor:
@@ -142,7 +177,7 @@ class Trainer:
     Parameters
     ----------
     network
-        Maps a graph to an output with `charges`, `members` and `eps_inf`; already on its device.
+        Already on its device.
     data
         On the same device.
     config
@@ -159,7 +194,7 @@ class Trainer:
 
     def __init__(
         self,
-        network: nn.Module,
+        network: Network,
         data: TrainingData,
         config: TrainingConfig,
         folder: Path,
@@ -354,7 +389,7 @@ class Trainer:
         selected = []
         for name, dataset in self.data.validation.items():
             limit = self.config.batch.validation_edges or self.config.batch.max_edges
-            predicted = predict_dataset(self.network, dataset, limit)
+            predicted = predict_dataset(self.network, dataset, limit, members=False)
             for key, value in validation_errors(predicted, dataset).items():
                 row[f"{name}_{key}"] = value
             selected.append(row[f"{name}_{self.config.selection}_e"])

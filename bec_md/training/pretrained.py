@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from bec_md.errors import UsageError
 from bec_md.training.config import Finetune, unknown_key_message
 
 if TYPE_CHECKING:
-    from bec_md.network.config import NetworkConfig
-    from bec_md.network.polarization import Network
+    from bec_md.network.config import NetworkConfig, ReadoutConfig
+    from bec_md.network.network import Network
 
 
 def make_network_config(
@@ -26,8 +26,9 @@ def make_network_config(
     """
     from pydantic import ValidationError
 
-    from bec_md.network.config import NetworkConfig
+    from bec_md.network.config import NetworkConfig, upgraded
 
+    given = upgraded(given)
     for key in given:
         if key not in NetworkConfig.model_fields:
             raise UsageError(
@@ -74,7 +75,7 @@ def load_pretrained(
             "start from a model with these elements, or train from scratch (leave out finetune)",
         )
     network = extend_levels(network, levels, like=finetune.level_like)
-    return network if finetune.readout is None else with_readout(network, finetune.readout)
+    return network if finetune.readouts is None else with_readouts(network, finetune.readouts)
 
 
 def _find(model: str, config_folder: Path) -> Path:
@@ -84,21 +85,19 @@ def _find(model: str, config_folder: Path) -> Path:
     return model_path(beside if beside.is_file() else model)
 
 
-def with_readout(network: Network, readout: Literal["tensor", "polarization"]) -> Network:
-    """Return the network with this read-out, whose weights are random if it had another one before."""
+def with_readouts(network: Network, readouts: Sequence[ReadoutConfig]) -> Network:
+    """Return the network with these read-outs; weights that it did not have before are random."""
     import torch
 
-    from bec_md.network.config import NetworkConfig
-    from bec_md.network.polarization import make_network
+    from bec_md.network.network import Network
 
-    if network.config.readout == readout:
+    if network.config.readouts == tuple(readouts):
         return network
-    members = 1 if readout == "polarization" else NetworkConfig.model_fields["members"].default
-    other = make_network(network.config.model_copy(update={"readout": readout, "members": members}))
+    other = Network(network.config.model_copy(update={"readouts": tuple(readouts)}))
     known = dict(network.named_parameters())
     with torch.no_grad():
         for name, parameter in other.named_parameters():
-            if name in known:
+            if name in known and known[name].shape == parameter.shape:
                 parameter.copy_(known[name])
     return other
 

@@ -20,7 +20,7 @@ from bec_md.training.config import TrainingConfig, load_config
 
 if TYPE_CHECKING:
     from bec_md.evaluation import Evaluation
-    from bec_md.network.polarization import Network
+    from bec_md.network.network import Network
     from bec_md.training.checkpoint import Progress
     from bec_md.training.loop import Trainer, TrainingData
     from bec_md.training.sources import LoadedSource
@@ -167,7 +167,7 @@ def prepare(
     """Build graphs and network on their device."""
     import torch
 
-    from bec_md.network.polarization import make_network
+    from bec_md.network.network import Network
     from bec_md.training.dataset import element_means
     from bec_md.training.pretrained import load_pretrained, make_network_config
     from bec_md.training.sources import elements_of, levels_of, make_training_data, mean_neighbors
@@ -194,11 +194,10 @@ def prepare(
         )
         if "mean_neighbors" not in config.network:
             shape = shape.model_copy(update={"mean_neighbors": round(mean_neighbors(data), 2)})
-        network = make_network(shape)
-        with torch.no_grad():
-            for number, mean in element_means(data.training).items():
-                network.reference_charge[shape.elements.index(number)] = mean
-    check_loss(config, network.config.readout)
+        network = Network(shape)
+        means = element_means(data.training)
+        network.charges_from.start({shape.elements.index(number): mean for number, mean in means.items()})
+    check_loss(config, network)
     network = network.to(device=config.device, dtype=dtype)
     data = type(data)(
         data.training.to(config.device),
@@ -209,15 +208,18 @@ def prepare(
     return network, data
 
 
-def check_loss(config: TrainingConfig, readout: str) -> None:
-    """Refuse terms of the loss that a network with this read-out does not have."""
+def check_loss(config: TrainingConfig, network: Network) -> None:
+    """Refuse terms of the loss that the network's read-out does not have."""
     loss = config.loss
-    parts = (loss.trace, loss.antisymmetric, loss.traceless)
-    if readout == "polarization" and (loss.ensemble > 0.0 or parts != (1.0, 1.0, 1.0)):
+    if network.charges_from.gradient is not None and (loss.trace, loss.antisymmetric, loss.traceless) != (
+        1,
+        1,
+        1,
+    ):
         raise UsageError(
-            "section 'loss': a network that predicts a polarization has no ensemble and no separate parts",
-            "it is trained on projections of the tensors",
-            "leave out ensemble, trace, antisymmetric and traceless",
+            f"section 'loss': read-out {network.charges_from.name!r} is not trained on separate parts of Z*",
+            "it sees projections of the tensors",
+            "leave out trace, antisymmetric and traceless",
         )
 
 
@@ -258,7 +260,7 @@ def finish(
     write_parity(folder / "parity.npz", evaluations)
     entries = card_entries(evaluations)
     scale = float(entries.get("uncertainty_scale", 1.0))
-    if network.config.members > 1:
+    if network.charges_from.members > 1:
         entries["domain_uncertainty_e"] = training_domain(network, data, scale, max_edges=limit)
     return entries, draw(folder, evaluations)
 

@@ -16,7 +16,7 @@ from bec_md.training.domain import domain_uncertainty
 from bec_md.training.loop import TrainingData, predict_dataset
 
 if TYPE_CHECKING:
-    from bec_md.network.polarization import Network
+    from bec_md.network.network import Network
 
 CARD_KEYS = (
     "rmse_e",
@@ -86,7 +86,8 @@ def index_order_warnings(
         batch = data.training.batch(range(start, start + min(size, n_frames)))
         start += size
         with torch.no_grad():
-            predicted = network(batch.graph).charges.double().cpu().numpy()
+            members = network(batch.graph, members=False)["charges"]
+        predicted = members.mean(dim=1).double().cpu().numpy()
         check = check_index_order(predicted, batch.charges.double().cpu().numpy())
         if check.transposed:
             warnings.append(

@@ -42,13 +42,13 @@ def test_mixing_grows_with_the_square_of_the_channels(config: NetworkConfig) -> 
 def test_the_native_evaluator_counts_the_same(config: NetworkConfig, tmp_path) -> None:  # type: ignore[no-untyped-def]
     if not native_status().available:
         pytest.skip("no C++ compiler")
-    from bec_md.network.model import ZStarNetwork
     from bec_md.network.model_file import save_model
     from bec_md.network.native import NativeModel
     from bec_md.network.native_library import ProfileStruct
+    from bec_md.network.network import Network
 
     path = tmp_path / "model.safetensors"
-    save_model(path, ZStarNetwork(config), {"name": "random"})
+    save_model(path, Network(config), {"name": "random"})
     profile = ProfileStruct()
     NativeModel(path, "pbe", (8, 14)).predict_frames([quartz(72)], profile=profile)
     work = work_per_atom(config, profile.edges / profile.atoms)

@@ -23,7 +23,7 @@ from bec_md.plot.style import WIDTHS_INCH, bare_figure, figure_style, pin_ticks
 from bec_md.training.config import TrainingConfig, find_data_file, load_config
 from bec_md.training.run import train
 
-ONE_LAYER = {"channels": 32, "layers": 1, "l_max": 2, "cutoff_ang": 5.0, "members": 1}
+ONE_LAYER = {"channels": 32, "layers": 1, "l_max": 2, "cutoff_ang": 5.0}
 
 
 def baseline_config(config: TrainingConfig, data: Path, minutes: float) -> TrainingConfig:

@@ -1,6 +1,6 @@
 """Learning curve on BaTiO3 in motion: a network that predicts Z*, and one that predicts a polarization.
 
-    python tests/benchmarks/learning_curve.py DATA_FOLDER WORK_FOLDER [--sizes 24 47] [--readouts tensor]
+    python tests/benchmarks/learning_curve.py DATA_FOLDER WORK_FOLDER [--sizes 24 47] [--readouts charges]
 
 DATA_FOLDER holds train/batio3_train.xyz and test/batio3_test.xyz. The last twentieth of the training file is
 held back to choose the weights. Smaller sets are seen more often: epochs grow as 1/√frames.
@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from bec_md.evaluation import evaluate_model
+from bec_md.network.config import readouts
 from bec_md.training.config import TrainingConfig
 from bec_md.training.run import train
 
@@ -22,9 +23,9 @@ WHOLE = 47  # frames that are not held back
 EPOCHS = 90  # for them
 SHAPE = {"channels": 32, "sent_tensor_channels": 16, "layers": 2, "cutoff_ang": 5.0}
 READOUTS: dict[str, dict[str, Any]] = {
-    "tensor": {"network": SHAPE, "loss": {"eps_inf": 0.02, "ensemble": 0.1, "ensemble_score": "crps"}},
-    "polarization": {
-        "network": {"readout": "polarization", "members": 1, **SHAPE},
+    "charges": {"network": SHAPE, "loss": {"eps_inf": 0.02, "ensemble": 0.1, "ensemble_score": "crps"}},
+    "dipole": {
+        "network": {"readouts": readouts("dipole", 1), **SHAPE},
         "loss": {"kind": "mse", "eps_inf": 0.02},
     },
 }

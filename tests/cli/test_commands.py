@@ -18,9 +18,9 @@ def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A random network for Mg and O: its tensors mean nothing, but obey the sum rule."""
     import torch
 
-    from bec_md.network.config import NetworkConfig
-    from bec_md.network.model import ZStarNetwork
+    from bec_md.network.config import NetworkConfig, readouts
     from bec_md.network.model_file import save_model
+    from bec_md.network.network import Network
 
     torch.manual_seed(3)
     config = NetworkConfig(
@@ -29,11 +29,11 @@ def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
         channels=4,
         radial_width=4,
         scalar_width=4,
-        members=2,
+        readouts=readouts("charges", 2),
         cutoff_ang=3.0,
     )
     path = tmp_path_factory.mktemp("model") / "tiny.safetensors"
-    save_model(path, ZStarNetwork(config), {"name": "tiny", "stated_error_e": 0.5})
+    save_model(path, Network(config), {"name": "tiny", "stated_error_e": 0.5})
     return path
 
 

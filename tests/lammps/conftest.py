@@ -15,9 +15,9 @@ import torch
 
 from bec_md.lammps.build import ensure_plugin
 from bec_md.lammps.plugins import preload_mpi
-from bec_md.network.config import NetworkConfig
-from bec_md.network.model import ZStarNetwork
+from bec_md.network.config import NetworkConfig, readouts
 from bec_md.network.model_file import save_model
+from bec_md.network.network import Network
 
 SHAPES: dict[str, dict[str, Any]] = {
     "two_layers": {"sent_tensor_channels": 4},
@@ -34,14 +34,20 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     for seed, (name, shape) in enumerate(SHAPES.items()):
         torch.manual_seed(seed)
         config = NetworkConfig(
-            **{"elements": (1, 8, 14), "levels": ("a", "b"), "channels": 8, "members": 3, "cutoff_ang": 4.0}
+            **{
+                "elements": (1, 8, 14),
+                "levels": ("a", "b"),
+                "channels": 8,
+                "readouts": readouts("charges", 3),
+                "cutoff_ang": 4.0,
+            }
             | {"mean_neighbors": 20.0}
             | shape
         )
-        network = ZStarNetwork(config)
+        network = Network(config)
         with torch.no_grad():
             network.level.normal_()
-            network.reference_charge.copy_(torch.tensor([0.6, -1.6, 3.2]))
+            network.charges_from.reference_charge.copy_(torch.tensor([0.6, -1.6, 3.2]))
         paths[name] = folder / f"{name}.safetensors"
         save_model(paths[name], network, {"name": name})
     return paths

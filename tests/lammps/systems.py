@@ -134,17 +134,17 @@ def reference(
     graph = build_graph([atoms], network.config.cutoff_ang, dtype=torch.float64, level=level)
     with torch.no_grad():
         if sum_rule:
-            return np.asarray(network(graph).charges)
+            return np.asarray(network(graph)["charges"].mean(dim=1))
         # the sum rule subtracts the same from every atom: choosing Q = Σ raw undoes it only for scalars,
         # so it is switched off where it is applied
-        import bec_md.network.model as model
+        import bec_md.network.readouts.charges as readout
 
-        original = model.impose_sum_rule
-        model.impose_sum_rule = lambda members, _graph: members
+        original = readout.impose_sum_rule
+        readout.impose_sum_rule = lambda members, _graph: members
         try:
-            return np.asarray(network(graph).charges)
+            return np.asarray(network(graph)["charges"].mean(dim=1))
         finally:
-            model.impose_sum_rule = original
+            readout.impose_sum_rule = original
 
 
 def per_atom(lmp: Any, name: str) -> Array:

@@ -12,11 +12,11 @@ import torch
 from ase import Atoms
 from numpy.typing import NDArray
 
-from bec_md.network.config import NetworkConfig
+from bec_md.network.config import NetworkConfig, readouts
 from bec_md.network.graph import build_graph
-from bec_md.network.model import NetworkOutput, ZStarNetwork
 from bec_md.network.model_file import load_network, save_model
 from bec_md.network.native_library import native_status
+from bec_md.network.network import Network, Properties
 
 ELEMENTS = (1, 8, 14)
 LEVELS = ("PBE", "r2SCAN")
@@ -27,21 +27,21 @@ class Reference:
     """A network file and the same network in float64."""
 
     path: Path
-    network: ZStarNetwork
+    network: Network
 
-    def predict(self, frames: list[Atoms], level: int = 0) -> NetworkOutput:
+    def predict(self, frames: list[Atoms], level: int = 0) -> Properties:
         """Reference tensors of a batch."""
         graph = build_graph(frames, self.network.config.cutoff_ang, dtype=torch.float64, level=level)
         with torch.no_grad():
-            output: NetworkOutput = self.network(graph)
-        return output
+            return self.network(graph)
 
 
-def random_network(path: Path, seed: int = 0, **options: Any) -> Reference:
+def random_network(path: Path, seed: int = 0, members: int = 8, **options: Any) -> Reference:
     """Random weights, none of them zero by construction."""
     torch.manual_seed(seed)
-    network = ZStarNetwork(NetworkConfig(elements=ELEMENTS, levels=LEVELS, **options))
-    torch.nn.init.normal_(network.reference_charge)
+    config = NetworkConfig(elements=ELEMENTS, levels=LEVELS, readouts=readouts("charges", members), **options)
+    network = Network(config)
+    torch.nn.init.normal_(network.charges_from.reference_charge)
     torch.nn.init.normal_(network.level)
     save_model(path, network, {"name": "random"})
     return Reference(path, load_network(path).double())

@@ -7,10 +7,8 @@ from typing import Any
 import pytest
 import torch
 
-from bec_md.network.config import NetworkConfig
-from bec_md.network.model import ZStarNetwork
-from bec_md.network.polarization import Network
-from bec_md.network.polarization import make_network as build
+from bec_md.network.config import NetworkConfig, readouts
+from bec_md.network.network import Network
 
 SHAPES = {
     "scalars sent": {"sent_tensor_channels": 0},
@@ -18,23 +16,28 @@ SHAPES = {
     "l_max 3": {"sent_tensor_channels": 4, "l_max": 3},
     "one layer": {"layers": 1},
     "three layers": {"layers": 3, "sent_tensor_channels": 4},
-    "polarization": {"readout": "polarization", "members": 1, "sent_tensor_channels": 4},
+    "dipole": {"charges": "dipole", "sent_tensor_channels": 4},
 }
 
 
-def make_network(**shape: Any) -> Network:
+def make_network(charges: str = "charges", members: int = 3, **shape: Any) -> Network:
     """A network for H, O, Si, Ti, Ba with tensors of order one, so that tolerances mean something."""
     torch.manual_seed(3)
     config = NetworkConfig(
-        elements=(1, 8, 14, 22, 56), levels=("a", "b"), channels=8, cutoff_ang=4.0, **{"members": 3} | shape
+        elements=(1, 8, 14, 22, 56),
+        levels=("a", "b"),
+        channels=8,
+        cutoff_ang=4.0,
+        readouts=readouts(charges, members),
+        **shape,
     )
-    network = build(config).double()
+    network = Network(config).double()
     with torch.no_grad():
         network.level.normal_()
-        network.reference_charge.copy_(torch.tensor([0.4, -1.2, 3.0, 6.5, 2.7]))
-        heads = network.readout.weights.values() if isinstance(network, ZStarNetwork) else [network.dipole]
-        for weight in heads:
-            weight.mul_(3.0)
+        network.charges_from.reference_charge.copy_(torch.tensor([0.4, -1.2, 3.0, 6.5, 2.7]))
+        for name, weight in network.charges_from.named_parameters():
+            if name != "reference_charge":
+                weight.mul_(3.0)
     return network.eval()
 
 

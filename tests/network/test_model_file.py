@@ -9,10 +9,11 @@ import numpy as np
 import pytest
 import torch
 from ase import Atoms
+from safetensors.torch import load_file, save_file
 
 from bec_md.errors import DataError, UsageError
 from bec_md.network import load_model
-from bec_md.network.model_file import load_network, read_header, save_model
+from bec_md.network.model_file import load_network, read_header, rewrite, save_model
 from bec_md.network.registry import bundled_models, choose_model, model_path
 from tests.network.conftest import make_network
 
@@ -88,9 +89,39 @@ def test_damaged_and_foreign_files_are_refused(model_file: Path, tmp_path: Path)
     with pytest.raises(DataError, match="does not exist"):
         read_header(tmp_path / "nothing.safetensors")
     content = model_file.read_bytes()
-    other.write_bytes(content.replace(b'\\"schema\\": 1', b'\\"schema\\": 9'))
+    other.write_bytes(content.replace(b'\\"schema\\": 2', b'\\"schema\\": 9'))
     with pytest.raises(DataError, match="newer bec-md"):
         read_header(other)
+
+
+@pytest.mark.parametrize("kind", ["charges", "dipole"])
+def test_files_of_the_first_schema_are_read_and_rewritten(kind: str, tmp_path: Path) -> None:
+    """Schema 1 had one kind of read-out and other names; the dipole had one member."""
+    network = make_network(kind, members=3 if kind == "charges" else 1, sent_tensor_channels=4).float()
+    path, old, new = (tmp_path / f"{name}.safetensors" for name in ("today", "old", "new"))
+    save_model(path, network, {"name": "small"})
+    header, tensors = read_header(path), load_file(path)
+    header["schema"] = 1
+    del header["config"]["readouts"]
+    header["config"] |= {"readout": "polarization", "members": 1} if kind == "dipole" else {"members": 3}
+    for before, after in {
+        "readout.weights.": "readouts.charges.mix.weights.",
+        "dipole": "readouts.dipole.weight",
+        "reference_charge": f"readouts.{kind}.reference_charge",
+        "polarizability.": "readouts.polarizability.size.",
+        "anisotropy.": "readouts.polarizability.anisotropy.",
+    }.items():
+        for name in [name for name in tensors if name.startswith(after)]:
+            value = tensors.pop(name)
+            tensors[before + name[len(after) :]] = value[:, 0].contiguous() if before == "dipole" else value
+    save_file(tensors, old, metadata={"bec_md": json.dumps(header)})
+    expected = load_model(path, engine="torch").predict(quartz_like())
+    np.testing.assert_array_equal(load_model(old, engine="torch").predict(quartz_like()), expected)
+    np.testing.assert_allclose(load_model(old).predict(quartz_like()), expected, atol=1e-5)  # native
+    rewrite(old, new)
+    assert read_header(new) == read_header(path)
+    for name, value in load_file(path).items():
+        torch.testing.assert_close(load_file(new)[name], value, rtol=0, atol=0)
 
 
 def test_every_bundled_model_states_its_provenance_and_errors() -> None:

@@ -9,8 +9,8 @@ import torch
 from safetensors import safe_open
 
 from bec_md.errors import DataError
-from bec_md.network.config import NetworkConfig
-from bec_md.network.model import ZStarNetwork
+from bec_md.network.config import NetworkConfig, readouts
+from bec_md.network.network import Network
 from bec_md.training.config import parse_config
 from bec_md.training.dataset import build_dataset
 from bec_md.training.loop import Trainer, TrainingData
@@ -42,10 +42,10 @@ def make_network(seed=0):
         radial_width=4,
         scalar_width=4,
         layers=1,
-        members=2,
+        readouts=readouts("charges", 2),
         mean_neighbors=18.0,
     )
-    return ZStarNetwork(config).double()
+    return Network(config).double()
 
 
 @pytest.fixture(scope="module")

@@ -10,16 +10,17 @@ import yaml
 from ase import Atoms
 
 from bec_md.errors import DataError, UsageError
+from bec_md.network.config import NetworkConfig
 from bec_md.network.model_file import load_network, read_header, save_model
 from bec_md.training import train
 from bec_md.training.config import Source, parse_config
-from bec_md.training.pretrained import with_readout
+from bec_md.training.pretrained import with_readouts
 from bec_md.training.teacher import fractional_motion, load_teacher, mixed, read_geometries, taught
 
 from .toy import toy_frames, write_toy
 
 SMALL = {"channels": 4, "radial_width": 4, "scalar_width": 4, "layers": 1, "cutoff_ang": 3.0}
-TEACHER = {"readout": "polarization", "members": 1, **SMALL}
+TEACHER = {"readouts": [{"name": "dipole", "members": 2}, {"name": "polarizability"}], **SMALL}
 
 
 def write_config(file, **content):
@@ -36,7 +37,7 @@ def teacher(tmp_path_factory):
         folder / "t.yaml",
         data=data,
         network=TEACHER,
-        loss={"kind": "mse"},
+        loss={"kind": "mse", "ensemble": 0.1},
         name="teacher",
         schedule={"epochs": 12},
     )
@@ -48,7 +49,7 @@ def test_a_polarization_is_learned(teacher):
     first, last = result.history[0], result.history[-1]
     assert last["train_loss"] < 0.5 * first["train_loss"]
     assert last["train_rmse_e"] < first["train_rmse_e"]
-    assert read_header(result.model)["config"]["readout"] == "polarization"
+    assert read_header(result.model)["config"]["readouts"][0] == {"name": "dipole", "members": 2}
 
 
 def test_a_killed_run_of_it_resumes_to_the_same_weights(teacher):
@@ -114,7 +115,7 @@ def test_several_teachers_are_averaged(teacher, tmp_path):
     one = load_teacher(str(result.model), "toy", config_folder=folder)
     network = load_network(result.model)
     with torch.no_grad():
-        network.dipole.mul_(-1.0)
+        network.charges_from.weight.mul_(-1.0)
     save_model(tmp_path / "two.safetensors", network, {"name": "two"})
     two = load_teacher("two.safetensors", "toy", config_folder=tmp_path)
     source = Source(path="toy.xyz", level="toy", teacher=("one", "two"))
@@ -131,7 +132,7 @@ def test_a_pupil_learns_from_labels_and_teacher_without_seeing_what_is_held_back
     entry = {"path": "toy.xyz", "level": "toy", "validation": 0.2, "split": "block"}
     data = [entry, entry | {"teacher": "run/model.safetensors", "displace_ang": 0.1, "copies": 4}]
     lines = []
-    network = SMALL | {"members": 2}
+    network = SMALL | {"readouts": [{"name": "charges", "members": 2}, {"name": "polarizability"}]}
     config = write_config(folder / "p.yaml", data=data, network=network, name="pupil")
     pupil = train(config, output=folder / "pupil", report=lines.append)
     card = read_header(pupil.model)["card"]["training"]
@@ -184,35 +185,39 @@ def test_a_missing_teacher_a_wrong_level_and_an_unreadable_file_are_explained(te
         read_geometries(tmp_path / "bad.xyz", Source(path="bad.xyz", level="toy"))
 
 
-def test_settings_that_mean_nothing_for_a_polarization_are_refused(teacher):
+def test_parts_of_the_tensors_have_no_weights_of_their_own(teacher):
     folder, _ = teacher
     data = [{"path": "toy.xyz", "level": "toy"}]
-    for loss in ({"ensemble": 0.1}, {"antisymmetric": 2.0}):
-        config = write_config(folder / "x.yaml", data=data, network=TEACHER, loss=loss)
-        with pytest.raises(UsageError, match="polarization"):
-            train(config, output=folder / "x", report=lambda line: None)
+    config = write_config(folder / "x.yaml", data=data, network=TEACHER, loss={"antisymmetric": 2.0})
+    with pytest.raises(UsageError, match="'dipole' is not trained on separate parts"):
+        train(config, output=folder / "x", report=lambda line: None)
 
 
-def test_a_run_can_start_from_a_network_with_another_readout(teacher):
+def test_a_run_can_start_from_a_network_with_other_readouts(teacher):
     folder, result = teacher
     data = [{"path": "toy.xyz", "level": "toy"}]
-    finetune = {"model": "run/model.safetensors", "readout": "tensor", "freeze": ["layers*"]}
+    new = [{"name": "charges", "members": 8}, {"name": "polarizability", "members": 1}]
+    finetune = {"model": "run/model.safetensors", "readouts": new, "freeze": ["layers*"]}
     config = write_config(folder / "f.yaml", data=data, finetune=finetune, name="other")
     other = train(config, output=folder / "f", report=lambda line: None)
-    assert read_header(other.model)["config"]["readout"] == "tensor"
+    assert read_header(other.model)["config"]["readouts"] == new
     old, new = load_network(result.model).state_dict(), load_network(other.model).state_dict()
     for name in (name for name in old if name.startswith("layers")):
         torch.testing.assert_close(old[name], new[name])
 
 
-def test_the_backbone_is_kept_when_the_readout_changes(teacher):
+def test_the_backbone_is_kept_when_the_readouts_change(teacher):
     _, result = teacher
     network = load_network(result.model)
-    other = with_readout(network, "tensor")
-    assert other.config.members == 8
-    assert with_readout(other, "tensor") is other
+    wanted = NetworkConfig(elements=(1,), levels=("toy",)).readouts
+    other = with_readouts(network, wanted)
+    assert other.charges_from.members == 8
+    assert with_readouts(other, wanted) is other
     old, new = dict(network.named_parameters()), dict(other.named_parameters())
-    assert set(old) - set(new) == {"dipole"}
-    assert {name.split(".")[0] for name in set(new) - set(old)} == {"readout"}
+    assert set(old) - set(new) == {"readouts.dipole.weight", "readouts.dipole.reference_charge"}
+    assert {name.rsplit(".", 1)[0] for name in set(new) - set(old)} == {
+        "readouts.charges",
+        "readouts.charges.mix.weights",
+    }
     for name in set(old) & set(new):
         torch.testing.assert_close(old[name], new[name])

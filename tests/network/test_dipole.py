@@ -1,0 +1,191 @@
+"""Z* as the derivative of a polarization: what only this read-out promises, and what it cannot do."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from ase import Atoms
+
+from bec_md.network import load_model
+from bec_md.network.config import NetworkConfig
+from bec_md.network.graph import build_graph, concatenate
+from bec_md.network.model_file import save_model
+from bec_md.network.network import Network
+from bec_md.training.projection import energy_score, random_directions, random_pairs, step_generator
+from tests.network.conftest import SHAPES, make_network
+from tests.network.test_symmetry import predict, rattled
+
+
+@pytest.fixture(scope="module")
+def network() -> Network:
+    return make_network(**SHAPES["dipole"])
+
+
+def polarization(network: Network, atoms: Atoms) -> np.ndarray:
+    """Σ q_i r_i + Σ p_i of a cell whose atoms are not wrapped; the mean charge is taken off as in Z*."""
+    graph = build_graph([atoms], network.config.cutoff_ang, dtype=torch.float64)
+    with torch.no_grad():
+        dipole = network.charges_from(network.species(graph), network.describe(graph)).sum(0).mean(0)
+        charge = network.charges_from.reference_charge[network.species(graph)].numpy()
+    return dipole.numpy() + (charge - charge.mean()) @ atoms.positions
+
+
+def test_z_is_the_derivative_of_the_polarization(network):
+    atoms, step = rattled(), 1e-4
+    charges, _ = predict(network, atoms)
+    numeric = np.zeros_like(charges)
+    for i in range(len(atoms)):
+        for b in range(3):
+            sides = []
+            for sign in (1, -1):
+                moved = atoms.copy()
+                moved.positions[i, b] += sign * step
+                sides.append(polarization(network, moved))
+            numeric[i, :, b] = (sides[0] - sides[1]) / (2 * step)
+    assert np.ptp(charges) > 0.5
+    # central differences err by step² times a third derivative of some 100 e/Å²
+    np.testing.assert_allclose(charges, numeric, atol=1e-5)
+
+
+def test_the_current_around_a_closed_path_is_zero_unlike_that_of_the_direct_readout(network):
+    """∮ Σ Z·du by the trapezoidal rule on a smooth path converges faster than any power of the step."""
+
+    def loop(net) -> float:
+        atoms = rattled()
+        rng = np.random.default_rng(5)
+        one, two = 0.1 * rng.normal(size=(2, 5, 3))
+        total = np.zeros(3)
+        for angle in np.linspace(0, 2 * np.pi, 32, endpoint=False):
+            moved = atoms.copy()
+            moved.positions += np.cos(angle) * one + np.sin(angle) * two
+            slope = -np.sin(angle) * one + np.cos(angle) * two
+            total += np.einsum("iab,ib->a", predict(net, moved)[0], slope) * 2 * np.pi / 32
+        return float(np.abs(total).max())
+
+    assert loop(network) < 1e-6
+    assert loop(make_network(**SHAPES["tensors sent"])) > 1e-4
+
+
+def test_every_member_derives_from_its_own_polarization(network):
+    atoms = rattled()
+    graph = build_graph([atoms], 4.0, dtype=torch.float64)
+    members = network(graph)["charges"]  # (N, M, 3, 3)
+    assert members.std(dim=1).max() > 0.01
+    torch.testing.assert_close(members.mean(dim=1), network(graph, members=False)["charges"][:, 0])
+    with torch.no_grad():
+        weight = network.charges_from.weight.clone()
+        network.charges_from.weight.copy_(weight[:, 1:2].expand_as(weight))
+        alone = network(graph)["charges"][:, 0]
+        network.charges_from.weight.copy_(weight)
+    torch.testing.assert_close(alone, members[:, 1], atol=1e-12, rtol=0)
+
+
+def test_the_current_is_the_sum_of_charges_times_velocities(network):
+    """Forward mode in two lanes of velocities against reverse mode, for every member and frame."""
+    graph = concatenate([build_graph([rattled(seed)], 4.0, dtype=torch.float64) for seed in (0, 1)])
+    graph.total_charge[1] = 1.0
+    velocities = torch.randn(10, 3, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
+    oxygen = (graph.numbers == 8)[:, None]
+    lanes = torch.stack([velocities * oxygen, velocities * ~oxygen], dim=1)  # (N, G, 3)
+    found = network.jvp("dipole", graph, lanes)  # (B, M, G, 3)
+    terms = torch.einsum("nmab,ngb->nmga", network(graph)["charges"], lanes)
+    expected = torch.stack([terms[:5].sum(0), terms[5:].sum(0)])
+    assert expected.abs().max() > 1.0
+    torch.testing.assert_close(found, expected, atol=1e-11, rtol=0)
+
+
+def test_projections_are_rows_of_the_tensors_and_can_be_trained_on(network):
+    graph = concatenate([build_graph([rattled(seed)], 4.0, dtype=torch.float64) for seed in (0, 1)])
+    graph.total_charge[1] = 1.0
+    generator = step_generator(seed=3, step=7)
+    direction = random_directions(2, generator, graph.vectors)
+    mean = graph.vectors.new_full((2, 3), 1 / 3)
+    first, second = random_pairs(2, 3, generator, graph.vectors)
+    rows, outputs = network.projected(graph, direction, [mean, first, second])
+    members = network(graph)["charges"]
+    for row, mix in zip(rows, (mean, first, second), strict=True):
+        mixed = torch.einsum("nm,nmab->nab", mix[graph.frame], members)
+        expected = torch.einsum("na,nab->nb", direction[graph.frame], mixed)
+        torch.testing.assert_close(row.detach(), expected, atol=1e-10, rtol=0)
+    assert set(outputs) == {"dipole", "eps_inf"}
+    rows[0].square().sum().backward()
+    assert network.charges_from.weight.grad.abs().max() > 0
+    network.zero_grad()
+
+
+def test_random_numbers_depend_on_seed_and_step_alone():
+    like = torch.zeros(1)
+
+    def draw(seed, step, count=4):
+        return random_directions(count, step_generator(seed, step), like)
+
+    torch.testing.assert_close(draw(1, 2), draw(1, 2))
+    torch.testing.assert_close(draw(1, 2).norm(dim=1), torch.ones(4))
+    assert not torch.allclose(draw(1, 2), draw(1, 3))
+    many = draw(0, 0, 20_000)  # isotropic: ⟨e eᵀ⟩ = 1/3, standard error 0.3/√20000
+    torch.testing.assert_close(many.T @ many / 20_000, torch.eye(3) / 3, atol=0.01, rtol=0)
+    pairs = random_pairs(1000, 3, step_generator(0, 1), like)
+    assert (pairs[0] * pairs[1]).sum() == 0  # never a member with itself
+    torch.testing.assert_close(pairs[1].mean(dim=0), torch.full((3,), 1 / 3), atol=0.05, rtol=0)
+
+
+def test_the_energy_score_is_least_where_members_are_spread_like_the_labels():
+    generator = torch.Generator().manual_seed(0)
+    first, second, labels = torch.randn(3, 50_000, 3, generator=generator, dtype=torch.float64)
+    scores = {
+        width: energy_score(width * first, width * second, labels, detach_mean=False).mean()
+        for width in (0.5, 0.8, 1.0, 1.25, 2.0)
+    }
+    assert min(scores, key=scores.__getitem__) == 1.0
+    shifted = energy_score(first + 0.5, second + 0.5, labels, detach_mean=False).mean()
+    assert shifted > scores[1.0] + 0.01
+
+
+def test_the_middle_of_the_members_is_left_alone_on_request():
+    common = torch.zeros(4, 3, requires_grad=True)
+    apart = torch.ones(4, 3)
+    labels = torch.full((4, 3), 0.3)
+    energy_score(common + apart, common - apart, labels, detach_mean=True).sum().backward()
+    assert common.grad is None or common.grad.abs().max() == 0
+    energy_score(common + apart, common - apart, labels, detach_mean=False).sum().backward()
+    assert common.grad.abs().max() > 0
+
+
+def test_z_comes_from_one_readout():
+    for names in (["charges", "dipole"], ["polarizability"], ["dipole", "dipole"], []):
+        with pytest.raises(ValueError, match="each once, and Z\\* comes from charges or dipole"):
+            NetworkConfig(elements=(8,), levels=("a",), readouts=[{"name": name} for name in names])
+
+
+def test_the_model_serves_tensors_members_and_permittivity(network, tmp_path):
+    path = tmp_path / "p.safetensors"
+    save_model(path, network, {"name": "p", "uncertainty_scale": 2.0})
+    model = load_model(path)
+    assert "derivative" in model.engine_note
+    charges, eps_inf = predict(network, rattled())
+    found = model.predict_batch([rattled()])
+    np.testing.assert_allclose(found.born_effective_charges[0], charges, atol=2e-5)  # float32
+    np.testing.assert_allclose(found.eps_inf[0], eps_inf, rtol=1e-5)
+    members = network(build_graph([rattled()], 4.0, dtype=torch.float64))["charges"].numpy()
+    np.testing.assert_allclose(found.members[0], members.swapaxes(0, 1), atol=2e-5)
+    spread = members.std(axis=1, ddof=1)
+    expected = 2.0 * np.sqrt((spread**2).mean(axis=(-1, -2)))
+    np.testing.assert_allclose(found.uncertainty_e[0], expected, atol=1e-5)
+
+
+def test_many_frames_are_evaluated_in_parts(network, monkeypatch):
+    import bec_md.network.torch_engine as engine
+
+    frames = [rattled(seed) for seed in range(5)]
+    together, eps = engine.TorchEngine(network, 0, "cpu", double=True).evaluate(frames)
+    sizes = []
+    build = engine.build_graph
+    monkeypatch.setattr(engine, "BACKWARD_ATOMS", 10)  # two frames of five atoms
+    monkeypatch.setattr(
+        engine, "build_graph", lambda part, *a, **k: sizes.append(len(part)) or build(part, *a, **k)
+    )
+    parts, eps_parts = engine.TorchEngine(network, 0, "cpu", double=True).evaluate(frames)
+    assert sizes == [2, 2, 1]
+    np.testing.assert_allclose(parts, together, atol=1e-12)
+    np.testing.assert_allclose(eps_parts, eps, atol=1e-12)
