@@ -12,6 +12,7 @@ from ase.data import chemical_symbols
 from bec_md.bench.structures import quartz
 from bec_md.charges.model import ModelCharges
 from bec_md.network import load_model
+from bec_md.network.config import NetworkConfig
 from bec_md.network.registry import bundled_models
 from bec_md.spectrum.errors.quality_checks import check_model_domain
 from bec_md.structure import Frame
@@ -39,7 +40,7 @@ def test_quantile_of_each_element() -> None:
 @pytest.mark.parametrize("name", sorted(bundled_models()))
 def test_bundled_models_state_their_domain(name: str) -> None:
     model = load_model(name)
-    if model.config["members"] == 1:  # no ensemble, no uncertainty, no domain
+    if NetworkConfig(**model.config).charges_from.members == 1:  # no ensemble, no uncertainty, no domain
         assert "domain_uncertainty_e" not in model.card
         return
     domain = model.card["domain_uncertainty_e"]
