@@ -10,7 +10,7 @@ from bec_md.cli.console import Console, memory, times
 
 if TYPE_CHECKING:
     from bec_md.cli.inputs import Source
-    from bec_md.current.compute import CurrentJob
+    from bec_md.current.job import CurrentJob
     from bec_md.current.series import CurrentSeries
     from bec_md.network import BecModel
 
@@ -171,7 +171,7 @@ def _runs(count: int) -> str:
 
 def announce_work(console: Console, job: CurrentJob, path: Path, done: int, where: str) -> None:
     """Say where the current is kept, how much of it is there, and what the rest needs."""
-    from bec_md.current.stored import LAZY_BYTES
+    from bec_md.current.file import LAZY_BYTES
 
     total = job.n_samples
     if total is not None and done >= total:

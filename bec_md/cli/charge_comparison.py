@@ -14,7 +14,7 @@ from bec_md.errors import UsageError
 
 if TYPE_CHECKING:
     from bec_md.cli.inputs import Source
-    from bec_md.current.compute import CurrentJob
+    from bec_md.current.job import CurrentJob
     from bec_md.current.series import CurrentSeries
     from bec_md.spectrum.analysis.charge_comparison import ChargeComparison
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bec_md.cli.announce import announce_work
 from bec_md.cli.console import Console, duration
 from bec_md.cli.failures import InterruptedByUserError
-from bec_md.cli.inputs import ChargeOptions, Source, current_path, stored_rows
+from bec_md.cli.inputs import ChargeOptions, Source, current_path
 from bec_md.cli.outputs import OutputOptions
 from bec_md.errors import UsageError
 
@@ -44,6 +45,9 @@ def _compute(
 ) -> CurrentSeries:
     import time
 
+    from bec_md.current.file import stored_rows
+    from bec_md.current.run import run
+
     job = source.job
     assert job is not None  # for the type checker: sources without a series have a job
     path = current_path(source, outputs.folder, outputs.current, outputs.overwrite)
@@ -52,14 +56,12 @@ def _compute(
     begin = time.monotonic()
     try:
         with console.progress(f"J(t) of {job.info.source}", done, job.n_samples) as progress:
-            series = job.run(
-                output=path,
-                overwrite=outputs.overwrite,
-                workers=charges.workers,
-                dask_address=charges.dask,
+            execution = replace(
+                charges.execution(),
                 progress=progress,
                 commit_seconds=COMMIT_SECONDS_TERMINAL if sys.stderr.isatty() else COMMIT_SECONDS,
             )
+            series = run(job, execution, output=path, overwrite=outputs.overwrite)
     except KeyboardInterrupt:
         raise interrupted(path) from None
     except OSError as error:
@@ -90,6 +92,8 @@ def describe_place(charges: ChargeOptions) -> str:
 
 def interrupted(path: Path) -> InterruptedByUserError:
     """Return what is said after Ctrl-C."""
+    from bec_md.current.file import stored_rows
+
     rows = stored_rows(path)
     if rows == 0:
         return InterruptedByUserError(

@@ -23,7 +23,8 @@ from bec_md.cli.values import (
 from bec_md.errors import UsageError
 
 if TYPE_CHECKING:
-    from bec_md.current.compute import CurrentJob
+    from bec_md.current.job import CurrentJob
+    from bec_md.current.run import Execution
     from bec_md.current.series import CurrentSeries
 
 
@@ -95,7 +96,7 @@ class TrajectoryOptions:
             "lammps_units": self.units,
             "velocity_units": self.velocity_units,
             "elements": parse_elements(self.elements),
-            "masses": parse_masses(self.masses),
+            "masses": parse_masses(self.masses) or {},
             "charges_transposed": self.transposed,
         }
 
@@ -114,6 +115,12 @@ class ChargeOptions:
     threads: opt.Threads = None
     workers: opt.Workers = 1
     dask: opt.Dask = None
+
+    def execution(self) -> Execution:
+        """Return where the frames are shared."""
+        from bec_md.current.run import Execution
+
+        return Execution(self.workers, self.dask)
 
     def check(self) -> None:
         """Refuse numbers that are not positive, before anything is read."""
@@ -166,25 +173,23 @@ def _open(path: str, stem: str, trajectory: TrajectoryOptions, charges: ChargeOp
     refuse_other_files(path)
     if is_current(path, trajectory.format):
         return Source(path, stem, series=_open_current(path, trajectory, charges))
-    from bec_md.current.compute import prepare_current
+    from bec_md.current.options import CurrentOptions
+    from bec_md.current.prepare import prepare_current
+    from bec_md.trajectory.options import ReadOptions
 
-    threads = charges.threads
-    if threads is None and (charges.workers > 1 or charges.dask is not None):
-        threads = 1
-    job = prepare_current(
-        path,
-        charges.model,
+    options = CurrentOptions(
         charges=charges.charges,
-        timestep_fs=trajectory.timestep,
+        model=charges.model,
         groups=groups,
         device=charges.device,
-        threads=threads,
+        threads=charges.threads,
         batch=charges.batch,
         charge_stride=parse_stride(charges.charge_stride),
         charge_tolerance=charges.charge_tolerance,
-        command=command_line(),
-        **trajectory.keywords(),
     )
+    reading = ReadOptions(timestep_fs=trajectory.timestep, **trajectory.keywords())
+    execution = charges.execution()
+    job = prepare_current(path, execution.with_threads(options), reading, command=command_line())
     return Source(path, stem, job=job)
 
 
@@ -258,57 +263,11 @@ def command_line() -> str:
 
 
 def current_path(source: Source, folder: Path, explicit: Path | None, overwrite: bool) -> Path:
-    """Return the file that keeps the current of a source.
-
-    The first of ``NAME_current.h5``, ``NAME_current-2.h5``, … that does not exist or belongs to the same
-    computation: another model or time step never destroys a current that took hours.
-    """
+    """Return the file that keeps the current of a source."""
     if explicit is not None:
         return explicit
-    first = folder / f"{source.stem}_current.h5"
     if overwrite or source.job is None:
-        return first
-    candidate, number = first, 1
-    while not _belongs(candidate, source.job):
-        number += 1
-        candidate = folder / f"{source.stem}_current-{number}.h5"
-    return candidate
+        return folder / f"{source.stem}_current.h5"
+    from bec_md.current.file import find
 
-
-def _belongs(path: Path, job: CurrentJob) -> bool:
-    stored = stored_key(path)
-    if stored is None:
-        return not path.exists()
-    from bec_md.current.store import compare_keys
-
-    wanted = dict(job.header()["key"])
-    stored.pop("input", None), wanted.pop("input", None)  # the trajectory may have grown
-    return not compare_keys(stored, wanted)
-
-
-def stored_key(path: Path) -> dict[str, Any] | None:
-    """Return what a stored current was computed from, None if there is no such file."""
-    import json
-
-    from bec_md.current.store import parts_folder
-    from bec_md.current.stored import read_header
-
-    header = read_header(path) if path.is_file() else None
-    waiting = parts_folder(path) / "header.json"
-    if header is None and waiting.is_file():
-        header = json.loads(waiting.read_text(encoding="utf-8"))
-    return None if header is None else dict(header["key"])
-
-
-def stored_rows(path: Path) -> int:
-    """Return how many samples of a current are stored already."""
-    from bec_md.current.hdf5 import open_hdf5
-    from bec_md.current.parts import covered, find_parts
-    from bec_md.current.store import parts_folder
-
-    intervals = [(part.start, part.stop) for part in find_parts(parts_folder(path))]
-    if path.is_file():
-        with open_hdf5(path) as file:
-            joined = int(file["current"].shape[0]) if "current" in file else 0
-        intervals += [(0, joined)] if joined else []
-    return sum(stop - start for start, stop in covered(intervals))
+    return find(folder, source.stem, source.job)

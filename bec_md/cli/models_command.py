@@ -76,7 +76,7 @@ def info(
     json: JsonOption = None,
 ) -> None:
     """Describe a file."""
-    from bec_md.current.store import is_stored_current, load_current
+    from bec_md.current.file import is_stored_current, load_current
     from bec_md.network.registry import BUNDLED, model_path
     from bec_md.spectrum import is_spectrum_file, load_spectrum, summary
 

@@ -140,11 +140,11 @@ def read_modes_of(options: ModesOptions, reading: TrajectoryOptions) -> Referenc
 
 
 def _trajectory(source: str, options: TrajectoryOptions) -> Trajectory:
-    from bec_md.current.compute import TrajectorySource, timestep_of
+    from bec_md.current.prepare import timestep_of
     from bec_md.trajectory import open_trajectory
 
     trajectory = open_trajectory(source, timestep_fs=options.timestep, **options.keywords())
-    timestep_of(trajectory.info, options.timestep, TrajectorySource(trajectory))
+    timestep_of(trajectory.info, options.timestep, is_open=True)
     return trajectory
 
 

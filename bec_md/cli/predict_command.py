@@ -65,7 +65,7 @@ def run_predict(
     """Open, announce, write batch by batch."""
     from bec_md.charges import charges_key, make_charge_source
     from bec_md.cli.announce import composition, describe_model
-    from bec_md.current.compute import default_batch
+    from bec_md.current.prepare import default_batch
     from bec_md.trajectory import open_trajectory
 
     options.check()

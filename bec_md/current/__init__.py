@@ -9,7 +9,7 @@ _PUBLIC = {
     "CurrentSeries": "bec_md.current.series",
     "concatenate": "bec_md.current.series",
     "compute_current": "bec_md.current.compute",
-    "load_current": "bec_md.current.store",
+    "load_current": "bec_md.current.file",
     "is_current_file": "bec_md.current.readers",
     "open_current": "bec_md.current.readers",
 }
@@ -25,9 +25,9 @@ __all__ = [
 
 if TYPE_CHECKING:
     from bec_md.current.compute import compute_current
+    from bec_md.current.file import load_current
     from bec_md.current.readers import is_current_file, open_current
     from bec_md.current.series import CurrentSeries, concatenate
-    from bec_md.current.store import load_current
 
 
 def __getattr__(name: str) -> Any:

@@ -4,17 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from bec_md.current import rules
-
-if TYPE_CHECKING:
-    from bec_md.current.series import CurrentSeries
-
-Array = NDArray[np.float64]
+from bec_md.current.fields import Array, CurrentData
 
 
 @dataclass(frozen=True)
@@ -57,7 +52,7 @@ class Averages:
         return cls(**values)
 
 
-def averages_of(series: CurrentSeries) -> Averages:
+def averages_of(series: CurrentData) -> Averages:
     """Return the averages of a series."""
     count, masses, total_mass = series.n_groups, series.group_mass_amu, series.total_mass_amu
     has_zz = series.zz_over_mass is not None
@@ -93,7 +88,7 @@ def averages_of(series: CurrentSeries) -> Averages:
     )
 
 
-def _rows(series: CurrentSeries, frames: int) -> int:
+def _rows(series: CurrentData, frames: int) -> int:
     """Return how many rows the sum of ΣZZᵀ/m ran over: a single stored row stands for all frames."""
     rows = 0 if series.zz_over_mass is None else int(series.zz_over_mass.shape[0])
     return frames if rows == frames else 1

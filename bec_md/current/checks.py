@@ -1,80 +1,61 @@
-"""Checks that a current series is well formed, each with a message that says what, why and the fix."""
+"""Checks that a current is well formed, each with a message that says what, why and the fix."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
 import numpy as np
 
+from bec_md.current.fields import FIELDS, CurrentData
 from bec_md.errors import DataError
 
-if TYPE_CHECKING:
-    from bec_md.current.series import CurrentSeries
 
-#: Fields whose first axis is time, with the shape of one row (G groups, M members).
-TIME_FIELDS: dict[str, tuple[Any, ...]] = {
-    "current": ("G", 3),
-    "charge_sum": ("G", 3, 3),
-    "momentum": ("G", 3),
-    "velocity_sum": ("G", 3),
-    "zz_over_mass": ("G", 3, 3),
-    "charge_over_mass": ("G", 3, 3),
-    "kinetic_energy_ev": ("G",),
-    "charge_uncertainty_e": (),
-    "member_current": ("M", 3),
-    "cells_ang": (3, 3),
-    "eps_inf": (3, 3),
-    "interpolation_check": (3,),
-}
-_ONE_ROW_ALLOWED = {"zz_over_mass", "charge_over_mass", "cells_ang", "eps_inf"}
-
-
-def check_scalars(series: CurrentSeries) -> None:
+def check_scalars(data: CurrentData) -> None:
     """Refuse impossible scalars."""
     for name, unit in (("timestep_fs", "fs"), ("volume_ang3", "Å³")):
-        value = getattr(series, name)
+        value = getattr(data, name)
         if not np.isfinite(value) or value <= 0.0:
             raise DataError(
                 f"{name} of the current is {value} {unit}",
                 "the spectrum divides by it: it must be positive",
                 f"give the real value in {unit}",
             )
-    if series.scheme not in ("velocity", "midpoint", "central"):
+    if data.scheme not in ("velocity", "midpoint", "central"):
         raise DataError(
-            f"unknown scheme {series.scheme!r} of the current",
+            f"unknown scheme {data.scheme!r} of the current",
             "the finite-difference transfer function depends on it",
             "use 'velocity', 'midpoint' or 'central'",
         )
-    if len(set(series.groups)) != len(series.groups):
+    if len(set(data.groups)) != len(data.groups):
         raise DataError(
-            f"group names repeat: {', '.join(series.groups)}",
+            f"group names repeat: {', '.join(data.groups)}",
             "results are stored under the name of their group",
             "give every group its own name",
         )
 
 
-def check_shapes(series: CurrentSeries) -> None:
+def check_shapes(data: CurrentData) -> None:
     """Refuse fields that do not fit together."""
-    if len(series.current.shape) != 3 or series.current.shape[0] == 0:
+    if len(data.current.shape) != 3 or data.current.shape[0] == 0:
         raise DataError(
-            f"the current has shape {tuple(series.current.shape)}",
+            f"the current has shape {tuple(data.current.shape)}",
             "it must be (frames, groups, 3) with at least one frame",
             "reshape a single total current J(t) as current[:, None, :] with groups=('total',)",
         )
-    sizes: dict[Any, int] = {"G": len(series.groups)}
-    if series.member_current is not None and len(series.member_current.shape) == 3:
-        sizes["M"] = int(series.member_current.shape[1])
-    for name, array in series.time_fields():
-        tail = tuple(sizes.get(n, n) for n in TIME_FIELDS[name])
-        lengths = {series.n_frames} | ({1} if name in _ONE_ROW_ALLOWED else set())
+    members = data.member_current
+    sizes = {
+        "G": len(data.groups),
+        "M": int(members.shape[1]) if members is not None and len(members.shape) == 3 else 0,
+    }
+    for name, array in data.time_fields():
+        tail = FIELDS[name].shape(sizes)
+        lengths = {data.n_frames} | ({1} if FIELDS[name].one_row else set())
         if tuple(array.shape[1:]) != tail or array.shape[0] not in lengths:
             raise DataError(
-                f"{name} has shape {tuple(array.shape)}, expected {(series.n_frames, *tail)}",
-                f"the series has {series.n_frames} frames and {sizes['G']} groups",
+                f"{name} has shape {tuple(array.shape)}, expected {(data.n_frames, *tail)}",
+                f"the series has {data.n_frames} frames and {sizes['G']} groups",
                 "give every field the same frames and groups as the current",
             )
     for name in ("group_mass_amu", "group_count", "group_inverse_mass"):
-        array = getattr(series, name)
+        array = getattr(data, name)
         if array is not None and (array.shape != (sizes["G"],) or np.any(array <= 0)):
             raise DataError(
                 f"{name} is {array}, expected {sizes['G']} positive numbers",
@@ -83,11 +64,10 @@ def check_shapes(series: CurrentSeries) -> None:
             )
 
 
-def check_finite(series: CurrentSeries) -> None:
-    """Refuse NaN and infinity in arrays in memory."""
-    for name, array in series.time_fields():
-        # stored rows were checked when they were written; frames without a held-out tensor are NaN
-        if not isinstance(array, np.ndarray) or name == "interpolation_check":
+def check_finite(data: CurrentData) -> None:
+    """Refuse NaN and infinity in arrays in memory (stored rows were checked when they were written)."""
+    for name, array in data.time_fields():
+        if not isinstance(array, np.ndarray) or FIELDS[name].may_be_nan:
             continue
         finite = np.isfinite(array).reshape(array.shape[0], -1).all(axis=1)
         if not finite.all():
@@ -98,7 +78,7 @@ def check_finite(series: CurrentSeries) -> None:
             )
 
 
-def check_same_kind(first: CurrentSeries, other: CurrentSeries, number: int) -> None:
+def check_same_kind(first: CurrentData, other: CurrentData, number: int) -> None:
     """Refuse to join pieces of different kind."""
     for name in ("groups", "scheme", "total_charge_e"):
         if getattr(first, name) != getattr(other, name):

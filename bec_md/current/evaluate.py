@@ -12,13 +12,14 @@ from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import islice
-from typing import TYPE_CHECKING, Literal, Protocol, TypeVar
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from bec_md.charges.source import ChargeBatch
 from bec_md.current.interpolation import lagrange_weights, node_window, weighted_sum
+from bec_md.current.options import Interpolation
 from bec_md.errors import BecMDError
 from bec_md.trajectory.prefetch import prefetch
 
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
     from bec_md.structure import Frame
 
 Array = NDArray[np.float64]
-Interpolation = Literal["linear", "cubic"]
 Label = TypeVar("Label")
 
 #: Batches that are started before the oldest one is waited for.

@@ -1,14 +1,18 @@
 r"""Rows of a current on disk while it is being computed: one small HDF5 file per chunk.
 
-A chunk is written under a temporary name and then renamed, which is atomic: after a kill at any moment
-every chunk is either there, whole, or not there. The name says which rows it holds. A serial run,
-parallel workers and a resumed run write chunks of the same kind; `CurrentStore` joins them.
+The chunks of ``NAME.h5`` lie in the folder ``NAME.h5.parts`` beside it. A chunk is written under a partial
+name and then renamed: after a kill at any moment every chunk is either there, whole, or not there. The name
+says which rows it holds. One process at a time writes; it holds the lock of the folder. Nothing but files of
+these names is touched there, and no link is followed.
 """
 
 from __future__ import annotations
 
+import json
 import os
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,18 +20,21 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bec_md.current.hdf5 import open_hdf5
+from bec_md.atomic import MARK, write_text
+from bec_md.current.fields import FIELDS
+from bec_md.errors import DataError, UsageError
+from bec_md.hdf5 import add_dataset, new_hdf5
 
 Rows = dict[str, NDArray[Any]]
-
-#: Statistics whose rounding is far below their sampling error are stored in single precision.
-SINGLE_PRECISION = {"zz_over_mass", "charge_over_mass", "charge_uncertainty_e", "interpolation_check"}
 
 #: A chunk is written at the latest when it has grown to this size.
 COMMIT_BYTES = 64 * 1024**2
 
-#: Dataset with a hash of the positions of each frame: tells whether a longer trajectory continues this one.
+#: Dataset with a hash of each frame: tells whether a trajectory still is the one of the stored rows.
 FRAME_HASH = "frame_hash"
+
+_CHUNK = re.compile(r"rows-(\d{12})-(\d{12})\.h5")
+_OWN = re.compile(rf"(rows-\d{{12}}-\d{{12}}|header)({re.escape(MARK)}\d+)?\.(h5|json)|lock")
 
 
 @dataclass(frozen=True, order=True)
@@ -41,41 +48,159 @@ class Part:
 
 def stored_dtype(name: str) -> np.dtype[Any]:
     """Return the type that a field is stored in."""
-    if name == FRAME_HASH:
-        return np.dtype(np.uint64)
-    return np.dtype(np.float32 if name in SINGLE_PRECISION else np.float64)
+    return np.dtype(np.uint64 if name == FRAME_HASH else FIELDS[name].dtype)
 
 
-def write_part(folder: Path, start: int, rows: Rows) -> Part:
-    """Write rows as one chunk; the chunk appears under its name only when it is complete."""
-    stop = start + len(rows["current"])
-    final = folder / f"rows-{start:012d}-{stop:012d}.h5"
-    temporary = folder / f"{final.name}.{os.getpid()}.tmp"
-    with open_hdf5(temporary, "w") as file:
-        for name, values in rows.items():
-            file.create_dataset(name, data=np.asarray(values, dtype=stored_dtype(name)))
-    temporary.replace(final)
-    return Part(start, stop, final)
+class PartsFolder:
+    """The folder of the chunks of a current file.
 
+    Parameters
+    ----------
+    path
+        The current file.
+    """
 
-def find_parts(folder: Path) -> list[Part]:
-    """Return the complete chunks of a folder, in the order of their rows."""
-    if not folder.is_dir():
-        return []
-    found = []
-    for path in folder.glob("rows-*.h5"):
-        start, stop = (int(word) for word in path.stem.split("-")[1:])
-        found.append(Part(start, stop, path))
-    return sorted(found)
+    def __init__(self, path: Path) -> None:
+        self.file_name = path.name
+        self.path = path.with_name(path.name + ".parts")
 
+    @property
+    def is_there(self) -> bool:
+        """Whether there is a folder, and not a link to one."""
+        return self.path.is_dir() and not self.path.is_symlink()
 
-def remove_parts(folder: Path) -> None:
-    """Remove the chunks of a folder, what interrupted writers left there, and the folder."""
-    if not folder.is_dir():
-        return
-    for path in folder.iterdir():
-        path.unlink(missing_ok=True)
-    folder.rmdir()
+    def make(self) -> None:
+        """Make the folder.
+
+        Raises
+        ------
+        UsageError
+            If something else has its name.
+        """
+        if self.path.is_symlink() or (self.path.exists() and not self.path.is_dir()):
+            kind = "a link" if self.path.is_symlink() else "a file"
+            raise UsageError(
+                f"{self.path.name} is {kind}",
+                f"the rows of {self.file_name} are kept in a folder of that name while they are computed",
+                "move it away, or choose another output name",
+            )
+        self.path.mkdir(exist_ok=True)
+
+    def header(self) -> dict[str, Any] | None:
+        """Return the header of the rows, None if there is none.
+
+        Raises
+        ------
+        DataError
+            If it is damaged.
+        """
+        file = self.path / "header.json"
+        if not self.is_there or file.is_symlink() or not file.is_file():
+            return None
+        try:
+            return dict(json.loads(file.read_text(encoding="utf-8")))
+        except ValueError as error:
+            raise DataError(
+                f"{self.path.name}/{file.name} is damaged: {error}",
+                "it says what the rows in this folder were computed from",
+                f"remove the folder {self.path.name}; its rows are computed again",
+            ) from error
+
+    def write_header(self, header: dict[str, Any]) -> None:
+        """Say what the rows are computed from."""
+        self._not_a_link("header.json")
+        write_text(self.path / "header.json", json.dumps(header))
+
+    def write(self, start: int, rows: Rows) -> None:
+        """Write rows as one chunk; when this returns, a kill does not lose them."""
+        name = f"rows-{start:012d}-{start + len(rows['current']):012d}.h5"
+        self._not_a_link(name)
+        with new_hdf5(self.path / name) as file:
+            for field, values in rows.items():
+                add_dataset(file, field, np.asarray(values, dtype=stored_dtype(field)))
+
+    def find(self) -> list[Part]:
+        """Return the complete chunks, in the order of their rows."""
+        found = []
+        for path in self.path.iterdir() if self.is_there else ():
+            name = _CHUNK.fullmatch(path.name)
+            if name is not None and path.is_file() and not path.is_symlink():
+                found.append(Part(int(name[1]), int(name[2]), path))
+        return sorted(found)
+
+    def clean(self) -> None:
+        """Remove the partial files of killed writers; to be called under the lock."""
+        for path in self.path.glob(f"*{MARK}*"):
+            if _OWN.fullmatch(path.name):
+                path.unlink(missing_ok=True)
+
+    def remove(self) -> None:
+        """Remove what this module has written, and the folder unless something else is in it."""
+        if not self.is_there:
+            return
+        for path in self.path.iterdir():
+            if _OWN.fullmatch(path.name) and (path.is_symlink() or path.is_file()):
+                path.unlink(missing_ok=True)
+        with suppress(OSError):
+            self.path.rmdir()
+
+    def _not_a_link(self, name: str) -> None:
+        path = self.path / name
+        if path.is_symlink():
+            path.unlink()
+
+    @contextmanager
+    def lock(self) -> Iterator[None]:
+        """Make the folder and keep other processes from writing there; a killed one leaves no lock behind.
+
+        Raises
+        ------
+        UsageError
+            If another process holds it, or something else has the name of the folder.
+        """
+        descriptor = self._acquire()
+        try:
+            yield
+        finally:
+            os.close(descriptor)
+
+    def _acquire(self) -> int:
+        import fcntl
+
+        while True:
+            self.make()
+            try:
+                descriptor = self._open_lock()
+            except FileNotFoundError:  # another process has just finished and removed the folder
+                continue
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as error:
+                os.close(descriptor)
+                raise UsageError(
+                    f"another process is writing {self.file_name}",
+                    "two writers of one file would disturb each other",
+                    "wait for it, or choose another output name",
+                ) from error
+            except OSError:  # a file system without locks
+                return descriptor
+            with suppress(FileNotFoundError):
+                if os.fstat(descriptor).st_ino == os.stat(self.path / "lock").st_ino:
+                    return descriptor
+            os.close(descriptor)  # its folder was removed in between
+
+    def _open_lock(self) -> int:
+        try:
+            flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
+            return os.open(self.path / "lock", flags, 0o666)
+        except OSError as error:
+            if not (self.path / "lock").is_symlink():
+                raise
+            raise UsageError(
+                f"{self.path.name}/lock is a link",
+                "what it points to might be changed",
+                f"remove {self.path.name}/lock",
+            ) from error
 
 
 def covered(intervals: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:

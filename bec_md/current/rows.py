@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from bec_md.charges.source import ChargeBatch
 from bec_md.current.evaluate import ChargedFrames, Sampling, charged_frames
+from bec_md.current.fields import FIELDS
 from bec_md.current.parts import FRAME_HASH, Rows
 from bec_md.current.sums import GroupSums, polarization_velocity
 from bec_md.errors import DataError
@@ -100,6 +101,11 @@ class Recipe:
             out[row] = midpoint_displacement(before, after) / self.timestep_fs
         return out
 
+    def row_hashes(self, frames: list[Frame]) -> NDArray[np.uint64]:
+        """Return a hash of what each row is made of: its frame, or the two that a difference lies between."""
+        hashes = frame_hashes(frames)
+        return hashes if self.scheme == "velocity" else 3 * hashes[:-1] + hashes[1:]
+
     def _velocity_rows(self, piece: ChargedFrames) -> Rows:
         cells = np.stack([frame.cell_ang for frame in piece.frames])
         return self._rows(piece, piece.charges, self.velocities(piece.frames), cells)
@@ -115,7 +121,7 @@ class Recipe:
             return {"current": np.empty((0, 0, 3))}
         rows: Rows = dict(self.sums.frame_sums(batch.born_effective_charges, velocities))
         rows["cells_ang"] = cells
-        rows[FRAME_HASH] = frame_hashes(piece.frames[: len(velocities)])
+        rows[FRAME_HASH] = self.row_hashes(piece.frames)
         if batch.uncertainty_e is not None:
             rows["charge_uncertainty_e"] = batch.uncertainty_e.mean(axis=1)
         if batch.members is not None:
@@ -130,18 +136,26 @@ class Recipe:
 
 
 def frame_hashes(frames: list[Frame]) -> NDArray[np.uint64]:
-    """Return a hash of the positions of each frame, (F,)."""
+    """Return a hash of the numbers of each frame (positions, cell, velocities, stored tensors), (F,)."""
     out = np.empty(len(frames), dtype=np.uint64)
     for row, frame in enumerate(frames):
-        data = np.ascontiguousarray(frame.positions_ang, dtype="<f8").tobytes()
-        out[row] = int.from_bytes(blake2b(data, digest_size=8).digest(), "little")
+        state = blake2b(digest_size=8)
+        for values in (
+            frame.positions_ang,
+            frame.cell_ang,
+            frame.velocities_ang_fs,
+            frame.born_effective_charges,
+        ):
+            if values is not None:
+                state.update(np.ascontiguousarray(values, dtype="<f8").data)
+        out[row] = int.from_bytes(state.digest(), "little")
     return out
 
 
 def check_finite(rows: Rows, frames: list[Frame]) -> None:
     """Refuse rows that are not finite, naming the frame."""
     for name, values in rows.items():
-        if name == "interpolation_check":
+        if name in FIELDS and FIELDS[name].may_be_nan:
             continue
         finite = np.isfinite(values).reshape(len(values), -1).all(axis=1)
         if not finite.all():

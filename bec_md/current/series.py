@@ -2,86 +2,36 @@ r"""The polarization current of a trajectory as a time series, per group of atom
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any, Literal, cast
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from bec_md.current import checks, rules
 from bec_md.current.averages import Averages, averages_of
-from bec_md.current.checks import TIME_FIELDS
+from bec_md.current.fields import BLOCK_ROWS, Array, CurrentData, Scheme, SumRule
 from bec_md.errors import DataError, UsageError
 from bec_md.units import AMU_ANG2_FS2_EV, BOLTZMANN_EV_K
 
-Array = NDArray[np.float64]
-SumRule = Literal["mass", "equal", "none"]
-Scheme = Literal["velocity", "midpoint", "central"]
-
-#: Rows treated at once: 16384 × 10 groups × 9 numbers are 12 MB, whatever the length of the series.
-BLOCK_ROWS = 16384
+__all__ = ["BLOCK_ROWS", "Array", "CurrentSeries", "Scheme", "SumRule", "concatenate", "mean_cell"]
 
 
 @dataclass(frozen=True, eq=False)
-class CurrentSeries:
+class CurrentSeries(CurrentData):
     r"""Polarization current :math:`J_a(t) = \sum_i \sum_b Z_{i,ab} v_{ib}`, split into groups of atoms.
 
     The current is kept with the raw tensors; the sums beside it (:math:`\sum Z`, :math:`\sum m v`,
     :math:`\sum v`, per group) allow every sum-rule correction to be applied or undone afterwards.
-    The time-dependent fields may be arrays or lazily read stand-ins with ``shape`` and slicing
-    (`bec_md.current.store.StoredRows`); nothing here holds a whole time axis of them but the result.
+    Nothing here holds a whole time axis of the fields but the result.
 
     Parameters
     ----------
-    current
-        (T, G, 3) current of each group with raw tensors, e Å/fs.
-    groups
-        Names of the G groups.
-    timestep_fs
-        Time between two samples, fs.
-    volume_ang3, cell_ang
-        Mean volume, Å³, and mean cell (3, 3), rows are lattice vectors, Å.
-    scheme
-        ``"velocity"``: velocities and tensors of the same frame. ``"midpoint"``: difference of two
-        neighboring frames, value at the half step. ``"central"``: difference of frames t ± Δ.
-    charge_sum
-        (T, G, 3, 3) :math:`\sum_{i \in g} Z_i`, e.
-    momentum
-        (T, G, 3) :math:`\sum_{i \in g} m_i v_i`, amu Å/fs.
-    velocity_sum
-        (T, G, 3) :math:`\sum_{i \in g} v_i`, Å/fs.
-    group_mass_amu, group_count, group_inverse_mass
-        (G,) total mass, number of atoms, and :math:`\sum_{i \in g} 1/m_i`.
-    zz_over_mass
-        (T or 1, G, 3, 3) :math:`\sum_{i \in g} Z_i Z_i^T / m_i`, e²/amu.
-    charge_over_mass
-        (T or 1, G, 3, 3) :math:`\sum_{i \in g} Z_i / m_i`, e/amu; needed only for the equal rule on
-        groups of mixed masses.
-    kinetic_energy_ev
-        (T, G) kinetic energy, eV.
-    total_charge_e
-        Net charge of the cell, e.
-    charge_uncertainty_e
-        (T,) mean over atoms of the uncertainty of the tensors, e.
-    member_current
-        (T, M, 3) total current with each member of an ensemble of models, in the barycentric frame.
-    cells_ang
-        (T or 1, 3, 3) cell of each frame, Å.
-    eps_inf
-        (T or 1, 3, 3) electronic permittivity that the source of tensors predicts.
-    interpolation_check
-        (T, 3) at held-out frames the mean square error of interpolated tensors, e², and the squares of
-        the error of J and of J itself, (e Å/fs)²; NaN elsewhere.
-    start_time_fs
-        Time of the first sample, fs.
-    temperature_k
-        Temperature that an input file states, K (a current without velocities has no other).
-    metadata
-        Source, model, fingerprints, version, parameters, warnings.
     known_averages
-        Averages over exactly these frames, when they have been computed before.
+        Averages over exactly these frames, when they have been computed before. The other parameters are
+        those of `CurrentData`.
 
     Raises
     ------
@@ -90,62 +40,12 @@ class CurrentSeries:
         or volume.
     """
 
-    current: Array
-    groups: tuple[str, ...]
-    timestep_fs: float
-    volume_ang3: float
-    cell_ang: Array | None = None
-    scheme: Scheme = "velocity"
-    charge_sum: Array | None = None
-    momentum: Array | None = None
-    velocity_sum: Array | None = None
-    group_mass_amu: Array | None = None
-    group_count: NDArray[np.int64] | None = None
-    group_inverse_mass: Array | None = None
-    zz_over_mass: Array | None = None
-    charge_over_mass: Array | None = None
-    kinetic_energy_ev: Array | None = None
-    total_charge_e: float = 0.0
-    charge_uncertainty_e: Array | None = None
-    member_current: Array | None = None
-    cells_ang: Array | None = None
-    eps_inf: Array | None = None
-    interpolation_check: Array | None = None
-    start_time_fs: float = 0.0
-    temperature_k: float | None = None
-    metadata: Mapping[str, Any] = field(default_factory=dict)
     known_averages: Averages | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         checks.check_scalars(self)
         checks.check_shapes(self)
         checks.check_finite(self)
-
-    # ------------------------------------------------------------------ size and time
-    @property
-    def n_frames(self) -> int:
-        """Number of samples T."""
-        return int(self.current.shape[0])
-
-    @property
-    def n_groups(self) -> int:
-        """Number of groups G."""
-        return len(self.groups)
-
-    @property
-    def n_atoms(self) -> int | None:
-        """Number of atoms, when known."""
-        return None if self.group_count is None else int(np.sum(self.group_count))
-
-    @property
-    def total_mass_amu(self) -> float | None:
-        """Total mass, amu, when known."""
-        return None if self.group_mass_amu is None else float(np.sum(self.group_mass_amu))
-
-    @property
-    def times_fs(self) -> Array:
-        """(T,) time of each sample, fs."""
-        return self.start_time_fs + self.timestep_fs * np.arange(self.n_frames, dtype=np.float64)
 
     def __len__(self) -> int:
         return self.n_frames
@@ -217,11 +117,6 @@ class CurrentSeries:
                     self._com_velocity(block),
                 )
             yield block, current
-
-    def blocks(self, rows: int = BLOCK_ROWS) -> Iterator[slice]:
-        """Yield slices that cover the time axis."""
-        for start in range(0, self.n_frames, rows):
-            yield slice(start, min(start + rows, self.n_frames))
 
     # ------------------------------------------------------------------ averages
     @cached_property
@@ -344,22 +239,11 @@ class CurrentSeries:
             start_time_fs=self.start_time_fs + start * self.timestep_fs,
         )
 
-    def time_fields(self) -> Iterator[tuple[str, Array]]:
-        """Yield the name and the array of every time-dependent field that is present."""
-        for name in TIME_FIELDS:
-            array = getattr(self, name)
-            if array is not None:
-                yield name, array
-
     def load(self) -> CurrentSeries:
         """Return the same series with every array in memory."""
         return replace(self, **cast(dict[str, Any], {n: np.asarray(a) for n, a in self.time_fields()}))
 
     # ------------------------------------------------------------------ inside
-    def read(self, name: str, rows: slice) -> Array:
-        """Return rows of a time-dependent field as numbers in memory."""
-        return np.asarray(getattr(self, name)[rows], dtype=np.float64)
-
     def _at_rest(self) -> bool:
         """Whether the center of mass moves far less than a free particle of the total mass would."""
         drift, temperature, mass = (
@@ -402,10 +286,14 @@ def _cut(array: Any, rows: slice) -> Array:
     return cast(Array, array.part(rows) if hasattr(array, "part") else array[rows])
 
 
-def mean_cell(cells_ang: Array) -> tuple[Array, float]:
-    """Return the mean cell (3, 3), Å, and the mean volume, Å³, of cells (T, 3, 3)."""
-    cells = np.asarray(cells_ang, dtype=np.float64)
-    return cells.mean(axis=0), float(np.abs(np.linalg.det(cells)).mean())
+def mean_cell(cells_ang: Any) -> tuple[Array, float]:
+    """Return the mean cell (3, 3), Å, and the mean volume, Å³, of cells (T, 3, 3), block by block."""
+    total, volume = np.zeros((3, 3)), 0.0
+    for start in range(0, len(cells_ang), BLOCK_ROWS):
+        block = np.asarray(cells_ang[start : start + BLOCK_ROWS], dtype=np.float64)
+        total += block.sum(axis=0)
+        volume += float(np.abs(np.linalg.det(block)).sum())
+    return total / len(cells_ang), volume / len(cells_ang)
 
 
 def concatenate(series: Sequence[CurrentSeries]) -> CurrentSeries:

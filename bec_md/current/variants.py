@@ -22,7 +22,7 @@ from bec_md.current.series import CurrentSeries, mean_cell
 from bec_md.errors import DataError
 
 if TYPE_CHECKING:
-    from bec_md.current.compute import CurrentJob
+    from bec_md.current.job import CurrentJob
     from bec_md.current.rows import Recipe
 
 Array = NDArray[np.float64]

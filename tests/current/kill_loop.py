@@ -16,8 +16,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from bec_md.current import compute_current
-from bec_md.current.parts import find_parts
-from bec_md.current.store import parts_folder
+from bec_md.current.parts import PartsFolder
 from tests.current.toy import WavyCharges
 
 
@@ -35,7 +34,7 @@ def compute(source: str, output: str, stride: int, stop: int | None = None) -> N
 
 
 def rows_stored(output: str) -> int:
-    return sum(part.stop - part.start for part in find_parts(parts_folder(Path(output))))
+    return sum(part.stop - part.start for part in PartsFolder(Path(output)).find())
 
 
 def main() -> None:

@@ -6,8 +6,11 @@ from ase import Atoms
 from scipy.spatial.transform import Rotation
 
 from bec_md.current import compute_current
-from bec_md.current.compute import prepare_current
+from bec_md.current.options import CurrentOptions
+from bec_md.current.prepare import prepare_current
+from bec_md.current.run import Execution, run
 from bec_md.errors import BecMDWarning, DataError, UsageError
+from bec_md.trajectory import ReadOptions
 
 from .toy import CELL, SYMBOLS, WavyCharges, oscillators, tensors, trajectory, wavy
 
@@ -164,7 +167,7 @@ def test_missing_cell_is_refused() -> None:
     ("options", "message"),
     [
         ({"batch": 0}, "batch 0"),
-        ({"charge_stride": 0}, "charge stride 0"),
+        ({"charge_stride": 0}, "charge_stride 0"),
         ({"interpolation": "septic"}, "unknown interpolation"),
         ({"groups": "colour"}, "--groups 'colour'"),
         ({"charges": "guess"}, "--charges 'guess'"),
@@ -179,11 +182,12 @@ def test_bad_options_are_refused(options: dict, message: str) -> None:
 
 
 def test_the_job_tells_what_will_be_done() -> None:
-    job = prepare_current(trajectory(oscillators(), 25, 2.0), charges="fixed:Si=4,O=-2,Li=0", timestep_fs=2.0)
+    options = CurrentOptions(charges="fixed:Si=4,O=-2,Li=0")
+    job = prepare_current(trajectory(oscillators(), 25, 2.0), options, ReadOptions(timestep_fs=2.0))
     assert job.n_samples == 25
     assert job.groups.names == ("Si", "O", "Li")
     assert job.charges_name == "fixed:Si=4,O=-2,Li=0"
     done: list[tuple[int, int | None]] = []
-    job.run(progress=lambda n, total: done.append((n, total)))
+    run(job, Execution(progress=lambda n, total: done.append((n, total))))
     assert done[-1] == (25, 25)
     assert set(SYMBOLS) == set(job.groups.names)

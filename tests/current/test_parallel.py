@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import os
 import signal
-import threading
-import time
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -12,19 +12,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bec_md.current import load_current
-from bec_md.current.parallel import split
-from bec_md.current.parts import find_parts
-from bec_md.current.store import parts_folder
-from bec_md.errors import BecMDWarning, DataError, UsageError
+from bec_md.current.cluster import Share, halved, split
+from bec_md.errors import DataError, UsageError
 
 from .test_store import compute, datasets, write_trajectory
 from .toy import DyingCharges, RefusingCharges, WavyCharges, oscillators, trajectory
 
 
-@pytest.fixture(autouse=True)
-def importable_toys(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Workers import the charge source of these tests by the name it has here."""
-    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[2]))
+def workers_of_this_process() -> list[int]:
+    """Return the processes that were started to work (and not to clean up after them)."""
+    threads = Path(f"/proc/{os.getpid()}/task").iterdir()
+    children = [int(child) for task in threads for child in (task / "children").read_text().split()]
+    return [child for child in children if b"spawn_main" in Path(f"/proc/{child}/cmdline").read_bytes()]
 
 
 @pytest.mark.parametrize("stride", [1, 3])
@@ -50,34 +49,28 @@ def test_midpoints_across_the_cut_between_workers(tmp_path: Path) -> None:
 
 def test_the_block_of_a_killed_worker_is_done_again(tmp_path: Path) -> None:
     source = write_trajectory(tmp_path / "t.xyz", 203)
-    output = tmp_path / "c.h5"
     killed: list[int] = []
 
-    def kill_one() -> None:
-        children = Path(f"/proc/{os.getpid()}/task/{os.getpid()}/children")
-        while not killed:
-            time.sleep(0.005)
-            if len(find_parts(parts_folder(output))) >= 2:  # in mid-run
-                child = int(children.read_text().split()[0])
-                os.kill(child, signal.SIGKILL)
-                killed.append(child)
+    def kill_one(done: int, total: int | None) -> None:
+        if not killed:  # in mid-run
+            killed.append(workers_of_this_process()[0])
+            os.kill(killed[0], signal.SIGKILL)
 
-    thread = threading.Thread(target=kill_one, daemon=True)
-    thread.start()
-    with pytest.warns(BecMDWarning, match="ended with status -9; its frames are computed again"):
-        compute(source, output, charges=WavyCharges(delay_s=0.004), workers=2)
-    thread.join()
+    compute(source, tmp_path / "c.h5", charges=WavyCharges(delay_s=0.004), workers=2, progress=kill_one)
     assert killed
     compute(source, tmp_path / "one.h5")
-    assert datasets(output) == datasets(tmp_path / "one.h5")
+    assert datasets(tmp_path / "c.h5") == datasets(tmp_path / "one.h5")
 
 
 @pytest.mark.filterwarnings("ignore:a worker ended.*")  # said for each worker that dies on the way
 def test_workers_that_always_die_are_given_up_and_what_is_done_is_kept(tmp_path: Path) -> None:
     source = write_trajectory(tmp_path / "t.xyz", 40)
-    with pytest.raises(DataError, match="status -9"):
+    compute(source, tmp_path / "c.h5", stop=10)
+    with pytest.raises(DataError, match="end before a chunk is done"):
         compute(source, tmp_path / "c.h5", charges=DyingCharges(), workers=2)
-    assert load_current(tmp_path / "c.h5").n_frames == 20
+    kept = load_current(tmp_path / "c.h5")  # and what the workers had sent before they died
+    assert 10 <= kept.n_frames <= 20
+    assert np.array_equal(kept.current, compute(source).current[: kept.n_frames])
 
 
 def test_an_error_in_a_worker_reaches_the_user(tmp_path: Path) -> None:
@@ -88,11 +81,12 @@ def test_an_error_in_a_worker_reaches_the_user(tmp_path: Path) -> None:
 
 
 def test_what_cannot_be_sent_to_workers_is_refused() -> None:
-    class Local(WavyCharges):
-        pass
+    class Locked(WavyCharges):
+        def __reduce__(self) -> str:
+            raise TypeError("cannot be pickled")
 
     with pytest.raises(UsageError, match="cannot be sent to other processes"):
-        compute(trajectory(oscillators(), 20, 2.0), charges=Local(), workers=2)
+        compute(trajectory(oscillators(), 20, 2.0), charges=Locked(), workers=2)
 
 
 @pytest.mark.filterwarnings("ignore")  # distributed warns about ports, garbage collection and the like
@@ -133,9 +127,33 @@ def test_work_is_divided_without_loss_or_overlap(lengths: list[int], pieces: int
     for length in lengths:
         missing.append((position, position + length))
         position += length + 3
-    shares = split(missing, pieces, block)
-    assert len(shares) <= pieces
-    rows = sorted(row for share in shares for start, stop in share for row in range(start, stop))
+    shares = [Share(start, stop) for start, stop in split(missing, pieces, block)]
+    while (half := halved(shares, block)) is not None:
+        shares.append(half)
+    rows = sorted(row for share in shares for row in range(share.position, share.stop))
     assert rows == [row for start, stop in missing for row in range(start, stop)]
     ends = {stop for _, stop in missing}
-    assert all(stop % block == 0 or stop in ends for share in shares for _, stop in share)
+    assert all(share.stop % block == 0 or share.stop in ends for share in shares)
+    assert max(share.stop - share.position for share in shares) < 4 * block
+
+
+def test_workers_do_not_run_the_script_that_starts_them(tmp_path: Path) -> None:
+    source = write_trajectory(tmp_path / "t.xyz", 30)
+    script = tmp_path / "script.py"  # without the guard that multiprocessing asks for
+    script.write_text(
+        "import bec_md\n"
+        "charges = 'fixed:Si=4,O=-2,Li=0'\n"
+        f"j = bec_md.compute_current({source!r}, charges=charges, timestep_fs=2.0, workers=2)\n"
+        "print(j.n_frames)\n"
+    )
+    (tmp_path / "h5py.py").write_text("raise SystemExit('imported from the working folder')")
+    command = [sys.executable, "-P", str(script)]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert (done.stdout, done.stderr, done.returncode) == ("30\n", "", 0)
+
+
+def test_a_missing_package_is_named_with_its_command(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "distributed", None)
+    with pytest.raises(UsageError, match=r"distributed is not installed") as error:
+        compute(trajectory(oscillators(), 20, 2.0), workers=2)
+    assert "pip install 'bec-md[dask]'" in error.value.fix

@@ -11,8 +11,8 @@ import pytest
 from ase.io import write
 
 from bec_md.current import CurrentSeries, compute_current, is_current_file, load_current
-from bec_md.current.parts import covered, gaps
-from bec_md.current.store import CurrentStore, parts_folder
+from bec_md.current.parts import PartsFolder, covered, gaps
+from bec_md.current.store import CurrentStore
 from bec_md.errors import DataError, UsageError
 
 from .toy import WavyCharges, oscillators, trajectory
@@ -60,7 +60,7 @@ def test_killed_again_and_again_gives_the_same_bytes(tmp_path: Path, velocities:
     with pytest.warns() if not velocities else _nothing():
         compute(source, whole, charge_stride=stride)
     assert datasets(output) == datasets(whole)
-    assert not parts_folder(output).exists()
+    assert not PartsFolder(output).path.exists()
     assert sorted(p.name for p in tmp_path.iterdir()) == ["killed.h5", "t.xyz", "whole.h5"]
 
 
@@ -244,7 +244,7 @@ def test_a_long_series_is_read_in_bounded_memory(tmp_path: Path) -> None:
         "group_mass_amu": [16.0] * groups, "group_count": [10] * groups,
         "group_inverse_mass": [6.25] * groups, "total_charge_e": 0.0, "start_time_fs": 0.0,
     }  # fmt: skip
-    store = CurrentStore(tmp_path / "c.h5", {"key": {"input": "x"}, "system": system, "metadata": {}})
+    header = {"key": {}, "input": {}, "system": system, "metadata": {}}
     part = {
         name: np.ones((rows, groups, *tail))
         for name, tail in {
@@ -252,9 +252,10 @@ def test_a_long_series_is_read_in_bounded_memory(tmp_path: Path) -> None:
             "zz_over_mass": (3, 3), "kinetic_energy_ev": (),
         }.items()
     } | {"cells_ang": np.broadcast_to(np.eye(3), (rows, 3, 3))}  # fmt: skip
-    for number in range(count):
-        store.write(number * rows, part)
-    store.join(complete=True)
+    with CurrentStore.writing(tmp_path / "c.h5", header) as store:
+        for number in range(count):
+            store.write(number * rows, part)
+        store.join(complete=True)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     series = load_current(tmp_path / "c.h5")
     assert series.partial("mass").shape == (rows * count, groups, 3)  # 72 MB

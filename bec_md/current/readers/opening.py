@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 
+from bec_md.current.file import is_stored_current, load_current
 from bec_md.current.readers import columns, cp2k, gpumd, lammps
 from bec_md.current.readers.dipole import differentiate, unwrap_polarization
 from bec_md.current.readers.raw import RawSeries, SeriesOptions
 from bec_md.current.series import CurrentSeries
-from bec_md.current.store import is_stored_current, load_current
 from bec_md.errors import DataError, UsageError
 
 READERS: dict[str, Callable[[Path, SeriesOptions], RawSeries]] = {

@@ -1,0 +1,95 @@
+"""Write files so that their name stands for the whole: a partial name, to the disk, then renamed.
+
+After a failure the old file is untouched, and what is left beside it says that it is partial: of
+``spectrum.csv`` that is ``spectrum.partial-PID.csv``, which the next writer of the same file removes.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+MARK = ".partial-"
+
+
+@contextmanager
+def replacing(path: str | Path, *, keep: bool = False) -> Iterator[Path]:
+    """Yield the name to write to; at the end of the block it replaces `path`, whole and on the disk.
+
+    Parameters
+    ----------
+    path
+        The file; a symbolic link is followed, so that the file that it names is replaced.
+    keep
+        Leave the partial file after an exception, for results that are worth something in part.
+    """
+    target = Path(path).expanduser().resolve()
+    _remove_stale(target)
+    partial = partial_name(target)
+    partial.unlink(missing_ok=True)
+    try:
+        yield partial
+        if target.exists():
+            partial.chmod(target.stat().st_mode & 0o7777)
+        to_disk(partial)
+        partial.replace(target)
+        to_disk(target.parent)
+    except BaseException:
+        if not keep:
+            partial.unlink(missing_ok=True)
+        raise
+
+
+def partial_name(target: Path) -> Path:
+    """Return the name of a file while this process writes it; its suffix stays, as formats follow from it."""
+    return target.with_name(f"{target.stem}{MARK}{os.getpid()}{target.suffix}")
+
+
+def write_text(path: str | Path, text: str) -> None:
+    """Write a text file, whole or not at all."""
+    with replacing(path) as partial:
+        partial.write_text(text, encoding="utf-8")
+
+
+def write_bytes(path: str | Path, data: bytes) -> None:
+    """Write a binary file, whole or not at all."""
+    with replacing(path) as partial:
+        partial.write_bytes(data)
+
+
+def to_disk(path: Path) -> None:
+    """Ask the system to put a file, or the names in a folder, on the disk."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        with suppress(OSError) if path.is_dir() else _nothing():  # some file systems cannot for folders
+            os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def _nothing() -> Iterator[None]:
+    yield
+
+
+def _remove_stale(target: Path) -> None:
+    """Remove what killed writers of this file left."""
+    name = re.compile(re.escape(target.stem + MARK) + r"(\d+)" + re.escape(target.suffix))
+    with suppress(OSError):
+        for path in target.parent.iterdir():
+            found = name.fullmatch(path.name)
+            if found is not None and not _alive(int(found[1])):
+                path.unlink(missing_ok=True)
+
+
+def _alive(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:  # it belongs to somebody else
+        return True
+    return True

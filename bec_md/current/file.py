@@ -1,0 +1,368 @@
+r"""The current file: HDF5 that can be appended to, resumed after a kill, and read at any time.
+
+While a current is computed its chunks lie in ``NAME.parts/`` beside the file (`bec_md.current.parts`); they
+are joined into one file of datasets with an unlimited time axis at the end, or at the next run. Joining
+writes a new file and renames it over the old one: no moment of a kill loses a complete chunk.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+import numpy as np
+
+from bec_md.atomic import replacing
+from bec_md.current.averages import Averages
+from bec_md.current.fields import FIELDS, Array
+from bec_md.current.parts import FRAME_HASH, PartsFolder, covered, stored_dtype
+from bec_md.current.series import CurrentSeries, mean_cell
+from bec_md.errors import DataError, UsageError
+from bec_md.hdf5 import hdf5_for_writing, is_hdf5, open_hdf5
+
+if TYPE_CHECKING:
+    from bec_md.current.job import CurrentJob
+
+#: Version of the layout of the file; 1 lacked most options in its key.
+SCHEMA = 2
+HEADER = "bec_md_current"
+#: Larger files are read lazily.
+LAZY_BYTES = 128 * 1024**2
+#: Rows of one HDF5 chunk: about half a MB for a typical row.
+CHUNK_BYTES = 512 * 1024
+_COPY_ROWS = 16384
+
+
+# ---------------------------------------------------------------------- what lies there
+def read_header(path: Path) -> dict[str, Any] | None:
+    """Return the header of a current file, or None if it is something else.
+
+    Raises
+    ------
+    DataError
+        If it is an HDF5 file that is damaged.
+    """
+    if not is_hdf5(path):
+        return None
+    with open_hdf5(path) as file:
+        text = file.attrs.get(HEADER)
+    return None if text is None else cast(dict[str, Any], json.loads(str(text)))
+
+
+def header_of(path: Path) -> dict[str, Any] | None:
+    """Return the header of a current file, or of what an unfinished run has left for it."""
+    header = read_header(path) if path.is_file() else None
+    return PartsFolder(path).header() if header is None else header
+
+
+def stored_intervals(path: Path) -> list[tuple[int, int]]:
+    """Return the rows of a current that are stored already, as intervals in order."""
+    intervals = [(part.start, part.stop) for part in PartsFolder(path).find()]
+    joined = joined_rows(path)
+    return covered([*intervals, (0, joined)] if joined else intervals)
+
+
+def stored_rows(path: Path) -> int:
+    """Return how many samples of a current are stored already."""
+    return sum(stop - start for start, stop in stored_intervals(path))
+
+
+def joined_rows(path: Path) -> int:
+    """Return the number of rows in the joined file."""
+    if not path.is_file():
+        return 0
+    with open_hdf5(path) as file:
+        return length_of(file)
+
+
+def is_stored_current(path: str | Path) -> bool:
+    """Whether `load_current` can read this path."""
+    path = Path(path).expanduser()
+    return bool(PartsFolder(path).find()) or (path.is_file() and read_header(path) is not None)
+
+
+def find(folder: Path, stem: str, job: CurrentJob) -> Path:
+    """Return the file of this computation in a folder: there already, or to be made.
+
+    The first of ``STEM_current.h5``, ``STEM_current-2.h5``, … that does not exist or belongs to the same
+    computation: another model or time step never destroys a current that took hours.
+    """
+    number = 1
+    while True:
+        name = f"{stem}_current.h5" if number == 1 else f"{stem}_current-{number}.h5"
+        path = folder / name
+        header = header_of(path)
+        if header is None and not path.exists():
+            return path
+        if header is not None and same_computation(header, job.header()):
+            return path
+        number += 1
+
+
+def same_computation(stored: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
+    """Whether two headers belong to the same computation, on a trajectory that may have grown."""
+    return stored.get("schema") == SCHEMA and not compare_keys(stored["key"], plain(wanted["key"]))
+
+
+def compare_keys(stored: Mapping[str, Any], wanted: Mapping[str, Any]) -> list[str]:
+    """Return what differs between two computations, in words."""
+    differences = []
+    for name in sorted(set(stored) | set(wanted)):
+        old, new = stored.get(name), wanted.get(name)
+        if old != new:
+            label = name.replace("_", " ")
+            hashed = name.endswith("_hash")
+            differences.append(
+                f"other {label.removesuffix(' hash')}"
+                if hashed
+                else f"{label} was {_short(old)}, now {_short(new)}"
+            )
+    return differences
+
+
+def _short(value: Any) -> str:
+    text = "absent" if value is None else str(value)
+    return text if len(text) <= 40 else text[:37] + "…"
+
+
+# ---------------------------------------------------------------------- writing
+def join_parts(path: Path, parts: PartsFolder, header: dict[str, Any], joined: int) -> None:
+    """Write the joined file anew from its valid rows and the chunks that continue them."""
+    chain, position = [], joined
+    for part in parts.find():
+        if part.start <= position < part.stop:
+            chain.append(part)
+            position = part.stop
+    if not chain and path.is_file() and _without_averages(read_header(path)) == header:
+        return
+    with replacing(path) as partial:
+        with hdf5_for_writing(partial, "w") as file:
+            file.attrs[HEADER] = json.dumps(header)
+            file.attrs["units"] = "e, angstrom, fs, amu, eV"
+            if joined:
+                with open_hdf5(path) as old:
+                    _append(file, old, 0, joined)
+            for part in chain:
+                with open_hdf5(part.path) as source:
+                    _append(file, source, length_of(file) - part.start, part.stop - part.start)
+            filled = length_of(file) > 0
+        if filled and header.get("complete"):
+            averages = load_file(partial, header, lazy=True).averages
+            with hdf5_for_writing(partial, "r+") as file:
+                file.attrs[HEADER] = json.dumps(header | {"averages": averages.to_json()})
+
+
+def _without_averages(header: dict[str, Any] | None) -> dict[str, Any]:
+    return {name: value for name, value in (header or {}).items() if name != "averages"}
+
+
+def length_of(file: Any) -> int:
+    """Return the number of rows of an open file."""
+    return int(file["current"].shape[0]) if "current" in file else 0
+
+
+def _append(file: Any, source: Any, first: int, stop: int) -> None:
+    """Append rows first … stop−1 of every dataset of one file to another."""
+    for name in source:
+        dataset = source[name]
+        if name not in file:
+            row_bytes = max(1, math.prod(dataset.shape[1:])) * stored_dtype(name).itemsize
+            created = file.create_dataset(
+                name,
+                shape=(0, *dataset.shape[1:]),
+                maxshape=(None, *dataset.shape[1:]),
+                chunks=(max(1, min(65536, CHUNK_BYTES // row_bytes)), *dataset.shape[1:]),
+                dtype=stored_dtype(name),
+                fletcher32=True,
+            )
+            if name in FIELDS:
+                created.attrs["units"], created.attrs["long_name"] = FIELDS[name].unit, FIELDS[name].meaning
+        target = file[name]
+        begin = int(target.shape[0])
+        target.resize(begin + stop - first, axis=0)
+        for row in range(first, stop, _COPY_ROWS):
+            end = min(row + _COPY_ROWS, stop)
+            target[begin + row - first : begin + end - first] = dataset[row:end]
+
+
+def frame_hashes_of(path: Path, rows: int) -> Array | None:
+    """Return the stored hashes of the first `rows` frames, None where a file does not have them."""
+    found = np.zeros(rows, dtype=np.uint64)
+    known = np.zeros(rows, dtype=bool)
+    sources = [(part.start, part.path) for part in PartsFolder(path).find()]
+    for start, source in [*sources, *([(0, path)] if path.is_file() else [])]:
+        with open_hdf5(source) as file:
+            if FRAME_HASH in file:
+                values = file[FRAME_HASH][: max(0, rows - start)]
+                found[start : start + len(values)] = values
+                known[start : start + len(values)] = True
+    return cast(Array, found) if known.all() else None
+
+
+# ---------------------------------------------------------------------- reading
+@dataclass(frozen=True)
+class StoredRows:
+    """Rows of a dataset, read when they are asked for; stands in for an array of a `CurrentSeries`.
+
+    The file is opened for each read, so that nothing is held open and the object can be sent to other
+    processes.
+    """
+
+    path: Path
+    name: str
+    shape: tuple[int, ...]
+    offset: int = 0
+    step: int = 1
+
+    @property
+    def ndim(self) -> int:
+        """Number of axes."""
+        return len(self.shape)
+
+    @property
+    def dtype(self) -> np.dtype[np.float64]:
+        """Type of the numbers."""
+        return np.dtype(np.float64)
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def __getitem__(self, index: Any) -> Any:
+        rows, rest = (index[0], index[1:]) if isinstance(index, tuple) else (index, ())
+        if not isinstance(rows, slice):
+            return np.asarray(self)[index]
+        start, stop, step = rows.indices(len(self))
+        if step != 1 or rest:
+            return np.asarray(self[start : max(stop, start)] if step > 0 else self)[::step][
+                (slice(None), *rest)
+            ]
+        last = self.offset + (max(stop, start) - 1) * self.step + 1
+        with open_hdf5(self.path) as file:
+            values = file[self.name][self.offset + start * self.step : max(last, 0) : self.step]
+        return np.asarray(values, dtype=np.float64)[: max(0, stop - start)]
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:
+        return np.asarray(self[0 : len(self)], dtype=dtype)
+
+    def part(self, rows: slice) -> StoredRows:
+        """Return a slice that is still lazy."""
+        start, stop, step = rows.indices(len(self))
+        length = len(range(start, stop, step))
+        return StoredRows(
+            self.path, self.name, (length, *self.shape[1:]), self.offset + start * self.step, self.step * step
+        )
+
+
+def load_current(path: str | Path, *, lazy: bool | None = None) -> CurrentSeries:
+    """Return a stored current; also one that is still being computed or was interrupted.
+
+    Parameters
+    ----------
+    path
+        The file that was given as output.
+    lazy
+        Read rows when they are needed; by default for files above 128 MB.
+
+    Raises
+    ------
+    UsageError
+        If there is no such file.
+    DataError
+        If it is not a current file, is damaged, or holds no sample yet.
+    """
+    path = Path(path).expanduser()
+    parts = PartsFolder(path)
+    waiting = parts.header() if parts.find() else None
+    if waiting is not None:
+        return _load_interrupted(path, parts, waiting)
+    header = read_header(path) if path.is_file() else None
+    if header is not None:
+        return load_file(path, header, lazy=lazy)
+    if path.is_file():
+        raise DataError(
+            f"{path.name} is not a current file of bec-md",
+            "it lacks the header that bec-md current writes",
+            "make one with bec-md current INPUT -o current.h5; open_current reads series of other codes",
+        )
+    raise UsageError(f"there is no file {path}", "a stored current is read from it", "check the name")
+
+
+def _load_interrupted(path: Path, parts: PartsFolder, header: dict[str, Any]) -> CurrentSeries:
+    """Read what an unfinished run has stored so far, without touching it."""
+    import shutil
+
+    header = header | {"complete": False}
+    with tempfile.TemporaryDirectory() as scratch:
+        view, joined = Path(scratch) / path.name, joined_rows(path)
+        if joined:
+            shutil.copyfile(path, view)
+        join_parts(view, parts, header, joined)
+        return load_file(view, header, lazy=False)
+
+
+def load_file(path: Path, header: dict[str, Any], *, lazy: bool | None = None) -> CurrentSeries:
+    """Return a joined file as a series; large ones are read lazily unless told otherwise."""
+    with open_hdf5(path) as file:
+        names = [name for name in FIELDS if name in file]
+        shapes = {name: tuple(int(n) for n in file[name].shape) for name in names}
+        size = sum(int(np.prod(shape)) * 8 for shape in shapes.values())
+        if lazy or (lazy is None and size > LAZY_BYTES):
+            arrays: dict[str, Any] = {name: StoredRows(path.resolve(), name, shapes[name]) for name in names}
+        else:
+            arrays = {name: np.asarray(file[name][()], dtype=np.float64) for name in names}
+    return build_series(header, arrays, path.name)
+
+
+def build_series(header: dict[str, Any], arrays: dict[str, Any], where: str) -> CurrentSeries:
+    """Return the series of a header and its arrays."""
+    if header.get("schema", SCHEMA) > SCHEMA:
+        raise DataError(
+            f"{where} was written by a newer bec-md (layout {header['schema']}, this one reads {SCHEMA})",
+            "its fields may mean something else",
+            "install the newer version, or compute the current anew",
+        )
+    if len(arrays.get("current", ())) == 0:
+        raise DataError(
+            f"{where} holds no sample yet",
+            "the computation was stopped before its first chunk was complete",
+            "run the same command again: it continues",
+        )
+    system = header["system"]
+    if "cells_ang" in arrays:
+        cell, volume = mean_cell(arrays["cells_ang"])
+    else:
+        cell, volume = None, float(system["volume_ang3"])
+    known = header.get("averages")
+    return CurrentSeries(
+        groups=tuple(system["groups"]),
+        timestep_fs=float(system["timestep_fs"]),
+        volume_ang3=volume,
+        cell_ang=cell,
+        scheme=system["scheme"],
+        group_mass_amu=np.array(system["group_mass_amu"]),
+        group_count=np.array(system["group_count"], dtype=np.int64),
+        group_inverse_mass=np.array(system["group_inverse_mass"]),
+        total_charge_e=float(system["total_charge_e"]),
+        start_time_fs=float(system["start_time_fs"]),
+        known_averages=None if known is None else Averages.from_json(known),
+        metadata=header["metadata"] | {"key": header["key"], "complete": header.get("complete", True)},
+        **arrays,
+    )
+
+
+def plain(value: Any) -> Any:
+    """Return a value as it will look after a round trip through JSON."""
+    return json.loads(json.dumps(value, default=_convert))
+
+
+def _convert(value: Any) -> Any:
+    if isinstance(value, np.ndarray):
+        return value.tolist()
+    if isinstance(value, np.generic):
+        return value.item()
+    return str(value)

@@ -1,0 +1,163 @@
+"""A current that is ready to be computed: everything that determines it, as data."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from bec_md.charges.source import digest
+from bec_md.current.fields import bytes_per_row
+from bec_md.current.grouping import Groups
+from bec_md.current.rows import Recipe, frame_hashes
+from bec_md.errors import DataError
+
+if TYPE_CHECKING:
+    from bec_md.current.options import CurrentOptions
+    from bec_md.structure import Frame
+    from bec_md.trajectory.frame import TrajectoryInfo
+    from bec_md.trajectory.options import ReadOptions
+
+#: Options that are not part of the key of a stored current, because what they resolve to is (see `key_of`),
+#: because they do not change a number, or because a longer run continues a shorter one. Every other option of
+#: `ReadOptions` and `CurrentOptions` is part of it without being named anywhere.
+NOT_IN_KEY = frozenset(
+    {"charges", "model", "groups", "charge_stride", "charge_tolerance", "batch", "timestep_fs", "masses"}
+    | {"device", "threads", "temperature_k", "stop"}
+)
+
+
+@dataclass(frozen=True)
+class CurrentJob:
+    """A current that is ready to be computed; everything a user wants to know before is here.
+
+    Parameters
+    ----------
+    recipe
+        What determines the rows.
+    info
+        The trajectory.
+    groups
+        The groups of atoms.
+    charges_name
+        Source of the tensors.
+    start_time_fs
+        Time of the first sample, fs.
+    total_charge_e
+        Net charge of the cell, e.
+    notes
+        What was decided, in sentences: how tensors were mapped, which stride was chosen.
+    warnings
+        What the reader of the result should know.
+    key
+        Hashes and options that a stored file must share to be continued.
+    input_state
+        Size, time and fingerprint of the input files: unchanged ones are not read again to compare frames.
+    metadata
+        Goes into the result.
+    """
+
+    recipe: Recipe
+    info: TrajectoryInfo
+    groups: Groups
+    charges_name: str
+    start_time_fs: float
+    total_charge_e: float
+    notes: tuple[str, ...]
+    warnings: tuple[str, ...]
+    key: Mapping[str, Any]
+    input_state: Mapping[str, Any]
+    metadata: Mapping[str, Any]
+
+    @property
+    def n_samples(self) -> int | None:
+        """Number of samples of the current, when the number of frames is known."""
+        if self.info.n_frames is None:
+            return None
+        return self.info.n_frames - (1 if self.recipe.scheme == "midpoint" else 0)
+
+    @property
+    def bytes_per_sample(self) -> int:
+        """Size of one sample in memory and (about) in the file."""
+        return bytes_per_row(len(self.groups.names))
+
+    def header(self) -> dict[str, Any]:
+        """Return what is stored with the rows."""
+        sums = self.recipe.sums
+        return {
+            "key": dict(self.key),
+            "input": {**self.input_state, "n_samples": self.n_samples},
+            "system": {
+                "groups": list(self.groups.names),
+                "timestep_fs": self.recipe.timestep_fs,
+                "scheme": self.recipe.scheme,
+                "group_mass_amu": sums.group_mass_amu,
+                "group_count": sums.group_count,
+                "group_inverse_mass": sums.group_inverse_mass,
+                "total_charge_e": self.total_charge_e,
+                "start_time_fs": self.start_time_fs,
+            },
+            "metadata": dict(self.metadata),
+        }
+
+    def require_samples(self, count: int) -> None:
+        """Refuse a trajectory that gives no sample."""
+        if count == 0:
+            raise DataError(
+                f"{self.info.source} gives no sample of the current",
+                "one frame without velocities has no rate of change"
+                if self.recipe.scheme == "midpoint"
+                else "there is no frame in the chosen range",
+                "give more frames, or frames with velocities",
+            )
+
+
+def key_of(
+    recipe: Recipe, groups: Groups, first: Frame, reading: ReadOptions, options: CurrentOptions
+) -> dict[str, Any]:
+    """Return what a stored file must share to be continued: all options, and what some of them resolve to."""
+    sampling = recipe.sampling
+    given = {
+        item.name: _comparable(getattr(whole, item.name))
+        for whole in (reading, options)
+        for item in fields(whole)
+        if item.name not in NOT_IN_KEY
+    }
+    return {
+        **given,
+        "first_frame_hash": f"{int(frame_hashes([first])[0]):016x}",
+        "first_frame_index": first.index,
+        "atoms_hash": digest(first.numbers),
+        "charges": recipe.charges.name,
+        "charges_hash": recipe.charges.fingerprint,
+        "groups_hash": digest(groups.names, groups.index),
+        "masses_hash": digest(recipe.masses_amu),
+        "timestep_fs": recipe.timestep_fs,
+        "scheme": recipe.scheme,
+        "batch": sampling.batch,
+        "charge_stride": sampling.charge_stride,
+    }
+
+
+def _comparable(value: Any) -> Any:
+    """Return an option as it is compared: files by their content, without folders."""
+    from bec_md.files import fingerprint
+
+    if isinstance(value, (str, Path)) and value and Path(value).expanduser().is_file():
+        path = Path(value).expanduser()
+        return f"{path.name} {fingerprint(path)}"
+    return value
+
+
+def input_state(source: Any, reading: ReadOptions, fingerprint: str) -> dict[str, Any]:
+    """Return size and time of every file that the trajectory is read from; an empty list if it is none."""
+    named = [source, *(source if isinstance(source, (list, tuple)) else ())]
+    named += [getattr(reading, item.name) for item in fields(reading)]
+    files = []
+    for value in named:
+        path = Path(value).expanduser() if isinstance(value, (str, Path)) and value else None
+        if path is not None and path.is_file():
+            state = path.stat()
+            files.append([path.name, state.st_size, state.st_mtime_ns])
+    return {"files": files, "fingerprint": fingerprint}

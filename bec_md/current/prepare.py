@@ -1,0 +1,246 @@
+r"""Prepare a current: open the trajectory, bind the tensors to it, say what will be done."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, cast
+
+import numpy as np
+
+from bec_md import __version__
+from bec_md.charges import charges_key, make_charge_source
+from bec_md.current.evaluate import Sampling
+from bec_md.current.grouping import make_groups
+from bec_md.current.job import CurrentJob, input_state, key_of
+from bec_md.current.options import CurrentOptions
+from bec_md.current.rows import Recipe
+from bec_md.errors import DataError, UsageError
+from bec_md.trajectory.options import ReadOptions
+
+if TYPE_CHECKING:
+    from bec_md.structure import Frame
+    from bec_md.trajectory.frame import Trajectory, TrajectoryInfo
+
+#: Atoms evaluated in one call of the model: enough to fill the arithmetic, little enough for the cache.
+BATCH_ATOMS = 4096
+MAX_BATCH = 256
+#: The same for a GPU, which needs more work at a time (about 4 GB of its memory with the bundled models).
+BATCH_ATOMS_GPU = 16384
+MAX_BATCH_GPU = 1024
+
+
+@dataclass(frozen=True)
+class TrajectorySource:
+    """How to open the trajectory, here and in workers."""
+
+    source: Any
+    options: ReadOptions = field(default_factory=ReadOptions)
+
+    def __call__(self) -> Trajectory:
+        """Open it."""
+        if self.is_open:
+            return cast("Trajectory", self.source)
+        from bec_md.trajectory import open_trajectory
+
+        return open_trajectory(self.source, self.options)
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the source is an open trajectory already."""
+        return hasattr(self.source, "frames") and hasattr(self.source, "info")
+
+
+def prepare_current(
+    source: Any,
+    options: CurrentOptions | None = None,
+    reading: ReadOptions | None = None,
+    *,
+    command: str | None = None,
+) -> CurrentJob:
+    """Open the trajectory, bind the tensors to it and return the job.
+
+    Parameters
+    ----------
+    source
+        A trajectory: path, `Trajectory`, list of `ase.Atoms`, `MDAnalysis.Universe`, …
+    options
+        How the current is computed.
+    reading
+        How the trajectory is read.
+    command
+        Command line, for the metadata.
+
+    Raises
+    ------
+    UsageError
+        If the timestep is unknown, or options do not fit.
+    DataError
+        If the trajectory or the tensors are damaged.
+    """
+    options, reading = options or CurrentOptions(), reading or ReadOptions()
+    options.check()
+    key = charges_key(options.charges)
+    if key is not None:
+        reading = replace(reading, charges_key=key)
+    opener = TrajectorySource(source, reading)
+    trajectory = opener()
+    info = trajectory.info
+    step = timestep_of(info, reading.timestep_fs, is_open=opener.is_open)
+    first = _first_frame(trajectory)
+    divided = make_groups(options.groups, first)
+    bound = make_charge_source(
+        options.charges,
+        info=info,
+        model=options.model,
+        device=options.device,
+        threads=options.threads,
+        total_charge=first.total_charge,
+    ).prepare(first)
+    recipe = Recipe(
+        open=opener,
+        charges=bound,
+        group_index=divided.index,
+        masses_amu=info.masses_amu,
+        timestep_fs=step,
+        scheme="velocity" if info.velocity_scheme == "stored" else "midpoint",
+        sampling=Sampling(
+            batch=options.batch or default_batch(len(info.numbers), options.device),
+            interpolation=options.interpolation,
+        ),
+    )
+    recipe, stride_note = _with_stride(recipe, options, info)
+    notes = (*bound.notes, *stride_note)
+    said = _scheme_warnings(recipe, info)
+    return CurrentJob(
+        recipe=recipe,
+        info=info,
+        groups=divided,
+        charges_name=bound.name,
+        start_time_fs=(first.time_fs or 0.0) + (0.5 * step if recipe.scheme == "midpoint" else 0.0),
+        total_charge_e=first.total_charge,
+        notes=notes,
+        warnings=said,
+        key=key_of(recipe, divided, first, reading, options),
+        input_state=input_state(source, reading, info.fingerprint),
+        metadata=_metadata(recipe, info, reading, notes, (*info.warnings, *said), command),
+    )
+
+
+def timestep_of(info: TrajectoryInfo, given_fs: float | None, *, is_open: bool = False) -> float:
+    """Return the time between frames, fs; it is never guessed.
+
+    Parameters
+    ----------
+    info
+        The trajectory.
+    given_fs
+        What the caller says.
+    is_open
+        Whether the trajectory was opened before, without `given_fs`.
+    """
+    if info.timestep_fs is not None:
+        if is_open and given_fs is not None and abs(given_fs - info.timestep_fs) > 1e-6 * given_fs:
+            raise UsageError(
+                f"timestep_fs={given_fs:g}, but frames of {info.source} are {info.timestep_fs:g} fs apart",
+                "an open trajectory already knows its timestep",
+                "leave timestep_fs out here, or give it to open_trajectory",
+            )
+        return float(info.timestep_fs)
+    if given_fs is not None and is_open:
+        return float(given_fs)
+    raise UsageError(
+        f"{info.source} does not say how much time lies between its frames",
+        "frequencies scale with it, so it is never guessed",
+        "give the time between stored frames with --timestep FS (timestep_fs in Python)",
+    )
+
+
+def _first_frame(trajectory: Trajectory) -> Frame:
+    frames: Iterator[Frame] = trajectory.frames()
+    first = next(frames, None)
+    if first is None:
+        raise DataError(
+            f"{trajectory.info.source} holds no frame",
+            "there is nothing to compute a current from",
+            "check the file and --start/--stop",
+        )
+    volume = abs(float(np.linalg.det(first.cell_ang)))
+    if not np.isfinite(volume) or volume < 1e-6:
+        raise DataError(
+            f"the cell of frame {first.index} in {trajectory.info.source} has volume {volume:g} Å³",
+            "a spectrum is per volume, and tensors need the periodic images",
+            "write the cell into the trajectory (Lattice=… in extxyz); for a molecule, its box",
+        )
+    return first
+
+
+def default_batch(n_atoms: int, device: str) -> int:
+    """Return how many frames of `n_atoms` are evaluated at once."""
+    atoms, most = (BATCH_ATOMS, MAX_BATCH) if device == "cpu" else (BATCH_ATOMS_GPU, MAX_BATCH_GPU)
+    return max(1, min(most, atoms // max(1, n_atoms)))
+
+
+def _with_stride(
+    recipe: Recipe, options: CurrentOptions, info: TrajectoryInfo
+) -> tuple[Recipe, tuple[str, ...]]:
+    if recipe.charges.constant:
+        return recipe, ()
+    stride = options.charge_stride
+    note: tuple[str, ...] = ()
+    if stride == "auto":
+        from bec_md.current.stride import choose_stride
+
+        choice = choose_stride(recipe, options.charge_tolerance, info.n_frames)
+        stride, note = choice.stride, (choice.describe(),)
+    return replace(recipe, sampling=replace(recipe.sampling, charge_stride=stride)), note
+
+
+def _scheme_warnings(recipe: Recipe, info: TrajectoryInfo) -> tuple[str, ...]:
+    if recipe.scheme == "velocity":
+        return ()
+    return (
+        f"{info.source} has no velocities: the current is taken from differences of positions "
+        f"(midpoint rule, {recipe.timestep_fs:g} fs); its transfer function is divided out of the spectrum, "
+        "and the kinetic temperature is only a lower bound",
+    )
+
+
+def _metadata(
+    recipe: Recipe,
+    info: TrajectoryInfo,
+    reading: ReadOptions,
+    notes: tuple[str, ...],
+    said: tuple[str, ...],
+    command: str | None,
+) -> dict[str, Any]:
+    return {
+        "version": __version__,
+        "command": command,
+        "source": info.source,
+        "format": info.format,
+        "input_hash": info.fingerprint,
+        "units": info.units_note,
+        "charges": recipe.charges.name,
+        "charges_hash": recipe.charges.fingerprint,
+        "n_atoms": info.n_atoms,
+        "batch": recipe.sampling.batch,
+        "charge_stride": recipe.sampling.charge_stride,
+        "interpolation": recipe.sampling.interpolation,
+        "trajectory_options": _given(reading),
+        "notes": list(notes),
+        "warnings": list(said),
+        **getattr(recipe.charges, "details", {}),
+    }
+
+
+def _given(reading: ReadOptions) -> Mapping[str, Any]:
+    """Return the options of reading that were given, but paths (results hold no folders)."""
+    values = {name: getattr(reading, name) for name in sorted(reading.given())}
+    return {
+        name: value
+        for name, value in values.items()
+        if name not in ("topology", "velocities")
+        and name != "timestep_fs"
+        and isinstance(value, (str, int, float))
+    }

@@ -1,0 +1,250 @@
+"""Run a prepared current: in memory or into a file, here or on a cluster; what is stored is continued."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from bec_md.charges.closed_loop import loop_of_source
+from bec_md.current.file import build_series, header_of, load_current
+from bec_md.current.parts import COMMIT_BYTES, FRAME_HASH, Rows
+from bec_md.current.store import CurrentStore
+from bec_md.errors import UsageError
+
+if TYPE_CHECKING:
+    from bec_md.current.job import CurrentJob
+    from bec_md.current.options import CurrentOptions
+    from bec_md.current.rows import Recipe
+    from bec_md.current.series import CurrentSeries
+
+Progress = Callable[[int, int | None], None]
+Chunk = tuple[int, Rows]
+Missing = Sequence[tuple[int, int | None]]
+
+#: The first chunk is stored after so many seconds, so that an early end keeps something.
+FIRST_SECONDS = 1.0
+_LOOP = "closed_loop"
+
+
+@dataclass(frozen=True)
+class Execution:
+    """Where and how a current is computed; nothing of it changes a number.
+
+    Parameters
+    ----------
+    workers
+        Processes on this machine that share the frames.
+    dask_address
+        Scheduler of a dask.distributed cluster to use instead.
+    commit_seconds
+        A chunk is stored after so many seconds of work: what a kill can lose.
+    progress
+        Called with (samples done, samples in total or None).
+    """
+
+    workers: int = 1
+    dask_address: str | None = None
+    commit_seconds: float = 10.0
+    progress: Progress | None = None
+
+    @property
+    def on_cluster(self) -> bool:
+        """Whether other processes do the work."""
+        return self.workers > 1 or self.dask_address is not None
+
+    def with_threads(self, options: CurrentOptions) -> CurrentOptions:
+        """Return the options with one thread for each of several workers, unless more were asked for."""
+        return replace(options, threads=1) if self.on_cluster and options.threads is None else options
+
+    def check(self) -> None:
+        """Refuse a number of workers that can do nothing."""
+        if self.workers < 1:
+            raise UsageError(
+                f"{self.workers} workers", "somebody has to do the work", "give --workers 1 or more"
+            )
+
+
+def run(
+    job: CurrentJob,
+    execution: Execution | None = None,
+    *,
+    output: str | Path | None = None,
+    overwrite: bool = False,
+) -> CurrentSeries:
+    """Compute a current, or continue what a file holds, and return it.
+
+    Parameters
+    ----------
+    job
+        What to compute.
+    execution
+        Where and how.
+    output
+        HDF5 file that keeps the rows while they are computed.
+    overwrite
+        Start over even if `output` holds another computation.
+
+    Raises
+    ------
+    UsageError
+        If `output` holds another computation, or the work cannot be shared as asked.
+    DataError
+        If the trajectory or the tensors are damaged; with `output`, what came before is kept.
+    """
+    execution = execution or Execution()
+    execution.check()
+    if output is None:
+        return _in_memory(_with_closed_loop(job, None), execution)
+    known = None if overwrite else header_of(Path(output).expanduser())
+    job = _with_closed_loop(job, known)
+    with CurrentStore.writing(output, job.header(), overwrite=overwrite) as store:
+        _continue(job, store)
+        _fill(job, store, execution)
+        series = load_current(store.path)
+    if job.n_samples is not None and series.n_frames > job.n_samples:
+        return series[: job.n_samples]  # an earlier run went further than this one was asked to
+    return series
+
+
+def _with_closed_loop(job: CurrentJob, stored: dict[str, Any] | None) -> CurrentJob:
+    """Return the job with the closed-loop test of its tensors: a stored result, or one of the first frame."""
+    found = None if stored is None else stored.get("metadata", {}).get(_LOOP)
+    if found is None:
+        frame = next(iter(job.recipe.trajectory.frames()))
+        loop = loop_of_source(job.recipe.charges, frame)
+        found = None if loop is None else loop.to_dict()
+    return replace(job, metadata={**job.metadata, _LOOP: found})
+
+
+def _in_memory(job: CurrentJob, execution: Execution) -> CurrentSeries:
+    pieces: dict[int, Rows] = {}
+    done = 0
+    for start, rows in _chunks(job, [(0, job.n_samples)], execution):
+        pieces[start] = rows
+        done += len(rows["current"])
+        if execution.progress is not None:
+            execution.progress(done, job.n_samples)
+    job.require_samples(len(pieces))
+    ordered = [pieces[start] for start in sorted(pieces)]
+    arrays = {name: np.concatenate([rows[name] for rows in ordered]) for name in ordered[0]}
+    arrays.pop(FRAME_HASH)
+    return build_series(job.header(), arrays, job.info.source)
+
+
+def _fill(job: CurrentJob, store: CurrentStore, execution: Execution) -> None:
+    """Compute and store what is missing; what is done before an error or a signal is kept."""
+    missing = store.missing(job.n_samples)
+    if not missing and store.is_current:
+        return
+    complete = False
+    done = sum(stop - start for start, stop in store.intervals())
+    try:
+        for start, rows in _chunks(job, missing, execution):
+            store.write(start, rows)
+            done += len(rows["current"])
+            if execution.progress is not None:
+                execution.progress(done, job.n_samples)
+        complete = True
+    finally:
+        if store.intervals():
+            store.join(complete=complete)
+    job.require_samples(store.first_rows())
+
+
+def _chunks(job: CurrentJob, missing: Missing, execution: Execution) -> Iterator[Chunk]:
+    """Yield (first row, rows) that together cover what is missing, in any order."""
+    if execution.on_cluster:
+        from bec_md.current.cluster import cluster_chunks
+
+        yield from cluster_chunks(job, missing, execution)
+        return
+    for start, stop in missing:
+        yield from committed_chunks(job.recipe.rows(start, stop), start, execution.commit_seconds)
+
+
+def committed_chunks(rows_of: Iterator[Chunk], start: int, commit_seconds: float) -> Iterator[Chunk]:
+    """Yield (first row, rows) in chunks of at most `commit_seconds` of work or `COMMIT_BYTES`.
+
+    Rows computed before an error or a signal are yielded before it is raised.
+
+    Parameters
+    ----------
+    rows_of
+        Small pieces of consecutive rows.
+    start
+        Number of the first row.
+    commit_seconds
+        Largest time between chunks, s; the first one comes after `FIRST_SECONDS`.
+    """
+    waiting: list[Rows] = []
+    begin, size, since = start, 0, time.monotonic()
+    limit = min(commit_seconds, FIRST_SECONDS)
+    try:
+        for _, rows in rows_of:
+            waiting.append(rows)
+            size += sum(values.nbytes for values in rows.values())
+            if time.monotonic() - since >= limit or size >= COMMIT_BYTES:
+                chunk = joined(waiting)
+                waiting = []
+                yield begin, chunk
+                begin, size, since = begin + len(chunk["current"]), 0, time.monotonic()
+                limit = min(commit_seconds, 2.0 * limit)
+    except (Exception, KeyboardInterrupt):
+        if waiting:
+            yield begin, joined(waiting)
+        raise
+    if waiting:
+        yield begin, joined(waiting)
+
+
+def joined(pieces: list[Rows]) -> Rows:
+    """Return consecutive pieces of rows as one."""
+    return {name: np.concatenate([piece[name] for piece in pieces]) for name in pieces[0]}
+
+
+# ---------------------------------------------------------------------- continuing
+def _continue(job: CurrentJob, store: CurrentStore) -> None:
+    """Check that the frames are those of the rows already stored, and drop rows that the old end cut short.
+
+    Files of the same size and time are not read again; others are compared frame by frame.
+    """
+    old, new = (store.stored or {}).get("input"), store.header["input"]
+    if old is None or old == new:
+        return
+    rows = store.first_rows()
+    if not new["files"] or any(old.get(name) != new[name] for name in ("files", "fingerprint")):
+        _compare_frames(job.recipe, store, rows)
+    if not store.missing(job.n_samples) and store.stored is not None and store.stored.get("complete"):
+        return
+    sampling = job.recipe.sampling
+    reach = 3 * sampling.charge_stride if sampling.charge_stride > 1 else 0
+    whole = rows // sampling.block * sampling.block
+    store.keep(max(0, whole - reach - (1 if job.recipe.scheme == "midpoint" else 0)))
+
+
+def _compare_frames(recipe: Recipe, store: CurrentStore, rows: int) -> None:
+    """Refuse a trajectory whose frames are not those that the first `rows` stored rows were made of."""
+    stored = store.frame_hashes()
+    if rows == 0 or stored is None:
+        return
+    block = 64
+    frames = recipe.trajectory.frames()
+    ahead = [] if recipe.scheme == "velocity" else [next(frames)]
+    position = 0
+    while position < rows and (taken := list(islice(frames, block))):
+        hashes = recipe.row_hashes([*ahead, *taken])[: rows - position]
+        wrong = np.flatnonzero(hashes != stored[position : position + len(hashes)])
+        if len(wrong):
+            raise UsageError(
+                f"{store.path.name} was computed from another trajectory",
+                f"frame {position + int(wrong[0])} of this one is not the one that its rows were made of",
+                "choose another output name, or start over with --overwrite",
+            )
+        position += len(hashes)
+        ahead = ahead and taken[-1:]

@@ -1,0 +1,148 @@
+"""Open HDF5 files: damage in words, checksums in what is written, and no crash on a full disk."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from bec_md.atomic import replacing
+from bec_md.errors import DataError
+
+
+@contextmanager
+def open_hdf5(path: Path) -> Iterator[Any]:
+    """Yield an `h5py.File` for reading.
+
+    Raises
+    ------
+    DataError
+        If the file is cut off or damaged: checksums are compared with what is read.
+    """
+    import h5py
+
+    try:
+        with h5py.File(path, "r") as file:
+            yield file
+    except FileNotFoundError:
+        raise
+    except (OSError, RuntimeError) as error:
+        raise DataError(
+            f"{path.name} cannot be read: {' '.join(str(error).split())}",
+            "the file is cut off, damaged, or no HDF5 file: it may have been copied in part",
+            "copy it again, or make it anew with the command that wrote it",
+        ) from error
+
+
+def is_hdf5(path: Path) -> bool:
+    """Whether a file begins like HDF5."""
+    try:
+        with path.open("rb") as stream:
+            return stream.read(8) == b"\x89HDF\r\n\x1a\n"
+    except OSError:
+        return False
+
+
+@contextmanager
+def new_hdf5(path: Path) -> Iterator[Any]:
+    """Yield a new `h5py.File`, which appears under its name only when it is complete.
+
+    Raises
+    ------
+    OSError
+        If it could not be written: the disk is full, a quota or a limit is reached.
+    """
+    with replacing(path) as partial, hdf5_for_writing(partial, "w") as file:
+        yield file
+
+
+@contextmanager
+def hdf5_for_writing(path: Path, mode: str) -> Iterator[Any]:
+    """Yield an `h5py.File` in mode ``"w"`` or ``"r+"`` whose failures to write are Python's.
+
+    The library of HDF5 crashes when its file cannot be written to the end. It therefore writes through
+    `_Writer`, which keeps the first failure to itself until the file is closed.
+    """
+    import h5py
+
+    with _Writer(path, "w+b" if mode == "w" else "r+b") as stream:
+        try:
+            with h5py.File(stream, mode, libver="latest") as file:
+                yield file
+        finally:
+            if stream.failure is not None:
+                raise stream.failure
+        stream.flush()
+        if stream.failure is not None:
+            raise stream.failure
+
+
+class _Writer(io.RawIOBase):
+    """A file whose writes always succeed for the caller; the first failure is kept in `failure`."""
+
+    def __init__(self, path: Path, mode: str) -> None:
+        self._stream: Any = path.open(mode, buffering=0)
+        self.failure: OSError | None = None
+
+    def readinto(self, buffer: Any) -> int:
+        view = memoryview(buffer)
+        done = 0
+        while done < len(view):
+            count = self._stream.readinto(view[done:])
+            if not count:
+                view[done:] = bytes(len(view) - done)
+                break
+            done += count
+        return len(view)
+
+    def write(self, data: Any) -> int:
+        view = memoryview(data).cast("B")
+        done = 0
+        try:
+            while done < len(view) and self.failure is None:
+                done += self._stream.write(view[done:])
+        except OSError as error:
+            self.failure = error
+        return len(view)
+
+    def truncate(self, size: int | None = None) -> int:
+        try:
+            if self.failure is None:
+                self._stream.truncate(size)
+        except OSError as error:
+            self.failure = error
+        return size or 0
+
+    def seek(self, offset: int, whence: int = 0) -> int:
+        return int(self._stream.seek(offset, whence))
+
+    def tell(self) -> int:
+        return int(self._stream.tell())
+
+    def flush(self) -> None:
+        """Do nothing: the stream has no buffer."""
+
+    def close(self) -> None:
+        self._stream.close()
+        super().close()
+
+    def readable(self) -> bool:
+        return True
+
+    def writable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+
+def add_dataset(file: Any, name: str, values: Any, **options: Any) -> Any:
+    """Write an array with checksums; a single number is too small for them."""
+    array = np.asarray(values)
+    if array.ndim > 0 and array.size > 0 and array.dtype.kind in "biufc":
+        options["fletcher32"] = True
+    return file.create_dataset(name, data=array, **options)
