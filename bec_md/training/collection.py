@@ -32,7 +32,7 @@ class Collection:
 
     output: Path
     labels: tuple[CollectedLabel, ...]
-    rejected: tuple[str, ...]  # one sentence per file
+    rejected: tuple[str, ...]  # one sentence per file or structure
 
     def summary(self) -> str:
         """One line for the terminal."""
@@ -44,8 +44,8 @@ class Collection:
         return text + (f"; {len(self.rejected)} left out" if self.rejected else "")
 
 
-def read_output(path: str | Path, *, structure: str | Path | None = None) -> Frame:
-    """Read one output of ph.x or VASP; the program is recognized from the content.
+def read_output(path: str | Path, *, structure: str | Path | None = None) -> list[Frame]:
+    """Read every labelled structure of one output of ph.x or VASP, recognized from its content.
 
     Raises
     ------
@@ -61,7 +61,7 @@ def read_output(path: str | Path, *, structure: str | Path | None = None) -> Fra
     with file.open(encoding="utf-8", errors="replace") as stream:
         head = stream.read(200_000)
     if is_ph_output(head):
-        return read_ph_output(file, structure=Path(structure) if structure is not None else None)
+        return [read_ph_output(file, structure=Path(structure) if structure is not None else None)]
     if head.lstrip().startswith("<?xml") and "<modeling>" in head:
         return read_vasprun(file)
     if "vasp." in head[:200].lower() or "POTCAR:" in head or "VRHFIN" in head:
@@ -122,17 +122,19 @@ def collect(
     rejected: list[str] = []
     for path in map(Path, paths):
         try:
-            label = _label(path, structure, level, total_charge)
+            found = _labels(path, structure, level, total_charge)
         except DataError as error:
             if not skip_bad:
                 raise
             rejected.append(f"{error.what} ({error.why})")
             continue
-        share = label.residual_e / label.frame.n_atoms
-        if max_residual_e is not None and share > max_residual_e:
-            rejected.append(f"{path.name}: |ΣZ − Q|/N = {share:.4f} e (a denser k-mesh may help)")
-        else:
-            labels.append(label)
+        for label in found:
+            why = _refusal(label, max_residual_e)
+            if why is None:
+                labels.append(label)
+            else:
+                step = f", structure {label.frame.index + 1}" if len(found) > 1 else ""
+                rejected.append(f"{path.name}{step}: {why}")
     if not labels:
         raise DataError(
             f"none of {len(paths)} outputs gave labels: {'; '.join(rejected[:3])}",
@@ -144,10 +146,24 @@ def collect(
     return Collection(target, tuple(labels), tuple(rejected))
 
 
-def _label(
+def _refusal(label: CollectedLabel, max_residual_e: float | None) -> str | None:
+    """Say why a structure is left out; None if it is kept."""
+    if not label.frame.labels[CHARGES].any():
+        return "all tensors are exactly zero, which is the placeholder of a missing label"
+    share = label.residual_e / label.frame.n_atoms
+    if max_residual_e is not None and share > max_residual_e:
+        return f"|ΣZ − Q|/N = {share:.4f} e (a denser k-mesh may help)"
+    return None
+
+
+def _labels(
     path: Path, structure: str | Path | None, level: str | None, total_charge: float | None
-) -> CollectedLabel:
-    frame = read_output(path, structure=structure)
+) -> list[CollectedLabel]:
+    frames = read_output(path, structure=structure)
+    return [_label(frame, path, level, total_charge) for frame in frames]
+
+
+def _label(frame: Frame, path: Path, level: str | None, total_charge: float | None) -> CollectedLabel:
     charge = frame.total_charge if total_charge is None else total_charge
     residual = float(np.abs(sum_rule_excess(frame.labels[CHARGES], charge)).max())
     functional = str(frame.info.get("functional", "unknown functional"))

@@ -13,20 +13,17 @@ from scipy import constants
 from bec_md.errors import DataError
 from bec_md.structure import Frame
 from bec_md.structure.names import labels_of
+from bec_md.training.theory import plus_u, qe_functional
 from bec_md.units import ANGSTROM_M
 
 BOHR_ANG: float = constants.physical_constants["Bohr radius"][0] / ANGSTROM_M
 
 _NUMBER = r"([-+]?\d+\.?\d*(?:[EeDd][-+]?\d+)?)"
 _TRIPLE = re.compile(r"\(\s*" + r"\s+".join([_NUMBER] * 3) + r"\s*\)")
-_ATOM = re.compile(r"^\s*atom\s+(\d+)\s+([A-Za-z]+)", re.MULTILINE)
+_SITE = re.compile(r"^\s*\d+\s+(\S+)\s+([\d.]+)\s+tau\(\s*\d+\s*\)\s*=\s*" + _TRIPLE.pattern, re.MULTILINE)
+_SAME_MASS = 0.02
+"""Standard weights and the masses of input files agree better than this; neighboring elements do not."""
 _HEADING = re.compile(r"Effective charges \(d Force / dE\) in cartesian axis([^\n]*)")
-_FUNCTIONALS = {
-    "SLA PW PBE PBE": "PBE",
-    "SLA PW PBX PBC": "PBE",
-    "SLA PW PSX PSC": "PBEsol",
-    "SLA PZ NOGX NOGC": "LDA",
-}
 _ROUNDING = 2e-4
 """ph.x prints positions with five decimals of the lattice parameter; a fair margin, in that unit."""
 
@@ -75,17 +72,43 @@ def _geometry(text: str, name: str) -> tuple[float, NDArray[np.float64], list[st
     """Lattice parameter (Å), lattice vectors (Å), symbols and positions (units of the lattice parameter)."""
     alat = re.search(r"lattice parameter \(a(?:lat|_0)\)\s*=\s*([\d.]+)", text)
     cell = re.search(r"crystal axes:.*?(?=reciprocal axes)", text, re.DOTALL)
-    sites = re.findall(
-        r"^\s*\d+\s+([A-Z][a-z]?)\w*\s+[\d.]+\s+tau\(\s*\d+\s*\)\s*=\s*" + _TRIPLE.pattern, text, re.MULTILINE
-    )
+    sites = _SITE.findall(text)
     exact = re.search(r"celldm\s?\(1\)=\s*([\d.]+)", text)
     if alat is None or cell is None or not sites:
         raise DataError(f"{name}: no structure", "the head of the output is missing", "keep the whole output")
     count = re.search(r"number of atoms/cell\s*=\s*(\d+)", text)
     n_atoms = int(count[1]) if count else len(sites)
     unit = float((exact or alat)[1]) * BOHR_ANG
-    symbols = [site[0] for site in sites[:n_atoms]]
-    return unit, _rows(cell[0], 3, "axes", name) * unit, symbols, _floats([s[1:] for s in sites[:n_atoms]])
+    if len(sites) < n_atoms:
+        raise DataError(
+            f"{name}: {len(sites)} sites are listed, number of atoms/cell is {n_atoms}",
+            "tensors would be attached to the wrong atoms",
+            "keep the whole output; a site is printed as '1  Mg  24.3050  tau(  1) = ( x y z )'",
+        )
+    symbols = [_element(label, float(mass), name) for label, mass, *_ in sites[:n_atoms]]
+    return unit, _rows(cell[0], 3, "axes", name) * unit, symbols, _floats([s[2:] for s in sites[:n_atoms]])
+
+
+def _element(label: str, mass_amu: float, name: str) -> str:
+    """Return the element of a label of Quantum ESPRESSO: any case, X, Xn, X_* or X-*, and Xw beside them.
+
+    Where two letters and one letter both name an element (``Co``, ``C`` with a suffix), the mass decides.
+    """
+    from ase.data import atomic_masses, atomic_numbers
+
+    letters = re.match(r"[A-Za-z]{1,2}", label)
+    candidates = [] if letters is None else [letters[0].capitalize(), letters[0][0].upper()]
+    known = [symbol for symbol in candidates if symbol in atomic_numbers]
+    if not known:
+        raise DataError(
+            f"{name}: the atomic label {label!r} names no element",
+            "tensors belong to atoms of an element",
+            "label atoms by their element, with a number or a suffix if needed: O, O1, O_s",
+        )
+    fitting = [
+        s for s in known if abs(atomic_masses[atomic_numbers[s]] / max(mass_amu, 1e-3) - 1.0) < _SAME_MASS
+    ]
+    return (fitting or known)[0]
 
 
 def _from_pw(path: Path) -> tuple[Any, dict[str, str]]:
@@ -96,7 +119,10 @@ def _from_pw(path: Path) -> tuple[Any, dict[str, str]]:
     kind = "espresso-out" if "Program PWSCF" in text else "espresso-in"
     atoms = ase.io.read(path, format=kind)
     charge = re.search(r"tot_charge\s*=\s*" + _NUMBER, text)
-    return atoms, {"total_charge": charge[1].replace("d", "e").replace("D", "e")} if charge else {}
+    settings = {"total_charge": charge[1].replace("d", "e").replace("D", "e")} if charge else {}
+    if plus_u(text):
+        settings["plus_u"] = "yes"
+    return atoms, settings
 
 
 def _matching_pw(folder: Path, n_atoms: int, tau_ang: NDArray[np.float64], margin_ang: float) -> Path | None:
@@ -161,6 +187,8 @@ def read_ph_output(path: Path, *, structure: Path | None = None) -> Frame:
         positions, cell, origin = atoms.positions, np.asarray(atoms.cell), f"pw.x ({found.name})"
         info |= settings
     info |= _settings(text) | {"structure_from": origin}
+    if info.pop("plus_u", None) and "+U" not in str(info.get("functional", "+U")):
+        info["functional"] = f"{info['functional']}+U"  # ph.x itself need not say so
     return Frame(
         positions_ang=np.array(positions),
         cell_ang=cell,
@@ -177,11 +205,13 @@ def _settings(text: str) -> dict[str, Any]:
     version = re.search(r"Program PHONON v\.?\s*([\w.]+)", text)
     cutoff = re.search(r"kinetic-energy cut-?off\s*=\s*([\d.]+)\s+Ry", text)
     points = re.search(r"number of k points=\s*(\d+)", text)
-    functional = re.search(r"Exchange-correlation\s*=\s*([A-Z0-9 +\-]+)", text)
+    functional = qe_functional(text)
     out: dict[str, Any] = {"code": "Quantum ESPRESSO " + (version[1] if version else "ph.x")}
     if functional:
-        words = " ".join(functional[1].split())
-        out["functional"] = _FUNCTIONALS.get(words, words)
+        out["functional"] = functional
+    hubbard = re.findall(r"^\s*U\(\s*([\w-]+)\s*\)\s*=\s*([\d.]+)", text, re.MULTILINE)
+    if hubbard:
+        out["hubbard_u_ev"] = " ".join(f"{site} {float(value):g}" for site, value in dict(hubbard).items())
     if cutoff:
         out["cutoff_ry"] = float(cutoff[1])
     if points:

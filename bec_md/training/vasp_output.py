@@ -1,9 +1,9 @@
-"""Labels from VASP: OUTCAR or vasprun.xml of a run with LEPSILON or LCALCEPS."""
+"""Labels from VASP: OUTCAR or vasprun.xml of a run with LEPSILON or LCALCEPS, of every step that has them."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -14,18 +14,26 @@ from numpy.typing import NDArray
 from bec_md.errors import DataError
 from bec_md.structure import Frame
 from bec_md.structure.names import labels_of
+from bec_md.training.theory import VaspTags
 
-_FUNCTIONALS = {"PE": "PBE", "PS": "PBEsol", "RP": "RPBE", "91": "PW91", "CA": "LDA"}
 _NO_LABELS = (
     "the run did not compute the response to a field",
     "run VASP with LEPSILON = .TRUE. or LCALCEPS = .TRUE.",
 )
 
 
-def _numbers(symbols: Sequence[str]) -> NDArray[np.int64]:
+def _numbers(symbols: Sequence[str], name: str) -> NDArray[np.int64]:
     from ase.data import atomic_numbers
 
-    return np.array([atomic_numbers[s.strip().split("_")[0]] for s in symbols], dtype=np.int64)
+    clean = [re.split(r"[_.\d]", symbol.strip())[0] for symbol in symbols]
+    unknown = next((s for s, c in zip(symbols, clean, strict=True) if c not in atomic_numbers), None)
+    if unknown is not None:
+        raise DataError(
+            f"{name}: {unknown.strip()!r} is no chemical element",
+            "tensors belong to atoms of an element",
+            "correct the name of the element in the POTCAR",
+        )
+    return np.array([atomic_numbers[c] for c in clean], dtype=np.int64)
 
 
 def _block(lines: Sequence[str], start: int, count: int, columns: slice, name: str) -> NDArray[np.float64]:
@@ -41,11 +49,12 @@ def _block(lines: Sequence[str], start: int, count: int, columns: slice, name: s
     )
 
 
-def read_outcar(path: Path) -> Frame:
-    """Read tensors, ε_∞ and the last structure of an OUTCAR.
+def read_outcar(path: Path) -> list[Frame]:
+    """Read tensors, ε_∞ and structure of every step of an OUTCAR that has tensors.
 
-    The rows of VASP's tensors are the field directions: Z[i,a,b] = ∂F_ib/∂E_a. Net charge:
-    Q = Σ ZVAL − NELECT.
+    A block of tensors belongs to the structure printed before it (to the next one if there is none). The rows
+    of VASP's tensors are the field directions: Z[i,a,b] = ∂F_ib/∂E_a. Net charge: Q = Σ ZVAL − NELECT. A cut
+    last block is left out if others are whole.
 
     Raises
     ------
@@ -54,53 +63,116 @@ def read_outcar(path: Path) -> Frame:
     """
     lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
     name = path.name
+    symbols, counts = _outcar_species(lines, name)
+    numbers = _numbers(symbols, name)
+    at = {
+        "cell": [i for i, line in enumerate(lines) if "direct lattice vectors" in line],
+        "positions": [i for i, line in enumerate(lines) if line.lstrip().startswith("POSITION  ")],
+        "charges": [i for i, line in enumerate(lines) if "BORN EFFECTIVE CHARGES" in line],
+        "eps": [
+            i
+            for i, line in enumerate(lines)
+            if "MACROSCOPIC STATIC DIELECTRIC TENSOR (" in line and "IONIC" not in line
+        ],
+    }
+    if not at["cell"] or not at["positions"]:
+        raise DataError(f"{name}: no structure", "lattice or POSITION is missing", "keep the whole OUTCAR")
+    if not at["charges"]:
+        raise DataError(f"{name}: no BORN EFFECTIVE CHARGES", *_NO_LABELS)
+    info, charge = _outcar_settings(lines, counts)
+    blocks = {_before(at["positions"], line): line for line in at["charges"]}  # the last one of each step
+    eps_of = {_before(at["positions"], line): line for line in at["eps"]}
+    frames: list[Frame] = []
+    for where, line in sorted(blocks.items()):
+        try:
+            frames.append(
+                Frame(
+                    positions_ang=_block(lines, where + 2, len(numbers), slice(0, 3), name),
+                    cell_ang=_block(lines, _before(at["cell"], where) + 1, 3, slice(0, 3), name),
+                    pbc=np.ones(3, dtype=bool),
+                    numbers=numbers,
+                    labels=labels_of(
+                        _outcar_tensors(lines, line, len(numbers), name),
+                        _block(lines, eps_of[where] + 2, 3, slice(0, 3), name) if where in eps_of else None,
+                    ),
+                    total_charge=charge,
+                    index=len(frames),
+                    info=dict(info),
+                )
+            )
+        except DataError:
+            if not frames or where != max(blocks):
+                raise
+    return frames
 
-    def last(pattern: str, *, unlike: str = "$^") -> int:
-        """Return the number of the last line with this text, −1 if there is none."""
-        found = [i for i, line in enumerate(lines) if pattern in line and unlike not in line]
-        return found[-1] if found else -1
 
+def _before(places: Sequence[int], line: int) -> int:
+    """Return the last of these lines before a line, or the first one after it."""
+    earlier = [place for place in places if place < line]
+    return earlier[-1] if earlier else places[0]
+
+
+def _outcar_species(lines: Sequence[str], name: str) -> tuple[list[str], list[int]]:
     kinds = [re.split(r"[=:]", line)[1].strip() for line in lines if "VRHFIN" in line]
     counts = next(
         ([int(x) for x in line.split("=")[1].split()] for line in lines if "ions per type" in line), []
     )
     symbols = [s for s, n in zip(kinds, counts, strict=False) for _ in range(n)]
-    n_atoms = len(symbols)
-    at_cell, at_positions = last("direct lattice vectors"), last("POSITION  ")
-    if not n_atoms or at_cell < 0 or at_positions < 0:
+    ions = next((re.search(r"NIONS\s*=\s*(\d+)", line) for line in lines if "NIONS" in line), None)
+    expected = int(ions[1]) if ions else sum(counts)
+    if not symbols or len(symbols) != expected:
         raise DataError(
-            f"{name}: no structure", "VRHFIN, lattice or POSITION is missing", "keep the whole OUTCAR"
+            f"{name}: elements of {len(symbols)} atoms, of {expected} expected",
+            "VRHFIN and 'ions per type' name the elements of all atoms",
+            "keep the whole OUTCAR",
         )
-    at_charges = last("BORN EFFECTIVE CHARGES")
-    if at_charges < 0:
-        raise DataError(f"{name}: no BORN EFFECTIVE CHARGES", *_NO_LABELS)
-    start = next(
-        (i for i in range(at_charges, len(lines)) if re.match(r"\s*ion\s+1\b", lines[i])), len(lines)
-    )
-    charges = np.array([_block(lines, start + 4 * i + 1, 3, slice(1, 4), name) for i in range(n_atoms)])
-    at_eps = last("MACROSCOPIC STATIC DIELECTRIC TENSOR (", unlike="IONIC")
-    eps = _block(lines, at_eps + 2, 3, slice(0, 3), name) if at_eps >= 0 else None
-    info, charge = _outcar_settings(lines, counts)
-    return Frame(
-        positions_ang=_block(lines, at_positions + 2, n_atoms, slice(0, 3), name),
-        cell_ang=_block(lines, at_cell + 1, 3, slice(0, 3), name),
-        pbc=np.ones(3, dtype=bool),
-        numbers=_numbers(symbols),
-        labels=labels_of(charges, eps),
-        total_charge=charge,
-        info=info,
-    )
+    return symbols, counts
+
+
+def _outcar_tensors(lines: Sequence[str], heading: int, n_atoms: int, name: str) -> NDArray[np.float64]:
+    first = next((i for i in range(heading, len(lines)) if re.match(r"\s*ion\s+1\b", lines[i])), len(lines))
+    return np.array([_block(lines, first + 4 * i + 1, 3, slice(1, 4), name) for i in range(n_atoms)])
 
 
 def _outcar_settings(lines: Sequence[str], counts: Sequence[int]) -> tuple[dict[str, Any], float]:
     text = "\n".join(lines)
+
+    def tags(name: str) -> list[str]:
+        """Every value that is printed for a tag, in the order of appearance."""
+        return re.findall(rf"(?:^|[\s;]){name}\s*=[ \t]*([^\s;]+)", text)
+
+    def last_number(name: str, otherwise: float) -> float:
+        found = [value for value in tags(name) if re.fullmatch(r"[-+\d.Ee]+", value)]
+        return float(found[-1]) if found else otherwise
+
+    def on(name: str) -> bool:
+        return any(value.strip(".").upper().startswith("T") for value in tags(name))
+
     info: dict[str, Any] = {"code": "VASP"}
     version = re.search(r"vasp\.([\d.]+\d)", text)
     if version:
         info["code"] = f"VASP {version[1]}"
-    functional = re.search(r"GGA\s*=\s*(\w\w)\s", text) or re.search(r"LEXCH\s*=\s*(\w\w)\b", text)
-    if functional:
-        info["functional"] = _FUNCTIONALS.get(functional[1].upper(), functional[1])
+    named = [
+        value
+        for value in tags("METAGGA")
+        if value.strip(".").upper() not in ("F", "T", "--", "FALSE", "NONE")
+    ]
+    found = VaspTags(
+        gga=next((v for v in reversed(tags("GGA")) if v != "--"), ""),
+        lexch=next((v for v in tags("LEXCH") if not v.isdigit() or v == "91"), ""),
+        metagga=named[-1] if named else "",
+        libxc=tuple(v for n in ("LIBXC1", "LIBXC2") for v in tags(n)[-1:]),
+        hybrid=on("LHFCALC"),
+        screening=last_number("HFSCREEN", 0.0),
+        exact=last_number("AEXX", 0.25),
+        hubbard=on("LDAU") or "LDA+U is selected" in text,
+        nonlocal_vdw=on("LUSE_VDW"),
+    )
+    if found.name:
+        info["functional"] = found.name
+    hubbard = re.search(r"LDAUU\s*=\s*([-\d. ]+)", text)
+    if found.hubbard and hubbard:
+        info["hubbard_u_ev"] = " ".join(hubbard[1].split())
     cutoff = re.search(r"ENCUT\s*=\s*([\d.]+)\s*eV", text)
     if cutoff:
         info["cutoff_ev"] = float(cutoff[1])
@@ -115,8 +187,8 @@ def _outcar_settings(lines: Sequence[str], counts: Sequence[int]) -> tuple[dict[
     return info, round(total - float(electrons[1]), 6) + 0.0
 
 
-def read_vasprun(path: Path) -> Frame:
-    """Read tensors, ε_∞ and the final structure of a vasprun.xml.
+def read_vasprun(path: Path) -> list[Frame]:
+    """Read tensors, ε_∞ and structure of every calculation of a vasprun.xml that has tensors.
 
     Raises
     ------
@@ -128,28 +200,58 @@ def read_vasprun(path: Path) -> Frame:
         root = ElementTree.parse(path).getroot()
     except ElementTree.ParseError as error:
         raise DataError(f"{name}: {error}", "the file is cut", "let VASP finish, or use the OUTCAR") from None
-    arrays = root.findall(".//array[@name='born_charges']")
-    if not arrays:
+    parts = list(_labelled_parts(root))
+    if not parts:
         raise DataError(f"{name}: no born_charges", *_NO_LABELS)
-    charges = np.array([_vectors(s) for s in arrays[-1].findall("set")])
     symbols = [(rc.find("c").text or "") for rc in root.findall(".//atominfo/array[@name='atoms']/set/rc")]  # type: ignore[union-attr]
-    structures = root.findall("./structure[@name='finalpos']") or root.findall(".//structure")
-    basis = structures[-1].find("./crystal/varray[@name='basis']") if structures else None
-    positions = structures[-1].find("./varray[@name='positions']") if structures else None
-    if basis is None or positions is None or charges.shape != (len(symbols), 3, 3):
-        raise DataError(f"{name}: incomplete structure or tensors", "the file is cut", "let VASP finish")
-    cell = _vectors(basis)
-    epsilon = root.findall(".//varray[@name='epsilon_scf']") or root.findall(".//varray[@name='epsilon']")
     info, charge = _vasprun_settings(root, len(symbols))
-    return Frame(
-        positions_ang=_vectors(positions) @ cell,
-        cell_ang=cell,
-        pbc=np.ones(3, dtype=bool),
-        numbers=_numbers(symbols),
-        labels=labels_of(charges, _vectors(epsilon[-1]) if epsilon else None),
-        total_charge=charge,
-        info=info,
-    )
+    frames: list[Frame] = []
+    for charges, structure, eps in parts:
+        basis = structure.find("./crystal/varray[@name='basis']") if structure is not None else None
+        positions = structure.find("./varray[@name='positions']") if structure is not None else None
+        tensors = np.array([_vectors(s) for s in charges.findall("set")])
+        if basis is None or positions is None or tensors.shape != (len(symbols), 3, 3):
+            raise DataError(f"{name}: incomplete structure or tensors", "the file is cut", "let VASP finish")
+        cell = _vectors(basis)
+        frames.append(
+            Frame(
+                positions_ang=_vectors(positions) @ cell,
+                cell_ang=cell,
+                pbc=np.ones(3, dtype=bool),
+                numbers=_numbers(symbols, name),
+                labels=labels_of(tensors, None if eps is None else _vectors(eps)),
+                total_charge=charge,
+                index=len(frames),
+                info=dict(info),
+            )
+        )
+    return frames
+
+
+_Part = tuple[ElementTree.Element, ElementTree.Element | None, ElementTree.Element | None]
+
+
+def _labelled_parts(root: ElementTree.Element) -> Iterator[_Part]:
+    """Yield tensors, structure and ε_∞ of each calculation, whose structure is its own, or the only one."""
+
+    def last(parent: ElementTree.Element, *paths: str) -> ElementTree.Element | None:
+        return next((found[-1] for found in map(parent.findall, paths) if found), None)
+
+    whole = last(root, "./structure[@name='finalpos']", ".//structure")
+    inside = [
+        part
+        for part in root.findall("./calculation")
+        if part.find(".//array[@name='born_charges']") is not None
+    ]
+    for part in inside or [root]:
+        charges = last(part, ".//array[@name='born_charges']")
+        if charges is None:
+            return
+        own = last(part, "./structure")
+        if own is None and len(inside) < 2:  # of several it would not be known which one it is
+            own = whole
+        eps = last(part, ".//varray[@name='epsilon_scf']", ".//varray[@name='epsilon']")
+        yield charges, own, eps
 
 
 def _vectors(element: ElementTree.Element) -> NDArray[np.float64]:
@@ -157,26 +259,46 @@ def _vectors(element: ElementTree.Element) -> NDArray[np.float64]:
 
 
 def _vasprun_settings(root: ElementTree.Element, n_atoms: int) -> tuple[dict[str, Any], float]:
-    def text(path: str) -> str | None:
-        """Return the text at a path of the document, None if there is none."""
-        found = root.find(path)
-        return found.text.strip() if found is not None and found.text else None
+    tags: dict[str, str] = {}
+    for part in ("./generator", "./incar", "./parameters"):  # parameters are what was used in the end
+        for section in root.findall(part):
+            for kind in ("i", "v"):
+                for item in section.iter(kind):
+                    tags[(item.get("name") or "").strip()] = (item.text or "").strip()  # names may be padded
 
-    version = text("./generator/i[@name='version']")
-    info: dict[str, Any] = {"code": f"VASP {version}" if version else "VASP"}
-    functional = text(".//i[@name='GGA']")
-    if functional and functional.upper() in _FUNCTIONALS:
-        info["functional"] = _FUNCTIONALS[functional.upper()]
-    cutoff = text(".//i[@name='ENMAX']")
+    def number(name: str, otherwise: float) -> float:
+        try:
+            return float(tags.get(name, otherwise))
+        except ValueError:
+            return otherwise
+
+    rows = root.findall(".//atominfo/array[@name='atomtypes']/set/rc")
+    cells = [[(c.text or "").strip() for c in row.findall("c")] for row in rows]
+    potential = cells[0][-1] if cells and cells[0] else ""
+    info: dict[str, Any] = {"code": f"VASP {tags['version']}" if tags.get("version") else "VASP"}
+    found = VaspTags(
+        gga=tags.get("GGA", ""),
+        lexch="PE" if "PBE" in potential else ("91" if "GGA" in potential else ("CA" if potential else "")),
+        metagga=tags.get("METAGGA", ""),
+        libxc=tuple(tags[n] for n in ("LIBXC1", "LIBXC2") if tags.get(n)),
+        hybrid=tags.get("LHFCALC", "").strip(".").upper().startswith("T"),
+        screening=number("HFSCREEN", 0.0),
+        exact=number("AEXX", 0.25),
+        hubbard=tags.get("LDAU", "").strip(".").upper().startswith("T"),
+        nonlocal_vdw=tags.get("LUSE_VDW", "").strip(".").upper().startswith("T"),
+    )
+    if found.name:
+        info["functional"] = found.name
+    if found.hubbard and tags.get("LDAUU"):
+        info["hubbard_u_ev"] = " ".join(tags["LDAUU"].split())
+    cutoff = number("ENMAX", 0.0) or number("ENCUT", 0.0)
     if cutoff:
-        info["cutoff_ev"] = float(cutoff)
+        info["cutoff_ev"] = cutoff
     points = root.find(".//kpoints/varray[@name='kpointlist']")
     if points is not None:
         info["n_k_points"] = len(points.findall("v"))
-    electrons = text(".//i[@name='NELECT']")
-    rows = root.findall(".//atominfo/array[@name='atomtypes']/set/rc")
-    cells = [[(c.text or "").strip() for c in row.findall("c")] for row in rows]
-    if electrons is None or sum(int(c[0]) for c in cells if len(c) > 3) != n_atoms:
+    electrons = number("NELECT", float("nan"))
+    if np.isnan(electrons) or sum(int(c[0]) for c in cells if len(c) > 3) != n_atoms:
         return info, 0.0
     total = sum(int(c[0]) * float(c[3]) for c in cells)
-    return info, round(total - float(electrons), 6) + 0.0
+    return info, round(total - electrons, 6) + 0.0

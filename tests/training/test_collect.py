@@ -1,3 +1,5 @@
+import re
+
 import numpy as np
 import pytest
 
@@ -5,6 +7,7 @@ from bec_md.errors import DataError, UsageError
 from bec_md.structure.extxyz import read_frames
 from bec_md.training import collect
 from bec_md.training.collection import read_output
+from bec_md.training.theory import VaspTags, qe_functional
 
 from .outputs import OUTCAR, PH_OUTPUT, PW_INPUT, VASPRUN
 
@@ -24,7 +27,7 @@ def folder(tmp_path):
 
 @pytest.mark.parametrize("name", OUTPUTS)
 def test_tensors_are_read_as_printed_with_the_field_as_first_index(folder, name):
-    frame = read_output(folder / name)
+    (frame,) = read_output(folder / name)
     np.testing.assert_array_equal(frame.numbers, [12, 8])
     np.testing.assert_allclose(frame.born_effective_charges[0], MG, atol=1e-12)
     np.testing.assert_allclose(frame.eps_inf, EPS, atol=1e-12)
@@ -37,14 +40,14 @@ def test_tensors_are_read_as_printed_with_the_field_as_first_index(folder, name)
 
 @pytest.mark.parametrize("name", ["OUTCAR", "vasprun.xml"])
 def test_net_charge_of_a_vasp_cell_comes_from_its_electrons(folder, name):
-    assert read_output(folder / name).total_charge == 2.0  # 8 valence electrons, 6 present
+    assert read_output(folder / name)[0].total_charge == 2.0  # 8 valence electrons, 6 present
 
 
 def test_an_input_of_pw_beside_the_output_gives_exact_positions(folder):
     (folder / "unrelated.in").write_text("this is nothing")
     (folder / "shifted.in").write_text(PW_INPUT.replace("2.1312345", "2.2312345"))
     (folder / "scf.in").write_text(PW_INPUT)
-    frame = read_output(folder / "ph.out")
+    (frame,) = read_output(folder / "ph.out")
     assert frame.positions_ang[1, 0] == pytest.approx(OXYGEN_X, abs=1e-9)
     assert frame.info["structure_from"] == "pw.x (scf.in)"
 
@@ -110,3 +113,197 @@ def test_an_unconverged_response_is_refused(folder):
     (folder / "ph.out").write_text(text)
     with pytest.raises(DataError, match="not converged"):
         read_output(folder / "ph.out")
+
+
+# ---------------------------------------------------------------------- level of theory
+@pytest.mark.parametrize(
+    ("tags", "name"),
+    [
+        ({"gga": "--", "lexch": "PE"}, "PBE"),
+        ({"gga": "PS", "lexch": "PE"}, "PBEsol"),
+        ({"gga": "--", "lexch": "CA"}, "LDA"),
+        ({"gga": "PE", "metagga": "R2SCAN"}, "r2SCAN"),
+        ({"gga": "PE", "metagga": "SCAN", "hubbard": True}, "SCAN+U"),
+        ({"gga": "PE", "metagga": "F"}, "PBE"),
+        ({"gga": "PE", "hybrid": True, "screening": 0.2}, "HSE06"),
+        ({"gga": "PE", "hybrid": True, "screening": 0.3}, "HSE03"),
+        ({"gga": "PE", "hybrid": True}, "PBE0"),
+        ({"gga": "PS", "hybrid": True, "screening": 0.2}, "HSEsol"),
+        ({"gga": "B3", "hybrid": True, "exact": 0.2}, "B3LYP"),
+        ({"gga": "PE", "hybrid": True, "screening": 0.2, "exact": 0.32}, "PBE hybrid AEXX=0.32 HFSCREEN=0.2"),
+        ({"gga": "PE", "hybrid": True, "exact": 1.0}, "HF"),
+        ({"metagga": "LIBXC", "libxc": ("263", "267")}, "libxc 263+267"),
+        ({"gga": "MK", "nonlocal_vdw": True}, "optB86b-vdW"),
+        ({}, None),
+    ],
+)
+def test_functionals_of_vasp(tags, name):
+    assert VaspTags(**tags).name == name
+
+
+@pytest.mark.parametrize(
+    ("printed", "name"),
+    [
+        ("Exchange-correlation= PBESOL\n", "PBEsol"),
+        ("Exchange-correlation= SLA  PW   PSX  PSC ( 1  4  10  8 0 0)\n", "PBEsol"),
+        ("Exchange-correlation= SLA-PW-PBX-PBC\n", "PBE"),
+        ("Exchange-correlation= SLA PW PBE PBE (1 4 3 4 0 0)\n", "PBE"),
+        ("Exchange-correlation      = PBE ( 1  4  3  4 0 0)\n", "PBE"),
+        (
+            "Exchange-correlation= PBE\n     Hubbard parameters of DFT+U (Dudarev formulation) in eV:\n",
+            "PBE+U",
+        ),
+        ("Exchange-correlation= PZ\n     Simplified LDA+U calculation (l_max = 2)\n", "LDA+U"),
+        ("Exchange-correlation= PBE\n     DFT+U+V calculation, simplified\n", "PBE+U+V"),
+        ("nothing", None),
+    ],
+)
+def test_functionals_of_quantum_espresso(printed, name):
+    assert qe_functional(printed) == name
+
+
+SETTINGS = "   GGA     =    PS    GGA type\n"
+
+
+@pytest.mark.parametrize(
+    ("lines", "level"),
+    [
+        ("   GGA     =    --    GGA type\n   METAGGA =  --     metaGGA functional\n", "PBE VASP"),
+        (
+            "   GGA     =    --    GGA type\n   METAGGA= R2SCAN   Kinetic energy density functional\n",
+            "r2SCAN VASP",
+        ),
+        ("   METAGGA=      F    non-selfconsistent MetaGGA calc.\n", "PBE VASP"),
+        (
+            "   LHFCALC =      T    Hartree Fock\n   HFSCREEN=   0.2000 x\n   AEXX    =    0.2500\n",
+            "HSE06 VASP",
+        ),
+        ("   LHFCALC =      F    Hartree Fock is set to\n   HFSCREEN=   0.2000 x\n", "PBE VASP"),
+        (" LDA+U is selected, type is set to LDAUTYPE =  2\n   U (eV) LDAUU =     0.0  4.0\n", "PBE+U VASP"),
+    ],
+)
+def test_level_of_theory_of_an_outcar(folder, lines, level):
+    (folder / "OUTCAR").write_text(OUTCAR.replace(SETTINGS, lines))
+    collect([folder / "OUTCAR"], folder / "o.xyz")
+    info = read_frames(folder / "o.xyz")[0].info
+    assert info["level"] == level
+    if "+U" in level:
+        assert info["hubbard_u_ev"] == "0.0 4.0"
+
+
+@pytest.mark.parametrize(
+    ("tags", "level"),
+    [
+        ('<i type="string" name="GGA    ">PE </i>', "PBE VASP"),
+        ('<i type="string" name="GGA">--</i>', "PBE VASP"),  # that of the potential
+        ('<i type="string" name="GGA">PE</i><i type="string" name="METAGGA"> R2SCAN </i>', "r2SCAN VASP"),
+        (
+            '<i type="logical" name="LHFCALC"> T </i><i name="HFSCREEN"> 0.2</i><i name="AEXX"> 0.25</i>'
+            '<i type="string" name="GGA">PE</i>',
+            "HSE06 VASP",
+        ),
+        (
+            '<i type="logical" name="LDAU"> T </i><v name="LDAUU"> 0.0 4.0</v><i name="GGA">PE</i>',
+            "PBE+U VASP",
+        ),
+    ],
+)
+def test_level_of_theory_of_a_vasprun(folder, tags, level):
+    text = re.sub(r'<i [^>]*name="GGA"[^>]*>[^<]*</i>', tags, VASPRUN)
+    assert tags in text
+    (folder / "vasprun.xml").write_text(text)
+    collect([folder / "vasprun.xml"], folder / "o.xyz")
+    assert read_frames(folder / "o.xyz")[0].info["level"] == level
+
+
+# ---------------------------------------------------------------------- steps and atoms
+def outcar_steps(oxygen_x, labelled):
+    """An OUTCAR of several steps, with tensors 1.9 + 0.01 n at the steps that have them."""
+    head, rest = OUTCAR.split(" POSITION  ")
+    body, tail = (" POSITION  " + rest).split(" MACROSCOPIC STATIC DIELECTRIC TENSOR IONIC")
+    position, labels = body.split(" MACROSCOPIC", 1)
+    out = head
+    for n, x in enumerate(oxygen_x):
+        out += position.replace("2.13123", f"{x:.5f}")
+        if n in labelled:
+            out += " MACROSCOPIC" + labels.replace("1     1.90000", f"1     {1.9 + 0.01 * n:.5f}")
+    return out + " MACROSCOPIC STATIC DIELECTRIC TENSOR IONIC" + tail
+
+
+@pytest.mark.parametrize("labelled", [(0,), (0, 1, 2, 3), (1, 3)])
+def test_each_block_of_tensors_belongs_to_the_structure_before_it(folder, labelled):
+    """Finite displacements print structures after the tensors; dynamics prints both at each step."""
+    places = [2.10, 2.12, 2.14, 2.085]
+    (folder / "OUTCAR").write_text(outcar_steps(places, labelled))
+    result = collect([folder / "OUTCAR"], folder / "o.xyz")
+    frames = read_frames(folder / "o.xyz")
+    assert len(result.labels) == len(frames) == len(labelled)
+    for frame, n in zip(frames, labelled, strict=True):
+        assert frame.positions_ang[1, 0] == pytest.approx(places[n])
+        assert frame.born_effective_charges[0, 0, 0] == pytest.approx(1.9 + 0.01 * n)
+        np.testing.assert_allclose(frame.eps_inf, EPS)
+
+
+def test_every_calculation_of_a_vasprun_has_its_own_structure(folder):
+    start, end = VASPRUN.index("<calculation>"), VASPRUN.index("</calculation>") + len("</calculation>")
+    one = VASPRUN[start:end]
+    steps = [
+        one.replace("<v>1.9 0.1", f"<v>1.9{n} 0.1").replace("<v>0 0 0</v>", f"<v>0.0{n} 0 0</v>")
+        for n in range(3)
+    ]
+    (folder / "vasprun.xml").write_text(VASPRUN[:start] + "".join(steps) + VASPRUN[end:])
+    frames = read_output(folder / "vasprun.xml")
+    assert [frame.born_effective_charges[0, 0, 0] for frame in frames] == pytest.approx([1.90, 1.91, 1.92])
+    assert [frame.positions_ang[0, 1] for frame in frames] == pytest.approx([0.0, 0.021, 0.042])
+    # without structures of their own it is not known where the tensors belong, unless there is one calculation
+    bare = re.sub(r"<structure>.*?</structure>", "", one, flags=re.S)
+    (folder / "vasprun.xml").write_text(VASPRUN[:start] + bare + bare + VASPRUN[end:])
+    with pytest.raises(DataError, match="incomplete structure"):
+        read_output(folder / "vasprun.xml")
+    (folder / "vasprun.xml").write_text(VASPRUN[:start] + bare + VASPRUN[end:])
+    assert len(read_output(folder / "vasprun.xml")) == 1
+
+
+@pytest.mark.parametrize(
+    ("label", "mass", "number"),
+    [
+        ("o", 15.999, 8), ("O-s", 15.999, 8), ("O_s", 15.999, 8), ("O1", 15.999, 8), ("Ow", 15.999, 8),
+        ("OS", 15.999, 8), ("Os", 190.23, 76), ("CO", 12.011, 6), ("co", 58.933, 27), ("H", 2.014, 1),
+    ],
+)  # fmt: skip
+def test_labels_of_quantum_espresso(folder, label, mass, number):
+    site = "        2     O   15.9990   tau(    2)"
+    assert site in PH_OUTPUT
+    text = PH_OUTPUT.replace(site, f"        2     {label:3s} {mass:8.4f}  tau(    2)")
+    (folder / "ph.out").write_text(text)
+    np.testing.assert_array_equal(read_output(folder / "ph.out")[0].numbers, [12, number])
+
+
+def test_atoms_are_never_dropped(folder):
+    text = PH_OUTPUT.replace("        2     O   15.9990", "        2     ?   15.9990")
+    (folder / "ph.out").write_text(text)
+    with pytest.raises(DataError, match="'\\?' names no element"):
+        read_output(folder / "ph.out")
+    (folder / "ph.out").write_text(
+        PH_OUTPUT.replace("number of atoms/cell      =            2", "number of atoms/cell = 3")
+    )
+    with pytest.raises(DataError, match="2 sites are listed, number of atoms/cell is 3"):
+        read_output(folder / "ph.out")
+    (folder / "OUTCAR").write_text(OUTCAR.replace("   VRHFIN =O: s2p4\n", ""))
+    with pytest.raises(DataError, match="elements of 1 atoms, of 2"):
+        read_output(folder / "OUTCAR")
+
+
+def test_an_input_of_pw_tells_of_hubbard_corrections_that_ph_does_not_print(folder):
+    (folder / "scf.in").write_text(PW_INPUT + "HUBBARD {ortho-atomic}\nU Mg-3d 4.0\n")
+    assert read_output(folder / "ph.out")[0].info["functional"] == "PBE+U"
+
+
+def test_tensors_that_are_zero_are_no_labels(folder):
+    zero = re.sub(r"^(    [123]) +[-\d.]+ +[-\d.]+ +[-\d.]+$", r"\1 0.0 0.0 0.0", OUTCAR, flags=re.M)
+    (folder / "zero").write_text(zero)
+    result = collect([folder / "OUTCAR", folder / "zero"], folder / "o.xyz")
+    assert len(result.labels) == 1
+    assert "exactly zero" in result.rejected[0]
+    with pytest.raises(DataError, match="exactly zero"):
+        collect([folder / "zero"], folder / "o.xyz")
