@@ -255,7 +255,7 @@ def test_every_calculation_of_a_vasprun_has_its_own_structure(folder):
     frames = read_output(folder / "vasprun.xml")
     assert [frame.born_effective_charges[0, 0, 0] for frame in frames] == pytest.approx([1.90, 1.91, 1.92])
     assert [frame.positions_ang[0, 1] for frame in frames] == pytest.approx([0.0, 0.021, 0.042])
-    # without structures of their own it is not known where the tensors belong, unless there is one calculation
+    # without structures of their own it is not known where the tensors belong, unless there is one
     bare = re.sub(r"<structure>.*?</structure>", "", one, flags=re.S)
     (folder / "vasprun.xml").write_text(VASPRUN[:start] + bare + bare + VASPRUN[end:])
     with pytest.raises(DataError, match="incomplete structure"):
