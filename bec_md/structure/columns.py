@@ -10,6 +10,7 @@ import numpy as np
 from bec_md.errors import DataError
 from bec_md.structure.comment import Column, parse_properties
 from bec_md.structure.names import (
+    ID_COLUMNS,
     MASS_COLUMNS,
     NUMBER_COLUMNS,
     POSITION_COLUMNS,
@@ -36,6 +37,7 @@ class Layout:
     charges: slice | None
     charges_name: str
     masses: int | None
+    ids: int | None
 
 
 def first_of(columns: Mapping[str, Column], names: Container[str]) -> str | None:
@@ -72,6 +74,7 @@ def make_layout(
             )
     charges_name = _charges_name(columns, charges_key, place, warnings)
     mass_name = first_of(columns, MASS_COLUMNS)
+    id_name = next((name for name in ID_COLUMNS if name in columns and columns[name].kind == "I"), None)
     used: list[int] = []
 
     def take(name: str) -> slice:
@@ -89,6 +92,7 @@ def make_layout(
         charges=None if charges_name is None else take(charges_name),
         charges_name=charges_name or "",
         masses=None if mass_name is None else take(mass_name).start,
+        ids=None if id_name is None else take(id_name).start,
         used=tuple(used),
     )
 

@@ -12,11 +12,10 @@ from numpy.typing import NDArray
 
 from bec_md.errors import DataError
 
-_PAIR = re.compile(
-    r"""(?P<key>"[^"]*"|[^\s=]+)\s*=\s*(?:"(?P<dq>[^"]*)"|'(?P<sq>[^']*)'|\{(?P<br>[^}]*)\}|\[(?P<sb>[^\]]*)\]"""
-    r"""|(?P<plain>\S+))""",
-    re.VERBOSE,
-)
+_CLOSING = {'"': '"', "'": "'", "{": "}", "[": "]"}
+#: A key (quoted or not) with its equals sign at the beginning of a word, and a value without quotes.
+_KEY = re.compile(r'(?:"([^"\s][^"]{0,200})"|([^\s="]++))[^\S\n]*+=[^\S\n]*+')
+_BEGIN, _WORD = re.compile(r"\S"), re.compile(r"\S++")
 _TRUE = frozenset({"T", "True", "true", "1"})
 _FALSE = frozenset({"F", "False", "false", "0"})
 
@@ -34,11 +33,32 @@ class Column:
 
 
 def parse_comment(comment: str) -> dict[str, str]:
-    """Key=value pairs of a comment line, values as text without their quotes or brackets."""
-    pairs = {}
-    for match in _PAIR.finditer(comment):
-        values = [match[name] for name in ("dq", "sq", "br", "sb", "plain")]
-        pairs[match["key"].strip('"')] = next(value for value in values if value is not None)
+    """Key=value pairs of a comment line, values as text without their quotes or brackets.
+
+    Takes time linear in the length of the line, whatever it holds.
+    """
+    pairs: dict[str, str] = {}
+    unclosed: set[str] = set()
+    at = 0
+    while (begin := _BEGIN.search(comment, at)) is not None:
+        key = _KEY.match(comment, begin.start())
+        if key is None or key.end() == len(comment):
+            word = _WORD.match(comment, begin.start())
+            at = len(comment) if word is None else word.end()
+            continue
+        at = key.end()
+        closing = _CLOSING.get(comment[at])
+        end = comment.find(closing, at + 1) if closing is not None and closing not in unclosed else -1
+        if end < 0:
+            if closing is not None:  # none follows: it is not looked for again
+                unclosed.add(closing)
+            value = _WORD.match(comment, at)
+            end = at if value is None else value.end()
+            pairs[key[1] or key[2]] = comment[at:end]
+            at = end
+        else:
+            pairs[key[1] or key[2]] = comment[at + 1 : end]
+            at = end + 1
     return pairs
 
 

@@ -13,7 +13,7 @@ first index of the tensors is the displacement.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -64,6 +64,12 @@ class ExtxyzParser:
         Whether velocities are read.
     cell_required
         Whether a frame without a cell is refused; else it has no volume.
+    cell_ang
+        Cell of frames that do not state theirs, in Å, shape (3, 3).
+    rename
+        Turns the labels of the atoms into elements.
+    by_id
+        Whether atoms are sorted by a column ``id``, when there is one.
     warnings
         Collects what the reader should know.
     """
@@ -74,7 +80,11 @@ class ExtxyzParser:
     velocity_units: str | None = None
     velocities: bool = True
     cell_required: bool = True
+    cell_ang: Array | None = None
+    rename: Callable[[Sequence[str], str], Sequence[str]] | None = None
+    by_id: bool = False
     warnings: list[str] = field(default_factory=list)
+    _ids: Array | None = field(default=None, init=False)
     _layouts: dict[str, Layout] = field(default_factory=dict, init=False)
     _species: Species | None = field(default=None, init=False)
     _prefixes: list[str] = field(default_factory=list, init=False)
@@ -121,6 +131,9 @@ class ExtxyzParser:
         """
         pairs, layout = self.pairs(comment), self.layout(comment, where)
         values = _values(rows, layout, where)
+        if self.by_id and layout.ids is not None:
+            order = self._order(values[:, layout.ids], where)
+            values, rows = values[order], [rows[atom] for atom in order.tolist()]
         species = self._species_of(rows, layout, values, where)
         units = self.units_of_velocities(comment, where)
         velocities = None
@@ -130,9 +143,14 @@ class ExtxyzParser:
                 velocities /= species.momentum_masses_amu[:, None]
         has_cell = any(key in pairs for key in comment_line.CELL_KEYS)
         known = has_cell or self.cell_required
+        given = None if has_cell else self.cell_ang
         return Frame(
             positions_ang=np.ascontiguousarray(values[:, layout.positions]),
-            cell_ang=comment_line.parse_cell(pairs, where) if known else np.zeros((3, 3)),
+            cell_ang=given
+            if given is not None
+            else comment_line.parse_cell(pairs, where)
+            if known
+            else np.zeros((3, 3)),
             pbc=comment_line.parse_pbc(pairs, where, default=known),
             numbers=species.numbers,
             masses_amu=species.masses_amu,
@@ -163,6 +181,27 @@ class ExtxyzParser:
             labels[EPS_INF] = comment_line.parse_tensor(pairs[key], key, where)
         return labels
 
+    def _order(self, ids: Array, where: str) -> NDArray[np.intp]:
+        """Rows in the order of their ids, which must be those of the first frame."""
+        order = np.argsort(ids, kind="stable")
+        found = ids[order]
+        if not (np.isfinite(found).all() and (np.diff(found) > 0).all()):
+            raise DataError(
+                f"{where}: the column id repeats or is not a number",
+                "atoms are followed in time by their id",
+                "write every atom once, with an id of its own",
+            )
+        if self._ids is None:
+            self._ids = found
+        elif len(found) == len(self._ids) and not np.array_equal(found, self._ids):
+            atom = int(np.flatnonzero(found != self._ids)[0])
+            raise DataError(
+                f"{where}: atom id {found[atom]:g} where the first frame has {self._ids[atom]:g}",
+                "a current is a sum over the same atoms at all times",
+                "export atoms that do not change",
+            )
+        return order
+
     def _species_of(self, rows: Sequence[str], layout: Layout, values: Array, where: str) -> Species:
         known, prefixes = self._species, self._prefixes
         if known is not None and len(rows) == len(prefixes) and all(map(str.startswith, rows, prefixes)):
@@ -171,12 +210,12 @@ class ExtxyzParser:
         labels = tuple(row.split(None, column + 1)[column] for row in rows)
         if layout.labels_are_numbers:
             labels = symbols_of(np.array(labels, dtype=np.float64).astype(np.int64), where)
+        if self.rename is not None:
+            labels = tuple(self.rename(labels, where))
         masses = None if layout.masses is None else values[:, layout.masses]
         species = resolve_species(labels, place=where, file_masses_amu=masses, masses=self.masses)
-        if self._species is None and column == 0:
-            self._prefixes = [
-                row[: len(row) - len(row.lstrip()) + len(row.split(None, 1)[0]) + 1] for row in rows
-            ]
+        if self._species is None and (column == 0 or (column == 1 and self.by_id and layout.ids is not None)):
+            self._prefixes = [row[: len(row) - len(row.split(None, column + 1)[-1])] for row in rows]
             self._species = species
         return species
 

@@ -26,6 +26,8 @@ SPECIES_COLUMNS = ("species", "symbols", "symbol", "element", "elements")
 NUMBER_COLUMNS = ("Z", "numbers", "atomic_numbers")
 POSITION_COLUMNS = ("pos", "positions")
 MASS_COLUMNS = ("masses", "mass")
+#: Integers that name an atom in every frame, whatever its row.
+ID_COLUMNS = ("id", "ID", "Particle_Identifier", "particle_identifier")
 #: Velocity columns and the units in which their writers store them: ASE, GPUMD (vel), QUIP (velo).
 VELOCITY_COLUMNS: Mapping[str, str] = {
     "momenta": "ase",

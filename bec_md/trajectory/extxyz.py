@@ -7,14 +7,15 @@ from collections.abc import Iterator
 from itertools import count, islice
 from pathlib import Path
 
-from bec_md.errors import DataError
+from bec_md.errors import DataError, UsageError
 from bec_md.files import fingerprint, open_text, read_blocks
 from bec_md.structure import Frame
-from bec_md.structure.comment import parse_number
+from bec_md.structure.comment import CELL_KEYS, parse_number
 from bec_md.structure.extxyz import ExtxyzParser, next_count
 from bec_md.structure.names import TIME_KEYS, TIMESTEP_KEYS, UNITLESS_TIME_KEYS, VelocityUnits
 from bec_md.trajectory.options import ReadOptions
 from bec_md.trajectory.reader import place
+from bec_md.trajectory.readers.given import elements_of, given_cell
 
 #: Files up to this size are counted on opening.
 _COUNT_LIMIT_BYTES = 4 << 30
@@ -38,6 +39,9 @@ class ExtxyzReader:
             masses=options.masses,
             velocity_units=options.velocity_units,
             velocities=options.need_velocities,
+            cell_ang=given_cell(options),
+            rename=lambda labels, where: elements_of(labels, options, where),
+            by_id=True,
             warnings=self.warnings,
         )
         self.velocity_units: VelocityUnits | None = None
@@ -68,6 +72,14 @@ class ExtxyzReader:
             comment = next(lines, "")
         pairs = self._parser.pairs(comment)
         self.velocity_units = self._parser.units_of_velocities(comment, self.source)
+        if self._parser.layout(comment, self.source).ids is not None:
+            self.notes.append("atoms sorted by their id")
+        if self._parser.cell_ang is not None and any(key in pairs for key in CELL_KEYS):
+            raise UsageError(
+                f"{self.source}: cell_ang= was given, but the file states its cell itself",
+                "one of them is wrong, or the option does nothing",
+                "leave cell_ang= out",
+            )
         if self.velocity_units is not None:
             name = self._parser.layout(comment, self.source).velocity_name
             self.notes.append(f"velocities from column {name}")

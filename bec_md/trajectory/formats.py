@@ -152,7 +152,12 @@ FORMATS: Mapping[str, Format] = {
     "cp2k": Format(open_cp2k, (), _xyz(is_cp2k), _BESIDE),
     "i-pi": Format(open_ipi, (), _xyz(is_ipi), _BESIDE - {"cell_ang"}),
     "dftb+": Format(open_dftb, (), _xyz(is_dftb), frozenset({"cell_ang", "velocity_units", "elements"})),
-    "extxyz": Format(ExtxyzReader, (".xyz", ".extxyz"), _xyz(_is_extxyz), frozenset({"velocity_units"})),
+    "extxyz": Format(
+        ExtxyzReader,
+        (".xyz", ".extxyz"),
+        _xyz(_is_extxyz),
+        frozenset({"velocity_units", "elements", "cell_ang"}),
+    ),
     "plain-xyz": Format(open_plain, (), _is_plain_xyz, _BESIDE),
     "xdatcar": Format(
         XdatcarReader,
