@@ -98,6 +98,7 @@ class ReadOptions:
     def given(self) -> frozenset[str]:
         """Names of the options that differ from their defaults."""
         default = ReadOptions()
+        pairs = ((item.name, getattr(self, item.name), getattr(default, item.name)) for item in fields(self))
         return frozenset(
-            item.name for item in fields(self) if getattr(self, item.name) != getattr(default, item.name)
+            name for name, value, usual in pairs if (value is not None if usual is None else value != usual)
         )

@@ -129,7 +129,7 @@ class AbinitReader(IndexedReader):
 def is_hist(path: Path, head: bytes) -> bool:
     """Whether a NetCDF file of either kind holds a history of ABINIT."""
     if head.startswith(b"CDF"):
-        return b"\0rprimd" in head and b"\0xred" in head
+        return b"\x06rprimd" in head and b"\x04xred" in head
     if not is_hdf5(head):
         return False
     with open_hdf5(path) as file:

@@ -46,6 +46,8 @@ class DcdReader(IndexedReader):
         with self._file() as file:
             header = file.header
             self.n_frames = len(file)
+            if self._rest(header) > 0:
+                self.note_cut()
             self._species = species_of_topology(topology, options, self.source, int(header["natoms"]))
         remarks = str(header["remarks"]).strip("\0 ")
         step_fs = float(header["delta"]) * int(header["nsavc"]) * AKMA_FS
@@ -111,11 +113,17 @@ class DcdReader(IndexedReader):
             self.source, "it does not begin like a DCD file (84, CORD, title, number of atoms)"
         )
 
+    def _rest(self, header: dict[str, Any]) -> int:
+        """Bytes behind the whole frames; 0 where frames have no fixed size."""
+        width = 8 if self._marker == "q" else 4
+        frame = 3 * (4 * int(header["natoms"]) + 2 * width) + (48 + 2 * width) * bool(header["is_periodic"])
+        return (self.path.stat().st_size - self._begin) % frame if self._simple else 0
+
     def _fits(self, order: str, marker: str, size: int) -> bool:
         """Whether title and number of atoms follow, and one frame of them fits into the file."""
         width = struct.calcsize(order + marker)
         with self.path.open("rb") as stream:
-            stream.seek(84 + 2 * width)
+            head = stream.read(84 + 2 * width)
             title = stream.read(width)
             if len(title) < width:
                 return False
@@ -124,6 +132,9 @@ class DcdReader(IndexedReader):
                 return False
             stream.seek(length + 2 * width, 1)
             number = stream.read(4)
+        self._marker, self._begin = marker, 84 + length + 4 + 6 * width
+        # Fixed atoms and a fourth dimension change the size of frames.
+        self._simple = head[width + 36 : width + 40] == head[width + 48 : width + 52] == bytes(4)
         return len(number) == 4 and 0 < struct.unpack(order + "i", number)[0] * 12 <= size
 
 

@@ -121,12 +121,27 @@ class GromacsReader(IndexedReader):
         except (OSError, ValueError, RuntimeError, MemoryError) as error:
             raise self.damaged(self.source, error) from None
         whole = n_frames
+        cut = n_frames > 0 and self.format == "xtc" and self._ends_early(int(file.offsets[-1]))
         while whole and self._raw(file, whole - 1) is None:
             whole -= 1
         self.n_frames = whole
-        if whole < n_frames:
+        if cut or whole < n_frames:
             self.note_cut()
         return whole
+
+    def _ends_early(self, begin: int) -> bool:
+        """Whether bytes of a further frame follow the one of an XTC file that begins there."""
+        with self.path.open("rb") as stream:
+            stream.seek(begin)
+            head = stream.read(100)
+        wide = head[:4] == (2023).to_bytes(4, "big")
+        n_atoms = int.from_bytes(head[52:56], "big")
+        if n_atoms <= 9:  # not compressed
+            end = begin + 56 + 12 * n_atoms
+        else:
+            size = int.from_bytes(head[88:96] if wide else head[88:92], "big")
+            end = begin + (96 if wide else 92) + -(-size // 4) * 4
+        return self.path.stat().st_size > end
 
     def _velocity_interval(self, file: Any) -> int | None:
         """Distance of frames with velocities, None without any; refused if the wanted frames lack them."""

@@ -1,0 +1,401 @@
+"""Every format gives the same motion: positions, velocities, cell, times, current."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from bec_md.errors import BecMDWarning, DataError, UsageError
+from bec_md.trajectory import open_trajectory
+from tests.trajectory.readers import binary
+from tests.trajectory.readers import motion as text
+from tests.trajectory.readers.motion import Motion
+from tests.trajectory.truth import assert_helpful
+
+NACL = {"elements": "Na2,Cl2"}
+#: Writer, name of the format, options, what positions (Å) and velocities (Å/fs) may lose by their digits.
+FORMATS: list[tuple[Callable[[Motion, Path], Path], str, dict[str, Any], float, float | None]] = [
+    (text.cp2k, "cp2k", {}, 1e-9, 1e-9),
+    (text.ipi, "i-pi", {"timestep_fs": 1.0}, 1e-6, 1e-9),  # angles with 7 digits
+    (text.dftb, "dftb+", {"timestep_fs": 1.0, "cell_ang": "cell"}, 1e-9, 1e-9),
+    (text.cpx, "cp.x", NACL, 1e-9, 1e-9),
+    (text.pwx, "pw.x", {}, 2e-7, None),  # axes with 8 digits
+    (text.castep, "castep-md", {}, 1e-9, 1e-9),
+    (text.dlpoly, "dlpoly-history", {}, 1e-9, 1e-9),
+    (text.xdatcar, "xdatcar", {"timestep_fs": 1.0}, 1e-7, None),  # fractions with 8 digits
+    (text.vasprun, "vasprun", {}, 2e-9, None),
+    (text.vaspout, "vaspout", {}, 1e-9, 1e-12),
+    (text.h5md, "h5md", {}, 1e-9, 1e-12),
+    (text.abinit, "abinit-hist", {}, 1e-9, 1e-9),
+    (lambda m, folder: text.abinit(m, folder, classic=False), "abinit-hist", {}, 1e-9, 1e-9),
+    (text.dump_yaml, "lammps-yaml", {"elements": "Na,Cl"}, 1e-9, 1e-9),
+    (text.dump_cfg, "lammps-cfg", {"lammps_units": "metal", "timestep_fs": 1.0}, 1e-9, 1e-9),
+    (binary.trr, "trr", {"topology": "pdb"}, 2e-6, 1e-8),  # single precision
+    (binary.xtc, "xtc", {"topology": "pdb"}, 6e-5, None),
+    (binary.dcd, "dcd", {"topology": "pdb"}, 2e-6, None),
+    (binary.amber, "amber-netcdf", {"topology": "pdb"}, 2e-6, 1e-8),
+    (binary.traj, "ase:traj", {}, 1e-9, 1e-9),
+]
+
+
+def options_for(m: Motion, folder: Path, options: dict[str, Any]) -> dict[str, Any]:
+    """Options with the files and arrays that their placeholders stand for."""
+    found = dict(options)
+    if found.get("cell_ang") == "cell":
+        found["cell_ang"] = m.cell
+    if found.get("topology") == "pdb":
+        found["topology"] = binary.pdb(m, folder)
+    return found
+
+
+@pytest.mark.parametrize(("write", "name", "options", "close", "fast"), FORMATS)
+def test_the_same_motion(
+    motion: Motion,
+    tmp_path: Path,
+    write: Any,
+    name: str,
+    options: dict[str, Any],
+    close: float,
+    fast: float | None,
+) -> None:
+    trajectory = open_trajectory(write(motion, tmp_path), **options_for(motion, tmp_path, options))
+    info = trajectory.info
+    frames = list(trajectory.frames())
+    assert info.format == name
+    assert info.n_frames == len(frames) == motion.n_frames
+    assert info.numbers.tolist() == [11, 11, 17, 17]
+    assert info.timestep_fs == pytest.approx(motion.timestep_fs, rel=1e-5)
+    assert info.has_velocities == (fast is not None)
+    for k, frame in enumerate(frames):
+        assert frame.volume_ang3 == pytest.approx(abs(np.linalg.det(motion.cell)), rel=1e-5)
+        # Cells given as lengths and angles come back in the same orientation: a along x, b in the plane xy.
+        np.testing.assert_allclose(frame.positions_ang, motion.positions[k], atol=close)
+        if fast is not None:
+            np.testing.assert_allclose(frame.velocities_ang_fs, motion.velocities[k], atol=fast)
+    assert not info.warnings or name == "lammps-cfg"
+
+
+@pytest.mark.parametrize(("write", "name", "options", "close", "fast"), FORMATS)
+def test_start_and_stride(
+    motion: Motion,
+    tmp_path: Path,
+    write: Any,
+    name: str,
+    options: dict[str, Any],
+    close: float,
+    fast: float | None,
+) -> None:
+    path = write(motion, tmp_path)
+    trajectory = open_trajectory(path, start=4, stop=20, stride=3, **options_for(motion, tmp_path, options))
+    frames = list(trajectory.frames(skip=1))
+    assert [frame.index for frame in frames] == [7, 10, 13, 16, 19]
+    np.testing.assert_allclose(frames[0].positions_ang, motion.positions[7], atol=close)
+    assert trajectory.info.timestep_fs == pytest.approx(3 * motion.timestep_fs, rel=1e-5)
+
+
+#: How much of a file is left, so that some whole frames and a piece of one remain.
+CUT = [
+    (write, name, options)
+    for write, name, options, *_ in FORMATS
+    if name not in ("lammps-cfg", "abinit-hist", "vaspout", "h5md")
+] + [(text.abinit, "abinit-hist", {})]
+
+
+@pytest.mark.parametrize(("write", "name", "options"), CUT)
+@pytest.mark.parametrize("share", [0.52, 0.83])
+def test_a_killed_run_keeps_its_whole_frames(
+    motion: Motion, tmp_path: Path, write: Any, name: str, options: dict[str, Any], share: float
+) -> None:
+    path = write(motion, tmp_path)
+    data = path.read_bytes()
+    path.write_bytes(data[: int(share * len(data))])
+    trajectory = open_trajectory(path, **options_for(motion, tmp_path, options))
+    frames = list(trajectory.frames())
+    assert 5 <= len(frames) < motion.n_frames
+    assert trajectory.info.n_frames == len(frames)
+    assert any("cut off" in warning for warning in trajectory.info.warnings)
+    np.testing.assert_allclose(frames[-1].positions_ang, motion.positions[len(frames) - 1], atol=6e-5)
+
+
+@pytest.mark.parametrize("style", ["vasp6", "vasp5.2", "npt", "pymatgen"])
+@pytest.mark.parametrize("elements", ["Na Cl", "Na_pv/1a2b3c4d Cl/6f5e", "Na_sv_GW Cl_h"])
+@pytest.mark.parametrize("shift", [0.0, -1.0])
+def test_dialects_of_xdatcar(motion: Motion, tmp_path: Path, style: str, elements: str, shift: float) -> None:
+    path = text.xdatcar(motion, tmp_path, style=style, elements=elements, shift=shift, scale=2.5)
+    frames = list(open_trajectory(path, timestep_fs=1.0).frames())
+    assert len(frames) == motion.n_frames
+    for k, frame in enumerate(frames):
+        expected = motion.positions[k] + shift * motion.cell.sum(axis=0)
+        np.testing.assert_allclose(frame.positions_ang, expected, atol=1e-7)
+
+
+def test_xdatcar_without_elements_needs_them(motion: Motion, tmp_path: Path) -> None:
+    path = text.xdatcar(motion, tmp_path, elements="")
+    with pytest.raises(UsageError) as caught:
+        open_trajectory(path, timestep_fs=1.0)
+    assert_helpful(caught.value, "elements=")
+    assert open_trajectory(path, timestep_fs=1.0, elements="Na,Cl").info.numbers.tolist() == [11, 11, 17, 17]
+
+
+def test_xdatcar_of_version_4(motion: Motion, tmp_path: Path) -> None:
+    lines = ["   4   4   1", "  0.2E+02  0.9E-09  0.9E-09  0.9E-09  0.1E-14", "  300.0", "  CAR ", " made up"]
+    for frame in motion.scaled:
+        lines += ["", *(" ".join(f"{x:12.8f}" for x in row) for row in frame)]
+    path = tmp_path / "XDATCAR"
+    path.write_text("\n".join(lines) + "\n")
+    with pytest.raises(UsageError) as caught:
+        open_trajectory(path, timestep_fs=1.0)
+    assert_helpful(caught.value, "cell_ang=")
+    trajectory = open_trajectory(
+        path, timestep_fs=1.0, elements="Na2Cl2".replace("2C", "2,C"), cell_ang=motion.cell
+    )
+    np.testing.assert_allclose(
+        [frame.positions_ang for frame in trajectory.frames()], motion.positions, atol=1e-7
+    )
+    assert "POTIM = 1 fs" in trajectory.info.units_note
+
+
+def test_number_of_configurations_tells_nblock(motion: Motion, tmp_path: Path) -> None:
+    path = text.xdatcar(motion, tmp_path)
+    lines = path.read_text().splitlines()
+    counted = [
+        f"Direct configuration= {10 * int(line.split('=')[1]):5d}" if line.startswith("Direct") else line
+        for line in lines
+    ]
+    path.write_text("\n".join(counted) + "\n")
+    assert "NBLOCK = 10" in open_trajectory(path, timestep_fs=1.0).info.units_note
+
+
+def test_cell_may_stand_in_for_the_file_of_cells(motion: Motion, tmp_path: Path) -> None:
+    path = text.cp2k(motion, tmp_path)
+    (tmp_path / "run-1.cell").unlink()
+    with pytest.raises(UsageError) as caught:
+        open_trajectory(path)
+    assert_helpful(caught.value, "no cell", "cell_ang=")
+    frame = next(open_trajectory(path, cell_ang=motion.cell.ravel().tolist()).frames())
+    np.testing.assert_array_equal(frame.cell_ang, motion.cell)
+
+
+def test_velocities_of_another_file(motion: Motion, tmp_path: Path) -> None:
+    path = text.cp2k(motion, tmp_path)
+    (tmp_path / "run-vel-1.xyz").rename(tmp_path / "speeds.xyz")
+    assert not open_trajectory(path).info.has_velocities
+    trajectory = open_trajectory(path, velocities=tmp_path / "speeds.xyz")
+    np.testing.assert_allclose(next(trajectory.frames()).velocities_ang_fs, motion.velocities[0], atol=1e-9)
+    assert not open_trajectory(path, velocities="none").info.has_velocities
+
+
+def test_velocities_at_other_steps_are_refused(motion: Motion, tmp_path: Path) -> None:
+    path = text.cp2k(motion, tmp_path)
+    other = tmp_path / "run-vel-1.xyz"
+    lines = other.read_text().splitlines()
+    other.write_text("\n".join(lines[6 * 3 :]) + "\n")  # the first three frames are missing
+    with pytest.raises(DataError) as caught:
+        open_trajectory(path)
+    assert_helpful(caught.value, "run-vel-1.xyz", "step 3", "step 0")
+
+
+def test_plain_xyz(motion: Motion, tmp_path: Path) -> None:
+    """LAMMPS' dump xyz has type numbers; the cell, elements and velocities come from elsewhere."""
+    kinds = {"Na": "1", "Cl": "2"}
+    rows = [[row.replace(row.split()[0], kinds[row.split()[0]], 1) for row in frame]
+            for frame in text.rows_of(motion, motion.positions)]  # fmt: skip
+    comments = [f"Atoms. Timestep: {10 * k}" for k in range(motion.n_frames)]
+    path = text.xyz(rows, comments, "dump.xyz", tmp_path)
+    options: dict[str, Any] = {"timestep_fs": 1.0, "cell_ang": motion.cell}
+    with pytest.raises(UsageError) as caught:
+        open_trajectory(path, **options)
+    assert_helpful(caught.value, "types 1, 2", "elements=")
+    trajectory = open_trajectory(path, **options, elements="Na,Cl")
+    np.testing.assert_allclose(
+        [frame.positions_ang for frame in trajectory.frames()], motion.positions, atol=1e-9
+    )
+    speeds = [[row.replace(row.split()[0], kinds[row.split()[0]], 1) for row in frame]
+              for frame in text.rows_of(motion, motion.velocities)]  # fmt: skip
+    other = text.xyz(speeds, comments, "speeds.xyz", tmp_path)
+    with pytest.raises(UsageError) as caught:
+        open_trajectory(path, **options, elements="Na,Cl", velocities=other)
+    assert_helpful(caught.value, "velocity_units=")
+    trajectory = open_trajectory(path, **options, elements="Na,Cl", velocities=other, velocity_units="ang/fs")
+    np.testing.assert_allclose(next(trajectory.frames()).velocities_ang_fs, motion.velocities[0], atol=1e-9)
+
+
+def test_species_of_h5md(motion: Motion, tmp_path: Path) -> None:
+    path = text.h5md(motion, tmp_path, enum=False)
+    with pytest.raises(UsageError) as caught:
+        open_trajectory(path)
+    assert_helpful(caught.value, "types 1, 2", "elements=")
+    assert open_trajectory(path, elements="Na,Cl").info.numbers.tolist() == [11, 11, 17, 17]
+    info = open_trajectory(path, topology=binary.pdb(motion, tmp_path)).info
+    assert info.numbers.tolist() == [11, 11, 17, 17]
+
+
+def test_times_of_a_dcd_are_believed_only_of_programs_that_keep_them(motion: Motion, tmp_path: Path) -> None:
+    topology = binary.pdb(motion, tmp_path)
+    for remarks in ("Written by LAMMPS", "Created by DCD plugin", ""):
+        info = open_trajectory(
+            binary.dcd(motion, tmp_path, remarks=remarks, delta=1.0), topology=topology
+        ).info
+        assert info.timestep_fs is None
+        assert "is not used" in info.units_note
+
+
+def test_times_that_stand_still(motion: Motion, tmp_path: Path) -> None:
+    path, topology = binary.amber(motion, tmp_path, times=False), binary.pdb(motion, tmp_path)
+    assert open_trajectory(path, topology=topology).info.timestep_fs is None
+    assert open_trajectory(path, topology=topology, timestep_fs=1.0).info.timestep_fs == 1.0
+
+
+def test_velocities_stored_less_often(motion: Motion, tmp_path: Path) -> None:
+    path, topology = binary.trr(motion, tmp_path, every=5), binary.pdb(motion, tmp_path)
+    with pytest.raises(UsageError) as caught:
+        open_trajectory(path, topology=topology)
+    assert_helpful(caught.value, "every 5th frame", "stride=5", "velocities=none")
+    assert open_trajectory(path, topology=topology, stride=5).info.has_velocities
+    assert not open_trajectory(path, topology=topology, velocities="none").info.has_velocities
+
+
+def test_no_hidden_files_beside_the_data(motion: Motion, tmp_path: Path) -> None:
+    for write in (binary.trr, binary.xtc, binary.dcd, binary.amber):
+        list(open_trajectory(write(motion, tmp_path), topology=binary.pdb(motion, tmp_path)).frames())
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "run.dcd",
+        "run.nc",
+        "run.trr",
+        "run.xtc",
+        "top.pdb",
+    ]
+
+
+def test_sites_that_are_no_atoms(motion: Motion, tmp_path: Path) -> None:
+    """A site without element and mass, as TIP4P's MW: said, left out on request, and the others stay."""
+    path = binary.amber(motion, tmp_path)
+    topology = binary.pdb(motion, tmp_path, names=("OW", "HW1", "HW2", "MW"), elements=("O", "H", "H", ""))
+    with pytest.raises(UsageError) as caught:
+        open_trajectory(path, topology=topology)
+    assert_helpful(caught.value, "atom 3 (MW)", "elements=MW=NULL")
+    assert "{" not in str(caught.value)
+    trajectory = open_trajectory(path, topology=topology, elements={"MW": "NULL"})
+    assert trajectory.info.numbers.tolist() == [8, 1, 1]
+    assert "1 of 4 sites left out" in trajectory.info.units_note
+    frame = next(trajectory.frames())
+    np.testing.assert_allclose(frame.positions_ang, motion.positions[0, :3], atol=2e-6)
+    np.testing.assert_allclose(frame.velocities_ang_fs, motion.velocities[0, :3], atol=1e-8)
+
+
+def test_sites_of_a_dump(motion: Motion, tmp_path: Path) -> None:
+    path = text.dump_yaml(motion, tmp_path)
+    trajectory = open_trajectory(path, elements="Na,NULL")
+    assert trajectory.info.numbers.tolist() == [11, 11]
+    with pytest.raises(UsageError) as caught:
+        open_trajectory(path, elements="NULL,NULL")
+    assert_helpful(caught.value, "all its atoms")
+
+
+@pytest.mark.parametrize("interval", [1, 5])
+def test_clock_of_ase(motion: Motion, tmp_path: Path, interval: int) -> None:
+    assert open_trajectory(
+        binary.traj(motion, tmp_path, interval=interval)
+    ).info.timestep_fs == pytest.approx(1.0)
+    assert open_trajectory(binary.traj(motion, tmp_path, interval=None)).info.timestep_fs is None
+
+
+@pytest.mark.parametrize("suffix", [".gz", ".xz", ".bz2"])
+def test_compressed(motion: Motion, tmp_path: Path, suffix: str) -> None:
+    import bz2
+    import gzip
+    import lzma
+
+    pack = {".gz": gzip.compress, ".bz2": bz2.compress, ".xz": lzma.compress}[suffix]
+    for write in (binary.traj, text.xdatcar, text.vasprun):
+        path = write(motion, tmp_path)
+        packed = path.with_name(path.name + suffix)
+        packed.write_bytes(pack(path.read_bytes()))
+        trajectory = open_trajectory(packed, timestep_fs=1.0)
+        np.testing.assert_allclose(
+            [frame.positions_ang for frame in trajectory.frames()], motion.positions, atol=1e-7
+        )
+
+
+def test_relaxations_have_no_times(motion: Motion, tmp_path: Path) -> None:
+    path = text.vasprun(motion, tmp_path)
+    path.write_text(path.read_text().replace('name="IBRION">0<', 'name="IBRION">2<'))
+    info = open_trajectory(path, timestep_fs=1.0).info
+    assert any("IBRION = 2" in warning for warning in info.warnings)
+    assert open_trajectory(path).info.timestep_fs is None
+
+
+def test_entities_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "vasprun.xml"
+    path.write_text('<?xml version="1.0"?><!DOCTYPE m [<!ENTITY a "aaaa">]><modeling>&a;</modeling>')
+    with pytest.raises(DataError) as caught:
+        open_trajectory(path, format="vasprun")
+    assert_helpful(caught.value, "entities")
+
+
+def test_truncated_hdf5_is_said(motion: Motion, tmp_path: Path) -> None:
+    for write in (text.vaspout, text.h5md):
+        path = write(motion, tmp_path)
+        data = path.read_bytes()
+        path.write_bytes(data[: len(data) // 3])
+        with pytest.raises(DataError) as caught:
+            list(open_trajectory(path).frames())
+        assert_helpful(caught.value, path.name, "cut off")
+
+
+def test_unsorted_rows_follow_their_ids(motion: Motion, tmp_path: Path) -> None:
+    """An export with a column `id`, rows in another order in every frame."""
+    random = np.random.default_rng(2)
+    lines = []
+    for k in range(motion.n_frames):
+        cell = " ".join(f"{x:.10f}" for x in motion.cell.ravel())
+        lines += ["4", f'Lattice="{cell}" Properties=id:I:1:species:S:1:pos:R:3:vel:R:3']
+        for i in random.permutation(4):
+            values = [*motion.positions[k, i], *motion.velocities[k, i]]
+            lines.append(f"{i + 10} {motion.symbols[i]} " + " ".join(f"{x:.12f}" for x in values))
+    path = tmp_path / "ovito.xyz"
+    path.write_text("\n".join(lines) + "\n")
+    trajectory = open_trajectory(path, timestep_fs=1.0)
+    np.testing.assert_allclose(
+        [frame.positions_ang for frame in trajectory.frames()], motion.positions, atol=1e-9
+    )
+    assert "sorted by their id" in trajectory.info.units_note
+    path.write_text("\n".join(lines).replace("\n13 ", "\n12 ", 1) + "\n")
+    with pytest.raises(DataError) as caught:
+        open_trajectory(path, timestep_fs=1.0)
+    assert_helpful(caught.value, "id", "repeats")
+
+
+@pytest.mark.parametrize(
+    "text_of_md", ["4\ntime=    0.000 (fs) Energy= -1.0 (Hartree)\n  Na 0.4 0.4 0.4\n", "# Notes\n"]
+)
+def test_md_of_other_programs_is_not_castep(tmp_path: Path, text_of_md: str) -> None:
+    path = tmp_path / "run.md"
+    path.write_text(text_of_md)
+    with pytest.raises(UsageError) as caught:
+        open_trajectory(path)
+    assert_helpful(caught.value, "not recognized", "CASTEP")
+
+
+def test_velocities_may_be_shorter_than_positions(motion: Motion, tmp_path: Path) -> None:
+    """A run that was killed between writing the two files."""
+    path = text.cp2k(motion, tmp_path)
+    other = tmp_path / "run-vel-1.xyz"
+    other.write_text("\n".join(other.read_text().splitlines()[: 6 * 20]) + "\n")
+    trajectory = open_trajectory(path)
+    assert trajectory.info.n_frames == len(list(trajectory.frames())) == 20
+    assert any("cut off" in warning for warning in trajectory.info.warnings)
+
+
+def test_growing_files_warn_while_reading(motion: Motion, tmp_path: Path) -> None:
+    """A file that is cut while it is read ends with a warning, not with an exception of a library."""
+    path = text.castep(motion, tmp_path)
+    trajectory = open_trajectory(path)
+    data = path.read_bytes()
+    path.write_bytes(data[: len(data) // 2])
+    with pytest.warns(BecMDWarning, match="cut off"):
+        assert 5 < len(list(trajectory.frames())) < motion.n_frames
