@@ -14,7 +14,7 @@ from bec_md.charges.born_file import BornFile, looks_like_born, read_born
 from bec_md.charges.constant import ConstantCharges
 from bec_md.charges.mapping import map_supercell
 from bec_md.charges.source import ChargeBatch, ChargeSource, digest
-from bec_md.charges.symmetry import expand_tensors, orbits, symmetry_operations
+from bec_md.charges.symmetry import Operation, expand_tensors, orbits, site_change, symmetry_operations
 from bec_md.errors import DataError, UsageError
 
 if TYPE_CHECKING:
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 Array = NDArray[np.float64]
 
+#: Tensors of a calculation differ from the symmetry of their sites by less, e.
+ASYMMETRY_E = 0.05
 #: Where the structure of a BORN file is looked for, in its folder.
 COMPANIONS = ("POSCAR-unitcell", "POSCAR_unitcell", "POSCAR", "CONTCAR", "unitcell.extxyz", "unitcell.xyz")
 
@@ -174,12 +176,38 @@ def _from_born(path: Path, born: BornFile, structure: ReferenceCell | None) -> R
             "a reduced BORN file lists one tensor per independent atom",
             "give the structure that the file was made for, with its order of atoms",
         )
-    tensors, change = expand_tensors(operations, dict(zip(listed, born.tensors, strict=True)), n_atoms)
+    given = dict(zip(listed, born.tensors, strict=True))
+    change = max(site_change(operations, atom, tensor) for atom, tensor in given.items())
+    if change > ASYMMETRY_E:
+        raise _misplaced(given, operations, structure, path.name)
+    tensors = expand_tensors(operations, given, n_atoms)
     note = (
         f"{count} tensors of {path.name} expanded to the {n_atoms} atoms of {structure.name} by "
         f"{len(operations)} symmetry operations (site symmetry changed them by at most {change:.2g} e)"
     )
     return ReferenceCharges(tensors, structure, path, (note,), born.eps_inf)
+
+
+def _misplaced(
+    given: dict[int, Array], operations: list[Operation], structure: ReferenceCell, where: str
+) -> DataError:
+    """Return the error for a tensor that has not the symmetry of its site, with the sites that it fits."""
+    atom, tensor = max(given.items(), key=lambda item: site_change(operations, *item))
+    alike = np.flatnonzero(structure.numbers == structure.numbers[atom]).tolist()
+    fitting = [other for other in alike if site_change(operations, other, tensor) < ASYMMETRY_E]
+    fits = (
+        f"it fits atom {', '.join(str(other + 1) for other in fitting[:4])}"
+        if fitting
+        else "it fits no atom of this element: axes or structure differ from those of the calculation"
+    )
+    header = " ".join(str((fitting[0] if a == atom and fitting else a) + 1) for a in given)
+    return DataError(
+        f"the tensor of atom {atom + 1} in {where} has not the symmetry of its site in {structure.name}: "
+        f"symmetry would change it by {site_change(operations, atom, tensor):.2f} e; {fits}",
+        "averaging it away would give every equivalent atom a wrong tensor",
+        f"name the atoms that the tensors belong to in the first line (# epsilon and Z* of atoms {header}), "
+        "or give the structure of the calculation, or list the tensors of all atoms",
+    )
 
 
 def _read_structure(path: Path) -> ReferenceCell:

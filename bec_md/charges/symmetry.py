@@ -1,17 +1,18 @@
-r"""Space-group operations of a crystal, and tensors of symmetry-equivalent atoms.
+r"""Space-group operations of a crystal (by spglib), and tensors of symmetry-equivalent atoms.
 
 Legend: A cell (rows are lattice vectors), x fractional positions (rows), W integer matrix acting on
-fractional row vectors from the right, x' = x W + w; Cartesian rotation R (column vectors): r' = R r.
+fractional column vectors, x' = W x + w; Cartesian rotation R (column vectors): r' = R r.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import warnings
 from dataclasses import dataclass
-from itertools import product
 
 import numpy as np
 from numpy.typing import NDArray
+
+from bec_md.errors import DataError
 
 Array = NDArray[np.float64]
 Indices = NDArray[np.int64]
@@ -28,10 +29,7 @@ class Operation:
 def symmetry_operations(
     cell_ang: Array, positions_ang: Array, numbers: Indices, tolerance_ang: float = 1e-2
 ) -> list[Operation]:
-    """Return the operations that map a crystal onto itself.
-
-    Rotations are integer matrices with entries −1, 0, 1 that keep the metric (all of them for a reduced
-    cell; a very skewed cell may lose some). Translations are tried from the rarest species.
+    """Return the operations that map a crystal onto itself, translations within its cell included.
 
     Parameters
     ----------
@@ -39,55 +37,55 @@ def symmetry_operations(
         (3, 3) Å, (N, 3) Å, (N,).
     tolerance_ang
         How far an atom may be from the image of another.
+
+    Raises
+    ------
+    DataError
+        If there is no crystal: atoms lie on top of each other, or the cell has no volume.
+
+    References
+    ----------
+    Togo, Shinohara and Tanaka, Sci. Technol. Adv. Mater. Methods 4, 2384822 (2024).
     """
+    import spglib
+
     inverse = np.linalg.inv(cell_ang)
     fractional = positions_ang @ inverse
-    kinds, counts = np.unique(numbers, return_counts=True)
-    rare = np.flatnonzero(numbers == kinds[np.argmin(counts)])
-    found = []
-    for matrix in lattice_rotations(cell_ang, tolerance_ang):
-        rotated = fractional @ matrix
-        for target in rare:
-            moved = rotated + (fractional[target] - rotated[rare[0]])
-            image = matching_image(moved, fractional, numbers, cell_ang, tolerance_ang)
-            if image is not None:
-                found.append(Operation((inverse @ matrix @ cell_ang).T, image))
-    return found
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # about its own way to report errors
+        found = spglib.get_symmetry(
+            (cell_ang.tolist(), fractional.tolist(), numbers.tolist()), symprec=tolerance_ang
+        )
+    if found is None:
+        raise DataError(
+            f"no symmetry can be found for {len(numbers)} atoms",
+            "atoms lie on top of each other, or the cell has no volume",
+            "look at the structure",
+        )
+    to_cartesian = cell_ang.T
+    operations = []
+    for matrix, shift in zip(found["rotations"], found["translations"], strict=True):
+        image = _image(fractional @ matrix.T + shift, fractional, numbers, cell_ang)
+        operations.append(Operation(to_cartesian @ matrix @ np.linalg.inv(to_cartesian), image))
+    return operations
 
 
-def lattice_rotations(cell_ang: Array, tolerance_ang: float) -> Iterator[Array]:
-    """Yield integer matrices W with entries −1, 0, 1 whose lattice W A is congruent to A."""
-    metric = cell_ang @ cell_ang.T
-    lengths = np.sqrt(np.diag(metric))
-    rows = np.array(list(product((-1, 0, 1), repeat=3)), dtype=np.float64)
-    row_lengths = np.linalg.norm(rows @ cell_ang, axis=1)
-    candidates = [rows[np.abs(row_lengths - length) < tolerance_ang] for length in lengths]
-    bound = tolerance_ang * float(lengths.max()) * 2.0
-    for first, second in product(candidates[0], candidates[1]):
-        if abs(first @ metric @ second - metric[0, 1]) > bound:
-            continue
-        for third in candidates[2]:
-            matrix = np.array([first, second, third])
-            if abs(abs(np.linalg.det(matrix)) - 1.0) < 0.5 and np.all(
-                np.abs(matrix @ metric @ matrix.T - metric) < bound
-            ):
-                yield matrix
+def _image(moved: Array, fractional: Array, numbers: Indices, cell_ang: Array) -> Indices:
+    """Return the index of the atom at each moved position, (N,)."""
+    difference = moved[:, None] - fractional[None]
+    difference -= np.round(difference)
+    distance = np.linalg.norm(difference @ cell_ang, axis=2)
+    distance[numbers[:, None] != numbers[None]] = np.inf
+    return np.asarray(distance.argmin(axis=1), dtype=np.int64)
 
 
-def matching_image(
-    moved: Array, fractional: Array, numbers: Indices, cell_ang: Array, tolerance_ang: float
-) -> Indices | None:
-    """Return the index of the atom at each moved position, or None if one is missing."""
-    image = np.empty(len(moved), dtype=np.int64)
-    for atom, position in enumerate(moved):
-        difference = position - fractional
-        difference -= np.round(difference)
-        distance = np.linalg.norm(difference @ cell_ang, axis=1)
-        distance[numbers != numbers[atom]] = np.inf
-        image[atom] = np.argmin(distance)
-        if distance[image[atom]] > tolerance_ang:
-            return None
-    return image if len(np.unique(image)) == len(image) else None
+def site_change(operations: list[Operation], atom: int, tensor: Array) -> float:
+    r"""Return how far a tensor is from the symmetry of a site, e: :math:`\max|\langle R Z R^T\rangle - Z|`.
+
+    The mean is over the operations that leave the atom in its place.
+    """
+    turned = [o.rotation @ tensor @ o.rotation.T for o in operations if o.image[atom] == atom]
+    return float(np.abs(np.mean(turned, axis=0) - tensor).max())
 
 
 def orbits(operations: list[Operation], n_atoms: int) -> Indices:
@@ -98,9 +96,7 @@ def orbits(operations: list[Operation], n_atoms: int) -> Indices:
     return lowest[lowest]
 
 
-def expand_tensors(
-    operations: list[Operation], listed: dict[int, Array], n_atoms: int
-) -> tuple[Array, float]:
+def expand_tensors(operations: list[Operation], listed: dict[int, Array], n_atoms: int) -> Array:
     r"""Return the tensors of all atoms from those of one atom per orbit.
 
     :math:`Z_j = \langle R Z_i R^T \rangle` over the operations that move i onto j, which also gives every
@@ -117,7 +113,7 @@ def expand_tensors(
 
     Returns
     -------
-    (N, 3, 3) tensors, e, and the largest change that the site symmetry made to a listed tensor, e.
+    (N, 3, 3) tensors, e.
     """
     total = np.zeros((n_atoms, 3, 3))
     counts = np.zeros(n_atoms)
@@ -126,6 +122,4 @@ def expand_tensors(
             image = int(operation.image[atom])
             total[image] += operation.rotation @ tensor @ operation.rotation.T
             counts[image] += 1
-    tensors = total / counts[:, None, None]
-    change = max(float(np.abs(tensors[atom] - tensor).max()) for atom, tensor in listed.items())
-    return tensors, change
+    return np.asarray(total / counts[:, None, None])

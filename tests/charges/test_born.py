@@ -132,3 +132,60 @@ def test_what_does_not_fit_is_refused(tmp_path: Path) -> None:
     write(tmp_path / "bare.xyz", atoms, format="extxyz")
     with pytest.raises(DataError, match="carries no Born effective charges"):
         bound_tensors(f"born:{tmp_path / 'bare.xyz'}", frame_of(atoms))
+
+
+def cubic_perovskite() -> Atoms:
+    return Atoms(
+        "SrTiO3",
+        scaled_positions=[[0, 0, 0], [0.5, 0.5, 0.5], [0, 0.5, 0.5], [0.5, 0, 0.5], [0.5, 0.5, 0]],
+        cell=[3.94] * 3,
+        pbc=True,
+    )
+
+
+@pytest.mark.parametrize("place", [2, 3, 4])
+@pytest.mark.parametrize("axis", [0, 1, 2])
+def test_a_tensor_of_another_equivalent_atom_is_refused_with_the_one_it_fits(
+    tmp_path: Path, place: int, axis: int
+) -> None:
+    """O is charged by −5.7 e along its Ti–O chain: atoms 3, 4 and 5 have theirs along x, y and z."""
+    atoms = cubic_perovskite()
+    oxygen = np.diag(np.where(np.arange(3) == axis, -5.69, -2.03))
+    rows = [6.3 * np.eye(3), 2.55 * np.eye(3), 7.2 * np.eye(3), oxygen]
+    header = f"# epsilon and Z* of atoms 1 2 {place + 1}\n"
+    (tmp_path / "BORN").write_text(header + "\n".join(" ".join(f"{v:.6f}" for v in r.ravel()) for r in rows))
+    write(tmp_path / "POSCAR", atoms, format="vasp")
+    if place != axis + 2:
+        with pytest.raises(DataError, match=rf"1\.83 e; it fits atom {axis + 3}") as error:
+            bound_tensors(f"born:{tmp_path / 'BORN'}", frame_of(atoms))
+        assert f"atoms 1 2 {axis + 3})" in error.value.fix
+        return
+    found, _ = bound_tensors(f"born:{tmp_path / 'BORN'}", frame_of(atoms))
+    for chain in range(3):
+        assert np.allclose(found[2 + chain], np.diag(np.where(np.arange(3) == chain, -5.69, -2.03)))
+
+
+def test_a_tensor_in_other_axes_fits_no_site(tmp_path: Path) -> None:
+    atoms = cubic_perovskite()
+    turn = np.array([[0.8, -0.6, 0.0], [0.6, 0.8, 0.0], [0.0, 0.0, 1.0]])
+    oxygen = turn @ np.diag([-5.69, -2.03, -2.03]) @ turn.T
+    rows = [6.3 * np.eye(3), 2.55 * np.eye(3), 7.2 * np.eye(3), oxygen]
+    (tmp_path / "BORN").write_text(
+        "default\n" + "\n".join(" ".join(f"{v:.6f}" for v in r.ravel()) for r in rows)
+    )
+    write(tmp_path / "POSCAR", atoms, format="vasp")
+    with pytest.raises(DataError, match="fits no atom of this element"):
+        bound_tensors(f"born:{tmp_path / 'BORN'}", frame_of(atoms))
+
+
+def test_rounding_and_noise_of_a_calculation_are_averaged_out(tmp_path: Path) -> None:
+    atoms = cubic_perovskite()
+    noise = np.random.default_rng(2).normal(scale=0.01, size=(3, 3, 3))
+    rows = [6.3 * np.eye(3), 2.55 * np.eye(3), 7.2 * np.eye(3), np.diag([-5.69, -2.03, -2.03])]
+    rows[1:] = [row + part for row, part in zip(rows[1:], noise, strict=True)]
+    (tmp_path / "BORN").write_text(
+        "default\n" + "\n".join(" ".join(f"{v:.6f}" for v in r.ravel()) for r in rows)
+    )
+    write(tmp_path / "POSCAR", atoms, format="vasp")
+    found, _ = bound_tensors(f"born:{tmp_path / 'BORN'}", frame_of(atoms))
+    assert found[2, 0, 0] == pytest.approx(-5.69, abs=0.05)
