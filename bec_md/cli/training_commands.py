@@ -203,7 +203,9 @@ def collect(
     outputs: Annotated[
         list[Path],
         typer.Argument(
-            metavar="DFT-OUTPUT...", help="Outputs of ph.x, OUTCAR, vasprun.xml.", show_default=False
+            metavar="DFT-OUTPUT...",
+            help="Outputs of ph.x and ABINIT, OUTCAR, vasprun.xml.",
+            show_default=False,
         ),
     ],
     output: Annotated[

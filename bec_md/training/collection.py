@@ -45,13 +45,14 @@ class Collection:
 
 
 def read_output(path: str | Path, *, structure: str | Path | None = None) -> list[Frame]:
-    """Read every labelled structure of one output of ph.x or VASP, recognized from its content.
+    """Read every labelled structure of one output of ph.x, ABINIT or VASP, recognized from its content.
 
     Raises
     ------
     DataError
         If it is none of them, or labels are missing.
     """
+    from bec_md.training.abinit_output import is_abinit_output, read_abinit_output
     from bec_md.training.qe_output import is_ph_output, read_ph_output
     from bec_md.training.vasp_output import read_outcar, read_vasprun
 
@@ -62,12 +63,14 @@ def read_output(path: str | Path, *, structure: str | Path | None = None) -> lis
         head = stream.read(200_000)
     if is_ph_output(head):
         return [read_ph_output(file, structure=Path(structure) if structure is not None else None)]
+    if is_abinit_output(head):
+        return [read_abinit_output(file)]
     if head.lstrip().startswith("<?xml") and "<modeling>" in head:
         return read_vasprun(file)
     if "vasp." in head[:200].lower() or "POTCAR:" in head or "VRHFIN" in head:
         return read_outcar(file)
     raise DataError(
-        f"{file}: neither an output of ph.x nor an OUTCAR nor a vasprun.xml",
+        f"{file}: neither an output of ph.x or ABINIT nor an OUTCAR nor a vasprun.xml",
         "labels are read from these",
         "convert other outputs to extended XYZ with a column born_effective_charges:R:9",
     )
@@ -91,7 +94,7 @@ def collect(
     Parameters
     ----------
     paths
-        Outputs of ph.x, OUTCAR and vasprun.xml files.
+        Outputs of ph.x and ABINIT, OUTCAR and vasprun.xml files.
     output
         Extended XYZ file to write.
     level

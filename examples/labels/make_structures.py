@@ -212,13 +212,26 @@ def thermal(
     """Displace along all modes: ⟨Q²⟩ = ħ/(2ω) coth(ħω/2kT)."""
     assert task.temperature_k is not None
     rng = np.random.default_rng([task.seed, int(task.temperature_k), *atoms.numbers.tolist()])
-    energy = np.maximum(energy, LOWEST_CM * units.invcm)
-    hbar_squared = (units._hbar * 1e10) ** 2 / (units._e * units._amu)  # eV amu Å² · eV
-    variance = hbar_squared / (2 * energy) / np.tanh(energy / (2 * units.kB * task.temperature_k))
-    amplitude = rng.normal(size=len(energy)) * np.sqrt(variance)
-    displacement = (vectors @ amplitude).reshape(-1, 3) / np.sqrt(atoms.get_masses())[:, None]
+    normal = rng.normal(size=len(energy))
+    displacement = harmonic_displacement(atoms, energy, vectors, task.temperature_k, normal, LOWEST_CM)
     out = Atoms(atoms.symbols, positions=atoms.positions + displacement, cell=atoms.cell, pbc=True)
     return out, f"harmonic phonons of {POTENTIAL} at {task.temperature_k:.0f} K"
+
+
+def harmonic_displacement(
+    atoms: Atoms,
+    energy: NDArray[np.float64],
+    vectors: NDArray[np.float64],
+    temperature_k: float,
+    normal: NDArray[np.float64],
+    lowest_cm: float,
+) -> NDArray[np.float64]:
+    """Return Å from a normal number per mode; modes below `lowest_cm` are drawn as if they had it."""
+    energy = np.maximum(energy, lowest_cm * units.invcm)
+    hbar_squared = (units._hbar * 1e10) ** 2 / (units._e * units._amu)  # eV amu Å² · eV
+    variance = hbar_squared / (2 * energy) / np.tanh(energy / (2 * units.kB * temperature_k))
+    amplitude = normal * np.sqrt(variance)
+    return np.asarray((vectors @ amplitude).reshape(-1, 3) / np.sqrt(atoms.get_masses())[:, None])
 
 
 def rattled(atoms: Atoms, task: Task) -> tuple[Atoms, str]:

@@ -12,15 +12,22 @@ from bec_md.training.labels import check_labels, sum_rule_excess
 
 FOLDER = Path(__file__).parents[2] / "examples" / "labels"
 FILES = sorted(FOLDER.glob("*_train.xyz.xz")) + sorted(FOLDER.glob("*_test.xyz.xz"))
-PROVENANCE = {
-    "code": "Quantum ESPRESSO 6.7MaX",
-    "pseudopotentials": "SG15 ONCV PBE 1.0",
+ESPRESSO = {"code": "Quantum ESPRESSO 6.7MaX", "pseudopotentials": "SG15 ONCV PBE 1.0", "license": "CC0-1.0"}
+ABINIT = {
+    "code": "ABINIT 9.6.2",
+    "pseudopotentials": "PseudoDojo ONCVPSP-PBEsol-PDv0.4 standard",
     "license": "CC0-1.0",
 }
 
 
+def functional(name, thermal):
+    return "PBEsol" if thermal else "RPBE" if name.startswith("water") else "PBE"
+
+
 @pytest.fixture(scope="module")
 def tool():
+    if str(FOLDER) not in sys.path:  # the scripts import each other, as when Python runs them
+        sys.path.insert(0, str(FOLDER))
     specification = importlib.util.spec_from_file_location("make_labels", FOLDER / "make_labels.py")
     module = importlib.util.module_from_spec(specification)
     sys.modules[specification.name] = module  # dataclasses look their module up
@@ -37,9 +44,12 @@ def test_labels_are_sound_and_say_where_they_come_from(path, tool):
     assert report.ignored_eps_inf == 0
     for frame in frames:
         info = frame.info
-        assert {key: info[key] for key in PROVENANCE} == PROVENANCE
-        assert info["functional"] == ("RPBE" if info["name"].startswith("water") else "PBE")
-        assert {"name", "cutoff_ry", "k_mesh", "sampling", "seed", "seconds", "level"} <= set(info)
+        thermal = path.name.startswith("thermal")
+        provenance = ABINIT if thermal else ESPRESSO
+        assert {key: info[key] for key in provenance} == provenance
+        assert info["functional"] == functional(info["name"], thermal)
+        cutoff = "cutoff_ha" if thermal else "cutoff_ry"
+        assert {"name", cutoff, "k_mesh", "sampling", "seed", "seconds", "level"} <= set(info)
         excess = sum_rule_excess(frame.born_effective_charges, frame.total_charge)
         assert float(info["sum_rule_residual_e"]) == pytest.approx(np.abs(excess).max(), abs=1e-4)
         # ε_∞ of ph.x is symmetric to the convergence of the response
@@ -62,7 +72,7 @@ def test_a_third_of_the_seeds_and_three_compositions_are_held_back(tool):
 
 def test_meshes_are_shifted_by_a_quarter(tool):
     """Along one axis with n points, Fourier components below R = 2n a are integrated exactly."""
-    points = np.array(tool.k_points((2, 1, 3)))
+    points = np.array(tool.quantum_espresso.k_points((2, 1, 3)))
     assert len(points) == 6
     for cells, exact in (((1, 0, 0), True), ((2, 0, 0), True), ((3, 0, 0), True), ((4, 0, 0), False)):
         mean = np.cos(2 * np.pi * points @ cells).mean()  # −k comes in by time reversal
@@ -82,7 +92,7 @@ def test_meshes_are_shifted_by_a_quarter(tool):
 )
 def test_special_points_integrate_what_they_promise(tool, points, exact, first):
     """Each Fourier component cos 2π k·R that does not average to zero is an error of the integral."""
-    sampled = np.array(getattr(tool, points))
+    sampled = np.array(getattr(tool.quantum_espresso, points))
     for cells in exact:
         assert abs(np.cos(2 * np.pi * sampled @ cells).mean()) < 1e-12, cells
     for cells in first:
@@ -105,9 +115,72 @@ def test_inputs_ask_for_fields_only(tool, tmp_path):
         (tmp_path / f"{element}_ONCV.upf").write_text("")
     atoms = bulk("MgO", "rocksalt", a=4.2)
     atoms.info["total_charge"] = -1.0
-    tool.write_inputs(atoms, tmp_path, tmp_path, tool.Settings(40.0, 6.0))
+    espresso = tool.quantum_espresso
+    espresso.write_inputs(atoms, tmp_path, tmp_path, espresso.Settings(40.0, 6.0))
     scf, ph = (tmp_path / "scf.in").read_text(), (tmp_path / "ph.in").read_text()
     assert "tot_charge=-1" in scf
     assert "nosym=.true." in scf
     assert "K_POINTS crystal\n  27\n" in scf  # 6 Å / 2.97 Å → 3 along each axis
     assert "epsil=.true., trans=.false." in ph
+
+
+def test_abinit_is_asked_for_fields_only(tool, tmp_path):
+    from ase.build import bulk
+
+    table = "element,file,valence,ecut_normal_ha\nMg,Mg-sp.psp8,10,42.0\nO,O.psp8,6,40.0\n"
+    (tmp_path / "hints.csv").write_text(table)
+    atoms = bulk("MgO", "rocksalt", a=4.2)
+    atoms.info = {"total_charge": 2.0, "mesh_reach_ang": 6.0}
+    mesh = sys.modules["k_points"].smallest_mesh(atoms.cell.array, 6.0)
+    text = tool.abinit.input_text(atoms, tmp_path, tool.abinit.Settings(), mesh)
+    lines = text.splitlines()
+    assert {"ecut 42", "nband 7", "cellcharge 2", "nsym 1", "kptopt 3", "rfelfd2 2", "rfelfd3 3"} <= set(
+        lines
+    )
+    assert not any(line.startswith("rfphon") for line in lines)
+    assert max(map(len, lines)) < 264  # ABINIT's limit
+
+
+def test_left_handed_cells_are_turned(tool):
+    """ABINIT refuses them; the crystal stays where it is."""
+    from ase import Atoms
+
+    atoms = Atoms("MgO", positions=[[0, 0, 0], [1, 2, 3]], cell=[[0, 4, 0], [4, 0, 0], [0, 0, 4]], pbc=True)
+    turned = tool.abinit.right_handed(atoms)
+    assert turned.cell.volume > 0
+    assert np.linalg.det(turned.cell.array) > 0
+    np.testing.assert_array_equal(turned.positions, atoms.positions)
+
+
+@pytest.mark.parametrize("reach_ang", [5.0, 7.5, 9.0])
+def test_the_smallest_mesh_integrates_all_below_its_reach(tool, reach_ang):
+    """Fourier components of a face-centered and of a skewed cell, by direct summation over the points."""
+    k_points = sys.modules["k_points"]
+    for cell in (
+        np.array([[0, 2.1, 2.1], [2.1, 0, 2.1], [2.1, 2.1, 0]]),
+        np.array([[3, 0, 0], [2, 4, 0], [1, 2, 5.0]]),
+    ):
+        mesh = k_points.smallest_mesh(cell, reach_ang)
+        rows = np.array(mesh.translations)
+        steps = np.array(list(np.ndindex(*(3 * [mesh.count])))) + np.array(mesh.shift) / 4
+        points = steps @ np.linalg.inv(rows).T  # k·R = (i + s/4)·L⁻ᵀ n
+        numbers = np.array(list(np.ndindex(13, 13, 13))) - 6
+        lengths = np.linalg.norm(numbers @ cell, axis=1)
+        wave = np.abs(np.cos(2 * np.pi * points @ numbers[lengths < reach_ang + 3].T).mean(axis=0))
+        remaining = lengths[lengths < reach_ang + 3][wave > 1e-6]
+        remaining = remaining[remaining > 0]
+        assert remaining.min() == pytest.approx(mesh.reach_ang, abs=1e-6) or remaining.min() > reach_ang
+        assert remaining.min() >= reach_ang
+
+
+def test_crystals_of_the_benchmark(tool):
+    """Sixty crystals and more of two to twelve atoms, about a third held back, no atoms that clash."""
+    crystals = tool.CRYSTALS.values()
+    assert len(crystals) >= 60
+    assert len({crystal.group for crystal in crystals}) >= 10
+    assert 0.25 < np.mean([crystal.test for crystal in crystals]) < 0.4
+    for crystal in crystals:
+        atoms = crystal.build()
+        assert 3 <= len(atoms) <= 12
+        distances = atoms.get_all_distances(mic=True)[np.triu_indices(len(atoms), 1)]
+        assert distances.min() > 0.9, crystal.name  # O–H

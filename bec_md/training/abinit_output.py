@@ -1,0 +1,175 @@
+"""Labels from ABINIT: the main output (`.abo`) of a response to an electric field (``rfelfd 3``)."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bec_md.errors import DataError
+from bec_md.structure import Frame
+from bec_md.structure.names import labels_of
+from bec_md.training.qe_output import BOHR_ANG
+
+_FUNCTIONALS = {1: "LDA", 7: "LDA", -1012: "LDA", 11: "PBE", -101130: "PBE", 14: "revPBE", -116133: "PBEsol"}
+_ECHO = "outvars: echo values of preprocessed input variables"
+_CHARGES = "(from electric field response)"
+_EPSILON = "Dielectric tensor, in cartesian coordinates"
+_NUMBER = r"[-+]?\d+\.?\d*(?:[EeDd][-+]?\d+)?"
+_ELEMENT = re.compile(rf"^\s+(\d+)\s+(\d+)\s+(\d+)\s+(\d+)\s+({_NUMBER})\s+{_NUMBER}\s*$", re.MULTILINE)
+_CUT = ("the output is cut", "let ABINIT finish and collect again")
+
+
+def is_abinit_output(text: str) -> bool:
+    """Whether a text is the main output of ABINIT."""
+    return re.search(r"^\.Version\s+\S+\s+of ABINIT", text, re.MULTILINE) is not None
+
+
+def _matrix(text: str, heading: str, name: str, what: str, advice: str) -> dict[tuple[int, ...], float]:
+    """Return the elements (dir1, pert1, dir2, pert2) of the last table under a heading."""
+    start = text.rfind(heading)
+    if start < 0:
+        raise DataError(
+            f"{name}: no {what}", f"ABINIT prints '{heading}' after a response to a field", advice
+        )
+    stop = re.compile(r"^(?:==|\s*[A-Za-z].*cartesian coordinates)", re.MULTILINE).search(
+        text, start + len(heading)
+    )
+    block = text[start : stop.start() if stop else len(text)]
+    return {
+        (int(i), int(p), int(j), int(q)): float(x.replace("D", "E"))
+        for i, p, j, q, x in _ELEMENT.findall(block)
+    }
+
+
+def read_charges(text: str, n_atoms: int, name: str) -> NDArray[np.float64]:
+    """Born effective charges of the last field response, (N, 3, 3).
+
+    A row ``a i b f`` is the mixed derivative with respect to the displacement of atom i along a and the
+    field along b: it goes to Z[i, b, a], whose first index is the field.
+
+    Raises
+    ------
+    DataError
+        If the table is missing or incomplete.
+    """
+    table = _matrix(text, _CHARGES, name, "effective charges", "run a dataset with rfelfd 3 (and getddk)")
+    charges = np.full((n_atoms, 3, 3), np.nan)
+    for (direction, atom, field, perturbation), value in table.items():
+        if perturbation == n_atoms + 2 and atom <= n_atoms:
+            charges[atom - 1, field - 1, direction - 1] = value
+    if np.isnan(charges).any():
+        raise DataError(f"{name}: {np.isfinite(charges).sum()} of {charges.size} effective charges", *_CUT)
+    return charges
+
+
+def read_dielectric_tensor(text: str, n_atoms: int, name: str) -> NDArray[np.float64]:
+    """ε_∞ of the last field response, (3, 3).
+
+    Raises
+    ------
+    DataError
+        If the table is missing or incomplete.
+    """
+    table = _matrix(text, _EPSILON, name, "dielectric tensor", "run a dataset with rfelfd 3 and rfdir 1 1 1")
+    field = n_atoms + 2
+    try:
+        return np.array([[table[a, field, b, field] for b in (1, 2, 3)] for a in (1, 2, 3)])
+    except KeyError:
+        raise DataError(f"{name}: incomplete dielectric tensor", *_CUT) from None
+
+
+class _Echo:
+    """Input variables as ABINIT repeats them."""
+
+    def __init__(self, text: str, name: str) -> None:
+        start = text.find(_ECHO)
+        if start < 0:
+            raise DataError(f"{name}: no input variables", "the head is missing", "keep the whole output")
+        stop = text.find("====", start)
+        self._text = text[start : stop if stop > 0 else len(text)]
+        self._name = name
+
+    def values(self, variable: str) -> NDArray[np.float64] | None:
+        """Return the numbers of a variable, None if it has its default.
+
+        Raises
+        ------
+        DataError
+            If datasets differ in it.
+        """
+        if re.search(rf"^.\s+{variable}\d+\s", self._text, re.MULTILINE):
+            raise DataError(
+                f"{self._name}: {variable} differs between the datasets",
+                "it is not clear to which structure the charges belong",
+                "run one structure per output",
+            )
+        found = re.search(rf"^.\s+{variable}((?:\s+{_NUMBER})+)", self._text, re.MULTILINE)
+        return np.array([float(x.replace("D", "E")) for x in found[1].split()]) if found else None
+
+    def shaped(self, variable: str, default: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return a variable in the shape of its default."""
+        values = self.values(variable)
+        if values is None:
+            return default
+        if values.size < default.size:
+            raise DataError(f"{self._name}: {values.size} of {default.size} numbers of {variable}", *_CUT)
+        return values[: default.size].reshape(default.shape)
+
+
+def read_abinit_output(path: Path) -> Frame:
+    """Read tensors, ε_∞ and structure of one ABINIT run.
+
+    Parameters
+    ----------
+    path
+        Main output (`.abo`, `.out`).
+
+    Raises
+    ------
+    DataError
+        If a table is missing, a cycle did not converge, or the datasets hold different structures.
+    """
+    text = path.read_text(encoding="utf-8", errors="replace")
+    name = path.name
+    unconverged = re.search(r"nstep\s*=\s*(\d+)\s+was not enough SCF cycles", text)
+    if unconverged:
+        raise DataError(
+            f"{name}: not converged in {unconverged[1]} cycles", "labels would be noise", "raise nstep"
+        )
+    count = re.search(r"^\s+natom =\s+(\d+)", text, re.MULTILINE)
+    if count is None:
+        raise DataError(f"{name}: no number of atoms", "the head is missing", "keep the whole output")
+    n_atoms = int(count[1])
+    echo = _Echo(text, name)
+    nuclei = echo.values("znucl")
+    if nuclei is None:
+        raise DataError(f"{name}: no elements (znucl)", "the head is missing", "keep the whole output")
+    types = echo.shaped("typat", np.ones(n_atoms)).astype(int)
+    acell = echo.shaped("acell", np.ones(3))
+    charge = re.search(rf"^electrons:.*\bcharge:\s*({_NUMBER})", text, re.MULTILINE)
+    return Frame(
+        positions_ang=echo.shaped("xangst", np.zeros((n_atoms, 3))),
+        cell_ang=echo.shaped("rprim", np.eye(3)) * acell[:, None] * BOHR_ANG,
+        pbc=np.ones(3, dtype=bool),
+        numbers=nuclei[types - 1].astype(np.int64),
+        labels=labels_of(read_charges(text, n_atoms, name), read_dielectric_tensor(text, n_atoms, name)),
+        total_charge=float(charge[1]) if charge else 0.0,
+        info=_settings(text, echo),
+    )
+
+
+def _settings(text: str, echo: _Echo) -> dict[str, Any]:
+    """Version, functional, cutoff and number of k-points as printed."""
+    version = re.search(r"^\.Version\s+(\S+)", text, re.MULTILINE)
+    out: dict[str, Any] = {"code": f"ABINIT {version[1]}" if version else "ABINIT"}
+    functional, cutoff, points = (echo.values(variable) for variable in ("ixc", "ecut", "nkpt"))
+    if functional is not None:
+        out["functional"] = _FUNCTIONALS.get(int(functional[0]), f"ixc {int(functional[0])}")
+    if cutoff is not None:
+        out["cutoff_ha"] = float(cutoff[0])
+    out["n_k_points"] = 1 if points is None else int(points[0])
+    return out
