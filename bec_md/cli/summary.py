@@ -155,8 +155,8 @@ def _bands(console: Console, spectrum: Spectrum) -> None:
     """Print TO and LO frequencies, averaged and along the directions that were asked for or that differ."""
     if spectrum.eps_inf is None:
         return
+    from bec_md.spectrum.analysis.axes import distinct_directions
     from bec_md.spectrum.analysis.bands import band_frequencies
-    from bec_md.spectrum.response.direction import distinct_directions
 
     wanted = (spectrum.parameters.get("optics") or {}).get("directions") or ()
     directions = [*wanted] or list(distinct_directions(spectrum))

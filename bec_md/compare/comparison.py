@@ -15,12 +15,10 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from bec_md.compare.curve import QUANTITIES, Curve
+from bec_md.arrays import Array
+from bec_md.compare.curve import Curve, words_of
 from bec_md.compare.grid import FWHM, Pair, common
-
-Array = NDArray[np.float64]
 
 #: Quantities whose noise is proportional to them.
 _MULTIPLICATIVE = ("n_alpha", "eps_imag", "alpha_cm")
@@ -139,7 +137,7 @@ def compare(a: Curve, b: Curve, *, min_cm: float | None = None, max_cm: float | 
 
     if a.quantity != b.quantity:
         raise UsageError(
-            f"{a.label} is {QUANTITIES[a.quantity]}, {b.label} is {QUANTITIES[b.quantity]}",
+            f"{a.label} is {words_of(a.quantity)}, {b.label} is {words_of(b.quantity)}",
             "only the same quantity can be compared",
             "open both with the same quantity",
         )

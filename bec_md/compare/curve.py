@@ -5,23 +5,20 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from bec_md.arrays import Array
 from bec_md.errors import DataError
+from bec_md.spectrum.quantities import QUANTITIES as ALL
 
-Array = NDArray[np.float64]
+#: Quantities that are compared. n and κ or ε give them all.
+QUANTITIES = tuple(q for q in ALL if ALL[q].unit != "S/m")
 
-#: Quantity: what it is called in words. n and κ or ε give them all.
-QUANTITIES = {
-    "n_alpha": "absorption times index nα (cm⁻¹)",
-    "eps_imag": "Im ε",
-    "eps_real": "Re ε",
-    "n": "refractive index",
-    "kappa": "extinction coefficient κ",
-    "alpha_cm": "absorption coefficient α (cm⁻¹)",
-    "reflectivity": "normal-incidence reflectance",
-    "loss": "loss function −Im 1/ε",
-}
+
+def words_of(quantity: str) -> str:
+    """Return what a quantity is called, with its unit."""
+    row = ALL[quantity]
+    unit = {"cm^-1": " (cm⁻¹)", "1": ""}[row.unit]
+    return row.words + unit
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,7 +65,7 @@ class Curve:
 
 
 def from_index(quantity: str, wavenumber_cm: Array, n: Array, kappa: Array) -> Array:
-    """Return any quantity of `QUANTITIES` from the complex refractive index.
+    """Return any quantity of `QUANTITIES` from the complex refractive index; a negative κ is noise.
 
     Parameters
     ----------
@@ -77,17 +74,6 @@ def from_index(quantity: str, wavenumber_cm: Array, n: Array, kappa: Array) -> A
     wavenumber_cm, n, kappa
         (F,).
     """
-    eps = (n + 1j * kappa) ** 2
-    alpha = 4.0 * np.pi * wavenumber_cm * kappa
-    index = n + 1j * kappa
-    table = {
-        "n": n,
-        "kappa": kappa,
-        "alpha_cm": alpha,
-        "n_alpha": n * alpha,
-        "eps_real": eps.real,
-        "eps_imag": eps.imag,
-        "loss": -np.imag(1.0 / eps),
-        "reflectivity": np.abs((index - 1.0) / (index + 1.0)) ** 2,
-    }
-    return np.asarray(table[quantity], dtype=np.float64)
+    if quantity in ("n", "kappa"):
+        return n if quantity == "n" else kappa
+    return np.asarray(ALL[quantity].of_eps(wavenumber_cm, (n + 1j * np.maximum(kappa, 0.0)) ** 2))

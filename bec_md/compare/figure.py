@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from bec_md.compare.comparison import Comparison
-from bec_md.compare.curve import QUANTITIES
+from bec_md.compare.curve import words_of
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -43,7 +43,7 @@ def figure_of_comparison(found: Comparison) -> Figure:
         ax.plot(x, moved, color=COLORS[1], linewidth=0.9, linestyle="--", label=label)
         ax.set_xlim(float(x[0]), float(x[-1]))
         ax.set_xlabel("wavenumber (cm$^{-1}$)")
-        ax.set_ylabel(QUANTITIES[found.quantity].replace("cm⁻¹", "cm$^{-1}$"))
+        ax.set_ylabel(words_of(found.quantity).replace("cm⁻¹", "cm$^{-1}$"))
         ax.legend(fontsize=6.0)
     return figure
 

@@ -6,12 +6,10 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from bec_md.arrays import Array
 from bec_md.compare.curve import Curve
 from bec_md.errors import UsageError
-
-Array = NDArray[np.float64]
 
 FWHM = math.sqrt(8.0 * math.log(2.0))
 _MAX_POINTS = 20000

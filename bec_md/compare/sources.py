@@ -8,13 +8,11 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
+from bec_md.arrays import Array
 from bec_md.compare.curve import QUANTITIES, Curve, from_index
 from bec_md.errors import DataError, UsageError
 from bec_md.units import CM_PER_THZ, MEV_PER_CM
-
-Array = NDArray[np.float64]
 
 #: Column names of the frequency: factor to cm⁻¹, 0 for a wavelength in µm and −1 for one in nm.
 _AXES = {
@@ -76,13 +74,12 @@ def _from_hdf5(path: Path, quantity: str) -> Curve:
     from bec_md.spectrum import load_spectrum
 
     spectrum = load_spectrum(path)
-    error = spectrum.n_alpha_total_err if quantity == "n_alpha" else getattr(spectrum, f"{quantity}_err")
     return Curve(
         path.name,
         quantity,
         spectrum.wavenumber_cm,
-        np.asarray(getattr(spectrum, quantity), dtype=np.float64),
-        np.asarray(error, dtype=np.float64),
+        spectrum.get(quantity),
+        spectrum.total_error(quantity),
         float(spectrum.parameters["resolution_cm"]),
         float(spectrum.parameters["equivalent_noise_bandwidth_cm"]),
         "spectrum of bec-md",

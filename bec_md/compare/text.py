@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bec_md.compare.comparison import Comparison
-from bec_md.compare.curve import QUANTITIES
+from bec_md.compare.curve import words_of
 
 _WORDS = {
     "intensity": "A = s·B",
@@ -18,7 +18,7 @@ def to_text(found: Comparison) -> str:
     lines = [
         f"A            {found.a}",
         f"B            {found.b}",
-        f"quantity     {QUANTITIES[found.quantity]}, {grid[0]:.5g} … {grid[-1]:.5g} cm⁻¹"
+        f"quantity     {words_of(found.quantity)}, {grid[0]:.5g} … {grid[-1]:.5g} cm⁻¹"
         + (f", resolution {found.pair.resolution_cm:g} cm⁻¹" if found.pair.resolution_cm else ""),
     ]
     lines += [f"             {note}" for note in found.notes]

@@ -17,11 +17,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from bec_md.arrays import Complex
 from bec_md.errors import DataError, UsageError
 from bec_md.modes.projection import velocities_of
 from bec_md.spectrum.errors.uncertainty import jackknife_error
 from bec_md.spectrum.estimators import corrections, correlation, one_sided
-from bec_md.spectrum.estimators.cross_power import Complex
 from bec_md.spectrum.estimators.lag_window import default_resolution_cm, lag_window
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from bec_md.plot.frequency import frequency_unit
 from bec_md.plot.overlay import Experiment, draw_experiment
 from bec_md.plot.palette import INK, Stroke, stroke
 from bec_md.plot.panel import Panel
-from bec_md.plot.quantity import curve, quantities
+from bec_md.plot.quantity import quantities
 from bec_md.plot.style import Width, figure_style, new_axes
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ def plot_compare_charges(
         panels = [Panel(axes, item, axis_unit) for item in spectra.values()]
         for index, (name, panel) in enumerate(zip(spectra, panels, strict=True)):
             look = Stroke(INK, ()) if index == 0 else stroke(index - 1)
-            panel.curve(curve(panel.spectrum, wanted), look, name, (0.68,) if index == 0 else ())
+            panel.curve(panel.spectrum.along(), wanted, look, name, (0.68,) if index == 0 else ())
         measured = [] if experiment is None else draw_experiment(axes, experiment, axis_unit)
         panels[0].frame((wanted,), measured, None)
         for panel in panels[1:]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from bec_md.arrays import Array
 from bec_md.errors import UsageError
 from bec_md.plot.overlay import ROW, stick_handler
 from bec_md.plot.palette import DASHES, INK, stroke
@@ -16,7 +17,6 @@ from bec_md.plot.style import Width, figure_style, new_axes
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-Array = NDArray[np.float64]
 Part = Literal["isotropic", "diagonal", "off-diagonal", "antisymmetric"]
 
 _LABELS = {

@@ -6,16 +6,16 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Literal, cast
 
 import numpy as np
-from numpy.typing import NDArray
 
+from bec_md.arrays import Array
 from bec_md.errors import DataError, UsageError
 from bec_md.plot.frequency import frequency_unit, label_frequency_axis
 from bec_md.plot.limits import value_limits, visible_range_cm
 from bec_md.plot.logarithmic import plain_logarithmic
 from bec_md.plot.ordinate import label_values
 from bec_md.plot.palette import COLORS, GREY, INK, ramp
-from bec_md.plot.quantity import QUANTITIES
 from bec_md.plot.style import Width, figure_style, new_axes
+from bec_md.spectrum.quantities import QUANTITIES
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from bec_md.current.series import CurrentSeries
     from bec_md.spectrum.spectrum import Spectrum
 
-Array = NDArray[np.float64]
 
 #: Parts of a current whose spectra show convergence.
 FRACTIONS = (0.125, 0.25, 0.5, 1.0)

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from bec_md.arrays import Array
 from bec_md.errors import UsageError
 from bec_md.units import CM_PER_THZ, MEV_PER_CM
 
@@ -15,7 +16,6 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.axes._secondary_axes import SecondaryAxis
 
-Array = NDArray[np.float64]
 
 #: Micrometers times this over a wavenumber in cm⁻¹.
 MICROMETER_CM = 1e4

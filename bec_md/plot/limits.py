@@ -5,12 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
+
+from bec_md.arrays import Array
 
 if TYPE_CHECKING:
     from bec_md.spectrum.spectrum import Spectrum
-
-Array = NDArray[np.float64]
 
 
 def visible_range_cm(

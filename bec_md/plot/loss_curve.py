@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from bec_md.arrays import Array
 from bec_md.errors import DataError
 from bec_md.plot.logarithmic import plain_logarithmic
 from bec_md.plot.palette import INK, stroke
@@ -18,7 +18,6 @@ from bec_md.plot.style import Width, figure_style, new_axes
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-Array = NDArray[np.float64]
 Row = Mapping[str, float]
 
 _ENDINGS = {"rmse": "_rmse_e", "mae": "_mae_e"}

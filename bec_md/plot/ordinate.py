@@ -5,10 +5,12 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
+from bec_md.plot.quantity import axis_label
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from bec_md.plot.quantity import Quantity
+    from bec_md.spectrum.quantities import Quantity
 
 
 def label_values(ax: Axes, wanted: tuple[Quantity, ...]) -> None:
@@ -17,7 +19,7 @@ def label_values(ax: Axes, wanted: tuple[Quantity, ...]) -> None:
     The data keep their unit: only the numbers at the marks are divided.
     """
     power = power_of_thousand(max(abs(value) for value in ax.get_ylim()))
-    ax.set_ylabel(", ".join(q.label_with_power(power, alone=len(wanted) == 1) for q in wanted))
+    ax.set_ylabel(", ".join(axis_label(q, power, alone=len(wanted) == 1) for q in wanted))
     if power:
         ax.yaxis.set_major_formatter(
             lambda value, _: f"{value / 10.0**power:.{_decimals(ax, power)}f}".replace("-", "\N{MINUS SIGN}")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from bec_md.arrays import Array
 from bec_md.errors import UsageError
 from bec_md.plot.palette import COLORS, GREY
 
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
 
     from bec_md.plot.frequency import FrequencyUnit
 
-Array = NDArray[np.float64]
 
 #: Measured curves: label → (wavenumber in cm⁻¹, values) or an (F, 2) array; a bare one is "experiment".
 Experiment = Mapping[str, Any] | Sequence[ArrayLike] | NDArray[np.float64]

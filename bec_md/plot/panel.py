@@ -6,26 +6,22 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypedDict
 
 import numpy as np
-from numpy.typing import NDArray
 
+from bec_md.arrays import Array
 from bec_md.plot.frequency import FrequencyUnit, label_frequency_axis
 from bec_md.plot.limits import value_limits, visible_range_cm
 from bec_md.plot.ordinate import label_values
 from bec_md.plot.palette import INK, Stroke, stroke
-from bec_md.plot.quantity import Curve, Quantity, model_error, normal_quantile, partial_curves
+from bec_md.plot.quantity import partial_curves
+from bec_md.spectrum.errors.uncertainty import normal_quantile
+from bec_md.spectrum.quantities import Quantity
+from bec_md.spectrum.response.scalar import Response
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
     from bec_md.spectrum.spectrum import Spectrum
 
-Array = NDArray[np.float64]
-
-#: Quantities that follow from σ/ω: they mean nothing within one resolution width of zero.
-_OVER_OMEGA = ("eps_imag", "eps_real", "n", "kappa", "reflectivity", "loss")
-
-#: Quantities with structure up to the highest longitudinal mode.
-_LONGITUDINAL = ("reflectivity", "loss")
 
 #: What the bands are called in a legend.
 SAMPLING_BAND, MODEL_BAND = "sampling error", "with model error"
@@ -68,33 +64,37 @@ class Panel:
         """Abscissas of the spectrum in the unit of the axis."""
         return self.unit.from_cm(self.spectrum.wavenumber_cm)
 
-    def curve(self, data: Curve, look: Stroke, label: str | None, levels: tuple[float, ...]) -> None:
+    def curve(
+        self, data: Response, quantity: Quantity, look: Stroke, label: str | None, levels: tuple[float, ...]
+    ) -> None:
         """Draw a curve above its confidence bands, the widest first."""
         x = self.x
         for number, level in enumerate(levels):
-            low, high = data.band(level)
+            low, high = data.interval(quantity, level)
             alpha = BAND_ALPHA[0 if number == len(levels) - 1 else 1]
             self.ax.fill_between(x, low, high, color=look.color, alpha=alpha, linewidth=0.0, zorder=1.9)
             self.drawn.extend((low, high))
-        self.ax.plot(x, data.values, color=look.color, linestyle=look.linestyle, label=label, zorder=3.0)
-        self.drawn.append(data.values)
+        values = data.get(quantity)
+        self.ax.plot(x, values, color=look.color, linestyle=look.linestyle, label=label, zorder=3.0)
+        self.drawn.append(values)
 
-    def model_band(self, quantity: Quantity, data: Curve, look: Stroke, level: float) -> None:
+    def model_band(self, data: Response, quantity: Quantity, look: Stroke, level: float) -> None:
         """Hatch the band of statistical and model error in quadrature, if the second is known and seen."""
-        extra = model_error(self.spectrum, quantity)
+        extra = data.model_error(quantity)
         if extra is None:
             return
-        low, high = data.band(level)
+        values = data.get(quantity)
+        low, high = data.interval(quantity, level)
         wide = normal_quantile(level) * extra
         outer = (
-            data.values - np.hypot(data.values - low, wide),
-            data.values + np.hypot(high - data.values, wide),
+            values - np.hypot(values - low, wide),
+            values + np.hypot(high - values, wide),
         )
-        lower, upper = data.within_limits(*outer)
+        lower, upper = outer if quantity.linear else data.within_limits(quantity, *outer)
         wider = np.maximum(upper - high, low - lower)
         low_cm, high_cm = self._shown_cm()
         seen = (self.spectrum.wavenumber_cm >= low_cm) & (self.spectrum.wavenumber_cm <= high_cm)
-        if not np.any(wider[seen] > VISIBLE * np.abs(data.values[seen]).max(initial=0.0)):
+        if not np.any(wider[seen] > VISIBLE * np.abs(values[seen]).max(initial=0.0)):
             return
         names = self.ax.get_legend_handles_labels()[1]
         if SAMPLING_BAND not in names:
@@ -123,27 +123,25 @@ class Panel:
         """Draw the additive parts as dashed lines above a light fill down to zero."""
         for number, (name, part) in enumerate(partial_curves(self.spectrum, quantity).items()):
             look = stroke(number)
-            self.ax.fill_between(
-                self.x, 0.0, part.values, color=look.color, alpha=0.07, linewidth=0.0, zorder=1.2
-            )
+            self.ax.fill_between(self.x, 0.0, part, color=look.color, alpha=0.07, linewidth=0.0, zorder=1.2)
             self.ax.plot(
                 self.x,
-                part.values,
+                part,
                 color=look.color,
                 linestyle=look.linestyle,
                 linewidth=1.0,
                 label=name,
                 zorder=2.6,
             )
-            self.drawn.append(part.values)
+            self.drawn.append(part)
 
     def group_stack(self, quantity: Quantity) -> None:
         """Draw the additive parts as areas: positive ones pile up from zero, negative ones down from it."""
         above, below = np.zeros_like(self.x), np.zeros_like(self.x)
         for number, (name, part) in enumerate(partial_curves(self.spectrum, quantity).items()):
             color = stroke(number).color
-            top = above + np.clip(part.values, 0.0, None)
-            bottom = below + np.clip(part.values, None, 0.0)
+            top = above + np.clip(part, 0.0, None)
+            bottom = below + np.clip(part, None, 0.0)
             for inner, outer, label in ((above, top, name), (below, bottom, None)):
                 self.ax.fill_between(  # a higher area is higher in the legend
                     self.x,
@@ -173,7 +171,7 @@ class Panel:
         return value_limits(grid, self.drawn, shown_cm, **self._margins(wanted))
 
     def _margins(self, wanted: tuple[Quantity, ...]) -> _Margins:
-        over_omega = any(q.name in _OVER_OMEGA for q in wanted)
+        over_omega = any(q.over_omega for q in wanted)
         skip = float(self.spectrum.parameters.get("resolution_cm", 0.0)) if over_omega else 0.0
         return {"skip_below_cm": skip, "floor": None if any(q.floor is None for q in wanted) else 0.0}
 
@@ -195,7 +193,7 @@ class Panel:
             Limits of the abscissa in its unit, or None.
         """
         if xlim is None:
-            longitudinal = any(q.name in _LONGITUDINAL for q in wanted)
+            longitudinal = any(q.longitudinal for q in wanted)
             shown = visible_range_cm(self.spectrum, longitudinal=longitudinal)
         else:
             shown = (xlim[0] / self.unit.per_cm, xlim[1] / self.unit.per_cm)

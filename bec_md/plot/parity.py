@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal, cast
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from bec_md.arrays import Array
 from bec_md.errors import UsageError
 from bec_md.plot.palette import GREY, INK, stroke
 from bec_md.plot.style import Width, figure_style, new_axes
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
 
     from bec_md.evaluation import Evaluation
 
-Array = NDArray[np.float64]
 
 #: More points than this per element are drawn as pixels, so that a vector file stays small.
 RASTER_ABOVE = 2000

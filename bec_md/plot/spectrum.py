@@ -11,8 +11,10 @@ from bec_md.plot.frequency import add_wavelength_axis, frequency_unit
 from bec_md.plot.overlay import Experiment, Sticks, draw_experiment, draw_sticks, stick_handler
 from bec_md.plot.palette import INK, Stroke, stroke
 from bec_md.plot.panel import Panel
-from bec_md.plot.quantity import Curve, Quantity, curve, quantities
+from bec_md.plot.quantity import quantities, seen_along
 from bec_md.plot.style import Width, figure_style, new_axes
+from bec_md.spectrum.quantities import Quantity
+from bec_md.spectrum.response.scalar import Response
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -104,8 +106,8 @@ def plot_spectrum(
         for number, (name, item, data) in enumerate(curves):
             look = Stroke(color or INK, ()) if number == 0 else stroke(number - 1)
             if levels and not components:
-                panel.model_band(item, data, look, levels[-1])
-            panel.curve(data, look, name, levels)
+                panel.model_band(data, item, look, levels[-1])
+            panel.curve(data, item, look, name, levels)
         measured = [] if experiment is None else draw_experiment(panel.ax, experiment, axis_unit)
         if fresh:
             panel.frame(wanted, measured, xlim)
@@ -183,14 +185,16 @@ def _wants_groups(
 
 def _curves(
     spectrum: Spectrum, wanted: tuple[Quantity, ...], components: Sequence[str], label: str | None
-) -> list[tuple[str | None, Quantity, Curve]]:
+) -> list[tuple[str | None, Quantity, Response]]:
     """Every curve with its name in the legend."""
-    found: list[tuple[str | None, Quantity, Curve]] = []
+    found: list[tuple[str | None, Quantity, Response]] = []
     for item in wanted:
         symbol = item.symbol
         if components:
-            found += [(f"${item.component_symbol(c)}$", item, curve(spectrum, item, c)) for c in components]
+            found += [
+                (f"${item.element.format(c)}$", item, seen_along(spectrum, item, c)) for c in components
+            ]
         else:
             name = label if len(wanted) == 1 else f"${symbol}$" + (f", {label}" if label else "")
-            found.append((name, item, curve(spectrum, item)))
+            found.append((name, item, seen_along(spectrum, item, None)))
     return found

@@ -9,14 +9,13 @@ from pathlib import PurePath, PureWindowsPath
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from bec_md.arrays import Array
 from bec_md.plot.quality import number_text
 
 if TYPE_CHECKING:
     from bec_md.spectrum.spectrum import Spectrum
 
-Array = NDArray[np.float64]
 
 MAX_PEAKS = 20
 

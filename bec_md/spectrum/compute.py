@@ -7,9 +7,9 @@ from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
-from numpy.typing import NDArray
 
 import bec_md
+from bec_md.arrays import Array
 from bec_md.errors import DataError, UsageError
 from bec_md.spectrum.analysis.peak import Peak, find_spectrum_peaks
 from bec_md.spectrum.errors import model_error, uncertainty
@@ -32,7 +32,6 @@ from bec_md.units import SPEED_OF_LIGHT_CM_FS
 if TYPE_CHECKING:
     from bec_md.current.series import CurrentSeries
 
-Array = NDArray[np.float64]
 #: Stretches of all runs whose scatter gives the error of the Einstein–Helfand slope.
 EINSTEIN_STRETCHES = 8
 

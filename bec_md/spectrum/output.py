@@ -7,12 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from bec_md.spectrum.errors.model_error import QUANTITIES
+from bec_md.arrays import Array
+from bec_md.spectrum.quantities import tabulated
 from bec_md.spectrum.spectrum import Spectrum
 
-Array = NDArray[np.float64]
 FORMAT = "bec-md spectrum 1"
 _TENSOR_NAMES = [a + b for a in "xyz" for b in "xyz"]
 
@@ -44,30 +43,24 @@ def columns(spectrum: Spectrum, tensor: bool = False) -> dict[str, Array]:
     tensor
         Also the nine elements of ε₂ (and of Re ε with ε_∞) with errors of ε₂.
     """
-    table = {
-        "wavenumber_cm": spectrum.wavenumber_cm,
-        "n_alpha_cm": spectrum.n_alpha,
-        "n_alpha_cm_err": spectrum.n_alpha_err,
-        "sigma_real_s_per_m": spectrum.sigma_real,
-        "eps_imag": spectrum.eps_imag,
-        "eps_imag_err": spectrum.eps_imag_err,
-    }
-    if spectrum.eps_inf is not None:
-        for name in ("eps_real", "n", "kappa", "alpha_cm", "reflectivity", "loss"):
-            table[name] = getattr(spectrum, name)
-    for group, values in spectrum.partial_n_alpha.items():
-        table[f"n_alpha_cm[{group}]"] = values
-    if spectrum.eps_inf is not None:
-        for name in ("eps_real_err", "n_err", "kappa_err", "alpha_cm_err", "reflectivity_err", "loss_err"):
-            table[name] = getattr(spectrum, name)
-    for group, values in spectrum.partial_n_alpha_err.items():
-        table[f"n_alpha_cm_err[{group}]"] = values
+    seen = spectrum.along()
+    shown = tabulated(with_eps_inf=spectrum.eps_inf is not None)
+    plain_ones = [q for q in shown if not q.needs_eps_inf]
+    later = [q for q in shown if q.needs_eps_inf]
+    table = {"wavenumber_cm": spectrum.wavenumber_cm}
+    for q in plain_ones:
+        table[q.column] = seen.get(q)
+        if q.unit != "S/m":  # Re σ is nα in another unit
+            table[f"{q.column}_err"] = seen.error(q)
+    table |= {q.column: seen.get(q) for q in later}
+    table |= {f"n_alpha_cm[{group}]": values for group, values in spectrum.partial_n_alpha.items()}
+    table |= {f"{q.column}_err": seen.error(q) for q in later}
+    table |= {f"n_alpha_cm_err[{group}]": values for group, values in spectrum.partial_n_alpha_err.items()}
     if spectrum.model_err is not None:
-        known = QUANTITIES if spectrum.eps_inf is not None else QUANTITIES[:2]
-        for quantity in known if spectrum.member_sigma is not None else QUANTITIES[:1]:
-            name = "n_alpha_cm" if quantity == "n_alpha" else quantity
-            table[f"{name}_model_err"] = np.asarray(spectrum.model_error(quantity))
-            table[f"{name}_total_err"] = spectrum.total_error(quantity)
+        for q in shown if spectrum.member_sigma is not None else shown[:1]:
+            if q.unit != "S/m":
+                table[f"{q.column}_model_err"] = np.asarray(seen.model_error(q))
+                table[f"{q.column}_total_err"] = seen.total_error(q)
     if spectrum.parameters.get("optics"):
         from bec_md.spectrum.analysis.measured_optics import optics_columns
 

@@ -3,33 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from bec_md.arrays import Array, Complex
 from bec_md.spectrum.analysis.peak import Peak
-from bec_md.spectrum.errors import model_error, uncertainty
+from bec_md.spectrum.errors import uncertainty
 from bec_md.spectrum.errors.quality import QualityReport
-from bec_md.spectrum.response import conductivity as response
-from bec_md.spectrum.response import optics
-from bec_md.spectrum.response.scalar import ScalarResponse
-from bec_md.units import CM_PER_THZ, MEV_PER_CM, VACUUM_PERMITTIVITY_F_M
+from bec_md.spectrum.quantities import Quantity
+from bec_md.spectrum.response import conductivity
+from bec_md.spectrum.response.direction import Direction, to_direction
+from bec_md.spectrum.response.scalar import Functions, Response
+from bec_md.units import CM_PER_THZ, MEV_PER_CM, SPEED_OF_LIGHT_CM_FS
 
-if TYPE_CHECKING:
-    from bec_md.spectrum.response.direction import Direction
-
-Array = NDArray[np.float64]
-Complex = NDArray[np.complex128]
+#: A direction by itself, its name or components; None averages over all.
+Along = Direction | str | Sequence[float] | None
 
 
 @dataclass(frozen=True, eq=False)
-class Spectrum:
+class Spectrum(Functions):
     r"""Dielectric response of a simulation, e^{−iωt}, with statistical errors.
 
-    Isotropic quantities are averages tr/3. What needs ε_∞ (`eps_real`, `n`, `kappa`, `alpha_cm`,
-    `reflectivity`, `loss`) raises `UsageError` when it was not given.
+    Every quantity of `quantities.QUANTITIES` comes from `get`, averaged (tr/3) or along a direction; short
+    names such as `n_alpha`, `eps_imag`, `n` and their errors `n_alpha_err` … stand for the averages. What
+    needs ε_∞ (`eps_real`, `n`, `kappa`, `alpha_cm`, `reflectivity`, `loss`) raises `UsageError` when it was
+    not given.
 
     Parameters
     ----------
@@ -119,198 +119,130 @@ class Spectrum:
         """Photon energies in meV."""
         return np.asarray(self.wavenumber_cm * MEV_PER_CM)
 
-    @property
-    def _omega_eps0(self) -> Array:
-        return np.asarray(VACUUM_PERMITTIVITY_F_M * response.OMEGA_PER_CM * self.wavenumber_cm)
+    # --- quantities -------------------------------------------------------------------------------
+    def along(self, direction: Along = None) -> Response:
+        """Return the response along a direction: its name ("z", "xy", "isotropic") or three components.
 
-    # --- without ε_∞ -------------------------------------------------------------------------------
+        None is the average over directions, tr/3.
+        """
+        toward = to_direction(direction)
+        seen = Response(
+            self.wavenumber_cm,
+            np.einsum("ab,fab->f", toward.weight, self.sigma),
+            *self._errors_along(toward),
+            eps_inf=None if self.eps_inf is None else float(np.sum(toward.weight * self.eps_inf)),
+            sigma_dc=0.0
+            if self._subtracted_dc is None
+            else float(np.sum(toward.weight * self._subtracted_dc)),
+            positive=toward.positive,
+        )
+        if not toward.isotropic:
+            return seen
+        scale = float(self.parameters.get("model_uncertainty_scale", 1.0))
+        return replace(seen, member_sigma=self.member_sigma, calibration=scale, model_err=self.model_err)
+
+    def _errors_along(self, toward: Direction) -> tuple[Array, Array, Array]:
+        """Errors of both parts of tr(Pσ), and their covariance."""
+        if toward.isotropic:
+            return self.iso_real_err, self.iso_imag_err, self.iso_covariance
+        if toward.element is None:
+            return self._projected_errors(toward.weight)
+        a, b = toward.element
+        return self.sigma_real_err[:, a, b], self.sigma_imag_err[:, a, b], self.sigma_covariance[:, a, b]
+
+    def get(self, quantity: str | Quantity, along: Along = None) -> Array:
+        """Values of a quantity, (F,), averaged or along a direction, e.g. ``get("n", along="z")``.
+
+        Raises
+        ------
+        UsageError
+            For an unknown quantity or direction, or what needs ε_∞ without it.
+        """
+        return self.along(along).get(quantity)
+
+    def error(self, quantity: str | Quantity, along: Along = None) -> Array:
+        """Statistical standard error of a quantity, (F,)."""
+        return self.along(along).error(quantity)
+
+    def model_error(self, quantity: str | Quantity = "n_alpha") -> Array | None:
+        """Model uncertainty of an average, (F,), or None without an ensemble: kept apart from sampling."""
+        return self.along().model_error(quantity)
+
+    def total_error(self, quantity: str | Quantity = "n_alpha") -> Array:
+        """Statistical and model error of an average in quadrature, (F,)."""
+        return self.along().total_error(quantity)
+
+    @property
+    def n_alpha_total_err(self) -> Array:
+        """Statistical and model error of nα in quadrature, (F,)."""
+        return self.total_error("n_alpha")
+
+    def n_alpha_interval(self, level: float = 0.68) -> tuple[Array, Array]:
+        """Central χ² confidence interval of `n_alpha` with this coverage."""
+        return self.along().interval("n_alpha", level)
+
+    def diagonals(self) -> tuple[Array, Array]:
+        """Diagonal of Re σ and its standard errors, (F, 3) each."""
+        value, error = (np.diagonal(v, axis1=1, axis2=2) for v in (self.sigma.real, self.sigma_real_err))
+        return value, error
+
+    def _projected_errors(self, weight: Array) -> tuple[Array, Array, Array]:
+        """Errors of both parts of tr(Pσ) and their covariance."""
+        r = uncertainty.diagonal_relative_variance(*self.diagonals())
+        density = uncertainty.projection_density(weight, self.sigma.real, r)
+        # the periodogram reaches to the Nyquist wavenumber: beyond the written range nothing is known
+        step = float(self.wavenumber_cm[1] - self.wavenumber_cm[0])
+        timestep = float(self.parameters["timestep_fs"])
+        full = np.zeros(round(0.5 / (step * SPEED_OF_LIGHT_CM_FS * timestep)) + 1)
+        full[1 : len(density) + 1] = density
+        full[0] = density[0]
+        total_time = 1000.0 * float(self.parameters["total_time_ps"])
+        imag, covariance = uncertainty.response_covariance(
+            full[None], self.lag_window, timestep, total_time, len(density) + 1
+        )
+        return np.sqrt(density * r), np.sqrt(np.clip(imag[0, 1:], 0.0, None)), covariance[0, 1:]
+
+    # --- tensors ----------------------------------------------------------------------------------
     @property
     def sigma_iso(self) -> Complex:
         """Isotropic complex conductivity tr σ/3 in S/m, (F,)."""
         return np.asarray(np.trace(self.sigma, axis1=1, axis2=2) / 3.0)
 
     @property
-    def sigma_real(self) -> Array:
-        """Isotropic Re σ in S/m, (F,)."""
-        return np.asarray(self.sigma_iso.real)
+    def eps_iso(self) -> Complex:
+        """Isotropic complex ε = tr ε/3, (F,)."""
+        return self.along().epsilon()
 
-    @property
-    def n_alpha(self) -> Array:
-        """Isotropic nα = Re σ/(ε₀c) in cm⁻¹, (F,): the infrared spectrum."""
-        return response.n_alpha_from_conductivity(self.sigma_real)
-
-    @property
-    def n_alpha_err(self) -> Array:
-        """Statistical standard error of `n_alpha`, (F,)."""
-        return response.n_alpha_from_conductivity(self.iso_real_err)
-
-    @property
-    def n_alpha_total_err(self) -> Array:
-        """Statistical and model error in quadrature, (F,)."""
-        return self.total_error("n_alpha")
-
-    def model_error(self, quantity: str = "n_alpha") -> Array | None:
-        """Model uncertainty of a quantity, (F,), or None without an ensemble: kept apart from sampling.
-
-        Parameters
-        ----------
-        quantity
-            n_alpha, eps_imag; with ε_∞ also eps_real, n, kappa, alpha_cm, reflectivity or loss.
-        """
-        if self.member_sigma is None:
-            return self.model_err if quantity == "n_alpha" else None
-        eps_inf = None if self.eps_inf is None else float(np.trace(self.eps_inf)) / 3.0
-        dc = self._subtracted_dc
-        values = model_error.member_values(
-            quantity,
-            self.wavenumber_cm,
-            self.member_sigma,
-            eps_inf,
-            0.0 if dc is None else float(np.trace(dc)) / 3.0,
-        )
-        return model_error.spread(values, float(self.parameters.get("model_uncertainty_scale", 1.0)))
-
-    def total_error(self, quantity: str = "n_alpha") -> Array:
-        """Statistical and model error of a quantity in quadrature, (F,)."""
-        statistical: Array = getattr(self, f"{quantity}_err")
-        model = self.model_error(quantity)
-        return statistical if model is None else np.asarray(np.hypot(statistical, model))
-
-    @property
-    def n_alpha_tensor(self) -> Array:
-        """Return nα as a tensor in cm⁻¹, (F, 3, 3)."""
-        return response.n_alpha_from_conductivity(self.sigma.real)
-
-    @property
-    def n_alpha_tensor_err(self) -> Array:
-        """Standard errors of `n_alpha_tensor`."""
-        return response.n_alpha_from_conductivity(self.sigma_real_err)
-
-    def n_alpha_interval(self, level: float = 0.68) -> tuple[Array, Array]:
-        """Central χ² confidence interval of `n_alpha` with this coverage."""
-        return uncertainty.chi_square_interval(self.n_alpha, self.dof, level)
-
-    @property
-    def eps_imag(self) -> Array:
-        """Isotropic ε₂ = Re σ/(ε₀ω), (F,), without a subtracted DC part."""
-        return self.isotropic.eps_imag
-
-    @property
-    def eps_imag_err(self) -> Array:
-        """Standard error of `eps_imag`."""
-        return self.isotropic.eps_imag_err
-
-    @property
-    def eps_imag_tensor(self) -> Array:
-        """ε₂ as a tensor, (F, 3, 3)."""
-        real = self.sigma.real
-        if self._subtracted_dc is not None:
-            real = real - self._subtracted_dc
-        return np.asarray(real / self._omega_eps0[:, None, None])
-
-    @property
-    def eps_imag_tensor_err(self) -> Array:
-        """Standard errors of `eps_imag_tensor`."""
-        return np.asarray(self.sigma_real_err / self._omega_eps0[:, None, None])
-
-    @property
-    def _subtracted_dc(self) -> Array | None:
-        return self.sigma_dc if self.parameters.get("subtract_dc") else None
-
-    # --- with ε_∞ ----------------------------------------------------------------------------------
     @property
     def eps(self) -> Complex | None:
         """ε(ω), (F, 3, 3) complex, or None without ε_∞."""
         if self.eps_inf is None:
             return None
-        return response.dielectric_function(self.wavenumber_cm, self.sigma, self.eps_inf, self._subtracted_dc)
-
-    def eps_along(self, direction: tuple[float, float, float]) -> Complex:
-        """q̂·ε(ω)·q̂ along a Cartesian direction, (F,) complex."""
-        response.require_eps_inf(self.eps_inf, "ε along a direction")
-        return optics.along(np.asarray(self.eps), direction)
-
-    @property
-    def isotropic(self) -> ScalarResponse:
-        """Return the response averaged over directions, tr/3."""
-        dc = self._subtracted_dc
-        return ScalarResponse(
-            self.wavenumber_cm,
-            self.sigma_iso,
-            self.iso_real_err,
-            self.iso_imag_err,
-            self.iso_covariance,
-            None if self.eps_inf is None else float(np.trace(self.eps_inf)) / 3.0,
-            0.0 if dc is None else float(np.trace(dc)) / 3.0,
+        return conductivity.dielectric_function(
+            self.wavenumber_cm, self.sigma, self.eps_inf, self._subtracted_dc
         )
 
-    def along(self, direction: Direction | str | Sequence[float] | None) -> ScalarResponse:
-        """Return the response along a direction: its name ("z", "xy", "isotropic") or three components."""
-        from bec_md.spectrum.response.direction import response_along, to_direction
-
-        return response_along(self, to_direction(direction))
+    @property
+    def n_alpha_tensor(self) -> Array:
+        """Return nα as a tensor in cm⁻¹, (F, 3, 3)."""
+        return conductivity.n_alpha_from_conductivity(self.sigma.real)
 
     @property
-    def eps_iso(self) -> Complex:
-        """Isotropic complex ε = tr ε/3, (F,)."""
-        return self.isotropic.epsilon()
+    def n_alpha_tensor_err(self) -> Array:
+        """Standard errors of `n_alpha_tensor`."""
+        return conductivity.n_alpha_from_conductivity(self.sigma_real_err)
 
     @property
-    def eps_real(self) -> Array:
-        """Isotropic Re ε, (F,)."""
-        return self.isotropic.eps_real
+    def eps_imag_tensor(self) -> Array:
+        """ε₂ as a tensor, (F, 3, 3)."""
+        kept = self.sigma if self._subtracted_dc is None else self.sigma - self._subtracted_dc
+        return np.asarray(conductivity.susceptibility(self.wavenumber_cm, kept).imag)
 
     @property
-    def eps_real_err(self) -> Array:
-        """Standard error of `eps_real`."""
-        return self.isotropic.eps_real_err
+    def eps_imag_tensor_err(self) -> Array:
+        """Standard errors of `eps_imag_tensor`."""
+        return np.asarray(conductivity.susceptibility(self.wavenumber_cm, self.sigma_real_err).imag)
 
     @property
-    def n(self) -> Array:
-        """Refractive index, (F,)."""
-        return self.isotropic.n
-
-    @property
-    def n_err(self) -> Array:
-        """Standard error of `n`."""
-        return self.isotropic.n_err
-
-    @property
-    def kappa(self) -> Array:
-        """Extinction coefficient κ, (F,)."""
-        return self.isotropic.kappa
-
-    @property
-    def kappa_err(self) -> Array:
-        """Standard error of `kappa`."""
-        return self.isotropic.kappa_err
-
-    @property
-    def alpha_cm(self) -> Array:
-        """Absorption coefficient α = 2ωκ/c in cm⁻¹, (F,)."""
-        return self.isotropic.alpha_cm
-
-    @property
-    def alpha_cm_err(self) -> Array:
-        """Standard error of `alpha_cm`."""
-        return self.isotropic.alpha_cm_err
-
-    @property
-    def reflectivity(self) -> Array:
-        """Normal-incidence reflectance, (F,)."""
-        return self.isotropic.reflectivity
-
-    @property
-    def reflectivity_err(self) -> Array:
-        """Standard error of `reflectivity`."""
-        return self.isotropic.reflectivity_err
-
-    @property
-    def loss(self) -> Array:
-        """Loss function −Im(1/ε), (F,)."""
-        return self.isotropic.loss
-
-    @property
-    def loss_err(self) -> Array:
-        """Standard error of `loss`."""
-        return self.isotropic.loss_err
+    def _subtracted_dc(self) -> Array | None:
+        return self.sigma_dc if self.parameters.get("subtract_dc") else None

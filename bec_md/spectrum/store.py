@@ -11,18 +11,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from bec_md.errors import DataError
 from bec_md.spectrum.analysis.peak import Peak
 from bec_md.spectrum.errors.quality import QualityReport
 from bec_md.spectrum.output import FORMAT, columns, plain
+from bec_md.spectrum.quantities import unit_of_column
 from bec_md.spectrum.spectrum import Spectrum
 
 if TYPE_CHECKING:
     import h5py
 
-Array = NDArray[np.float64]
 _F, _AB = ("wavenumber_cm",), ("wavenumber_cm", "axis", "axis_2")
 
 #: field of `Spectrum`: (dimensions, units)
@@ -100,7 +99,7 @@ def write_hdf5(spectrum: Spectrum, path: str | Path) -> None:
         for name, column in columns(spectrum).items():
             partial = "[" in name and "[along " not in name
             if name not in file and not partial and name != "sigma_real_s_per_m":
-                _put(file, name, column, _F, "cm^-1" if "_cm" in name else "1")
+                _put(file, name, column, _F, unit_of_column(name))
         file.attrs["format"] = FORMAT
         file.attrs["temperature_k"] = spectrum.temperature_k
         file.attrs["volume_ang3"] = spectrum.volume_ang3

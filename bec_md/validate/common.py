@@ -6,17 +6,14 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
+from bec_md.arrays import Array, Complex
 from bec_md.validate.expectation import omega_fs
 from bec_md.validate.statistics import agreement, independent_points
 from bec_md.validate.table import Check, Curve
 
 if TYPE_CHECKING:
     from bec_md.spectrum import Spectrum
-
-Array = NDArray[np.float64]
-Complex = NDArray[np.complex128]
 
 
 def compare_isotropic(

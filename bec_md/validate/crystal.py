@@ -12,13 +12,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bec_md.arrays import Array, Complex
 from bec_md.current.series import CurrentSeries
 from bec_md.units import AMU_ANG2_FS2_EV, PLASMA_FREQUENCY2_FS2
 from bec_md.validate import langevin
 from bec_md.validate.expectation import omega_fs
-
-Array = NDArray[np.float64]
-Complex = NDArray[np.complex128]
 
 
 @dataclass(frozen=True, eq=False)

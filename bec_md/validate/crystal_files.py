@@ -5,12 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
+from bec_md.arrays import Array
 from bec_md.units import AMU_ANG2_FS2_EV
 from bec_md.validate.crystal import HarmonicCrystal
-
-Array = NDArray[np.float64]
 
 
 def write_extxyz(

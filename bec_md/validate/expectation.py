@@ -20,10 +20,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bec_md.arrays import Array, Complex
 from bec_md.units import SPEED_OF_LIGHT_CM_FS, VACUUM_PERMITTIVITY_F_M
-
-Array = NDArray[np.float64]
-Complex = NDArray[np.complex128]
 
 #: σ [S/m] = this × ∫ K dt with K in 1/fs² and t in fs.
 SIGMA_PER_KERNEL = VACUUM_PERMITTIVITY_F_M * 1e15

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
+from bec_md.arrays import Array, Complex
 from bec_md.validate.common import kernel_bias, permittivity_scale, value
 from bec_md.validate.crystal import HarmonicCrystal, random_crystal
 from bec_md.validate.crystal_files import write_extxyz, write_lammps_dump
@@ -19,8 +19,6 @@ from bec_md.validate.table import CaseResult, Check, Curve
 if TYPE_CHECKING:
     from bec_md.spectrum import Spectrum
 
-Array = NDArray[np.float64]
-Complex = NDArray[np.complex128]
 
 ARRAYS, FILES, STATIC = "harmonic crystal", "harmonic crystal from files", "static ε and Lyddane–Sachs–Teller"
 COMPONENTS = ((0, 0), (1, 1), (2, 2), (1, 2), (0, 2), (0, 1))

@@ -12,10 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bec_md.arrays import Array
 from bec_md.units import AMU_ANG2_FS2_EV, BOLTZMANN_EV_K
-
-Array = NDArray[np.float64]
-Complex = NDArray[np.complex128]
 
 
 def thermal_energy(temperature_k: float) -> float:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from bec_md.arrays import Array
 from bec_md.current.series import CurrentSeries
 from bec_md.validate import langevin
 from bec_md.validate.common import value
@@ -20,7 +21,6 @@ from bec_md.validate.table import CaseResult, Check
 if TYPE_CHECKING:
     from bec_md.spectrum import Spectrum
 
-Array = NDArray[np.float64]
 
 WHITE, SHARED, BOOST = "white noise", "shared noise of two species", "constant Z and a uniform boost"
 TEMPERATURE_K, VOLUME_ANG3 = 300.0, 1000.0

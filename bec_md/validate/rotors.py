@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
+from bec_md.arrays import Array
 from bec_md.current.series import CurrentSeries
 from bec_md.units import PLASMA_FREQUENCY2_FS2, SUSCEPTIBILITY
 from bec_md.validate import langevin
@@ -22,7 +22,6 @@ from bec_md.validate.table import CaseResult
 if TYPE_CHECKING:
     from bec_md.spectrum import Spectrum
 
-Array = NDArray[np.float64]
 
 DEBYE, FREE = "overdamped rotors (Debye)", "free linear rotors"
 TEMPERATURE_K = 300.0

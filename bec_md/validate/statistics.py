@@ -13,11 +13,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
+from bec_md.arrays import Array
 from bec_md.validate.table import Check
-
-Array = NDArray[np.float64]
 
 
 def independent_points(wavenumber_cm: Array, low_cm: float, high_cm: float, resolution_cm: float) -> Array:

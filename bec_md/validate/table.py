@@ -8,9 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-Array = NDArray[np.float64]
+from bec_md.arrays import Array
 
 #: A row fails beyond this many standard errors. With ~100 rows one in 150 validations would by chance.
 LIMIT_Z = 4.0

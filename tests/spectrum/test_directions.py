@@ -12,11 +12,12 @@ from scipy.spatial.transform import Rotation
 from bec_md.errors import UsageError
 from bec_md.spectrum import compute_spectrum, load_spectrum, summary, write_hdf5
 from bec_md.spectrum.analysis import fits
+from bec_md.spectrum.analysis.axes import distinct_directions, principal_frame
 from bec_md.spectrum.analysis.bands import band_frequencies
 from bec_md.spectrum.analysis.fit_table import fit_bands
 from bec_md.spectrum.analysis.measured_optics import OpticsRequest, optics_columns, with_optics
 from bec_md.spectrum.response import optics, oscillator
-from bec_md.spectrum.response.direction import distinct_directions, principal_frame, to_direction
+from bec_md.spectrum.response.direction import to_direction
 from bec_md.spectrum.spectrum import Spectrum
 from bec_md.units import PLASMA_FREQUENCY2_FS2
 from tests.spectrum.exact import bare, langevin_oscillator, omega_fs

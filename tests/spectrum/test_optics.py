@@ -109,7 +109,7 @@ def test_everything_that_needs_eps_inf_refuses_without_it(name: str) -> None:
     with pytest.raises(UsageError, match="ε_∞"):
         getattr(s, name)
     with pytest.raises(UsageError, match="ε_∞"):
-        s.eps_along((1.0, 0.0, 0.0))
+        s.along((1.0, 0.0, 0.0)).epsilon()
 
 
 @pytest.mark.parametrize(

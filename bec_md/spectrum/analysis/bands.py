@@ -7,16 +7,15 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from bec_md.arrays import Array
 from bec_md.spectrum.analysis.peak import Peak, find_spectrum_peaks
 from bec_md.spectrum.response import conductivity as response
 from bec_md.spectrum.response import optics
 from bec_md.spectrum.response.direction import Direction, to_direction
-from bec_md.spectrum.response.scalar import ScalarResponse
+from bec_md.spectrum.response.scalar import Response
 from bec_md.spectrum.spectrum import Spectrum
 
-Array = NDArray[np.float64]
 DIRECTIONS = ("isotropic", "x", "y", "z")
 
 
@@ -98,7 +97,7 @@ def all_band_frequencies(
     return tuple(band_frequencies(spectrum, direction) for direction in directions)
 
 
-def _longitudinal(seen: ScalarResponse, resolution_cm: float) -> list[tuple[float, float]]:
+def _longitudinal(seen: Response, resolution_cm: float) -> list[tuple[float, float]]:
     """LO frequencies with errors: where ε₁ rises through zero, else maxima of the loss function.
 
     The loss function of a weakly damped band is narrower than the grid, which may miss its maximum; the

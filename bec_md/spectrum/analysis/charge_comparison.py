@@ -16,7 +16,6 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from bec_md.current.series import CurrentSeries
 from bec_md.errors import DataError
@@ -26,8 +25,6 @@ from bec_md.spectrum.compute import compute_spectrum
 if TYPE_CHECKING:
     from bec_md.current.series import SumRule
     from bec_md.spectrum.spectrum import Spectrum
-
-Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True)

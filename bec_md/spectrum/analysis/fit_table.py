@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from bec_md.errors import UsageError
+from bec_md.spectrum.analysis.axes import distinct_directions
 from bec_md.spectrum.analysis.fits import OscillatorFit, fit_four_parameter, fit_lorentz
 from bec_md.spectrum.analysis.peak import find_spectrum_peaks
-from bec_md.spectrum.response.direction import Direction, distinct_directions, to_direction
+from bec_md.spectrum.response.direction import Direction, to_direction
 from bec_md.spectrum.spectrum import Spectrum
 
 #: The fit ends at this multiple of the highest band: beyond it there is only noise and weak absorption.

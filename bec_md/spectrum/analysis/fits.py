@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from bec_md.arrays import Array, Complex
 from bec_md.errors import UsageError
 from bec_md.spectrum.analysis.least_squares import least_squares_fit
 from bec_md.spectrum.analysis.peak import find_spectrum_peaks
@@ -28,8 +29,6 @@ from bec_md.units import (
     VACUUM_PERMITTIVITY_F_M,
 )
 
-Array = NDArray[np.float64]
-Complex = NDArray[np.complex128]
 #: Weight of points between bands: what no oscillator describes (two-phonon absorption, other wave vectors).
 FLOOR = 0.02
 _LORENTZ = ("position_cm", "width_cm", "strength")

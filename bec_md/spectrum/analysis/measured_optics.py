@@ -10,17 +10,14 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from bec_md.arrays import Array
 from bec_md.errors import UsageError
+from bec_md.spectrum.quantities import tabulated
 from bec_md.spectrum.response import optics
 from bec_md.spectrum.response.direction import Direction, to_direction
-from bec_md.spectrum.response.scalar import ScalarResponse
+from bec_md.spectrum.response.scalar import Response
 from bec_md.spectrum.spectrum import Spectrum
-
-Array = NDArray[np.float64]
-_PLAIN = ("n_alpha", "eps_imag")
-_WITH_EPS_INF = ("eps_real", "n", "kappa", "alpha_cm", "reflectivity", "loss")
 
 
 @dataclass(frozen=True)
@@ -118,7 +115,7 @@ def with_optics(spectrum: Spectrum, request: OpticsRequest) -> Spectrum:
     """
     request.check()
     if request.needs_eps_inf and spectrum.eps_inf is None:
-        spectrum.isotropic.epsilon("reflectance")
+        spectrum.along().epsilon("reflectance")
     return replace(spectrum, parameters={**spectrum.parameters, "optics": request.to_dict()})
 
 
@@ -129,11 +126,9 @@ def optics_columns(spectrum: Spectrum) -> dict[str, Array]:
     for text in request.directions:
         direction = to_direction(text)
         seen = spectrum.along(direction)
-        names = (*_PLAIN, *(_WITH_EPS_INF if seen.eps_inf is not None else ()))
-        for name in names:
-            column = "n_alpha_cm" if name == "n_alpha" else name
-            table[f"{column}[along {direction.label}]"] = getattr(seen, name)
-            table[f"{column}_err[along {direction.label}]"] = getattr(seen, f"{name}_err")
+        for quantity in tabulated(with_eps_inf=seen.eps_inf is not None):
+            table[f"{quantity.column}[along {direction.label}]"] = seen.get(quantity)
+            table[f"{quantity.column}_err[along {direction.label}]"] = seen.error(quantity)
     if request.angle_deg is not None or request.thickness_um is not None:
         table |= _surface_columns(spectrum, request)
     if request.powder:
@@ -166,7 +161,7 @@ def optics_summary(spectrum: Spectrum) -> dict[str, Any] | None:
 
 def _surface_columns(spectrum: Spectrum, request: OpticsRequest) -> dict[str, Array]:
     nu = spectrum.wavenumber_cm
-    responses = [spectrum.isotropic]
+    responses = [spectrum.along()]
     if request.surface is not None:
         normal = to_direction(request.surface)
         plane = Direction("plane", 0.5 * (np.eye(3) - normal.weight))
@@ -215,9 +210,7 @@ def _powder_columns(spectrum: Spectrum) -> dict[str, Array]:
     }
 
 
-def _with_error(
-    name: str, function: Callable[..., Array], responses: list[ScalarResponse]
-) -> dict[str, Array]:
+def _with_error(name: str, function: Callable[..., Array], responses: list[Response]) -> dict[str, Array]:
     """Value and standard error of a real function of complex ε, the noise of several ε being independent."""
     eps = [response.epsilon(name) for response in responses]
     value = function(*eps)

@@ -5,12 +5,10 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from bec_md.arrays import Array
 from bec_md.spectrum.analysis.maxima import find_maxima
 from bec_md.spectrum.response.optics import vertex
-
-Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True)

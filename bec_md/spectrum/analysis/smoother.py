@@ -5,13 +5,11 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from bec_md.arrays import Array, Complex
 from bec_md.spectrum.errors.fit_errors import functional_covariance
 from bec_md.spectrum.response import oscillator
 from bec_md.spectrum.spectrum import Spectrum
 from bec_md.units import SPEED_OF_LIGHT_M_S
-
-Array = NDArray[np.float64]
-Complex = NDArray[np.complex128]
 
 #: Points of the model per grid step: lines are narrower than the grid of a smoothed spectrum.
 FINE = 8

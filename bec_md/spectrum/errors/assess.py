@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from bec_md.arrays import Array
 from bec_md.spectrum.errors import quality_checks, uncertainty
 from bec_md.spectrum.errors.quality import QualityCheck, QualityReport
 from bec_md.spectrum.estimators import corrections, one_sided
@@ -18,8 +18,6 @@ from bec_md.spectrum.estimators.survey import Survey, to_tensor
 from bec_md.spectrum.response import conductivity as response
 from bec_md.spectrum.response.symmetric_tensor import to_matrix
 from bec_md.units import SPEED_OF_LIGHT_CM_FS
-
-Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True)

@@ -15,9 +15,8 @@ independent would make the error of an LO frequency three times too small.
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
-Array = NDArray[np.float64]
+from bec_md.arrays import Array
 
 
 def functional_covariance(

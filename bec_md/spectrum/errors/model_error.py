@@ -12,67 +12,9 @@ own error is not in it.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
-from numpy.typing import NDArray
 
-from bec_md.errors import UsageError
-from bec_md.spectrum.response import conductivity as response
-from bec_md.spectrum.response import optics
-
-Array = NDArray[np.float64]
-Complex = NDArray[np.complex128]
-
-#: Functions of (ν̃, ε); ε is isotropic, (M, F).
-OF_EPSILON: dict[str, Callable[[Array, Complex], Array]] = {
-    "eps_real": lambda nu, eps: eps.real,
-    "n": lambda nu, eps: optics.refractive_index(eps).real,
-    "kappa": lambda nu, eps: optics.refractive_index(eps).imag,
-    "alpha_cm": optics.absorption_cm,
-    "reflectivity": lambda nu, eps: optics.reflectivity(eps),
-    "loss": lambda nu, eps: optics.energy_loss(eps),
-}
-QUANTITIES = ("n_alpha", "eps_imag", *OF_EPSILON)
-
-
-def member_values(
-    quantity: str, wavenumber_cm: Array, sigma: Complex, eps_inf: float | None, sigma_dc: float = 0.0
-) -> Array:
-    """Quantity for each member of the ensemble, (M, F).
-
-    Parameters
-    ----------
-    quantity
-        One of `QUANTITIES`.
-    wavenumber_cm
-        (F,).
-    sigma
-        (M, F) isotropic conductivity of each member, S/m.
-    eps_inf
-        Isotropic ε_∞; needed for all but n_alpha and eps_imag.
-    sigma_dc
-        DC conductivity left out of ε, S/m.
-
-    Raises
-    ------
-    UsageError
-        If the quantity is unknown, or needs ε_∞.
-    """
-    if quantity == "n_alpha":
-        return response.n_alpha_from_conductivity(sigma.real)
-    chi = response.susceptibility(wavenumber_cm, (sigma - sigma_dc).T).T
-    if quantity == "eps_imag":
-        return np.asarray(chi.imag)
-    if quantity not in OF_EPSILON:
-        raise UsageError(
-            f"no model error of {quantity!r}",
-            "it is known for functions of the isotropic ε",
-            f"choose one of {', '.join(QUANTITIES)}",
-        )
-    if eps_inf is None:
-        response.require_eps_inf(None, quantity)
-    return np.asarray(OF_EPSILON[quantity](wavenumber_cm, (eps_inf or 0.0) + chi))
+from bec_md.arrays import Array
 
 
 def spread(values: Array, calibration: float = 1.0) -> Array:

@@ -7,13 +7,11 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from bec_md.arrays import Array
 from bec_md.spectrum.errors.quality import QualityCheck, Status, graded
 from bec_md.spectrum.estimators.survey import Survey
 from bec_md.units import AMU_ANG2_FS2_EV, BOLTZMANN_EV_K
-
-Array = NDArray[np.float64]
 
 _STATIC = "within 3 standard errors + 10 % (insulators)"
 _CHARGE_SUM = "below 0.01 e (fail: 0.1 e)"

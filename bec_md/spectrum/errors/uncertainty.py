@@ -16,9 +16,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bec_md.spectrum.response.symmetric_tensor import VOIGT
-
-Array = NDArray[np.float64]
+from bec_md.arrays import Array, Complex
+from bec_md.spectrum.response.symmetric_tensor import VOIGT, to_six
 
 
 def relative_standard_error(
@@ -195,22 +194,39 @@ def response_covariance(
     )
 
 
-def analytic_function_error(
-    derivative: NDArray[np.complex128], real_var: Array, imag_var: Array, covariance: Array, part: str
-) -> Array:
-    """Standard error of Re f(z) or Im f(z) from the variances of Re z and Im z, to first order.
+def real_part_error(gradient: Complex, real_var: Array, imag_var: Array, covariance: Array) -> Array:
+    """Standard error of a real function q(z) with dq = Re(g dz), to first order.
 
     Parameters
     ----------
-    derivative
-        f'(z), complex.
+    gradient
+        g, complex.
     real_var, imag_var, covariance
         Variances and covariance of Re z and Im z.
-    part
-        "real" or "imag".
     """
-    c, d = derivative.real, derivative.imag
-    if part == "imag":
-        c, d = derivative.imag, -derivative.real
+    c, d = gradient.real, gradient.imag
     variance = c**2 * real_var + d**2 * imag_var - 2.0 * c * d * covariance
     return np.asarray(np.sqrt(np.clip(variance, 0.0, None)))
+
+
+def normal_quantile(level: float) -> float:
+    """Half-width in standard deviations of the central interval of a normal law with this coverage."""
+    from statistics import NormalDist
+
+    return NormalDist().inv_cdf(0.5 * (1.0 + level))
+
+
+def diagonal_relative_variance(values: Array, errors: Array) -> Array:
+    """Variance of one diagonal component over its square, (F,), from diagonals (F, 3) and their errors."""
+    ratio = np.divide(errors, values, out=np.zeros_like(values), where=values > 0.0) ** 2
+    ratio = np.clip(ratio.max(axis=1), 0.0, 0.999)
+    return np.asarray(ratio / (1.0 - ratio))
+
+
+def projection_density(weight: Array, power: Array, relative_variance: Array) -> Array:
+    """Variance of tr(PS) over the relative variance r, (F,), for power spectra S (F, 3, 3) and a weight P."""
+    values, axes = np.linalg.eigh(weight)
+    six = to_six(np.einsum("ai,fab,bj->fij", axes, power, axes)).T
+    _, squares = unbiased_products(six, relative_variance)
+    pairs = np.concatenate([values**2, [2.0 * values[a] * values[b] for a, b in ((1, 2), (0, 2), (0, 1))]])
+    return np.asarray(pairs @ squares)

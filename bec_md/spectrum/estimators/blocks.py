@@ -10,15 +10,14 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from bec_md.arrays import Array
 from bec_md.current import rules
 from bec_md.errors import DataError, UsageError
 
 if TYPE_CHECKING:
     from bec_md.current.series import CurrentSeries, SumRule
 
-Array = NDArray[np.float64]
 #: The total current of runs up to this length is kept in memory between passes (96 MB).
 REMEMBERED_FRAMES = 1 << 22
 

@@ -17,11 +17,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from bec_md.arrays import Array
 from bec_md.errors import DataError
 
-Array = NDArray[np.float64]
 #: Coefficients kept over those at the minimum of the Akaike criterion.
 AKAIKE_SAFETY = 2
 #: Standard errors within which a band has to agree with all narrower ones, and bins of the narrowest.

@@ -12,10 +12,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bec_md.arrays import Array
 from bec_md.errors import UsageError
 from bec_md.units import SPEED_OF_LIGHT_CM_FS
-
-Array = NDArray[np.float64]
 
 #: Below this the transfer function is not divided out further: it would only amplify noise.
 TRANSFER_FLOOR = 0.1

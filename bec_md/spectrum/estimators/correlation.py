@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-Array = NDArray[np.float64]
+from bec_md.arrays import Array
 
 
 def cross_correlation(x: NDArray[Any], y: NDArray[Any], max_lag: int | None = None) -> Array:

@@ -9,12 +9,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
+from bec_md.arrays import Array, Complex
 from bec_md.spectrum.response.symmetric_tensor import VOIGT
-
-Array = NDArray[np.float64]
-Complex = NDArray[np.complex128]
 
 
 def add_symmetric(target: Array, x: Complex, y: Complex) -> None:

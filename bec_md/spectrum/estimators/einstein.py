@@ -12,9 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bec_md.arrays import Array
 from bec_md.units import CONDUCTIVITY_S_M
-
-Array = NDArray[np.float64]
 
 
 def mean_square_displacement(dipole: NDArray[Any], max_lag: int) -> Array:

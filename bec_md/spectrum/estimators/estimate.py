@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from bec_md.arrays import Array
 from bec_md.errors import UsageError
 from bec_md.spectrum.estimators import correlation, multitaper, one_sided, taper, welch
 from bec_md.spectrum.estimators.blocks import CurrentBlocks
@@ -19,7 +20,6 @@ from bec_md.spectrum.estimators.cross_power import CrossPower
 from bec_md.spectrum.estimators.lag_window import lag_window
 from bec_md.units import SPEED_OF_LIGHT_CM_FS
 
-Array = NDArray[np.float64]
 JACKKNIFE_BLOCKS = 20
 #: Finest resolution that is accepted, and finest one that the grid of frequencies follows, in units of the
 #: inverse length of the run: what is finer than the run can show would only be interpolated.

@@ -16,12 +16,10 @@ import math
 from collections.abc import Callable
 
 import numpy as np
-from numpy.typing import NDArray
 
+from bec_md.arrays import Array
 from bec_md.errors import UsageError
 from bec_md.units import SPEED_OF_LIGHT_CM_FS
-
-Array = NDArray[np.float64]
 
 FWHM_OVER_SIGMA = 2.0 * math.sqrt(2.0 * math.log(2.0))
 #: The Gaussian is cut where it has fallen to exp(−8.5²/2) = 2e-16: the cut is below rounding.

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
-Array = NDArray[np.float64]
+from bec_md.arrays import Array
 
 #: Time–bandwidth product: 2 NW − 1 = 7 tapers with leakage below 1e-7.
 TIME_BANDWIDTH = 4.0

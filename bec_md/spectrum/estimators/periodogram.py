@@ -5,12 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from bec_md.arrays import Array
 from bec_md.spectrum.estimators.blocks import CurrentBlocks
 from bec_md.units import SPEED_OF_LIGHT_CM_FS
-
-Array = NDArray[np.float64]
 
 #: Longest stretch transformed at once: bounds the memory for series of any length.
 LONGEST = 1 << 20

@@ -6,12 +6,11 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
-from numpy.typing import NDArray
 
+from bec_md.arrays import Array
 from bec_md.spectrum.estimators.blocks import CurrentBlocks
 from bec_md.spectrum.response.symmetric_tensor import to_matrix
 
-Array = NDArray[np.float64]
 SEGMENTS = 16
 
 #: Share c of Δ²⟨J_a J_b⟩ that the trapezoidal integral of J misses in ⟨δM_a δM_b⟩, to order (ωΔ)⁴: the

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-Array = NDArray[np.float64]
+from bec_md.arrays import Array
 
 #: Full width at half maximum of the Hann taper's kernel times the segment length.
 HANN_WIDTH = 1.4406

@@ -6,11 +6,12 @@ Convention e^{−iωt}: Im ε > 0 is absorption. SI: σ in S/m, wavenumbers in c
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from bec_md.arrays import Array
 from bec_md.errors import UsageError
 from bec_md.units import (
     ABSORPTION_CM_PER_S_M,
@@ -20,7 +21,7 @@ from bec_md.units import (
     VACUUM_PERMITTIVITY_F_M,
 )
 
-Array = NDArray[np.float64]
+Known = TypeVar("Known")
 
 #: ω [rad/s] = this × wavenumber [cm⁻¹].
 OMEGA_PER_CM = 2.0 * math.pi * SPEED_OF_LIGHT_M_S * 100.0
@@ -41,11 +42,15 @@ def n_alpha_from_conductivity(sigma_real: NDArray[Any]) -> Array:
     return np.asarray(ABSORPTION_CM_PER_S_M * sigma_real)
 
 
+def omega_eps0(wavenumber_cm: Array) -> Array:
+    """ωε₀ in S/m, the factor in σ = −iωε₀(ε − ε_∞)."""
+    return np.asarray(VACUUM_PERMITTIVITY_F_M * OMEGA_PER_CM * wavenumber_cm)
+
+
 def susceptibility(wavenumber_cm: Array, sigma: NDArray[Any]) -> NDArray[np.complex128]:
     """iσ/(ε₀ω), complex, for σ with frequency on the first axis; its imaginary part is ε₂."""
-    omega = OMEGA_PER_CM * wavenumber_cm
-    shape = (len(omega),) + (1,) * (sigma.ndim - 1)
-    return np.asarray(1j * sigma / (VACUUM_PERMITTIVITY_F_M * omega.reshape(shape)))
+    shape = (len(wavenumber_cm),) + (1,) * (sigma.ndim - 1)
+    return np.asarray(1j * sigma / omega_eps0(wavenumber_cm).reshape(shape))
 
 
 def dielectric_function(
@@ -72,8 +77,7 @@ def conductivity_from_dielectric(
     wavenumber_cm: Array, eps: NDArray[Any], eps_inf: Array
 ) -> NDArray[np.complex128]:
     """Inverse of `dielectric_function`."""
-    omega = OMEGA_PER_CM * wavenumber_cm
-    return np.asarray(-1j * VACUUM_PERMITTIVITY_F_M * omega[:, None, None] * (eps - eps_inf))
+    return np.asarray(-1j * omega_eps0(wavenumber_cm)[:, None, None] * (eps - eps_inf))
 
 
 def static_susceptibility_fluctuation(
@@ -102,7 +106,7 @@ def static_susceptibility_kramers_kronig(
     return np.asarray(SUSCEPTIBILITY / (volume_ang3 * temperature_k) * moment)
 
 
-def require_eps_inf(eps_inf: Array | None, quantity: str) -> Array:
+def require_eps_inf(eps_inf: Known | None, quantity: str) -> Known:
     """Return ε_∞ or refuse: no real part, index, reflectivity or loss without it.
 
     Raises

@@ -11,10 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bec_md.arrays import Array, Complex
 from bec_md.errors import UsageError
-
-Array = NDArray[np.float64]
-Complex = NDArray[np.complex128]
 
 
 def refractive_index(eps: NDArray[Any]) -> Complex:

@@ -14,12 +14,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bec_md.arrays import Array, Complex
 from bec_md.spectrum.estimators.one_sided import continuous_response
 from bec_md.spectrum.response.conductivity import OMEGA_PER_CM
 from bec_md.units import VACUUM_PERMITTIVITY_F_M
-
-Array = NDArray[np.float64]
-Complex = NDArray[np.complex128]
 
 
 def lorentz_susceptibility(wavenumber_cm: Array, bands: NDArray[Any]) -> Complex:

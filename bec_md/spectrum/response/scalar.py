@@ -1,24 +1,57 @@
-"""The response along one direction, or averaged over directions: every optical function with its error."""
+"""The response along one direction, or averaged over directions: every quantity with its errors."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-from bec_md.spectrum.errors import uncertainty
-from bec_md.spectrum.response import conductivity as response
-from bec_md.spectrum.response import optics
-from bec_md.units import VACUUM_PERMITTIVITY_F_M
+from bec_md.arrays import Array, Complex
+from bec_md.spectrum.errors import model_error, uncertainty
+from bec_md.spectrum.quantities import QUANTITIES, Quantity, find_quantity
+from bec_md.spectrum.response import conductivity
 
-Array = NDArray[np.float64]
-Complex = NDArray[np.complex128]
+
+class _Value:
+    """An attribute that is a quantity of its owner, or its statistical error."""
+
+    def __init__(self, name: str, *, error: bool = False) -> None:
+        self.name, self.error = name, error
+        self.__doc__ = ("Standard error of " if error else "") + f"{QUANTITIES[name].words}, (F,)."
+
+    def __get__(self, owner: Functions, kind: type) -> Array:
+        return owner.error(self.name) if self.error else owner.get(self.name)
+
+
+def _pair(name: str) -> tuple[_Value, _Value]:
+    return _Value(name), _Value(name, error=True)
+
+
+class Functions:
+    """Short names: ``x.n`` is ``x.get("n")``, and ``x.n_err`` is ``x.error("n")``."""
+
+    n_alpha, n_alpha_err = _pair("n_alpha")
+    sigma_real = _Value("sigma_real")
+    eps_imag, eps_imag_err = _pair("eps_imag")
+    eps_real, eps_real_err = _pair("eps_real")
+    n, n_err = _pair("n")
+    kappa, kappa_err = _pair("kappa")
+    alpha_cm, alpha_cm_err = _pair("alpha_cm")
+    reflectivity, reflectivity_err = _pair("reflectivity")
+    loss, loss_err = _pair("loss")
+
+    def get(self, quantity: str | Quantity) -> Array:
+        """Return the values of a quantity, (F,)."""
+        raise NotImplementedError
+
+    def error(self, quantity: str | Quantity) -> Array:
+        """Return the statistical standard error of a quantity, (F,)."""
+        raise NotImplementedError
 
 
 @dataclass(frozen=True, eq=False)
-class ScalarResponse:
-    r"""Complex σ(ω) along a direction, :math:`\hat q·σ·\hat q`, or averaged, with errors; e^{−iωt}.
+class Response(Functions):
+    r"""Complex σ(ω) along a direction, :math:`\mathrm{tr}(Pσ)`, with errors; e^{−iωt}.
 
     What needs ε_∞ raises `UsageError` without it. Errors are standard errors, propagated to first order.
 
@@ -34,6 +67,14 @@ class ScalarResponse:
         ε_∞ along the direction, or None.
     sigma_dc
         DC conductivity that is left out of ε, S/m.
+    positive
+        Whether Re σ is a power spectrum (not so for an off-diagonal element): its noise then follows χ².
+    member_sigma
+        (M, F) σ of each member of the ensemble of models, or None.
+    calibration
+        Error over spread of the ensemble.
+    model_err
+        (F,) model error of nα where members are not known, cm⁻¹, or None.
     """
 
     wavenumber_cm: Array
@@ -43,108 +84,101 @@ class ScalarResponse:
     covariance: Array
     eps_inf: float | None = None
     sigma_dc: float = 0.0
-
-    @property
-    def _omega_eps0(self) -> Array:
-        return np.asarray(VACUUM_PERMITTIVITY_F_M * response.OMEGA_PER_CM * self.wavenumber_cm)
-
-    @property
-    def n_alpha(self) -> Array:
-        """Absorption times refractive index nα = Re σ/(ε₀c) in cm⁻¹."""
-        return response.n_alpha_from_conductivity(self.sigma.real)
-
-    @property
-    def n_alpha_err(self) -> Array:
-        """Standard error of `n_alpha`."""
-        return response.n_alpha_from_conductivity(self.real_err)
-
-    @property
-    def eps_imag(self) -> Array:
-        """ε₂ = Re σ/(ε₀ω) without a subtracted DC part."""
-        return np.asarray((self.sigma.real - self.sigma_dc) / self._omega_eps0)
-
-    @property
-    def eps_imag_err(self) -> Array:
-        """Standard error of `eps_imag`."""
-        return np.asarray(self.real_err / self._omega_eps0)
+    positive: bool = True
+    member_sigma: Complex | None = None
+    calibration: float = 1.0
+    model_err: Array | None = None
 
     def epsilon(self, quantity: str = "ε") -> Complex:
         """Return complex ε, refusing without ε_∞ in the name of `quantity`."""
-        if self.eps_inf is None:
-            response.require_eps_inf(None, quantity)
-        chi = 1j * (self.sigma - self.sigma_dc) / self._omega_eps0
+        conductivity.require_eps_inf(self.eps_inf, quantity)
+        return self._eps_of(self.sigma, self.sigma_dc)
+
+    def _eps_of(self, sigma: Complex, sigma_dc: float) -> Complex:
+        chi = conductivity.susceptibility(self.wavenumber_cm, (sigma - sigma_dc).T).T
         return np.asarray((self.eps_inf or 0.0) + chi)
 
-    def error_of(self, derivative: Complex, part: str = "real") -> Array:
-        """Standard error of Re f(ε) or Im f(ε) from f'(ε), to first order."""
-        scale = self._omega_eps0
-        return uncertainty.analytic_function_error(
-            derivative,
+    def _eps_for(self, quantity: Quantity, sigma: Complex) -> Complex:
+        """ε as a quantity wants it: with ε_∞ where needed, with σ_dc where kept."""
+        if quantity.needs_eps_inf:
+            conductivity.require_eps_inf(self.eps_inf, quantity.name)
+        eps = self._eps_of(sigma, 0.0 if quantity.keeps_dc else self.sigma_dc)
+        return eps if quantity.needs_eps_inf else np.asarray(eps - (self.eps_inf or 0.0))
+
+    def get(self, quantity: str | Quantity) -> Array:
+        """Return the values of a quantity, (F,).
+
+        Raises
+        ------
+        UsageError
+            For an unknown name, or what needs ε_∞ without it.
+        """
+        row = find_quantity(quantity)
+        return np.asarray(row.of_eps(self.wavenumber_cm, self._eps_for(row, self.sigma)), dtype=np.float64)
+
+    def error(self, quantity: str | Quantity) -> Array:
+        """Statistical standard error of a quantity, (F,)."""
+        row = find_quantity(quantity)
+        return self.error_of(row.gradient(self.wavenumber_cm, self._eps_for(row, self.sigma)))
+
+    def error_of(self, gradient: Complex) -> Array:
+        """Standard error (F,) of a real function q of ε with dq = Re(g dε), to first order."""
+        scale = conductivity.omega_eps0(self.wavenumber_cm)
+        return uncertainty.real_part_error(
+            gradient,
             (self.imag_err / scale) ** 2,
             (self.real_err / scale) ** 2,
             -self.covariance / scale**2,
-            part,
         )
 
-    @property
-    def eps_real(self) -> Array:
-        """Re ε."""
-        return np.asarray(self.epsilon("Re ε").real)
+    def model_error(self, quantity: str | Quantity) -> Array | None:
+        """Error (F,) that the ensemble of models adds to a quantity, or None without an ensemble."""
+        row = find_quantity(quantity)
+        if self.member_sigma is not None:
+            eps = self._eps_for(row, self.member_sigma)
+            return model_error.spread(row.of_eps(self.wavenumber_cm, eps), self.calibration)
+        if self.model_err is None or not row.linear:
+            return None
+        eps_err = self.model_err / (2.0 * np.pi * self.wavenumber_cm)
+        return np.asarray(np.abs(row.gradient(self.wavenumber_cm, self.sigma)) * eps_err)
 
-    @property
-    def eps_real_err(self) -> Array:
-        """Standard error of `eps_real`."""
-        self.epsilon("Re ε")
-        return np.asarray(self.imag_err / self._omega_eps0)
+    def total_error(self, quantity: str | Quantity) -> Array:
+        """Statistical and model error in quadrature, (F,)."""
+        statistical, model = self.error(quantity), self.model_error(quantity)
+        return statistical if model is None else np.asarray(np.hypot(statistical, model))
 
-    @property
-    def n(self) -> Array:
-        """Refractive index."""
-        return np.asarray(optics.refractive_index(self.epsilon("n")).real)
+    def interval(self, quantity: str | Quantity, level: float = 0.68) -> tuple[Array, Array]:
+        """Central confidence interval: χ² for what is proportional to a power spectrum, else Gaussian.
 
-    @property
-    def n_err(self) -> Array:
-        """Standard error of `n`."""
-        return self.error_of(0.5 / optics.refractive_index(self.epsilon("n")))
+        Parameters
+        ----------
+        quantity
+            What.
+        level
+            Coverage, e.g. 0.68.
 
-    @property
-    def kappa(self) -> Array:
-        """Extinction coefficient κ."""
-        return np.asarray(optics.refractive_index(self.epsilon("κ")).imag)
+        Returns
+        -------
+        lower, upper
+            (F,) each, cut where the quantity has no values.
+        """
+        row = find_quantity(quantity)
+        values = self.get(row)
+        if row.linear and self.positive:
+            dof = uncertainty.degrees_of_freedom(self.sigma.real, self.real_err**2)
+            unit = np.abs(row.gradient(self.wavenumber_cm, self.sigma))  # a linear one does not depend on ε
+            dc = 0.0 if row.keeps_dc else self.sigma_dc
+            shift = unit * dc / conductivity.omega_eps0(self.wavenumber_cm)
+            low, high = uncertainty.chi_square_interval(values + shift, dof, level)
+            return low - shift, high - shift
+        half = uncertainty.normal_quantile(level) * self.error(row)
+        return self.within_limits(row, values - half, values + half)
 
-    @property
-    def kappa_err(self) -> Array:
-        """Standard error of `kappa`."""
-        return self.error_of(0.5 / optics.refractive_index(self.epsilon("κ")), "imag")
-
-    @property
-    def alpha_cm(self) -> Array:
-        """Absorption coefficient α = 2ωκ/c in cm⁻¹."""
-        return optics.absorption_cm(self.wavenumber_cm, self.epsilon("α"))
-
-    @property
-    def alpha_cm_err(self) -> Array:
-        """Standard error of `alpha_cm`."""
-        return np.asarray(4.0 * np.pi * self.wavenumber_cm * self.kappa_err)
-
-    @property
-    def reflectivity(self) -> Array:
-        """Normal-incidence reflectance."""
-        return optics.reflectivity(self.epsilon("reflectivity"))
-
-    @property
-    def reflectivity_err(self) -> Array:
-        """Standard error of `reflectivity`: dR = 2 Re(r* dr), dr/dε = 1/(√ε(√ε+1)²)."""
-        index = optics.refractive_index(self.epsilon("reflectivity"))
-        amplitude = (index - 1.0) / (index + 1.0)
-        return self.error_of(2.0 * np.conj(amplitude) / (index * (index + 1.0) ** 2))
-
-    @property
-    def loss(self) -> Array:
-        """Loss function −Im(1/ε)."""
-        return optics.energy_loss(self.epsilon("loss"))
-
-    @property
-    def loss_err(self) -> Array:
-        """Standard error of `loss`."""
-        return self.error_of(1.0 / self.epsilon("loss") ** 2, "imag")
+    def within_limits(self, quantity: Quantity, low: Array, high: Array) -> tuple[Array, Array]:
+        """Cut a band where the quantity has no values, but never the curve itself out of it."""
+        values = self.get(quantity)
+        if quantity.floor is not None:
+            low = np.maximum(low, np.minimum(values, quantity.floor))
+        if quantity.ceiling is not None:
+            high = np.minimum(high, np.maximum(values, quantity.ceiling))
+        return low, high

@@ -1,0 +1,109 @@
+"""The principal axes that a spectrum itself shows."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from bec_md.arrays import Array
+from bec_md.spectrum.errors.uncertainty import diagonal_relative_variance
+from bec_md.spectrum.response.direction import Direction, to_direction
+from bec_md.spectrum.spectrum import Spectrum
+
+#: Axes are one if their spectra differ by less than this, r.m.s. in standard errors of the difference
+#: (weighted with the absorption), or by less than `SAME_SHARE` of what disjoint bands would give. Error
+#: bars of lines narrower than the resolution are too small by a factor of this size.
+SAME, SAME_SHARE = 2.5, 0.65
+#: Off-diagonal elements of a spectrum in the frame of the cell count as zero up to this, in the same measure.
+ALIGNED = 2.0
+
+
+def distinct_directions(spectrum: Spectrum) -> tuple[Direction, ...]:
+    """Principal axes of a spectrum, those with equal spectra (within errors) merged.
+
+    The axes are those of the cell's frame if the off-diagonal elements vanish within their errors, else
+    the frame in which the tensors of all frequencies together are closest to diagonal. Three equal axes
+    give the isotropic average.
+    """
+    axes, labels = np.eye(3), ["x", "y", "z"]
+    if off_diagonal(spectrum) > ALIGNED:
+        axes = principal_frame(spectrum.sigma.real)
+        labels = [" ".join(f"{c + 0.0:.3g}" for c in axes[:, a]) for a in range(3)]
+    values, errors = _along_axes(spectrum, axes)
+    distance = {(a, b): _distance(values, errors, a, b) for a, b in ((0, 1), (0, 2), (1, 2))}
+    if max(distance.values()) < 1.0:
+        return (to_direction(None),)
+    weights = [np.outer(axes[:, a], axes[:, a]) for a in range(3)]
+    single = [Direction(label, weight) for label, weight in zip(labels, weights, strict=True)]
+    (a, b), smallest = min(distance.items(), key=lambda item: item[1])
+    if smallest > 1.0:
+        return tuple(single)
+    joined = labels[a] + labels[b] if labels[0] == "x" else f"{labels[a]} and {labels[b]}"
+    merged = Direction(joined, 0.5 * (weights[a] + weights[b]))
+    return (merged, single[3 - a - b])
+
+
+def _distance(values: Array, errors: Array, a: int, b: int) -> float:
+    """Difference of the spectra along two axes over what is still taken as equal."""
+    both, error = values[a] + values[b], np.hypot(errors[a], errors[b])
+    limit = min(SAME, SAME_SHARE * _difference(both, error, both))
+    return _difference(values[a] - values[b], error, both) / max(limit, 1e-300)
+
+
+def _difference(values: Array, errors: Array, weight: Array) -> float:
+    """R.m.s. of values over errors, weighted."""
+    used = errors > 0.0
+    z2 = (values[used] / errors[used]) ** 2
+    return float(np.sqrt(np.sum(weight[used] * z2) / max(float(np.sum(weight[used])), 1e-300)))
+
+
+def off_diagonal(spectrum: Spectrum) -> float:
+    """Off-diagonal elements of Re σ in standard errors, r.m.s. weighted with the absorption."""
+    trace = spectrum.sigma_real
+    found = [
+        _difference(spectrum.sigma.real[:, a, b], spectrum.sigma_real_err[:, a, b], trace)
+        for a, b in ((0, 1), (0, 2), (1, 2))
+    ]
+    return max(found)
+
+
+def _along_axes(spectrum: Spectrum, axes: Array) -> tuple[Array, Array]:
+    values = np.einsum("ai,fab,bi->if", axes, spectrum.sigma.real, axes)
+    r = diagonal_relative_variance(*spectrum.diagonals())
+    return values, np.abs(values) * np.sqrt(r / (1.0 + r))
+
+
+def principal_frame(tensors: Array, sweeps: int = 20) -> Array:
+    r"""Rotation (3, 3), one axis per column, that makes many symmetric tensors as diagonal as possible.
+
+    Jacobi rotations; in each plane the angle that minimizes the sum of squared off-diagonal elements is
+    :math:`\tfrac12\,\mathrm{atan2}(t, s + \sqrt{s^2+t^2})` with s = Σ[(A_aa−A_bb)² − 4A_ab²] and
+    t = 4Σ(A_aa−A_bb)A_ab.
+
+    Parameters
+    ----------
+    tensors
+        (F, 3, 3).
+    sweeps
+        Most sweeps over the three planes.
+
+    Reference
+    ---------
+    Cardoso and Souloumiac 1996, SIAM J. Matrix Anal. Appl. 17, 161.
+    """
+    axes = np.eye(3)
+    work = np.array(tensors, dtype=float)
+    for _ in range(sweeps):
+        largest = 0.0
+        for a, b in ((0, 1), (0, 2), (1, 2)):
+            split, mixed = work[:, a, a] - work[:, b, b], 2.0 * work[:, a, b]
+            s, t = float(np.sum(split**2 - mixed**2)), 2.0 * float(np.sum(split * mixed))
+            angle = 0.5 * np.arctan2(t, s + np.hypot(s, t))
+            turn = np.eye(3)
+            turn[a, a] = turn[b, b] = np.cos(angle)
+            turn[a, b], turn[b, a] = -np.sin(angle), np.sin(angle)
+            work, axes = turn.T @ work @ turn, axes @ turn
+            largest = max(largest, abs(float(angle)))
+        if largest < 1e-10:
+            break
+    flip = np.sign(axes[np.abs(axes).argmax(axis=0), np.arange(3)])
+    return np.asarray(axes * flip)
