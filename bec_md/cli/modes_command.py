@@ -50,6 +50,15 @@ class ModesOptions:
             show_default=False,
         ),
     ] = None
+    force_constants_unit: Annotated[
+        str | None,
+        typer.Option(
+            "--force-constants-unit",
+            metavar="UNIT",
+            help="Unit of FORCE_CONSTANTS, e.g. Ry/bohr^2 (default: from phonopy.yaml, else eV/angstrom^2).",
+            show_default=False,
+        ),
+    ] = None
     degeneracy: Annotated[
         float, typer.Option("--degeneracy", metavar="CM-1", help="Modes closer than this are one.")
     ] = 1.0
@@ -136,7 +145,8 @@ def read_modes_of(options: ModesOptions, reading: TrajectoryOptions) -> Referenc
 
     assert options.force_constants is not None  # checked before
     assert options.structure is not None
-    return read_modes(options.force_constants, options.structure, parse_masses(reading.masses))
+    masses = parse_masses(reading.masses)
+    return read_modes(options.force_constants, options.structure, masses, options.force_constants_unit)
 
 
 def _trajectory(source: str, options: TrajectoryOptions) -> Trajectory:
@@ -161,6 +171,7 @@ def _resolve(
     from bec_md.cli.announce import announce_source
     from bec_md.cli.currents import compute_currents
     from bec_md.modes import mode_velocities, resolve_modes
+    from bec_md.modes.units import check_frequencies
 
     if source.job is None:
         raise UsageError(
@@ -171,6 +182,7 @@ def _resolve(
     announce_source(console, source)
     velocities = mode_velocities(trajectory, reference)
     console.item("modes", f"{len(reference.frequencies_cm)} of {reference.name}: {velocities.mapping}")
+    console.item("", check_frequencies(velocities))
     if len(reference.unstable):
         console.warn(
             f"{len(reference.unstable)} modes of {reference.name} are unstable, the lowest "

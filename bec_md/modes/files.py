@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from bec_md.errors import DataError, UsageError
 from bec_md.modes.reference import ReferenceModes, modes_from_force_constants
+from bec_md.modes.units import parse_force_constant_units, stated_units
 from bec_md.trajectory.velocities import minimum_image
 
 if TYPE_CHECKING:
@@ -23,7 +24,10 @@ _SAME_SITE_ANG = 0.05
 
 
 def read_modes(
-    path: str | Path, structure: str | Path | Atoms, masses: dict[str, float] | None = None
+    path: str | Path,
+    structure: str | Path | Atoms,
+    masses: dict[str, float] | None = None,
+    units: str | None = None,
 ) -> ReferenceModes:
     """Read the modes of a structure.
 
@@ -37,6 +41,9 @@ def read_modes(
         The structure that the force constants belong to (phonopy: SPOSCAR), a file or `ase.Atoms`.
     masses
         Masses by element, amu; standard atomic weights otherwise.
+    units
+        Unit of FORCE_CONSTANTS, e.g. ``"Ry/bohr^2"``; by default what phonopy.yaml beside it states, else
+        eV/Å², which `resolve_modes` compares with the motion.
 
     Raises
     ------
@@ -59,9 +66,21 @@ def read_modes(
         [(masses or {}).get(s, m) for s, m in zip(atoms.symbols, atoms.get_masses(), strict=True)]
     )
     if path.suffix == ".npz":
+        if units is not None:
+            raise UsageError(
+                f"units {units!r} of {path.name}",
+                "an npz holds force constants in eV/Å² by definition of the format",
+                "convert them, or leave the unit out",
+            )
         return _from_npz(path, cell, positions, numbers, weights)
-    phi = read_force_constants(path, cell, positions, numbers)
-    return modes_from_force_constants(phi, cell, positions, numbers, weights, path.name)
+    stated = stated_units(path)
+    factor, unit = 1.0, "eV/Å² (assumed)"
+    if units is not None:
+        factor, unit = parse_force_constant_units(units), units
+    elif stated is not None:
+        factor, unit = stated
+    phi = factor * read_force_constants(path, cell, positions, numbers)
+    return modes_from_force_constants(phi, cell, positions, numbers, weights, f"{path.name} in {unit}")
 
 
 def _structure(source: str | Path | Atoms) -> Atoms:
@@ -110,7 +129,7 @@ def _from_npz(path: Path, cell: Array, positions: Array, numbers: Indices, masse
 
 
 def read_force_constants(path: Path, cell: Array, positions: Array, numbers: Indices) -> Array:
-    """Read phonopy's FORCE_CONSTANTS, (n, n, 3, 3) in eV/Å², expanding the compact form.
+    """Read phonopy's FORCE_CONSTANTS, (n, n, 3, 3) in the file's unit, expanding the compact form.
 
     Raises
     ------

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from bec_md.errors import DataError, UsageError
 from bec_md.modes.reference import ReferenceModes
 from bec_md.trajectory.velocities import midpoint_displacement
-from bec_md.units import AMU_ANG2_FS2_EV, BOLTZMANN_EV_K
+from bec_md.units import AMU_ANG2_FS2_EV, BOLTZMANN_EV_K, SPEED_OF_LIGHT_CM_FS
 
 if TYPE_CHECKING:
     from bec_md.structure import Frame
@@ -57,6 +57,20 @@ class ModeVelocities:
     timestep_fs: float
     scheme: Literal["velocity", "midpoint"]
     mapping: str
+
+    def frequencies_cm(self) -> Array:
+        """Frequency of each mode in the motion, cm⁻¹, (M,): half of its spectrum lies below it (NaN at rest).
+
+        The median takes no notice of the tails that friction and noise give the spectrum.
+        """
+        from scipy.fft import rfft, rfftfreq
+
+        power = np.abs(rfft(self.velocities, axis=0)) ** 2
+        below = np.cumsum(power, axis=0)
+        grid = rfftfreq(len(self.velocities), self.timestep_fs) / SPEED_OF_LIGHT_CM_FS
+        with np.errstate(invalid="ignore", divide="ignore"):
+            found = grid[np.argmax(below / below[-1] >= 0.5, axis=0)]
+        return np.where(below[-1] > 0.0, found, np.nan)
 
     def temperatures(self) -> Array:
         """Kinetic temperature of each mode, K, (M,): equipartition makes them equal."""

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from bec_md.current.series import CurrentSeries
 from bec_md.errors import DataError
 from bec_md.modes.projection import ModeVelocities
+from bec_md.modes.units import check_frequencies
 from bec_md.units import PLASMA_FREQUENCY2_FS2, angular_frequency_from_wavenumber
 
 if TYPE_CHECKING:
@@ -183,11 +184,12 @@ def resolve_modes(
     Raises
     ------
     DataError
-        If the two series do not belong together.
+        If the two series do not belong together, or the modes have not the frequencies of the motion.
     """
     from bec_md.spectrum import compute_spectrum
 
     _check(velocities, current)
+    check_frequencies(velocities)
     rule = options.pop("sum_rule", "mass")
     total = current.total(rule)
     per_cell = np.sqrt(velocities.n_cells)

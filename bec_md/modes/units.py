@@ -1,0 +1,108 @@
+"""Units of force constants: stated, read from phonopy.yaml, or told by the motion itself."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import constants
+
+from bec_md.errors import DataError, UsageError
+from bec_md.units import ANGSTROM_M
+
+if TYPE_CHECKING:
+    from bec_md.modes.projection import ModeVelocities
+
+Array = NDArray[np.float64]
+
+_BOHR: float = constants.physical_constants["Bohr radius"][0] / ANGSTROM_M
+_HARTREE: float = constants.physical_constants["Hartree energy in eV"][0]
+_ENERGIES_EV = {
+    "ev": 1.0,
+    "ry": 0.5 * _HARTREE,
+    "rydberg": 0.5 * _HARTREE,
+    "mry": 0.5e-3 * _HARTREE,
+    "hartree": _HARTREE,
+    "ha": _HARTREE,
+}
+_LENGTHS_ANG = {"angstrom": 1.0, "ang": 1.0, "å": 1.0, "a": 1.0, "bohr": _BOHR, "au": _BOHR}
+EXAMPLES = "eV/angstrom^2, Ry/bohr^2, hartree/bohr^2, mRy/bohr^2 or eV/angstrom.bohr"
+
+#: phonopy's files that state the unit, looked for beside the force constants.
+_STATED_IN = ("phonopy.yaml", "phonopy_params.yaml", "phonopy_disp.yaml")
+#: Frequencies in the motion of a crystal differ from harmonic ones by less, in the median over modes.
+_USUAL = 0.25
+
+
+def parse_force_constant_units(text: str) -> float:
+    """Return the factor of a unit of force constants to eV/Å².
+
+    Raises
+    ------
+    UsageError
+        If the unit is not known.
+    """
+    energy, _, lengths = re.sub(r"\s", "", text.lower()).partition("/")
+    power = re.fullmatch(r"([a-zå]+)(?:\^|\*\*)?2", lengths)
+    names = [power[1]] * 2 if power else re.split(r"[.*/]", lengths)
+    if energy in _ENERGIES_EV and len(names) == 2 and all(name in _LENGTHS_ANG for name in names):
+        return _ENERGIES_EV[energy] / (_LENGTHS_ANG[names[0]] * _LENGTHS_ANG[names[1]])
+    raise UsageError(
+        f"unknown unit of force constants {text!r}",
+        "frequencies scale with its square root",
+        f"use {EXAMPLES}",
+    )
+
+
+def stated_units(force_constants: Path) -> tuple[float, str] | None:
+    """Return factor and unit that phonopy.yaml beside a file states, None if there is none."""
+    for name in _STATED_IN:
+        path = force_constants.parent / name
+        if not path.is_file():
+            continue
+        text = path.read_text(encoding="utf-8", errors="replace")
+        block = re.search(r"^physical_unit:[^\n]*\n((?:[ \t]+[^\n]*\n)+)", text, re.MULTILINE)
+        unit = re.search(r"force_constants:\s*[\"']?([^\"'\n]+)", block[1]) if block else None
+        if unit is not None:
+            return parse_force_constant_units(unit[1]), f"{unit[1].strip()} ({name})"
+    return None
+
+
+def check_frequencies(velocities: ModeVelocities) -> str:
+    """Compare the frequencies of the modes with those in the motion.
+
+    Returns
+    -------
+    One sentence.
+
+    Raises
+    ------
+    DataError
+        If they differ by a factor in the median: with the unit that would explain it.
+    """
+    harmonic = velocities.modes.frequencies_cm
+    moving = velocities.frequencies_cm()
+    known = (harmonic > 1.0) & np.isfinite(moving) & (moving > 1.0)
+    if known.sum() < 3:
+        return "too few modes to compare their frequencies with the motion"
+    ratio = float(np.median(moving[known] / harmonic[known]))
+    said = f"frequencies in the motion over harmonic ones: {ratio:.3f} (median of {int(known.sum())} modes)"
+    if abs(np.log(ratio)) < np.log(1.0 + _USUAL):
+        return said
+    units = {
+        text: parse_force_constant_units(text) for text in (*EXAMPLES.replace(" or ", ", ").split(", "),)
+    }
+    factors = {
+        f"{new} instead of {old}": a / b for new, a in units.items() for old, b in units.items() if a != b
+    }
+    likely = [text for text, factor in factors.items() if abs(0.5 * np.log(factor) - np.log(ratio)) < 0.1]
+    from_ev = [text for text in likely if text.endswith("of eV/angstrom^2")] or likely
+    raise DataError(
+        f"{velocities.modes.name}: {said}",
+        "a common factor is a wrong unit of the force constants"
+        + (f": {from_ev[0]}" if from_ev else ", or wrong masses, or another structure or time step"),
+        f"give the unit of the force constants: {EXAMPLES}; or check masses and structure",
+    )
