@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from bec_md.errors import BecMDWarning, DataError
 from bec_md.evaluation.evaluation import Evaluation, compare
 from bec_md.structure import Frame
 from bec_md.structure.extxyz import read_frames
@@ -74,7 +76,8 @@ def evaluate_model(
     Raises
     ------
     DataError
-        If file or model cannot be read, or the file has elements that the model does not know.
+        If file or model cannot be read, or no structure consists of elements that the model knows. Single
+        structures with other elements are left out, with a warning.
     """
     if isinstance(data, (str, Path)):
         transposed = None if index_order is None else index_order == "displacement-first"
@@ -83,6 +86,8 @@ def evaluate_model(
     else:
         frames, name = list(data), "frames"
     frames = frames[:limit]
+    if not frames:
+        raise DataError(f"{name} has no frames", "there is nothing to compare with", "check the file")
     if isinstance(model, (str, Path)):
         from bec_md.network import load_model
 
@@ -92,6 +97,7 @@ def evaluate_model(
         )
     else:
         predictor = model
+    frames = _known(frames, predictor, name)
     means = (
         means_of_elements([f for path in training_data for f in read_frames(path)]) if training_data else None
     )
@@ -112,6 +118,35 @@ def evaluate_model(
         element_means=means,
         extra=timing,
     )
+
+
+def _known(frames: Sequence[Frame], predictor: Predictor, name: str) -> list[Frame]:
+    """Return the structures of elements that the model knows, saying which ones are left out."""
+    from ase.data import chemical_symbols
+
+    elements = getattr(predictor, "elements", None)
+    if elements is None:
+        return list(frames)
+    known = {int(number) for number in elements}
+    strange: dict[str, list[int]] = {}
+    for frame in frames:
+        for number in sorted({int(z) for z in frame.numbers} - known):
+            strange.setdefault(chemical_symbols[number], []).append(frame.index)
+    if not strange:
+        return list(frames)
+    outside = {index for indices in strange.values() for index in indices}
+    said = "; ".join(
+        f"{symbol} in {len(found)} structure(s) (frame {', '.join(map(str, found[:5]))}"
+        + (" …)" if len(found) > 5 else ")")
+        for symbol, found in strange.items()
+    )
+    what = f"{predictor.name} does not know {said} of {name}"
+    if len(outside) == len({frame.index for frame in frames}):
+        raise DataError(what, "it was not trained on these elements", "choose another model (bec-md models)")
+    warnings.warn(
+        BecMDWarning(f"{what}: {len(outside)} of {len(frames)} structures are left out"), stacklevel=3
+    )
+    return [frame for frame in frames if {int(z) for z in frame.numbers} <= known]
 
 
 def _predict(

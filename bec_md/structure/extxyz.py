@@ -13,6 +13,7 @@ first index of the tensors is the displacement.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -21,7 +22,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bec_md.errors import DataError
+from bec_md.errors import BecMDWarning, DataError
 from bec_md.files import open_for_writing, open_text, require_file
 from bec_md.structure import comment as comment_line
 from bec_md.structure.columns import DEFAULT_PROPERTIES, Layout, make_layout
@@ -243,6 +244,9 @@ def iterate_frames(
 ) -> Iterator[Frame]:
     """Yield the labelled structures of an extended XYZ file (compressed or not), of any sizes.
 
+    Frames without the column, and frames whose tensors are all exactly zero (the placeholder of a missing
+    label), are left out; a `BecMDWarning` at the end has their numbers. `Frame.index` counts all frames.
+
     Parameters
     ----------
     path
@@ -258,9 +262,10 @@ def iterate_frames(
     Raises
     ------
     DataError
-        With file, frame and atom, when the tensors are missing or the file is damaged.
+        With file, frame and atom, when the file is damaged, or no frame has tensors.
     """
     file = require_file(Path(path))
+    absent, zero, first = _LeftOut("have no tensors"), _LeftOut("have tensors that are all zero"), None
     parser = ExtxyzParser(
         charges_key=charges_key, transposed=transposed, velocities=False, cell_required=False
     )
@@ -269,22 +274,54 @@ def iterate_frames(
         while (count := next_count(lines, f"{file.name}, frame {index}")) is not None:
             where = f"{file.name}, frame {index}"
             comment = lines.readline()
-            _require_charges(parser.layout(comment, where), where)
-            frame = parser.parse(comment, [lines.readline() for _ in range(count)], index, where)
+            layout = parser.layout(comment, where)
+            rows = [lines.readline() for _ in range(count)]
+            index += 1
+            if layout.charges is None:
+                first = first or _no_charges(layout, where)
+                absent.frames.append(index - 1)
+                continue
+            frame = parser.parse(comment, rows, index - 1, where)
             _require_finite(frame, where)
+            if not frame.labels[CHARGES].any():
+                zero.frames.append(frame.index)
+                continue
             if total_charge is not None and not any(key in frame.info for key in TOTAL_CHARGE_KEYS):
                 frame = replace(frame, total_charge=total_charge)
             yield frame
-            index += 1
-
-
-def _require_charges(layout: Layout, where: str) -> None:
-    if layout.charges is None:
-        raise DataError(
-            f"{where}: no 9-column {layout.charges_name or CHARGES} in Properties",
-            "training and evaluation compare with reference Born effective charges",
-            "name the column (charges_key) or write it as born_effective_charges:R:9",
+    left_out = [part.describe() for part in (absent, zero) if part.frames]
+    if index == 0:
+        raise DataError(f"{file.name}: no frames", "there is nothing to learn from", "check the file")
+    if len(absent.frames) + len(zero.frames) == index:
+        raise first or DataError(
+            f"{file.name}: all {index} frames {zero.what}",
+            "tensors that are exactly zero are the placeholder of a missing label",
+            "write the labels into the file",
         )
+    if left_out:
+        said = f"{file.name}: {'; '.join(left_out)}; they are left out of {index} frames"
+        warnings.warn(BecMDWarning(said), stacklevel=2)
+
+
+@dataclass
+class _LeftOut:
+    """Frames without labels, and what is wrong with them."""
+
+    what: str
+    frames: list[int] = field(default_factory=list)
+
+    def describe(self) -> str:
+        """Say how many there are, and the numbers of the first ones."""
+        shown = ", ".join(map(str, self.frames[:5])) + (" …" if len(self.frames) > 5 else "")
+        return f"{len(self.frames)} frame(s) {self.what} ({shown})"
+
+
+def _no_charges(layout: Layout, where: str) -> DataError:
+    return DataError(
+        f"{where}: no 9-column {layout.charges_name or CHARGES} in Properties",
+        "training and evaluation compare with reference Born effective charges",
+        "name the column (charges_key) or write it as born_effective_charges:R:9",
+    )
 
 
 def _require_finite(frame: Frame, where: str) -> None:

@@ -4,8 +4,9 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
+from bec_md.errors import BecMDWarning, DataError
 from bec_md.evaluation import evaluate_model
-from bec_md.structure.extxyz import read_frames
+from bec_md.structure.extxyz import read_frames, write_frames
 from bec_md.training.validation import read_parity, write_parity
 
 from .toy import toy_frames, toy_tensors, write_toy
@@ -110,3 +111,27 @@ def test_transposed_training_files_are_named():
     warnings = index_order_warnings(Law(), data, ["straight", "swapped"])
     assert len(warnings) == 1
     assert warnings[0].startswith("swapped: ")
+
+
+@dataclass
+class KnowsOxides(NoisyLaw):
+    """A model that was trained on MgO only."""
+
+    elements: tuple[int, ...] = (8, 12)
+
+
+def test_structures_of_unknown_elements_are_left_out_and_named(tmp_path):
+    frames = toy_frames(12)
+    oxide = [{8, 12} >= {int(z) for z in frame.numbers} for frame in frames]
+    assert 0 < sum(oxide) < 12
+    write_frames(tmp_path / "toy.xyz", frames)
+    with pytest.warns(
+        BecMDWarning, match=rf"does not know Li in {12 - sum(oxide)} structure.*{12 - sum(oxide)} of 12"
+    ):
+        result = evaluate_model(KnowsOxides(), tmp_path / "toy.xyz")
+    assert set(result.metrics["per_element"]) == {"Mg", "O"}
+    assert result.metrics["n_frames"] == sum(oxide)
+    with pytest.raises(DataError, match="does not know"):
+        evaluate_model(
+            KnowsOxides(), [frame for frame, known in zip(frames, oxide, strict=True) if not known]
+        )

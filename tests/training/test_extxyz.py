@@ -4,7 +4,7 @@ import ase.io
 import numpy as np
 import pytest
 
-from bec_md.errors import DataError
+from bec_md.errors import BecMDWarning, DataError
 from bec_md.structure import reduced_formula
 from bec_md.structure.extxyz import read_frames, write_frames
 from bec_md.structure.names import CHARGE_COLUMNS
@@ -82,3 +82,22 @@ def test_reduced_formula_is_independent_of_order_and_multiplicity():
     assert reduced_formula(np.array([8, 14, 8])) == "O2Si"
     assert reduced_formula(np.array([14, 8, 8, 8, 8, 14])) == "O2Si"
     assert reduced_formula(np.array([3, 3])) == "Li"
+
+
+def test_frames_without_labels_are_left_out_with_their_numbers(tmp_path):
+    """Files for energies and forces hold tensors in some frames only; zeros stand for a missing label."""
+    first = read_frames(write_toy(tmp_path / "toy.xyz", 1))[0]
+    zero = first.with_labels(born_effective_charges=np.zeros((first.n_atoms, 3, 3)))
+    bare = first.with_labels(born_effective_charges=None)
+    write_frames(tmp_path / "mixed.xyz", [first, bare, first, zero, bare])
+    with pytest.warns(
+        BecMDWarning, match=r"2 frame\(s\) have no tensors \(1, 4\); 1 .* all zero \(3\); .* of 5"
+    ):
+        frames = read_frames(tmp_path / "mixed.xyz")
+    assert [frame.index for frame in frames] == [0, 2]
+    write_frames(tmp_path / "zero.xyz", [zero, zero])
+    with pytest.raises(DataError, match="all 2 frames have tensors that are all zero"):
+        read_frames(tmp_path / "zero.xyz")
+    write_frames(tmp_path / "bare.xyz", [bare, bare])
+    with pytest.raises(DataError, match="frame 0: no 9-column"):
+        read_frames(tmp_path / "bare.xyz")
