@@ -23,7 +23,8 @@ INTERRUPTED = 130
 #: Options of the command line by the name of the Python argument that messages mention.
 OPTION_OF_ARGUMENT = {
     "timestep_fs": "--timestep", "lammps_units": "--units", "velocity_units": "--velocity-units",
-    "elements": "--elements", "topology": "--topology", "format": "--format", "masses": "--masses",
+    "elements": "--elements", "cell_ang": "--cell", "velocities": "--velocities",
+    "topology": "--topology", "format": "--format", "masses": "--masses",
     "start": "--start", "stop": "--stop", "stride": "--stride", "charges_key": "--charges file:KEY",
     "temperature_k": "--temperature", "eps_inf": "--eps-inf", "resolution_cm": "--resolution",
     "max_cm": "--max", "md_timestep_fs": "--md-timestep",

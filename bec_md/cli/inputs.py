@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 
 #: Fields of `TrajectoryOptions` that concern J(t) or M(t) of other codes.
-SERIES_FIELDS = ("columns", "volume", "cell", "unwrap")
+SERIES_FIELDS = ("columns", "volume", "unwrap")
 
 
 @dataclass(frozen=True)
@@ -46,9 +46,10 @@ class TrajectoryOptions:
     velocity_units: opt.VelocityUnits = None
     elements: opt.Elements = None
     masses: opt.Masses = None
+    velocities: opt.Velocities = None
+    cell: opt.Cell = None
     columns: opt.Columns = None
     volume: opt.Volume = None
-    cell: opt.Cell = None
     unwrap: opt.Unwrap = None
     transposed: opt.Transposed = False
 
@@ -84,7 +85,7 @@ class TrajectoryOptions:
         if misplaced:
             raise UsageError(
                 f"{' and '.join(misplaced)} for a trajectory",
-                "they belong to a J(t) or M(t) that another code wrote; a trajectory has its cell in it",
+                "they belong to a J(t) or M(t) that another code wrote",
                 "leave them out",
             )
         return {
@@ -97,6 +98,8 @@ class TrajectoryOptions:
             "velocity_units": self.velocity_units,
             "elements": parse_elements(self.elements),
             "masses": parse_masses(self.masses) or {},
+            "velocities": self.velocities,
+            "cell_ang": parse_cell(self.cell),
             "charges_transposed": self.transposed,
         }
 

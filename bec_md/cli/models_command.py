@@ -8,7 +8,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from bec_md.cli.console import Console
+from bec_md.cli.inputs import SERIES_FIELDS, TrajectoryOptions
 from bec_md.cli.outputs import STDOUT, check_writable, emit_json
+from bec_md.cli.shared_options import with_options
+from bec_md.cli.values import pick
+from bec_md.errors import UsageError
 
 if TYPE_CHECKING:
     from bec_md.current.series import CurrentSeries
@@ -71,29 +75,44 @@ def _symbols(elements: list[int], most: int = 8) -> str:
     return " ".join(chemical_symbols[number] for number in elements)
 
 
+@with_options(TrajectoryOptions, without=SERIES_FIELDS)
 def info(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="Any file of bec-md, or a trajectory.")],
     json: JsonOption = None,
+    **given: Any,
 ) -> None:
     """Describe a file."""
+    describe(file, json, pick(TrajectoryOptions, given))
+
+
+def describe(file: Path, json: str | None, reading: TrajectoryOptions) -> None:
+    """Recognize a file and print what it holds."""
     from bec_md.current.file import is_stored_current, load_current
     from bec_md.network.registry import BUNDLED, model_path
     from bec_md.spectrum import is_spectrum_file, load_spectrum, summary
 
     console = Console(results_on_stdout=json == STDOUT)
     bundled = BUNDLED / f"{file}.safetensors"
-    if file.suffix == ".safetensors" or (not file.exists() and bundled.is_file()):
-        values = describe_model_file(console, file if file.exists() else bundled)
-    elif is_stored_current(file):
+    is_model = file.suffix == ".safetensors" or (not file.exists() and (bundled.is_file() or not file.suffix))
+    is_current = not is_model and is_stored_current(file)
+    is_spectrum = not is_model and not is_current and is_spectrum_file(file)
+    if (is_model or is_current or is_spectrum) and reading != TrajectoryOptions():
+        raise UsageError(
+            f"{file.name} is no trajectory, but options for reading one were given",
+            "an option that does nothing may hide a mistake",
+            "leave them out",
+        )
+    if is_model:
+        path = file if file.suffix == ".safetensors" and file.exists() else bundled
+        values = describe_model_file(console, path if path.is_file() else model_path(str(file)))
+    elif is_current:
         values = describe_current(console, load_current(file), file.name)
-    elif is_spectrum_file(file):
+    elif is_spectrum:
         spectrum = load_spectrum(file)
         describe_spectrum(console, spectrum, file.name)
         values = summary(spectrum)
-    elif not file.exists() and not file.suffix:  # a name rather than a path
-        values = describe_model_file(console, model_path(str(file)))
     else:
-        values = describe_trajectory(console, file)
+        values = describe_trajectory(console, file, reading)
     if json is not None:
         emit_json(json, values)
 
@@ -165,12 +184,12 @@ def describe_spectrum(console: Console, spectrum: Spectrum, name: str) -> None:
     show_preview(console, spectrum)
 
 
-def describe_trajectory(console: Console, path: Path) -> dict[str, Any]:
+def describe_trajectory(console: Console, path: Path, reading: TrajectoryOptions) -> dict[str, Any]:
     """Print what a trajectory holds."""
     from bec_md.cli.announce import composition
     from bec_md.trajectory import open_trajectory
 
-    found = open_trajectory(path).info
+    found = open_trajectory(path, timestep_fs=reading.timestep, **reading.keywords()).info
     step = "not stated (give --timestep)" if found.timestep_fs is None else f"{found.timestep_fs:g} fs"
     console.item("file", f"{found.source}: trajectory ({found.format}), {found.n_frames} frames")
     console.item("atoms", f"{found.n_atoms} ({composition(found.numbers)})")

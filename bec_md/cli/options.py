@@ -101,7 +101,7 @@ Elements = Annotated[
     typer.Option(
         "--elements",
         metavar="Si,O",
-        help="Elements of the LAMMPS atom types 1, 2, …, or by type or atom name: 1=Si,2=O.",
+        help="Elements of the atom types 1, 2, …, or by type or atom name: 1=Si,2=O; NULL leaves a site out.",
         rich_help_panel=_INPUT,
         show_default=False,
     ),
@@ -112,6 +112,29 @@ Masses = Annotated[
         "--masses",
         metavar="H=2.014",
         help="Masses in amu that replace those of the file or the standard atomic weights.",
+        rich_help_panel=_INPUT,
+        show_default=False,
+    ),
+]
+
+Velocities = Annotated[
+    str | None,
+    typer.Option(
+        "--velocities",
+        metavar="FILE|none",
+        help="File with the velocities of a trajectory that holds positions alone; none leaves stored ones "
+        "unread.",
+        rich_help_panel=_INPUT,
+        show_default="found beside the trajectory",
+    ),
+]
+Cell = Annotated[
+    str | None,
+    typer.Option(
+        "--cell",
+        metavar="NUMBERS",
+        help="Cell of a file that states none, in Å: 3 or 9 numbers separated by commas, lattice vectors one "
+        "after the other.",
         rich_help_panel=_INPUT,
         show_default=False,
     ),
@@ -134,16 +157,6 @@ Volume = Annotated[
         "--volume",
         metavar="ANG3",
         help="Volume of the cell in Å³.",
-        rich_help_panel=_SERIES,
-        show_default=False,
-    ),
-]
-Cell = Annotated[
-    str | None,
-    typer.Option(
-        "--cell",
-        metavar="NUMBERS",
-        help="Cell in Å: 3 or 9 numbers separated by commas, lattice vectors one after the other.",
         rich_help_panel=_SERIES,
         show_default=False,
     ),
