@@ -135,7 +135,14 @@ def describe_model_file(console: Console, path: Path) -> dict[str, Any]:
     console.item(
         "shape",
         f"{config['layers']} layers, {config['channels']} channels, l ≤ {config['l_max']}, cutoff "
-        f"{config['cutoff_ang']:g} Å, {config['members']} members",
+        f"{config['cutoff_ang']:g} Å",
+    )
+    console.item(
+        "read-outs",
+        ", ".join(
+            item["name"] + (f" ({item['members']} members)" if item.get("members", 1) > 1 else "")
+            for item in config["readouts"]
+        ),
     )
     for key in ("data", "license", "citation"):
         if card.get(key):
