@@ -66,6 +66,8 @@ def announce_job(console: Console, job: CurrentJob) -> None:
     )
     console.item("units", info.units_note)
     announce_charges(console, job)
+    for remark in job.metadata.get("remarks", ()):
+        console.item("", str(remark))
     for warning in (*info.warnings, *job.notes):
         console.warn(warning)
 

@@ -74,10 +74,12 @@ def averages_of(series: CurrentData) -> Averages:
                 sums["terms"] += rules.summed_mass_terms(charge_sum, whole, total_mass)
         if has_momentum and masses is not None:
             momentum = series.read("momentum", block)
-            speed2 += float(((momentum.sum(axis=1) / masses.sum()) ** 2).sum())
+            speed2 += float(((momentum.sum(axis=1) / total_mass) ** 2).sum())
             if has_energy:
                 energy = series.read("kinetic_energy_ev", block)
-                sums["energy"] += rules.barycentric_kinetic_energy(energy, momentum, masses).sum(axis=0)
+                if not series.anchored:
+                    energy = rules.barycentric_kinetic_energy(energy, momentum, masses)
+                sums["energy"] += energy.sum(axis=0)
     frames = series.n_frames
     return Averages(
         zz_over_mass=sums["zz"] / _rows(series, frames) if has_zz else None,

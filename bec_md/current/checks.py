@@ -54,9 +54,10 @@ def check_shapes(data: CurrentData) -> None:
                 f"the series has {data.n_frames} frames and {sizes['G']} groups",
                 "give every field the same frames and groups as the current",
             )
-    for name in ("group_mass_amu", "group_count", "group_inverse_mass"):
+    for name in ("group_mass_amu", "group_count", "group_inverse_mass", "group_free"):
         array = getattr(data, name)
-        if array is not None and (array.shape != (sizes["G"],) or np.any(array <= 0)):
+        least = 1 if name == "group_count" else 0  # a group may consist of sites without mass
+        if array is not None and (array.shape != (sizes["G"],) or np.any(array < least)):
             raise DataError(
                 f"{name} is {array}, expected {sizes['G']} positive numbers",
                 "every group needs a mass and a number of atoms",

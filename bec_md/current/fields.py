@@ -85,6 +85,10 @@ class CurrentData:
         neighboring frames, value at the half step. ``"central"``: difference of frames t ± Δ.
     group_mass_amu, group_count, group_inverse_mass
         (G,) total mass, number of atoms, and :math:`\sum_{i \in g} 1/m_i`.
+    group_free
+        (G,) number of atoms with degrees of freedom: those that move and have a mass; None for all.
+    anchored
+        Whether atoms that do not move hold the center of mass (`total_mass_amu` is infinite then).
     total_charge_e
         Net charge of the cell, e.
     start_time_fs
@@ -107,6 +111,8 @@ class CurrentData:
     group_mass_amu: Array | None = None
     group_count: NDArray[np.int64] | None = None
     group_inverse_mass: Array | None = None
+    group_free: NDArray[np.int64] | None = None
+    anchored: bool = False
     zz_over_mass: Annotated[
         Array | None,
         _stored("G", 3, 3, dtype="f4", unit="e²/amu", meaning="Σ Z Zᵀ/m of each group", one_row=True),
@@ -170,8 +176,10 @@ class CurrentData:
 
     @property
     def total_mass_amu(self) -> float | None:
-        """Total mass, amu, when known."""
-        return None if self.group_mass_amu is None else float(np.sum(self.group_mass_amu))
+        """Total mass, amu, when known; infinite where atoms that do not move hold the others."""
+        if self.group_mass_amu is None:
+            return None
+        return float("inf") if self.anchored else float(np.sum(self.group_mass_amu))
 
     @property
     def times_fs(self) -> Array:

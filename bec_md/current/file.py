@@ -337,7 +337,7 @@ def build_series(header: dict[str, Any], arrays: dict[str, Any], where: str) -> 
         cell, volume = mean_cell(arrays["cells_ang"])
     else:
         cell, volume = None, float(system["volume_ang3"])
-    known = header.get("averages")
+    known, free = header.get("averages"), system.get("group_free")
     return CurrentSeries(
         groups=tuple(system["groups"]),
         timestep_fs=float(system["timestep_fs"]),
@@ -347,6 +347,8 @@ def build_series(header: dict[str, Any], arrays: dict[str, Any], where: str) -> 
         group_mass_amu=np.array(system["group_mass_amu"]),
         group_count=np.array(system["group_count"], dtype=np.int64),
         group_inverse_mass=np.array(system["group_inverse_mass"]),
+        group_free=None if free is None else np.array(free, dtype=np.int64),
+        anchored=bool(system.get("anchored", False)),
         total_charge_e=float(system["total_charge_e"]),
         start_time_fs=float(system["start_time_fs"]),
         known_averages=None if known is None else Averages.from_json(known),

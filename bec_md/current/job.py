@@ -7,6 +7,8 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from bec_md.charges.source import digest
 from bec_md.current.fields import bytes_per_row
 from bec_md.current.grouping import Groups
@@ -95,6 +97,8 @@ class CurrentJob:
                 "group_mass_amu": sums.group_mass_amu,
                 "group_count": sums.group_count,
                 "group_inverse_mass": sums.group_inverse_mass,
+                "group_free": sums.group_free,
+                "anchored": sums.anchored,
                 "total_charge_e": self.total_charge_e,
                 "start_time_fs": self.start_time_fs,
             },
@@ -124,8 +128,10 @@ def key_of(
         for item in fields(whole)
         if item.name not in NOT_IN_KEY
     }
+    still = recipe.immobile
     return {
         **given,
+        **({} if still is None else {"immobile_hash": digest(still.astype(np.int64))}),
         "first_frame_hash": f"{int(frame_hashes([first])[0]):016x}",
         "first_frame_index": first.index,
         "atoms_hash": digest(first.numbers),

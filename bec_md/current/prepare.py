@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from itertools import islice
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
@@ -13,8 +14,10 @@ from bec_md.charges import charges_key, make_charge_source
 from bec_md.current.evaluate import Sampling
 from bec_md.current.grouping import make_groups
 from bec_md.current.job import CurrentJob, input_state, key_of
+from bec_md.current.mobility import PROBED, find_immobile
 from bec_md.current.options import CurrentOptions
 from bec_md.current.rows import Recipe
+from bec_md.current.sites import charged_sites
 from bec_md.errors import DataError, UsageError
 from bec_md.trajectory.options import ReadOptions
 
@@ -80,6 +83,8 @@ def prepare_current(
     """
     options, reading = options or CurrentOptions(), reading or ReadOptions()
     options.check()
+    charges, reading = charged_sites(options.charges, reading)
+    options = replace(options, charges=charges)
     key = charges_key(options.charges)
     if key is not None:
         reading = replace(reading, charges_key=key)
@@ -88,6 +93,7 @@ def prepare_current(
     info = trajectory.info
     step = timestep_of(info, reading.timestep_fs, is_open=opener.is_open)
     first = _first_frame(trajectory)
+    mobility = find_immobile(list(islice(trajectory.frames(), PROBED)), step)
     divided = make_groups(options.groups, first)
     bound = make_charge_source(
         options.charges,
@@ -108,9 +114,11 @@ def prepare_current(
             batch=options.batch or default_batch(len(info.numbers), options.device),
             interpolation=options.interpolation,
         ),
+        immobile=mobility.immobile,
+        rest_ang=None if mobility.immobile is None else first.positions_ang,
     )
     recipe, stride_note = _with_stride(recipe, options, info)
-    notes = (*bound.notes, *stride_note)
+    notes = (*bound.notes, *stride_note, *((mobility.warning,) if mobility.warning else ()))
     said = _scheme_warnings(recipe, info)
     return CurrentJob(
         recipe=recipe,
@@ -123,7 +131,8 @@ def prepare_current(
         warnings=said,
         key=key_of(recipe, divided, first, reading, options),
         input_state=input_state(source, reading, info.fingerprint),
-        metadata=_metadata(recipe, info, reading, notes, (*info.warnings, *said), command),
+        metadata=_metadata(recipe, info, reading, notes, (*info.warnings, *said), command)
+        | {"remarks": [mobility.remark] if mobility.remark else []},
     )
 
 

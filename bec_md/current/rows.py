@@ -45,6 +45,10 @@ class Recipe:
         ``"velocity"`` or ``"midpoint"``.
     sampling
         At which frames tensors are evaluated.
+    immobile
+        (N,) atoms that do not move (see `bec_md.current.mobility`); None if all do.
+    rest_ang
+        (N, 3) positions in the first frame, where these atoms have to stay.
     """
 
     open: Callable[[], Trajectory]
@@ -54,11 +58,13 @@ class Recipe:
     timestep_fs: float
     scheme: str
     sampling: Sampling
+    immobile: NDArray[np.bool_] | None = None
+    rest_ang: Array | None = None
 
     @cached_property
     def sums(self) -> GroupSums:
         """Summation over the groups."""
-        return GroupSums(self.group_index, self.masses_amu)
+        return GroupSums(self.group_index, self.masses_amu, self.immobile)
 
     @cached_property
     def trajectory(self) -> Trajectory:
@@ -92,8 +98,13 @@ class Recipe:
 
     def velocities(self, frames: list[Frame]) -> Array:
         """Return velocities of the frames (F, N, 3), Å/fs; of the F − 1 steps between from positions."""
+        if self.immobile is not None and self.rest_ang is not None:
+            require_rest(frames, self.immobile, self.rest_ang)
         if self.scheme == "velocity":
-            return np.stack([_velocity(frame) for frame in frames])
+            out = np.stack([_velocity(frame) for frame in frames])
+            if self.immobile is not None:
+                out[:, self.immobile] = 0.0
+            return out
         from bec_md.trajectory.velocities import midpoint_displacement
 
         out = np.empty((len(frames) - 1, len(self.masses_amu), 3))
@@ -163,6 +174,19 @@ def check_finite(rows: Rows, frames: list[Frame]) -> None:
                 f"{name} is not finite in frame {frames[int(np.argmin(finite))].index}",
                 "positions, velocities or tensors of that frame hold NaN or infinity",
                 "correct the frame, or cut it off with --start/--stop; what came before is kept",
+            )
+
+
+def require_rest(frames: list[Frame], immobile: NDArray[np.bool_], rest_ang: Array) -> None:
+    """Refuse frames in which atoms move that did not in the first ones."""
+    for frame in frames:
+        moved = (frame.positions_ang[immobile] != rest_ang[immobile]).any(axis=1)
+        if moved.any():
+            atom = int(np.flatnonzero(immobile)[np.argmax(moved)])
+            raise DataError(
+                f"atom {atom} moves in frame {frame.index}, but not in the first frames",
+                "degrees of freedom, and with them the temperature, would change within the run",
+                "begin where all atoms move: start=",
             )
 
 

@@ -131,7 +131,7 @@ def barycentric_kinetic_energy(kinetic_energy: Array, momentum: Array, masses: A
 
 
 def temperatures(
-    kinetic_energy: Array, masses: Array, counts: NDArray[np.int64], constraints: int = 0
+    kinetic_energy: Array, counts: NDArray[np.int64], mass_shares: Array, constraints: int = 0
 ) -> tuple[float, Array]:
     r"""Return the temperature of the whole and of each group from barycentric kinetic energies.
 
@@ -142,16 +142,19 @@ def temperatures(
 
     Parameters
     ----------
-    kinetic_energy, masses, counts
-        (G,) mean kinetic energy [eV], mass [amu], number of atoms.
+    kinetic_energy, counts
+        (G,) mean kinetic energy [eV] and number of atoms that move.
+    mass_shares
+        (G,) :math:`M_g/M`; zeros if the center of mass has no degrees of freedom to lose.
     constraints
         Number of rigid bonds and angles (SHAKE, RATTLE, SETTLE: 3 for a rigid water molecule).
     """
-    freedom = 3.0 * counts - 3.0 * masses / masses.sum()
-    whole = 3.0 * float(counts.sum()) - 3.0 - constraints
+    freedom = 3.0 * counts - 3.0 * mass_shares
+    whole = 3.0 * float(counts.sum()) - 3.0 * round(float(mass_shares.sum())) - constraints
     if whole <= 0.0:
-        return float("nan"), np.full(len(masses), np.nan)
-    per_group = 2.0 * kinetic_energy / (BOLTZMANN_EV_K * freedom)
-    if constraints:
-        per_group = np.full(len(masses), np.nan)
+        return float("nan"), np.full(len(counts), np.nan)
+    per_group = np.full(len(counts), np.nan)
+    if not constraints:
+        moving = freedom > 0.0
+        per_group[moving] = 2.0 * kinetic_energy[moving] / (BOLTZMANN_EV_K * freedom[moving])
     return float(2.0 * kinetic_energy.sum() / (BOLTZMANN_EV_K * whole)), per_group

@@ -153,7 +153,8 @@ class CurrentSeries(CurrentData):
         r"""Return the mean kinetic temperature, total and per group, K, in the barycentric frame.
 
         The three center-of-mass degrees of freedom are shared by mass, as equipartition with
-        :math:`\sum m v = 0` does: group g has :math:`3 N_g - 3 M_g/M` of them. Differences of positions
+        :math:`\sum m v = 0` does: group g has :math:`3 N_g - 3 M_g/M` of them; where atoms that do not move
+        hold the others, :math:`3 N_g` of its atoms that move. Differences of positions
         (scheme other than ``"velocity"``) smooth the motion: the temperature then is a lower bound. Rigid
         bonds and angles, `constraints` in number, take one degree of freedom each from the whole; the
         temperatures of groups then are NaN.
@@ -161,7 +162,9 @@ class CurrentSeries(CurrentData):
         energy = self.averages.kinetic_energy_ev
         if energy is None or self.group_mass_amu is None or self.group_count is None:
             return None
-        return rules.temperatures(energy, self.group_mass_amu, self.group_count, constraints)
+        free = self.group_count if self.group_free is None else self.group_free
+        share = np.zeros(self.n_groups) if self.anchored else self.group_mass_amu / self.group_mass_amu.sum()
+        return rules.temperatures(energy, free, share, constraints)
 
     def center_of_mass_velocity(self) -> Array | None:
         """Return the velocity of the center of mass, (T, 3) in Å/fs."""

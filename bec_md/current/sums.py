@@ -23,17 +23,34 @@ class GroupSums:
     group_index
         (N,) group of each atom, 0 … G−1; every group has at least one atom.
     masses_amu
-        (N,) amu.
+        (N,) amu; 0 for sites without mass, which follow the atoms rigidly.
+    immobile
+        (N,) atoms that do not move. As if their mass were infinite, they have no part in ΣZZᵀ/m, and the
+        center of mass rests.
+
+    Attributes
+    ----------
+    group_free
+        (G,) numbers of atoms that have degrees of freedom.
+    anchored
+        Whether atoms that do not move hold the center of mass.
     """
 
-    def __init__(self, group_index: Indices, masses_amu: Array) -> None:
+    def __init__(
+        self, group_index: Indices, masses_amu: Array, immobile: NDArray[np.bool_] | None = None
+    ) -> None:
         self.masses_amu = np.asarray(masses_amu, dtype=np.float64)
         self.order = np.argsort(group_index, kind="stable")
         self.sorted = bool(np.all(self.order == np.arange(len(self.order))))
         self.starts = np.flatnonzero(np.diff(np.asarray(group_index)[self.order], prepend=-1))
         self.group_count = np.bincount(group_index).astype(np.int64)
         self.group_mass_amu = np.bincount(group_index, weights=self.masses_amu)
-        self.group_inverse_mass = np.bincount(group_index, weights=1.0 / self.masses_amu)
+        self.anchored = immobile is not None and bool(immobile.any())
+        self.massless = bool((self.masses_amu == 0.0).any())
+        free = (self.masses_amu > 0.0) & (True if immobile is None else ~immobile)
+        self.group_free = np.bincount(group_index, weights=free).astype(np.int64)
+        self._inverse_masses = np.divide(1.0, self.masses_amu, out=np.zeros(len(free)), where=free)
+        self.group_inverse_mass = np.bincount(group_index, weights=self._inverse_masses)
         single = np.isclose(self.group_inverse_mass * self.group_mass_amu, self.group_count**2, rtol=1e-12)
         self.mixed_masses = not bool(single.all())
 
@@ -53,18 +70,20 @@ class GroupSums:
         Returns
         -------
         ``current`` :math:`\sum Z v`, ``charge_sum`` :math:`\sum Z`, ``momentum`` :math:`\sum m v`,
-        ``velocity_sum`` :math:`\sum v`, ``zz_over_mass`` :math:`\sum Z Z^T/m`, ``kinetic_energy_ev``, and
-        for groups of mixed masses ``charge_over_mass`` :math:`\sum Z/m`.
+        ``velocity_sum`` :math:`\sum v`, ``zz_over_mass`` :math:`\sum Z Z^T/m` (not with charges on sites
+        without mass, which belong to the atoms that hold them), ``kinetic_energy_ev``, and for groups of
+        mixed masses ``charge_over_mass`` :math:`\sum Z/m`.
         """
-        masses = self.masses_amu
+        inverse = self._inverse_masses[:, None, None]
         out = {
             "current": self.over_groups(polarization_velocity(charges, velocities)),
             "charge_sum": self.over_groups(charges),
-            "zz_over_mass": self.over_groups(_square(charges) / masses[:, None, None]),
             **self.motion_sums(velocities),
         }
+        if not self.massless:
+            out["zz_over_mass"] = self.over_groups(_square(charges) * inverse)
         if self.mixed_masses:
-            out["charge_over_mass"] = self.over_groups(charges / masses[:, None, None])
+            out["charge_over_mass"] = self.over_groups(charges * inverse)
         return out
 
     def motion_sums(self, velocities: Array) -> dict[str, Array]:
@@ -81,8 +100,9 @@ class GroupSums:
     def charge_sums(self, charges: Array) -> dict[str, Array]:
         """Return the group sums of constant tensors (N, 3, 3) that motion has no part in, (G, 3, 3)."""
         sums = self.frame_sums(charges[None], np.zeros((1, len(self.masses_amu), 3)))
-        sums["charge_over_mass"] = self.over_groups((charges / self.masses_amu[:, None, None])[None])
-        return {name: sums[name][0] for name in ("charge_sum", "zz_over_mass", "charge_over_mass")}
+        sums["charge_over_mass"] = self.over_groups((charges * self._inverse_masses[:, None, None])[None])
+        names = ("charge_sum", "zz_over_mass", "charge_over_mass")
+        return {name: sums[name][0] for name in names if name in sums}
 
     def member_current(self, members: Array, velocities: Array) -> Array:
         r"""Return :math:`\sum_i Z^m_i (v_i - v_\mathrm{com})` of each member, (F, M, 3) in e Å/fs.
@@ -97,7 +117,9 @@ class GroupSums:
         return np.asarray(per_atom.sum(axis=2))
 
     def com_velocity(self, velocities: Array) -> Array:
-        """Return the velocity of the center of mass, (F, 3), of velocities (F, N, 3)."""
+        """Return the velocity of the center of mass, (F, 3), of velocities (F, N, 3); 0 if it is held."""
+        if self.anchored:
+            return np.zeros((len(velocities), 3))
         weights = self.masses_amu / self.masses_amu.sum()
         return np.asarray((velocities * weights[:, None]).sum(axis=1))
 

@@ -13,6 +13,9 @@ from bec_md.errors import DataError, UsageError
 
 #: Label of a site that is no atom (M site of a water model, Drude particle, shell): left out of every frame.
 HIDDEN = "NULL"
+#: Label of such a site that is kept, because it carries a charge: it has no mass and the number 0.
+SITE = "X"
+HIDDEN_NUMBER = -1
 #: Hydrogen isotopes that files name like elements: (atomic number, mass in amu).
 ISOTOPES: Mapping[str, tuple[int, float]] = {"D": (1, 2.01410177812), "T": (1, 3.01604928199)}
 
@@ -22,7 +25,8 @@ class Species:
     """Atomic numbers and masses of the atoms of a trajectory, in file order.
 
     `masses_amu` are the masses to use; `momentum_masses_amu` those that belong to momenta in the file
-    (the file's own masses when it has them). Sites that are no atoms have the number 0.
+    (the file's own masses when it has them). Sites without mass that carry a charge have the number 0, those
+    to be left out `HIDDEN_NUMBER`.
     """
 
     numbers: NDArray[np.int64]
@@ -73,7 +77,7 @@ def resolve_species(
                 "name one of these, e.g. masses={'" + sorted(set(labels))[0] + f"': {mass:g}}}",
             )
         used[chosen] = mass
-    usable = (np.isfinite(used) & (used > 0)) | (numbers == 0)
+    usable = (np.isfinite(used) & (used > 0)) | (numbers <= 0)
     if not usable.all():
         atom = int(np.flatnonzero(~usable)[0])
         raise DataError(
@@ -103,6 +107,8 @@ def _number_and_mass(label: str, place: str, labels: Sequence[str]) -> tuple[int
     from ase.data import atomic_masses, atomic_numbers
 
     if label == HIDDEN:
+        return HIDDEN_NUMBER, 0.0
+    if label == SITE:
         return 0, 0.0
     if label in ISOTOPES:
         return ISOTOPES[label]

@@ -157,6 +157,9 @@ def check_drift(
     advice = "remove the drift in the run, or use the sum rule mass"
     if drift is None or total_mass_amu is None:
         return QualityCheck("com_drift", None, _DRIFT, "unknown", meaning, advice)
+    if not np.isfinite(total_mass_amu):
+        held = "; atoms that do not move hold it here"
+        return QualityCheck("com_drift", 0.0, _DRIFT, "ok", meaning + held, advice)
     thermal = (3.0 * BOLTZMANN_EV_K * temperature_k / AMU_ANG2_FS2_EV / total_mass_amu) ** 0.5
     ratio = drift / thermal
     return QualityCheck(

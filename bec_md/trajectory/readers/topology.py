@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from bec_md.errors import DataError, UsageError
 from bec_md.files import require_file
-from bec_md.structure.species import HIDDEN, ISOTOPES, Species, resolve_species
+from bec_md.structure.species import HIDDEN, ISOTOPES, SITE, Species, resolve_species
 from bec_md.trajectory.options import ReadOptions
 
 #: How far a mass may be from a standard atomic weight to identify the element.
@@ -85,7 +85,7 @@ def species_of_universe(universe: Any, options: ReadOptions, source: str) -> Spe
     own: NDArray[np.float64] | None = None
     if masses is not None and (masses > 0).any():
         standard = resolve_species(labels, place=source).masses_amu
-        own = np.where((masses > 0) & (np.array(labels) != HIDDEN), masses, standard)
+        own = np.where((masses > 0) & (~np.isin(labels, (HIDDEN, SITE))), masses, standard)
     return resolve_species(labels, place=source, file_masses_amu=own, masses=options.masses)
 
 

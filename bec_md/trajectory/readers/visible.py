@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from bec_md.errors import UsageError
 from bec_md.structure import Frame
 from bec_md.structure.names import EPS_INF, VelocityUnits
-from bec_md.structure.species import HIDDEN
+from bec_md.structure.species import HIDDEN, HIDDEN_NUMBER
 from bec_md.trajectory.options import ReadOptions
 from bec_md.trajectory.reader import FrameReader
 
@@ -90,5 +90,5 @@ class VisibleReader:
         """Atoms to keep; passes in several threads may share the last choice."""
         last = self._kept
         if last is None or last[0] is not numbers:
-            last = self._kept = (numbers, np.flatnonzero(numbers))
+            last = self._kept = (numbers, np.flatnonzero(numbers != HIDDEN_NUMBER))
         return last[1]

@@ -1,0 +1,197 @@
+"""Atoms that do not move and sites without mass: degrees of freedom, f-sum rule and charges."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from bec_md import compute_current, compute_spectrum
+from bec_md.errors import BecMDWarning, DataError, UsageError
+from bec_md.units import AMU_ANG2_FS2_EV, BOLTZMANN_EV_K
+
+RNG = np.random.default_rng(8)
+N_FRAMES, DT_FS, KELVIN = 1500, 4.0, 300.0
+SITES = np.array([[x, y, z] for z in (0, 2.1, 4.2, 6.3) for x in (0, 2.1) for y in (0, 2.1)]) + 0.3
+SYMBOLS = ["Mg" if round(site.sum() / 2.1) % 2 == 0 else "O" for site in SITES]
+MASSES = np.where(np.array(SYMBOLS) == "Mg", 24.305, 15.999)
+
+
+def write_slab(
+    path: Path, moving: np.ndarray, *, velocities: bool = True, stale: bool = False, late: int = 0
+) -> Path:
+    """Independent oscillators at 300 K; the others rest (with velocities that mean nothing if `stale`)."""
+    kt = BOLTZMANN_EV_K * KELVIN / AMU_ANG2_FS2_EV
+    omega = 2 * np.pi * 2.99792458e-5 * np.random.default_rng(1).uniform(250, 500, size=(len(SITES), 3))
+    phase = np.random.default_rng(2).uniform(0, 2 * np.pi, size=(len(SITES), 3))
+    speed = np.sqrt(2 * kt / MASSES)[:, None]  # mean energy kT for each oscillator
+    lines = []
+    for frame in range(N_FRAMES):
+        free = moving | (frame >= late if late else False)
+        x = SITES + np.where(free[:, None], speed / omega * np.sin(omega * frame * DT_FS + phase), 0.0)
+        v = np.where(free[:, None], speed * np.cos(omega * frame * DT_FS + phase), 0.01 if stale else 0.0)
+        columns = np.hstack([x, v]) if velocities else x
+        lines.append(str(len(SITES)))
+        lines.append(
+            'Lattice="4.2 0 0 0 4.2 0 0 0 20" pbc="T T F" Properties=species:S:1:pos:R:3'
+            + (":vel:R:3" if velocities else "")
+        )
+        lines += [
+            s + " " + " ".join(f"{c:.9f}" for c in row) for s, row in zip(SYMBOLS, columns, strict=True)
+        ]
+    path.write_text("\n".join(lines) + "\n")
+    return path
+
+
+CHARGES = {"Mg": 2.0, "O": -2.0}
+UPPER = SITES[:, 2] > 4.0
+
+
+def exact_zz(moving: np.ndarray) -> float:
+    return float((4.0 / MASSES[moving]).sum())
+
+
+@pytest.mark.parametrize("stale", [False, True])
+def test_temperature_and_f_sum_are_those_of_the_atoms_that_move(tmp_path: Path, stale: bool) -> None:
+    path = write_slab(tmp_path / "slab.xyz", UPPER, stale=stale)
+    current = compute_current(path, charges=CHARGES, timestep_fs=DT_FS)
+    assert current.metadata["remarks"] == [
+        "8 of 16 atoms do not move: temperature and f-sum rule are those of the others"
+    ]
+    assert any("have velocities but do not move" in text for text in current.metadata["notes"]) is stale
+    temperature, groups = current.kinetic_temperature()
+    # 6 ps of 24 independent oscillators
+    assert temperature == pytest.approx(KELVIN, rel=0.02)
+    assert np.allclose(groups, KELVIN, rtol=0.02)
+    np.testing.assert_allclose(current.zz_sum()[0], exact_zz(UPPER) * np.eye(3), rtol=1e-6, atol=1e-6)
+    spectrum = compute_spectrum(current, resolution_cm=40.0)
+    checks = {check.name: check for check in spectrum.quality.checks}
+    assert spectrum.temperature_k == pytest.approx(KELVIN, rel=0.02)
+    assert checks["f_sum"].status == checks["temperature"].status == checks["com_drift"].status == "ok"
+    # the wall takes up the recoil: no drift of the mobile half is removed from J
+    expected = np.einsum(
+        "i,fia->fa", np.where(np.array(SYMBOLS) == "Mg", 2.0, -2.0), read_velocities(path, UPPER)
+    )
+    np.testing.assert_allclose(current.total(), expected, atol=1e-9)
+
+
+def read_velocities(path: Path, moving: np.ndarray) -> np.ndarray:
+    rows = [
+        line.split() for line in path.read_text().splitlines() if len(line.split()) == 7 and "=" not in line
+    ]
+    values = np.array([[float(word) for word in row[4:]] for row in rows]).reshape(N_FRAMES, len(SITES), 3)
+    return np.where(moving[None, :, None], values, 0.0)
+
+
+def test_positions_alone_show_it_too(tmp_path: Path) -> None:
+    path = write_slab(tmp_path / "slab.xyz", UPPER, velocities=False)
+    with pytest.warns(BecMDWarning, match="has no velocities"):
+        current = compute_current(path, charges=CHARGES, timestep_fs=DT_FS)
+    # the midpoint rule damps 500 cm⁻¹ by 3 % and 250 cm⁻¹ by 1 %
+    assert current.kinetic_temperature()[0] == pytest.approx(KELVIN, rel=0.04)
+    assert np.allclose(np.diag(current.zz_sum()[0]), exact_zz(UPPER))
+
+
+def test_where_all_atoms_move_nothing_changes(tmp_path: Path) -> None:
+    path = write_slab(tmp_path / "bulk.xyz", np.ones(len(SITES), dtype=bool))
+    current = compute_current(path, charges=CHARGES, timestep_fs=DT_FS)
+    assert current.metadata["remarks"] == []
+    assert not current.anchored
+    assert np.allclose(np.diag(current.zz_sum()[0]), exact_zz(np.ones(len(SITES), dtype=bool)))
+
+
+def test_atoms_that_set_off_later_stop_the_run(tmp_path: Path) -> None:
+    path = write_slab(tmp_path / "late.xyz", UPPER, late=700)
+    with pytest.raises(DataError, match="moves in frame 700, but not in the first frames"):
+        compute_current(path, charges=CHARGES, timestep_fs=DT_FS)
+    assert compute_current(path, charges=CHARGES, timestep_fs=DT_FS, start=700).metadata["remarks"] == []
+
+
+@pytest.mark.parametrize("sum_rule", ["mass", "equal", "none"])
+def test_the_f_sum_rule_holds_for_every_sum_rule(tmp_path: Path, sum_rule: str) -> None:
+    """Charges that violate the sum rule: with a wall, mass leaves them, equal shares correct them."""
+    path = write_slab(tmp_path / "slab.xyz", UPPER)
+    current = compute_current(path, charges={"Mg": 2.2, "O": -2.0}, timestep_fs=DT_FS)
+    total, _ = current.zz_sum(sum_rule)
+    kt = BOLTZMANN_EV_K * KELVIN / AMU_ANG2_FS2_EV
+    # lines of 6 cm⁻¹ within 250 cm⁻¹ along three axes: 9 %; counting all atoms would double the right side
+    measured = (current.total(sum_rule) ** 2).mean(axis=0)
+    np.testing.assert_allclose(measured.sum(), kt * np.trace(total), rtol=0.2)
+
+
+def test_a_stored_current_remembers_who_moves(tmp_path: Path) -> None:
+    path = write_slab(tmp_path / "slab.xyz", UPPER)
+    first = compute_current(path, charges=CHARGES, timestep_fs=DT_FS, output=tmp_path / "j.h5")
+    again = compute_current(path, charges=CHARGES, timestep_fs=DT_FS, output=tmp_path / "j.h5")
+    for series in (first, again):
+        assert series.anchored
+        assert series.group_free.tolist() == [4, 4]
+        assert series.kinetic_temperature()[0] == pytest.approx(KELVIN, rel=0.02)
+
+
+# ---------------------------------------------------------------------- sites without mass
+def write_four_site_water(path: Path, frames: int = 60) -> Path:
+    """Rigid translations of four-site molecules: the M site (type 3) carries the negative charge."""
+    shape = np.array([[0.0, 0.0, 0.0], [0.757, 0.586, 0.0], [-0.757, 0.586, 0.0], [0.0, 0.15, 0.0]])
+    centers = np.array([[2.0, 2.0, 2.0], [6.0, 2.0, 2.0], [2.0, 6.0, 5.0]])
+    turns = [np.linalg.qr(RNG.normal(size=(3, 3)))[0] for _ in centers]
+    spin = RNG.normal(scale=0.02, size=(len(centers), 3))
+    out = []
+    for frame in range(frames):
+        out.append(f"ITEM: UNITS\nreal\nITEM: TIME\n{2.0 * frame}\nITEM: TIMESTEP\n{2 * frame}")
+        out.append("ITEM: NUMBER OF ATOMS\n12\nITEM: BOX BOUNDS pp pp pp\n0 8\n0 8\n0 8")
+        out.append("ITEM: ATOMS id type xu yu zu vx vy vz")
+        for m, (center, turn) in enumerate(zip(centers, turns, strict=True)):
+            arms = shape @ turn.T
+            velocity = 0.005 * np.cos(0.1 * frame + m) * np.ones(3) + np.cross(spin[m], arms)
+            for s, (arm, v) in enumerate(zip(arms, velocity, strict=True)):
+                position = " ".join(f"{c:.8f}" for c in center + arm + 0.05 * np.sin(0.1 * frame + m))
+                out.append(
+                    f"{4 * m + s + 1} {(1, 2, 2, 3)[s]} {position} " + " ".join(f"{c:.10f}" for c in v)
+                )
+    path.write_text("\n".join(out) + "\n")
+    return path
+
+
+def test_a_site_without_mass_carries_a_charge(tmp_path: Path) -> None:
+    path = write_four_site_water(tmp_path / "tip4p.lammpstrj")
+    charges = "fixed:O=0,H=0.52,3=-1.04"
+    current = compute_current(path, charges=charges, elements=("O", "H", "NULL"))
+    assert current.groups == ("O", "H", "X")
+    assert current.n_atoms == 12
+    assert current.total_mass_amu == pytest.approx(3 * 18.015, abs=0.01)
+    # neutral molecules: a rigid translation carries no current, and the center of mass is that of the atoms
+    assert current.sum_rule_residual_e() == pytest.approx(0.0, abs=1e-12)
+    hidden = compute_current(path, charges="fixed:O=0,H=0.52", elements=("O", "H", "NULL"))
+    assert hidden.n_atoms == 9
+    assert hidden.kinetic_temperature()[0] == pytest.approx(current.kinetic_temperature()[0], rel=1e-12)
+    # what the site adds is −1.04 e times its velocity
+    x = current.current[:, current.groups.index("X")]
+    np.testing.assert_allclose(current.total("none") - hidden.total("none"), x, atol=1e-12)
+    # Σ Z Zᵀ/m of sites that hang on their atoms is not known
+    assert current.zz_sum() is None
+    spectrum = compute_spectrum(current, temperature_k=300.0)
+    assert {c.name: c.status for c in spectrum.quality.checks}["f_sum"] == "unknown"
+
+
+@pytest.mark.parametrize(
+    ("charges", "elements", "message"),
+    [
+        ("fixed:O=0,H=0.52,1=-1.04", ("O", "H", "NULL"), "type 1 is O"),
+        ("fixed:O=0,H=0.52,3=-1.04", ("O", "NULL", "NULL"), "different charges, or none"),
+        ("fixed:O=0,H=0.52,4=-1.04", ("O", "H", "NULL"), "'4' in"),
+    ],
+)
+def test_charges_of_sites_that_are_none(
+    tmp_path: Path, charges: str, elements: tuple[str, ...], message: str
+) -> None:
+    path = write_four_site_water(tmp_path / "tip4p.lammpstrj", 5)
+    with pytest.raises(UsageError, match=message):
+        compute_current(path, charges=charges, elements=elements)
+
+
+def test_a_model_does_not_know_sites(tmp_path: Path) -> None:
+    path = write_four_site_water(tmp_path / "tip4p.lammpstrj", 5)
+    with pytest.raises(DataError, match="does not know X"):
+        compute_current(path, "water", elements=("O", "H", "X"))
