@@ -27,9 +27,12 @@ OPTION_OF_ARGUMENT = {
     "topology": "--topology", "format": "--format", "masses": "--masses",
     "start": "--start", "stop": "--stop", "stride": "--stride", "charges_key": "--charges file:KEY",
     "temperature_k": "--temperature", "eps_inf": "--eps-inf", "resolution_cm": "--resolution",
-    "max_cm": "--max", "md_timestep_fs": "--md-timestep",
+    "max_cm": "--max", "min_cm": "--min", "md_timestep_fs": "--md-timestep", "angle_deg": "--angle",
+    "thickness_um": "--thickness", "thermostat_friction_per_ps": "--thermostat-friction",
 }  # fmt: skip
 _ARGUMENT = re.compile(rf"\b({'|'.join(OPTION_OF_ARGUMENT)}) ?=(?!=) ?")
+#: Names with an underscore are arguments wherever they stand.
+_PLAIN = re.compile(rf"(?<!\-)\b({'|'.join(n for n in OPTION_OF_ARGUMENT if '_' in n)})\b(?![\"'])")
 _ADVICE = re.compile(rf"(?<=\bpass )({'|'.join(OPTION_OF_ARGUMENT)})\b(?! \(--)")
 
 
@@ -97,6 +100,7 @@ def in_terms_of_options(text: str) -> str:
     """Return a message in which arguments of Python calls are named as options: timestep_fs= → --timestep."""
     named = _ARGUMENT.sub(lambda match: f"{OPTION_OF_ARGUMENT[match[1]]} ", text)
     named = _ADVICE.sub(lambda match: OPTION_OF_ARGUMENT[match[1]], named)
+    named = _PLAIN.sub(lambda match: OPTION_OF_ARGUMENT[match[1]], named)
     return re.sub(r" +(?=$|[;,)])", "", named, flags=re.MULTILINE)
 
 

@@ -103,12 +103,20 @@ def _interpolation(console: Console, series: Sequence[CurrentSeries]) -> None:
 def _statics(console: Console, spectrum: Spectrum) -> None:
     static = spectrum.static
     if "fluctuation" in static and spectrum.quality["static"].status in ("ok", "warn"):
-        value = float(static["fluctuation"].trace()) / 3
-        errors = static["fluctuation_err"].diagonal()
-        error = float((errors**2).sum() ** 0.5) / 3
-        integral = float(static["kramers_kronig"].trace()) / 3
+        routes = {"fluctuation": "⟨δM²⟩", "kramers_kronig": "∫ε₂/ω"}
+        source = spectrum.parameters.get("static_source") or "fluctuation"
+        texts = []
+        for route in sorted(routes, key=lambda name: name != source):  # the one to be used comes first
+            value = float(static[route].trace()) / 3
+            known = static.get(f"{route}_err")
+            error = "" if known is None else f" ± {float((known.diagonal() ** 2).sum() ** 0.5) / 3:.2g}"
+            texts.append(f"{value:.4g}{error} from {routes[route]}")
         name = "ε(0)" if spectrum.eps_inf is not None else "ε(0) − ε_∞"
-        console.item("static", f"{name} = {value:.4g} ± {error:.2g} from ⟨δM²⟩, {integral:.4g} from ∫ε₂/ω")
+        console.item("static", f"{name} = " + ", ".join(texts))
+        reason = spectrum.parameters.get("dipole_reason")
+        if reason:
+            bound = " (a lower bound)" if spectrum.parameters.get("dipole") == "wanders" else ""
+            console.item("", f"the first is ε(0){bound}, and no σ_dc is given: {reason}")
     dc, dc_error = (spectrum.parameters.get(f"sigma_dc{part}_s_per_m") for part in ("", "_err"))
     if dc is not None and dc_error is not None and dc > 5 * dc_error:
         text = f"{dc:.3g} ± {dc_error:.2g} S/m (cepstral)"

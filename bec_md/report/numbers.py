@@ -187,9 +187,11 @@ def static_rows(spectrum: Spectrum) -> list[tuple[str, str, str, str, str]]:
         rows.append(_tensor_row("ε_∞", spectrum.eps_inf, None))
     insulator = "static" not in spectrum.quality or spectrum.quality["static"].status != "unknown"
     if "fluctuation" in spectrum.static and insulator:
-        error = spectrum.static.get("fluctuation_err")
-        rows.append(_tensor_row(f"{symbol} from ⟨δM²⟩", spectrum.static["fluctuation"], error))
-        rows.append(_tensor_row(f"{symbol} from ∫ε₂/ω dω", spectrum.static["kramers_kronig"], None))
+        source = spectrum.parameters.get("static_source") or "fluctuation"
+        routes = {"fluctuation": "⟨δM²⟩", "kramers_kronig": "∫ε₂/ω dω"}
+        for route in sorted(routes, key=lambda name: name != source):  # the one to be used comes first
+            error = spectrum.static.get(f"{route}_err")
+            rows.append(_tensor_row(f"{symbol} from {routes[route]}", spectrum.static[route], error))
     if spectrum.sigma_dc is not None and spectrum.sigma_dc_err is not None:
         rows.append(_tensor_row("σ_dc (S/m), cepstral", spectrum.sigma_dc, spectrum.sigma_dc_err))
     return rows

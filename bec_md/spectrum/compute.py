@@ -10,14 +10,12 @@ import numpy as np
 
 import bec_md
 from bec_md.arrays import Array
-from bec_md.errors import DataError, UsageError
+from bec_md.errors import UsageError
 from bec_md.spectrum.analysis.peak import Peak, find_spectrum_peaks
 from bec_md.spectrum.errors import model_error, uncertainty
 from bec_md.spectrum.errors.assess import Assessment, assess
 from bec_md.spectrum.estimators import corrections, one_sided
-from bec_md.spectrum.estimators.blocks import REMEMBERED_FRAMES, CurrentBlocks, open_blocks
-from bec_md.spectrum.estimators.cepstral import in_consistent_band
-from bec_md.spectrum.estimators.einstein import einstein_helfand
+from bec_md.spectrum.estimators.blocks import CurrentBlocks, open_blocks
 from bec_md.spectrum.estimators.estimate import EstimateOptions, PowerSpectra, estimate
 from bec_md.spectrum.estimators.lag_window import default_resolution_cm, window_span_fs
 from bec_md.spectrum.estimators.periodogram import Periodogram, decimate, periodogram
@@ -27,13 +25,11 @@ from bec_md.spectrum.response import conductivity as response
 from bec_md.spectrum.response import quantum
 from bec_md.spectrum.response.symmetric_tensor import parse_tensor, to_matrix
 from bec_md.spectrum.spectrum import Spectrum
+from bec_md.spectrum.statics import Statics, statics
 from bec_md.units import SPEED_OF_LIGHT_CM_FS
 
 if TYPE_CHECKING:
     from bec_md.current.series import CurrentSeries
-
-#: Stretches of all runs whose scatter gives the error of the Einstein–Helfand slope.
-EINSTEIN_STRETCHES = 8
 
 
 DEFAULTS = SpectrumOptions()
@@ -168,7 +164,7 @@ class _Estimated:
     power: PowerSpectra
     bins: Periodogram
     assessment: Assessment
-    wanders: bool
+    statics: Statics
     keep: slice
     top_cm: float
 
@@ -186,17 +182,26 @@ def _estimate(blocks: CurrentBlocks, options: _Resolved) -> _Estimated:
             "raise max_cm",
         )
     resolution = options.estimate.resolution_cm
-    found = assess(
-        blocks, power, bins, seen, options.temperature_k, top, resolution, options.asked.constraints
+    asked = options.asked
+    still = statics(
+        blocks,
+        power,
+        bins,
+        seen,
+        options.temperature_k,
+        resolution,
+        dc=True if asked.subtract_dc else asked.dc,
+        required=asked.subtract_dc,
     )
-    return _Estimated(power, bins, found, seen.wanders, keep, top)
+    found = assess(
+        blocks, power, bins, seen, still, options.temperature_k, top, resolution, asked.constraints
+    )
+    return _Estimated(power, bins, found, still, keep, top)
 
 
 def _quantum_factor(grid: Array, top_cm: float, options: _Resolved) -> Array:
     factor = quantum.quantum_factor(grid, options.temperature_k, options.asked.quantum)
-    if (
-        options.asked.quantum == "schofield"
-    ):  # grows like e^{x/2}: beyond the band it would swamp the real part
+    if options.asked.quantum == "schofield":  # grows like e^{x/2}: beyond the band it would swamp all
         return np.where(grid <= top_cm, factor, 0.0)
     return factor
 
@@ -212,8 +217,6 @@ def _assemble(blocks: CurrentBlocks, options: _Resolved) -> Spectrum:
 
     sigma_real = sigma_of(power.total)  # (6, F)
     sigma = one_sided.continuous_response(sigma_real)
-    wanted = options.asked.subtract_dc or (found.wanders if options.asked.dc is None else options.asked.dc)
-    dc, dc_err, dc_info = _dc(blocks, found.bins, options) if wanted else (None, None, {})
     raw_grid, raw_alpha = _raw(found.bins, blocks, options, found.top_cm)
     return Spectrum(
         wavenumber_cm=power.wavenumber_cm[keep],
@@ -222,8 +225,8 @@ def _assemble(blocks: CurrentBlocks, options: _Resolved) -> Spectrum:
         temperature_k=options.temperature_k,
         volume_ang3=blocks.volume_ang3,
         eps_inf=options.eps_inf,
-        sigma_dc=dc,
-        sigma_dc_err=dc_err,
+        sigma_dc=found.statics.sigma_dc,
+        sigma_dc_err=found.statics.sigma_dc_err,
         **_partials(blocks, power, sigma_of, keep),
         **_members(power, sigma_of, keep, _model_scale(blocks)),
         jackknife_err=_jackknife(power, sigma_of, keep),
@@ -232,10 +235,10 @@ def _assemble(blocks: CurrentBlocks, options: _Resolved) -> Spectrum:
         lag_window=power.lag_window,
         raw_wavenumber_cm=raw_grid,
         raw_n_alpha=raw_alpha,
-        static=_static(found.assessment, options.eps_inf),
+        static=_static(found.statics, options.eps_inf),
         peaks=_peaks(sigma_real, power, keep, options),
         quality=found.assessment.report,
-        parameters=_parameters(blocks, power, options, found.assessment, dc_info),
+        parameters=_parameters(blocks, power, options, found.assessment, found.statics),
         metadata=dict(blocks.series[0].metadata),
     )
 
@@ -319,68 +322,6 @@ def _jackknife(power: PowerSpectra, sigma_of: Any, keep: slice) -> Array | None:
     return uncertainty.jackknife_error(values, power.block_weight)
 
 
-def _dc(
-    blocks: CurrentBlocks, bins: Periodogram, options: _Resolved
-) -> tuple[Array | None, Array | None, dict[str, Any]]:
-    """Cepstral DC conductivity: isotropic from all axes, anisotropic on the diagonal.
-
-    None if the run is too short for it, or an axis carries no current, unless it has to be subtracted.
-    """
-    scale = response.conductivity_from_power(np.ones(1), blocks.volume_ang3, options.temperature_k)[0]
-    total = np.cumsum(bins.power.sum(axis=0))
-    above = min(int(np.searchsorted(total, 0.95 * total[-1])) + 1, len(total) - 1)
-    band = float(bins.wavenumber_cm[above if above >= 64 else -1])
-    grid = bins.wavenumber_cm
-    try:
-        axes = [in_consistent_band(power, bins.stretches, grid, band) for power in bins.power]
-        mean = in_consistent_band(bins.power.mean(axis=0), 3 * bins.stretches, grid, band)
-    except DataError:
-        if options.asked.subtract_dc:
-            raise
-        return None, None, {}
-    info = {
-        "sigma_dc_s_per_m": mean.value * scale,
-        "sigma_dc_err_s_per_m": mean.err * scale,
-        "sigma_dc_cepstral_cutoff": mean.cutoff,
-        "sigma_dc_band_cm": mean.band_cm,
-        **_einstein(blocks, mean.band_cm, options.temperature_k),
-    }
-    values, errors = ([getattr(found, name) * scale for found in axes] for name in ("value", "err"))
-    return np.diag(values), np.diag(errors), info
-
-
-def _einstein(blocks: CurrentBlocks, band_cm: float, temperature_k: float) -> dict[str, float]:
-    """σ_dc from the slope of ⟨[M(t) − M(0)]²⟩, as a cross-check; nothing if the run is too short or too long.
-
-    The slope is taken at lags from 10 to 30 periods of the band that the cepstral estimate uses, or as far as
-    a third of a stretch allows.
-    """
-    step = blocks.timestep_fs
-    lag = 10.0 / (SPEED_OF_LIGHT_CM_FS * max(band_cm, 1e-6))
-    stretches = max(EINSTEIN_STRETCHES // len(blocks.lengths), 2)
-    longest = min(blocks.lengths) * step / stretches / 3.0
-    first, last = max(min(lag, longest / 3.0), step), min(3.0 * lag, longest)
-    if last < first + 8.0 * step or sum(blocks.lengths) > REMEMBERED_FRAMES:
-        return {}
-    found = [
-        einstein_helfand(
-            blocks.read_total(replica, 0, length).T,
-            step,
-            blocks.volume_ang3,
-            temperature_k,
-            (first, last),
-            stretches,
-        )
-        for replica, length in enumerate(blocks.lengths)
-    ]
-    values, errors = np.array(found).T
-    weights = np.array(blocks.lengths) / sum(blocks.lengths)
-    return {
-        "sigma_dc_einstein_s_per_m": float(weights @ values),
-        "sigma_dc_einstein_err_s_per_m": float(np.sqrt(np.sum((weights * errors) ** 2))),
-    }
-
-
 def _raw(bins: Periodogram, blocks: CurrentBlocks, options: _Resolved, top: float) -> tuple[Array, Array]:
     """Un-broadened nα below the highest wavenumber, without corrections but the prefactor."""
     stop = int(np.searchsorted(bins.wavenumber_cm, top, side="right"))
@@ -390,17 +331,18 @@ def _raw(bins: Periodogram, blocks: CurrentBlocks, options: _Resolved, top: floa
     return decimate(bins.wavenumber_cm[1:stop], response.n_alpha_from_conductivity(sigma))
 
 
-def _static(assessment: Assessment, eps_inf: Array | None) -> dict[str, Array]:
+def _static(found: Statics, eps_inf: Array | None) -> dict[str, Array]:
     offset = np.zeros((3, 3)) if eps_inf is None else eps_inf
     return {
-        "fluctuation": assessment.static_fluctuation + offset,
-        "fluctuation_err": assessment.static_fluctuation_err,
-        "kramers_kronig": assessment.static_kramers_kronig + offset,
+        "fluctuation": found.fluctuation + offset,
+        "fluctuation_err": found.fluctuation_err,
+        "kramers_kronig": found.kramers_kronig + offset,
+        "kramers_kronig_err": found.kramers_kronig_err,
     }
 
 
 def _parameters(
-    blocks: CurrentBlocks, power: PowerSpectra, options: _Resolved, assessment: Assessment, dc: dict[str, Any]
+    blocks: CurrentBlocks, power: PowerSpectra, options: _Resolved, assessment: Assessment, found: Statics
 ) -> dict[str, Any]:
     series = blocks.series
     span = window_span_fs(options.estimate.resolution_cm, options.estimate.window)
@@ -436,5 +378,8 @@ def _parameters(
         "sum_rule_residual_e": assessment.sum_rule_residual_e,
         "com_drift_ang_per_fs": assessment.com_drift_ang_per_fs,
         "kinetic_temperature_k": assessment.kinetic_temperature_k,
-        **dc,
+        "dipole": found.dipole,
+        "dipole_reason": found.reason,
+        "static_source": found.source,
+        **found.parameters,
     }

@@ -69,8 +69,8 @@ class SpectrumOptions:
     undo_damping
         Divide by the transfer function of finite-difference velocities.
     dc
-        Estimate the DC conductivity by cepstral analysis; by default only if the dipole wanders (mobile
-        charges). The spectrum of an insulator vanishes at ω = 0, where its logarithm has no finite value.
+        Estimate the DC conductivity by cepstral analysis; by default only where the run shows one (see
+        `estimators.conduction`). The spectrum of an insulator vanishes at ω = 0.
     subtract_dc
         Leave the DC conductivity out of ε (ionic conductors).
     thermostat_friction_per_ps

@@ -91,7 +91,7 @@ class OpticsRequest:
                 raise UsageError(
                     f"{name} {value} alone",
                     "it says how a surface is seen, and none is asked for",
-                    "add the angle of incidence or a thickness",
+                    "add angle_deg or thickness_um",
                 )
 
     def to_dict(self) -> dict[str, Any]:

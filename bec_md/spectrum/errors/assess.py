@@ -14,25 +14,19 @@ from bec_md.spectrum.estimators.blocks import CurrentBlocks
 from bec_md.spectrum.estimators.estimate import PowerSpectra
 from bec_md.spectrum.estimators.lag_window import noise_bandwidth_cm
 from bec_md.spectrum.estimators.periodogram import Periodogram
-from bec_md.spectrum.estimators.survey import Survey, to_tensor
-from bec_md.spectrum.response import conductivity as response
+from bec_md.spectrum.estimators.survey import Survey
 from bec_md.spectrum.response.symmetric_tensor import to_matrix
+from bec_md.spectrum.statics import Statics
 from bec_md.units import SPEED_OF_LIGHT_CM_FS
 
 
 @dataclass(frozen=True)
 class Assessment:
-    """The quality report and the numbers that are also results.
-
-    `static_*` are susceptibilities ε(0) − ε_∞, (3, 3).
-    """
+    """The quality report and the numbers that are also results."""
 
     report: QualityReport
     f_sum_ratio: list[float] | None
     f_sum_error: list[float] | None
-    static_fluctuation: Array
-    static_fluctuation_err: Array
-    static_kramers_kronig: Array
     sum_rule_residual_e: float | None
     com_drift_ang_per_fs: float | None
     kinetic_temperature_k: float | None
@@ -54,6 +48,7 @@ def assess(
     power: PowerSpectra,
     bins: Periodogram,
     seen: Survey,
+    still: Statics,
     temperature_k: float,
     top_cm: float,
     resolution_cm: float,
@@ -71,6 +66,8 @@ def assess(
         The periodogram of the current.
     seen
         The streamed sums.
+    still
+        The response at zero frequency.
     temperature_k
         Temperature in use.
     top_cm
@@ -86,17 +83,6 @@ def assess(
     ratio, ratio_error, f_checks = _f_sum(blocks, power, bins, temperature_k, correlation[:3, 0])
     if constraints:
         f_checks = [quality_checks.without_free_atoms(check) for check in f_checks]
-    fluctuation = response.static_susceptibility_fluctuation(
-        seen.dipole_covariance, blocks.volume_ang3, temperature_k
-    )
-    fluctuation_err = response.static_susceptibility_fluctuation(
-        seen.dipole_covariance_error, blocks.volume_ang3, temperature_k
-    )
-    integral = to_tensor(
-        response.static_susceptibility_kramers_kronig(
-            correlation, power.timestep_fs, blocks.volume_ang3, temperature_k
-        )
-    )
     residual = _mean([s.sum_rule_residual_e() for s in series], weights)
     drift = _mean([s.com_drift_ang_per_fs() for s in series], weights)
     kinetic = [s.kinetic_temperature(constraints) for s in series]
@@ -106,7 +92,7 @@ def assess(
     checks = [
         *f_checks,
         quality_checks.check_band(_share(power, 0.0, top_cm), top_cm),
-        quality_checks.check_static(fluctuation, fluctuation_err, integral, seen.wanders),
+        quality_checks.check_static(still),
         quality_checks.check_charge_sum(residual, rule),
         quality_checks.check_net_charge(float(series[0].total_charge_e)),
         quality_checks.check_drift(drift, series[0].total_mass_amu, temperature_k, rule),
@@ -121,9 +107,6 @@ def assess(
         QualityReport(tuple(checks)),
         ratio,
         ratio_error,
-        fluctuation,
-        fluctuation_err,
-        integral,
         residual,
         drift,
         whole,

@@ -11,9 +11,10 @@ import numpy as np
 from bec_md.arrays import Array
 from bec_md.spectrum.errors.quality import QualityCheck, Status, graded
 from bec_md.spectrum.estimators.survey import Survey
+from bec_md.spectrum.statics import Statics
 from bec_md.units import AMU_ANG2_FS2_EV, BOLTZMANN_EV_K
 
-_STATIC = "within 3 standard errors + 10 % (insulators)"
+_STATIC = "within 3 standard errors + 10 %, M bounded (insulators)"
 _CHARGE_SUM = "below 0.01 e (fail: 0.1 e)"
 _DRIFT = "below 3, or corrected by mass"
 _TEMPERATURE = "within 3 % (groups 10 %; fail: 15 %)"
@@ -91,30 +92,40 @@ def check_band(fraction: float, max_cm: float) -> QualityCheck:
     )
 
 
-def check_static(fluctuation: Array, error: Array, kramers_kronig: Array, conductor: bool) -> QualityCheck:
-    """Return the static susceptibility by fluctuations over that by Kramers–Kronig."""
-    direct, integral = float(np.trace(fluctuation)) / 3.0, float(np.trace(kramers_kronig)) / 3.0
-    sigma = float(np.sqrt(np.sum(np.diag(error) ** 2))) / 3.0
+def check_static(found: Statics) -> QualityCheck:
+    """Return the static susceptibility by fluctuations less that by Kramers–Kronig."""
+    direct, integral = (float(np.trace(t)) / 3.0 for t in (found.fluctuation, found.kramers_kronig))
+    sigma = float(np.sqrt(np.sum(np.diag(found.fluctuation_err) ** 2))) / 3.0
     meaning = f"ε(0) − ε_∞ from ⟨δM²⟩ ({direct:.4g} ± {sigma:.2g}) minus (2/π)∫ε₂/ω dω ({integral:.4g})"
-    difference = abs(direct - integral)
+    if found.reason and found.dipole != "conducts":
+        meaning += f"; {found.reason}"
+    difference = direct - integral
     limit = 3.0 * sigma + 0.1 * max(abs(direct), abs(integral))
-    if conductor:
+    advice = (
+        "low frequencies are not converged or narrower than the resolution: run longer, refine resolution_cm"
+    )
+    status: Status = "ok" if abs(difference) <= limit else "warn"
+    if found.dipole == "conducts":
         return QualityCheck(
             "static",
             None,
             _STATIC,
             "unknown",
-            meaning + "; M drifts: mobile ions or a short run",
-            "no static limit for an ionic conductor: use sigma_dc; else run longer",
+            meaning + "; M diffuses: mobile ions",
+            "no static limit for an ionic conductor: use sigma_dc",
         )
-    return QualityCheck(
-        "static",
-        direct - integral,
-        _STATIC,
-        "ok" if difference <= limit else "warn",
-        meaning,
-        "low frequencies are not converged or narrower than the resolution: run longer, refine resolution_cm",
-    )
+    if found.dipole == "wanders":
+        status = "warn"
+        advice = "the run is shorter than the slowest motion of M: ε(0) is a lower bound, run longer"
+    if found.dipole == "relaxes":
+        status = "warn"
+        advice = (
+            "∫ε₂/ω misses what is slower than resolution_cm: ε(0) is that of ⟨δM²⟩, run longer for its error"
+        )
+    if found.dipole == "walks":
+        status = "warn"
+        advice = "take ε(0) from ∫ε₂/ω; use charges that derive from a polarization"
+    return QualityCheck("static", difference, _STATIC, status, meaning, advice)
 
 
 def check_charge_sum(residual_e: float | None, sum_rule: str) -> QualityCheck:

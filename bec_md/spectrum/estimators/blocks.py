@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 #: The total current of runs up to this length is kept in memory between passes (96 MB).
 REMEMBERED_FRAMES = 1 << 22
+#: Frames from which mean tensors are taken.
+SAMPLED_FRAMES = 64
 
 
 def rows(data: Any, start: int, stop: int) -> Array:
@@ -115,6 +117,26 @@ class CurrentBlocks:
         if start <= known < stop:
             total[:, known:stop] = current[:, :, known - start :].sum(axis=0)
             self._totals[replica] = (total, stop)
+
+    def mean_tensors(self, replica: int) -> Array | None:
+        """Mean tensor of an atom of each group, (G, 3, 3), from frames spread over the run, or None."""
+        series = self.series[replica]
+        known = (series.charge_sum, series.velocity_sum, series.momentum, series.total_mass_amu)
+        if len(self.groups) < 2 or series.group_count is None or any(item is None for item in known):
+            return None
+        stored = series.charge_sum
+        assert stored is not None  # for the type checker
+        spread = range(0, int(stored.shape[0]), max(int(stored.shape[0]) // SAMPLED_FRAMES, 1))
+        mean = np.mean([np.asarray(stored[t], dtype=float) for t in spread], axis=0)
+        return np.asarray(mean / np.asarray(series.group_count)[:, None, None])
+
+    def read_mean_current(self, replica: int, start: int, stop: int, tensors: Array) -> Array:
+        """Current of the same motion with constant tensors of the groups, barycentric, (3, n)."""
+        series = self.series[replica]
+        velocity = rows(series.velocity_sum, start, stop)
+        center = rows(series.momentum, start, stop).sum(axis=1) / series.total_mass_amu
+        relative = velocity - np.asarray(series.group_count)[:, None] * center[:, None, :]
+        return np.asarray(np.einsum("gab,tgb->at", tensors, relative))
 
     def read_members(self, replica: int, start: int, stop: int) -> Array:
         """Total current of every ensemble member, (M, 3, n)."""

@@ -24,16 +24,22 @@ class Periodogram:
         (F,) from 0 to the Nyquist wavenumber, step 1/(c·stretch).
     power
         (3, F) two-sided density of each axis, (e Å/fs)² fs.
+    dipole
+        (3, F) the same of M, the integral of J with the mean of each stretch removed, (e Å)² fs.
     stretches
         Number of stretches (of all replicas) that were averaged.
     length
         Samples per stretch.
+    timestep_fs
+        Time between samples.
     """
 
     wavenumber_cm: Array
     power: Array
+    dipole: Array
     stretches: int
     length: int
+    timestep_fs: float
 
 
 def periodogram(blocks: CurrentBlocks, longest: int = LONGEST) -> Periodogram:
@@ -42,7 +48,7 @@ def periodogram(blocks: CurrentBlocks, longest: int = LONGEST) -> Periodogram:
 
     length = min(min(blocks.lengths), longest)
     length = 2 * (length // 2)
-    total = np.zeros((3, length // 2 + 1))
+    total, dipole = np.zeros((2, 3, length // 2 + 1))
     count = 0
     for replica, n in enumerate(blocks.lengths):
         for start in range(0, n - length + 1, length):
@@ -50,12 +56,15 @@ def periodogram(blocks: CurrentBlocks, longest: int = LONGEST) -> Periodogram:
             for begin in range(0, length, 65536):
                 end = min(begin + 65536, length)
                 current[:, begin:end] = blocks.read_total(replica, start + begin, start + end)
-            transform = fft.rfft(current, axis=-1, workers=2, overwrite_x=True)
-            total += transform.real**2 + transform.imag**2
+            position = np.cumsum(current, axis=1) - 0.5 * current
+            for sums, data in ((total, current), (dipole, position - position.mean(axis=1, keepdims=True))):
+                transform = fft.rfft(data, axis=-1, workers=2, overwrite_x=True)
+                sums += transform.real**2 + transform.imag**2
             count += 1
     step = blocks.timestep_fs
     wavenumber = np.arange(length // 2 + 1) / (length * step * SPEED_OF_LIGHT_CM_FS)
-    return Periodogram(wavenumber, total * step / (length * count), count, length)
+    scale = step / (length * count)
+    return Periodogram(wavenumber, total * scale, dipole * scale * step**2, count, length, step)
 
 
 def decimate(x: Array, y: Array, max_points: int = 20000) -> tuple[Array, Array]:

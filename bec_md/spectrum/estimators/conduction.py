@@ -1,0 +1,136 @@
+r"""What the dipole does at the end of a run: it is bounded, relaxes, wanders, walks or conducts.
+
+Three things make :math:`M=\int J\,dt` wander, and only one is a DC conductivity:
+
+- **mobile ions**: :math:`⟨ΔM^2⟩` grows linearly for ever and the spectrum is flat down to the resolution of
+  the run;
+- **slow relaxation**: above the relaxation rate 1/τ a Debye band looks flat too, with a "conductivity"
+  :math:`ε_0Δε/τ`; nothing in a run shorter than τ tells it from ions. It needs, however, an
+  :math:`ε(0)` at least as large as what the run has shown, and no liquid or insulator whose dipole is slower
+  than a run of picoseconds goes far beyond `LARGEST_PERMITTIVITY`;
+- **tensors that derive from no polarization**: ∮Z·du ≠ 0 over thermal motion adds a random walk to M although
+  no atom diffuses. The dipole of the mean tensors of the same motion does not show it.
+
+For Brownian motion of M with the conductivity σ the variance of M over a run of length T, its mean removed,
+gives the apparent :math:`ε(0)-ε_∞ = σT/3ε_0`, with the relative scatter :math:`\sqrt{4/5n}` of n components.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from bec_md.arrays import Array
+from bec_md.spectrum.estimators.cepstral import CepstralEstimate
+from bec_md.spectrum.estimators.periodogram import Periodogram
+from bec_md.units import VACUUM_PERMITTIVITY_F_M
+
+#: ε(0) of water 78, formamide 111, liquid HCN 115: beyond this a wandering dipole belongs to mobile ions.
+LARGEST_PERMITTIVITY = 100.0
+#: Probability with which a conductor is taken for a relaxing dipole by the growth of ⟨ΔM²⟩.
+MISSED = 0.01
+#: The same by its lowest frequencies, of which this many are looked at.
+MISSED_FLAT, LOWEST_BINS = 0.001, 8
+
+
+@dataclass(frozen=True)
+class Conduction:
+    """Whether a run shows a DC conductivity.
+
+    Parameters
+    ----------
+    shown
+        The verdict.
+    bounded
+        Whether the run itself shows that M is bounded.
+    reason
+        In words, for the reader of a result.
+    growth
+        Apparent ε(0) − ε_∞ over σT/3ε₀: about 1 if M diffuses, small if it is bounded.
+    """
+
+    shown: bool
+    bounded: bool
+    reason: str
+    growth: float
+
+
+def conduction(
+    sigma_dc: Array, lowest: float, components: float, apparent: float, run_fs: float, replicas: int
+) -> Conduction:
+    """Judge a DC conductivity.
+
+    Parameters
+    ----------
+    sigma_dc
+        (3,) estimate along each axis, S/m.
+    lowest
+        Mean power of the lowest bins over the estimate at zero (`lowest_over_zero`).
+    components
+        Independent periodograms in that mean.
+    apparent
+        ε(0) − ε_∞ from ⟨δM²⟩, tr/3.
+    run_fs
+        Length of one replica, fs.
+    replicas
+        Their number.
+    """
+    from scipy.special import gammaincinv
+
+    mean = float(np.mean(sigma_dc))
+    shape = 0.5 * LOWEST_BINS * 2.0 * components
+    flat = lowest > float(gammaincinv(shape, MISSED_FLAT)) / shape
+    brownian = mean * run_fs * 1e-15 / (3.0 * VACUUM_PERMITTIVITY_F_M)
+    growth = apparent / brownian if brownian > 0.0 else 0.0
+    axes = float(np.sum(sigma_dc)) ** 2 / max(float(np.sum(sigma_dc**2)), 1e-300)
+    shape = 1.25 * axes * replicas  # of the gamma law with that mean and scatter
+    grows = growth > float(gammaincinv(shape, MISSED)) / shape
+    if not flat:
+        return Conduction(
+            False, True, "the spectrum falls towards ω = 0 within the resolution of the run", growth
+        )
+    if not grows:
+        why = (
+            f"⟨ΔM²⟩ does not grow linearly to the end of the run ({growth:.2f} of what diffusion would give)"
+        )
+        return Conduction(False, True, why, growth)
+    if apparent < LARGEST_PERMITTIVITY:
+        longer = LARGEST_PERMITTIVITY / max(brownian, 1e-300) * run_fs / 1000.0
+        why = (
+            f"M wanders, but no further than a dielectric with ε(0) − ε_∞ = {apparent:.3g} whose dipole is "
+            f"slower than the run lets it; ions would show after about {longer:.2g} ps"
+        )
+        return Conduction(False, False, why, growth)
+    return Conduction(
+        True, False, "the spectrum is flat and ⟨ΔM²⟩ grows linearly to the end of the run", growth
+    )
+
+
+def lowest_over_zero(bins: Periodogram, found: CepstralEstimate) -> float:
+    """Mean power of the lowest bins above zero over S(0), all axes."""
+    power = bins.power[:, 1 : LOWEST_BINS + 1].mean()
+    return float(power / found.value) if found.value > 0.0 else 0.0
+
+
+def static_error(bins: Periodogram, low_cm: float = 0.0) -> Array:
+    r"""Standard error (3, 3) of ⟨δM_a δM_b⟩ in (e Å)² from the periodogram of M itself.
+
+    Its ordinates are independent with standard deviations equal to their means, so that
+
+    .. math:: \mathrm{var}⟨δM_a δM_b⟩ = \frac{(2Δν)^2}{K}\sum_k \tfrac{1+δ_{ab}}{2}\,S_{a,k}S_{b,k},
+
+    K stretches being averaged, and the square of an averaged ordinate is (1 + 1/K) times too large. A
+    dipole that moves slowly has few of them: ±70 % of each axis if all of it lies in one.
+
+    Parameters
+    ----------
+    bins
+        The periodogram.
+    low_cm
+        Leave out what lies below.
+    """
+    step = 1.0 / (2.0 * (bins.dipole.shape[1] - 1) * bins.timestep_fs)
+    kept = bins.dipole[:, max(1, int(np.searchsorted(bins.wavenumber_cm, low_cm))) :]
+    products = (2.0 * step) ** 2 * (kept @ kept.T) / (bins.stretches + 1.0)
+    return np.asarray(np.sqrt(products * np.where(np.eye(3) > 0.0, 1.0, 0.5)))

@@ -1,0 +1,187 @@
+"""Response at zero frequency: ε(0) by two routes, and σ_dc where the run shows one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+
+from bec_md.arrays import Array
+from bec_md.errors import DataError
+from bec_md.spectrum.estimators import one_sided
+from bec_md.spectrum.estimators.blocks import REMEMBERED_FRAMES, CurrentBlocks
+from bec_md.spectrum.estimators.cepstral import CepstralEstimate, in_consistent_band
+from bec_md.spectrum.estimators.conduction import Conduction, conduction, lowest_over_zero, static_error
+from bec_md.spectrum.estimators.einstein import einstein_helfand
+from bec_md.spectrum.estimators.estimate import PowerSpectra
+from bec_md.spectrum.estimators.periodogram import Periodogram
+from bec_md.spectrum.estimators.survey import Survey, to_tensor
+from bec_md.spectrum.response import conductivity
+from bec_md.units import SPEED_OF_LIGHT_CM_FS
+
+#: Stretches of all runs whose scatter gives the error of the Einstein–Helfand slope.
+EINSTEIN_STRETCHES = 8
+
+#: What the dipole M = ∫J dt does: see `estimators.conduction`.
+Dipole = Literal["bounded", "relaxes", "wanders", "walks", "conducts"]
+
+WALK = (
+    "M = ∫J dt walks although the mean tensors of the same motion show nothing of it: the tensors derive "
+    "from no polarization, and ⟨δM²⟩ grows with the length of the run"
+)
+
+
+@dataclass(frozen=True)
+class Statics:
+    """What is known at zero frequency.
+
+    Parameters
+    ----------
+    dipole
+        What M does at the end of the run.
+    reason
+        Why it is said so, empty for a bounded dipole.
+    fluctuation, fluctuation_err
+        ε(0) − ε_∞ from ⟨δM²⟩ and its standard error, (3, 3).
+    kramers_kronig, kramers_kronig_err
+        ε(0) − ε_∞ from ∫ε₂/ω, (3, 3): what is flat at low frequency adds nothing to it.
+    sigma_dc, sigma_dc_err
+        (3, 3), S/m, or None.
+    parameters
+        Numbers of the DC estimate for the record.
+    """
+
+    dipole: Dipole
+    reason: str
+    fluctuation: Array
+    fluctuation_err: Array
+    kramers_kronig: Array
+    kramers_kronig_err: Array
+    sigma_dc: Array | None = None
+    sigma_dc_err: Array | None = None
+    parameters: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def source(self) -> Literal["fluctuation", "kramers_kronig"] | None:
+        """Which of both is ε(0); None for a conductor."""
+        if self.dipole == "conducts":
+            return None
+        return "kramers_kronig" if self.dipole == "walks" else "fluctuation"
+
+
+def statics(
+    blocks: CurrentBlocks,
+    power: PowerSpectra,
+    bins: Periodogram,
+    seen: Survey,
+    temperature_k: float,
+    resolution_cm: float,
+    *,
+    dc: bool | None,
+    required: bool = False,
+) -> Statics:
+    """Collect the response at zero frequency.
+
+    Parameters
+    ----------
+    blocks, power, bins, seen
+        The current, its corrected spectra, its periodogram and its sums.
+    temperature_k, resolution_cm
+        As everywhere.
+    dc
+        True and False force and forbid a DC conductivity; None gives one where the run shows it.
+    required
+        Fail if it cannot be estimated.
+    """
+    volume = blocks.volume_ang3
+
+    def susceptibility(covariance: Array) -> Array:
+        return conductivity.static_susceptibility_fluctuation(covariance, volume, temperature_k)
+
+    correlation = one_sided.correlation_from_spectrum(power.total, power.timestep_fs)
+    integral = conductivity.static_susceptibility_kramers_kronig(
+        correlation, power.timestep_fs, volume, temperature_k
+    )
+    numbers = (
+        susceptibility(seen.dipole_covariance),
+        susceptibility(static_error(bins)),
+        to_tensor(integral),
+        susceptibility(static_error(bins, resolution_cm)),
+    )
+    if seen.walks and not dc:
+        return Statics("walks", WALK, *numbers)
+    plain: Dipole = "wanders" if seen.wanders else "bounded"
+    if dc is False or (dc is None and not seen.wanders):
+        return Statics(plain, "", *numbers)
+    try:
+        axes, mean = _cepstral(bins)
+    except DataError:
+        if required:
+            raise
+        return Statics(plain, "the run is too short for an estimate of σ_dc", *numbers)
+    scale = float(conductivity.conductivity_from_power(np.ones(1), volume, temperature_k)[0])
+    values, errors = (scale * np.array([getattr(a, name) for a in axes]) for name in ("value", "err"))
+    replicas = len(blocks.lengths)
+    run_fs = sum(blocks.lengths) / replicas * blocks.timestep_fs
+    found = _judge(bins, mean, values, float(np.trace(numbers[0])) / 3.0, run_fs, replicas)
+    if dc is None and not found.shown:
+        return Statics("relaxes" if found.bounded else "wanders", found.reason, *numbers)
+    parameters = {
+        "sigma_dc_s_per_m": mean.value * scale,
+        "sigma_dc_err_s_per_m": mean.err * scale,
+        "sigma_dc_cepstral_cutoff": mean.cutoff,
+        "sigma_dc_band_cm": mean.band_cm,
+        **_einstein(blocks, mean.band_cm, temperature_k),
+    }
+    kind: Dipole = "conducts" if seen.wanders else "bounded"
+    return Statics(kind, found.reason, *numbers, np.diag(values), np.diag(errors), parameters)
+
+
+def _judge(
+    bins: Periodogram, mean: CepstralEstimate, sigma: Array, apparent: float, run_fs: float, replicas: int
+) -> Conduction:
+    lowest = lowest_over_zero(bins, mean)
+    return conduction(sigma, lowest, 3.0 * bins.stretches, apparent, run_fs, replicas)
+
+
+def _cepstral(bins: Periodogram) -> tuple[list[CepstralEstimate], CepstralEstimate]:
+    """S(0) of each axis and of their mean, in the widest band that agrees with all narrower ones."""
+    total = np.cumsum(bins.power.sum(axis=0))
+    above = min(int(np.searchsorted(total, 0.95 * total[-1])) + 1, len(total) - 1)
+    grid = bins.wavenumber_cm
+    band = float(grid[above if above >= 64 else -1])
+    axes = [in_consistent_band(power, bins.stretches, grid, band) for power in bins.power]
+    return axes, in_consistent_band(bins.power.mean(axis=0), 3 * bins.stretches, grid, band)
+
+
+def _einstein(blocks: CurrentBlocks, band_cm: float, temperature_k: float) -> dict[str, float]:
+    """σ_dc from the slope of ⟨[M(t) − M(0)]²⟩, as a cross-check; nothing if the run is too short or too long.
+
+    The slope is taken at lags from 10 to 30 periods of the band that the cepstral estimate uses, or as far as
+    a third of a stretch allows.
+    """
+    step = blocks.timestep_fs
+    lag = 10.0 / (SPEED_OF_LIGHT_CM_FS * max(band_cm, 1e-6))
+    stretches = max(EINSTEIN_STRETCHES // len(blocks.lengths), 2)
+    longest = min(blocks.lengths) * step / stretches / 3.0
+    first, last = max(min(lag, longest / 3.0), step), min(3.0 * lag, longest)
+    if last < first + 8.0 * step or sum(blocks.lengths) > REMEMBERED_FRAMES:
+        return {}
+    found = [
+        einstein_helfand(
+            blocks.read_total(replica, 0, length).T,
+            step,
+            blocks.volume_ang3,
+            temperature_k,
+            (first, last),
+            stretches,
+        )
+        for replica, length in enumerate(blocks.lengths)
+    ]
+    values, errors = np.array(found).T
+    weights = np.array(blocks.lengths) / sum(blocks.lengths)
+    return {
+        "sigma_dc_einstein_s_per_m": float(weights @ values),
+        "sigma_dc_einstein_err_s_per_m": float(np.sqrt(np.sum((weights * errors) ** 2))),
+    }

@@ -1,0 +1,144 @@
+"""ε(0) and σ_dc: each given only where the run shows it, with errors that the scatter over seeds confirms."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from bec_md.spectrum import Spectrum, compute_spectrum
+from bec_md.spectrum.estimators.conduction import conduction
+from tests.spectrum.exact import bare
+from tests.spectrum.walking import STEP, VOLUME, crystal, ions, rotors, sigma_of_ions
+
+FRAMES = 25000  # 100 ps
+SEEDS = range(12)
+
+
+def spectra(make: Callable[[int], np.ndarray], frames: int = FRAMES) -> list[Spectrum]:
+    options = {"temperature_k": 300.0, "resolution_cm": 40.0, "max_cm": 400.0}
+    return [compute_spectrum(bare(make(seed)[:frames], STEP, VOLUME), **options) for seed in SEEDS]
+
+
+def static(spectrum: Spectrum, route: str = "fluctuation") -> tuple[float, float]:
+    """tr/3 and its standard error."""
+    value = float(np.trace(spectrum.static[route])) / 3.0
+    return value, float(np.sqrt(np.sum(np.diag(spectrum.static[f"{route}_err"]) ** 2))) / 3.0
+
+
+def test_mobile_ions_conduct_and_have_no_static_limit() -> None:
+    found = spectra(lambda seed: ions(seed, FRAMES))
+    shown = [s for s in found if s.sigma_dc is not None]
+    # one in a hundred is missed by the growth of ⟨ΔM²⟩; a few more if M happens to stay near
+    assert len(shown) >= len(found) - 2
+    z = [
+        (s.parameters["sigma_dc_s_per_m"] - sigma_of_ions()) / s.parameters["sigma_dc_err_s_per_m"]
+        for s in shown
+    ]
+    assert abs(np.mean(z)) < 1.2  # 12 runs: 0.3, and the bias of the cepstral estimate below one
+    assert all(
+        s.parameters["static_source"] is None and s.quality["static"].status == "unknown" for s in shown
+    )
+
+
+@pytest.mark.parametrize("tau_ps", [0.5, 2.0, 8.0, 30.0, 200.0])
+def test_relaxing_dipoles_never_conduct(tau_ps: float) -> None:
+    # above 1/τ a Debye band is as flat as a conductivity: 66 S/m at 8 ps, as in liquid water
+    for s in spectra(lambda seed: rotors(seed, FRAMES, 60.0, 1000.0 * tau_ps)):
+        assert s.sigma_dc is None
+        assert s.parameters["static_source"] == "fluctuation"
+        if tau_ps >= 8.0:
+            assert s.parameters["dipole"] in ("relaxes", "wanders")
+            assert s.quality["static"].status == "warn"
+
+
+def test_ions_among_rotors_still_conduct() -> None:
+    found = spectra(lambda seed: ions(seed, FRAMES) + rotors(seed + 100, FRAMES, 40.0, 500.0))
+    shown = [s for s in found if s.sigma_dc is not None]
+    assert len(shown) >= len(found) - 2
+    for s in shown:
+        assert s.parameters["dipole"] == "conducts"
+
+
+def test_a_run_too_short_to_tell_gives_no_conductivity_and_says_when_ions_would_show() -> None:
+    for s in spectra(lambda seed: ions(seed, FRAMES), 2500):
+        assert s.sigma_dc is None
+        assert s.parameters["dipole"] in ("wanders", "relaxes")
+    assert "ions would show after about" in " ".join(
+        s.quality["static"].meaning for s in spectra(lambda seed: ions(seed, FRAMES), 2500)
+    )
+    forced = compute_spectrum(
+        bare(ions(0, 2500), STEP, VOLUME), temperature_k=300.0, resolution_cm=40.0, subtract_dc=True
+    )
+    assert forced.sigma_dc is not None
+
+
+@pytest.mark.parametrize(("tau_ps", "bias"), [(0.5, 0.02), (2.0, 0.08)])
+def test_errors_of_a_relaxing_dipole_are_those_of_the_scatter(tau_ps: float, bias: float) -> None:
+    values, errors = np.array(
+        [static(s) for s in spectra(lambda seed: rotors(seed, FRAMES, 60.0, 1000.0 * tau_ps))]
+    ).T
+    # 12 runs: the scatter is known to 20 %; removing the mean costs 2τ/T of the fluctuation
+    assert values.std(ddof=1) / np.sqrt(np.mean(errors**2)) == pytest.approx(1.0, abs=0.45)
+    expected = np.sqrt(2.0 * tau_ps / 100.0 / 3.0)
+    assert np.mean(errors) / 60.0 == pytest.approx(expected, rel=0.3)
+    assert np.mean(values) / 60.0 == pytest.approx(1.0, abs=bias + 3.0 * expected / np.sqrt(len(values)))
+
+
+def test_two_picoseconds_do_not_know_a_slow_dipole_to_five_percent() -> None:
+    for s in spectra(lambda seed: rotors(seed, FRAMES, 60.0, 8000.0), 500):
+        value, error = static(s)
+        assert error > 0.2 * value
+
+
+def test_a_walking_dipole_is_recognized_and_the_integral_taken() -> None:
+    for frames in (2500, 5000, 10000):
+        for seed in range(4):
+            series, exact = crystal(seed, frames, 0.15)
+            s = compute_spectrum(
+                series, temperature_k=300.0, resolution_cm=20.0, sum_rule="none", max_cm=800.0
+            )
+            value, error = static(s, "kramers_kronig")
+            assert s.parameters["dipole"] == "walks"
+            assert s.parameters["static_source"] == "kramers_kronig"
+            assert s.quality["static"].status == "warn"
+            assert "no polarization" in s.quality["static"].meaning
+            # independent of the length of the run, within its error; 1 % for the flat noise under the band
+            assert abs(value - exact) < 3.5 * error + 0.01 * exact
+            assert s.sigma_dc is None
+    grown, grown_error = static(s)
+    assert grown > exact + 2.0 * grown_error  # what would have been printed
+
+
+def test_the_same_crystal_with_tensors_of_a_polarization_does_not_walk() -> None:
+    values = []
+    for seed in range(10):
+        series, exact = crystal(seed, 5000, 0.0)
+        s = compute_spectrum(series, temperature_k=300.0, resolution_cm=20.0, sum_rule="none", max_cm=800.0)
+        assert s.parameters["dipole"] == "bounded"
+        assert s.parameters["static_source"] == "fluctuation"
+        values.append((static(s)[0] - exact, static(s)[1]))
+    difference, errors = np.array(values).T
+    assert abs(np.mean(difference)) < 3.5 * np.mean(errors) / np.sqrt(10)
+    assert 0.5 < np.std(difference) / np.mean(errors) < 1.6  # 10 runs: 22 %
+
+
+def test_the_verdict_by_hand() -> None:
+    sigma = np.full(3, 100.0)
+    brownian = 100.0 * 1e5 * 1e-15 / 3.0 / 8.8541878e-12  # 376 in 100 ps
+    assert conduction(sigma, 1.0, 3.0, brownian, 1e5, 1).shown
+    assert conduction(sigma, 1.0, 3.0, brownian, 1e5, 1).growth == pytest.approx(1.0, rel=1e-6)
+    bounded = conduction(sigma, 1.0, 3.0, 0.1 * brownian, 1e5, 1)
+    assert bounded.bounded
+    assert not bounded.shown
+    falling = conduction(sigma, 0.05, 3.0, brownian, 1e5, 1)
+    assert "falls towards" in falling.reason
+    small = conduction(np.full(3, 10.0), 1.0, 3.0, 0.1 * brownian, 1e5, 1)
+    assert not small.shown
+    assert not small.bounded
+    assert "266 ps" in small.reason or "2.7e+02 ps" in small.reason  # 300 ε₀/σ
+    # one axis of three that conducts scatters more than three
+    one = np.array([300.0, 0.0, 0.0])
+    assert conduction(one, 1.0, 3.0, 0.15 * brownian, 1e6, 1).growth == pytest.approx(0.015, rel=1e-6)
+    assert conduction(one, 1.0, 3.0, 0.3 * 3 * brownian, 3e5, 1).shown
