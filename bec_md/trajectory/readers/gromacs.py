@@ -1,7 +1,7 @@
 """GROMACS' TRR and XTC: nm, ps and nm/ps, positions and velocities at intervals of their own.
 
-Frames are read by the functions that MDAnalysis has for these files, without its reader, which leaves a
-hidden file of offsets beside the data.
+Nothing is left beside the data (the readers of MDAnalysis write hidden files of offsets there). Only the
+positions of compressed XTC frames are decoded by MDAnalysis, after their headers have been checked.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from bec_md.errors import DataError, UsageError
 from bec_md.structure import Frame
@@ -20,11 +21,9 @@ from bec_md.trajectory.options import ReadOptions
 from bec_md.trajectory.reader import place
 from bec_md.trajectory.readers.indexed import IndexedReader
 from bec_md.trajectory.readers.topology import species_of_topology, topology_path
+from bec_md.trajectory.readers.xdr import TRR_MAGIC, XTC_MAGIC, XTC_MAGIC_LARGE, XdrFrame, read_array, scan
 
-_MAGIC = {"trr": (1993,), "xtc": (1995, 2023)}
 _ANG_PER_NM = 10.0
-#: Frames looked through for the second one with velocities.
-_SEARCHED = 10_000
 
 
 class GromacsReader(IndexedReader):
@@ -34,136 +33,114 @@ class GromacsReader(IndexedReader):
         topology = topology_path(path, options)
         super().__init__(path, options, [topology])
         self.format = self._kind()
-        with self._file() as file:
-            self.n_frames = self._count(file)
-            self._species = species_of_topology(topology, options, self.source, int(file.n_atoms))
-            interval = (
-                self._velocity_interval(file) if self.format == "trr" and options.need_velocities else None
-            )
-            frames = [self._raw(file, index) for index in (0, 1, self.n_frames - 1) if self.n_frames > 1]
-        if frames:
-            self.timestep_fs = self.mean_step(*(float(frame.time) * 1e3 for frame in frames))
+        cut: list[int] = []
+        self._frames: list[XdrFrame] = list(scan(path, cut))
+        self.n_frames = len(self._frames)
+        if cut:
+            self.note_cut()
+        if not self._frames:
+            raise self.damaged(self.source, "no whole frame")
+        n_atoms = self._frames[0].n_atoms
+        self._species = species_of_topology(topology, options, self.source, n_atoms)
+        self._check_atoms(n_atoms)
+        times = [self._frames[k].time_ps * 1e3 for k in (0, min(1, self.n_frames - 1), -1)]
+        self.timestep_fs = self.mean_step(*times)
         self.notes = ["nm, ps and nm/ps of GROMACS"]
-        if interval is not None:
+        if options.need_velocities and self._has_velocities():
             self.velocity_units = VelocityUnits("nm/ps", 1e-2, assumed=False)
 
     @contextmanager
     def opened(self) -> Iterator[Callable[[int], Frame]]:
         """Open the file for one pass."""
-        with self._file() as file:
-            yield lambda index: self._frame(file, index)
+        if any("x" not in frame.places for frame in self._frames) and self.format == "xtc":
+            from MDAnalysis.lib.formats.libmdaxdr import XTCFile
 
-    def _frame(self, file: Any, index: int) -> Frame:
-        where = place(self.source, index)
-        frame = self._raw(file, index)
-        if frame is None:
-            raise self.damaged(where, "its frame is incomplete")
-        has_x = bool(getattr(frame, "hasx", True))
-        velocities = None
-        if self.velocity_units is not None and frame.hasv:
-            velocities = np.array(frame.v, dtype=np.float64) * self.velocity_units.factor_ang_fs
-        if not has_x:
+            try:
+                file = XTCFile(str(self.path))
+            except (OSError, ValueError, RuntimeError) as error:
+                raise self.damaged(self.source, error) from None
+            with file:
+                yield lambda index: self._frame(index, file)
+        else:
+            yield lambda index: self._frame(index, None)
+
+    def _frame(self, index: int, file: Any) -> Frame:
+        where, found = place(self.source, index), self._frames[index]
+        if file is None and "x" not in found.places:
             raise DataError(
                 f"{where}: no positions",
                 "the run stored velocities more often than positions (nstxout > nstvout)",
                 "read the frames that have both with stride= and start=, or write both at one interval",
             )
+        if "box" not in found.places:
+            raise DataError(
+                f"{where}: no box",
+                "the dielectric function needs the volume of a periodic cell",
+                "write the box into the trajectory",
+            )
+        positions = self._decoded(file, index) if file is not None else read_array(self.path, found, "x")
+        velocities = None
+        if self.velocity_units is not None and "v" in found.places:
+            velocities = read_array(self.path, found, "v") * self.velocity_units.factor_ang_fs
         return Frame(
             index=index,
             numbers=self._species.numbers,
             masses_amu=self._species.masses_amu,
-            positions_ang=np.array(frame.x, dtype=np.float64) * _ANG_PER_NM,
-            cell_ang=np.array(frame.box, dtype=np.float64) * _ANG_PER_NM,
+            positions_ang=positions * _ANG_PER_NM,
+            cell_ang=read_array(self.path, found, "box") * _ANG_PER_NM,
             pbc=np.ones(3, dtype=bool),
             velocities_ang_fs=velocities,
-            time_fs=float(frame.time) * 1e3,
-            step=int(frame.step),
+            time_fs=found.time_ps * 1e3,
+            step=found.step,
         )
+
+    def _decoded(self, file: Any, index: int) -> NDArray[np.float64]:
+        """Positions of a compressed frame in nm."""
+        try:
+            file.seek(index)
+            return np.array(file.read().x, dtype=np.float64)
+        except (OSError, StopIteration, ValueError, RuntimeError, MemoryError) as error:
+            raise self.damaged(place(self.source, index), error) from None
 
     def _kind(self) -> str:
         with self.path.open("rb") as stream:
             magic = int.from_bytes(stream.read(4), "big")
-        for kind, known in _MAGIC.items():
-            if magic in known:
-                return kind
+        if magic in (TRR_MAGIC, XTC_MAGIC, XTC_MAGIC_LARGE):
+            return "trr" if magic == TRR_MAGIC else "xtc"
         raise DataError(
             f"{self.source}: not a TRR or XTC file",
-            f"it begins with the number {magic}, those of GROMACS with 1993 or 1995",
+            f"it begins with the number {magic}, those of GROMACS with {TRR_MAGIC} or {XTC_MAGIC}",
             "check the file, or name its format with format=",
         )
 
-    @contextmanager
-    def _file(self) -> Iterator[Any]:
-        from MDAnalysis.lib.formats import libmdaxdr
+    def _check_atoms(self, n_atoms: int) -> None:
+        for index, frame in enumerate(self._frames):
+            if frame.n_atoms != n_atoms:
+                raise DataError(
+                    f"{place(self.source, index)}: {frame.n_atoms} atoms, but {n_atoms} in frame 0",
+                    "a current is a sum over the same atoms at all times",
+                    f"read the part before it with stop={index}",
+                )
 
-        kind = libmdaxdr.TRRFile if self.format == "trr" else libmdaxdr.XTCFile
-        try:
-            file = kind(str(self.path))
-        except (OSError, ValueError, RuntimeError, MemoryError) as error:
-            raise self.damaged(self.source, error) from None
-        try:
-            yield file
-        finally:
-            file.close()
+    def _has_velocities(self) -> bool:
+        """Whether the frames that are wanted have velocities; refused if only some of them have.
 
-    def _raw(self, file: Any, index: int) -> Any:
-        """Frame as stored, None if it is cut off."""
-        try:
-            file.seek(index)
-            return file.read()
-        except (OSError, StopIteration, ValueError, RuntimeError, MemoryError):
-            return None
-
-    def _count(self, file: Any) -> int:
-        """Number of whole frames."""
-        try:
-            n_frames = len(file)
-        except (OSError, ValueError, RuntimeError, MemoryError) as error:
-            raise self.damaged(self.source, error) from None
-        whole = n_frames
-        cut = n_frames > 0 and self.format == "xtc" and self._ends_early(int(file.offsets[-1]))
-        while whole and self._raw(file, whole - 1) is None:
-            whole -= 1
-        self.n_frames = whole
-        if cut or whole < n_frames:
-            self.note_cut()
-        return whole
-
-    def _ends_early(self, begin: int) -> bool:
-        """Whether bytes of a further frame follow the one of an XTC file that begins there."""
-        with self.path.open("rb") as stream:
-            stream.seek(begin)
-            head = stream.read(100)
-        wide = head[:4] == (2023).to_bytes(4, "big")
-        n_atoms = int.from_bytes(head[52:56], "big")
-        if n_atoms <= 9:  # not compressed
-            end = begin + 56 + 12 * n_atoms
-        else:
-            size = int.from_bytes(head[88:96] if wide else head[88:92], "big")
-            end = begin + (96 if wide else 92) + -(-size // 4) * 4
-        return self.path.stat().st_size > end
-
-    def _velocity_interval(self, file: Any) -> int | None:
-        """Distance of frames with velocities, None without any; refused if the wanted frames lack them."""
-        options, n_frames = self.options, self.n_frames or 0
-        start = min(options.start if options.start >= 0 else n_frames + options.start, n_frames - 1)
-        if n_frames == 0 or start < 0:
-            return None
-        searched = range(min(n_frames, start + _SEARCHED))
-        have = (index for index in searched if bool(self._raw(file, index).hasv))
-        first = next(have, None)
-        if first is None:
-            return None
-        second = next(have, None)
-        interval = 1 if second is None else second - first
-        if (interval == 1 and second == 1) or (
-            (start - first) % interval == 0 and options.stride % interval == 0
-        ):
-            return interval
+        Raises
+        ------
+        UsageError
+            With the stride that takes those that have.
+        """
+        options = self.options
+        have = ["v" in frame.places for frame in self._frames]
+        wanted = have[options.start : options.stop : options.stride]
+        if all(wanted) or not any(have):
+            return bool(wanted) and all(wanted)
+        stored = [index for index, stored in enumerate(have) if stored]
+        interval = stored[1] - stored[0] if len(stored) > 1 else len(have)
+        start = f" and start={stored[0]}" if stored[0] else ""
         raise UsageError(
             f"{self.source}: velocities only in every {interval}th frame (nstvout = {interval} × nstxout)",
             "every frame needs positions and velocities of the same time",
-            f"read these frames with stride={interval}{f' and start={first}' if first else ''}, or "
-            f"leave the velocities "
-            "out with velocities=none",
+            f"read these frames with stride={interval}{start}, or leave the velocities out with "
+            f"velocities=none",
         )

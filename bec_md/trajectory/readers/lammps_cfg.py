@@ -82,7 +82,10 @@ class LammpsCfgReader:
     def _frame(self, index: int) -> Frame:
         where = place(self._files[index][1].name)
         snapshot = self._snapshot(index)
-        values = floats(snapshot.rows, range(len(snapshot.columns)))
+        try:
+            values = floats(snapshot.rows, range(len(snapshot.columns)))
+        except ValueError as error:
+            raise _unreadable(self._files[index][1], error) from None
         order = np.arange(len(values))
         if "id" in snapshot.columns:
             order = np.argsort(values[:, snapshot.columns.index("id")], kind="stable")
@@ -112,12 +115,16 @@ class LammpsCfgReader:
         try:
             with open_text(path) as lines:
                 return _read(lines)
-        except (ValueError, IndexError, StopIteration) as error:
-            raise DataError(
-                f"{path.name} cannot be read: {error or 'it ends early'}",
-                "it is cut off, or not a file of LAMMPS' dump cfg",
-                "take it out of the folder if the run was killed while writing it",
-            ) from None
+        except (ValueError, IndexError, StopIteration, OverflowError) as error:
+            raise _unreadable(path, error) from None
+
+
+def _unreadable(path: Path, error: Exception) -> DataError:
+    return DataError(
+        f"{path.name} cannot be read: {str(error) or 'it ends early'}",
+        "it is cut off, or not a file of LAMMPS' dump cfg",
+        "take it out of the folder if the run was killed while writing it",
+    )
 
 
 def _series(path: Path) -> list[tuple[int | None, Path]]:

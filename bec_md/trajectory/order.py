@@ -1,0 +1,131 @@
+"""Atoms that exchange places between two frames: rows that are not in the same order in every frame.
+
+An exchange of two atoms of one element leaves every other check content, and the current is wrong.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bec_md.errors import DataError
+from bec_md.structure import Frame
+from bec_md.trajectory.reader import place
+from bec_md.trajectory.velocities import minimum_image
+
+#: Displacement in Å between two frames from which on an atom is looked at; atoms of molecules are farther apart
+#: than half of this only with hydrogen.
+_FAR_ANG = 0.7
+#: Atoms that are looked at, of those that moved so far.
+_MOST = 500
+
+
+@dataclass(frozen=True)
+class Exchange:
+    """Two atoms, of which the first is now where the second was, and how far that is in Å."""
+
+    atom: int
+    other: int
+    distance_ang: float
+
+
+def find_exchange(before: Frame, after: Frame) -> Exchange | None:
+    """Find an atom that has come to lie where another one of its element was a frame ago.
+
+    Coordinates that hardly differ cost one comparison; only atoms that moved far, wrapped ones included, are
+    looked at with their periodic images.
+    """
+    moved = np.abs(after.positions_ang - before.positions_ang).max(axis=1)
+    far = np.flatnonzero(moved > _FAR_ANG)
+    if len(far) < 2:
+        return None
+    steps = minimum_image(after.positions_ang[far] - before.positions_ang[far], after.cell_ang, after.pbc)
+    lengths = np.linalg.norm(steps, axis=1)
+    jumped = np.flatnonzero(lengths > _FAR_ANG)[:_MOST]
+    far, lengths = far[jumped], lengths[jumped]
+    numbers = after.numbers[far]
+    for row, atom in enumerate(far.tolist()):
+        others = np.flatnonzero((numbers == numbers[row]) & (far != atom))
+        if len(others) == 0:
+            continue
+        gaps = after.positions_ang[atom] - before.positions_ang[far[others]]
+        distances = np.linalg.norm(minimum_image(gaps, after.cell_ang, after.pbc), axis=1)
+        nearest = int(distances.argmin())
+        if distances[nearest] < 0.25 * lengths[row]:
+            return Exchange(atom, int(far[others[nearest]]), float(lengths[row]))
+    return None
+
+
+def check_order(before: Frame, after: Frame, source: str) -> None:
+    """Refuse a frame in which atoms have exchanged places.
+
+    Raises
+    ------
+    DataError
+        With the two atoms and how far they are apart.
+    """
+    found = find_exchange(before, after)
+    if found is None:
+        return
+    from ase.data import chemical_symbols
+
+    symbol = chemical_symbols[int(after.numbers[found.atom])]
+    raise DataError(
+        f"{place(source, after.index)}: atom {found.atom} is where atom {found.other} was in the "
+        f"frame before it, "
+        f"{found.distance_ang:.2g} Å away (both {symbol})",
+        "the rows of the file are not in the same order in every frame, and a current follows every atom",
+        "write the atoms sorted by their id (LAMMPS: dump_modify sort id; OVITO: export the column id)",
+    )
+
+
+def rounding_grid_ang(positions_ang: NDArray[np.float64]) -> float | None:
+    """Step in Å to which positions are rounded, if it is one of 0.1, 0.01 and 0.001 Å; else None.
+
+    Numbers in single precision count as rounded when they lie within their own resolution of a multiple.
+    """
+    values = positions_ang.ravel()
+    if len(values) < 6 or not np.isfinite(values).all():
+        return None
+    resolution = 3e-7 * np.abs(values) + 1e-9
+    for grid in (0.1, 0.01, 0.001):
+        multiples = np.rint(values / grid)
+        tolerance = np.minimum(resolution, 0.02 * grid)
+        if (np.abs(values - multiples * grid) <= tolerance).all() and len(np.unique(multiples)) > 3:
+            return grid
+    return None
+
+
+def rounding_temperature_k(grid_ang: float, interval_fs: float, masses_amu: NDArray[np.float64]) -> float:
+    """Kinetic temperature in K of the noise that rounding gives to differences of positions.
+
+    Rounding to g is white noise of variance g²/12, the difference of two has g²/6, and
+    T = ⟨m⟩ g² / (6 Δ² k_B).
+    """
+    from bec_md.units import AMU_ANG2_FS2_EV, kinetic_temperature_k
+
+    variance = grid_ang**2 / 6.0 / interval_fs**2
+    energy_ev = 0.5 * AMU_ANG2_FS2_EV * 3.0 * float(masses_amu.sum()) * variance
+    return kinetic_temperature_k(energy_ev, 3 * len(masses_amu))
+
+
+def rounding_warning(frames: list[Frame], interval_fs: float | None) -> str | None:
+    """Say that positions are rounded, and what that does to velocities taken from their differences."""
+    first = frames[0]
+    if first.velocities_ang_fs is not None or interval_fs is None:
+        return None
+    grid = rounding_grid_ang(np.concatenate([frame.positions_ang for frame in frames[:3]]))
+    if grid is None:
+        return None
+    noise = rounding_temperature_k(grid, interval_fs, first.masses_amu)
+    if noise < 1.0:
+        return None
+    stride = int(np.ceil(np.sqrt(noise / 1.0)))
+    return (
+        f"positions are rounded to {grid:g} Å: their differences in {interval_fs:g} fs carry noise of "
+        f"{noise:.3g} K, "
+        "which grows with more frames. Use stored velocities (GROMACS: trr with nstvout) or more digits; "
+        f"else take stride={stride} or so, which lowers it to 1 K and the highest wavenumber with it"
+    )
