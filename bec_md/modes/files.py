@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from bec_md.archive import read_arrays
 from bec_md.errors import DataError, UsageError
 from bec_md.modes.reference import ReferenceModes, modes_from_force_constants
 from bec_md.modes.units import parse_force_constant_units, stated_units
@@ -103,8 +104,7 @@ def _structure(source: str | Path | Atoms) -> Atoms:
 
 
 def _from_npz(path: Path, cell: Array, positions: Array, numbers: Indices, masses: Array) -> ReferenceModes:
-    with np.load(path, allow_pickle=False) as file:
-        content = {name: np.asarray(file[name], dtype=np.float64) for name in file.files}
+    content = {name: np.asarray(values, dtype=np.float64) for name, values in read_arrays(path).items()}
     n = len(numbers)
     if "force_constants" in content:
         phi = content["force_constants"]

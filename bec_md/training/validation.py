@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
+from bec_md.archive import read_arrays
 from bec_md.evaluation import Evaluation, compare
 from bec_md.evaluation.index_order import check_index_order
 from bec_md.training.dataset import GraphDataset, element_means
@@ -146,8 +147,7 @@ def write_parity(path: Path, evaluations: Mapping[str, Evaluation]) -> None:
 def read_parity(path: str | Path) -> dict[str, dict[str, Any]]:
     """Read :func:`write_parity`'s file: arrays by data set and name."""
     out: dict[str, dict[str, Any]] = {}
-    with np.load(path, allow_pickle=False) as file:
-        for key in file.files:
-            name, _, quantity = key.rpartition(".")
-            out.setdefault(name, {})[quantity] = file[key]
+    for key, values in read_arrays(Path(path)).items():
+        name, _, quantity = key.rpartition(".")
+        out.setdefault(name, {})[quantity] = values
     return out

@@ -21,7 +21,6 @@ up restores the integers exactly.
 
 from __future__ import annotations
 
-import zipfile
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,9 +28,12 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import BaseModel, Field
 
+from bec_md.archive import array_names, read_arrays
 from bec_md.errors import DataError, UsageError
 from bec_md.files import fingerprint
+from bec_md.schema import Finite, Positive, checked
 from bec_md.structure import Frame
 from bec_md.structure.names import CHARGES, VelocityUnits, as_tensors
 from bec_md.structure.species import resolve_species, symbols_of
@@ -40,6 +42,25 @@ from bec_md.trajectory.options import ReadOptions
 from bec_md.trajectory.reader import place
 
 _REQUIRED = ("numbers", "cell_ang", "positions_ang")
+_ARRAYS = (*_REQUIRED, "velocities_ang_fs", "masses_amu", "pbc", "born_effective_charges")
+
+
+class _Scalars(BaseModel, strict=True):
+    """Numbers of a file beside its arrays."""
+
+    timestep_fs: Positive | None = None
+    total_charge: Finite = 0.0
+    positions_scale: Positive | None = None
+    velocities_scale: Positive | None = None
+    born_effective_charges_scale: Positive | None = None
+    positions_differences: int = Field(0, ge=0, le=2)
+    velocities_differences: int = Field(0, ge=0, le=2)
+    born_effective_charges_differences: int = Field(0, ge=0, le=2)
+
+
+#: Kinds of NumPy's types that an array may have, beside real numbers and integers.
+_KINDS = {"pbc": "biuf", "timestep_fs": "fiuUSOc", "total_charge": "fiuUSOc"}
+_SCALARS = tuple(_Scalars.model_fields)
 
 
 class CompactReader:
@@ -53,38 +74,32 @@ class CompactReader:
         self.warnings: list[str] = []
         self.notes = ["Å and Å/fs by definition of the format"]
         self._options = options
-        try:
-            with path.open("rb") as stream, np.load(stream, allow_pickle=False) as archive:
-                arrays = {name: archive[name] for name in archive.files}
-        except (ValueError, OSError, EOFError, zipfile.BadZipFile) as error:
-            raise DataError(
-                f"{self.source} cannot be read: {error}",
-                "a compact trajectory is an .npz of plain arrays",
-                "check that the copy is complete; write_compact makes such files",
-            ) from None
+        key = options.charges_key or "born_effective_charges"
+        arrays = read_arrays(path, (*_ARRAYS, *_SCALARS, key, f"{key}_scale", f"{key}_differences"))
         missing = [name for name in _REQUIRED if name not in arrays]
         if missing:
             raise DataError(
                 f"{self.source}: no array {missing[0]}",
-                f"the file holds {', '.join(arrays) or 'nothing'}",
+                f"the file holds {', '.join(array_names(path)) or 'nothing'}",
                 "write it with write_compact, or convert it to extended XYZ",
             )
         self._check_shapes(arrays)
+        scalars = {name: values.tolist() for name, values in arrays.items() if name in _SCALARS}
+        header = checked(_Scalars, scalars, self.source, "write the file with write_compact")
         self._positions = _stored(arrays, "positions_ang", self.source)
         has_velocities = "velocities_ang_fs" in arrays and options.need_velocities
         self._velocities = _stored(arrays, "velocities_ang_fs", self.source) if has_velocities else None
-        key = options.charges_key or "born_effective_charges"
         if options.charges_key is not None and key not in arrays:
             raise DataError(
                 f"{self.source}: no array {key}",
-                f"the file holds {', '.join(arrays)}",
+                f"the file holds {', '.join(array_names(path))}",
                 "give another charges_key=",
             )
         self._charges = _stored(arrays, key, self.source) if key in arrays else None
         self._cell = np.asarray(arrays["cell_ang"], dtype=np.float64)
         self._pbc = np.asarray(arrays.get("pbc", np.ones(3)), dtype=bool)
-        self._total_charge = float(arrays.get("total_charge", 0.0))
-        self.timestep_fs = float(arrays["timestep_fs"]) if "timestep_fs" in arrays else None
+        self._total_charge = header.total_charge
+        self.timestep_fs = header.timestep_fs
         numbers = np.asarray(arrays["numbers"], dtype=np.int64)
         self._species = resolve_species(
             symbols_of(numbers, self.source),
@@ -137,6 +152,15 @@ class CompactReader:
             "timestep_fs": [()],
             "total_charge": [()],
         }
+        for name in allowed:
+            integral = name == "numbers" and name in arrays and arrays[name].dtype.kind == "f"
+            whole = not integral or bool((arrays[name] == np.rint(arrays[name])).all())
+            if name in arrays and (arrays[name].dtype.kind not in _KINDS.get(name, "fiu") or not whole):
+                raise DataError(
+                    f"{self.source}: {name} has the type {arrays[name].dtype} or values that cannot be meant",
+                    "positions, velocities and cells are real numbers, atomic numbers are integers",
+                    "write the file with write_compact",
+                )
         for name, shapes in allowed.items():
             if name in arrays and arrays[name].shape not in shapes:
                 raise DataError(

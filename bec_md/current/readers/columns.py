@@ -7,11 +7,14 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import BaseModel
 
+from bec_md.archive import read_array, read_arrays
 from bec_md.current.readers.raw import Kind, RawSeries, SeriesOptions
 from bec_md.current.readers.table import pick_columns, read_columns, uniform_step
 from bec_md.current.readers.units import EXAMPLES, parse_units
 from bec_md.errors import DataError, UsageError
+from bec_md.schema import Positive, checked
 
 Array = NDArray[np.float64]
 
@@ -62,10 +65,18 @@ def _only_triple(table: Array, names: tuple[str, ...], where: str) -> list[int]:
     )
 
 
+class _Scalars(BaseModel, strict=True):
+    """Numbers of an npz file beside its series."""
+
+    timestep_fs: Positive | None = None
+    volume_ang3: Positive | None = None
+    temperature_k: Positive | None = None
+
+
 def read_npy(path: Path, options: SeriesOptions) -> RawSeries:
     """Read an array (T, 3) or (T, G, 3)."""
     kind, factor = required_units(options, path)
-    values = _shaped(np.load(path, allow_pickle=False), path.name)
+    values = _shaped(read_array(path), path.name)
     return RawSeries(
         factor * values, kind, "npy", groups=_numbered(values), quanta_ang=_quanta(kind, options)
     )
@@ -77,8 +88,9 @@ def read_npz(path: Path, options: SeriesOptions) -> RawSeries:
     ``timestep_fs``, ``volume_ang3``, ``cell_ang``, ``temperature_k``, ``groups`` and ``units`` are taken from
     the file where present.
     """
-    with np.load(path, allow_pickle=False) as file:
-        content = {name: file[name] for name in file.files}
+    content: dict[str, Any] = dict(read_arrays(path))
+    scalars = {name: content[name].tolist() for name in _Scalars.model_fields if name in content}
+    header = checked(_Scalars, scalars, path.name, "correct the array, or leave it out and give the option")
     name = next((n for n in (*NPZ_NAMES, *NPZ_OPEN_NAMES) if n in content), None)
     if name is None:
         raise DataError(
@@ -106,10 +118,10 @@ def read_npz(path: Path, options: SeriesOptions) -> RawSeries:
         kind,
         "npz",
         groups=groups,
-        timestep_fs=_number(content, "timestep_fs"),
-        volume_ang3=_number(content, "volume_ang3"),
+        timestep_fs=header.timestep_fs,
+        volume_ang3=header.volume_ang3,
         cell_ang=cell,
-        temperature_k=_number(content, "temperature_k"),
+        temperature_k=header.temperature_k,
         quanta_ang=_quanta(kind, options),
     )
 
@@ -147,7 +159,3 @@ def _shaped(values: Any, where: str) -> Array:
 def _numbered(values: Array) -> tuple[str, ...]:
     count = values.shape[1]
     return ("total",) if count == 1 else tuple(f"group{i}" for i in range(count))
-
-
-def _number(content: dict[str, Any], name: str) -> float | None:
-    return float(content[name]) if name in content else None

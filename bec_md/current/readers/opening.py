@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from bec_md.archive import array_names
 from bec_md.current.file import is_stored_current, load_current
 from bec_md.current.readers import columns, cp2k, gpumd, lammps
 from bec_md.current.readers.dipole import differentiate, unwrap_polarization
@@ -79,8 +80,7 @@ def recognize(path: Path) -> str | None:
     if path.suffix == ".npy":
         return "npy"
     if path.suffix == ".npz":
-        with np.load(path, allow_pickle=False) as file:
-            known = {*columns.NPZ_NAMES, *columns.NPZ_OPEN_NAMES} & set(file.files)
+        known = {*columns.NPZ_NAMES, *columns.NPZ_OPEN_NAMES} & set(array_names(path))
         return "npz" if known else None
     with path.open("rb") as file:
         data = file.read(_HEAD_BYTES)
