@@ -15,8 +15,8 @@ from bec_md.structure import Frame
 from bec_md.trajectory.reader import place
 from bec_md.trajectory.velocities import minimum_image
 
-#: Displacement in Å between two frames from which on an atom is looked at; atoms of molecules are farther apart
-#: than half of this only with hydrogen.
+#: Displacement in Å between two frames from which on an atom is looked at
+#: (atoms of molecules lie farther apart than half of this).
 _FAR_ANG = 0.7
 #: Atoms that are looked at, of those that moved so far.
 _MOST = 500
