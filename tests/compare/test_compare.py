@@ -21,6 +21,7 @@ from bec_md.validate import langevin
 from bec_md.validate.expectation import omega_fs
 
 DT, STEPS, RESOLUTION = 4.0, 12000, 12.0
+PAIRS = 48
 
 
 def spectrum(seed: int, stretch: float = 1.0, intensity: float = 1.0) -> Spectrum:
@@ -57,25 +58,25 @@ def truth(nu: np.ndarray, stretch: float = 1.0) -> np.ndarray:
 
 def test_runs_of_the_same_system_agree_and_p_is_uniform() -> None:
     found = [
-        compare(curve_of(spectrum(2 * i)), curve_of(spectrum(2 * i + 1)), min_cm=100.0) for i in range(16)
+        compare(curve_of(spectrum(2 * i)), curve_of(spectrum(2 * i + 1)), min_cm=100.0) for i in range(PAIRS)
     ]
     chi2 = np.array([f.chi2_reduced for f in found])
     count = found[0].n_independent
-    # mean over 16 pairs; a predicted spread √(2/n) each
-    assert np.mean(chi2) == pytest.approx(1.0, abs=4.0 * (2.0 / count / 16) ** 0.5)
-    assert np.std(chi2) == pytest.approx((2.0 / count) ** 0.5, rel=0.6)
+    # a predicted spread √(2/n) each, known to 1/√(2·48) = 10 %
+    assert np.mean(chi2) == pytest.approx(1.0, abs=4.0 * (2.0 / count / PAIRS) ** 0.5)
+    assert np.std(chi2) == pytest.approx((2.0 / count) ** 0.5, rel=0.3)
     p = np.array([f.p_value for f in found])
-    assert 0.2 < np.mean(p) < 0.8
+    assert np.mean(p) == pytest.approx(0.5, abs=4.0 * (1.0 / 12.0 / PAIRS) ** 0.5)
     z = np.array([(f.ratio - 1.0) / f.ratio_err for f in found])
-    assert np.mean(z**2) < 1.0 + 4.0 * (2.0 / 16) ** 0.5
+    assert np.mean(z**2) == pytest.approx(1.0, abs=4.0 * (2.0 / PAIRS) ** 0.5)
     for kind, rest in (("stretch", 1.0), ("shift", 0.0)):
         fits = [next(x for x in f.fits if x.kind == kind) for f in found]
         s = np.array([(x.scale - 1.0) / x.scale_err for x in fits])
         d = np.array([(x.frequency - rest) / x.frequency_err for x in fits])
-        # 16 pairs: mean known to ¼, mean square to 35 %
-        assert abs(np.mean(s)) < 1.0
-        assert 0.2 < np.mean(s**2) < 2.5
-        assert 0.2 < np.mean(d**2) < 2.5
+        # 48 pairs: mean known to 0.14, mean square to 20 %
+        assert abs(np.mean(s)) < 0.6
+        assert np.mean(s**2) == pytest.approx(1.0, abs=0.6)
+        assert np.mean(d**2) == pytest.approx(1.0, abs=0.6)
 
 
 def test_changes_are_found_with_their_errors() -> None:
