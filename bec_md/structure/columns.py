@@ -72,6 +72,13 @@ def make_layout(
                 "positions and velocities are vectors of three components",
                 f"write {name}:R:3 in Properties",
             )
+    for name, kinds in ((position_name, "RI"), (velocity_name, "R"), (label_name, "SI")):
+        if name is not None and columns[name].kind not in kinds:
+            raise DataError(
+                f"{place}: column {name} is of kind {columns[name].kind}",
+                "S is text, I an integer, R a real number, L true or false",
+                f"write it as {name}:{kinds[0]}:{columns[name].count} if its rows are of that kind",
+            )
     charges_name = _charges_name(columns, charges_key, place, warnings)
     mass_name = first_of(columns, MASS_COLUMNS)
     id_name = next((name for name in ID_COLUMNS if name in columns and columns[name].kind == "I"), None)

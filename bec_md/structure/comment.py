@@ -143,16 +143,21 @@ def parse_pbc(pairs: Mapping[str, str], place: str, *, default: bool = True) -> 
     return np.array([word in _TRUE for word in words])
 
 
-def parse_number(pairs: Mapping[str, str], keys: Mapping[str, float], place: str) -> float | None:
-    """The first of `keys` present, times its unit factor."""
+def parse_number(
+    pairs: Mapping[str, str], keys: Mapping[str, float], place: str, *, positive: bool = False
+) -> float | None:
+    """The first of `keys` present, times its unit factor: a finite number, if asked for a positive one."""
     for key, factor in keys.items():
         if key in pairs:
             try:
-                return float(pairs[key]) * factor
+                value = float(pairs[key])
             except ValueError:
-                raise DataError(
-                    f"{place}: {key}={pairs[key]} is not a number",
-                    "it states a time or a charge",
-                    f"write {key}= with one number, or leave it out",
-                ) from None
+                value = np.nan
+            if np.isfinite(value) and (value > 0 or not positive):
+                return value * factor
+            raise DataError(
+                f"{place}: {key}={pairs[key][:60]} is not a {'positive' if positive else 'finite'} number",
+                "it states a time or a charge",
+                f"write {key}= with one number, or leave it out",
+            )
     return None

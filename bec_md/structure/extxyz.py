@@ -130,6 +130,16 @@ class ExtxyzParser:
         DataError
             If rows or comment do not hold what they announce.
         """
+        try:
+            return self._parse(comment, rows, index, where)
+        except (ValueError, IndexError, OverflowError) as error:
+            raise DataError(
+                f"{where}: its rows cannot be read: {error}",
+                "comment and rows do not fit together",
+                "check the rows of this frame, or cut the file before it with stop=",
+            ) from None
+
+    def _parse(self, comment: str, rows: Sequence[str], index: int, where: str) -> Frame:
         pairs, layout = self.pairs(comment), self.layout(comment, where)
         values = _values(rows, layout, where)
         if self.by_id and layout.ids is not None:

@@ -83,7 +83,7 @@ class ExtxyzReader:
         if self.velocity_units is not None:
             name = self._parser.layout(comment, self.source).velocity_name
             self.notes.append(f"velocities from column {name}")
-        self.timestep_fs = parse_number(pairs, TIMESTEP_KEYS, self.source)
+        self.timestep_fs = parse_number(pairs, TIMESTEP_KEYS, self.source, positive=True)
         unitless = [key for key in (*UNITLESS_TIME_KEYS, "timestep", "dt") if key in pairs]
         has_time = self.timestep_fs is not None or any(key in pairs for key in TIME_KEYS)
         if unitless and not has_time:

@@ -59,10 +59,14 @@ def parse_box(header: str, rows: NDArray[np.float64]) -> DumpBox:
         lo[1] -= min(0.0, yz)
         hi[1] -= max(0.0, yz)
         length = hi - lo
+        if not (length > 0).all():
+            raise ValueError(f"its edges are {length.tolist()}")
         cell = np.array([[length[0], 0.0, 0.0], [xy, length[1], 0.0], [xz, yz, length[2]]])
         return DumpBox(cell, lo, pbc, general=False)
     if rows.shape != (3, 2):
         raise ValueError("an orthogonal box has three rows of two numbers")
+    if not (rows[:, 1] > rows[:, 0]).all():
+        raise ValueError(f"its edges are {(rows[:, 1] - rows[:, 0]).tolist()}")
     return DumpBox(np.diag(rows[:, 1] - rows[:, 0]), rows[:, 0].copy(), pbc, general=False)
 
 

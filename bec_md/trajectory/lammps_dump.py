@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 
@@ -108,7 +108,7 @@ class LammpsDumpReader:
             )
         box = self._box_of(header, where)
         values = _values(rows, columns, where)
-        ids = values[:, columns.offset["id"]].astype(np.int64)
+        ids = _whole(values[:, columns.offset["id"]], "id", where)
         order = None if bool((ids[1:] > ids[:-1]).all()) else np.argsort(ids, kind="stable")
         if order is not None:
             values, ids = values[order], ids[order]
@@ -160,7 +160,7 @@ class LammpsDumpReader:
         where: str,
     ) -> Species:
         columns = self._columns
-        types = values[:, columns.offset["type"]].astype(np.int64) if "type" in columns.offset else None
+        types = _whole(values[:, columns.offset["type"]], "type", where) if "type" in columns.offset else None
         if self._species is not None and self._ids is not None:
             _check_ids(self._ids, ids, where)
             known_by_type = types is not None and self._types is not None
@@ -283,23 +283,34 @@ def read_header(lines: Iterator[str], where: str) -> DumpHeader | None:
     """Items up to ``ITEM: ATOMS``; None at the end of the file, no columns if it ends in between."""
     header = DumpHeader()
     started = False
-    try:
+    last = ""
+
+    def following() -> Iterator[str]:
+        nonlocal last
         for line in lines:
+            last = line
+            yield line
+
+    own = following()
+    try:
+        for line in own:
             item = line.strip()
             if not item:
                 continue
             started = True
             if item == "ITEM: UNITS":
-                header.units = next(lines).strip()
+                header.units = next(own).strip()
             elif item == "ITEM: TIME":
-                header.time = float(next(lines))
+                header.time = float(next(own))
             elif item == "ITEM: TIMESTEP":
-                header.step = int(next(lines))
+                header.step = int(next(own))
             elif item == "ITEM: NUMBER OF ATOMS":
-                header.n_atoms = int(next(lines))
+                header.n_atoms = int(next(own))
+                if header.n_atoms < 1:
+                    raise ValueError(f"{header.n_atoms} atoms")
             elif item.startswith("ITEM: BOX BOUNDS"):
                 header.box_header = item
-                header.box_rows = (next(lines), next(lines), next(lines))
+                header.box_rows = (next(own), next(own), next(own))
             elif item.startswith("ITEM: ATOMS"):
                 header.columns = tuple(item.split()[2:])
                 return header
@@ -308,6 +319,8 @@ def read_header(lines: Iterator[str], where: str) -> DumpHeader | None:
     except StopIteration:
         return header
     except ValueError as error:
+        if not last.endswith("\n"):  # the file ends inside this line
+            return replace(header, columns=())
         raise DataError(
             f"{where}: its header cannot be read: {error}",
             "a snapshot consists of ITEM: TIMESTEP, NUMBER OF ATOMS, BOX BOUNDS and ATOMS",
@@ -337,6 +350,8 @@ def _box(header: DumpHeader, where: str) -> DumpBox:
 
 def _values(rows: list[str], columns: DumpColumns, where: str) -> NDArray[np.float64]:
     try:
+        if len(rows[0].split()) != len(columns.names):
+            raise ValueError(f"{len(rows[0].split())} columns in the first row")
         return np.loadtxt(rows, usecols=columns.used, comments=None, ndmin=2)
     except ValueError as error:
         raise DataError(
@@ -344,6 +359,19 @@ def _values(rows: list[str], columns: DumpColumns, where: str) -> NDArray[np.flo
             f"ITEM: ATOMS announces the columns {' '.join(columns.names)}",
             "check the rows of this frame, or cut the file before it with stop=",
         ) from None
+
+
+def _whole(values: NDArray[np.float64], name: str, where: str) -> NDArray[np.int64]:
+    """Ids or types as integers."""
+    usable = np.isfinite(values) & (np.abs(values) < 2.0**53)
+    if not usable.all() or not np.array_equal(values, np.rint(values)):
+        row = int(np.argmin(usable & (values == np.rint(values))))
+        raise DataError(
+            f"{where}: {name} of row {row} is {values[row]:g}",
+            "ids and types are integers",
+            "check the rows of this frame, or cut the file before it with stop=",
+        )
+    return values.astype(np.int64)
 
 
 def _positions(values: NDArray[np.float64], columns: DumpColumns, box: DumpBox) -> NDArray[np.float64]:
