@@ -70,7 +70,10 @@ def write_with_ase(folder: Path, run: list[Frame]) -> None:
             atoms.pbc, atoms.cell = False, None
             if kind == "vel":
                 atoms.positions = atoms.get_velocities() / bohr_per_time
-        ase.io.write(folder / f"quartz-{kind}-1.xyz", images, format="xyz")
+        for k, atoms in enumerate(images):
+            comment = f" i = {k:8d}, time = {5.0 * k:12.3f}, E = -1.0"
+            path = folder / f"quartz-{kind}-1.xyz"
+            ase.io.write(path, atoms, format="xyz", comment=comment, append=k > 0)
 
 
 def write_with_mdanalysis(folder: Path, run: list[Frame]) -> None:
