@@ -11,9 +11,15 @@ from numpy.typing import NDArray
 from bec_md.errors import DataError
 from bec_md.structure import Frame, cell_volume
 from bec_md.structure.names import VELOCITY_UNITS, VelocityUnits
+from bec_md.trajectory.clock import counter_of
+from bec_md.trajectory.motion import Motion, temperature_of_differences
 from bec_md.trajectory.reader import place
 from bec_md.units import AMU_ANG2_FS2_EV, kinetic_temperature_k
 
+#: Kinetic temperature in K that no run has.
+_IMPOSSIBLE_K = 1e5
+#: Ratio of two temperatures that no start of a run explains: a wrong time step enters squared.
+_UNLIKE = 4.0
 #: Resolution of times that a file holds in single precision.
 _SINGLE_PRECISION = 1.2e-7
 
@@ -30,15 +36,29 @@ class FrameChecker:
     timestep_fs
         Time in fs between the frames checked; None takes it from the first two.
     corrected
-        Whether the caller states a time step of his own; the file's clock is then only checked for gaps.
+        Whether the caller's time step replaces the file's clock, which then is only checked for gaps.
+    key
+        Key of `Frame.info` that counts, for files whose frames have neither time nor step.
+    time_series
+        Whether frames follow one another in time.
     """
 
-    def __init__(self, source: str, first: Frame, timestep_fs: float | None, *, corrected: bool) -> None:
+    def __init__(
+        self,
+        source: str,
+        first: Frame,
+        timestep_fs: float | None,
+        *,
+        corrected: bool,
+        key: str | None = None,
+        time_series: bool = True,
+    ) -> None:
         self._source = source
         self._first = first
         self._loose = corrected
-        self._expected_fs = None if self._loose else timestep_fs
-        self._expected_steps: int | None = None
+        self._key = key
+        self._time_series = time_series
+        self._expected = None if self._loose or first.time_fs is None else timestep_fs
         self._previous: Frame | None = None
         self._cell: NDArray[np.float64] | None = None
 
@@ -53,7 +73,7 @@ class FrameChecker:
         ):
             if values is not None:
                 self._check_finite(raw, name, values)
-        if self._previous is not None:
+        if self._previous is not None and self._time_series:
             self._check_clock(self._previous, raw)
         self._previous = raw
 
@@ -116,30 +136,27 @@ class FrameChecker:
         )
 
     def _check_clock(self, previous: Frame, raw: Frame) -> None:
+        now, before = counter_of(raw, self._key), counter_of(previous, self._key)
+        if now is None or before is None or now.name != before.name:
+            return
         where = place(self._source, raw.index)
-        if raw.time_fs is not None and previous.time_fs is not None:
-            elapsed = raw.time_fs - previous.time_fs
-            self._check_increases(where, elapsed, f"{raw.time_fs:g} fs", f"{previous.time_fs:g} fs")
-            if self._expected_fs is None:
-                self._expected_fs = elapsed
-            tolerance = (0.5 if self._loose else 2e-3) * self._expected_fs
-            tolerance += 2 * _SINGLE_PRECISION * abs(raw.time_fs)
-            if abs(elapsed - self._expected_fs) > tolerance:
-                self._raise_uneven(where, f"{elapsed:g} fs", f"{self._expected_fs:g} fs")
-        elif raw.step is not None and previous.step is not None:
-            steps = raw.step - previous.step
-            self._check_increases(where, steps, f"step {raw.step}", f"step {previous.step}")
-            if self._expected_steps is None:
-                self._expected_steps = steps
-            if steps != self._expected_steps:
-                self._raise_uneven(where, f"{steps} steps", f"{self._expected_steps} steps")
+        elapsed = now.value - before.value
+        self._check_increases(where, elapsed, str(now), str(before))
+        in_fs = now.name == "time"
+        if self._expected is None:
+            self._expected = elapsed
+        tolerance = (0.5 if self._loose and in_fs else 2e-3) * self._expected
+        tolerance += 2 * _SINGLE_PRECISION * abs(now.value)
+        if abs(elapsed - self._expected) > tolerance:
+            unit = now.unit or (" steps" if now.name == "step" else f" in {now.name}")
+            self._raise_uneven(where, f"{elapsed:g}{unit}", f"{self._expected:g}{unit}")
 
     @staticmethod
     def _check_increases(where: str, elapsed: float, now: str, before: str) -> None:
         if elapsed > 0:
             return
         raise DataError(
-            f"{where}: its time, {now}, is not later than that of the frame before it, {before}",
+            f"{where}: its {now} is not later than the {before} of the frame before it",
             "a correlation function needs frames in time order; a restart often repeats frames",
             "remove the repeated frames, or read one part with start= and stop=",
         )
@@ -191,6 +208,53 @@ def kinetic_temperature_note(frames: Sequence[Frame], units: VelocityUnits, sour
         text,
         (f"kinetic temperature {kelvin:.3g} K with velocities in {units.name} ({how}); {others}",),
     )
+
+
+def difference_temperature_note(
+    motion: Motion, interval_fs: float, expected_k: float | None, source: str
+) -> TemperatureNote:
+    """Kinetic temperature of displacements, compared with the one expected.
+
+    Parameters
+    ----------
+    motion
+        The first frames.
+    interval_fs
+        Time between them, fs.
+    expected_k
+        Temperature of the run, K, if the caller knows it.
+    source
+        Name of the trajectory.
+
+    Raises
+    ------
+    DataError
+        Above 100 000 K: no run looks like this.
+    """
+    found = temperature_of_differences(motion, interval_fs)
+    if found is None:
+        return TemperatureNote("", ())
+    text = f"no velocities: displacements in {interval_fs:g} fs mean {found.kelvin:.4g} K in the first frames"
+    if found.kelvin > _IMPOSSIBLE_K:
+        raise DataError(
+            f"{source}: displacements in {interval_fs:g} fs mean a kinetic temperature of {found.kelvin:.3g} K",
+            "atoms change places between frames, are not in the same order in every frame, or the time between "
+            "frames is wrong",
+            "write the atoms sorted by their id and with one choice of periodic images, and check timestep_fs=",
+        )
+    if expected_k is None:
+        return TemperatureNote(text, ())
+    spread = 1.0 + 6.0 / np.sqrt(3.0 * len(motion.masses_amu))
+    fits_fs = interval_fs * float(np.sqrt(found.corrected_k / expected_k))
+    close = found.smoothness > 0.6 and found.steady
+    too_cold = close and found.corrected_k * _UNLIKE * spread < expected_k
+    if found.kelvin <= _UNLIKE * spread * expected_k and not too_cold:
+        return TemperatureNote(text, ())
+    said = (
+        f"displacements in {interval_fs:g} fs mean {found.kelvin:.3g} K in the first frames, but "
+        f"temperature_k={expected_k:g}: frames about {fits_fs:.2g} fs apart would fit"
+    )
+    return TemperatureNote(text, (said,))
 
 
 def _temperature(raw: Frame) -> float:

@@ -12,7 +12,7 @@ from bec_md.files import fingerprint, open_text, read_blocks
 from bec_md.structure import Frame
 from bec_md.structure.comment import CELL_KEYS, parse_number
 from bec_md.structure.extxyz import ExtxyzParser, next_count
-from bec_md.structure.names import TIME_KEYS, TIMESTEP_KEYS, UNITLESS_TIME_KEYS, VelocityUnits
+from bec_md.structure.names import TIME_KEYS, TIMESTEP_KEYS, VelocityUnits
 from bec_md.trajectory.options import ReadOptions
 from bec_md.trajectory.reader import place
 from bec_md.trajectory.readers.given import elements_of, given_cell
@@ -84,7 +84,7 @@ class ExtxyzReader:
             name = self._parser.layout(comment, self.source).velocity_name
             self.notes.append(f"velocities from column {name}")
         self.timestep_fs = parse_number(pairs, TIMESTEP_KEYS, self.source, positive=True)
-        unitless = [key for key in (*UNITLESS_TIME_KEYS, "timestep", "dt") if key in pairs]
+        unitless = [key for key in ("timestep", "dt") if key in pairs]
         has_time = self.timestep_fs is not None or any(key in pairs for key in TIME_KEYS)
         if unitless and not has_time:
             self.notes.append(f"{unitless[0]}= in the comment states no unit and is not used")

@@ -48,6 +48,8 @@ class ReadOptions:
         Whether the first index of stored charges is the displacement.
     need_velocities
         False to leave stored velocities unread.
+    time_series
+        False for structures that are not frames of one run: their times and their motion are not looked at.
     temperature_k
         Temperature in K that the caller expects: compared with that of the motion, never used to scale it.
     """
@@ -67,6 +69,7 @@ class ReadOptions:
     charges_key: str | None = None
     charges_transposed: bool = False
     need_velocities: bool = True
+    time_series: bool = True
     temperature_k: float | None = None
 
     def check(self) -> None:

@@ -7,15 +7,25 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from itertools import islice
 
-from bec_md.errors import BecMDWarning, DataError, UsageError
-from bec_md.structure import Frame
-from bec_md.trajectory.checks import FrameChecker, kinetic_temperature_note
-from bec_md.trajectory.frame import TrajectoryInfo
-from bec_md.trajectory.options import ReadOptions
-from bec_md.trajectory.reader import FrameReader, place
+import numpy as np
 
-#: Frames read on opening, for the time step and the kinetic temperature.
-_PROBED_FRAMES = 3
+from bec_md.errors import BecMDError, BecMDWarning, DataError, UsageError
+from bec_md.structure import Frame
+from bec_md.structure.names import UNITLESS_TIME_KEYS
+from bec_md.trajectory.checks import FrameChecker, difference_temperature_note, kinetic_temperature_note
+from bec_md.trajectory.clock import Statements, counter_of, counting_key
+from bec_md.trajectory.continuity import LOOK_BACK, Continuity
+from bec_md.trajectory.frame import TrajectoryInfo
+from bec_md.trajectory.motion import Motion, read_clock, temperature_of_differences
+from bec_md.trajectory.options import ReadOptions
+from bec_md.trajectory.reader import FrameReader
+
+#: Frames read on opening, for time step, units and temperature; fewer of large systems, never below three.
+_PROBED_FRAMES, _PROBED_ATOMS = 24, 120_000
+#: Frames that are checked together: what lies between them costs little then.
+_BLOCK_FRAMES, _BLOCK_ATOMS = 64, 20_000
+#: Correlation of successive displacements from which gaps between positions can be told.
+_SMOOTH = 0.9
 
 
 @dataclass(frozen=True)
@@ -60,24 +70,30 @@ class StreamedTrajectory:
 
     def __init__(self, reader: FrameReader, options: ReadOptions) -> None:
         self._reader = reader
-        self._given_fs = options.timestep_fs
+        self._options = options
         if reader.n_frames == 0:
             raise _no_frame(reader.source, 0)
         window = FrameWindow(options.start, options.stop, options.stride)
         self._window = window.resolved(reader.n_frames, reader.source)
-        probed = self._probe()
-        first = probed[0]
-        self._first = first
-        noted = [*reader.warnings]
-        stored_fs = self._stored_timestep(probed, noted)
-        self._stored_timestep_fs = stored_fs
+        self._probed = self._probe()
+        self._first = first = self._probed[0]
+        self._key = counting_key(self._probed) if options.time_series else None
+        motion = Motion.of(self._probed)
+        self._reading = read_clock(motion) if options.time_series else None
+        self._clock = clock = self._statements().settle()
+        noted = [*reader.warnings, *clock.warnings, *self._seen_cell()]
+        notes = [*reader.notes, *clock.notes]
         has_velocities = first.velocities_ang_fs is not None
         if has_velocities and reader.velocity_units is not None:
-            note = kinetic_temperature_note(probed, reader.velocity_units, reader.source)
-            reader_notes = [*reader.notes, note.text]
+            note = kinetic_temperature_note(self._probed, reader.velocity_units, reader.source)
+            notes.append(note.text)
             noted.extend(note.warnings)
-        else:
-            reader_notes = [*reader.notes]
+        elif options.time_series and clock.timestep_fs is not None:
+            note = difference_temperature_note(
+                motion, clock.timestep_fs * self._window.stride, options.temperature_k, reader.source
+            )
+            notes.append(note.text)
+            noted.extend(note.warnings)
         if not first.pbc.all():
             noted.append(
                 f"periodic along {int(first.pbc.sum())} of 3 directions: absorption is per volume of the "
@@ -90,11 +106,11 @@ class StreamedTrajectory:
             n_frames=self._window.count(reader.n_frames),
             numbers=first.numbers,
             masses_amu=first.masses_amu,
-            timestep_fs=None if stored_fs is None else stored_fs * self._window.stride,
+            timestep_fs=None if clock.timestep_fs is None else clock.timestep_fs * self._window.stride,
             has_velocities=has_velocities,
             has_charges=first.born_effective_charges is not None,
             velocity_scheme="stored" if has_velocities else "midpoint",
-            units_note="; ".join(reader_notes),
+            units_note="; ".join(note for note in notes if note),
             fingerprint=reader.fingerprint,
             warnings=tuple(noted),
         )
@@ -128,55 +144,133 @@ class StreamedTrajectory:
     def _checked(self, skip: int) -> Iterator[Frame]:
         window, reader = self._window, self._reader
         known = len(reader.warnings)
-        checker = self._checker(self._first, self._info.timestep_fs)
         limit = None if window.stop is None else len(range(window.start, window.stop, window.stride)) - skip
-        raw_frames = reader.read(window.start + skip * window.stride, window.stride)
-        for raw in islice(raw_frames, None if limit is None else max(0, limit)):
-            checker.check(raw)
+        back = min(skip, LOOK_BACK)
+        frames = islice(self._verified(self._raw(skip - back)), back, None)
+        for raw in islice(frames, None if limit is None else max(0, limit)):
             yield self._frame(raw)
         for message in reader.warnings[known:]:
             warnings.warn(message, BecMDWarning, stacklevel=2)
 
+    def _raw(self, skip: int) -> Iterator[Frame]:
+        """Frames as they are stored, those that were read on opening from memory."""
+        yield from self._probed[skip:]
+        window, skip = self._window, max(skip, len(self._probed))
+        if window.stop is None or window.start + skip * window.stride < window.stop:
+            yield from self._reader.read(window.start + skip * window.stride, window.stride)
+
+    def _verified(self, frames: Iterator[Frame]) -> Iterator[Frame]:
+        """Check block by block; frames before a fault are handed on before it is raised."""
+        window = self._window
+        size = min(max(_BLOCK_ATOMS // len(self._first.numbers), 1), _BLOCK_FRAMES)
+        checker = self._checker(self._first, self._info.timestep_fs)
+        continuity = self._continuity()
+        left = None if window.stop is None else window.stop
+        while True:
+            block: list[Frame] = []
+            fault: BecMDError | None = None
+            try:
+                for raw in islice(frames, size):
+                    if left is not None and raw.index >= left:
+                        break
+                    checker.check(raw)
+                    block.append(raw)
+            except BecMDError as error:
+                fault = error
+            found = None if continuity is None or not block else continuity.first_break(block)
+            if found is not None:
+                yield from block[: found.position]
+                raise found.error
+            yield from block
+            if fault is not None:
+                raise fault
+            if len(block) < size:
+                return
+
+    def _continuity(self) -> Continuity | None:
+        if not self._options.time_series:
+            return None
+        source, reading = self._reader.source, self._reading
+        if self._first.velocities_ang_fs is not None:
+            resolved = reading is not None and reading.resolved
+            return Continuity(source, reading.upper_fs if reading and resolved else None, resolved=resolved)
+        smooth = temperature_of_differences(Motion.of(self._probed), 1.0)
+        return Continuity(source, None, resolved=smooth is not None and smooth.smoothness > _SMOOTH)
+
     def _checker(self, first: Frame, timestep_fs: float | None) -> FrameChecker:
-        return FrameChecker(self._reader.source, first, timestep_fs, corrected=self._given_fs is not None)
+        corrected = self._options.timestep_fs is not None
+        return FrameChecker(
+            self._reader.source,
+            first,
+            timestep_fs,
+            corrected=corrected,
+            key=self._key,
+            time_series=self._options.time_series,
+        )
 
     def _frame(self, raw: Frame) -> Frame:
-        time_fs = raw.time_fs
-        if time_fs is None and self._stored_timestep_fs is not None:
-            time_fs = raw.index * self._stored_timestep_fs
-        first = self._first
+        clock, first = self._clock, self._first
+        time_fs = raw.time_fs if clock.own_times else None
+        if time_fs is None and clock.timestep_fs is not None:
+            time_fs = raw.index * clock.timestep_fs
         return replace(raw, numbers=first.numbers, masses_amu=first.masses_amu, time_fs=time_fs)
 
     def _probe(self) -> list[Frame]:
+        """Read the first frames; one that cannot be read is left to the pass that reaches it."""
         window, source = self._window, self._reader.source
         raw_frames = self._reader.read(window.start, window.stride)
         count = _PROBED_FRAMES
         if window.stop is not None:
             count = min(count, len(range(window.start, window.stop, window.stride)))
-        probed = list(islice(raw_frames, max(count, 1)))
-        if not probed:
+        first = next(raw_frames, None)
+        if first is None:
             raise _no_frame(source, window.start)
-        checker = self._checker(probed[0], None)
-        for raw in probed[:2]:
-            checker.check(raw)
+        probed = [first]
+        checker = FrameChecker(source, first, None, corrected=False, time_series=False)
+        checker.check(first)
+        count = min(count, max(_PROBED_ATOMS // len(first.numbers), 3)) if self._options.time_series else 1
+        try:
+            for raw in islice(raw_frames, count - 1):
+                checker.check(raw)
+                probed.append(raw)
+        except BecMDError:
+            pass
         return probed
 
-    def _stored_timestep(self, probed: list[Frame], noted: list[str]) -> float | None:
-        """Time between stored frames in fs: the caller's, else the file's."""
-        given, stride = self._given_fs, self._window.stride
-        stated = self._reader.timestep_fs
+    def _statements(self) -> Statements:
+        """What caller, file and motion say about the time between stored frames."""
+        reader, stride, probed = self._reader, self._window.stride, self._probed
+        stated, unitless = reader.timestep_fs, None
         if stated is None and len(probed) > 1:
             first, second = probed[0].time_fs, probed[1].time_fs
             if first is not None and second is not None:
-                stated = (second - first) / stride
-        if given is None:
-            return stated
-        if stated is not None and abs(stated - given) > 1e-3 * given:
-            noted.append(
-                f"{place(self._reader.source)}: its own times are {stated:g} fs apart, but "
-                f"timestep_fs={given:g} was given and is used (it is the time between stored frames)"
-            )
-        return given
+                stated = (second - first) / stride if second > first else None
+        if self._key in UNITLESS_TIME_KEYS:
+            counters = [counter_of(frame, self._key) for frame in probed[:2]]
+            values = [counter.value for counter in counters if counter is not None]
+            unitless = (str(self._key), (values[1] - values[0]) / stride)
+        return Statements(
+            reader.source,
+            self._options.timestep_fs,
+            stated,
+            unitless,
+            self._reading,
+            stride,
+            reader.velocity_units,
+        )
+
+    def _seen_cell(self) -> list[str]:
+        """Say that the cell changes, when it does in the first frames."""
+        if not self._options.time_series:
+            return []
+        volumes = [frame.volume_ang3 for frame in self._probed]
+        if all(np.array_equal(frame.cell_ang, self._first.cell_ang) for frame in self._probed):
+            return []
+        return [
+            f"the cell changes (V from {min(volumes):.5g} to {max(volumes):.5g} Å³ in the first frames): "
+            "displacements are taken in fractional coordinates, times the mean cell of the two frames, and the "
+            "spectrum is per mean volume; the theory is that of a constant one"
+        ]
 
 
 def _no_frame(source: str, start: int) -> DataError:

@@ -64,15 +64,33 @@ def minimum_image(
 
 
 def midpoint_displacement(before: Frame, after: Frame) -> NDArray[np.float64]:
-    """Displacement u = r(t+Δ) − r(t) in Å of every atom, nearest image, shape (N, 3).
+    """Displacement u = Δs·Ā in Å of every atom, nearest image, shape (N, 3).
 
-    u/Δ is the velocity at the half step t + Δ/2. A changing cell enters with its mean, so that the result
-    changes sign under time reversal.
+    u/Δ is the velocity at the half step t + Δ/2, relative to a cell that changes: Δs are differences of
+    fractional coordinates, each in the cell of its own frame, and Ā is the mean cell, so that u changes sign
+    under time reversal. An atom n images away moves by n·dL in Cartesian coordinates when the cell changes,
+    which is no motion of the atom; in fractional coordinates n drops out.
     """
-    cell = before.cell_ang
-    if after.cell_ang is not cell:
-        cell = 0.5 * (cell + after.cell_ang)
-    return minimum_image(after.positions_ang - before.positions_ang, cell, before.pbc)
+    if after.cell_ang is before.cell_ang or np.array_equal(after.cell_ang, before.cell_ang):
+        return minimum_image(after.positions_ang - before.positions_ang, before.cell_ang, before.pbc)
+    cell = same_basis(before.cell_ang, after.cell_ang)
+    fractional = after.positions_ang @ np.linalg.inv(cell) - before.positions_ang @ np.linalg.inv(
+        before.cell_ang
+    )
+    mean = 0.5 * (before.cell_ang + cell)
+    return minimum_image(fractional @ mean, mean, before.pbc)
+
+
+def same_basis(before_ang: NDArray[np.float64], after_ang: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The lattice of `after_ang` in the basis that continues `before_ang`, rows in Å.
+
+    A box flip (`fix npt` of LAMMPS with ``flip yes``) names other lattice vectors of the same lattice when a
+    tilt grows too large: C' = M C with an integer matrix M.
+    """
+    change = np.rint(after_ang @ np.linalg.inv(before_ang))
+    if np.array_equal(change, np.eye(3)) or abs(abs(float(np.linalg.det(change))) - 1.0) > 1e-6:
+        return after_ang
+    return np.asarray(np.linalg.solve(change, after_ang), dtype=np.float64)
 
 
 def unwrap(frames: Iterable[Frame]) -> Iterator[Frame]:

@@ -170,7 +170,7 @@ def test_a_gap_is_found_even_when_the_time_step_is_given(truth: Truth) -> None:
     atoms[3].info["time_fs"] = 8.0
     atoms[4].info["time_fs"] = 10.0
     with pytest.raises(DataError, match="frame 3"):
-        read_all(atoms, timestep_fs=1.0)
+        read_all(atoms, timestep_fs=2.0)
 
 
 def test_frames_that_lose_an_array(truth: Truth) -> None:

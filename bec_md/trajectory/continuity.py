@@ -1,0 +1,162 @@
+"""Whether every frame follows the one before it: repeated frames, gaps, restarts, foreign frames.
+
+The step from frame to frame is compared with the mean velocity at its ends (with its neighbors where no
+velocities are stored): 1 is the usual step, 0 a repeated frame, 2 a missing one, −1 a step back in time. A
+few dozen atoms tell; frames are taken in blocks, which costs less than a hundredth of reading them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bec_md.errors import DataError
+from bec_md.structure import Frame
+from bec_md.trajectory.motion import Motion
+from bec_md.trajectory.reader import place
+
+Array = NDArray[np.float64]
+
+#: Atoms compared in every frame.
+_ATOMS = 48
+#: Steps, in units of the usual one, from which frames are missing, below which one repeats, and backwards.
+_GAP, _REPEAT, _BACK = 1.6, 0.3, -0.5
+#: Correlation of step and velocity that a verdict of a gap needs.
+_CLEAR = 0.9
+#: Frames of the block before that are looked at again: a step needs its neighbors.
+LOOK_BACK = 3
+
+
+@dataclass(frozen=True)
+class Break:
+    """The first frame of a block that does not follow the one before it."""
+
+    position: int
+    error: DataError
+
+
+class Continuity:
+    """Looks at successive blocks of frames of one pass.
+
+    Parameters
+    ----------
+    source
+        Name of the trajectory.
+    interval_fs
+        Time between frames as the motion shows it, when velocities and displacements agree; None compares
+        displacements with their neighbors.
+    resolved
+        Whether frames lie close enough for a verdict; else only exact repetitions are seen.
+    """
+
+    def __init__(self, source: str, interval_fs: float | None, *, resolved: bool) -> None:
+        self._source = source
+        self._interval_fs = interval_fs
+        self._resolved = resolved
+        self._kept: list[Frame] = []
+
+    def first_break(self, frames: Sequence[Frame]) -> Break | None:
+        """Find the first break in a block; its last frames are remembered for the next block."""
+        joined = [*self._kept, *frames]
+        old = len(self._kept)
+        self._kept = joined[-LOOK_BACK:]
+        if len(joined) < 2:
+            return None
+        n_atoms = len(joined[0].numbers)
+        picked = np.unique(np.linspace(0, n_atoms - 1, min(_ATOMS, n_atoms)).astype(np.int64))
+        motion = Motion.of(joined, picked)
+        found = self._repetition(joined, motion, old)
+        if found is None and self._resolved:
+            found = self._jump(joined, motion, old)
+        return found
+
+    def _repetition(self, frames: Sequence[Frame], motion: Motion, old: int) -> Break | None:
+        same = (motion.positions_ang[1:] == motion.positions_ang[:-1]).all(axis=(1, 2))
+        for number in np.flatnonzero(same).tolist():
+            before, after = frames[number], frames[number + 1]
+            at_rest = after.velocities_ang_fs is not None and not after.velocities_ang_fs.any()
+            if number + 1 >= old and not at_rest and _equal(before, after):
+                where = place(self._source, after.index)
+                return self._break(
+                    number + 1 - old,
+                    f"{where} equals the frame before it in every number",
+                    "a restart often writes its first frame twice, and a step of zero spoils the spectrum",
+                    after.index,
+                )
+        return None
+
+    def _jump(self, frames: Sequence[Frame], motion: Motion, old: int) -> Break | None:
+        steps, pace, squares, offset = self._paces(motion)
+        if len(steps) == 0:
+            return None
+        products = np.einsum("fia,fia->f", steps, pace)
+        paths, norms = np.einsum("fia,fia->f", steps, steps), np.einsum("fia,fia->f", pace, pace)
+        usable = norms > 0.1 * squares  # near a turning point of all atoms nothing can be said
+        slopes = np.divide(products, norms, out=np.ones_like(norms), where=usable)
+        correlation = np.divide(
+            products, np.sqrt(paths * norms), out=np.zeros_like(norms), where=paths * norms > 0
+        )
+        clear = usable & (np.abs(correlation) >= _CLEAR)
+        broken = (
+            (clear & ((slopes > _GAP) | (slopes < _BACK)))
+            | (usable & (paths < _REPEAT**2 * norms))
+            | (paths > 16.0 * squares + float(motion.masses_amu.sum()) * 3 * 0.05**2)
+        )
+        for number in np.flatnonzero(broken).tolist():
+            if offset:  # a break spoils the means at its neighbors too: the oddest of them is the one
+                near = [n for n in range(number, min(number + 3, len(broken))) if broken[n]]
+                usual = float(np.median(paths)) or 1.0
+                number = max(near, key=lambda n: abs(float(np.log(max(paths[n], 1e-30 * usual) / usual))))
+            frame = number + offset + 1
+            if frame >= old:
+                return self._described(frames[frame], frame - old, float(slopes[number]), bool(clear[number]))
+        return None
+
+    def _paces(self, motion: Motion) -> tuple[Array, Array, Array, int]:
+        """Steps, what they should be, the mean square of the two ends, and the number of the first step."""
+        root = np.sqrt(motion.masses_amu[:, None])
+        steps = motion.displacements() * root
+        if motion.velocities_ang_fs is not None and self._interval_fs is not None:
+            ends = motion.velocities_ang_fs * root * self._interval_fs
+            offset = 0
+        else:
+            ends, offset = steps, 1
+        if offset:  # a step against the mean of the steps before and after it
+            steps, before, after = steps[1:-1], ends[:-2], ends[2:]
+        else:
+            before, after = ends[:-1], ends[1:]
+        pace = 0.5 * (before + after)
+        squares = 0.5 * (np.einsum("fia,fia->f", before, before) + np.einsum("fia,fia->f", after, after))
+        return steps, pace, squares, offset
+
+    def _described(self, frame: Frame, position: int, ratio: float, clear: bool) -> Break:
+        where, why = place(self._source, frame.index), "a spectrum needs frames at equal intervals"
+        if clear and ratio > 0.0:
+            what = f"{where}: its atoms have moved {ratio:.2g} times as far as in the usual interval"
+            why += ": frames are missing here"
+        elif clear and ratio < 0.0:
+            what, why = f"{where}: its atoms have moved backwards in time", why + ": a restart overlaps here"
+        elif abs(ratio) < _GAP:
+            what = f"{where}: its atoms have hardly moved since the frame before it"
+            why += ": a restart wrote this time twice"
+        else:
+            what = f"{where}: its atoms have jumped since the frame before it"
+            why += ": frames are missing, or another run begins here"
+        return self._break(position, what, why, frame.index)
+
+    def _break(self, position: int, what: str, why: str, index: int) -> Break:
+        fix = (
+            f"read the part before it with stop={index} and the rest with start={index}, or take the repeated "
+            "or missing frames out of the run"
+        )
+        return Break(position, DataError(what, why, fix))
+
+
+def _equal(before: Frame, after: Frame) -> bool:
+    if not np.array_equal(before.positions_ang, after.positions_ang):
+        return False
+    one, two = before.velocities_ang_fs, after.velocities_ang_fs
+    return one is None or two is None or np.array_equal(one, two)

@@ -1,0 +1,221 @@
+r"""What the motion itself says about the time between frames.
+
+Where positions and velocities are stored, Δr = r(t+Δ) − r(t) and v give Δ twice:
+
+    T = Σ m Δr·v̄ / Σ m v̄²   with v̄ = ½(v + v'),        C = Σ m ½[r(t+Δ) − r(t−Δ)]·v / Σ m v².
+
+For a vibration of angular frequency ω sampled above its Nyquist frequency, T = Δ tan(x)/x and C = Δ sin(2x)/2x
+with x = ωΔ/2 < π/2, and any motion is a sum of vibrations: **C ≤ Δ ≤ T**, whatever the system. Their leading
+errors cancel in (2T + C)/3. Masses m weigh the modes by their energy; the center of mass is taken out.
+
+Without velocities, successive displacements take their place: u_k against ½(u_{k−1} + u_{k+1}).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bec_md.structure import Frame
+from bec_md.trajectory.velocities import same_basis
+from bec_md.units import AMU_ANG2_FS2_EV, kinetic_temperature_k
+
+Array = NDArray[np.float64]
+
+#: Correlation of Δr and v̄ below which the frames are too far apart for a verdict.
+MIN_CORRELATION = 0.95
+#: T/C above which the fastest vibrations are sampled too coarsely for a verdict.
+MAX_SPREAD = 2.0
+#: How far a stated time may lie outside C … T: what diffusion, leapfrog velocities and thermostats may shift.
+TOLERANCE = 0.1
+#: Standard errors added to it.
+_SIGMAS = 5.0
+
+
+@dataclass(frozen=True)
+class Motion:
+    """Positions, velocities and cells of successive frames, of all atoms or of some.
+
+    Parameters
+    ----------
+    positions_ang
+        (F, n, 3), Å.
+    cells_ang
+        (F, 3, 3), Å.
+    pbc
+        (3,) periodic directions.
+    masses_amu
+        (n,), amu.
+    velocities_ang_fs
+        (F, n, 3), Å/fs, or None.
+    """
+
+    positions_ang: Array
+    cells_ang: Array
+    pbc: NDArray[np.bool_]
+    masses_amu: Array
+    velocities_ang_fs: Array | None
+
+    @classmethod
+    def of(cls, frames: Sequence[Frame], atoms: NDArray[np.int64] | slice = slice(None)) -> Motion:
+        """Collect from frames; `atoms` picks some."""
+        first = frames[0]
+        stored = first.velocities_ang_fs is not None
+        return cls(
+            np.array([frame.positions_ang[atoms] for frame in frames]),
+            np.array([frame.cell_ang for frame in frames]),
+            first.pbc,
+            first.masses_amu[atoms],
+            np.array(
+                [frame.velocities_ang_fs[atoms] for frame in frames if frame.velocities_ang_fs is not None]
+            )
+            if stored
+            else None,
+        )
+
+    def displacements(self) -> Array:
+        """Nearest-image displacements Δs·Ā between successive frames, (F − 1, n, 3), Å."""
+        cells = self.cells_ang
+        constant = bool((cells == cells[0]).all())
+        if not constant:
+            cells = cells.copy()
+            for k in range(1, len(cells)):
+                cells[k] = same_basis(cells[k - 1], cells[k])
+        inverse = np.linalg.inv(cells[0] if constant else cells)
+        fractional = np.diff(self.positions_ang @ inverse, axis=0)
+        fractional -= np.rint(fractional) * self.pbc
+        mean = cells[0] if constant else 0.5 * (cells[:-1] + cells[1:])
+        return np.asarray(fractional @ mean)
+
+
+@dataclass(frozen=True)
+class ClockReading:
+    """Time between frames, in fs, as velocities and displacements together show it.
+
+    Parameters
+    ----------
+    upper_fs, lower_fs
+        T and C.
+    correlation
+        Of Δr and v̄, −1 … 1.
+    error_fs
+        Standard error of T from the scatter about the line.
+    displacement_ang, speed_ang_fs
+        Root mean squares of Δr and of v, per component and weighted by mass.
+    """
+
+    upper_fs: float
+    lower_fs: float
+    correlation: float
+    error_fs: float
+    displacement_ang: float
+    speed_ang_fs: float
+
+    @property
+    def resolved(self) -> bool:
+        """Whether there is a verdict."""
+        return self.correlation >= MIN_CORRELATION and 0.0 < self.upper_fs <= MAX_SPREAD * self.lower_fs
+
+    @property
+    def estimate_fs(self) -> float:
+        """(2T + C)/3."""
+        return (2.0 * self.upper_fs + self.lower_fs) / 3.0
+
+    def allows(self, interval_fs: float) -> bool:
+        """Whether the motion is compatible with this time between frames."""
+        slack = _SIGMAS * self.error_fs
+        low = min(self.lower_fs, self.upper_fs) * (1.0 - TOLERANCE) - slack
+        high = max(self.lower_fs, self.upper_fs) * (1.0 + TOLERANCE) + slack
+        return low <= interval_fs <= high
+
+    def outruns(self, interval_fs: float, slack_ang: float = 0.03) -> bool:
+        """Whether atoms move farther than their velocities can carry them in that time, however they turn."""
+        return self.displacement_ang > 3.0 * self.speed_ang_fs * interval_fs + slack_ang
+
+
+def read_clock(motion: Motion) -> ClockReading | None:
+    """Compare displacements with velocities; None without three frames, velocities or any motion."""
+    velocities = motion.velocities_ang_fs
+    if velocities is None or len(velocities) < 3:
+        return None
+    weights = motion.masses_amu / motion.masses_amu.sum()
+
+    def centered(vectors: Array) -> Array:
+        """Without the motion of the center of mass, times √m."""
+        if len(weights) == 1:
+            return vectors * np.sqrt(motion.masses_amu[:, None])
+        drift = np.einsum("i,fia->fa", weights, vectors)
+        return np.asarray((vectors - drift[:, None]) * np.sqrt(motion.masses_amu[:, None]))
+
+    moved, fast = centered(motion.displacements()), centered(velocities)
+    mean = 0.5 * (fast[:-1] + fast[1:])
+    regular = _regular((moved * mean).sum(axis=(1, 2)), (mean**2).sum(axis=(1, 2)))
+    triples = regular[:-1] & regular[1:]
+    if not triples.any():
+        return None
+    middle = fast[1:-1][triples]
+    lower = float((0.5 * (moved[:-1] + moved[1:])[triples] * middle).sum()) / float((middle**2).sum())
+    moved, mean = moved[regular], mean[regular]
+    squares, path = float((mean**2).sum()), float((moved**2).sum())
+    upper = float((moved * mean).sum()) / squares
+    scatter = float(((moved - upper * mean) ** 2).sum()) / max(moved.size - 1, 1)
+    total_mass = 3.0 * float(motion.masses_amu.sum())
+    return ClockReading(
+        upper_fs=upper,
+        lower_fs=lower,
+        correlation=upper * float(np.sqrt(squares / path)),
+        error_fs=float(np.sqrt(scatter / squares)),
+        displacement_ang=float(np.sqrt(path / len(moved) / total_mass)),
+        speed_ang_fs=float(np.sqrt((fast**2).sum() / len(fast) / total_mass)),
+    )
+
+
+def _regular(products: Array, squares: Array) -> NDArray[np.bool_]:
+    """Pairs of frames whose own slope lies near the median: neither a gap nor a repeated frame."""
+    slopes = np.divide(products, squares, out=np.zeros_like(products), where=squares > 0.0)
+    median = float(np.median(slopes))
+    return np.asarray((squares > 0.0) & (np.abs(slopes - median) <= 0.5 * abs(median)) & (median != 0.0))
+
+
+@dataclass(frozen=True)
+class DifferenceTemperature:
+    """Kinetic temperature of displacements.
+
+    Parameters
+    ----------
+    kelvin
+        T = Σ m (Δr/Δ)²/(3 N k_B) in K.
+    smoothness
+        Correlation of successive displacements, cos ωΔ for a vibration; 1 for frames that lie close.
+    steady
+        Whether first and second half agree within 50 %.
+    """
+
+    kelvin: float
+    smoothness: float
+    steady: bool
+
+    @property
+    def corrected_k(self) -> float:
+        """T with the part that differences filter out, for frames that lie close: T·(x/sin x)², cos 2x = smoothness."""
+        x = 0.5 * np.arccos(np.clip(self.smoothness, 0.0, 1.0))
+        return self.kelvin / float(np.sinc(x / np.pi)) ** 2
+
+
+def temperature_of_differences(motion: Motion, interval_fs: float) -> DifferenceTemperature | None:
+    """Kinetic temperature of the displacements; None without two frames."""
+    if len(motion.positions_ang) < 2:
+        return None
+    moved = motion.displacements()
+    masses = motion.masses_amu
+    energies = 0.5 * AMU_ANG2_FS2_EV * np.einsum("i,fia->f", masses, (moved / interval_fs) ** 2)
+    kelvin = [kinetic_temperature_k(float(energy), 3 * len(masses)) for energy in energies]
+    half = max(1, len(kelvin) // 2)
+    early, late = float(np.mean(kelvin[:half])), float(np.mean(kelvin[half:] or kelvin))
+    square = float((moved[:-1] ** 2).sum() + (moved[1:] ** 2).sum())
+    smooth = 2.0 * float((moved[:-1] * moved[1:]).sum()) / square if square > 0.0 else 0.0
+    steady = 1.0 / 1.5 <= late / early <= 1.5 if early > 0.0 else late == 0.0
+    return DifferenceTemperature(float(np.mean(kelvin)), smooth, steady)
