@@ -229,7 +229,7 @@ def _read_structure(path: Path) -> ReferenceCell:
 def _from_structure_file(path: Path) -> ReferenceCharges:
     from bec_md.trajectory import open_trajectory
 
-    frames = open_trajectory(path, need_velocities=False).frames()
+    frames = open_trajectory(path, need_velocities=False, time_series=False).frames()
     first = next(iter(frames))
     if first.born_effective_charges is None:
         raise DataError(

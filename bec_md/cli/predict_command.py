@@ -76,7 +76,7 @@ def run_predict(
         raise UsageError(f"-o {output} is the input", "it would be overwritten", "choose another name")
     console = Console(quiet)
     key = charges_key(options.charges)
-    trajectory = open_trajectory(input, charges_key=key, **reading.keywords())
+    trajectory = open_trajectory(input, charges_key=key, time_series=False, **reading.keywords())
     info = trajectory.info
     frames = "an unknown number of" if info.n_frames is None else str(info.n_frames)
     atoms = f"{info.n_atoms} atoms ({composition(info.numbers)})"

@@ -16,6 +16,8 @@ HIDDEN = "NULL"
 #: Label of such a site that is kept, because it carries a charge: it has no mass and the number 0.
 SITE = "X"
 HIDDEN_NUMBER = -1
+#: How close a mass is to that of the element that it stands for, when files write two decimals or more.
+_EXACT_MASS_AMU = 0.012
 #: Hydrogen isotopes that files name like elements: (atomic number, mass in amu).
 ISOTOPES: Mapping[str, tuple[int, float]] = {"D": (1, 2.01410177812), "T": (1, 3.01604928199)}
 
@@ -57,7 +59,7 @@ def resolve_species(
     Raises
     ------
     DataError
-        For a label that is no element, or a mass that is not positive.
+        For a label that is no element, a mass that is not positive or that of another element.
     UsageError
         For an override of an element that the file does not contain.
     """
@@ -68,6 +70,10 @@ def resolve_species(
         used = np.array(file_masses_amu, dtype=np.float64)
     own = used.copy()
     names = np.asarray(labels)
+    if file_masses_amu is not None:
+        _check_masses(
+            labels, own, {label: mass for label, (_, mass) in table.items()}, {*(masses or {}), HIDDEN, SITE}, place
+        )
     for label, mass in (masses or {}).items():
         chosen = names == label
         if not chosen.any():
@@ -86,6 +92,38 @@ def resolve_species(
             f"correct the file's mass column, or give masses={{'{labels[atom]}': …}} in amu",
         )
     return Species(numbers, used, own if file_masses_amu is not None else used)
+
+
+def _check_masses(
+    labels: Sequence[str],
+    masses_amu: NDArray[np.float64],
+    standard_amu: Mapping[str, float],
+    replaced: set[str],
+    place: str,
+) -> None:
+    """Refuse a mass that is far from its element's and exactly that of another one.
+
+    Isotopes, repartitioned masses (heavy hydrogen, lighter neighbors) and united atoms are those of no
+    element, and pass.
+    """
+    from ase.data import atomic_masses, chemical_symbols
+
+    by_label: dict[str, tuple[int, float]] = {}
+    for atom, (label, mass) in enumerate(zip(labels, masses_amu.tolist(), strict=True)):
+        by_label.setdefault(label, (atom, mass))
+    for label, (atom, mass) in by_label.items():
+        expected = standard_amu[label]
+        if label in replaced or abs(mass - expected) <= max(0.1 * expected, 0.5):
+            continue
+        nearest = int(np.argmin(np.abs(atomic_masses[1:] - mass))) + 1
+        if abs(float(atomic_masses[nearest]) - mass) <= _EXACT_MASS_AMU:
+            raise DataError(
+                f"{place}: atom {atom} is {label} ({expected:.3f} amu), but its mass is {mass:g} amu, that "
+                f"of {chemical_symbols[nearest]}",
+                "the charge of an atom follows its element, so charges would go to the wrong atoms",
+                f"correct elements= (is this atom {chemical_symbols[nearest]}?) or the masses of the file; "
+                f"a mass that is meant is confirmed by masses={{'{label}': {mass:g}}}",
+            )
 
 
 def symbols_of(numbers: NDArray[np.int64], place: str) -> tuple[str, ...]:

@@ -141,7 +141,9 @@ class FrameChecker:
             return
         where = place(self._source, raw.index)
         elapsed = now.value - before.value
-        self._check_increases(where, elapsed, str(now), str(before))
+        if elapsed <= 0.0:
+            same = np.array_equal(raw.positions_ang, previous.positions_ang)
+            raise _not_later(where, str(now), str(before), repeated=same)
         in_fs = now.name == "time"
         if self._expected is None:
             self._expected = elapsed
@@ -152,22 +154,21 @@ class FrameChecker:
             self._raise_uneven(where, f"{elapsed:g}{unit}", f"{self._expected:g}{unit}")
 
     @staticmethod
-    def _check_increases(where: str, elapsed: float, now: str, before: str) -> None:
-        if elapsed > 0:
-            return
-        raise DataError(
-            f"{where}: its {now} is not later than the {before} of the frame before it",
-            "a correlation function needs frames in time order; a restart often repeats frames",
-            "remove the repeated frames, or read one part with start= and stop=",
-        )
-
-    @staticmethod
     def _raise_uneven(where: str, found: str, expected: str) -> None:
         raise DataError(
             f"{where}: {found} after the frame before it, but {expected} between the frames so far",
             "a spectrum needs frames at equal intervals",
             "read the part before this frame with stop=, or dump at one interval",
         )
+
+
+def _not_later(where: str, now: str, before: str, *, repeated: bool) -> DataError:
+    equal = ", which it equals in every number" if repeated else ""
+    return DataError(
+        f"{where}: its {now} is not later than the {before} of the frame before it{equal}",
+        "a correlation function needs frames in time order; a restart often repeats frames",
+        "remove the repeated frames, or read one part with start= and stop=",
+    )
 
 
 @dataclass(frozen=True)
@@ -186,7 +187,7 @@ def kinetic_temperature_note(frames: Sequence[Frame], units: VelocityUnits, sour
     DataError
         If the units were assumed and give less than 1 K or more than 50 000 K.
     """
-    kelvin = max(_temperature(raw) for raw in frames)
+    kelvin = kinetic_temperature(frames)
     how = "assumed" if units.assumed else "stated"
     text = f"velocities in {units.name} ({how}): {kelvin:.4g} K in the first frames"
     if kelvin == 0.0:
@@ -237,10 +238,10 @@ def difference_temperature_note(
     text = f"no velocities: displacements in {interval_fs:g} fs mean {found.kelvin:.4g} K in the first frames"
     if found.kelvin > _IMPOSSIBLE_K:
         raise DataError(
-            f"{source}: displacements in {interval_fs:g} fs mean a kinetic temperature of {found.kelvin:.3g} K",
-            "atoms change places between frames, are not in the same order in every frame, or the time between "
-            "frames is wrong",
-            "write the atoms sorted by their id and with one choice of periodic images, and check timestep_fs=",
+            f"{source}: displacements in {interval_fs:g} fs mean a kinetic temperature of "
+            f"{found.kelvin:.3g} K",
+            "atoms change places between frames, or the time between frames is wrong",
+            "write the atoms sorted by their id, in the same order in every frame, and check timestep_fs=",
         )
     if expected_k is None:
         return TemperatureNote(text, ())
@@ -255,6 +256,11 @@ def difference_temperature_note(
         f"temperature_k={expected_k:g}: frames about {fits_fs:.2g} fs apart would fit"
     )
     return TemperatureNote(text, (said,))
+
+
+def kinetic_temperature(frames: Sequence[Frame]) -> float:
+    """Largest kinetic temperature of some frames in K; 0 without velocities."""
+    return max(_temperature(raw) for raw in frames)
 
 
 def _temperature(raw: Frame) -> float:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from bec_md.errors import DataError
 from bec_md.structure import Frame
@@ -48,7 +49,7 @@ def counting_key(frames: Sequence[Frame]) -> str | None:
     for key in (*UNITLESS_TIME_KEYS, *STEP_KEYS):
         values = [_number(frame, key) for frame in frames[:4]]
         if len(values) > 2 and all(value is not None for value in values):
-            steps = [b - a for a, b in zip(values[:-1], values[1:], strict=True)]  # type: ignore[operator]
+            steps = [b - a for a, b in pairwise(values)]  # type: ignore[operator]
             if min(steps) > 0 and max(steps) - min(steps) <= 2e-2 * max(steps):
                 return key
     return None
@@ -69,16 +70,16 @@ class Clock:
     ----------
     timestep_fs
         In fs, or None when nobody states it.
-    own_times
-        Whether the times of the frames are those of the file.
     notes, warnings
         In words.
+    own_times
+        Whether times that the file states are those of the frames.
     """
 
     timestep_fs: float | None
-    own_times: bool
     notes: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
+    own_times: bool = True
 
 
 @dataclass(frozen=True)
@@ -101,6 +102,8 @@ class Statements:
         Stored frames from one frame read to the next.
     units
         Of the velocities.
+    kelvin
+        Their kinetic temperature, K.
     """
 
     source: str
@@ -110,6 +113,7 @@ class Statements:
     motion: ClockReading | None
     stride: int
     units: VelocityUnits | None
+    kelvin: float = 300.0
 
     def allowed(self, timestep_fs: float) -> bool | None:
         """Whether the motion allows this time between stored frames; None without a verdict."""
@@ -138,11 +142,11 @@ class Statements:
                 raise self._contradiction(given, f"timestep_fs={given:g}")
             if stated is not None and abs(stated - given) > _SAME * given:
                 return self._overruled(given, stated)
-            return Clock(given, own_times=stated is not None, notes=self._confirmed(given))
+            return Clock(given, notes=self._confirmed(given))
         if stated is not None:
             if self.allowed(stated) is False:
                 raise self._contradiction(stated, f"its own times are {stated:g} fs apart")
-            return Clock(stated, own_times=True, notes=self._confirmed(stated))
+            return Clock(stated, notes=self._confirmed(stated))
         return self._from_counter()
 
     def _confirmed(self, timestep_fs: float) -> tuple[str, ...]:
@@ -171,15 +175,15 @@ class Statements:
             hint = (
                 () if moving is None else (f"the atoms move as if frames were about {moving:.3g} fs apart",)
             )
-            return Clock(None, own_times=False, notes=hint)
+            return Clock(None, notes=hint)
         key, step = self.unitless
         fits = [unit for unit, fs in _TIME_UNITS_FS.items() if self.allowed(step * fs) and moving is not None]
         if len(fits) != 1:
             text = f"{key}= in the comment states no unit, and the motion confirms none: it is not used"
-            return Clock(None, own_times=False, notes=(text,))
+            return Clock(None, notes=(text,))
         timestep = step * _TIME_UNITS_FS[fits[0]]
         text = f"{key}= counts {fits[0]}: {timestep:g} fs between frames, the motion says {moving:.4g} fs"
-        return Clock(timestep, own_times=False, notes=(text,))
+        return Clock(timestep, notes=(text,))
 
     def _contradiction(self, timestep_fs: float, statement: str) -> DataError:
         moving, motion = self.moving_fs, self.motion
@@ -217,7 +221,8 @@ class Statements:
             return None
         for name, factor in VELOCITY_UNITS.items():
             # A larger unit of velocity means a shorter time for the same displacement.
-            other = self.moving_fs * self.units.factor_ang_fs / factor
-            if name != self.units.name and abs(other / timestep_fs - 1.0) < 0.15:
+            ratio = factor / self.units.factor_ang_fs
+            fits = abs(self.moving_fs / ratio / timestep_fs - 1.0) < 0.15
+            if name != self.units.name and fits and 20.0 <= self.kelvin * ratio**2 <= 20000.0:
                 return name
         return None

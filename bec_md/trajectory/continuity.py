@@ -24,6 +24,8 @@ Array = NDArray[np.float64]
 _ATOMS = 48
 #: Steps, in units of the usual one, from which frames are missing, below which one repeats, and backwards.
 _GAP, _REPEAT, _BACK = 1.6, 0.3, -0.5
+#: Probability of an equal frame by chance from which it means nothing.
+_BY_CHANCE = 1e-6
 #: Correlation of step and velocity that a verdict of a gap needs.
 _CLEAR = 0.9
 #: Frames of the block before that are looked at again: a step needs its neighbors.
@@ -74,7 +76,13 @@ class Continuity:
         return found
 
     def _repetition(self, frames: Sequence[Frame], motion: Motion, old: int) -> Break | None:
-        same = (motion.positions_ang[1:] == motion.positions_ang[:-1]).all(axis=(1, 2))
+        equal = motion.positions_ang[1:] == motion.positions_ang[:-1]
+        same = equal.all(axis=(1, 2))
+        # Coarsely rounded coordinates of a few slow atoms may stay the same by chance.
+        usual = float(np.median(equal.mean(axis=(1, 2)))) if same.any() else 0.0
+        n_numbers = 3 * len(frames[0].numbers)
+        if motion.velocities_ang_fs is None and usual**n_numbers > _BY_CHANCE:
+            return None
         for number in np.flatnonzero(same).tolist():
             before, after = frames[number], frames[number + 1]
             at_rest = after.velocities_ang_fs is not None and not after.velocities_ang_fs.any()
@@ -149,8 +157,8 @@ class Continuity:
 
     def _break(self, position: int, what: str, why: str, index: int) -> Break:
         fix = (
-            f"read the part before it with stop={index} and the rest with start={index}, or take the repeated "
-            "or missing frames out of the run"
+            f"read the part before it with stop={index} and the rest with start={index}, or mend the file: "
+            "take repeated frames out, put missing ones in"
         )
         return Break(position, DataError(what, why, fix))
 

@@ -59,6 +59,7 @@ class LammpsDumpReader:
         header = self._first_header()
         self._units = self._choose_units(header.units)
         self._columns = choose_columns(header.columns, options, self.source)
+        self._origin = _box(header, self.source).origin  # of the first frame: a box may move as it changes
         self._ids: NDArray[np.int64] | None = None
         self._types: NDArray[np.int64] | None = None
         self._species: Species | None = None
@@ -120,7 +121,7 @@ class LammpsDumpReader:
             index=index,
             numbers=species.numbers,
             masses_amu=species.masses_amu,
-            positions_ang=_positions(values, columns, box) * units.length_ang,
+            positions_ang=(_positions(values, columns, box) + self._origin - box.origin) * units.length_ang,
             cell_ang=box.cell * units.length_ang,
             pbc=box.pbc,
             velocities_ang_fs=velocities,

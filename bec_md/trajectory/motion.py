@@ -4,9 +4,10 @@ Where positions and velocities are stored, Δr = r(t+Δ) − r(t) and v give Δ 
 
     T = Σ m Δr·v̄ / Σ m v̄²   with v̄ = ½(v + v'),        C = Σ m ½[r(t+Δ) − r(t−Δ)]·v / Σ m v².
 
-For a vibration of angular frequency ω sampled above its Nyquist frequency, T = Δ tan(x)/x and C = Δ sin(2x)/2x
-with x = ωΔ/2 < π/2, and any motion is a sum of vibrations: **C ≤ Δ ≤ T**, whatever the system. Their leading
-errors cancel in (2T + C)/3. Masses m weigh the modes by their energy; the center of mass is taken out.
+For a vibration of angular frequency ω sampled above its Nyquist frequency, T = Δ tan(x)/x and
+C = Δ sin(2x)/2x with x = ωΔ/2 < π/2, and any motion is a sum of vibrations: **C ≤ Δ ≤ T**, whatever the
+system. Their leading errors cancel in (2T + C)/3. Masses m weigh the modes by their energy; the center of
+mass is taken out.
 
 Without velocities, successive displacements take their place: u_k against ½(u_{k−1} + u_{k+1}).
 """
@@ -69,9 +70,7 @@ class Motion:
             np.array([frame.cell_ang for frame in frames]),
             first.pbc,
             first.masses_amu[atoms],
-            np.array(
-                [frame.velocities_ang_fs[atoms] for frame in frames if frame.velocities_ang_fs is not None]
-            )
+            np.array([v[atoms] for frame in frames if (v := frame.velocities_ang_fs) is not None])
             if stored
             else None,
         )
@@ -200,7 +199,7 @@ class DifferenceTemperature:
 
     @property
     def corrected_k(self) -> float:
-        """T with the part that differences filter out, for frames that lie close: T·(x/sin x)², cos 2x = smoothness."""
+        """T·(x/sin x)² with cos 2x = smoothness: with the part that differences filter out."""
         x = 0.5 * np.arccos(np.clip(self.smoothness, 0.0, 1.0))
         return self.kelvin / float(np.sinc(x / np.pi)) ** 2
 

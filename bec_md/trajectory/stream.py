@@ -12,7 +12,12 @@ import numpy as np
 from bec_md.errors import BecMDError, BecMDWarning, DataError, UsageError
 from bec_md.structure import Frame
 from bec_md.structure.names import UNITLESS_TIME_KEYS
-from bec_md.trajectory.checks import FrameChecker, difference_temperature_note, kinetic_temperature_note
+from bec_md.trajectory.checks import (
+    FrameChecker,
+    difference_temperature_note,
+    kinetic_temperature,
+    kinetic_temperature_note,
+)
 from bec_md.trajectory.clock import Statements, counter_of, counting_key
 from bec_md.trajectory.continuity import LOOK_BACK, Continuity
 from bec_md.trajectory.frame import TrajectoryInfo
@@ -257,6 +262,7 @@ class StreamedTrajectory:
             self._reading,
             stride,
             reader.velocity_units,
+            kinetic_temperature(probed),
         )
 
     def _seen_cell(self) -> list[str]:
@@ -268,8 +274,8 @@ class StreamedTrajectory:
             return []
         return [
             f"the cell changes (V from {min(volumes):.5g} to {max(volumes):.5g} Å³ in the first frames): "
-            "displacements are taken in fractional coordinates, times the mean cell of the two frames, and the "
-            "spectrum is per mean volume; the theory is that of a constant one"
+            "displacements are taken in fractional coordinates times the mean cell of the two frames, and "
+            "the spectrum is per mean volume; the theory is that of a constant one"
         ]
 
 

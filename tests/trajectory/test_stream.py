@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
-from bec_md.errors import UsageError
+from bec_md.errors import DataError, UsageError
 from bec_md.trajectory import Trajectory, extxyz, open_trajectory, prefetch, write_compact
 from tests.trajectory.test_lammps_dump import dump
 from tests.trajectory.truth import Truth, assert_helpful
