@@ -72,7 +72,11 @@ def resolve_species(
     names = np.asarray(labels)
     if file_masses_amu is not None:
         _check_masses(
-            labels, own, {label: mass for label, (_, mass) in table.items()}, {*(masses or {}), HIDDEN, SITE}, place
+            labels,
+            own,
+            {label: mass for label, (_, mass) in table.items()},
+            {*(masses or {}), HIDDEN, SITE},
+            place,
         )
     for label, mass in (masses or {}).items():
         chosen = names == label
