@@ -126,7 +126,7 @@ def _check_masses(
                 f"of {chemical_symbols[nearest]}",
                 "the charge of an atom follows its element, so charges would go to the wrong atoms",
                 f"correct elements= (is this atom {chemical_symbols[nearest]}?) or the masses of the file; "
-                f"a mass that is meant is confirmed by masses={{'{label}': {mass:g}}}",
+                f"a mass that is meant is confirmed by masses= with {label}={mass:g}",
             )
 
 
