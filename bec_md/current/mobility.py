@@ -35,6 +35,11 @@ class Mobility:
     remark: str = ""
     warning: str = ""
 
+    def free(self, masses_amu: NDArray[np.float64]) -> NDArray[np.bool_]:
+        """Return which atoms move and have a mass, (N,)."""
+        mass = masses_amu > 0.0
+        return mass if self.immobile is None else mass & ~self.immobile
+
 
 def find_immobile(frames: Sequence[Frame], timestep_fs: float) -> Mobility:
     """Find the atoms that do not move.

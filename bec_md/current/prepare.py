@@ -14,8 +14,9 @@ from bec_md.charges import charges_key, make_charge_source
 from bec_md.current.evaluate import Sampling
 from bec_md.current.grouping import make_groups
 from bec_md.current.job import CurrentJob, input_state, key_of
-from bec_md.current.mobility import PROBED, find_immobile
+from bec_md.current.mobility import PROBED, Mobility, find_immobile
 from bec_md.current.options import CurrentOptions
+from bec_md.current.rigidity import count_constraints
 from bec_md.current.rows import Recipe
 from bec_md.current.sites import charged_sites
 from bec_md.errors import DataError, UsageError
@@ -93,7 +94,9 @@ def prepare_current(
     info = trajectory.info
     step = timestep_of(info, reading.timestep_fs, is_open=opener.is_open)
     first = _first_frame(trajectory)
-    mobility = find_immobile(list(islice(trajectory.frames(), PROBED)), step)
+    probed = list(islice(trajectory.frames(), PROBED))
+    mobility = find_immobile(probed, step)
+    constraints = count_constraints(probed, mobility.free(info.masses_amu)) if len(probed) > 2 else 0
     divided = make_groups(options.groups, first)
     bound = make_charge_source(
         options.charges,
@@ -132,7 +135,7 @@ def prepare_current(
         key=key_of(recipe, divided, first, reading, options),
         input_state=input_state(source, reading, info.fingerprint),
         metadata=_metadata(recipe, info, reading, notes, (*info.warnings, *said), command)
-        | {"remarks": [mobility.remark] if mobility.remark else []},
+        | {"remarks": _remarks(mobility, constraints), "constraints": constraints},
     )
 
 
@@ -203,6 +206,11 @@ def _with_stride(
         choice = choose_stride(recipe, options.charge_tolerance, info.n_frames)
         stride, note = choice.stride, (choice.describe(),)
     return replace(recipe, sampling=replace(recipe.sampling, charge_stride=stride)), note
+
+
+def _remarks(mobility: Mobility, constraints: int) -> list[str]:
+    rigid = f"{constraints} distances are rigid: they are no degrees of freedom of the temperature"
+    return [text for text in (mobility.remark, rigid if constraints else "") if text]
 
 
 def _scheme_warnings(recipe: Recipe, info: TrajectoryInfo) -> tuple[str, ...]:

@@ -78,7 +78,8 @@ class SpectrumOptions:
         off the natural widths of the peaks, and recorded. The spectrum itself is not changed.
     constraints
         Number of rigid bonds and angles of one replica: removed from the degrees of freedom of the kinetic
-        temperature. The f-sum rule of free atoms does not hold with them.
+        temperature; 0 takes what the motion of the first frames shows. The f-sum rule of free atoms does not
+        hold with them.
     """
 
     temperature_k: float | None = None
