@@ -13,6 +13,7 @@ from bec_md.structure import Frame, cell_volume
 from bec_md.structure.names import VELOCITY_UNITS, VelocityUnits
 from bec_md.trajectory.clock import counter_of
 from bec_md.trajectory.motion import Motion, temperature_of_differences
+from bec_md.trajectory.plausibility import check_order
 from bec_md.trajectory.reader import place
 from bec_md.units import AMU_ANG2_FS2_EV, kinetic_temperature_k
 
@@ -20,6 +21,8 @@ from bec_md.units import AMU_ANG2_FS2_EV, kinetic_temperature_k
 _IMPOSSIBLE_K = 1e5
 #: Ratio of two temperatures that no start of a run explains: a wrong time step enters squared.
 _UNLIKE = 4.0
+#: Cells larger than a millimeter, and numbers whose squares overflow, are damage.
+_LARGEST_ANG, _LARGEST_SUM = 1e7, 1e100
 #: Resolution of times that a file holds in single precision.
 _SINGLE_PRECISION = 1.2e-7
 
@@ -74,6 +77,8 @@ class FrameChecker:
             if values is not None:
                 self._check_finite(raw, name, values)
         if self._previous is not None and self._time_series:
+            check_order(self._previous, raw, self._source)
+        if self._previous is not None and self._time_series:
             self._check_clock(self._previous, raw)
         self._previous = raw
 
@@ -108,7 +113,13 @@ class FrameChecker:
         if self._cell is not None and np.array_equal(cell, self._cell):
             return
         where = place(self._source, raw.index)
-        if not np.isfinite(cell).all() or cell_volume(cell) < 1e-6:
+        if not np.isfinite(cell).all() or np.abs(cell).max() > _LARGEST_ANG:
+            raise DataError(
+                f"{where}: the cell is {np.array2string(cell.ravel(), precision=4)} Å",
+                "no simulated cell is that large; positions in it have no digits left",
+                "correct the cell in the file, or its units",
+            )
+        if cell_volume(cell) < 1e-6:
             raise DataError(
                 f"{where}: the cell has no volume: {np.array2string(cell.ravel(), precision=4)} Å",
                 "conductivity is current squared per volume",
@@ -123,7 +134,7 @@ class FrameChecker:
         self._cell = cell
 
     def _check_finite(self, raw: Frame, name: str, values: NDArray[np.float64]) -> None:
-        if np.isfinite(values.sum()):
+        if abs(values.sum()) < _LARGEST_SUM and abs(values.min()) < _LARGEST_SUM:
             return
         bad = np.flatnonzero(~np.isfinite(values.reshape(len(values), -1)).all(axis=1))
         if len(bad) == 0:  # finite numbers whose sum overflows

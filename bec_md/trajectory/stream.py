@@ -23,6 +23,7 @@ from bec_md.trajectory.continuity import LOOK_BACK, Continuity
 from bec_md.trajectory.frame import TrajectoryInfo
 from bec_md.trajectory.motion import Motion, read_clock, temperature_of_differences
 from bec_md.trajectory.options import ReadOptions
+from bec_md.trajectory.plausibility import check_first_frames, rounding_warning
 from bec_md.trajectory.reader import FrameReader
 
 #: Frames read on opening, for time step, units and temperature; fewer of large systems, never below three.
@@ -82,6 +83,8 @@ class StreamedTrajectory:
         self._window = window.resolved(reader.n_frames, reader.source)
         self._probed = self._probe()
         self._first = first = self._probed[0]
+        if options.time_series:
+            check_first_frames(self._probed, reader.source)
         self._key = counting_key(self._probed) if options.time_series else None
         motion = Motion.of(self._probed)
         self._reading = read_clock(motion) if options.time_series else None
@@ -94,6 +97,8 @@ class StreamedTrajectory:
             notes.append(note.text)
             noted.extend(note.warnings)
         elif options.time_series and clock.timestep_fs is not None:
+            rounded = rounding_warning(self._probed, clock.timestep_fs * self._window.stride)
+            noted.extend([rounded] if rounded else [])
             note = difference_temperature_note(
                 motion, clock.timestep_fs * self._window.stride, options.temperature_k, reader.source
             )

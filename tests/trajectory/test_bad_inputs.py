@@ -231,8 +231,11 @@ def test_absurd_temperature_of_assumed_units(truth: Truth, write) -> None:
     # Å/fs read as ASE units are 104 times too cold, which is not impossible: a warning.
     info = open_trajectory(write(truth.extxyz({"velocities": truth.velocities}))).info
     assert any("ang/fs would give" in warning for warning in info.warnings)
-    info = open_trajectory(write(truth.extxyz({"vel": truth.velocities * 0.0}))).info
-    assert any("at rest" in warning for warning in info.warnings)
+    with pytest.raises(DataError) as caught:
+        open_trajectory(write(truth.extxyz({"vel": truth.velocities * 0.0})))
+    assert_helpful(caught.value, "velocities are zero")
+    resting = truth.velocities * (np.arange(5) > 0)[:, None, None]  # the run begins at rest
+    assert open_trajectory(write(truth.extxyz({"vel": resting}))).info.has_velocities
     with pytest.raises(UsageError) as caught:
         open_trajectory(path, velocity_units="knots")
     assert_helpful(caught.value, "knots")

@@ -1,11 +1,13 @@
-"""Atoms that exchange places between two frames: rows that are not in the same order in every frame.
+"""Motion that no run makes: atoms that exchange places, positions that are rounded, velocities that are none.
 
 An exchange of two atoms of one element leaves every other check content, and the current is wrong.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -81,6 +83,32 @@ def check_order(before: Frame, after: Frame, source: str) -> None:
     )
 
 
+def check_first_frames(frames: Sequence[Frame], source: str) -> None:
+    """Refuse what the first frames of a run cannot be.
+
+    Raises
+    ------
+    DataError
+        If atoms exchange places, if positions stand still while velocities do not, or the other way around.
+    """
+    for before, after in pairwise(frames):
+        check_order(before, after, source)
+    first = frames[0]
+    if len(frames) < 3 or first.velocities_ang_fs is None:
+        return
+    moves = any((frame.positions_ang != first.positions_ang).any() for frame in frames)
+    fast = any(v is not None and v.any() for v in (frame.velocities_ang_fs for frame in frames))
+    if moves == fast:
+        return
+    what = "velocities are zero" if moves else "positions stand still"
+    other = "positions change" if moves else "velocities are not zero"
+    raise DataError(
+        f"{source}: all {what} in its first {len(frames)} frames, while {other}",
+        "one of the two was not written by the run (LAMMPS: rerun without vx vy vz)",
+        "leave the velocities out with velocities=none" if moves else "write the positions of every step",
+    )
+
+
 def rounding_grid_ang(positions_ang: NDArray[np.float64]) -> float | None:
     """Step in Å to which positions are rounded, if it is one of 0.1, 0.01 and 0.001 Å; else None.
 
@@ -111,7 +139,7 @@ def rounding_temperature_k(grid_ang: float, interval_fs: float, masses_amu: NDAr
     return kinetic_temperature_k(energy_ev, 3 * len(masses_amu))
 
 
-def rounding_warning(frames: list[Frame], interval_fs: float | None) -> str | None:
+def rounding_warning(frames: Sequence[Frame], interval_fs: float | None) -> str | None:
     """Say that positions are rounded, and what that does to velocities taken from their differences."""
     first = frames[0]
     if first.velocities_ang_fs is not None or interval_fs is None:
