@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 #: Members of a shallow ensemble where the configuration does not say.
 MEMBERS = 8
@@ -20,6 +20,10 @@ class ReadoutConfig(BaseModel):
 
     name: Literal["charges", "dipole", "polarizability"]
     members: Annotated[int, Field(ge=1)] = 1
+    oxidation_numbers: dict[str, int] | None = Field(
+        default=None,
+        description="of the elements: charges that move with the atoms of a dipole, not fitted",
+    )
 
 
 class NetworkConfig(BaseModel):
@@ -54,6 +58,23 @@ class NetworkConfig(BaseModel):
             source = " or ".join(sorted(CHARGES))
             raise ValueError(f"{', '.join(names) or 'none'}: each once, and Z* comes from {source}")
         return readouts
+
+    @model_validator(mode="after")
+    def _known_charges(self) -> NetworkConfig:
+        from ase.data import atomic_numbers
+
+        for item in self.readouts:
+            if item.oxidation_numbers is None:
+                continue
+            if item.name != "dipole":
+                raise ValueError(f"oxidation_numbers: only the read-out dipole has them, not {item.name}")
+            given = {atomic_numbers.get(symbol, 0) for symbol in item.oxidation_numbers}
+            if given != set(self.elements):
+                raise ValueError(
+                    f"oxidation_numbers {item.oxidation_numbers}: give one for each element of the network, "
+                    f"atomic numbers {', '.join(map(str, self.elements))}"
+                )
+        return self
 
     @property
     def charges_from(self) -> ReadoutConfig:

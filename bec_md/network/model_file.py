@@ -41,7 +41,7 @@ def save_model(path: str | Path, network: Network, card: dict[str, Any]) -> None
     tensors |= _coupling_tables(network.config)
     header = {
         "schema": SCHEMA,
-        "config": network.config.model_dump(mode="json"),
+        "config": network.config.model_dump(mode="json", exclude_none=True),
         "convention": CONVENTION,
         "units": {"length": "angstrom", "charge": "e"},
         "card": card,

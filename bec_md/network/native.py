@@ -27,6 +27,7 @@ from bec_md.network.native_library import (
     load_library,
     native_status,
 )
+from bec_md.network.request import TENSORS, Answers, Request
 from bec_md.structure.from_ase import as_frame
 
 if TYPE_CHECKING:
@@ -155,13 +156,12 @@ class NativeEngine:
         elements = read_header(path)["config"]["elements"]
         self.model = NativeModel(path, level, elements)
 
-    def evaluate(self, frames: Sequence[Frame | Atoms]) -> tuple[Array, Array]:
-        """Members (F, M, N, 3, 3) in e and ε_∞ (F, 3, 3) of frames with equally many atoms."""
+    def evaluate(self, frames: Sequence[Frame | Atoms], request: Request = TENSORS) -> Answers:
+        """Answer a request for tensors and ε_∞ of frames with equally many atoms."""
         result = self.model.predict_frames(frames, threads=self.threads, members=True)
         assert result.members is not None
         shape = (len(frames), -1, self.model.members, 3, 3)
-        members: Array = result.members.reshape(shape).swapaxes(1, 2)
-        return members, result.eps_inf
+        return {"charges": result.members.reshape(shape).swapaxes(1, 2), "eps_inf": result.eps_inf}
 
 
 def native_neighbors(

@@ -24,7 +24,8 @@ from torch.autograd import forward_ad
 from bec_md.network.config import NetworkConfig
 from bec_md.network.graph import Graph
 from bec_md.network.model import Backbone
-from bec_md.network.readouts import Readout, make_readout
+from bec_md.network.readouts import Dipole, Readout, make_readout
+from bec_md.network.readouts.base import sum_over_frames
 
 # not annotated in PyTorch
 make_dual: Any = forward_ad.make_dual
@@ -49,7 +50,7 @@ class Network(Backbone):
     def _readout(self, name: str) -> Readout:
         return cast(Readout, self.readouts[name])
 
-    def forward(self, graph: Graph, *, members: bool = True) -> Properties:
+    def forward(self, graph: Graph, *, members: bool = True, gradients: bool = True) -> Properties:
         """Every property, and gradients where they are wanted; for training, without gradients of these.
 
         Parameters
@@ -58,8 +59,10 @@ class Network(Backbone):
             The batch; it holds only elements of the configuration.
         members
             Give gradients for every member of an ensemble, else for their mean (M = 1), which costs less.
+        gradients
+            Give them at all.
         """
-        if self.charges_from.gradient is None:
+        if self.charges_from.gradient is None or not gradients:
             return self._finished(self._shares(graph), graph)
         with torch.inference_mode(False), torch.enable_grad():
             graph = _cloned(graph)
@@ -98,6 +101,13 @@ class Network(Backbone):
                     output = readout.finish(readout(species, self.describe(moved)), species, moved)
                     lanes.append(unpack_dual(output).tangent)
             return readout.finish_rate(torch.stack(lanes, dim=2), velocities, species, graph)
+
+    def charges_moved(self, graph: Graph, positions: Tensor) -> Tensor:
+        """Polarization Σ_i q_i r_i of what moves with the atoms, (B, 3) e Å; positions (N, 3) in Å."""
+        readout = self.charges_from
+        if not isinstance(readout, Dipole):
+            raise TypeError(f"read-out {readout.name} has no polarization")
+        return sum_over_frames(readout.ionic(self.species(graph), graph)[:, None] * positions, graph)
 
     def projected(
         self, graph: Graph, direction: Tensor, mixes: Sequence[Tensor]

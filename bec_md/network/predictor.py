@@ -11,10 +11,12 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from bec_md.arrays import Array
 from bec_md.errors import DataError, UsageError
 from bec_md.network.config import NetworkConfig
 from bec_md.network.model_file import load_network, read_header
 from bec_md.network.registry import choose_model, model_path
+from bec_md.network.request import TENSORS, Answers, Request
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -22,7 +24,6 @@ if TYPE_CHECKING:
     from bec_md.network.torch_engine import Precision
     from bec_md.structure import Frame
 
-Array = NDArray[np.float64]
 EngineName = Literal["auto", "native", "torch"]
 
 
@@ -31,18 +32,28 @@ class Prediction:
     """What a model says about F frames of N atoms."""
 
     born_effective_charges: Array  # (F, N, 3, 3) e, mean over the ensemble, Σ_i Z_i = Q·1
-    members: Array  # (F, M, N, 3, 3) e
-    uncertainty_e: Array  # (F, N) calibrated standard error of one component, e
+    members: Array  # (F, M, N, 3, 3) e; M = 1, the mean, where members were not asked for
+    uncertainty_e: Array  # (F, N) calibrated standard error of one component, e; zero if M = 1
+    eps_inf: Array  # (F, 3, 3); NaN where the model was trained without ε∞
+
+
+@dataclass(frozen=True, slots=True)
+class PredictedCurrent:
+    """Currents J = dP/dt of G groups of atoms in F frames, and what comes with them."""
+
+    current: Array  # (F, G, 3) e Å/fs, mean over the ensemble
+    members: Array  # (F, M, G, 3) e Å/fs
+    polarization: Array | None  # (F, 3) e Å of the positions as given; None if the tensors derive from none
     eps_inf: Array  # (F, 3, 3); NaN where the model was trained without ε∞
 
 
 class Engine(Protocol):
-    """Evaluates the network for frames with equal atoms: Z of the members and ε_∞."""
+    """Evaluates the network for frames with equal atoms."""
 
     name: str
 
-    def evaluate(self, frames: Sequence[Frame | Atoms]) -> tuple[Array, Array]:
-        """Members (F, M, N, 3, 3) in e and ε_∞ (F, 3, 3)."""
+    def evaluate(self, frames: Sequence[Frame | Atoms], request: Request = TENSORS) -> Answers:
+        """Answer what is asked for, by name."""
         ...
 
 
@@ -107,15 +118,53 @@ class BecModel:
 
     def predict(self, atoms: Atoms | Frame) -> Array:
         """Born effective charges of one structure, (N, 3, 3) in e; Z[i, a, b] = ∂M_a/∂u_ib."""
-        result: Array = self.predict_batch([atoms]).born_effective_charges[0]
+        result: Array = self.predict_batch([atoms], members=False).born_effective_charges[0]
         return result
 
-    def predict_batch(self, frames: Sequence[Frame | Atoms]) -> Prediction:
-        """Everything that the model says about frames of the same atoms."""
-        if not frames:
-            raise UsageError("no frames to predict", "the batch is empty", "give at least one frame")
-        self._check_elements(frames)
-        return self._prediction(*self.engine.evaluate(frames))
+    def predict_batch(self, frames: Sequence[Frame | Atoms], *, members: bool = True) -> Prediction:
+        """Tensors and ε∞ of frames of the same atoms.
+
+        Without `members` the uncertainty is left out, which saves time where tensors are derivatives.
+        """
+        self._check_frames(frames)
+        return self._prediction(self.engine.evaluate(frames, Request(members=members)))
+
+    def current(
+        self,
+        frames: Sequence[Frame | Atoms],
+        velocities: Array,
+        groups: NDArray[np.integer[Any]] | None = None,
+    ) -> PredictedCurrent:
+        """Current J = dP/dt = Σ_i Z_i v_i of frames of the same atoms, for every member of the ensemble.
+
+        Where Z* derives from a polarization, J is one derivative along the velocities, without Z*.
+
+        Parameters
+        ----------
+        frames
+            F frames of N atoms.
+        velocities
+            (F, N, 3), Å/fs.
+        groups
+            (N,) group of each atom, 0 … G − 1, or −1 for none; all atoms are of one group when not given.
+        """
+        self._check_frames(frames)
+        group = np.zeros(velocities.shape[1], dtype=np.int64) if groups is None else np.asarray(groups)
+        count = int(group.max(initial=0)) + 1
+        if self.charges_from == "charges":
+            found = self.engine.evaluate(frames)
+            share = np.eye(count)[group] * (group >= 0)[:, None]  # (N, G)
+            current = np.einsum("fmnab,fnb,ng->fmga", found["charges"], velocities, share, optimize=True)
+            return PredictedCurrent(current.mean(axis=1), current, None, self._known(found["eps_inf"]))
+        lanes = np.where(group[:, None] == np.arange(count), 1.0, 0.0)[..., None] * velocities[:, :, None]
+        request = Request(("current", "polarization", "eps_inf"), velocities=lanes)  # (F, N, G, 3)
+        found = self.engine.evaluate(frames, request)
+        return PredictedCurrent(
+            found["current"].mean(axis=1),
+            found["current"],
+            found["polarization"].mean(axis=1),
+            self._known(found["eps_inf"]),
+        )
 
     def submit(self, frames: Sequence[Frame | Atoms]) -> PendingPrediction:
         """Start a prediction. On a GPU this returns at once; on the CPU `result` does the work.
@@ -127,15 +176,19 @@ class BecModel:
             return PendingPrediction(lambda: self.predict_batch(frames))
         self._check_elements(frames)
         submitted = start(frames)
-        return PendingPrediction(lambda: self._prediction(*submitted.result()))
+        return PendingPrediction(lambda: self._prediction(submitted.result()))
 
-    def _prediction(self, members: Array, eps_inf: Array) -> Prediction:
+    def _prediction(self, answers: Answers) -> Prediction:
+        members = answers["charges"]
         mean = members.mean(axis=1)  # (F, N, 3, 3)
         deviations = members - mean[:, None]
         variance = np.einsum("fmnab,fmnab->fn", deviations, deviations) / (9 * max(1, members.shape[1] - 1))
-        if not self.predicts_eps_inf:
-            eps_inf = np.full_like(eps_inf, np.nan)
-        return Prediction(mean, members, self.calibration * np.sqrt(variance), eps_inf)
+        spread = self.calibration * np.sqrt(variance)
+        return Prediction(mean, members, spread, self._known(answers["eps_inf"]))
+
+    def _known(self, eps_inf: Array) -> Array:
+        """ε∞, or NaN where the model was trained without it."""
+        return eps_inf if self.predicts_eps_inf else np.full_like(eps_inf, np.nan)
 
     def _pick_level(self, level: str | None) -> str:
         levels: list[str] = self.config["levels"]
@@ -210,6 +263,11 @@ class BecModel:
                 f"this PyTorch sees {torch.cuda.device_count() or 'no'} CUDA device(s)",
                 "use --device cpu, or install a CUDA build of PyTorch",
             )
+
+    def _check_frames(self, frames: Sequence[Frame | Atoms]) -> None:
+        if not frames:
+            raise UsageError("no frames to predict", "the batch is empty", "give at least one frame")
+        self._check_elements(frames)
 
     def _check_elements(self, frames: Sequence[Frame | Atoms]) -> None:
         present = {int(number) for number in frames[0].numbers}

@@ -38,7 +38,8 @@ class ExactTable:
         """Return the table on the device and in the dtype of `values`."""
         key = (values.device, values.dtype)
         if key not in self._cast:
-            self._cast[key] = self._exact.to(device=values.device, dtype=values.dtype)
+            with torch.inference_mode(False):  # what is made in inference mode knows no derivatives
+                self._cast[key] = self._exact.to(device=values.device, dtype=values.dtype)
         return self._cast[key]
 
 

@@ -12,6 +12,7 @@ On the CPU the same code runs step by step.
 
 from __future__ import annotations
 
+import math
 import sys
 import warnings
 from collections.abc import Callable, Iterator, Sequence
@@ -29,6 +30,7 @@ from bec_md.errors import BecMDWarning
 from bec_md.network.device_neighbors import SearchPlan, find_edges, plan_search
 from bec_md.network.graph import Graph, build_graph, neighbor_pairs, structure
 from bec_md.network.lanes import Lanes
+from bec_md.network.request import TENSORS, Answers, Request
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -56,7 +58,7 @@ class _Slot:
     uploaded: Tensor | None = None  # device
     results: Tensor | None = None  # host
     counts: Tensor | None = None  # host: edges, atoms in a linked cell
-    size: int = 0  # of the result
+    shapes: dict[str, tuple[int, ...]] = field(default_factory=dict)  # of the result
     kept: list[Any] = field(default_factory=list)  # what copies under way still need
 
 
@@ -66,8 +68,10 @@ class _Batch:
 
     n_frames: int
     numbers: Tensor  # (N,) int64, on the device
-    content: Array  # positions (F, N, 3), cells and their inverses (F, 3, 3), charges and volumes (F,)
+    content: Array  # positions (F, N, 3), cells, inverses (F, 3, 3), charges, volumes (F,), velocities
+    geometry: int  # numbers of `content` before the velocities (F, N, G, 3), which may be none
     plan: SearchPlan
+    request: Request
 
     @property
     def n_atoms(self) -> int:
@@ -78,11 +82,11 @@ class _Batch:
 class Submitted:
     """A batch whose result may still be on its way."""
 
-    def __init__(self, collect: Callable[[], tuple[Array, Array]]) -> None:
+    def __init__(self, collect: Callable[[], Answers]) -> None:
         self._collect = collect
 
-    def result(self) -> tuple[Array, Array]:
-        """Wait, and return the members (F, M, N, 3, 3) in e and ε_∞ (F, 3, 3); to be called once."""
+    def result(self) -> Answers:
+        """Wait, and return the answers; to be called once."""
         return self._collect()
 
 
@@ -132,28 +136,35 @@ class TorchEngine:
         self._numbers: Tensor = torch.empty(0)
         self._room: SearchPlan | None = None
 
-    def evaluate(self, frames: Sequence[Frame | Atoms]) -> tuple[Array, Array]:
-        """Members (F, M, N, 3, 3) in e and ε_∞ (F, 3, 3) of frames with equally many atoms."""
-        return self.submit(frames).result()
+    def evaluate(self, frames: Sequence[Frame | Atoms], request: Request = TENSORS) -> Answers:
+        """Answer a request about frames with equally many atoms."""
+        return self.submit(frames, request).result()
 
-    def submit(self, frames: Sequence[Frame | Atoms]) -> Submitted:
+    def submit(self, frames: Sequence[Frame | Atoms], request: Request = TENSORS) -> Submitted:
         """Start to evaluate frames with equally many atoms as one graph, without waiting for the result."""
         if not self._checked:
             self._check_precision(frames)
         most = self._most_frames(len(frames[0].numbers))
         if len(frames) > most:
-            parts = [self.submit(frames[k : k + most]).result() for k in range(0, len(frames), most)]
-            members, eps_inf = (np.concatenate(part) for part in zip(*parts, strict=True))
-            return Submitted(lambda: (members, eps_inf))
+            slices = [slice(k, k + most) for k in range(0, len(frames), most)]
+            parts = [self.submit(frames[k], request.part(k)).result() for k in slices]
+            joined = {name: np.concatenate([part[name] for part in parts]) for name in request.outputs}
+            return Submitted(lambda: joined)
         slot = self._free.pop() if self._free else _Slot()
-        batch = self._prepare(frames) if self.search == "device" else None
+        batch = self._prepare(frames, request) if self.search == "device" else None
         if batch is not None:
             return self._submit(batch, slot)
         graph = build_graph(frames, self.network.config.cutoff_ang, dtype=self.dtype, level=self.level)
         moved = self._moved(graph, slot)
+        positions = np.concatenate(
+            [structure(frame, index).positions_ang for index, frame in enumerate(frames)]
+        )
+        motion = [positions] if request.velocities is None else [positions, request.velocities]
+        content = [torch.from_numpy(part).to(self.lanes.device) for part in motion]
         with torch.inference_mode(), self._matmul():
-            mark = self._send_back(self._network(moved), None, slot)
-        return Submitted(partial(self._received, slot, mark, graph.n_frames))
+            answers = self._answer(moved, content[0], None if len(content) == 1 else content[1], request)
+            mark = self._send_back(answers, None, slot)
+        return Submitted(partial(self._received, slot, mark))
 
     def _most_frames(self, n_atoms: int) -> int:
         """Frames of one graph: a backward pass keeps what every layer made of every edge."""
@@ -170,13 +181,16 @@ class TorchEngine:
         slot.staged[:count].numpy()[:] = batch.content
         with torch.inference_mode(), self._matmul():
             self.lanes.upload(slot.staged[:count], slot.uploaded[:count])
-            graph, counts = self.graph_of(slot.uploaded[:count], batch.numbers, batch.n_frames, batch.plan)
-            mark = self._send_back(self._network(graph), counts, slot)
+            content, motion = torch.split(slot.uploaded[:count], [batch.geometry, count - batch.geometry])
+            graph, counts = self.graph_of(content, batch.numbers, batch.n_frames, batch.plan)
+            velocities = motion.view(batch.n_frames, len(batch.numbers), -1, 3) if len(motion) else None
+            positions = content[: 3 * batch.n_atoms].view(-1, 3)
+            mark = self._send_back(self._answer(graph, positions, velocities, batch.request), counts, slot)
         return Submitted(partial(self._collect, batch, slot, mark))
 
-    def _collect(self, batch: _Batch, slot: _Slot, mark: Any) -> tuple[Array, Array]:
+    def _collect(self, batch: _Batch, slot: _Slot, mark: Any) -> Answers:
         """Receive a result; do it again in the rare case that there was no room for all edges."""
-        found = self._received(slot, mark, batch.n_frames)
+        found = self._received(slot, mark)
         assert slot.counts is not None  # for the type checker: sent back with the result
         edges, occupancy = (int(value) for value in slot.counts)
         if batch.plan.fits(batch.n_atoms, edges, occupancy):
@@ -207,11 +221,21 @@ class TorchEngine:
         )
         return graph, torch.stack([found.edges, found.occupancy])
 
-    def _network(self, graph: Graph) -> tuple[Tensor, Tensor]:
-        output = self.network(graph)
-        return output["charges"], output["eps_inf"]
+    def _answer(
+        self, graph: Graph, positions: Tensor, velocities: Tensor | None, request: Request
+    ) -> dict[str, Tensor]:
+        """Answers on the device; frames have equally many atoms."""
+        found = self.network(graph, members=request.members, gradients="charges" in request.outputs)
+        if "charges" in found:  # (N, M, 3, 3)
+            found["charges"] = found["charges"].unflatten(0, (graph.n_frames, -1)).transpose(1, 2)
+        if "polarization" in request.outputs:
+            moved = self.network.charges_moved(graph, positions.to(self.dtype))  # (B, 3)
+            found["polarization"] = found["dipole"] + moved[:, None]
+        if "current" in request.outputs and velocities is not None:
+            found["current"] = self.network.jvp("dipole", graph, velocities.to(self.dtype).flatten(0, 1))
+        return {name: found[name] for name in request.outputs}
 
-    def _prepare(self, frames: Sequence[Frame | Atoms]) -> _Batch | None:
+    def _prepare(self, frames: Sequence[Frame | Atoms], request: Request) -> _Batch | None:
         """Collect what goes to the device; None if neighbors should be found on the host."""
         items = [structure(frame, index) for index, frame in enumerate(frames)]
         numbers, periodic = items[0].numbers, items[0].pbc
@@ -242,8 +266,10 @@ class TorchEngine:
             np.array([item.total_charge for item in items]),
             np.abs(np.linalg.det(cells)),
         )
-        content = np.concatenate([part.ravel() for part in parts])
-        return _Batch(len(items), self._numbers, content, self._room)
+        geometry = np.concatenate([part.ravel() for part in parts])
+        motion = [] if request.velocities is None else [request.velocities.ravel()]
+        content = np.concatenate([geometry, *motion])
+        return _Batch(len(items), self._numbers, content, geometry.size, self._room, request)
 
     def _moved(self, graph: Graph, slot: _Slot) -> Graph:
         """Graph on the device; the copies do not stop the host."""
@@ -253,28 +279,31 @@ class TorchEngine:
         slot.kept.append(pinned)
         return pinned.to(self.lanes.device)
 
-    def _send_back(self, output: tuple[Tensor, Tensor], counts: Tensor | None, slot: _Slot) -> Any:
+    def _send_back(self, answers: dict[str, Tensor], counts: Tensor | None, slot: _Slot) -> Any:
         """Start the copy of the results to the host and return the mark to wait for."""
-        flat = torch.cat([part.reshape(-1) for part in output])
+        flat = torch.cat([part.reshape(-1) for part in answers.values()])
         if slot.results is None or len(slot.results) < len(flat):
             slot.results = self.lanes.on_host(len(flat), self.dtype)
         slot.kept.append(flat)
-        slot.size = len(flat)
-        self.lanes.download(flat, slot.results[: slot.size])
+        slot.shapes = {name: tuple(part.shape) for name, part in answers.items()}
+        self.lanes.download(flat, slot.results[: len(flat)])
         if counts is not None:
             slot.counts = self.lanes.on_host(2, torch.int64) if slot.counts is None else slot.counts
             slot.kept.append(counts)
             self.lanes.download(counts, slot.counts)
         return self.lanes.mark()
 
-    def _received(self, slot: _Slot, mark: Any, n_frames: int) -> tuple[Array, Array]:
+    def _received(self, slot: _Slot, mark: Any) -> Answers:
         self.lanes.wait(mark)
         assert slot.results is not None  # for the type checker: a result was sent
         slot.kept.clear()
         self._free.append(slot)
-        whole = slot.results[: slot.size].to(torch.float64, copy=True).numpy()
-        members = whole[: -9 * n_frames].reshape(n_frames, -1, self.network.charges_from.members, 3, 3)
-        return members.swapaxes(1, 2), whole[-9 * n_frames :].reshape(n_frames, 3, 3)
+        sizes = [math.prod(shape) for shape in slot.shapes.values()]
+        whole = slot.results[: sum(sizes)].to(torch.float64, copy=True).numpy()
+        parts = np.split(whole, np.cumsum(sizes)[:-1])
+        return {
+            name: part.reshape(shape) for (name, shape), part in zip(slot.shapes.items(), parts, strict=True)
+        }
 
     @contextmanager
     def _matmul(self) -> Iterator[None]:
@@ -292,9 +321,9 @@ class TorchEngine:
     def _check_precision(self, frames: Sequence[Frame | Atoms]) -> None:
         """Keep the reduced precision only if the first batch hardly notices it."""
         self._checked, wanted = True, self.precision
-        reduced = self.submit(frames).result()[0]
+        reduced = self.submit(frames).result()["charges"]
         self.precision = "float32"
-        deviation = float(np.abs(self.submit(frames).result()[0] - reduced).max())
+        deviation = float(np.abs(self.submit(frames).result()["charges"] - reduced).max())
         if deviation < PRECISION_TOLERANCE_E:
             self.precision = wanted
             return

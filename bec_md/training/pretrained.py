@@ -86,10 +86,14 @@ def _find(model: str, config_folder: Path) -> Path:
 
 
 def with_readouts(network: Network, readouts: Sequence[ReadoutConfig]) -> Network:
-    """Return the network with these read-outs; weights that it did not have before are random."""
+    """Return the network with these read-outs; weights that it did not have before are random.
+
+    Members of an ensemble of another size begin near the mean of the earlier ones.
+    """
     import torch
 
     from bec_md.network.network import Network
+    from bec_md.network.readouts.dipole import SPREAD
 
     if network.config.readouts == tuple(readouts):
         return network
@@ -97,8 +101,12 @@ def with_readouts(network: Network, readouts: Sequence[ReadoutConfig]) -> Networ
     known = dict(network.named_parameters())
     with torch.no_grad():
         for name, parameter in other.named_parameters():
-            if name in known and known[name].shape == parameter.shape:
-                parameter.copy_(known[name])
+            before = known.get(name)
+            if before is not None and before.shape == parameter.shape:
+                parameter.copy_(before)
+            elif before is not None:  # members are the last dimension
+                mean = before.mean(dim=-1, keepdim=True)
+                parameter.copy_(mean + SPREAD * mean.std() * torch.randn_like(parameter))
     return other
 
 

@@ -10,8 +10,10 @@ from ase import Atoms
 from bec_md.network import load_model
 from bec_md.network.config import NetworkConfig
 from bec_md.network.graph import build_graph, concatenate
-from bec_md.network.model_file import save_model
+from bec_md.network.model_file import load_network, save_model
 from bec_md.network.network import Network
+from bec_md.network.request import Request
+from bec_md.network.torch_engine import TorchEngine
 from bec_md.training.projection import energy_score, random_directions, random_pairs, step_generator
 from tests.network.conftest import SHAPES, make_network
 from tests.network.test_symmetry import predict, rattled
@@ -178,14 +180,107 @@ def test_many_frames_are_evaluated_in_parts(network, monkeypatch):
     import bec_md.network.torch_engine as engine
 
     frames = [rattled(seed) for seed in range(5)]
-    together, eps = engine.TorchEngine(network, 0, "cpu", double=True).evaluate(frames)
+    together = engine.TorchEngine(network, 0, "cpu", double=True).evaluate(frames)
     sizes = []
     build = engine.build_graph
     monkeypatch.setattr(engine, "BACKWARD_ATOMS", 10)  # two frames of five atoms
     monkeypatch.setattr(
         engine, "build_graph", lambda part, *a, **k: sizes.append(len(part)) or build(part, *a, **k)
     )
-    parts, eps_parts = engine.TorchEngine(network, 0, "cpu", double=True).evaluate(frames)
+    parts = engine.TorchEngine(network, 0, "cpu", double=True).evaluate(frames)
     assert sizes == [2, 2, 1]
-    np.testing.assert_allclose(parts, together, atol=1e-12)
-    np.testing.assert_allclose(eps_parts, eps, atol=1e-12)
+    for name in ("charges", "eps_inf"):
+        np.testing.assert_allclose(parts[name], together[name], atol=1e-12)
+
+
+@pytest.mark.parametrize("search", ["host", "device"])
+def test_the_engine_gives_currents_and_polarizations(network, search):
+    """J of two groups and P of every member, with neighbors found either way, one frame charged."""
+    frames = [rattled(seed) for seed in range(3)]
+    frames[1].info["total_charge"] = 1.0
+    velocities = np.random.default_rng(3).normal(size=(3, 5, 3))
+    group = np.array([0, 1, 1, -1, 0])
+    lanes = (group[:, None] == np.arange(2))[..., None] * velocities[:, :, None]  # (F, N, G, 3)
+    engine = TorchEngine(network, 0, "cpu", double=True, search=search)
+    found = engine.evaluate(frames, Request(("current", "polarization", "eps_inf"), velocities=lanes))
+    tensors = engine.evaluate(frames)
+    expected = np.einsum("fmnab,fngb->fmga", tensors["charges"], lanes)
+    np.testing.assert_allclose(found["current"], expected, atol=1e-10)
+    np.testing.assert_allclose(found["eps_inf"], tensors["eps_inf"], atol=1e-12)
+    mean = engine.evaluate(frames, Request(("charges",), members=False))["charges"]
+    np.testing.assert_allclose(mean[:, 0], tensors["charges"].mean(axis=1), atol=1e-12)
+    step = 1e-4  # Å; central differences of P along one atom's displacement
+    sides = []
+    for sign in (1, -1):
+        moved = [frame.copy() for frame in frames]
+        for frame in moved:
+            frame.positions[2, 1] += sign * step
+        sides.append(engine.evaluate(moved, Request(("polarization",)))["polarization"])
+    numeric = (sides[0] - sides[1]) / (2 * step)  # (F, M, 3)
+    np.testing.assert_allclose(tensors["charges"][:, :, 2, :, 1], numeric, atol=1e-5)
+
+
+@pytest.mark.parametrize("charges", ["charges", "dipole"])
+def test_a_model_gives_the_current_however_it_makes_its_tensors(charges, tmp_path):
+    path = tmp_path / "p.safetensors"
+    save_model(path, make_network(charges, sent_tensor_channels=4), {"name": "p"})
+    model = load_model(path, engine="torch")
+    frames = [rattled(0), rattled(1)]
+    velocities = np.random.default_rng(3).normal(size=(2, 5, 3))
+    group = np.array([0, 1, 1, -1, 0])
+    found = model.current(frames, velocities, group)
+    members = model.predict_batch(frames).members  # (F, M, N, 3, 3)
+    lanes = (group[:, None] == np.arange(2))[..., None] * velocities[:, :, None]
+    expected = np.einsum("fmnab,fngb->fmga", members, lanes)
+    np.testing.assert_allclose(found.members, expected, atol=1e-4)  # float32, tensors of order 10 e
+    np.testing.assert_allclose(found.current, found.members.mean(axis=1))
+    assert (found.polarization is None) == (charges == "charges")
+    assert model.current(frames, velocities).current.shape == (2, 1, 3)
+
+
+IONS = {"H": 1, "O": -2, "Si": 4, "Ti": 4, "Ba": 2}
+
+
+def ionic_network() -> Network:
+    readouts = [{"name": "dipole", "members": 3, "oxidation_numbers": IONS}, {"name": "polarizability"}]
+    torch.manual_seed(3)
+    config = NetworkConfig(
+        elements=(1, 8, 14, 22, 56), levels=("a",), channels=8, cutoff_ang=4.0, readouts=readouts
+    )
+    return Network(config).double().eval()
+
+
+def test_an_ion_carries_its_oxidation_number_around_the_cell():
+    """Moved by a lattice vector R, an ion takes n R with it, whatever the network says on the way."""
+    network, atoms = ionic_network(), rattled()
+    engine = TorchEngine(network, 0, "cpu", double=True)
+    moved = atoms.copy()
+    moved.positions[3] += atoms.cell[1]
+    request = Request(("polarization",))
+    before, after = (engine.evaluate([item], request)["polarization"][0] for item in (atoms, moved))
+    # float64, the same state of the atoms up to the order of additions
+    np.testing.assert_allclose(after - before, np.tile(IONS["O"] * atoms.cell[1], (3, 1)), atol=1e-10)
+    path = np.linspace(0, 1, 65)[:-1]  # ∫ Z·du along it, by the trapezoidal rule for a periodic function
+    total = np.zeros(3)
+    for part in path:
+        there = atoms.copy()
+        there.positions[3] += part * atoms.cell[1]
+        total += predict(network, there)[0][3] @ atoms.cell[1] / len(path)
+    np.testing.assert_allclose(total, IONS["O"] * atoms.cell[1], atol=2e-3)  # passes atoms at 0.5 Å
+
+
+def test_fixed_charges_are_kept_in_file_and_training(tmp_path):
+    network = ionic_network()
+    assert "readouts.dipole.reference_charge" not in dict(network.named_parameters())
+    network.charges_from.start({0: 0.1})
+    save_model(tmp_path / "ions.safetensors", network.float(), {"name": "ions"})
+    again = load_network(tmp_path / "ions.safetensors")
+    torch.testing.assert_close(again.charges_from.reference_charge, torch.tensor([1.0, -2.0, 4.0, 4.0, 2.0]))
+    for change in ({"H": 1}, {**IONS, "Xx": 1}, {**IONS, "Li": 1}):
+        wrong = {"name": "dipole", "oxidation_numbers": change}
+        with pytest.raises(ValueError, match="one for each element"):
+            NetworkConfig(elements=(1, 8, 14, 22, 56), levels=("a",), readouts=[wrong])
+    with pytest.raises(ValueError, match="only the read-out dipole"):
+        NetworkConfig(
+            elements=(1,), levels=("a",), readouts=[{"name": "charges", "oxidation_numbers": {"H": 1}}]
+        )

@@ -41,6 +41,11 @@ def engine(search: str = "device", device: str = "cpu", **options: Any) -> Torch
     return TorchEngine(make_network(**SHAPE), 1, device, double=True, search=search, **options)
 
 
+def tensors_of(engine: TorchEngine, batch: list[Atoms]) -> tuple[np.ndarray, np.ndarray]:
+    answers = engine.evaluate(batch)
+    return answers["charges"], answers["eps_inf"]
+
+
 # float64: sums over neighbors in another order differ by a few 1e-14 e
 EXACT = 1e-11
 
@@ -48,8 +53,8 @@ EXACT = 1e-11
 @pytest.mark.parametrize("n_atoms", [15, 90])
 def test_neighbors_of_the_device_and_of_the_host_give_the_same_tensors(n_atoms: int) -> None:
     batch = frames(4, n_atoms, edge=6.5 if n_atoms == 15 else 13.0)
-    members, eps_inf = engine("device").evaluate(batch)
-    expected_members, expected_eps = engine("host").evaluate(batch)
+    members, eps_inf = tensors_of(engine("device"), batch)
+    expected_members, expected_eps = tensors_of(engine("host"), batch)
     assert members.shape == (4, 3, n_atoms, 3, 3)
     assert np.ptp(members) > 1.0
     np.testing.assert_allclose(members, expected_members, atol=EXACT)
@@ -60,15 +65,15 @@ def test_neighbors_of_the_device_and_of_the_host_give_the_same_tensors(n_atoms: 
 def test_batches_of_any_size_submitted_ahead_give_the_same_tensors(search: str) -> None:
     structures = frames(7)
     one = engine("host")
-    expected = np.concatenate([one.evaluate([item])[0] for item in structures])
+    expected = np.concatenate([one.evaluate([item])["charges"] for item in structures])
     streaming = engine(search)
     for size in (1, 2, 3, 7):
         found, under_way = [], []
         for start in range(0, 7, size):
             under_way.append(streaming.submit(structures[start : start + size]))
             if len(under_way) == 2:
-                found.append(under_way.pop(0).result()[0])
-        found += [submitted.result()[0] for submitted in under_way]
+                found.append(under_way.pop(0).result()["charges"])
+        found += [submitted.result()["charges"] for submitted in under_way]
         np.testing.assert_allclose(np.concatenate(found), expected, atol=EXACT)
 
 
@@ -79,8 +84,12 @@ def test_a_batch_with_more_edges_than_there_is_room_for_is_done_again() -> None:
     room = streaming._room
     first, second = streaming.submit(dense), streaming.submit(sparse)
     assert room is not None
-    np.testing.assert_allclose(first.result()[0], engine("host").evaluate(dense)[0], atol=EXACT)
-    np.testing.assert_allclose(second.result()[0], engine("host").evaluate(sparse)[0], atol=EXACT)
+    np.testing.assert_allclose(
+        first.result()["charges"], engine("host").evaluate(dense)["charges"], atol=EXACT
+    )
+    np.testing.assert_allclose(
+        second.result()["charges"], engine("host").evaluate(sparse)["charges"], atol=EXACT
+    )
     assert streaming._room is not None
     assert streaming._room.edges_per_atom > room.edges_per_atom
 
@@ -90,7 +99,7 @@ def test_another_system_and_mixed_batches() -> None:
     mixed = [frames(1)[0], frames(1)[0][::-1]]  # the same elements in another order: left to the host
     for batch in (frames(2), frames(2, 6), mixed, frames(3)):
         np.testing.assert_allclose(
-            streaming.evaluate(batch)[0], engine("host").evaluate(batch)[0], atol=EXACT
+            streaming.evaluate(batch)["charges"], engine("host").evaluate(batch)["charges"], atol=EXACT
         )
 
 
@@ -166,11 +175,11 @@ def test_reduced_precision_is_used_only_where_it_hardly_matters(
     precision: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     batch = frames(2)
-    exact = TorchEngine(make_network(**SHAPE), 1, "cpu").evaluate(batch)[0]
+    exact = TorchEngine(make_network(**SHAPE), 1, "cpu").evaluate(batch)["charges"]
     monkeypatch.setattr(torch_engine, "PRECISION_TOLERANCE_E", -1.0)
     refused = TorchEngine(make_network(**SHAPE), 1, "cpu", precision=precision)
     with pytest.warns(BecMDWarning, match="stay in float32"):
-        np.testing.assert_array_equal(refused.evaluate(batch)[0], exact)
+        np.testing.assert_array_equal(refused.evaluate(batch)["charges"], exact)
     monkeypatch.setattr(torch_engine, "PRECISION_TOLERANCE_E", 1e9)
     used = TorchEngine(make_network(**SHAPE), 1, "cpu", precision=precision)
     used.evaluate(batch)
@@ -201,9 +210,9 @@ def test_bundled_models_agree_with_the_native_engine(name: str) -> None:
 class TestOnCuda:
     def test_the_gpu_gives_the_tensors_of_the_cpu(self) -> None:
         batch = frames(5, 90, edge=13.0)
-        expected = engine("host").evaluate(batch)[0]
+        expected = engine("host").evaluate(batch)["charges"]
         for search in ("host", "device"):
-            found = engine(search, "cuda").evaluate(batch)[0]
+            found = engine(search, "cuda").evaluate(batch)["charges"]
             np.testing.assert_allclose(found, expected, atol=1e-9)  # float64, other order of additions
 
     def test_in_float32_within_a_millionth_of_e(self) -> None:
@@ -228,4 +237,6 @@ class TestOnCuda:
                 torch.cuda.set_sync_debug_mode("default")
 
         for submitted in submit_all(streaming.submit):
-            np.testing.assert_allclose(submitted.result()[0], engine("host").evaluate(batch)[0], atol=1e-9)
+            np.testing.assert_allclose(
+                submitted.result()["charges"], engine("host").evaluate(batch)["charges"], atol=1e-9
+            )

@@ -10,8 +10,12 @@ with :math:`q_i = q(Z_i) - (\sum_k q(Z_k) - Q)/N`. Hence ∮ Σ Z·du = 0 on eve
 the acoustic sum rule holds. What the network may say is smaller by all the tensor fields that are nobody's
 derivative, and from a few dozen frames it learns more than `charges` (docs/accuracy.md).
 
+The charges of the elements are fitted, or fixed to oxidation numbers. Then, in a cell whose oxidation numbers
+add up to Q, an ion that moves by a lattice vector R takes the charge nR along with an integer n, whatever the
+network has learned, and the DC conductivity of a system with a gap is that of the oxidation numbers.
+
 References: Resta 1994 (polarization as the integral of a current); Falletta et al. 2025 (Z* as derivative of
-one learned function).
+one learned function); Grasselli and Baroni 2019 (charge transport by oxidation numbers).
 """
 
 from __future__ import annotations
@@ -19,6 +23,7 @@ from __future__ import annotations
 import math
 
 import torch
+from ase.data import chemical_symbols
 from e3nn import o3
 from torch import Tensor, nn
 
@@ -28,6 +33,8 @@ from bec_md.network.products import Features
 from bec_md.network.readouts.base import Readout, atoms_of_frames, element_charges, sum_over_frames
 
 VECTOR = o3.Irrep("1o")
+#: Standard deviation of the members' random weights, those of their common part being 1.
+SPREAD = 0.1
 
 
 class Dipole(Readout):
@@ -36,12 +43,18 @@ class Dipole(Readout):
     name = "dipole"
     output = "dipole"
     gradient = "charges"
+    reference_charge: Tensor
 
     def __init__(self, readout: ReadoutConfig, network: NetworkConfig) -> None:
         super().__init__(readout, network)
         common = torch.randn(network.channels, 1) + SPREAD * torch.randn(network.channels, readout.members)
         self.weight = nn.Parameter(0.3 * common / math.sqrt(network.channels))
-        self.reference_charge = element_charges(network)
+        self.fixed = readout.oxidation_numbers is not None
+        if readout.oxidation_numbers is None:
+            self.reference_charge = element_charges(network)
+        else:
+            numbers = [readout.oxidation_numbers[chemical_symbols[z]] for z in network.elements]
+            self.register_buffer("reference_charge", torch.tensor(numbers, dtype=torch.get_default_dtype()))
 
     def forward(self, species: Tensor, state: Features) -> Tensor:
         """Dipole of each atom, (N, M, 3), up to its charge times its position."""
@@ -73,11 +86,9 @@ class Dipole(Readout):
         return rate + sum_over_frames(carried, graph)[:, None]
 
     def start(self, element_means: dict[int, float]) -> None:
-        """Begin with the mean charge of each element."""
+        """Begin with the mean charge of each element, unless the charges are fixed."""
+        if self.fixed:
+            return
         with torch.no_grad():
             for row, mean in element_means.items():
                 self.reference_charge[row] = mean
-
-
-#: Standard deviation of the members' random weights, those of their common part being 1.
-SPREAD = 0.1
