@@ -112,7 +112,7 @@ def taught(
         for _ in range(source.copies):
             copy = frame if motion is None else mixed(index, frames, motion, generator)
             copy = displaced(copy, source.displace_ang, generator)
-            answers = [teacher.predict_batch([copy]) for teacher in teachers]
+            answers = [teacher.predict_batch([copy], members=False) for teacher in teachers]
             eps_inf = np.mean([answer.eps_inf[0] for answer in answers], axis=0)
             labelled.append(
                 copy.with_labels(
