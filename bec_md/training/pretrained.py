@@ -56,8 +56,14 @@ def make_network_config(
 
 def load_pretrained(
     finetune: Finetune, *, elements: Sequence[int], levels: Sequence[str], config_folder: Path
-) -> Network:
-    """Load the network to start from and add the levels of theory that it does not know.
+) -> tuple[Network, bool]:
+    """Load the network to start from, add the levels of theory that it does not know, change its read-outs.
+
+    Returns
+    -------
+    network, new
+        The network, and whether the read-out that gives Z* is new: then it keeps the elements of the data
+        alone, since of the others the new read-out would know nothing.
 
     Raises
     ------
@@ -75,7 +81,11 @@ def load_pretrained(
             "start from a model with these elements, or train from scratch (leave out finetune)",
         )
     network = extend_levels(network, levels, like=finetune.level_like)
-    return network if finetune.readouts is None else with_readouts(network, finetune.readouts)
+    if finetune.readouts is None:
+        return network, False
+    changed = with_readouts(network, finetune.readouts)
+    new = changed.config.charges_from.name != network.config.charges_from.name
+    return (with_elements(changed, elements) if new else changed), new
 
 
 def _find(model: str, config_folder: Path) -> Path:
@@ -83,6 +93,21 @@ def _find(model: str, config_folder: Path) -> Path:
 
     beside = config_folder / model
     return model_path(beside if beside.is_file() else model)
+
+
+def with_elements(network: Network, elements: Sequence[int]) -> Network:
+    """Return the network with only these of its elements."""
+    import torch
+
+    known = network.config.elements
+    rows = [known.index(number) for number in elements]
+    smaller = type(network)(network.config.model_copy(update={"elements": tuple(elements)}))
+    before = dict(network.named_parameters())
+    with torch.no_grad():
+        for name, parameter in smaller.named_parameters():
+            per_element = name == "element" or name.endswith("reference_charge")
+            parameter.copy_(before[name][rows] if per_element else before[name])
+    return smaller
 
 
 def with_readouts(network: Network, readouts: Sequence[ReadoutConfig]) -> Network:

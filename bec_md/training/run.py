@@ -168,7 +168,6 @@ def prepare(
     import torch
 
     from bec_md.network.network import Network
-    from bec_md.training.dataset import element_means
     from bec_md.training.pretrained import load_pretrained, make_network_config
     from bec_md.training.sources import elements_of, levels_of, make_training_data, mean_neighbors
 
@@ -181,12 +180,14 @@ def prepare(
                 "the shape of the network is that of the model it starts from",
                 "leave the section out",
             )
-        network = load_pretrained(
+        network, new = load_pretrained(
             config.finetune, elements=elements, levels=levels, config_folder=config_folder
         )
         data = make_training_data(
             sources, config, cutoff_ang=network.config.cutoff_ang, levels=network.config.levels, dtype=dtype
         )
+        if new:
+            start_charges(network, data)
     else:
         shape = make_network_config(config.network, elements=elements, levels=levels)
         data = make_training_data(
@@ -195,8 +196,7 @@ def prepare(
         if "mean_neighbors" not in config.network:
             shape = shape.model_copy(update={"mean_neighbors": round(mean_neighbors(data), 2)})
         network = Network(shape)
-        means = element_means(data.training)
-        network.charges_from.start({shape.elements.index(number): mean for number, mean in means.items()})
+        start_charges(network, data)
     check_loss(config, network)
     network = network.to(device=config.device, dtype=dtype)
     data = type(data)(
@@ -206,6 +206,14 @@ def prepare(
         {name: part.to(config.device) for name, part in data.validation.items()},
     )
     return network, data
+
+
+def start_charges(network: Network, data: TrainingData) -> None:
+    """Let a new read-out begin with the mean charge of each element."""
+    from bec_md.training.dataset import element_means
+
+    means = element_means(data.training)
+    network.charges_from.start({network.config.elements.index(z): mean for z, mean in means.items()})
 
 
 def check_loss(config: TrainingConfig, network: Network) -> None:

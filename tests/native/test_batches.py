@@ -99,7 +99,7 @@ def test_engine(reference: Reference) -> None:
     members = engine.evaluate([mixed])["charges"]
     expected = reference.predict([mixed])["charges"].numpy()
     np.testing.assert_allclose(members[0].swapaxes(0, 1), expected, atol=5e-6)  # members are several e large
-    again, _ = engine.evaluate([silicon, silicon])
+    again = engine.evaluate([silicon, silicon])["charges"]
     np.testing.assert_array_equal(again[0], again[1])
 
 

@@ -201,6 +201,8 @@ def test_a_run_can_start_from_a_network_with_other_readouts(teacher):
     config = write_config(folder / "f.yaml", data=data, finetune=finetune, name="other")
     other = train(config, output=folder / "f", report=lambda line: None)
     assert read_header(other.model)["config"]["readouts"] == new
+    # elements that the data lack would have no charges: the new read-out begins with the means of the others
+    assert load_network(other.model).charges_from.reference_charge.abs().min() > 0.1
     old, new = load_network(result.model).state_dict(), load_network(other.model).state_dict()
     for name in (name for name in old if name.startswith("layers")):
         torch.testing.assert_close(old[name], new[name])
