@@ -6,10 +6,12 @@ its values are read. Pickled objects are refused, and members that nobody asks f
 
 from __future__ import annotations
 
+import math
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
@@ -25,6 +27,30 @@ _DAMAGE = (
     ValueError, OSError, EOFError, KeyError, RuntimeError, NotImplementedError, OverflowError, RecursionError,
     SyntaxError, MemoryError, TypeError, zipfile.BadZipFile, zlib.error,
 )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Header:
+    """Type, shape and order of an array."""
+
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+    fortran_order: bool
+
+    @property
+    def ndim(self) -> int:
+        """Number of dimensions."""
+        return len(self.shape)
+
+    @property
+    def size(self) -> int:
+        """Number of values."""
+        return math.prod(self.shape)
+
+    @property
+    def n_bytes(self) -> int:
+        """Bytes of the values."""
+        return self.size * self.dtype.itemsize
 
 
 @contextmanager
@@ -56,7 +82,23 @@ def array_names(path: Path) -> tuple[str, ...]:
         return tuple(name.removesuffix(".npy") for name in archive.namelist() if name.endswith(".npy"))
 
 
-def read_arrays(path: Path, wanted: tuple[str, ...] | None = None) -> dict[str, NDArray[Any]]:
+def array_headers(path: Path, wanted: Container[str]) -> dict[str, Header]:
+    """Types and shapes of the arrays of an .npz file that are `wanted`, without their values.
+
+    Raises
+    ------
+    DataError
+        For damaged archives, objects, and arrays that are larger than their members.
+    """
+    found: dict[str, Header] = {}
+    with _damage(path), zipfile.ZipFile(path) as archive:
+        for name, info in _members(archive, wanted):
+            with archive.open(info) as stream:
+                found[name] = _header(stream, name, info.file_size)
+    return found
+
+
+def read_arrays(path: Path, wanted: Container[str] | None = None) -> dict[str, NDArray[Any]]:
     """Arrays of an .npz file by name, all or those `wanted` that are there.
 
     Raises
@@ -66,18 +108,28 @@ def read_arrays(path: Path, wanted: tuple[str, ...] | None = None) -> dict[str, 
     """
     arrays: dict[str, NDArray[Any]] = {}
     with _damage(path), zipfile.ZipFile(path) as archive:
-        total = 0
-        for info in archive.infolist():
-            name = info.filename.removesuffix(".npy")
-            if name == info.filename or (wanted is not None and name not in wanted):
-                continue
-            if name in arrays:
-                raise ValueError(f"two arrays are called {name}")
-            total += info.file_size
-            _check_size(path, name, total)
+        members = list(_members(archive, wanted))
+        total = sum(info.file_size for _, info in members)
+        if total > max(_UNPACKED_BYTES, _UNPACKED_RATIO * path.stat().st_size):
+            raise ValueError(f"it unpacks to {total >> 20} MiB, over {_UNPACKED_RATIO} times its size")
+        for name, info in members:
             with archive.open(info) as stream:
-                arrays[name] = _read(stream, name, info.file_size)
+                arrays[name] = _values(stream, _header(stream, name, info.file_size), name)
     return arrays
+
+
+def _members(
+    archive: zipfile.ZipFile, wanted: Container[str] | None
+) -> Iterator[tuple[str, zipfile.ZipInfo]]:
+    seen: set[str] = set()
+    for info in archive.infolist():
+        name = info.filename.removesuffix(".npy")
+        if name == info.filename or (wanted is not None and name not in wanted):
+            continue
+        if name in seen:
+            raise ValueError(f"two arrays are called {name}")
+        seen.add(name)
+        yield name, info
 
 
 def read_array(path: Path) -> NDArray[Any]:
@@ -89,20 +141,11 @@ def read_array(path: Path) -> NDArray[Any]:
         If it is damaged or holds objects.
     """
     with _damage(path), path.open("rb") as stream:
-        return _read(stream, path.stem, path.stat().st_size)
+        return _values(stream, _header(stream, path.stem, path.stat().st_size), path.stem)
 
 
-def _check_size(path: Path, name: str, size: int) -> None:
-    if size > max(_UNPACKED_BYTES, _UNPACKED_RATIO * path.stat().st_size):
-        raise DataError(
-            f"{path.name}: {name} unpacks to {size >> 20} MiB",
-            f"that is over {_UNPACKED_RATIO} times the size of the file: no trajectory compresses like this",
-            "unpack it by hand and look at what it holds",
-        )
-
-
-def _read(stream: IO[bytes], name: str, size: int) -> NDArray[Any]:
-    """Read an array after comparing its header with the bytes that are there."""
+def _header(stream: IO[bytes], name: str, size: int) -> Header:
+    """Header of an array, compared with the bytes that are there."""
     version = npy_format.read_magic(stream)
     if version == (1, 0):
         shape, fortran, dtype = npy_format.read_array_header_1_0(stream)
@@ -112,14 +155,15 @@ def _read(stream: IO[bytes], name: str, size: int) -> NDArray[Any]:
         raise ValueError(f"{name} is of version {version}")
     if dtype.hasobject or dtype.fields is not None:
         raise ValueError(f"{name} holds {'objects' if dtype.hasobject else 'records'} instead of numbers")
-    count = 1
-    for length in shape:
-        count *= length
-    declared = count * dtype.itemsize
-    if min(shape, default=0) < 0 or declared > size:
-        raise ValueError(f"{name} of shape {shape} needs {declared} bytes, but there are {size}")
-    data = stream.read(declared)
-    if len(data) < declared:
-        raise ValueError(f"{name} of shape {shape} ends early")
-    values = np.frombuffer(data, dtype=dtype, count=count)
-    return values.reshape(shape, order="F" if fortran else "C")
+    header = Header(shape, dtype, fortran)
+    if min(shape, default=0) < 0 or header.n_bytes > size:
+        raise ValueError(f"{name} of shape {shape} needs {header.n_bytes} bytes, but there are {size}")
+    return header
+
+
+def _values(stream: IO[bytes], header: Header, name: str) -> NDArray[Any]:
+    data = stream.read(header.n_bytes)
+    if len(data) < header.n_bytes:
+        raise ValueError(f"{name} of shape {header.shape} ends early")
+    values = np.frombuffer(data, dtype=header.dtype, count=header.size)
+    return values.reshape(header.shape, order="F" if header.fortran_order else "C")

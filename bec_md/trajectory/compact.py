@@ -30,7 +30,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, Field
 
-from bec_md.archive import array_names, read_arrays
+from bec_md.archive import Header, array_headers, array_names, read_arrays
 from bec_md.errors import DataError, UsageError
 from bec_md.files import fingerprint
 from bec_md.schema import Finite, Positive, checked
@@ -75,15 +75,17 @@ class CompactReader:
         self.notes = ["Å and Å/fs by definition of the format"]
         self._options = options
         key = options.charges_key or "born_effective_charges"
-        arrays = read_arrays(path, (*_ARRAYS, *_SCALARS, key, f"{key}_scale", f"{key}_differences"))
-        missing = [name for name in _REQUIRED if name not in arrays]
+        wanted = (*_ARRAYS, *_SCALARS, key, f"{key}_scale", f"{key}_differences")
+        headers = array_headers(path, wanted)
+        missing = [name for name in _REQUIRED if name not in headers]
         if missing:
             raise DataError(
                 f"{self.source}: no array {missing[0]}",
                 f"the file holds {', '.join(array_names(path)) or 'nothing'}",
                 "write it with write_compact, or convert it to extended XYZ",
             )
-        self._check_shapes(arrays)
+        self._check_shapes(headers)
+        arrays = read_arrays(path, wanted)
         scalars = {name: values.tolist() for name, values in arrays.items() if name in _SCALARS}
         header = checked(_Scalars, scalars, self.source, "write the file with write_compact")
         self._positions = _stored(arrays, "positions_ang", self.source)
@@ -101,6 +103,12 @@ class CompactReader:
         self._total_charge = header.total_charge
         self.timestep_fs = header.timestep_fs
         numbers = np.asarray(arrays["numbers"], dtype=np.int64)
+        if not np.array_equal(numbers, arrays["numbers"]):
+            raise DataError(
+                f"{self.source}: numbers are {arrays['numbers'].ravel()[:4].tolist()} …",
+                "atomic numbers are integers",
+                "write the file with write_compact",
+            )
         self._species = resolve_species(
             symbols_of(numbers, self.source),
             place=self.source,
@@ -139,7 +147,7 @@ class CompactReader:
         )
         return {CHARGES: tensors}
 
-    def _check_shapes(self, arrays: dict[str, NDArray[Any]]) -> None:
+    def _check_shapes(self, arrays: Mapping[str, Header]) -> None:
         n_atoms = arrays["numbers"].size
         n_frames = arrays["positions_ang"].shape[0] if arrays["positions_ang"].ndim else 0
         allowed: dict[str, list[tuple[int, ...]]] = {
@@ -153,11 +161,9 @@ class CompactReader:
             "total_charge": [()],
         }
         for name in allowed:
-            integral = name == "numbers" and name in arrays and arrays[name].dtype.kind == "f"
-            whole = not integral or bool((arrays[name] == np.rint(arrays[name])).all())
-            if name in arrays and (arrays[name].dtype.kind not in _KINDS.get(name, "fiu") or not whole):
+            if name in arrays and arrays[name].dtype.kind not in _KINDS.get(name, "fiu"):
                 raise DataError(
-                    f"{self.source}: {name} has the type {arrays[name].dtype} or values that cannot be meant",
+                    f"{self.source}: {name} has the type {arrays[name].dtype}",
                     "positions, velocities and cells are real numbers, atomic numbers are integers",
                     "write the file with write_compact",
                 )
