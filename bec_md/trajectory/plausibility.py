@@ -39,11 +39,13 @@ def find_exchange(before: Frame, after: Frame) -> Exchange | None:
     Coordinates that hardly differ cost one comparison; only atoms that moved far, wrapped ones included, are
     looked at with their periodic images.
     """
-    moved = np.abs(after.positions_ang - before.positions_ang).max(axis=1)
-    far = np.flatnonzero(moved > _FAR_ANG)
+    moved = after.positions_ang - before.positions_ang
+    if moved.max() <= _FAR_ANG and moved.min() >= -_FAR_ANG:
+        return None
+    far = np.flatnonzero(np.abs(moved).max(axis=1) > _FAR_ANG)
     if len(far) < 2:
         return None
-    steps = minimum_image(after.positions_ang[far] - before.positions_ang[far], after.cell_ang, after.pbc)
+    steps = minimum_image(moved[far], after.cell_ang, after.pbc)
     lengths = np.linalg.norm(steps, axis=1)
     jumped = np.flatnonzero(lengths > _FAR_ANG)[:_MOST]
     far, lengths = far[jumped], lengths[jumped]

@@ -112,7 +112,15 @@ def read_npz(path: Path, options: SeriesOptions) -> RawSeries:
             "every group has one current",
             "correct the array groups",
         )
-    cell = np.asarray(content["cell_ang"], dtype=np.float64) if "cell_ang" in content else None
+    cell = content.get("cell_ang")
+    if cell is not None and (cell.dtype.kind not in "fiu" or cell.shape not in ((3,), (9,), (3, 3))):
+        raise DataError(
+            f"{path.name}: cell_ang has shape {cell.shape} and type {cell.dtype}",
+            "a cell is three edges or the nine components of its vectors, in Å",
+            "correct the array cell_ang",
+        )
+    if cell is not None:
+        cell = np.asarray(np.diag(cell) if cell.size == 3 else cell.reshape(3, 3), dtype=np.float64)
     return RawSeries(
         values,
         kind,
@@ -147,11 +155,11 @@ def _shaped(values: Any, where: str) -> Array:
     array = np.asarray(values)
     if array.ndim == 2 and array.shape[1] == 3:
         array = array[:, None, :]
-    if array.ndim != 3 or array.shape[2] != 3 or not np.issubdtype(array.dtype, np.number):
+    if array.ndim != 3 or array.shape[2] != 3 or array.dtype.kind not in "fiu":
         raise DataError(
-            f"the array in {where} has shape {array.shape}",
+            f"the array in {where} has shape {array.shape} and type {array.dtype}",
             "a current is (frames, 3) or (frames, groups, 3)",
-            "reshape or transpose it",
+            "reshape or transpose it, and store real numbers",
         )
     return np.asarray(array, dtype=np.float64)
 

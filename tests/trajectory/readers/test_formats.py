@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+import bec_md
 from bec_md.errors import BecMDWarning, DataError, UsageError
 from bec_md.trajectory import open_trajectory
 from tests.trajectory.readers import binary
@@ -95,6 +96,30 @@ def test_start_and_stride(
     assert [frame.index for frame in frames] == [7, 10, 13, 16, 19]
     np.testing.assert_allclose(frames[0].positions_ang, motion.positions[7], atol=close)
     assert trajectory.info.timestep_fs == pytest.approx(3 * motion.timestep_fs, rel=1e-5)
+
+
+@pytest.mark.parametrize(("write", "name", "options", "close", "fast"), FORMATS)
+@pytest.mark.filterwarnings("ignore:.*has no velocities:bec_md.errors.BecMDWarning")
+def test_the_same_current(
+    motion: Motion,
+    tmp_path: Path,
+    write: Any,
+    name: str,
+    options: dict[str, Any],
+    close: float,
+    fast: float | None,
+) -> None:
+    """J = Σ q v of each element, from stored velocities or from differences at half steps."""
+    current = bec_md.compute_current(
+        str(write(motion, tmp_path)), charges="fixed:Na=1,Cl=-1", **options_for(motion, tmp_path, options)
+    )
+    assert current.groups == ("Na", "Cl")
+    speeds, accuracy = motion.velocities, 2 * (fast or 0.0)
+    if fast is None:
+        # Two positions with errors `close` for each of two atoms.
+        speeds, accuracy = np.diff(motion.positions, axis=0) / motion.timestep_fs, 4 * close
+    expected = np.stack([speeds[:, :2].sum(axis=1), -speeds[:, 2:].sum(axis=1)], axis=1)
+    np.testing.assert_allclose(current.current, expected, atol=accuracy + 1e-9)
 
 
 #: How much of a file is left, so that some whole frames and a piece of one remain.
