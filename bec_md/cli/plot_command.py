@@ -12,7 +12,7 @@ from bec_md.cli import options as opt
 from bec_md.cli.console import Console
 from bec_md.cli.outputs import check_figure
 from bec_md.cli.values import stems_of
-from bec_md.errors import DataError, UsageError
+from bec_md.errors import UsageError
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -61,7 +61,8 @@ def plot(
         typer.Option(
             "--experiment",
             metavar="FILE",
-            help="Measured curve: columns wavenumber (cm⁻¹) and value; repeatable.",
+            help="Measured curve, read as by bec-md compare (tables with units in the header, JCAMP-DX, "
+            "refractiveindex.info, spectra), or two columns: wavenumber (cm⁻¹) and value; repeatable.",
             show_default=False,
         ),
     ] = None,
@@ -84,7 +85,9 @@ def plot(
         figure: Any = learning_curve(files, width)
     else:
         keywords = {"unit": unit, "wavelength": wavelength, "width": width, "xlim": parse_range(xlim)}
-        measured = {path.stem: read_curve(path) for path in experiment or ()}
+        measured: dict[str, Any] = {}
+        for path in experiment or ():
+            measured |= {"": (0.0, 0.0)} if quantity in _OWN_FIGURE else read_curves(path, quantity)
         figure = draw(load(files), quantity, groups, components, measured, keywords)
     from bec_md.plot import save_figure
 
@@ -173,24 +176,20 @@ def parse_range(text: str | None) -> tuple[float, float] | None:
     return low, high
 
 
-def read_curve(path: Path) -> tuple[Any, Any]:
-    """Read two columns: wavenumber in cm⁻¹ and value; lines that are no numbers at the top are skipped."""
-    import numpy as np
+def read_curves(path: Path, quantity: str) -> dict[str, tuple[Any, Any]]:
+    """Read a measured file as ``bec-md compare`` does; a bare table is wavenumber in cm⁻¹ and value.
 
+    A figure of two quantities (ε, n and κ) gets both where the file has them.
+    """
+    from bec_md.compare import open_curve
+    from bec_md.compare.sources import bare_table
     from bec_md.files import require_file
+    from bec_md.plot.quantity import quantities
 
-    rows = []
-    for line in require_file(path).read_text(encoding="utf-8", errors="replace").splitlines():
-        words = line.split("#")[0].replace(",", " ").replace(";", " ").split()
-        try:
-            rows.append((float(words[0]), float(words[1])))
-        except (ValueError, IndexError):
-            continue
-    if len(rows) < 2:
-        raise DataError(
-            f"{path}: no two columns of numbers",
-            "a measured curve is a table of wavenumber (cm⁻¹) and value",
-            "write one pair per line, separated by comma or space",
-        )
-    table = np.array(sorted(rows))
-    return table[:, 0], table[:, 1]
+    bare = bare_table(require_file(path))
+    if bare is not None:
+        return {path.stem: bare}
+    wanted = quantities(quantity)
+    curves = [open_curve(path, item.name) for item in wanted]
+    names = [path.stem] if len(wanted) == 1 else [f"${item.symbol}$, {path.stem}" for item in wanted]
+    return {name: (c.wavenumber_cm, c.values) for name, c in zip(names, curves, strict=True)}

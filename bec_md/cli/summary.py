@@ -177,6 +177,11 @@ def _bands(console: Console, spectrum: Spectrum) -> None:
         ):
             each = ", ".join(f"{v:.1f} ± {e:.1f}" for v, e in zip(values[:MAX_PEAKS], errors, strict=False))
             console.item(label, f"{each} cm⁻¹ ({name}{where})" if each else f"no significant {name}{where}")
+        if found.sidebands_cm:
+            each = ", ".join(f"{v:.0f}" for v in found.sidebands_cm[:MAX_PEAKS])
+            console.item(
+                "", f"weak and broad maxima of ε₂, as of two phonons, not called TO: {each} cm⁻¹{where}"
+            )
 
 
 def _optics(console: Console, spectrum: Spectrum) -> None:

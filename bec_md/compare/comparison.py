@@ -7,6 +7,10 @@ correlation of the noise allows; fits of :math:`a(ν) = s\,b(ν/f)` and :math:`a
 squares with errors. The noise of an absorption spectrum is multiplicative: relative errors are multiplied
 with the mean of both curves, not with a curve that may be low by chance. With noise in both, s stands in the
 denominator :math:`σ_a^2 + s^2σ_b^2` too (Deming 1943), without which it would come out too small.
+
+A fit is one of band against band: relative errors make wings as heavy as bands, and where R or n hardly
+depend on ε errors to first order vanish. Errors therefore have a floor, a part of the highest value, and the
+frequency scale is bounded to the neighborhood of the ratio of the highest bands.
 """
 
 from __future__ import annotations
@@ -23,8 +27,12 @@ from bec_md.compare.grid import FWHM, Pair, common
 #: Quantities whose noise is proportional to them.
 _MULTIPLICATIVE = ("n_alpha", "eps_imag", "alpha_cm")
 
-#: Range searched for the frequency scale.
-_SCALES = np.linspace(0.85, 1.15, 61)
+#: Smallest error in a fit, and in χ² of what is no power spectrum, over the highest value of the curves.
+_FIT_FLOOR, _FLOOR = 0.02, 0.01
+#: Range of the frequency scale around the ratio of the highest bands, which is believed within `_FAR`.
+_RANGE, _FAR = 0.1, 0.3
+#: Reduced χ² of a fit beyond which it describes the curves badly.
+_BAD = 4.0
 
 
 @dataclass(frozen=True)
@@ -96,7 +104,14 @@ class Comparison:
             return "neither curve has errors: significance is not defined"
         if self.p_value > 0.05:
             return "they agree within their errors"
-        return f"they differ: such a difference has the probability {self.p_value:.2g} by chance"
+        text = f"they differ: such a difference has the probability {self.p_value:.2g} by chance"
+        best = min((fit.chi2_reduced for fit in self.fits if fit.chi2_reduced is not None), default=0.0)
+        if best > _BAD:
+            text += (
+                f"; no factor and no shift of frequencies makes them agree (reduced χ² {best:.2g} at best): "
+                "s, f and d are those of the strongest bands, their errors are enlarged accordingly"
+            )
+        return text
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON."""
@@ -151,7 +166,9 @@ def compare(a: Curve, b: Curve, *, min_cm: float | None = None, max_cm: float | 
     if known:
         from scipy.special import chdtrc
 
-        chi2 = float(np.mean(((pair.a - pair.b) / _floored(np.hypot(noise_a, noise_b))) ** 2))
+        smallest = 0.0 if a.quantity in _MULTIPLICATIVE else _FLOOR * _highest(pair)
+        error = np.maximum(_floored(np.hypot(noise_a, noise_b)), smallest)
+        chi2 = float(np.mean(((pair.a - pair.b) / error) ** 2))
         p_value = float(chdtrc(count, chi2 * count))
     ratio, ratio_err = _ratio(pair)
     notes = [f"{c.label}: {c.note}" for c in (a, b) if c.note]
@@ -176,6 +193,10 @@ def compare(a: Curve, b: Curve, *, min_cm: float | None = None, max_cm: float | 
         _matching_peaks(pair),
         tuple(notes),
     )
+
+
+def _highest(pair: Pair) -> float:
+    return float(max(np.abs(pair.a).max(), np.abs(pair.b).max()))
 
 
 def _floored(error: Array) -> Array:
@@ -229,7 +250,8 @@ def _fit(kind: str, quantity: str, pair: Pair, source: _Stretched, per_point: fl
     """Weighted least squares; the errors belong to the fitted curve and are found in three rounds."""
     from scipy.optimize import least_squares
 
-    frequency, scale = _start(kind, pair, source)
+    frequency, scale, allowed = _start(kind, pair, source)
+    floor = _FIT_FLOOR * float(np.abs(pair.a).max()) if known else 0.0
     free = kind != "intensity"
     result: Any = None
     for _ in range(3):
@@ -240,13 +262,16 @@ def _fit(kind: str, quantity: str, pair: Pair, source: _Stretched, per_point: fl
 
         def residuals(p: Array, a: Array = noise_a, b: Array = noise_b) -> Array:
             moved = source(kind, float(p[1]) if free else _rest(kind))
-            return np.asarray((pair.a - p[0] * moved) / _floored(np.hypot(a, p[0] * b)))
+            return np.asarray((pair.a - p[0] * moved) / np.hypot(_floored(np.hypot(a, p[0] * b)), floor))
 
         start = np.array([scale, frequency]) if free else np.array([scale])
         steps = _steps(kind, pair, scale)[: len(start)]
         # central differences over a hundredth of a step: the interpolated b is not smooth on finer scales
         relative = 0.01 * steps / np.maximum(np.abs(start), 1e-9)
-        result = least_squares(residuals, start, jac="3-point", x_scale=steps, diff_step=relative)
+        bounds = ([-np.inf, allowed[0]], [np.inf, allowed[1]]) if free else (-np.inf, np.inf)
+        result = least_squares(
+            residuals, start, jac="3-point", x_scale=steps, diff_step=relative, bounds=bounds
+        )
         scale = float(result.x[0])
         frequency = float(result.x[1]) if free else frequency
     count = max(len(pair.a) / per_point - len(result.x), 1.0)
@@ -254,7 +279,7 @@ def _fit(kind: str, quantity: str, pair: Pair, source: _Stretched, per_point: fl
     jacobian = np.asarray(result.jac, dtype=np.float64)
     curvature = jacobian.T @ jacobian
     if free:
-        noise = scale * noise_b / _floored(np.hypot(noise_a, scale * noise_b))
+        noise = scale * noise_b / np.hypot(_floored(np.hypot(noise_a, scale * noise_b)), floor)
         curvature[1, 1] -= _slope_noise(kind, pair, noise, float(curvature[1, 1]))
     inverse = np.linalg.pinv(curvature)
     covariance = inverse @ (jacobian.T @ jacobian) @ inverse * per_point
@@ -291,21 +316,29 @@ def _steps(kind: str, pair: Pair, scale: float) -> Array:
     return np.array([max(abs(scale), 1e-6), frequency])
 
 
-def _start(kind: str, pair: Pair, source: _Stretched) -> tuple[float, float]:
-    """Best frequency change on a coarse grid, with the intensity factor that goes with it."""
-    center = float(np.average(pair.wavenumber_cm, weights=np.abs(pair.a) + 1e-300))
-    candidates = {"intensity": np.zeros(1), "stretch": _SCALES, "shift": (_SCALES - 1.0) * center}[kind]
+def _start(kind: str, pair: Pair, source: _Stretched) -> tuple[float, float, tuple[float, float]]:
+    """Best frequency change on a coarse grid, its intensity factor, and the range allowed."""
+    if kind == "intensity":
+        candidates, allowed = np.zeros(1), (0.0, 0.0)
+    else:
+        top_a, top_b = (float(pair.wavenumber_cm[int(np.argmax(np.abs(v)))]) for v in (pair.a, pair.b))
+        ratio = top_a / top_b if abs(np.log(top_a / top_b)) < _FAR else 1.0
+        scales = ratio * np.linspace(1.0 - _RANGE, 1.0 + _RANGE, 61)
+        candidates = scales if kind == "stretch" else (scales - 1.0) * top_b
+        allowed = float(candidates[0]), float(candidates[-1])
     best = (np.inf, _rest(kind), 1.0)
-    error = _floored(pair.error) if np.any(pair.error > 0.0) else np.ones_like(pair.a)
     for candidate in candidates.tolist():
         moved = source(kind, candidate if kind != "intensity" else _rest(kind))
-        weight = moved / error**2
-        norm = float(weight @ moved)
-        scale = float(weight @ pair.a) / norm if norm > 0.0 else 1.0
-        cost = float(np.sum(((pair.a - scale * moved) / error) ** 2))
+        norm = float(moved @ moved)
+        scale = float(moved @ pair.a) / norm if norm > 0.0 else 1.0
+        cost = float(np.sum((pair.a - scale * moved) ** 2))
         if cost < best[0]:
             best = (cost, candidate if kind != "intensity" else _rest(kind), scale)
-    return best[1], best[2]
+    margin = 1e-6 * (allowed[1] - allowed[0])
+    start = (
+        float(np.clip(best[1], allowed[0] + margin, allowed[1] - margin)) if kind != "intensity" else best[1]
+    )
+    return start, best[2], allowed
 
 
 def _matching_peaks(pair: Pair) -> tuple[tuple[float, float, float], ...]:

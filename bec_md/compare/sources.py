@@ -1,7 +1,8 @@
-"""Open a curve: a spectrum of this program (HDF5 or CSV), a CSV table, a refractiveindex.info YAML."""
+"""Open a curve: a spectrum of this program (HDF5 or CSV), a CSV table, refractiveindex.info, JCAMP-DX."""
 
 from __future__ import annotations
 
+import csv
 import json
 from collections.abc import Mapping
 from dataclasses import replace
@@ -43,7 +44,7 @@ def open_curve(path: str | Path, quantity: str = "n_alpha") -> Curve:
         HDF5 or CSV of ``bec-md spectrum``; a CSV with a header (frequency first: ``wavenumber_cm``, ``cm-1``,
         ``thz``, ``mev``, ``wavelength_um`` …; then ``n_alpha_cm``, ``n``, ``k``, ``eps1``, ``eps2`` …);
         the table of Bertie and Lan (``cm-1,alpha-n``, in 10³ cm⁻¹); tabulated n and k of
-        refractiveindex.info (YAML).
+        refractiveindex.info (YAML); JCAMP-DX (.jdx, .dx) of absorbance, transmittance or reflectance.
     quantity
         One of `QUANTITIES`; computed from n and k, or from ε, where the file has these.
 
@@ -65,6 +66,8 @@ def open_curve(path: str | Path, quantity: str = "n_alpha") -> Curve:
         raise UsageError(f"there is no file {path}", "a curve is read from it", "check the name")
     if path.suffix.lower() in (".yml", ".yaml"):
         return _from_yaml(path, quantity)
+    if path.suffix.lower() in (".jdx", ".dx", ".jcamp"):
+        return _from_jcamp(path, quantity)
     if path.read_bytes()[:8] == b"\x89HDF\r\n\x1a\n":
         return _from_hdf5(path, quantity)
     return _from_table(path, quantity)
@@ -120,6 +123,21 @@ def _from_yaml(path: Path, quantity: str) -> Curve:
     return _sorted(path.name, quantity, nu[order], values[order], None, "n and k of refractiveindex.info")
 
 
+def _from_jcamp(path: Path, quantity: str) -> Curve:
+    from bec_md.compare.jcamp import read_jcamp
+
+    nu, stored, values, note = read_jcamp(path)
+    # absorbance follows α; nα differs from it by the index, which varies little beside the bands
+    if quantity != stored and (quantity, stored) != ("n_alpha", "alpha_cm"):
+        raise UsageError(
+            f"{path.name} holds {note}, which does not give {quantity}",
+            "n and k, or ε, would be needed",
+            f"choose the quantity {stored}",
+        )
+    order = np.argsort(nu, kind="stable")
+    return _sorted(path.name, quantity, nu[order], values[order], None, note)
+
+
 def _from_table(path: Path, quantity: str) -> Curve:
     header, parameters, names, data = _read_table(path)
     axis = next((i for i, name in enumerate(names) if name in _AXES), None)
@@ -159,7 +177,7 @@ def _read_table(path: Path) -> tuple[list[str], dict[str, float], list[str], Arr
     comments = [line[1:].strip() for line in lines if line.startswith("#")]
     rows = [line for line in lines if line.strip() and not line.startswith("#")]
     separator = "," if rows and "," in rows[0] else (";" if rows and ";" in rows[0] else None)
-    names = [name.strip().strip('"').lower() for name in rows[0].split(separator)] if rows else []
+    names = [name.strip().lower() for name in _cells(rows[0], separator)] if rows else []
     try:
         [float(name) for name in names]
         names_missing = True
@@ -181,6 +199,37 @@ def _read_table(path: Path) -> tuple[list[str], dict[str, float], list[str], Arr
         if separator_found and name in ("resolution_cm", "equivalent_noise_bandwidth_cm"):
             parameters[name] = float(json.loads(value))
     return comments, parameters, names, data
+
+
+def bare_table(path: Path) -> tuple[Array, Array] | None:
+    """Return two columns whose header names no quantity and no unit but cm⁻¹; None for other files."""
+    if (
+        path.suffix.lower() in (".yml", ".yaml", ".jdx", ".dx", ".jcamp")
+        or path.read_bytes()[:4] == b"\x89HDF"
+    ):
+        return None
+    rows = []
+    for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
+        words = line.split("#")[0].replace(",", " ").replace(";", " ").split()
+        if not words:
+            continue
+        try:
+            rows.append((float(words[0]), float(words[1])))
+        except (ValueError, IndexError):
+            named = {word.strip('"').lower() for word in words}
+            if rows or named & set(_COLUMNS) or any(_AXES.get(word, 1.0) != 1.0 for word in named):
+                return None
+    if len(rows) < 2:
+        return None
+    table = np.array(sorted(rows))
+    return table[:, 0], table[:, 1]
+
+
+def _cells(line: str, separator: str | None) -> list[str]:
+    """Cells of a line: names with a comma stand in quotation marks."""
+    if separator is None:
+        return [word.strip('"') for word in line.split()]
+    return next(csv.reader([line], delimiter=separator, skipinitialspace=True))
 
 
 def _derive(path: Path, quantity: str, nu: Array, known: Mapping[str, Array], names: list[str]) -> Array:

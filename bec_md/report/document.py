@@ -7,6 +7,7 @@ from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from bec_md.atomic import write_text
 from bec_md.report import figures, lights, numbers
 from bec_md.report.citations import citations
 from bec_md.report.drawing import formula_svg
@@ -47,7 +48,7 @@ def write_report(
         Heading.
     """
     text = report_html(spectrum, current, model_card, experiment=experiment, title=title)
-    Path(path).write_text(text, encoding="utf-8")
+    write_text(path, text)
 
 
 def report_html(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from bec_md.arrays import Array
+from bec_md.atomic import replacing, write_text
 from bec_md.spectrum.quantities import tabulated
 from bec_md.spectrum.spectrum import Spectrum
 
@@ -117,10 +119,10 @@ def write_csv(spectrum: Spectrum, path: str | Path, *, tensor: bool = False) -> 
         Also write all nine elements of ε₂.
     """
     table = columns(spectrum, tensor)
-    with Path(path).open("w", encoding="utf-8") as out:
+    with replacing(path) as partial, partial.open("w", encoding="utf-8") as out:
         for line in csv_header(spectrum):
             out.write(f"# {line}\n")
-        out.write(",".join(table) + "\n")
+        csv.writer(out, lineterminator="\n").writerow(table)  # names of groups may hold commas
         np.savetxt(out, np.column_stack(list(table.values())), fmt="%.8g", delimiter=",")
 
 
@@ -189,4 +191,4 @@ def _optics(spectrum: Spectrum) -> dict[str, Any] | None:
 def write_json(spectrum: Spectrum, path: str | Path) -> None:
     """Write the summary as JSON."""
     text = json.dumps(summary(spectrum), indent=2, ensure_ascii=False)
-    Path(path).write_text(text + "\n", encoding="utf-8")
+    write_text(path, text + "\n")

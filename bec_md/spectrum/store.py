@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from bec_md.errors import DataError
+from bec_md.hdf5 import add_dataset, new_hdf5
 from bec_md.spectrum.analysis.peak import Peak
 from bec_md.spectrum.errors.quality import QualityReport
 from bec_md.spectrum.output import FORMAT, columns, plain
@@ -56,7 +57,7 @@ def _scale(file: h5py.File, name: str, values: Any, units: str = "1") -> None:
 
 def _put(file: h5py.File, name: str, values: Any, dims: tuple[str, ...], units: str) -> None:
     array = np.asarray(values)
-    data = file.create_dataset(name, data=array, compression="gzip" if array.size > 4096 else None)
+    data = add_dataset(file, name, array, compression="gzip" if array.size > 4096 else None)
     data.attrs["units"] = units
     for axis, dim in enumerate(dims):
         data.dims[axis].attach_scale(file[dim])
@@ -64,9 +65,7 @@ def _put(file: h5py.File, name: str, values: Any, dims: tuple[str, ...], units: 
 
 def write_hdf5(spectrum: Spectrum, path: str | Path) -> None:
     """Write everything: tensors, errors, partials, ACF, periodogram, parameters, checks, metadata."""
-    import h5py
-
-    with h5py.File(path, "w", track_order=True) as file:
+    with new_hdf5(Path(path)) as file:
         _scale(file, "wavenumber_cm", spectrum.wavenumber_cm, "cm^-1")
         for name in ("axis", "axis_2"):
             _scale(file, name, ["x", "y", "z"])

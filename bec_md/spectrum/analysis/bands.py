@@ -17,6 +17,9 @@ from bec_md.spectrum.response.scalar import Response
 from bec_md.spectrum.spectrum import Spectrum
 
 DIRECTIONS = ("isotropic", "x", "y", "z")
+#: A maximum of ε₂ with less than this share of ∫ωε₂ that is wider than this part of its frequency is no
+#: zone-center mode: combinations of phonons and of internal vibrations look so.
+WEAK_SHARE, BROAD = 0.1, 0.1
 
 
 @dataclass(frozen=True)
@@ -28,11 +31,13 @@ class BandFrequencies:
     direction
         "isotropic" (tr ε/3), "x", "xy" (mean of both), or components.
     to_cm, to_err_cm
-        Significant maxima of ε₂ and the errors of their positions.
+        Significant maxima of ε₂ and the errors of their positions, without the sidebands.
     lo_cm, lo_err_cm
         Significant upward zeros of ε₁, and significant maxima of the loss function −Im(1/ε) without one.
     lo_zero_cm
         All upward zeros of ε₁, also those that noise alone may have made.
+    sidebands_cm
+        Weak and broad maxima of ε₂, as two-phonon absorption makes them: not called TO.
     """
 
     direction: str
@@ -41,6 +46,7 @@ class BandFrequencies:
     lo_cm: tuple[float, ...]
     lo_err_cm: tuple[float, ...]
     lo_zero_cm: tuple[float, ...]
+    sidebands_cm: tuple[float, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON."""
@@ -77,7 +83,10 @@ def band_frequencies(spectrum: Spectrum, direction: Direction | str = "isotropic
     nu = spectrum.wavenumber_cm
     seen = spectrum.along(along)
     eps = seen.epsilon()
-    transverse = find_spectrum_peaks(nu, seen.eps_imag, seen.eps_imag_err, resolution)
+    maxima = find_spectrum_peaks(nu, seen.eps_imag, seen.eps_imag_err, resolution)
+    whole = float(np.sum(nu * np.clip(seen.eps_imag, 0.0, None))) * float(nu[1] - nu[0])
+    sidebands = [p for p in maxima if _is_sideband(p, whole, resolution)]
+    transverse = [p for p in maxima if p not in sidebands]
     longitudinal = _longitudinal(seen, resolution)
     zeros = optics.longitudinal_frequencies_cm(nu, eps)
     return BandFrequencies(
@@ -87,7 +96,15 @@ def band_frequencies(spectrum: Spectrum, direction: Direction | str = "isotropic
         tuple(value for value, _ in longitudinal),
         tuple(error for _, error in longitudinal),
         tuple(float(z) for z in zeros),
+        tuple(p.wavenumber_cm for p in sidebands),
     )
+
+
+def _is_sideband(peak: Peak, whole: float, resolution_cm: float) -> bool:
+    """Whether a maximum of ε₂ is weak and, without the window, broad; `whole` is ∫ν̃ε₂dν̃."""
+    width = max(peak.width_cm**2 - resolution_cm**2, 0.0) ** 0.5
+    share = 0.5 * np.pi * peak.height * width * peak.wavenumber_cm / max(whole, 1e-300)
+    return bool(share < WEAK_SHARE) and width > BROAD * peak.wavenumber_cm
 
 
 def all_band_frequencies(

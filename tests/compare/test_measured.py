@@ -1,0 +1,181 @@
+"""Measured files: one reader for comparisons and figures, band against band, sentences where nothing fits."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from bec_md.cli.plot_command import read_curves
+from bec_md.compare import Curve, compare, open_curve
+from bec_md.current.series import CurrentSeries
+from bec_md.errors import DataError, UsageError
+from bec_md.spectrum import Spectrum, compute_spectrum, write_csv
+from bec_md.spectrum.analysis.bands import band_frequencies
+from bec_md.units import PLASMA_FREQUENCY2_FS2
+from bec_md.validate import langevin
+from bec_md.validate.expectation import omega_fs
+
+EPS_INF, DELTA = 2.33, 3.4
+
+
+@pytest.fixture(scope="module")
+def rock_salt() -> Spectrum:
+    """One band at 156 cm⁻¹, as a potential gives NaCl."""
+    w, width = omega_fs(np.array([156.0, 8.0]))
+    _, v = langevin.oscillators(12000, 4.0, np.full(3, w), float(width), 300.0, np.random.default_rng(3))
+    series = CurrentSeries(v[:, None, :], ("NaCl",), 4.0, PLASMA_FREQUENCY2_FS2 / DELTA / w**2)
+    return compute_spectrum(
+        series, temperature_k=300.0, eps_inf=EPS_INF, resolution_cm=8.0, max_cm=600.0, dc=False
+    )
+
+
+def measured(quantity: str, to_cm: float = 160.0) -> Curve:
+    """The band of the experiment, 160 cm⁻¹, with wings of two phonons that no classical band has."""
+    from bec_md.compare.curve import from_index
+
+    nu = np.linspace(5.0, 600.0, 1200)
+    eps = EPS_INF + DELTA * to_cm**2 / (to_cm**2 - nu**2 - 6.0j * nu)
+    eps += 0.08 * 260.0**2 / (260.0**2 - nu**2 - 60.0j * nu)
+    n = np.sqrt(eps)
+    return Curve("experiment", quantity, nu, from_index(quantity, nu, n.real, n.imag))
+
+
+def curve(s: Spectrum, quantity: str) -> Curve:
+    bandwidth = float(s.parameters["equivalent_noise_bandwidth_cm"])
+    return Curve("md", quantity, s.wavenumber_cm, s.get(quantity), s.error(quantity), 8.0, bandwidth)
+
+
+def test_the_band_and_not_its_wings_is_fitted(rock_salt: Spectrum) -> None:
+    found = compare(curve(rock_salt, "n_alpha"), measured("n_alpha"))
+    stretch = next(f for f in found.fits if f.kind == "stretch")
+    shift = next(f for f in found.fits if f.kind == "shift")
+    assert stretch.frequency == pytest.approx(156.0 / 160.0, abs=4.0 * stretch.frequency_err)
+    assert stretch.frequency_err < 0.01
+    assert stretch.scale == pytest.approx(1.0, abs=4.0 * stretch.scale_err)
+    assert shift.frequency == pytest.approx(-4.0, abs=4.0 * shift.frequency_err)
+
+
+@pytest.mark.parametrize("quantity", ["reflectivity", "n", "eps_real"])
+def test_errors_that_vanish_to_first_order_do_not_make_chi_square_absurd(
+    rock_salt: Spectrum, quantity: str
+) -> None:
+    # in the reststrahlen plateau dR/dε → 0: without a floor χ² is a million
+    found = compare(curve(rock_salt, quantity), measured(quantity))
+    assert found.chi2_reduced is not None
+    assert found.chi2_reduced < 100.0
+    stretch = next(f for f in found.fits if f.kind == "stretch")
+    assert 0.93 < stretch.frequency < 1.03
+
+
+def test_frequencies_stay_near_the_ratio_of_the_bands_and_misfit_is_said(rock_salt: Spectrum) -> None:
+    nu = np.linspace(5.0, 600.0, 1200)
+    other = 3e4 * (np.exp(-(((nu - 150.0) / 4.0) ** 2)) + np.exp(-(((nu - 420.0) / 60.0) ** 2)))
+    found = compare(curve(rock_salt, "n_alpha"), Curve("other", "n_alpha", nu, other))
+    stretch = next(f for f in found.fits if f.kind == "stretch")
+    assert 0.85 < stretch.frequency < 1.2
+    assert "no factor and no shift of frequencies makes them agree" in found.verdict
+    agreeing = compare(curve(rock_salt, "n_alpha"), curve(rock_salt, "n_alpha"))
+    assert "no factor" not in agreeing.verdict
+
+
+def test_a_weak_broad_maximum_is_no_transverse_mode() -> None:
+    rng, parts, volume = np.random.default_rng(5), [], 300.0
+    for position, width, strength in ((160.0, 8.0, 3.5), (300.0, 70.0, 0.08)):
+        w, gamma = omega_fs(np.array([position, width]))
+        _, v = langevin.oscillators(60000, 4.0, np.full(3, w), float(gamma), 300.0, rng)
+        parts.append(v * np.sqrt(strength * w**2 * volume / PLASMA_FREQUENCY2_FS2))
+    series = CurrentSeries(np.sum(parts, axis=0)[:, None], ("t",), 4.0, volume)
+    s = compute_spectrum(
+        series, temperature_k=300.0, eps_inf=EPS_INF, resolution_cm=8.0, max_cm=600.0, dc=False
+    )
+    found = band_frequencies(s)
+    assert len(found.to_cm) == 1
+    assert found.to_cm[0] == pytest.approx(160.0, abs=1.0)
+    assert all(abs(v - 300.0) < 40.0 for v in found.sidebands_cm)
+
+
+# --- files ----------------------------------------------------------------------------------------------
+JCAMP = """##TITLE=made up
+##JCAMP-DX=4.24
+##DATA TYPE=INFRARED SPECTRUM
+##XUNITS=1/CM
+##YUNITS={unit}
+##XFACTOR=1.0
+##YFACTOR={factor}
+##FIRSTX=400
+##LASTX=412
+##NPOINTS=7
+##XYDATA=(X++(Y..Y))
+{rows}
+##END=
+"""
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        "400 10 20 30 40\n408 50 50 50",  # AFFN
+        "400+10+20+30+40\n408+50+50+50",  # PAC
+        "400A0B0C0D0\n408E0E0E0",  # SQZ: A is +1
+        "400A0J0J0J0\n406D0J0%%",  # DIF: J is +1, the first value of a line repeats the last one; % is 0
+        "400A0J0U\n406D0J0%T",  # DIFDUP: U repeats three times in all, T twice
+    ],
+)
+def test_jcamp_in_all_its_codes(tmp_path: Path, rows: str) -> None:
+    path = tmp_path / "a.jdx"
+    path.write_text(JCAMP.format(unit="ABSORBANCE", factor=0.01, rows=rows))
+    found = open_curve(path, "alpha_cm")
+    np.testing.assert_allclose(found.wavenumber_cm, np.linspace(400.0, 412.0, 7))
+    np.testing.assert_allclose(found.values, [0.1, 0.2, 0.3, 0.4, 0.5, 0.5, 0.5])
+    assert "thickness unknown" in found.note
+
+
+def test_jcamp_transmittance_reflectance_and_what_it_cannot_give(tmp_path: Path) -> None:
+    path, rows = tmp_path / "a.dx", "400 10 20 30 40\n408 50 50 50"
+    path.write_text(JCAMP.format(unit="%TRANSMITTANCE", factor=1.0, rows=rows))
+    np.testing.assert_allclose(open_curve(path, "n_alpha").values[:2], -np.log10([0.1, 0.2]))
+    with pytest.raises(UsageError, match="does not give reflectivity"):
+        open_curve(path, "reflectivity")
+    path.write_text(JCAMP.format(unit="REFLECTANCE", factor=0.01, rows=rows))
+    np.testing.assert_allclose(open_curve(path, "reflectivity").values[:2], [0.1, 0.2])
+    path.write_text(JCAMP.format(unit="ARBITRARY UNITS", factor=1.0, rows=rows))
+    with pytest.raises(DataError, match="YUNITS"):
+        open_curve(path)
+    path.write_text(JCAMP.format(unit="ABSORBANCE", factor=1.0, rows="400 1 2 3"))
+    with pytest.raises(DataError, match="3 points, NPOINTS=7"):
+        open_curve(path)
+
+
+def test_figures_and_comparisons_read_a_file_alike(tmp_path: Path) -> None:
+    wavelength = np.linspace(10.0, 100.0, 60)
+    n, k = 1.5 + 0.001 * wavelength, 0.002 * wavelength
+    rows = "\n".join(f"        {a:.6f} {b:.8f} {c:.8f}" for a, b, c in zip(wavelength, n, k, strict=True))
+    path = tmp_path / "x.yml"
+    path.write_text(f"DATA:\n  - type: tabulated nk\n    data: |\n{rows}\n")
+    for quantity in ("n_alpha", "reflectivity", "eps_imag"):
+        x, y = read_curves(path, quantity)["x"]
+        same = open_curve(path, quantity)
+        np.testing.assert_array_equal(x, same.wavenumber_cm)
+        np.testing.assert_array_equal(y, same.values)
+    both = read_curves(path, "nk")
+    assert len(both) == 2
+    np.testing.assert_allclose(sorted(both.values(), key=lambda c: c[1][0])[1][1][::-1], n, rtol=1e-7)
+    for header in ("", "wavenumber,value\n", "# measured by hand\n"):
+        (tmp_path / "bare.csv").write_text(header + "300,1\n200,5\n400,2\n")
+        x, y = read_curves(tmp_path / "bare.csv", "reflectivity")["bare"]
+        np.testing.assert_array_equal(x, [200.0, 300.0, 400.0])
+        np.testing.assert_array_equal(y, [5.0, 1.0, 2.0])
+    (tmp_path / "um.csv").write_text("wavelength_um,n,k\n10,1.5,0.1\n20,1.6,0.2\n30,1.7,0.3\n40,1.8,0.4\n")
+    assert read_curves(tmp_path / "um.csv", "n")["um"][0][0] == pytest.approx(250.0)
+
+
+def test_names_of_groups_with_commas_come_back(tmp_path: Path) -> None:
+    v = np.random.default_rng(0).normal(size=(800, 2, 3))
+    names = ('CH3, "head"', "=1+2; tail")
+    s = compute_spectrum(CurrentSeries(v, names, 2.0, 100.0), temperature_k=300.0, resolution_cm=200.0)
+    write_csv(s, tmp_path / "a.csv")
+    found = open_curve(tmp_path / "a.csv")
+    np.testing.assert_allclose(found.values, s.n_alpha, rtol=1e-6)
+    assert found.errors is not None
