@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 
 from bec_md.charges.source import ChargeBatch, ChargeSource, PendingCharges
 from bec_md.errors import DataError
+from bec_md.network.familiarity import Familiarity
+from bec_md.network.registry import FALLBACK
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -50,7 +52,7 @@ class ModelCharges:
             self._spec = {"name_or_path": str(model.path), "level": model.level}
         if self._spec is not None:
             self._spec |= {"device": device, "threads": threads}
-        self._domain_uncertainty_e: float | None = None
+        self._familiarity: Familiarity | None = None  # of the first frame
         self._eps_inf: NDArray[np.float64] | None = None  # (3, 3), of another model
 
     @property
@@ -80,17 +82,25 @@ class ModelCharges:
             "model_hash": self.model.fingerprint,
             "model_chosen": getattr(self.model, "reason", ""),
             "uncertainty_scale": getattr(self.model, "calibration", 1.0),
-            "domain_uncertainty_e": self._domain_uncertainty_e,
+            "domain_uncertainty_e": self._familiarity.limit_e if self._familiarity else None,
         }
+
+    @property
+    def familiarity(self) -> Familiarity | None:
+        """What the model's card says of the elements of the first frame."""
+        return self._familiarity
 
     @property
     def notes(self) -> tuple[str, ...]:
         """Sentences for the user."""
-        if self._eps_inf is None:
-            return ()
-        return (
-            f"ε∞ is that of the universal model at the first frame: {self.model.name} was trained without ε∞",
-        )
+        remark = self._familiarity.remark if self._familiarity else None
+        found = [remark] if remark else []
+        if self._eps_inf is not None:
+            found.append(
+                "ε∞ is that of the universal model at the first frame: "
+                f"{self.model.name} was trained without ε∞"
+            )
+        return tuple(found)
 
     def prepare(self, frame: Frame) -> ChargeSource:
         """Load the model, check that it knows the elements, and find ε∞ where it was trained without."""
@@ -104,13 +114,30 @@ class ModelCharges:
                 "it was not trained on this element",
                 "choose another model (bec-md models lists them) or give tensors with --charges",
             )
-        known = getattr(self.model, "card", {}).get("domain_uncertainty_e") or {}
         symbols = [chemical_symbols[int(number)] for number in frame.numbers]
-        if set(symbols) <= set(known):
-            self._domain_uncertainty_e = float(np.mean([known[symbol] for symbol in symbols]))
+        self._familiarity = Familiarity.of(getattr(self.model, "card", {}), symbols)
+        if self._leaves_domain(frame):
+            self._take_universal()
+            self._familiarity = Familiarity.of(self.model.card, symbols)
         if not getattr(self.model, "predicts_eps_inf", True):
             self._eps_inf = _universal_eps_inf(frame)
         return self
+
+    def _leaves_domain(self, frame: Frame) -> bool:
+        """Whether a specialized model that was chosen by the elements alone does not know such structures."""
+        chosen = self._spec is not None and self._spec["name_or_path"] == "auto"
+        if not chosen or self.model.name == FALLBACK or self._familiarity is None:
+            return False
+        spread = self.model.predict_batch([frame]).uncertainty_e
+        return self._familiarity.outside(float(np.mean(spread)))
+
+    def _take_universal(self) -> None:
+        from bec_md.network import load_model
+
+        special = self.model.name
+        self._spec = {**(self._spec or {}), "name_or_path": FALLBACK}
+        self._model = load_model(**self._spec)
+        self._model.reason = f"the first frame lies outside the domain of {special}"
 
     def evaluate(self, frames: Sequence[Frame]) -> ChargeBatch:
         """Predict the tensors of these frames."""

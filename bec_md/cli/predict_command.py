@@ -18,6 +18,7 @@ from bec_md.cli.values import pick
 
 if TYPE_CHECKING:
     from bec_md.charges import ChargeSource
+    from bec_md.network.familiarity import Familiarity
     from bec_md.trajectory import Trajectory
 
 PREDICT_HELP = "Write a trajectory, or single structures, with the Born effective charges of every atom."
@@ -108,6 +109,8 @@ def write_charges(
     from bec_md.structure.extxyz import frame_text
 
     info, done, begin = trajectory.info, 0, time.monotonic()
+    known: Familiarity | None = getattr(source, "familiarity", None)
+    outside = 0
     stream = trajectory.frames()
     batches = iter(lambda: list(islice(stream, batch)), [])
     try:
@@ -116,6 +119,7 @@ def write_charges(
             for frames, result in evaluated_ahead(source, ((frames, frames) for frames in batches)):
                 for i, frame in enumerate(frames):
                     spread = result.uncertainty_e
+                    outside += known is not None and spread is not None and known.outside(spread[i].mean())
                     labelled = frame.with_labels(
                         born_effective_charges=result.born_effective_charges[i],
                         eps_inf=None if result.eps_inf is None else result.eps_inf[i],
@@ -133,4 +137,6 @@ def write_charges(
     seconds = max(time.monotonic() - begin, 1e-9)
     per_atom = 1e6 * seconds / max(done * info.n_atoms, 1)
     console.item("done", f"{done} frame(s) in {duration(seconds)}, {per_atom:.3g} µs per atom and frame")
+    if outside and known is not None:
+        console.warn(known.outside_remark(outside, done))
     console.item("written", str(output))

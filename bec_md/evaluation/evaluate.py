@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import time
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 
 from bec_md.errors import BecMDWarning, DataError
 from bec_md.evaluation.evaluation import Evaluation, compare
+from bec_md.network.familiarity import Familiarity
 from bec_md.structure import Frame
 from bec_md.structure.extxyz import read_frames
 from bec_md.structure.names import CHARGES, IndexOrder
@@ -104,7 +106,7 @@ def evaluate_model(
     predicted, uncertainty, eps, timing = _predict(predictor, frames)
     labelled = [i for i, frame in enumerate(frames) if frame.eps_inf is not None]
     eps_labels = [e for f in frames if (e := f.eps_inf) is not None]
-    return compare(
+    result = compare(
         model=predictor.name,
         data=name,
         numbers=np.concatenate([frame.numbers for frame in frames]),
@@ -118,6 +120,29 @@ def evaluate_model(
         element_means=means,
         extra=timing,
     )
+    return _judged(result, frames, getattr(predictor, "card", {}))
+
+
+def _judged(result: Evaluation, frames: Sequence[Frame], card: Mapping[str, Any]) -> Evaluation:
+    """Say which structures the model's card tells to doubt: rare elements, too large an uncertainty."""
+    from ase.data import chemical_symbols
+
+    known = [Familiarity.of(card, [chemical_symbols[int(z)] for z in frame.numbers]) for frame in frames]
+    rare = [item.remark for item in known if item.remark]
+    warnings = list(result.warnings)
+    if rare:
+        others = f" ({len(rare)} of {len(frames)} structures have such elements)" if len(frames) > 1 else ""
+        warnings.append(rare[0] + others)
+    if result.uncertainty_e is None or any(item.limit_e is None for item in known):
+        return replace(result, warnings=tuple(warnings))
+    means = np.bincount(result.frame, weights=result.uncertainty_e) / np.bincount(result.frame)
+    outside = [i for i, item in enumerate(known) if item.outside(float(means[i]))]
+    if outside:
+        worst = max(outside, key=lambda i: float(means[i]))
+        text = known[worst].outside_remark(len(outside), len(frames))
+        warnings.append(f"{text}; the farthest is structure {frames[worst].index} ({frames[worst].formula})")
+    metrics = {**result.metrics, "n_outside_domain": len(outside), "n_rare_elements": len(rare)}
+    return replace(result, metrics=metrics, warnings=tuple(warnings))
 
 
 def _known(frames: Sequence[Frame], predictor: Predictor, name: str) -> list[Frame]:

@@ -134,7 +134,8 @@ def calibration(error: Array, uncertainty: Array, *, bins: int = 10) -> dict[str
     table
         ``bins`` (rows with uncertainty_e, rmse_e, count), ``ence`` (mean relative distance between the
         two), ``coverage_68`` and ``coverage_95`` (of components), ``rank_correlation`` (Spearman) and
-        ``scale``, the factor √⟨Δ²/s²⟩ by which the uncertainty should be multiplied.
+        ``scale``, the factor √⟨Δ²/s²⟩ by which the uncertainty should be multiplied, and ``scale_95``, the
+        one with which 95 % bands hold.
 
     References
     ----------
@@ -157,6 +158,7 @@ def calibration(error: Array, uncertainty: Array, *, bins: int = 10) -> dict[str
         "coverage_95": float(np.mean(z < 1.959964)),
         "rank_correlation": rank_correlation(uncertainty, np.sqrt(squared)),
         "scale": uncertainty_scale(error, uncertainty),
+        "scale_95": float(np.quantile(z, 0.95)) / 1.959964,
     }
 
 

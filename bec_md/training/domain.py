@@ -1,7 +1,9 @@
-"""The training domain of a model: how uncertain it is, per element, on the structures that it was trained on.
+"""The domain of a model: the uncertainty that should raise doubts, and how often it has seen each element.
 
-The ensemble's spread grows away from the training data. A frame whose mean spread is larger than nearly all
-training environments of the same elements is outside the domain; `bec-md spectrum` counts such frames.
+A model for compositions that it has not seen is judged on such compositions: the limit is the mean
+uncertainty that a small part of the held-back ones exceeds. It is absolute: where the model is unsure of all
+that it learned from an element, a relative limit hides the worst. A model of known compositions has the
+limit of each element that nearly all training environments keep.
 """
 
 from __future__ import annotations
@@ -11,6 +13,8 @@ from ase.data import chemical_symbols
 from numpy.typing import NDArray
 
 QUANTILE = 0.95
+FLAGGED = 0.15
+"""Part of the held-back compositions that lies outside the domain."""
 
 
 def domain_uncertainty(
@@ -32,3 +36,30 @@ def domain_uncertainty(
         chemical_symbols[int(number)]: float(np.quantile(uncertainty_e[numbers == number], quantile))
         for number in np.unique(numbers)
     }
+
+
+def limit_of_unseen(
+    frame: NDArray[np.int64], uncertainty_e: NDArray[np.float64], flagged: float = FLAGGED
+) -> float:
+    """Mean uncertainty of a structure that a part `flagged` of unseen compositions exceeds, e.
+
+    Parameters
+    ----------
+    frame, uncertainty_e
+        (N,) structure and calibrated uncertainty of each atom.
+    """
+    means = np.bincount(frame, weights=uncertainty_e) / np.bincount(frame)
+    return float(np.quantile(means, 1.0 - flagged))
+
+
+def structures_of_elements(frame: NDArray[np.int64], numbers: NDArray[np.int64]) -> dict[str, int]:
+    """Count, for each element, the structures that contain it.
+
+    Parameters
+    ----------
+    frame, numbers
+        (N,) structure and atomic number of each atom.
+    """
+    pairs = np.unique(np.stack([frame, numbers]), axis=1)
+    elements, counts = np.unique(pairs[1], return_counts=True)
+    return {chemical_symbols[int(z)]: int(n) for z, n in zip(elements, counts, strict=True)}

@@ -43,6 +43,7 @@ class TrainingData:
     sizes: tuple[int, ...]  # frames of each file in `training`
     repeats: tuple[float, ...]
     validation: Mapping[str, GraphDataset]
+    unseen: frozenset[str] = frozenset()  # names in `validation` whose compositions are in no training file
 
 
 @dataclass(frozen=True, slots=True)

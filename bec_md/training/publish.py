@@ -19,6 +19,7 @@ from typing import Any
 
 from bec_md.errors import UsageError
 from bec_md.evaluation import evaluate_model
+from bec_md.network.familiarity import FEW_STRUCTURES
 from bec_md.network.model_file import load_network, read_header, save_model
 from bec_md.training.config import find_data_file
 
@@ -142,10 +143,22 @@ def model_card(card: Mapping[str, Any]) -> str:
         )
     if "uncertainty_scale" in card:
         scale = card["uncertainty_scale"]
-        lines += ["", f"The ensemble's spread is multiplied by {scale:.2f} (fitted to validation data)."]
+        where = card.get("calibrated_on", "validation data")
+        lines += ["", f"The ensemble's spread is multiplied by {scale:.2f} (fitted to {where})."]
+    lines += _little_seen(card)
     if "remarks" in card:
         lines += ["", f"{card['remarks']}"]
     return "\n".join(lines) + "\n"
+
+
+def _little_seen(card: Mapping[str, Any]) -> list[str]:
+    """Sentence about elements that the model has hardly seen."""
+    counts = card.get("training_structures", {})
+    few = sorted((n, symbol) for symbol, n in counts.items() if n < FEW_STRUCTURES)
+    if not few:
+        return []
+    text = ", ".join(f"{symbol} ({n})" for n, symbol in few)
+    return ["", f"Fewer than {FEW_STRUCTURES} training structures, with a warning: {text}."]
 
 
 def taught_note(row: Mapping[str, Any]) -> str:

@@ -9,7 +9,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -199,11 +199,10 @@ def prepare(
         start_charges(network, data)
     check_loss(config, network)
     network = network.to(device=config.device, dtype=dtype)
-    data = type(data)(
-        data.training.to(config.device),
-        data.sizes,
-        data.repeats,
-        {name: part.to(config.device) for name, part in data.validation.items()},
+    data = replace(
+        data,
+        training=data.training.to(config.device),
+        validation={name: part.to(config.device) for name, part in data.validation.items()},
     )
     return network, data
 
@@ -266,10 +265,9 @@ def finish(
         for warning in item.warnings:
             report(f"warning: {name}: {warning}")
     write_parity(folder / "parity.npz", evaluations)
-    entries = card_entries(evaluations)
-    scale = float(entries.get("uncertainty_scale", 1.0))
-    if network.charges_from.members > 1:
-        entries["domain_uncertainty_e"] = training_domain(network, data, scale, max_edges=limit)
+    entries = card_entries(evaluations, data.unseen) | training_domain(
+        network, data, evaluations, max_edges=limit
+    )
     return entries, draw(folder, evaluations)
 
 

@@ -167,7 +167,7 @@ def make_training_data(
     from bec_md.training.dataset import build_dataset, join_datasets, weight_by_element
     from bec_md.training.loop import TrainingData
 
-    parts, validation = [], {}
+    parts, validation, unseen = [], {}, set()
     for item in sources:
         options: dict[str, Any] = {"level": list(levels).index(item.source.level), "dtype": dtype}
         parts.append(
@@ -180,9 +180,11 @@ def make_training_data(
             while name in validation:
                 name += "_"
             validation[name] = build_dataset(item.validation, cutoff_ang, **options)
+            if item.source.split == "composition" and isinstance(item.source.validation, float):
+                unseen.add(name)
     training = weight_by_element(join_datasets(parts), config.loss.element_power)
     sizes = tuple(len(part) for part in parts)
-    return TrainingData(training, sizes, repeats_of(sources, config), validation)
+    return TrainingData(training, sizes, repeats_of(sources, config), validation, frozenset(unseen))
 
 
 def mean_neighbors(data: TrainingData) -> float:

@@ -13,7 +13,7 @@ from bec_md.archive import read_arrays
 from bec_md.evaluation import Evaluation, compare
 from bec_md.evaluation.index_order import check_index_order
 from bec_md.training.dataset import GraphDataset, element_means
-from bec_md.training.domain import domain_uncertainty
+from bec_md.training.domain import domain_uncertainty, limit_of_unseen, structures_of_elements
 from bec_md.training.loop import TrainingData, predict_dataset
 
 if TYPE_CHECKING:
@@ -99,34 +99,97 @@ def index_order_warnings(
     return warnings
 
 
-def card_entries(evaluations: Mapping[str, Evaluation]) -> dict[str, Any]:
-    """Validation table and calibrated factor of the uncertainty, for the model card."""
+def card_entries(
+    evaluations: Mapping[str, Evaluation], unseen: frozenset[str] = frozenset()
+) -> dict[str, Any]:
+    """Validation table and calibrated factor of the uncertainty, for the model card.
+
+    The factor is that of unseen compositions, if any were held back: there the errors have long tails, so it
+    is chosen to make 95 % bands hold. Else it is the most likely one of Gaussian errors.
+    """
     table = {
         name: {key: item.metrics[key] for key in CARD_KEYS if key in item.metrics}
         for name, item in evaluations.items()
     }
-    scales = [
-        item.metrics["calibration"]["scale"] for item in evaluations.values() if "calibration" in item.metrics
-    ]
     entries: dict[str, Any] = {"validation": table}
     if table:
         entries["stated_error_e"] = float(np.mean([row["rmse_e"] for row in table.values()]))
+    scales = {
+        name: item.metrics["calibration"]["scale_95" if unseen else "scale"]
+        for name, item in evaluations.items()
+        if "calibration" in item.metrics
+    }
     if scales:
-        entries["uncertainty_scale"] = float(np.exp(np.mean(np.log(scales))))
-        entries["uncertainty_scales"] = {
-            name: item.metrics["calibration"]["scale"]
-            for name, item in evaluations.items()
-            if "calibration" in item.metrics
-        }
+        chosen = [scale for name, scale in scales.items() if not unseen or name in unseen]
+        entries["uncertainty_scale"] = float(np.exp(np.mean(np.log(chosen))))
+        entries["uncertainty_scales"] = scales
+        entries["calibrated_on"] = "unseen compositions" if unseen else "held-back frames"
     return entries
 
 
 def training_domain(
-    network: Network, data: TrainingData, scale: float, *, max_edges: int
-) -> dict[str, float]:
-    """Calibrated uncertainty that 95 % of the training environments of each element do not exceed, e."""
-    spread = np.sqrt(predict_dataset(network, data.training, max_edges).variance)
-    return domain_uncertainty(data.training.numbers.cpu().numpy(), scale * spread)
+    network: Network, data: TrainingData, evaluations: Mapping[str, Evaluation], *, max_edges: int
+) -> dict[str, Any]:
+    """Entries of the card about what the model knows: structures per element, limit of the uncertainty."""
+    numbers = data.training.numbers.cpu().numpy()
+    frame = np.repeat(np.arange(len(data.training)), data.training.n_atoms.cpu().numpy())
+    entries: dict[str, Any] = {"training_structures": structures_of_elements(frame, numbers)}
+    if network.charges_from.members == 1:
+        return entries
+    scale = float(card_entries(evaluations, data.unseen).get("uncertainty_scale", 1.0))
+    limits = [
+        limit_of_unseen(item.frame, scale * item.uncertainty_e)
+        for name, item in evaluations.items()
+        if name in data.unseen and item.uncertainty_e is not None
+    ]
+    if limits:
+        limit = float(np.mean(limits))
+        entries["domain_uncertainty_e"] = dict.fromkeys(entries["training_structures"], limit)
+    else:
+        spread = np.sqrt(predict_dataset(network, data.training, max_edges).variance)
+        entries["domain_uncertainty_e"] = domain_uncertainty(numbers, scale * spread)
+    return entries
+
+
+def recalibrate(model: str | Path, config: str | Path, *, data_root: str | Path) -> dict[str, Any]:
+    """Write calibration and domain of a trained model anew, its weights unchanged.
+
+    Parameters
+    ----------
+    model
+        Model file, rewritten.
+    config
+        Its training configuration, which says what was held back.
+    data_root
+        Folder that relative paths of data start at.
+
+    Returns
+    -------
+    entries
+        What is new in the card.
+    """
+    from bec_md.network.model_file import load_network, read_header, save_model
+    from bec_md.training.config import load_config
+    from bec_md.training.sources import load_sources, make_training_data
+
+    settings, path = load_config(config), Path(config)
+    sources = load_sources(
+        settings, config_folder=path.resolve().parent, data_root=Path(data_root), report=lambda _: None
+    )
+    network = load_network(model)
+    shape = network.config
+    data = make_training_data(
+        sources, settings, cutoff_ang=shape.cutoff_ang, levels=shape.levels, dtype=torch.float32
+    )
+    limit = settings.batch.validation_edges or settings.batch.max_edges
+    evaluations = validate(network, data, max_edges=limit)
+    keys = ("uncertainty_scale", "uncertainty_scales", "calibrated_on")
+    found = card_entries(evaluations, data.unseen)
+    entries = {key: found[key] for key in keys if key in found} | training_domain(
+        network, data, evaluations, max_edges=limit
+    )
+    save_model(model, network, {**read_header(model)["card"], **entries})
+    return entries
 
 
 def write_parity(path: Path, evaluations: Mapping[str, Evaluation]) -> None:

@@ -16,7 +16,7 @@ from bec_md.network.config import NetworkConfig
 from bec_md.network.registry import bundled_models
 from bec_md.spectrum.errors.quality_checks import check_model_domain
 from bec_md.structure import Frame
-from bec_md.training.domain import domain_uncertainty
+from bec_md.training.domain import domain_uncertainty, limit_of_unseen, structures_of_elements
 
 
 def frame_of(atoms: Atoms) -> Frame:
@@ -44,8 +44,9 @@ def test_bundled_models_state_their_domain(name: str) -> None:
         assert "domain_uncertainty_e" not in model.card
         return
     domain = model.card["domain_uncertainty_e"]
-    home = model.card.get("domain", {}).get("elements", model.elements)
-    assert set(domain) == {chemical_symbols[number] for number in home}
+    home = model.card.get("domain", {}).get("elements", [])
+    assert {chemical_symbols[number] for number in home} <= set(domain)
+    assert set(domain) <= {chemical_symbols[number] for number in model.elements}
     assert all(0.0 <= value < 1.0 for value in domain.values())
 
 
@@ -73,3 +74,69 @@ def test_one_bad_stretch_is_seen() -> None:
     (check,) = check_model_domain(uncertainty, 0.02)
     assert check.status == "warn"
     assert check.value == pytest.approx(0.5)
+
+
+def quartz_frame(scale: float = 1.0) -> Frame:
+    atoms = quartz(72, seed=1)
+    atoms.set_cell(scale * atoms.cell.array, scale_atoms=True)
+    return frame_of(atoms)
+
+
+def test_auto_leaves_a_specialized_model_outside_of_its_domain() -> None:
+    """Quartz is for `silica`; quartz pressed to half its volume is not."""
+    source = ModelCharges("auto", elements=(8, 14), threads=1)
+    source.prepare(quartz_frame())
+    assert source.model.name == "silica"
+    source = ModelCharges("auto", elements=(8, 14), threads=1)
+    source.prepare(quartz_frame(0.8))
+    assert source.model.name == "universal"
+    assert source.details["model_chosen"] == "the first frame lies outside the domain of silica"
+    named = ModelCharges("silica", threads=1)
+    named.prepare(quartz_frame(0.8))
+    assert named.model.name == "silica"  # what the user names is taken
+
+
+def test_auto_takes_no_model_that_is_worse_than_universal_on_shipped_labels() -> None:
+    """Every labelled system of ours, with the error of the choice against that of `universal`."""
+    from pathlib import Path
+
+    from bec_md.evaluation import evaluate_model
+    from bec_md.structure.extxyz import read_frames
+
+    folder = Path(__file__).parents[2] / "examples" / "labels"
+    for path in sorted(folder.glob("*_test.xyz.xz")):
+        if path.name.startswith("thermal"):
+            continue  # each of its structures has other elements
+        frames = read_frames(path)[:4]
+        source = ModelCharges("auto", elements=tuple(sorted(set(frames[0].numbers.tolist()))), threads=1)
+        source.prepare(frames[0])
+        if source.model.name == "universal":
+            continue
+        chosen, universal = (evaluate_model(m, frames).metrics["rmse_e"] for m in (source.model, "universal"))
+        assert chosen < universal, path.name
+
+
+def test_rare_elements_are_named() -> None:
+    """α-Fe2O3 has 23 training structures with Fe; manganese has five, and says so with the number."""
+    for symbols, said in ((["Mn", "O"], "Mn (5)"), (["Mg", "O"], None)):
+        atoms = Atoms(symbols, positions=[[0, 0, 0], [2.1, 2.1, 2.1]], cell=[4.2] * 3, pbc=True)
+        source = ModelCharges("universal", threads=1)
+        source.prepare(frame_of(atoms))
+        assert (source.notes == ()) == (said is None)
+        assert said is None or said in source.notes[0]
+
+
+def test_universal_is_calibrated_on_unseen_compositions() -> None:
+    """The limit of its domain is one number for all elements."""
+    card = load_model("universal").card
+    assert card["calibrated_on"] == "unseen compositions"
+    assert len(set(card["domain_uncertainty_e"].values())) == 1
+
+
+def test_limit_and_counts_of_a_hand_made_set() -> None:
+    """Four structures with mean uncertainties 1 to 4; the third quartile is 3.25."""
+    frame = np.array([0, 0, 1, 1, 2, 3])
+    spread = np.array([0.5, 1.5, 1.0, 3.0, 3.0, 4.0])
+    assert limit_of_unseen(frame, spread, flagged=0.25) == pytest.approx(3.25)
+    counts = structures_of_elements(frame, np.array([8, 8, 8, 14, 14, 1]))
+    assert counts == {"H": 1, "O": 2, "Si": 2}

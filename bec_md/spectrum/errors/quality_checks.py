@@ -324,7 +324,7 @@ def check_model_domain(uncertainty_e: Array, domain_uncertainty_e: float) -> lis
     uncertainty_e
         (T,) mean over the atoms of each frame of the calibrated uncertainty, e.
     domain_uncertainty_e
-        Mean over the same atoms of what 95 % of the training environments of their element do not exceed, e.
+        Mean over the same atoms of the uncertainty that the model card gives as the limit of its domain, e.
     """
     ratio = uncertainty_e / domain_uncertainty_e
     outside = float(np.mean(ratio > 1.0))
@@ -334,7 +334,7 @@ def check_model_domain(uncertainty_e: Array, domain_uncertainty_e: float) -> lis
             float(np.median(ratio)),
             "below 1 (fail: 3)",
             graded(float(np.quantile(ratio, 0.99)), 1.0, 3.0),
-            "uncertainty of the model in this run over that of 95 % of its training environments; "
+            "uncertainty of the model in this run over the limit of its domain; "
             f"{100 * outside:.3g} % of the frames are above it",
             "frames far from the training data: take another model (bec-md models), train on structures like "
             "these, or look whether the run itself went astray",
