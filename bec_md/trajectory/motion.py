@@ -27,7 +27,7 @@ from bec_md.units import AMU_ANG2_FS2_EV, kinetic_temperature_k
 Array = NDArray[np.float64]
 
 #: Correlation of Δr and v̄ below which the frames are too far apart for a verdict.
-MIN_CORRELATION = 0.95
+MIN_CORRELATION = 0.98
 #: T/C above which the fastest vibrations are sampled too coarsely for a verdict.
 MAX_SPREAD = 2.0
 #: How far a stated time may lie outside C … T: what diffusion, leapfrog velocities and thermostats may shift.
