@@ -61,7 +61,7 @@ class Motion:
     velocities_ang_fs: Array | None
 
     @classmethod
-    def of(cls, frames: Sequence[Frame], atoms: NDArray[np.int64] | slice = slice(None)) -> Motion:
+    def of(cls, frames: Sequence[Frame], atoms: slice = slice(None)) -> Motion:
         """Collect from frames; `atoms` picks some."""
         first = frames[0]
         stored = first.velocities_ang_fs is not None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import islice
 
 import numpy as np
@@ -223,7 +223,10 @@ class StreamedTrajectory:
         time_fs = raw.time_fs if clock.own_times else None
         if time_fs is None and clock.timestep_fs is not None:
             time_fs = raw.index * clock.timestep_fs
-        return replace(raw, numbers=first.numbers, masses_amu=first.masses_amu, time_fs=time_fs)
+        return Frame(
+            raw.positions_ang, raw.cell_ang, raw.pbc, first.numbers, first.masses_amu, raw.velocities_ang_fs,
+            time_fs, raw.labels, raw.total_charge, raw.index, raw.step, raw.info,
+        )  # fmt: skip
 
     def _probe(self) -> list[Frame]:
         """Read the first frames; one that cannot be read is left to the pass that reaches it."""
@@ -277,10 +280,14 @@ class StreamedTrajectory:
         volumes = [frame.volume_ang3 for frame in self._probed]
         if all(np.array_equal(frame.cell_ang, self._first.cell_ang) for frame in self._probed):
             return []
+        how = (
+            "the stored velocities are used"
+            if self._first.velocities_ang_fs is not None
+            else "displacements are taken in fractional coordinates times the mean cell of the two frames"
+        )
         return [
             f"the cell changes (V from {min(volumes):.5g} to {max(volumes):.5g} Å³ in the first frames): "
-            "displacements are taken in fractional coordinates times the mean cell of the two frames, and "
-            "the spectrum is per mean volume; the theory is that of a constant one"
+            f"{how}, and the spectrum is per mean volume; the theory is that of a constant one"
         ]
 
 
