@@ -21,6 +21,8 @@ _BUFFER = 1 << 20
 _LINE_BYTES = 32 << 20
 #: A file may unpack to this size, or to this multiple of its own.
 _UNPACKED_BYTES, _UNPACKED_RATIO = 128 << 20, 2000
+#: Size of a file that is read as a whole.
+_WHOLE_BYTES = 256 << 20
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 #: Compressions by the suffix of a file name: the bytes a file begins with, and what opens it.
 COMPRESSIONS: Mapping[str, tuple[bytes, Callable[..., Any]]] = {
@@ -182,6 +184,32 @@ def open_for_writing(path: Path) -> TextIO:
     if path.suffix in COMPRESSIONS:
         return cast(TextIO, COMPRESSIONS[path.suffix][1](path, "wt", encoding="utf-8"))
     return path.open("w", encoding="utf-8")
+
+
+def read_text(path: Path) -> str:
+    """Content of a text file that is read as a whole: configurations, tables.
+
+    Raises
+    ------
+    DataError
+        If it is not UTF-8, or larger than any such file.
+    """
+    if path.stat().st_size > _WHOLE_BYTES:
+        raise DataError(
+            f"{path.name}: {path.stat().st_size >> 20} MiB",
+            f"files of this kind are read as a whole and have less than {_WHOLE_BYTES >> 20} MiB",
+            "check which file was named",
+        )
+    data = path.read_bytes().removeprefix(_BYTE_ORDER_MARK)
+    try:
+        return data.decode("utf-8").replace("\r\n", "\n")
+    except UnicodeDecodeError as error:
+        utf16 = data.startswith((b"\xff\xfe", b"\xfe\xff"))
+        raise DataError(
+            f"{path.name} is not UTF-8: byte {error.start} is 0x{data[error.start]:02x}",
+            "it is UTF-16, as some editors write it" if utf16 else "it is binary, or in an older encoding",
+            "save it as UTF-8",
+        ) from None
 
 
 def read_blocks(path: Path, size: int = 1 << 22) -> Iterator[bytes]:

@@ -13,6 +13,7 @@ import numpy as np
 from bec_md.arrays import Array
 from bec_md.compare.curve import QUANTITIES, Curve, from_index
 from bec_md.errors import DataError, UsageError
+from bec_md.files import read_text
 from bec_md.units import CM_PER_THZ, MEV_PER_CM
 
 #: Column names of the frequency: factor to cm⁻¹, 0 for a wavelength in µm and −1 for one in nm.
@@ -93,14 +94,14 @@ def _from_yaml(path: Path, quantity: str) -> Curve:
     import yaml
 
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        content = yaml.safe_load(read_text(path))
         entries = content["DATA"]
         tables = {str(e["type"]): e["data"] for e in entries if str(e["type"]).startswith("tabulated")}
         columns = {
             kind.split()[-1]: np.array([line.split() for line in text.strip().splitlines()], dtype=np.float64)
             for kind, text in tables.items()
         }
-    except (yaml.YAMLError, KeyError, TypeError, ValueError, AttributeError) as error:
+    except (yaml.YAMLError, KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
         raise DataError(
             f"{path.name} is not a table of refractiveindex.info: {type(error).__name__} {error}",
             "DATA with entries of type 'tabulated nk' is expected",

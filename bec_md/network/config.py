@@ -34,21 +34,23 @@ class NetworkConfig(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    elements: tuple[int, ...] = Field(min_length=1, description="atomic numbers that the network knows")
+    elements: tuple[Annotated[int, Field(ge=1, le=118)], ...] = Field(
+        min_length=1, max_length=118, description="atomic numbers that the network knows"
+    )
     levels: tuple[str, ...] = Field(min_length=1, description="levels of theory of the training labels")
-    cutoff_ang: Annotated[float, Field(gt=0)] = 5.0
+    cutoff_ang: Annotated[float, Field(gt=0, le=50, allow_inf_nan=False)] = 5.0
     l_max: Annotated[int, Field(ge=2, le=3)] = 2
-    channels: Annotated[int, Field(ge=4)] = 32
-    sent_tensor_channels: Annotated[int, Field(ge=0)] = 0
-    layers: Annotated[int, Field(ge=1)] = 2
-    radial_functions: Annotated[int, Field(ge=2)] = 8
-    radial_width: Annotated[int, Field(ge=4)] = 64
-    scalar_width: Annotated[int, Field(ge=4)] = 64
+    channels: Annotated[int, Field(ge=4, le=1024)] = 32
+    sent_tensor_channels: Annotated[int, Field(ge=0, le=1024)] = 0
+    layers: Annotated[int, Field(ge=1, le=32)] = 2
+    radial_functions: Annotated[int, Field(ge=2, le=256)] = 8
+    radial_width: Annotated[int, Field(ge=4, le=4096)] = 64
+    scalar_width: Annotated[int, Field(ge=4, le=4096)] = 64
     readouts: tuple[ReadoutConfig, ...] = (
         ReadoutConfig(name="charges", members=MEMBERS),
         ReadoutConfig(name="polarizability"),
     )
-    mean_neighbors: Annotated[float, Field(gt=0)] = 50.0
+    mean_neighbors: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 50.0
 
     @field_validator("readouts")
     @classmethod

@@ -16,10 +16,13 @@ import json
 import math
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
+
+from pydantic import BaseModel, Field
 
 from bec_md.errors import DataError
 from bec_md.network.config import NetworkConfig, upgraded
+from bec_md.schema import checked
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -28,6 +31,15 @@ if TYPE_CHECKING:
 
 SCHEMA = 2
 CONVENTION = "dM/du"
+
+
+class _Header(BaseModel):
+    """What the entry ``bec_md`` of a model file has to hold."""
+
+    schema_: int = Field(alias="schema", ge=1)
+    config: dict[str, Any]
+    convention: Literal["dM/du"]
+    card: dict[str, Any] = {}
 
 
 def save_model(path: str | Path, network: Network, card: dict[str, Any]) -> None:
@@ -58,22 +70,25 @@ def read_header(path: str | Path) -> dict[str, Any]:
     try:
         with path.open("rb") as stream:
             length = int.from_bytes(stream.read(8), "little")
-            if not 0 < length < 2**26:
+            if not 0 < length < min(2**26, path.stat().st_size):
                 raise ValueError("not a safetensors file")
             metadata = json.loads(stream.read(length))["__metadata__"]
         header: dict[str, Any] = json.loads(metadata["bec_md"])
+        if not isinstance(header, dict):
+            raise TypeError("its entry bec_md is no JSON object")
     except FileNotFoundError:
         raise DataError(
             f"model file {path} does not exist",
             "a path was given, or a name that is not a bundled model",
             "check the path; `bec-md models` lists the bundled models",
         ) from None
-    except (ValueError, KeyError, OSError) as error:
+    except (ValueError, KeyError, TypeError, OSError, RecursionError) as error:
         raise DataError(
             f"{path} is not a bec-md model file ({error})",
             "model files are safetensors with a bec_md entry in their metadata",
             "train one with `bec-md train`, or name a bundled model (`bec-md models`)",
         ) from None
+    checked(_Header, header, path.name, "use a file that `bec-md train` wrote")
     if header["schema"] > SCHEMA:
         raise DataError(
             f"{path} has schema {header['schema']}, this program reads up to {SCHEMA}",
@@ -91,7 +106,8 @@ def load_network(path: str | Path) -> Network:
     from bec_md.network.network import Network
 
     header = read_header(path)
-    network = Network(NetworkConfig(**header["config"]))
+    fix = "use a file that `bec-md train` wrote"
+    network = Network(checked(NetworkConfig, header["config"], Path(path).name, fix))
     tensors = {k: v for k, v in load_file(path).items() if not k.startswith("coupling.")}
     network.load_state_dict(_upgraded_weights(tensors) if header["schema"] < SCHEMA else tensors)
     return network.eval()

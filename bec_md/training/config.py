@@ -10,6 +10,7 @@ import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from bec_md.errors import UsageError
+from bec_md.files import read_text
 from bec_md.network.config import ReadoutConfig
 from bec_md.structure.names import IndexOrder
 
@@ -251,9 +252,9 @@ def load_config(path: str | Path) -> TrainingConfig:
     if not file.is_file():
         raise UsageError(f"{file}: no such file", "training needs a configuration", "give a YAML file")
     try:
-        data = yaml.safe_load(file.read_text(encoding="utf-8"))
-    except yaml.YAMLError as error:
-        reason = " ".join(str(error).split())
+        data = yaml.safe_load(read_text(file))
+    except (yaml.YAMLError, RecursionError, ValueError) as error:
+        reason = " ".join(str(error).split())[:200]
         raise UsageError(f"{file}: {reason}", "the file is not valid YAML", "correct the syntax") from None
     return parse_config(data, source=str(file))
 
