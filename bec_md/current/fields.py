@@ -139,6 +139,10 @@ class CurrentData:
             meaning="total current with each member of an ensemble of models, in the barycentric frame",
         ),
     ] = None  # fmt: skip
+    polarization: Annotated[
+        Array | None,
+        _stored(3, unit="e Å", meaning="P(t), continuous, of a model whose tensors are its derivatives"),
+    ] = None
     cells_ang: Annotated[
         Array | None, _stored(3, 3, unit="Å", meaning="cell, rows are lattice vectors", one_row=True)
     ] = None

@@ -9,8 +9,9 @@ import pytest
 
 from bec_md.spectrum import Spectrum, compute_spectrum
 from bec_md.spectrum.estimators.conduction import conduction
-from tests.spectrum.exact import bare
-from tests.spectrum.walking import STEP, VOLUME, crystal, ions, rotors, sigma_of_ions
+from bec_md.units import SUSCEPTIBILITY
+from tests.spectrum.exact import bare, kt_amu, langevin_oscillator, omega_fs
+from tests.spectrum.walking import STEP, TEMPERATURE, VOLUME, crystal, ions, rotors, sigma_of_ions
 
 FRAMES = 25000  # 100 ps
 SEEDS = range(12)
@@ -142,3 +143,22 @@ def test_the_verdict_by_hand() -> None:
     one = np.array([300.0, 0.0, 0.0])
     assert conduction(one, 1.0, 3.0, 0.15 * brownian, 1e6, 1).growth == pytest.approx(0.015, rel=1e-6)
     assert conduction(one, 1.0, 3.0, 0.3 * 3 * brownian, 3e5, 1).shown
+
+
+def test_a_stored_polarization_is_taken_for_the_dipole() -> None:
+    # sampled velocities of Langevin atoms integrate to a drift; P(t) of the same motion has none
+    frames, volume = 10000, 150.0
+    differences, drifting = [], []
+    for seed in range(6):
+        path, v = langevin_oscillator(frames, STEP, 400.0, 40.0, 16.0, seed)
+        exact = SUSCEPTIBILITY / volume / TEMPERATURE * 4.0 * kt_amu() / 16.0 / omega_fs(400.0) ** 2
+        with_p = bare(2.0 * v, STEP, volume, polarization=2.0 * path + np.array([5.0, -3.0, 90.0]))
+        without = bare(2.0 * v, STEP, volume)
+        options = {"temperature_k": TEMPERATURE, "resolution_cm": 20.0, "max_cm": 800.0}
+        value, error = static(compute_spectrum(with_p, **options))
+        assert abs(value - exact) < 4.0 * error
+        assert error < 0.1 * exact
+        differences.append(value / exact - 1.0)
+        drifting.append(static(compute_spectrum(without, **options))[0] / exact - 1.0)
+    assert abs(np.mean(differences)) < 0.05
+    assert np.mean(drifting) > 0.2

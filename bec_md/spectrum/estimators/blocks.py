@@ -118,6 +118,17 @@ class CurrentBlocks:
             total[:, known:stop] = current[:, :, known - start :].sum(axis=0)
             self._totals[replica] = (total, stop)
 
+    @property
+    def has_polarization(self) -> bool:
+        """Whether P(t) is stored, so that M need not be integrated (a net charge moves with the cell)."""
+        return all(s.polarization is not None and abs(s.total_charge_e) < 1e-9 for s in self.series)
+
+    def read_polarization(self, replica: int, start: int, stop: int) -> Array:
+        """P(t), (3, n) in e Å, scaled to the mean volume."""
+        series = self.series[replica]
+        scale = (self.volume_ang3 / float(series.volume_ang3)) ** 0.5
+        return np.ascontiguousarray(rows(series.polarization, start, stop).T * scale)
+
     def mean_tensors(self, replica: int) -> Array | None:
         """Mean tensor of an atom of each group, (G, 3, 3), from frames spread over the run, or None."""
         series = self.series[replica]

@@ -57,6 +57,8 @@ def periodogram(blocks: CurrentBlocks, longest: int = LONGEST) -> Periodogram:
                 end = min(begin + 65536, length)
                 current[:, begin:end] = blocks.read_total(replica, start + begin, start + end)
             position = np.cumsum(current, axis=1) - 0.5 * current
+            if blocks.has_polarization:
+                position = blocks.read_polarization(replica, start, start + length) / blocks.timestep_fs
             for sums, data in ((total, current), (dipole, position - position.mean(axis=1, keepdims=True))):
                 transform = fft.rfft(data, axis=-1, workers=2, overwrite_x=True)
                 sums += transform.real**2 + transform.imag**2

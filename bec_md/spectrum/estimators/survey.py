@@ -37,7 +37,8 @@ class Survey:
     current_mean
         (3,) mean current, e Å/fs.
     dipole_covariance
-        (3, 3) ⟨δM_a δM_b⟩ in (e Å)², M the integral of J, its mean removed in each replica.
+        (3, 3) ⟨δM_a δM_b⟩ in (e Å)², M being P(t) if it is stored, else the integral of J; its mean is
+        removed in each replica.
     bounded_share
         Variance of M within stretches over that of the whole run: near 1 if M is bounded and the run is
         long, 1/K if M wanders like the dipole of a conductor.
@@ -72,17 +73,26 @@ class Survey:
 def survey(blocks: CurrentBlocks) -> Survey:
     """Collect the sums of `Survey` from every replica."""
     frames, squares, means, sums, products, references = [], [], [], [], [], []
-    loss = INTEGRATION_LOSS[blocks.series[0].scheme] * blocks.timestep_fs**2
+    loss = (
+        0.0 if blocks.has_polarization else INTEGRATION_LOSS[blocks.series[0].scheme] * blocks.timestep_fs**2
+    )
     for replica, length in enumerate(blocks.lengths):
         edges = np.linspace(0, length, SEGMENTS + 1).astype(int)
         position, reference = np.zeros(3), np.zeros(3)
-        tensors = blocks.mean_tensors(replica)
+        tensors, first = blocks.mean_tensors(replica), None
         for begin, end in pairwise(edges):
             total_square, total, dipole_sum, reference_sum = np.zeros((4, 3))
             dipole_product = np.zeros((3, 3))
             for start in range(begin, end, 65536):
                 current = blocks.read_total(replica, start, min(start + 65536, int(end)))
-                dipole = position[:, None] + blocks.timestep_fs * (np.cumsum(current, axis=1) - 0.5 * current)
+                if blocks.has_polarization:
+                    first = first if first is not None else blocks.read_polarization(replica, 0, 1)
+                    stop = start + current.shape[1]
+                    dipole = blocks.read_polarization(replica, start, stop) - first
+                else:
+                    dipole = position[:, None] + blocks.timestep_fs * (
+                        np.cumsum(current, axis=1) - 0.5 * current
+                    )
                 position = position + blocks.timestep_fs * current.sum(axis=1)
                 total_square += np.sum(current**2, axis=1)
                 total += current.sum(axis=1)
