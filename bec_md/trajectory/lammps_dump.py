@@ -313,6 +313,8 @@ def read_header(lines: Iterator[str], where: str) -> DumpHeader | None:
                 header.box_header = item
                 header.box_rows = (next(own), next(own), next(own))
             elif item.startswith("ITEM: ATOMS"):
+                if header.n_atoms < 1:
+                    raise ValueError("no number of atoms stands above its atoms")
                 header.columns = tuple(item.split()[2:])
                 return header
             else:

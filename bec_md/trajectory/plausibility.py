@@ -91,10 +91,18 @@ def check_first_frames(frames: Sequence[Frame], source: str) -> None:
     Raises
     ------
     DataError
-        If atoms exchange places, if positions stand still while velocities do not, or the other way around.
+        If atoms exchange places, if time does not advance, or if only one of positions and velocities
+        changes.
     """
     for before, after in pairwise(frames):
         check_order(before, after, source)
+        if before.time_fs is not None and after.time_fs is not None and after.time_fs <= before.time_fs:
+            raise DataError(
+                f"{place(source, after.index)}: its time {after.time_fs:g} fs is not later than the "
+                f"{before.time_fs:g} fs of the frame before it",
+                "a correlation function needs frames in time order",
+                "sort the frames, or correct the times in the file",
+            )
     first = frames[0]
     if len(frames) < 3 or first.velocities_ang_fs is None:
         return
