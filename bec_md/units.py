@@ -50,6 +50,14 @@ PLASMA_FREQUENCY2_FS2: float = (
     ELEMENTARY_CHARGE_C**2 / (ATOMIC_MASS_KG * ANGSTROM_M**3 * VACUUM_PERMITTIVITY_F_M) * FEMTOSECOND_S**2
 )
 
+#: Integrated absorption of a mole of oscillators, averaged over orientations: Σ_a Z̃_a² [e²/amu] in km/mol.
+INTENSITY_KM_MOL: float = (
+    _si.Avogadro
+    * ELEMENTARY_CHARGE_C**2
+    / (12.0 * VACUUM_PERMITTIVITY_F_M * SPEED_OF_LIGHT_M_S**2 * ATOMIC_MASS_KG)
+    / 1e3
+)
+
 #: nα [cm⁻¹] = Re σ [S/m] × this factor, 1/(ε₀ c).
 ABSORPTION_CM_PER_S_M: float = 1.0 / (VACUUM_PERMITTIVITY_F_M * SPEED_OF_LIGHT_M_S) / 100.0
 
