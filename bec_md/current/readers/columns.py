@@ -51,7 +51,7 @@ def _only_triple(table: Array, names: tuple[str, ...], where: str) -> list[int]:
     if len(named) == 1:
         return [named[0], named[0] + 1, named[0] + 2]
     first = 0
-    while first < count - 3 and len(table) > 2 and bool((np.diff(table[:, first]) > 0.0).all()):
+    while first < count - 3 and len(table) > 2 and _is_counter(table[:, first]):
         uniform_step(table[:, first], f"column {first + 1}", where)  # a step or a time: no gaps
         first += 1
     if count - first == 3:
@@ -71,6 +71,15 @@ class _Scalars(BaseModel, strict=True):
     timestep_fs: Positive | None = None
     volume_ang3: Positive | None = None
     temperature_k: Positive | None = None
+
+
+def _is_counter(column: Array) -> bool:
+    """Whether a column is a step or a time; a step may repeat where runs meet."""
+    steps = np.diff(column)
+    whole = bool((column == np.round(column)).all())
+    return bool((steps > 0.0).all()) or (
+        whole and bool((steps >= 0.0).all()) and float(np.mean(steps > 0.0)) > 0.9
+    )
 
 
 def read_npy(path: Path, options: SeriesOptions) -> RawSeries:

@@ -15,10 +15,11 @@ from typing import NoReturn, TypedDict
 import numpy as np
 from numpy.typing import NDArray
 
+from bec_md.current.readers.ave_file import read_ave_file
 from bec_md.current.readers.lammps_commands import RunSettings
 from bec_md.current.readers.lammps_log import LogContent, log_of, parse_log
 from bec_md.current.readers.raw import Kind, RawSeries, SeriesOptions
-from bec_md.current.readers.table import pick_columns, read_columns, uniform_step
+from bec_md.current.readers.table import pick_columns, uniform_step
 from bec_md.current.readers.thermo_runs import ThermoRun, group_runs, join, sampling_fs
 from bec_md.current.readers.units import lammps_style, parse_units
 from bec_md.errors import DataError, UsageError
@@ -56,7 +57,7 @@ def read_log(path: Path, options: SeriesOptions) -> RawSeries:
 
 
 def read_ave_time(path: Path, options: SeriesOptions) -> RawSeries:
-    """Read the file of a ``fix ave/time`` of scalars: step and values, named in its header.
+    """Read the file of a ``fix ave/time``: step and values, named in its header.
 
     Units, time step, volume and temperature come from the log of the run, if it lies in the same folder and
     shows the command that wrote the file.
@@ -66,7 +67,7 @@ def read_ave_time(path: Path, options: SeriesOptions) -> RawSeries:
     DataError
         If its rows are averages over several steps, or over all that came before.
     """
-    table, names = read_columns(path)
+    table, names = read_ave_file(path)
     if "TimeStep" not in names:
         raise DataError(
             f"the header of {path.name} names {', '.join(names) or 'no columns'}",

@@ -1,0 +1,80 @@
+"""Files of ``fix ave/time``: rows of scalars, yaml, or a block of rows for each step (mode vector)."""
+
+from __future__ import annotations
+
+import re
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bec_md.current.readers.table import read_columns
+from bec_md.errors import DataError
+
+Array = NDArray[np.float64]
+
+
+def read_ave_file(path: Path) -> tuple[Array, tuple[str, ...]]:
+    """Return (T, C) numbers and the names of the columns, ``TimeStep`` first.
+
+    Raises
+    ------
+    DataError
+        If the file has none of the layouts, or is damaged.
+    """
+    with path.open(encoding="utf-8", errors="replace") as file:
+        head = list(islice(file, 4))
+    if any(line.startswith("keywords:") for line in head):
+        return _yaml(path)
+    if len(head) > 2 and head[1].split()[1:3] == ["TimeStep", "Number-of-rows"]:
+        return _blocks(path, head[2].lstrip("# ").split())
+    return read_columns(path)
+
+
+def _yaml(path: Path) -> tuple[Array, tuple[str, ...]]:
+    names: tuple[str, ...] = ()
+    rows: list[list[float]] = []
+    for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
+        if line.startswith("keywords:"):
+            names = ("TimeStep", *re.findall(r"'([^']*)'", line)[1:])
+        elif line.lstrip().startswith("- ["):
+            words = re.findall(r"[-+\w.]+", line.split("[", 1)[1])
+            if len(words) == len(names):  # the last line of a run that goes on may be cut
+                rows.append([float(word) for word in words])
+    if not rows:
+        raise DataError(f"{path.name} holds no rows of numbers", "there is nothing to read", "check the run")
+    return np.array(rows), names
+
+
+def _blocks(path: Path, columns: list[str]) -> tuple[Array, tuple[str, ...]]:
+    """Blocks of a step and its rows: one column of a global vector becomes columns NAME[1], NAME[2] …"""
+    if len(columns) != 2:
+        raise DataError(
+            f"{path.name} has {len(columns) - 1} columns in mode vector",
+            "one global vector, f_ID of fix bec, holds the components of the current as its rows",
+            "write scalars: fix ave/time N 1 N f_ID[1] f_ID[2] f_ID[3] file NAME",
+        )
+    lines = [
+        line.split()
+        for line in path.read_text(encoding="utf-8", errors="replace").splitlines()
+        if line.strip() and not line.startswith("#")
+    ]
+    rows, at = [], 0
+    try:
+        while at < len(lines):
+            step, count = float(lines[at][0]), int(lines[at][1])
+            block = lines[at + 1 : at + 1 + count]
+            if len(block) == count:
+                rows.append([step, *(float(words[1]) for words in block)])
+            at += count + 1
+        table = np.array(rows)
+    except (ValueError, IndexError):
+        table = np.empty(0)
+    if table.ndim != 2 or len(table) == 0:
+        raise DataError(
+            f"the block at line {at + 1} of {path.name} is damaged",
+            "a step and the number of rows are followed by these rows",
+            "cut the file there",
+        )
+    return table, ("TimeStep", *(f"{columns[1]}[{k}]" for k in range(1, table.shape[1])))
