@@ -303,6 +303,8 @@ def read_header(lines: Iterator[str], where: str) -> DumpHeader | None:
                 header.units = next(own).strip()
             elif item == "ITEM: TIME":
                 header.time = float(next(own))
+                if not np.isfinite(header.time):
+                    raise ValueError(f"a time of {header.time}")
             elif item == "ITEM: TIMESTEP":
                 header.step = int(next(own))
             elif item == "ITEM: NUMBER OF ATOMS":

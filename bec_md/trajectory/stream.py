@@ -247,7 +247,8 @@ class StreamedTrajectory:
                 checker.check(raw)
                 probed.append(raw)
         except BecMDError:
-            pass
+            if len(probed) == 1 and self._options.time_series:  # nothing is left to compare it with
+                raise
         return probed
 
     def _statements(self) -> Statements:

@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from bec_md.errors import UsageError
 from bec_md.structure.names import VELOCITY_UNITS, VelocityUnits
 from bec_md.trajectory.options import ReadOptions
 from bec_md.trajectory.readers.xyz import Comment, Dialect, XyzReader
@@ -27,7 +28,20 @@ def is_cp2k(comment: str) -> bool:
 
 
 def open_cp2k(path: Path, options: ReadOptions) -> XyzReader:
-    """Open the positions of a run of CP2K."""
+    """Open the positions of a run of CP2K.
+
+    Raises
+    ------
+    UsageError
+        If its velocities or forces are named, which look the same.
+    """
+    other = re.search(r"-(vel|frc|force)-", path.name)
+    if other is not None:
+        raise UsageError(
+            f"{path.name}: {'velocities' if other[1] == 'vel' else 'forces'} of a run, not its positions",
+            "CP2K writes both in the same form",
+            f"name the positions, {path.name.replace(other[0], '-pos-')}; velocities beside them are found",
+        )
     return XyzReader(path, options, CP2K)
 
 

@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from bec_md.errors import UsageError
+from bec_md.files import open_text
 from bec_md.structure.names import VELOCITY_UNITS, VelocityUnits
 from bec_md.trajectory.options import ReadOptions
 from bec_md.trajectory.readers.cells import cell_from_parameters
@@ -26,6 +29,7 @@ _STEP = re.compile(r"Step:\s*(\d{1,18})")
 _UNIT = re.compile(
     r"\b(?P<what>positions|velocities|momenta|cell|x_centroid|v_centroid)(?:\{(?P<unit>[^}\s]{0,40})\})?"
 )
+_OTHER = re.compile(r"\b(velocities|momenta|forces|v_centroid|p_centroid|f_centroid)\b")
 _LENGTHS = {
     "": BOHR_ANG,
     "atomic_unit": BOHR_ANG,
@@ -48,7 +52,22 @@ def is_ipi(comment: str) -> bool:
 
 
 def open_ipi(path: Path, options: ReadOptions) -> XyzReader:
-    """Open positions that i-PI wrote."""
+    """Open positions that i-PI wrote.
+
+    Raises
+    ------
+    UsageError
+        If velocities, momenta or forces are named, which look the same.
+    """
+    with open_text(path) as lines:
+        comment = next(islice(lines, 1, 2), "")
+    other = _OTHER.search(comment)
+    if other is not None:
+        raise UsageError(
+            f"{path.name}: {other[1]} of a run, not its positions",
+            "i-PI writes them in the same form",
+            "name the positions (….pos_0.xyz); velocities beside them are found",
+        )
     return XyzReader(path, options, IPI)
 
 

@@ -424,3 +424,12 @@ def test_growing_files_warn_while_reading(motion: Motion, tmp_path: Path) -> Non
     path.write_bytes(data[: len(data) // 2])
     with pytest.warns(BecMDWarning, match="cut off"):
         assert 5 < len(list(trajectory.frames())) < motion.n_frames
+
+
+def test_velocities_named_as_positions_are_refused(motion: Motion, tmp_path: Path) -> None:
+    text.cp2k(motion, tmp_path)
+    text.ipi(motion, tmp_path)
+    for name, word in (("run-vel-1.xyz", "run-pos-1.xyz"), ("run.vel_0.xyz", "pos_0.xyz")):
+        with pytest.raises(UsageError) as caught:
+            open_trajectory(tmp_path / name, timestep_fs=1.0)
+        assert_helpful(caught.value, "velocities of a run", word)
