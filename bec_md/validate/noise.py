@@ -161,7 +161,8 @@ def boost(full: bool = False) -> CaseResult:
     with tempfile.TemporaryDirectory() as folder:
         for name, shift in (("at rest", np.zeros(3)), ("moving", np.array([0.01, -0.02, 0.005]))):
             path = Path(folder) / f"{name}.xyz".replace(" ", "_")
-            write_extxyz(path, crystal, displacements, velocities + shift, dt, digits=17)
+            path_ang = displacements + dt * np.arange(n_steps)[:, None, None] * shift
+            write_extxyz(path, crystal, path_ang, velocities + shift, dt, digits=17)
             current = compute_current(path, charges=crystal.charges)
             spectra[name] = {
                 rule: compute_spectrum(

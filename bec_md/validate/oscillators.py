@@ -77,7 +77,7 @@ def drude(full: bool = False) -> CaseResult:
         tensors = charges[:, None, None] * np.eye(3)
         symbols = tuple("Li" if q > 0 else "F" for q in charges)
         series.append(series_of_atoms(v, tensors, np.full(n_ions, mass), symbols, dt, VOLUME_ANG3))
-    options = {"temperature_k": TEMPERATURE_K, "resolution_cm": resolution, "max_cm": 1500.0}
+    options = {"temperature_k": TEMPERATURE_K, "resolution_cm": resolution, "max_cm": 1500.0, "dc": True}
     spectra = [compute_spectrum(s, **options) for s in series]  # type: ignore[arg-type]
     nu = spectra[0].wavenumber_cm
     plasma = PLASMA_FREQUENCY2_FS2 * n_ions / mass / VOLUME_ANG3
