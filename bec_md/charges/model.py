@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from copy import copy
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from bec_md.arrays import Array
 from bec_md.charges.source import ChargeBatch, ChargeSource, PendingCharges
 from bec_md.errors import DataError
 from bec_md.network.familiarity import Familiarity
@@ -52,6 +55,7 @@ class ModelCharges:
             self._spec = {"name_or_path": str(model.path), "level": model.level}
         if self._spec is not None:
             self._spec |= {"device": device, "threads": threads}
+        self._lean = False  # tensors of the mean of the members alone
         self._familiarity: Familiarity | None = None  # of the first frame
         self._eps_inf: NDArray[np.float64] | None = None  # (3, 3), of another model
 
@@ -139,16 +143,48 @@ class ModelCharges:
         self._model = load_model(**self._spec)
         self._model.reason = f"the first frame lies outside the domain of {special}"
 
+    def along_velocities(self) -> ModelCharges:
+        """Return the source for a current at every frame.
+
+        Where Z* derives from a polarization, tensors of every member would cost three backward passes each.
+        This one gives those of the mean alone, the uncertainty at the first frame of each batch, and the
+        currents of the members by `member_current`.
+        """
+        if getattr(self.model, "charges_from", "charges") != "dipole":
+            return self
+        lean = copy(self)
+        lean._lean = True
+        return lean
+
+    def member_current(self, frames: Sequence[Frame], velocities: NDArray[np.float64]) -> Array | None:
+        """dP/dt of every member along velocities (F, N, 3), (F, M, 3) e Å/fs; None if tensors give it."""
+        if not self._lean:
+            return None
+        members = self.model.current(frames, velocities).members[:, :, 0]
+        return members if members.shape[1] > 1 else None
+
     def evaluate(self, frames: Sequence[Frame]) -> ChargeBatch:
         """Predict the tensors of these frames."""
+        if self._lean:
+            return self.submit(frames).result()
         return self._batch(frames, self.model.predict_batch(frames))
 
     def submit(self, frames: Sequence[Frame]) -> PendingCharges:
         """Start to predict the tensors of these frames; a GPU works while the host prepares the next ones."""
+        if self._lean:
+            mean = self.model.submit(frames, members=False)
+            return PendingCharges(lambda: self._mean_batch(frames, mean.result()))
         if not hasattr(self.model, "submit"):
             return PendingCharges(lambda: self.evaluate(frames))
         pending = self.model.submit(frames)
         return PendingCharges(lambda: self._batch(frames, pending.result()))
+
+    def _mean_batch(self, frames: Sequence[Frame], prediction: Any) -> ChargeBatch:
+        """Tensors without those of the members, with the uncertainty of the first frame."""
+        first = self._batch(frames[:1], self.model.predict_batch(frames[:1])).uncertainty_e
+        shape = np.shape(prediction.uncertainty_e)
+        spread = None if first is None else np.broadcast_to(first, shape)
+        return replace(self._batch(frames, prediction), uncertainty_e=spread, members=None)
 
     def _batch(self, frames: Sequence[Frame], prediction: Any) -> ChargeBatch:
         tensors = np.asarray(prediction.born_effective_charges, dtype=np.float64)

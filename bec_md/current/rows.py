@@ -67,6 +67,13 @@ class Recipe:
         return GroupSums(self.group_index, self.masses_amu, self.immobile)
 
     @cached_property
+    def source(self) -> ChargeSource:
+        """The source of tensors, without those of members where their currents come along the velocities."""
+        lean = getattr(self.charges, "along_velocities", None)
+        source: ChargeSource = self.charges
+        return source if lean is None or self.sampling.charge_stride > 1 else lean()
+
+    @cached_property
     def trajectory(self) -> Trajectory:
         """The trajectory, opened once per process."""
         return self.open()
@@ -74,12 +81,13 @@ class Recipe:
     def __getstate__(self) -> dict[str, Any]:
         state = dict(self.__dict__)
         state.pop("sums", None)
+        state.pop("source", None)
         state.pop("trajectory", None)
         return state
 
     def rows(self, start: int = 0, stop: int | None = None) -> Iterator[tuple[int, Rows]]:
         """Yield (number of the first row, rows) from `start` up to `stop` or the end."""
-        pieces = charged_frames(self.trajectory, self.charges, self.sampling, start)
+        pieces = charged_frames(self.trajectory, self.source, self.sampling, start)
         if self.scheme == "midpoint":
             pieces = with_next_frame(pieces)
         try:
@@ -135,8 +143,9 @@ class Recipe:
         rows[FRAME_HASH] = self.row_hashes(piece.frames)
         if batch.uncertainty_e is not None:
             rows["charge_uncertainty_e"] = batch.uncertainty_e.mean(axis=1)
-        if batch.members is not None:
-            rows["member_current"] = self.sums.member_current(batch.members, velocities)
+        members = self._member_current(piece.frames, batch, velocities)
+        if members is not None:
+            rows["member_current"] = members
         if batch.eps_inf is not None:
             rows["eps_inf"] = np.asarray(batch.eps_inf, dtype=np.float64)
         if self.sampling.charge_stride > 1:
@@ -144,6 +153,19 @@ class Recipe:
                 piece, velocities - self.sums.com_velocity(velocities)[:, None]
             )
         return rows
+
+    def _member_current(self, frames: list[Frame], batch: ChargeBatch, velocities: Array) -> Array | None:
+        """Barycentric current of each member, (F, M, 3): from its tensors, or along the velocities."""
+        along = getattr(self.source, "member_current", None)
+        if batch.members is not None:
+            return self.sums.member_current(batch.members, velocities)
+        if along is None:
+            return None
+        relative = velocities - self.sums.com_velocity(velocities)[:, None]
+        if self.scheme == "velocity":
+            return along(frames, relative)  # type: ignore[no-any-return]
+        before, after = along(frames[:-1], relative), along(frames[1:], relative)
+        return None if before is None else np.asarray(0.5 * (before + after))
 
 
 def frame_hashes(frames: list[Frame]) -> NDArray[np.uint64]:

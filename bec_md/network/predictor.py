@@ -166,16 +166,16 @@ class BecModel:
             self._known(found["eps_inf"]),
         )
 
-    def submit(self, frames: Sequence[Frame | Atoms]) -> PendingPrediction:
+    def submit(self, frames: Sequence[Frame | Atoms], *, members: bool = True) -> PendingPrediction:
         """Start a prediction. On a GPU this returns at once; on the CPU `result` does the work.
 
         At most two should be under way: one being computed, one being prepared.
         """
         start = getattr(self.engine, "submit", None)
         if start is None or not frames:
-            return PendingPrediction(lambda: self.predict_batch(frames))
+            return PendingPrediction(lambda: self.predict_batch(frames, members=members))
         self._check_elements(frames)
-        submitted = start(frames)
+        submitted = start(frames, Request(members=members))
         return PendingPrediction(lambda: self._prediction(submitted.result()))
 
     def _prediction(self, answers: Answers) -> Prediction:
