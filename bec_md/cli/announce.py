@@ -121,6 +121,17 @@ def stated_error(card: dict[str, Any]) -> str:
     return f"stated error {float(error):.3g} e" + (f" ({data})" if data else "")
 
 
+def show_volume(console: Console, series: CurrentSeries) -> None:
+    """Print the range of the volume of a cell that changes."""
+    found = series.volume_range_ang3()
+    if found is not None:
+        low, high = found
+        console.warn(
+            f"the volume changes from {low:.1f} to {high:.1f} Å³: the spectrum is per mean volume, "
+            f"{series.volume_ang3:.1f} Å³, and its theory is that of a constant cell"
+        )
+
+
 def announce_series(console: Console, path: str, series: CurrentSeries) -> None:
     """Say what a stored current is."""
     length = times(series.n_frames * series.timestep_fs)

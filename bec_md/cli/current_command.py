@@ -67,12 +67,15 @@ def run_current(
 
 def check_current(console: Console, path: Path, series: CurrentSeries) -> None:
     """Say what the stored current tells about the run."""
+    from bec_md.cli.announce import show_volume
+
     kinetic = series.kinetic_temperature()
     if kinetic is not None and series.scheme == "velocity":
         each = ", ".join(
             f"{name} {value:.1f}" for name, value in zip(series.groups[:8], kinetic[1], strict=False)
         )
         console.item("temperature", f"{kinetic[0]:.1f} K, kinetic ({each})")
+    show_volume(console, series)
     residual, drift = series.sum_rule_residual_e(), series.com_drift_ang_per_fs()
     if residual is not None:
         console.item("sum rule", f"|ΣZ − Q|/N = {residual:.2e} e (r.m.s.), corrected when it is analyzed")

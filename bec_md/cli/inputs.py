@@ -155,9 +155,14 @@ class Source:
 
 
 def open_sources(
-    paths: Sequence[str], trajectory: TrajectoryOptions, charges: ChargeOptions, *, groups: str
+    paths: Sequence[str],
+    trajectory: TrajectoryOptions,
+    charges: ChargeOptions,
+    *,
+    groups: str,
+    temperature: float | None = None,
 ) -> list[Source]:
-    """Open every input; nothing is computed yet.
+    """Open every input; nothing is computed yet. A temperature is compared with that of the motion.
 
     Raises
     ------
@@ -166,13 +171,26 @@ def open_sources(
     """
     charges.check()
     trajectory.check()
-    return [
-        _open(path, stem, trajectory, charges, groups)
+    sources = [
+        _open(path, stem, trajectory, charges, groups, temperature)
         for path, stem in zip(paths, stems_of(list(paths)), strict=True)
     ]
+    jobs = [source.job for source in sources if source.job is not None]
+    if len(jobs) > 1:
+        from bec_md.trajectory.replicas import refuse_parts_of_one_run
+
+        refuse_parts_of_one_run([job.recipe.trajectory for job in jobs])
+    return sources
 
 
-def _open(path: str, stem: str, trajectory: TrajectoryOptions, charges: ChargeOptions, groups: str) -> Source:
+def _open(
+    path: str,
+    stem: str,
+    trajectory: TrajectoryOptions,
+    charges: ChargeOptions,
+    groups: str,
+    temperature: float | None,
+) -> Source:
     refuse_other_files(path)
     if is_current(path, trajectory.format):
         return Source(path, stem, series=_open_current(path, trajectory, charges))
@@ -190,7 +208,7 @@ def _open(path: str, stem: str, trajectory: TrajectoryOptions, charges: ChargeOp
         charge_stride=parse_stride(charges.charge_stride),
         charge_tolerance=charges.charge_tolerance,
     )
-    reading = ReadOptions(timestep_fs=trajectory.timestep, **trajectory.keywords())
+    reading = ReadOptions(timestep_fs=trajectory.timestep, temperature_k=temperature, **trajectory.keywords())
     execution = charges.execution()
     job = prepare_current(path, execution.with_threads(options), reading, command=command_line())
     return Source(path, stem, job=job)

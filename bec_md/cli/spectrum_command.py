@@ -139,7 +139,7 @@ def run_spectrum(
     console = Console(outputs.quiet, outputs.json == STDOUT)
     # partial spectra by species cost nothing to keep: "none" hides them, and the stored current stays useful
     groups = "species" if charges.groups == "none" else charges.groups
-    sources = open_sources(inputs, trajectory, charges, groups=groups)
+    sources = open_sources(inputs, trajectory, charges, groups=groups, temperature=settings.temperature)
     require_temperature(sources, settings)
     compared = comparison or CompareOptions()
     compared.check(sources)

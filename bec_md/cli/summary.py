@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from bec_md.cli.announce import show_volume
 from bec_md.cli.console import Console
 from bec_md.cli.preview import preview
 
@@ -19,6 +20,8 @@ def summarize(console: Console, spectrum: Spectrum, series: Sequence[CurrentSeri
     """Print the self-checks and the peaks of a spectrum."""
     console.say()
     _temperature(console, spectrum, series)
+    for item in series:
+        show_volume(console, item)
     _sums(console, spectrum)
     _corrections(console, spectrum)
     _interpolation(console, series)

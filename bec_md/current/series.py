@@ -242,6 +242,16 @@ class CurrentSeries(CurrentData):
             start_time_fs=self.start_time_fs + start * self.timestep_fs,
         )
 
+    def volume_range_ang3(self) -> tuple[float, float] | None:
+        """Return the smallest and the largest volume, Å³, if the cell changes."""
+        if self.cells_ang is None:
+            return None
+        low, high = np.inf, 0.0
+        for start in range(0, len(self.cells_ang), BLOCK_ROWS):
+            volumes = np.abs(np.linalg.det(np.asarray(self.cells_ang[start : start + BLOCK_ROWS])))
+            low, high = min(low, float(volumes.min())), max(high, float(volumes.max()))
+        return (low, high) if high > low * (1.0 + 1e-6) else None
+
     def load(self) -> CurrentSeries:
         """Return the same series with every array in memory."""
         return replace(self, **cast(dict[str, Any], {n: np.asarray(a) for n, a in self.time_fields()}))
