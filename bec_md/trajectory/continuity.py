@@ -124,13 +124,14 @@ class Continuity:
 
     def _paces(self, motion: Motion) -> tuple[Array, Array, Array, int]:
         """Steps, what they should be, the mean square of the two ends, and the number of the first step."""
-        root = np.sqrt(motion.masses_amu[:, None])
-        steps = motion.displacements() * root
         if motion.velocities_ang_fs is not None and self._interval_fs is not None:
-            ends = motion.velocities_ang_fs * root * self._interval_fs
+            # Velocities may be those about a center of mass at rest, or a drift may be missing in positions.
+            steps = motion.centered(motion.displacements())
+            ends = motion.centered(motion.velocities_ang_fs) * self._interval_fs
             offset = 0
         else:
-            ends, offset = steps, 1
+            steps = ends = motion.displacements() * np.sqrt(motion.masses_amu[:, None])
+            offset = 1
         if offset:  # a step against the mean of the steps before and after it
             steps, before, after = steps[1:-1], ends[:-2], ends[2:]
         else:

@@ -75,6 +75,13 @@ class Motion:
             else None,
         )
 
+    def centered(self, vectors: Array) -> Array:
+        """Vectors (F, n, 3) without the motion of the center of mass, times √m."""
+        masses = self.masses_amu
+        if len(masses) > 1:
+            vectors = vectors - np.einsum("i,fia->fa", masses / masses.sum(), vectors)[:, None]
+        return np.asarray(vectors * np.sqrt(masses[:, None]))
+
     def displacements(self) -> Array:
         """Nearest-image displacements Δs·Ā between successive frames, (F − 1, n, 3), Å."""
         cells = self.cells_ang
@@ -140,16 +147,7 @@ def read_clock(motion: Motion) -> ClockReading | None:
     velocities = motion.velocities_ang_fs
     if velocities is None or len(velocities) < 3:
         return None
-    weights = motion.masses_amu / motion.masses_amu.sum()
-
-    def centered(vectors: Array) -> Array:
-        """Without the motion of the center of mass, times √m."""
-        if len(weights) == 1:
-            return vectors * np.sqrt(motion.masses_amu[:, None])
-        drift = np.einsum("i,fia->fa", weights, vectors)
-        return np.asarray((vectors - drift[:, None]) * np.sqrt(motion.masses_amu[:, None]))
-
-    moved, fast = centered(motion.displacements()), centered(velocities)
+    moved, fast = motion.centered(motion.displacements()), motion.centered(velocities)
     mean = 0.5 * (fast[:-1] + fast[1:])
     regular = _regular((moved * mean).sum(axis=(1, 2)), (mean**2).sum(axis=(1, 2)))
     triples = regular[:-1] & regular[1:]

@@ -39,7 +39,7 @@ def refuse_parts_of_one_run(trajectories: Sequence[Trajectory]) -> None:
     ):
         if one.info.timestep_fs == other.info.timestep_fs and _continues(tail, head, one.info.timestep_fs):
             raise UsageError(
-                f"{other.info.source} continues {one.info.source}: its first frame follows the last one there",
+                f"{other.info.source} continues {one.info.source}: its first frame follows the last there",
                 "parts of one run are no replicas: each alone has less resolution than the run, and their "
                 "average claims errors of independent runs",
                 f"join them into one file (text formats: cat {one.info.source} {other.info.source}), without "
