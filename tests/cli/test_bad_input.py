@@ -120,7 +120,7 @@ def test_ctrl_c_says_what_is_kept_and_how_to_go_on(
         (["spectrum", "{short}", "--csv", "no/x.csv"], ["mkdir -p no"]),
         (["spectrum", "{short}", "--csv", "x", "-o", "x"], ["same file"]),
         (["spectrum", "{short}", "--volume", "3"], ["--volume"]),
-        (["spectrum", "{short}", "{short}", "--current", "j.h5"], ["--current"]),
+        (["spectrum", "{short}", "{other}", "--current", "j.h5"], ["--current"]),
         (["spectrum", "{short}", "--charge-stride", "often"], ["auto"]),
         (["spectrum", "."], ["folder"]),
         (["spectrum", "model.safetensors"], ["--model model.safetensors"]),
@@ -129,7 +129,7 @@ def test_ctrl_c_says_what_is_kept_and_how_to_go_on(
     ],
 )
 def test_wrong_usage(run: Run, files: dict[str, Path], arguments: list[str], facts: list[str]) -> None:
-    filled = [argument.format(short=files["short"]) for argument in arguments]
+    filled = [argument.format(short=files["short"], other=files["same"]) for argument in arguments]
     result = run(*filled, status=2)
     assert result.stderr.count("error: ") == 1
     assert "fix: " in result.stderr
