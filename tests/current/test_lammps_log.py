@@ -313,6 +313,28 @@ def test_fix_ave_time_of_single_steps(tmp_path: Path) -> None:
     assert_reference(open_current(ave_time(tmp_path, "4 1 4 f_ir[1] f_ir[2] f_ir[3] file J.dat")))
 
 
+def test_fix_ave_time_as_yaml_and_as_a_vector(tmp_path: Path) -> None:
+    path = ave_time(tmp_path, "4 1 4 f_ir[1] f_ir[2] f_ir[3] file J.dat")
+    rows = "".join(f"  - [{4 * n}, {x:.8g}, {y:.8g}, {z:.8g}, ]\n" for n, (x, y, z) in enumerate(CURRENT))
+    names = "keywords: ['Step', 'f_ir[1]', 'f_ir[2]', 'f_ir[3]', ]\ndata:\n"
+    head = "# Time-averaged data for fix out\n# TimeStep f_ir[1] f_ir[2] f_ir[3]\n---\n"
+    path.write_text(head + names + rows + "  - [164, 0.1, 0.")  # the run goes on
+    assert_reference(open_current(path))
+    blocks = "".join(
+        f"{4 * n} 6\n" + "".join(f"{k + 1} {v:.8g}\n" for k, v in enumerate((*row, 0, 0, 0)))
+        for n, row in enumerate(CURRENT)
+    )
+    head = "# Time-averaged data for fix out\n# TimeStep Number-of-rows\n# Row f_ir\n"
+    path.write_text(head + blocks + "164 6\n1 0.5\n")
+    assert_reference(open_current(path))
+    path.write_text(head.replace("Row f_ir", "Row f_ir c_x") + blocks)
+    with pytest.raises(DataError, match="2 columns in mode vector"):
+        open_current(path)
+    path.write_text(head + blocks.replace("\n8 6\n", "\n8 x\n"))
+    with pytest.raises(DataError, match=r"the block at line 15 of J\.dat is damaged"):
+        open_current(path)
+
+
 @pytest.mark.parametrize(
     ("command", "message"),
     [

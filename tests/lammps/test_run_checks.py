@@ -12,7 +12,7 @@ import pytest
 import torch
 from ase import Atoms
 
-from bec_md import load_model
+from bec_md import compute_current, load_model
 from bec_md.current import open_current
 from bec_md.network.model_file import load_network, save_model
 from bec_md.units import AMU_ANG2_FS2_EV, BOLTZMANN_EV_K
@@ -208,3 +208,29 @@ def test_the_domain_of_the_model_is_watched(
         "mean uncertainty"
         not in run_lmp(commands(atoms) + no_forces() + bec(models["two_layers"]) + "run 2\n").stdout
     )
+
+
+@pytest.mark.parametrize("thermostat", ["", "fix heat all langevin 900 900 0.05 5\n"])
+def test_log_and_dump_of_one_run_give_the_same(
+    run_lmp: Callable[..., Any], models: dict[str, Path], tmp_path: Path, thermostat: str
+) -> None:
+    """Current, temperature and Σ Z Zᵀ/m, also where the thermostat moves the center of mass."""
+    script = (
+        "units metal\n" + HOT + "fix move all nve\n" + thermostat + bec(models["two_layers"]) + THERMO
+        + "dump d all custom 1 d.lammpstrj id type element x y z vx vy vz\n"
+        "dump_modify d element Si O H sort id units yes time yes format float %.15g\n"
+    )  # fmt: skip
+    found = run_lmp("log log.lammps\n" + script + "run 40\n")
+    assert found.returncode == 0, found.stdout
+    log = open_current(tmp_path / "log.lammps")
+    dump = compute_current(tmp_path / "d.lammpstrj", models["two_layers"])
+    assert log.timestep_fs == pytest.approx(dump.timestep_fs)
+    assert log.volume_ang3 == pytest.approx(dump.volume_ang3)
+    np.testing.assert_allclose(log.total(), dump.total(), rtol=1e-4, atol=1e-6)  # single precision
+    kinetic, log_zz, dump_zz = dump.kinetic_temperature(), log.zz_sum(), dump.zz_sum()
+    assert kinetic is not None
+    assert log_zz is not None
+    assert dump_zz is not None
+    # LAMMPS has constants of its own, 6e-6 apart
+    assert log.temperature_k == pytest.approx(kinetic[0], rel=2e-5)
+    np.testing.assert_allclose(log_zz[0], dump_zz[0], rtol=1e-4, atol=1e-4)
