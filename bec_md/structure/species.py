@@ -20,6 +20,8 @@ HIDDEN_NUMBER = -1
 _EXACT_MASS_AMU = 0.012
 #: Hydrogen isotopes that files name like elements: (atomic number, mass in amu).
 ISOTOPES: Mapping[str, tuple[int, float]] = {"D": (1, 2.01410177812), "T": (1, 3.01604928199)}
+#: No atom is heavier, nor a bead of atoms.
+_LARGEST_MASS_AMU = 1e5
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,16 +86,16 @@ def resolve_species(
             raise UsageError(
                 f"masses: no atom named {label!r} in {place}",
                 f"its atoms are {', '.join(sorted(set(labels)))}, so the override would do nothing",
-                "name one of these, e.g. masses={'" + sorted(set(labels))[0] + f"': {mass:g}}}",
+                f"name one of these, e.g. masses={sorted(set(labels))[0]}={mass:g}",
             )
         used[chosen] = mass
-    usable = (np.isfinite(used) & (used > 0)) | (numbers <= 0)
+    usable = ((used > 0) & (used < _LARGEST_MASS_AMU)) | (numbers <= 0)
     if not usable.all():
         atom = int(np.flatnonzero(~usable)[0])
         raise DataError(
             f"{place}: mass of atom {atom} ({labels[atom]}) is {used[atom]:g} amu",
-            "currents are freed of drift with masses, which must be positive numbers",
-            f"correct the file's mass column, or give masses={{'{labels[atom]}': …}} in amu",
+            "currents are freed of drift with masses, which must be positive numbers of that size",
+            f"correct the file's mass column, or give masses={labels[atom]}=… in amu",
         )
     return Species(numbers, used, own if file_masses_amu is not None else used)
 

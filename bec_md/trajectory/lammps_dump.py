@@ -200,7 +200,7 @@ class LammpsDumpReader:
                 raise UsageError(
                     f"{where}: no element is given for atom type {missing[0]}",
                     f"elements= names the types {sorted(table)}",
-                    f"name all types, e.g. elements={{{missing[0]}: 'O'}} or a list in type order",
+                    f"name all types in order (elements=Si,O) or by number (elements={missing[0]}=O)",
                 )
             return [table[kind] for kind in types.tolist()]
         column = self._columns.element
