@@ -26,6 +26,8 @@ Array = NDArray[np.float64]
 
 #: Tensors of a calculation differ from the symmetry of their sites by less, e.
 ASYMMETRY_E = 0.05
+#: Full lists of larger cells are not compared: their translations alone are thousands of operations.
+_COMPARED_ATOMS = 100
 #: Where the structure of a BORN file is looked for, in its folder.
 COMPANIONS = ("POSCAR-unitcell", "POSCAR_unitcell", "POSCAR", "CONTCAR", "unitcell.extxyz", "unitcell.xyz")
 
@@ -155,8 +157,10 @@ def born_charges(spec: str) -> ReferenceCharges:
 
 def _from_born(path: Path, born: BornFile, structure: ReferenceCell | None) -> ReferenceCharges:
     count = len(born.tensors)
-    if structure is None or count == len(structure.numbers):
+    if structure is None:
         return ReferenceCharges(born.tensors, structure, path, eps_inf=born.eps_inf)
+    if count == len(structure.numbers):
+        return ReferenceCharges(born.tensors, structure, path, _compared(born, structure, path), born.eps_inf)
     n_atoms = len(structure.numbers)
     operations = symmetry_operations(structure.cell_ang, structure.positions_ang, structure.numbers)
     first = np.unique(orbits(operations, n_atoms))
@@ -188,13 +192,40 @@ def _from_born(path: Path, born: BornFile, structure: ReferenceCell | None) -> R
     return ReferenceCharges(tensors, structure, path, (note,), born.eps_inf)
 
 
+def _compared(born: BornFile, structure: ReferenceCell, path: Path) -> tuple[str, ...]:
+    """Compare the tensors of all atoms with the symmetry of the structure; say what it would change.
+
+    The electrons may break the symmetry (magnetic order): only what fits another atom is refused.
+    """
+    if len(born.tensors) > _COMPARED_ATOMS:
+        return ()
+    operations = symmetry_operations(structure.cell_ang, structure.positions_ang, structure.numbers)
+    given = dict(enumerate(born.tensors))
+    alike = expand_tensors(operations, given, len(given))
+    change = float(np.abs(alike - born.tensors).max())
+    if change <= ASYMMETRY_E:
+        return ()
+    wrong = {atom: z for atom, z in given.items() if site_change(operations, atom, z) > ASYMMETRY_E}
+    if wrong and all(_fitting(operations, structure, atom, z) for atom, z in wrong.items()):
+        raise _misplaced(wrong, operations, structure, path.name)
+    return (
+        f"the tensors of {path.name} break the symmetry of {structure.name} by up to {change:.2f} e: its "
+        "atoms may stand in another order, or the electrons have a lower symmetry (magnetic order)",
+    )
+
+
+def _fitting(operations: list[Operation], structure: ReferenceCell, atom: int, tensor: Array) -> list[int]:
+    """Atoms of the same element whose site has the symmetry of a tensor."""
+    alike = np.flatnonzero(structure.numbers == structure.numbers[atom]).tolist()
+    return [other for other in alike if site_change(operations, other, tensor) < ASYMMETRY_E]
+
+
 def _misplaced(
     given: dict[int, Array], operations: list[Operation], structure: ReferenceCell, where: str
 ) -> DataError:
     """Return the error for a tensor that has not the symmetry of its site, with the sites that it fits."""
     atom, tensor = max(given.items(), key=lambda item: site_change(operations, *item))
-    alike = np.flatnonzero(structure.numbers == structure.numbers[atom]).tolist()
-    fitting = [other for other in alike if site_change(operations, other, tensor) < ASYMMETRY_E]
+    fitting = _fitting(operations, structure, atom, tensor)
     fits = (
         f"it fits atom {', '.join(str(other + 1) for other in fitting[:4])}"
         if fitting
@@ -205,8 +236,8 @@ def _misplaced(
         f"the tensor of atom {atom + 1} in {where} has not the symmetry of its site in {structure.name}: "
         f"symmetry would change it by {site_change(operations, atom, tensor):.2f} e; {fits}",
         "averaging it away would give every equivalent atom a wrong tensor",
-        f"name the atoms that the tensors belong to in the first line (# epsilon and Z* of atoms {header}), "
-        "or give the structure of the calculation, or list the tensors of all atoms",
+        "give the structure of the calculation, with its order of atoms, or name the atoms of a reduced list "
+        f"in the first line (# epsilon and Z* of atoms {header})",
     )
 
 

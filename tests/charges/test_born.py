@@ -189,3 +189,25 @@ def test_rounding_and_noise_of_a_calculation_are_averaged_out(tmp_path: Path) ->
     write(tmp_path / "POSCAR", atoms, format="vasp")
     found, _ = bound_tensors(f"born:{tmp_path / 'BORN'}", frame_of(atoms))
     assert found[2, 0, 0] == pytest.approx(-5.69, abs=0.05)
+
+
+def test_a_full_list_in_another_order_is_refused_or_said(tmp_path: Path) -> None:
+    atoms = cubic_perovskite()
+    chains = [np.diag(np.where(np.arange(3) == axis, -5.69, -2.03)) for axis in range(3)]
+    full = np.array([2.55 * np.eye(3), 7.2 * np.eye(3), *chains])
+    write(tmp_path / "POSCAR", atoms, format="vasp")
+    found, notes = bound_tensors(f"born:{write_born(tmp_path / 'BORN', full)}", frame_of(atoms))
+    assert np.allclose(found, full)
+    assert not any("symmetry" in note for note in notes)
+    swapped = full[[0, 1, 3, 2, 4]]
+    with pytest.raises(DataError, match=r"atom 3 in BORN .* fits atom 4|atom 4 in BORN .* fits atom 3"):
+        bound_tensors(f"born:{write_born(tmp_path / 'BORN', swapped)}", frame_of(atoms))
+    # general positions have no symmetry of their own: what relates them tells
+    crystal = quartz()
+    tensors = site_tensors(crystal)
+    write(tmp_path / "POSCAR", crystal, format="vasp", sort=False)
+    _, notes = bound_tensors(f"born:{write_born(tmp_path / 'BORN', tensors)}", frame_of(crystal))
+    assert not any("break the symmetry" in note for note in notes)
+    mixed = tensors[[0, 1, 2, 4, 3, 5, 6, 7, 8]]
+    _, notes = bound_tensors(f"born:{write_born(tmp_path / 'BORN', mixed)}", frame_of(crystal))
+    assert any("break the symmetry" in note for note in notes)
