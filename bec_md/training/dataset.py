@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING
 
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from bec_md.structure import Frame
-from bec_md.structure.names import CHARGES
+from bec_md.structure.names import CHARGES, EPS_INF
 
 if TYPE_CHECKING:
     from bec_md.network.graph import Graph
@@ -20,14 +20,34 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
+class Target:
+    """One property that networks learn: where its labels are, and whether they are of atoms or of frames."""
+
+    label: str  # in `Frame.labels`
+    per_atom: bool
+
+
+#: By the names of the outputs of a network; `bec_md.training.objective` has a row of the loss for each.
+TARGETS = {"charges": Target(CHARGES, per_atom=True), "eps_inf": Target(EPS_INF, per_atom=False)}
+
+
+@dataclass(frozen=True, slots=True)
+class Labels:
+    """What a property should be: tensors of atoms or frames, and how much each counts in the loss."""
+
+    values: Tensor  # (N or B, 3, 3); the unit matrix where there is no label
+    weight: Tensor  # (N or B,), zero where there is no label
+
+    def __getitem__(self, rows: Tensor) -> Labels:
+        return Labels(self.values[rows], self.weight[rows])
+
+
+@dataclass(frozen=True, slots=True)
 class Batch:
-    """One graph of B frames with N atoms, with what the network should say about it."""
+    """One graph of B frames with N atoms, with what the network should say about it, by name."""
 
     graph: Graph
-    charges: Tensor  # (N, 3, 3) e
-    charge_weight: Tensor  # (N,)
-    eps_inf: Tensor  # (B, 3, 3); rows without a label hold the unit matrix and weight zero
-    eps_weight: Tensor  # (B,)
+    labels: Mapping[str, Labels]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,17 +58,14 @@ class GraphDataset:
     receiver: Tensor  # (E,) int64, counted from the first atom of the frame
     sender: Tensor  # (E,) int64, counted from the first atom of the frame
     vectors: Tensor  # (E, 3) Å
-    charges: Tensor  # (N, 3, 3) e
-    charge_weight: Tensor  # (N,)
     total_charge: Tensor  # (B,) e
     volume_ang3: Tensor  # (B,)
     level: Tensor  # (B,) int64
-    eps_inf: Tensor  # (B, 3, 3)
-    eps_weight: Tensor  # (B,)
     n_atoms: Tensor  # (B,) int64
     n_edges: Tensor  # (B,) int64
     atom_start: Tensor  # (B,) int64
     edge_start: Tensor  # (B,) int64
+    labels: Mapping[str, Labels]  # by the names of `TARGETS`
 
     def __len__(self) -> int:
         return self.n_atoms.shape[0]
@@ -61,7 +78,9 @@ class GraphDataset:
 
     def to(self, device: torch.device | str) -> GraphDataset:
         """Return a copy on `device`."""
-        return replace(self, **{f.name: getattr(self, f.name).to(device) for f in fields(self)})
+        moved = {name: getattr(self, name).to(device) for name in _tensors()}
+        labels = {k: Labels(v.values.to(device), v.weight.to(device)) for k, v in self.labels.items()}
+        return replace(self, **moved, labels=labels)
 
     def batch(self, frames: Sequence[int] | NDArray[np.int64]) -> Batch:
         """Cut out frames, in the given order; a frame may occur more than once."""
@@ -84,9 +103,13 @@ class GraphDataset:
             volume_ang3=self.volume_ang3[pick],
             level=self.level[pick],
         )
-        return Batch(
-            graph, self.charges[atoms], self.charge_weight[atoms], self.eps_inf[pick], self.eps_weight[pick]
-        )
+        rows = {True: atoms, False: pick}
+        return Batch(graph, {name: self.labels[name][rows[t.per_atom]] for name, t in TARGETS.items()})
+
+
+def _tensors() -> list[str]:
+    """Names of the fields of a data set that are tensors."""
+    return [item.name for item in fields(GraphDataset) if item.name != "labels"]
 
 
 def _ranges(start: Tensor, count: Tensor) -> Tensor:
@@ -130,37 +153,49 @@ def build_dataset(
     n_edges = torch.tensor([g.receiver.shape[0] for g in graphs])
     exponent = {"atom": 0.0, "root": -0.5, "frame": -1.0}[per]
     per_atom = weight * n_atoms.to(torch.float64) ** exponent
-    labelled = torch.tensor([frame.eps_inf is not None for frame in frames])
-    eps = np.stack([np.eye(3) if frame.eps_inf is None else frame.eps_inf for frame in frames])
-    charges = np.concatenate([frame.labels[CHARGES] for frame in frames])
+    labels = {}
+    for name, target in TARGETS.items():
+        known = torch.tensor([target.label in frame.labels for frame in frames])
+        shapes = [(frame.n_atoms, 3, 3) if target.per_atom else (3, 3) for frame in frames]
+        parts = [
+            frame.labels.get(target.label, np.broadcast_to(np.eye(3), shape))
+            for frame, shape in zip(frames, shapes, strict=True)
+        ]
+        values = torch.from_numpy(np.concatenate(parts) if target.per_atom else np.stack(parts))
+        counts = torch.repeat_interleave(per_atom * known, n_atoms) if target.per_atom else weight * known
+        labels[name] = Labels(values.to(dtype), counts.to(dtype))
     return GraphDataset(
         numbers=torch.cat([g.numbers for g in graphs]),
         receiver=torch.cat([g.receiver for g in graphs]),
         sender=torch.cat([g.sender for g in graphs]),
         vectors=torch.cat([g.vectors for g in graphs]),
-        charges=torch.from_numpy(charges).to(dtype),
-        charge_weight=torch.repeat_interleave(per_atom, n_atoms).to(dtype),
         total_charge=torch.cat([g.total_charge for g in graphs]),
         volume_ang3=torch.cat([g.volume_ang3 for g in graphs]),
         level=torch.full((len(graphs),), level, dtype=torch.int64),
-        eps_inf=torch.from_numpy(eps).to(dtype),
-        eps_weight=(weight * labelled).to(dtype),
         n_atoms=n_atoms,
         n_edges=n_edges,
         atom_start=torch.cumsum(n_atoms, 0) - n_atoms,
         edge_start=torch.cumsum(n_edges, 0) - n_edges,
+        labels=labels,
     )
 
 
 def join_datasets(parts: Sequence[GraphDataset]) -> GraphDataset:
     """Put several data sets one after the other."""
-    names = [f.name for f in fields(GraphDataset) if not f.name.endswith("_start")]
+    names = [name for name in _tensors() if not name.endswith("_start")]
     joined = {name: torch.cat([getattr(part, name) for part in parts]) for name in names}
     n_atoms, n_edges = joined["n_atoms"], joined["n_edges"]
     return GraphDataset(
         **joined,
         atom_start=torch.cumsum(n_atoms, 0) - n_atoms,
         edge_start=torch.cumsum(n_edges, 0) - n_edges,
+        labels={
+            name: Labels(
+                torch.cat([part.labels[name].values for part in parts]),
+                torch.cat([part.labels[name].weight for part in parts]),
+            )
+            for name in TARGETS
+        },
     )
 
 
@@ -171,10 +206,12 @@ def weight_by_element(dataset: GraphDataset, power: float) -> GraphDataset:
     counts = torch.bincount(dataset.numbers, minlength=119).clamp(min=1).to(torch.float64)
     factor = counts[dataset.numbers] ** -power
     factor = (factor / factor.mean()).clamp(0.1, 10.0)
-    return replace(dataset, charge_weight=dataset.charge_weight * factor.to(dataset.charge_weight))
+    known = dataset.labels["charges"]
+    weighted = Labels(known.values, known.weight * factor.to(known.weight))
+    return replace(dataset, labels={**dataset.labels, "charges": weighted})
 
 
 def element_means(dataset: GraphDataset) -> dict[int, float]:
     """Mean of tr Z/3 for each element, e: the reference from which a network learns deviations."""
-    trace = torch.einsum("naa->n", dataset.charges) / 3
+    trace = torch.einsum("naa->n", dataset.labels["charges"].values) / 3
     return {int(z): float(trace[dataset.numbers == z].mean()) for z in torch.unique(dataset.numbers).tolist()}

@@ -20,16 +20,9 @@ from bec_md.network.network import Network
 from bec_md.training.averaging import WeightAverage, set_weights, swapped_weights
 from bec_md.training.batches import epoch_batches, sequential_batches
 from bec_md.training.checkpoint import Progress, load_checkpoint, save_checkpoint, write_atomically
-from bec_md.training.config import Loss, TrainingConfig
-from bec_md.training.dataset import Batch, GraphDataset
-from bec_md.training.loss import ensemble_loss, eps_inf_loss, huber, tensor_loss, weighted_sum
-from bec_md.training.projection import (
-    SPREAD_EVERY,
-    energy_score,
-    random_directions,
-    random_pairs,
-    step_generator,
-)
+from bec_md.training.config import TrainingConfig
+from bec_md.training.dataset import TARGETS, GraphDataset
+from bec_md.training.objective import batch_loss
 from bec_md.training.schedule import learning_rate, schedule_progress
 
 MAX_SKIPPED_STEPS = 20
@@ -69,87 +62,6 @@ def predict_dataset(
         variances.append(spread.double().cpu().numpy())
         eps.append(output["eps_inf"].double().cpu().numpy())
     return Predictions(np.concatenate(charges), np.concatenate(variances), np.concatenate(eps))
-
-
-def batch_loss(
-    network: Network,
-    batch: Batch,
-    loss: Loss,
-    charge_norm: float,
-    eps_norm: float,
-    *,
-    seed: int = 0,
-    step: int = 0,
-) -> tuple[Tensor, Tensor]:
-    """Loss of one batch and, for the log, the sum of squared tensor errors.
-
-    `seed` and `step` decide on what is drawn at random for a network whose Z* is a derivative.
-    """
-    if network.charges_from.gradient is not None:
-        return projected_loss(network, batch, loss, charge_norm, eps_norm, seed=seed, step=step)
-    output = network(batch.graph)
-    members = output["charges"]  # (N, M, 3, 3)
-    charges = members.mean(dim=1)
-    per_atom = tensor_loss(
-        charges,
-        batch.charges,
-        kind=loss.kind,
-        delta=loss.delta_e,
-        weights=(loss.trace, loss.antisymmetric, loss.traceless),
-    )
-    total = weighted_sum(per_atom, batch.charge_weight, charge_norm)
-    total = total + eps_inf_term(output["eps_inf"], batch, loss, eps_norm)
-    if loss.ensemble > 0.0:
-        score = ensemble_loss(
-            members,
-            batch.charges,
-            score=loss.ensemble_score,
-            floor=loss.ensemble_floor_e,
-            detach_mean=loss.ensemble_detach,
-        )
-        total = total + loss.ensemble * weighted_sum(score, batch.charge_weight, charge_norm)
-    return total, ((charges.detach() - batch.charges) ** 2).sum()
-
-
-def projected_loss(
-    network: Network,
-    batch: Batch,
-    loss: Loss,
-    charge_norm: float,
-    eps_norm: float,
-    *,
-    seed: int,
-    step: int,
-) -> tuple[Tensor, Tensor]:
-    """`batch_loss` of a network whose Z* is a derivative; see `bec_md.training.projection`."""
-    count, members = batch.graph.n_frames, network.charges_from.members
-    generator = step_generator(seed, step)
-    direction = random_directions(count, generator, batch.charges)
-    spread = loss.ensemble > 0.0 and members > 1 and step % SPREAD_EVERY == 0
-    if spread:
-        mixes = random_pairs(count, members, generator, batch.charges)
-    else:
-        mixes = [batch.charges.new_full((count, members), 1 / members)]
-    rows, output = network.projected(batch.graph, direction, mixes)
-    labels = torch.einsum("nab,na->nb", batch.charges, direction[batch.graph.frame])  # (N, 3)
-    residual = torch.stack(rows).mean(dim=0) - labels
-    squared = 3 * residual.square().sum(dim=-1)  # in the mean over directions |Z − Z_ref|²
-    per_atom = huber(squared, loss.delta_e) if loss.kind == "huber" else squared / 2
-    if spread:
-        first, second = rows
-        score = energy_score(first, second, labels, detach_mean=loss.ensemble_detach)
-        per_atom = per_atom + loss.ensemble * score
-    total = weighted_sum(per_atom, batch.charge_weight, charge_norm)
-    return total + eps_inf_term(output["eps_inf"], batch, loss, eps_norm), squared.detach().sum()
-
-
-def eps_inf_term(eps_inf: Tensor, batch: Batch, loss: Loss, norm: float) -> Tensor:
-    """Weighted loss of ε_∞; zero where it is not trained."""
-    if loss.eps_inf == 0.0 or norm == 0.0:
-        return eps_inf.new_zeros(())
-    return loss.eps_inf * weighted_sum(
-        eps_inf_loss(eps_inf, batch.eps_inf, loss.eps_delta), batch.eps_weight, norm
-    )
 
 
 def make_optimizer(network: nn.Module, config: TrainingConfig) -> torch.optim.AdamW:
@@ -289,17 +201,21 @@ class Trainer:
             epoch=epoch,
         )
 
-    def _norms(self, batches: Sequence[NDArray[np.int64]]) -> tuple[float, float]:
-        """Weight of an average batch of the epoch, for tensors and for ε_∞."""
+    def _norms(self, batches: Sequence[NDArray[np.int64]]) -> dict[str, float]:
+        """Weight of an average batch of the epoch for every property."""
         dataset = self.data.training
         frames = torch.from_numpy(np.concatenate(batches)).to(dataset.n_atoms.device)
-        first = dataset.atom_start + dataset.n_atoms
-        cumulative = torch.cat([dataset.charge_weight.new_zeros(1), dataset.charge_weight.double().cumsum(0)])
-        per_frame = cumulative[first] - cumulative[dataset.atom_start]
-        charge = float(per_frame[frames].sum()) / len(batches)
-        return charge, float(dataset.eps_weight[frames].double().sum()) / len(batches)
+        norms = {}
+        for name, target in TARGETS.items():
+            weight = dataset.labels[name].weight.double()
+            if target.per_atom:
+                last = dataset.atom_start + dataset.n_atoms
+                cumulative = torch.cat([weight.new_zeros(1), weight.cumsum(0)])
+                weight = cumulative[last] - cumulative[dataset.atom_start]
+            norms[name] = float(weight[frames].sum()) / len(batches)
+        return norms
 
-    def _step(self, frames: NDArray[np.int64], part: float, norms: tuple[float, float]) -> None:
+    def _step(self, frames: NDArray[np.int64], part: float, norms: Mapping[str, float]) -> None:
         state = self.progress
         rate = learning_rate(part, self.config.optimizer)
         for group in self.optimizer.param_groups:
@@ -308,7 +224,7 @@ class Trainer:
         batch = self.data.training.batch(frames)
         self.optimizer.zero_grad(set_to_none=True)
         loss, squared = batch_loss(
-            self.network, batch, self.config.loss, *norms, seed=self.config.seed, step=state.step
+            self.network, batch, self.config.loss, norms, seed=self.config.seed, step=state.step
         )
         loss.backward()  # type: ignore[no-untyped-call]
         limit = self.config.optimizer.gradient_clip
@@ -321,7 +237,7 @@ class Trainer:
         self.optimizer.step()
         state.step += 1
         self.average.update(self.network, state.step)
-        tensors = batch.charges.shape[0]
+        tensors = batch.graph.n_atoms
         for key, value in (
             ("loss", float(loss.detach())),
             ("squared", float(squared)),
@@ -428,7 +344,7 @@ class Trainer:
 
 def validation_errors(predicted: Predictions, dataset: GraphDataset) -> dict[str, float]:
     """RMSE and MAE over all components (e), median MAE of a frame, median relative error of ε_∞."""
-    labels = dataset.charges.double().cpu().numpy()
+    labels = dataset.labels["charges"].values.double().cpu().numpy()
     error = np.abs(predicted.charges - labels)
     starts = dataset.atom_start.cpu().numpy()
     per_frame = np.add.reduceat(error.mean(axis=(1, 2)), starts) / dataset.n_atoms.cpu().numpy()
@@ -437,9 +353,10 @@ def validation_errors(predicted: Predictions, dataset: GraphDataset) -> dict[str
         "mae_e": float(error.mean()),
         "median_frame_mae_e": float(np.median(per_frame)),
     }
-    labelled = dataset.eps_weight.cpu().numpy() > 0
+    known = dataset.labels["eps_inf"]
+    labelled = known.weight.cpu().numpy() > 0
     if labelled.any():
-        eps = dataset.eps_inf.double().cpu().numpy()[labelled]
+        eps = known.values.double().cpu().numpy()[labelled]
         relative = np.linalg.norm(predicted.eps_inf[labelled] - eps, axis=(1, 2)) / np.linalg.norm(
             eps, axis=(1, 2)
         )

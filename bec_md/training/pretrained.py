@@ -83,9 +83,8 @@ def load_pretrained(
     network = extend_levels(network, levels, like=finetune.level_like)
     if finetune.readouts is None:
         return network, False
-    changed = with_readouts(network, finetune.readouts)
-    new = changed.config.charges_from.name != network.config.charges_from.name
-    return (with_elements(changed, elements) if new else changed), new
+    new = network.config.charges_from.name not in {item.name for item in finetune.readouts}
+    return with_readouts(with_elements(network, elements) if new else network, finetune.readouts), new
 
 
 def _find(model: str, config_folder: Path) -> Path:
@@ -114,15 +113,29 @@ def with_readouts(network: Network, readouts: Sequence[ReadoutConfig]) -> Networ
     """Return the network with these read-outs; weights that it did not have before are random.
 
     Members of an ensemble of another size begin near the mean of the earlier ones.
+
+    Raises
+    ------
+    UsageError
+        If these read-outs do not make a network.
     """
     import torch
+    from pydantic import ValidationError
 
+    from bec_md.network.config import NetworkConfig
     from bec_md.network.network import Network
     from bec_md.network.readouts.dipole import SPREAD
 
     if network.config.readouts == tuple(readouts):
         return network
-    other = Network(network.config.model_copy(update={"readouts": tuple(readouts)}))
+    try:
+        config = NetworkConfig(**dict(network.config) | {"readouts": tuple(readouts)})
+    except ValidationError as error:
+        text = "; ".join(str(item["msg"]) for item in error.errors())
+        raise UsageError(
+            f"section 'finetune', readouts: {text}", "no such network can be built", "correct it"
+        ) from None
+    other = Network(config)
     known = dict(network.named_parameters())
     with torch.no_grad():
         for name, parameter in other.named_parameters():

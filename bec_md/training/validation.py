@@ -57,17 +57,18 @@ def evaluate_dataset(
 ) -> Evaluation:
     """Errors on one data set, with the element means as baseline."""
     predicted = predict_dataset(network, dataset, max_edges)
-    labelled = dataset.eps_weight.cpu().numpy() > 0
+    eps_inf = dataset.labels["eps_inf"]
+    labelled = eps_inf.weight.cpu().numpy() > 0
     return compare(
         model=model,
         data=name,
         numbers=dataset.numbers.cpu().numpy(),
         frame=np.repeat(np.arange(len(dataset)), dataset.n_atoms.cpu().numpy()),
-        labels=dataset.charges.double().cpu().numpy(),
+        labels=dataset.labels["charges"].values.double().cpu().numpy(),
         predicted=predicted.charges,
         total_charge=dataset.total_charge.double().cpu().numpy(),
         uncertainty_e=np.sqrt(predicted.variance),
-        eps_inf_labels=dataset.eps_inf.double().cpu().numpy()[labelled],
+        eps_inf_labels=eps_inf.values.double().cpu().numpy()[labelled],
         eps_inf_predicted=predicted.eps_inf[labelled],
         element_means=means,
     )
@@ -89,7 +90,7 @@ def index_order_warnings(
         with torch.no_grad():
             members = network(batch.graph, members=False)["charges"]
         predicted = members.mean(dim=1).double().cpu().numpy()
-        check = check_index_order(predicted, batch.charges.double().cpu().numpy())
+        check = check_index_order(predicted, batch.labels["charges"].values.double().cpu().numpy())
         if check.transposed:
             warnings.append(
                 f"{name}: labels fit the network better after exchanging their indices (RMSE "

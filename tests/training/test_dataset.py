@@ -23,8 +23,8 @@ def test_a_batch_is_what_building_the_graphs_one_by_one_gives(picked):
     for field in fields(Graph):
         assert torch.equal(getattr(batch.graph, field.name), getattr(expected, field.name)), field.name
     labels = np.concatenate([frames[i].born_effective_charges for i in picked])
-    np.testing.assert_array_equal(batch.charges.numpy(), labels)
-    assert batch.eps_weight.tolist() == [0.0 if i == 3 else 1.0 for i in picked]
+    np.testing.assert_array_equal(batch.labels["charges"].values.numpy(), labels)
+    assert batch.labels["eps_inf"].weight.tolist() == [0.0 if i == 3 else 1.0 for i in picked]
 
 
 def test_joined_files_keep_their_levels_and_weights():
@@ -35,22 +35,22 @@ def test_joined_files_keep_their_levels_and_weights():
     assert joined.level.tolist() == [0, 0, 1, 1, 1]
     batch = joined.batch([4, 0])
     assert torch.equal(batch.graph.vectors[: int(b.n_edges[2])], b.batch([2]).graph.vectors)
-    assert batch.charge_weight.unique().tolist() == [1.0, 2.0]
+    assert batch.labels["charges"].weight.unique().tolist() == [1.0, 2.0]
 
 
 @pytest.mark.parametrize(("per", "exponent"), [("atom", 1.0), ("root", 0.5), ("frame", 0.0)])
 def test_a_frame_counts_by_a_power_of_its_size(per, exponent):
     dataset = build_dataset(toy_frames(1), 3.0, level=0, per=per, dtype=torch.float64)
-    assert float(dataset.charge_weight.sum()) == pytest.approx(8.0**exponent)
+    assert float(dataset.labels["charges"].weight.sum()) == pytest.approx(8.0**exponent)
 
 
 def test_rare_elements_gain_weight_while_the_mean_stays_one():
     frames = toy_frames(9, kinds=((12, 8),) * 8 + ((3, 9),))
     dataset = build_dataset(frames, 3.0, level=0, dtype=torch.float64)
     weighted = weight_by_element(dataset, 0.5)
-    factor = {int(z): float(weighted.charge_weight[dataset.numbers == z][0]) for z in (12, 3)}
+    factor = {int(z): float(weighted.labels["charges"].weight[dataset.numbers == z][0]) for z in (12, 3)}
     assert factor[3] / factor[12] == pytest.approx(np.sqrt(8.0))
-    assert float(weighted.charge_weight.mean()) == pytest.approx(1.0)
+    assert float(weighted.labels["charges"].weight.mean()) == pytest.approx(1.0)
     assert weight_by_element(dataset, 0.0) is dataset
 
 

@@ -187,7 +187,8 @@ def test_divergence_is_reported_instead_of_looping_for_ever(data, tmp_path, monk
 def test_batches_of_one_epoch_weigh_like_their_content(data, tmp_path):
     trainer = make_trainer(data, tmp_path)
     batches = trainer._epoch(0)
-    charge, eps = trainer._norms(batches)
+    norms = trainer._norms(batches)
+    charge, eps = norms["charges"], norms["eps_inf"]
     assert charge * len(batches) == pytest.approx(80.0)  # ten frames of eight atoms
     assert eps * len(batches) == pytest.approx(10.0)
     assert np.concatenate(batches).size == 10
