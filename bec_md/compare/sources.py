@@ -215,8 +215,9 @@ def bare_table(path: Path) -> tuple[Array, Array] | None:
         if not words:
             continue
         try:
-            rows.append((float(words[0]), float(words[1])))
-        except (ValueError, IndexError):
+            first, second = (float(word) for word in words)  # more columns want a header that names them
+            rows.append((first, second))
+        except ValueError:
             named = {word.strip('"').lower() for word in words}
             if rows or named & set(_COLUMNS) or any(_AXES.get(word, 1.0) != 1.0 for word in named):
                 return None

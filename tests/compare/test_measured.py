@@ -167,6 +167,11 @@ def test_figures_and_comparisons_read_a_file_alike(tmp_path: Path) -> None:
         x, y = read_curves(tmp_path / "bare.csv", "reflectivity")["bare"]
         np.testing.assert_array_equal(x, [200.0, 300.0, 400.0])
         np.testing.assert_array_equal(y, [5.0, 1.0, 2.0])
+    (tmp_path / "modes.dat").write_text(
+        "# mode [cm-1] [THz] IR\n7 250.4 7.5 0.18\n8 250.5 7.5 0.17\n10 348.5 10.4 4.8\n"
+    )
+    with pytest.raises(DataError, match="header line"):  # never the number of the mode for a frequency
+        read_curves(tmp_path / "modes.dat", "n_alpha")
     (tmp_path / "um.csv").write_text("wavelength_um,n,k\n10,1.5,0.1\n20,1.6,0.2\n30,1.7,0.3\n40,1.8,0.4\n")
     assert read_curves(tmp_path / "um.csv", "n")["um"][0][0] == pytest.approx(250.0)
 
