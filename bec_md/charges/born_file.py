@@ -83,6 +83,15 @@ def read_born(path: Path) -> BornFile:
     return BornFile(rows[0], np.array(rows[1:]), atoms)
 
 
+def born_text(born: BornFile) -> str:
+    """Return the text of a BORN file, as `read_born` and phonopy read it."""
+    atoms = "" if born.atoms is None else " of atoms " + " ".join(str(index + 1) for index in born.atoms)
+    rows = [born.eps_inf, *born.tensors]
+    lines = [f"# epsilon and Z*{atoms}"]
+    lines += [" ".join(f"{value:13.8f}" for value in np.ravel(row)) for row in rows]
+    return "\n".join(lines) + "\n"
+
+
 def _content(text: str) -> list[str]:
     return [line.strip() for line in text.splitlines() if line.strip()]
 

@@ -7,11 +7,13 @@ from typing import Annotated
 import typer
 
 from bec_md.cli.bench_command import BENCH_HELP, bench
+from bec_md.cli.born_command import BORN_HELP, born
 from bec_md.cli.cite_command import CITE_HELP, cite
 from bec_md.cli.compare_command import COMPARE_HELP, compare
 from bec_md.cli.compile_command import compile_model
 from bec_md.cli.current_command import CURRENT_HELP, current
 from bec_md.cli.failures import CommandGroup
+from bec_md.cli.harmonic_command import HARMONIC_HELP, harmonic
 from bec_md.cli.lammps_command import lammps_app
 from bec_md.cli.models_command import INFO_HELP, MODELS_HELP, info, models
 from bec_md.cli.modes_command import MODES_HELP, modes
@@ -67,6 +69,8 @@ app.command("current", rich_help_panel=SPECTRA, help=CURRENT_HELP)(current)
 app.command("plot", rich_help_panel=SPECTRA, help=PLOT_HELP)(plot)
 app.command("compare", rich_help_panel=SPECTRA, help=COMPARE_HELP)(compare)
 app.command("modes", rich_help_panel=SPECTRA, help=MODES_HELP)(modes)
+app.command("harmonic", rich_help_panel=SPECTRA, help=HARMONIC_HELP)(harmonic)
+app.command("born", rich_help_panel=NETWORKS, help=BORN_HELP)(born)
 app.command("predict", rich_help_panel=NETWORKS, help=PREDICT_HELP)(predict)
 app.command("models", rich_help_panel=NETWORKS, help=MODELS_HELP)(models)
 app.command("evaluate", rich_help_panel=NETWORKS, help=EVALUATE_HELP)(evaluate)

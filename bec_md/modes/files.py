@@ -60,7 +60,7 @@ def read_modes(
             "force constants or eigenvectors are read from it",
             "check the name",
         )
-    atoms = _structure(structure)
+    atoms = read_structure(structure)
     cell, positions = np.array(atoms.cell), np.array(atoms.positions)
     numbers = np.array(atoms.numbers, dtype=np.int64)
     weights = np.array(
@@ -84,7 +84,16 @@ def read_modes(
     return modes_from_force_constants(phi, cell, positions, numbers, weights, f"{path.name} in {unit}")
 
 
-def _structure(source: str | Path | Atoms) -> Atoms:
+def read_structure(source: str | Path | Atoms) -> Atoms:
+    """Read the first structure of a file by ASE; `ase.Atoms` are returned as they are.
+
+    Raises
+    ------
+    UsageError
+        If there is no such file.
+    DataError
+        If ASE cannot read it.
+    """
     if not isinstance(source, (str, Path)):
         return source
     from ase.io import read

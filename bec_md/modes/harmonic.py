@@ -17,7 +17,9 @@ X. Gonze and C. Lee, Phys. Rev. B 55, 10355 (1997), Eqs. 53–62.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,12 +27,16 @@ from numpy.typing import NDArray
 from bec_md.arrays import Array, Complex
 from bec_md.errors import DataError
 from bec_md.modes.reference import TRANSLATION_CM, ReferenceModes
+from bec_md.structure import Frame
 from bec_md.units import (
     INTENSITY_KM_MOL,
     PLASMA_FREQUENCY2_FS2,
     angular_frequency_from_wavenumber,
     wavenumber_from_angular_frequency,
 )
+
+if TYPE_CHECKING:
+    from bec_md.network import BecModel
 
 
 @dataclass(frozen=True, eq=False)
@@ -114,3 +120,37 @@ class HarmonicResponse:
         squares = np.sign(self.frequencies_cm) * self.frequencies_cm**2 * unit
         values = np.linalg.eigvalsh(np.diag(squares) + factor * np.outer(polar, polar))
         return np.asarray(np.sign(values) * np.sqrt(np.abs(values)) * wavenumber_from_angular_frequency(1.0))
+
+
+@dataclass(frozen=True, eq=False)
+class HarmonicPrediction:
+    """Response from predicted charges, and the same from each member of the ensemble."""
+
+    response: HarmonicResponse
+    members: tuple[HarmonicResponse, ...]
+    scale: float = 1.0  # calibration of the ensemble's spread
+
+    def error(self, quantity: Callable[[HarmonicResponse], Array]) -> Array | None:
+        """Return the model's standard error of a quantity, None without an ensemble."""
+        if len(self.members) < 2:
+            return None
+        values = np.array([quantity(member) for member in self.members])
+        return np.asarray(self.scale * values.std(axis=0, ddof=1))
+
+
+def predict_response(modes: ReferenceModes, model: BecModel) -> HarmonicPrediction:
+    """Response of a crystal with the charges and ε∞ of a network."""
+    frame = Frame(
+        positions_ang=modes.positions_ang,
+        cell_ang=modes.cell_ang,
+        pbc=np.ones(3, dtype=bool),
+        numbers=modes.numbers,
+        masses_amu=modes.masses_amu,
+    )
+    prediction = model.predict_batch([frame])
+    eps = None if np.isnan(prediction.eps_inf[0]).any() else np.asarray(prediction.eps_inf[0])
+    of = HarmonicResponse.of
+    members = tuple(of(modes, z, eps) for z in np.asarray(prediction.members)[0])
+    return HarmonicPrediction(
+        of(modes, prediction.born_effective_charges[0], eps), members, model.calibration
+    )

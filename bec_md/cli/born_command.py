@@ -1,0 +1,75 @@
+"""``bec-md born``: charges and ε∞ of a crystal as a BORN file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from bec_md.cli import options as opt
+from bec_md.cli.announce import describe_model
+from bec_md.cli.console import Console
+from bec_md.cli.outputs import check_writable
+
+BORN_HELP = (
+    "Write Born effective charges and ε_∞ of a crystal as a BORN file.\n\n"
+    "For phonopy, phono3py, ALAMODE, ShengBTE. Tensors of the symmetry-independent atoms, in the "
+    "order of the file."
+)
+
+
+def born(
+    structure: Annotated[
+        Path, typer.Argument(metavar="STRUCTURE", help="POSCAR, CIF, extxyz, …", show_default=False)
+    ],
+    output: Annotated[Path, typer.Option("--output", "-o", metavar="BORN", help="Where to write.")] = Path(
+        "BORN"
+    ),
+    model: opt.Model = "universal",
+    symmetry_tolerance: Annotated[
+        float,
+        typer.Option("--symmetry-tolerance", metavar="ANG", help="Atoms closer than this are equivalent."),
+    ] = 1e-5,
+    quiet: opt.Quiet = False,
+) -> None:
+    """Predict one structure and write its independent tensors."""
+    import numpy as np
+
+    from bec_md.charges.born_file import BornFile, born_text
+    from bec_md.charges.symmetry import orbits, symmetry_operations
+    from bec_md.errors import UsageError
+    from bec_md.modes.files import read_structure
+    from bec_md.network import load_model
+    from bec_md.network.familiarity import Familiarity
+
+    check_writable("--output", output)
+    console = Console(quiet)
+    atoms = read_structure(structure)
+    network = load_model(model, elements=sorted(set(atoms.numbers.tolist())))
+    if not network.predicts_eps_inf:
+        raise UsageError(
+            f"model {network.name} was trained without ε∞",
+            "a BORN file begins with it",
+            "take another model, e.g. universal",
+        )
+    describe_model(console, network)
+    prediction = network.predict_batch([atoms])
+    known = Familiarity.of(network.card, [str(symbol) for symbol in atoms.symbols])
+    spread = float(np.mean(prediction.uncertainty_e[0]))
+    for remark in (known.remark, known.outside_remark(1, 1) if known.outside(spread) else None):
+        if remark:
+            console.warn(remark)
+    cell, positions = atoms.cell.array, atoms.positions
+    operations = symmetry_operations(cell, positions, atoms.numbers, symmetry_tolerance)
+    independent = np.unique(orbits(operations, len(atoms)), return_index=True)[1]
+    chosen = tuple(int(index) for index in np.sort(independent))
+    tensors = prediction.born_effective_charges[0][list(chosen)]
+    content = BornFile(np.asarray(prediction.eps_inf[0]), np.asarray(tensors), chosen)
+    output.write_text(born_text(content), encoding="utf-8")
+    for index, tensor in zip(chosen, tensors, strict=True):
+        error = prediction.uncertainty_e[0][index]
+        text = f"{atoms.symbols[index]:2s} tr Z/3 {np.trace(tensor) / 3:+.3f} ± {error:.2g} e"
+        console.item(f"atom {index + 1}", text)
+    console.item("ε_∞", " ".join(f"{value:.3f}" for value in np.diag(prediction.eps_inf[0])))
+    console.item("written", f"{output} ({len(chosen)} of {len(atoms)} atoms)")

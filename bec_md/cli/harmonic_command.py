@@ -1,0 +1,207 @@
+"""``bec-md harmonic``: infrared-active modes of a crystal from its force constants."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from bec_md.cli import options as opt
+from bec_md.cli.announce import describe_model
+from bec_md.cli.console import Console
+from bec_md.cli.outputs import STDOUT, check_writable, emit_json
+
+if TYPE_CHECKING:
+    from bec_md.modes.harmonic import HarmonicPrediction
+    from bec_md.modes.reference import ReferenceModes
+
+HARMONIC_HELP = (
+    "Infrared-active modes of a crystal at the zone center: intensities, ionic ε, TO and LO frequencies.\n\n"
+    "INPUT is a phonopy.yaml (needs phonopy), or a structure with --force-constants. Errors are those of the "
+    "network's charges; frequencies are those of the force constants."
+)
+
+
+def harmonic(
+    source: Annotated[
+        Path, typer.Argument(metavar="STRUCTURE|phonopy.yaml", help="Crystal.", show_default=False)
+    ],
+    force_constants: Annotated[
+        Path | None,
+        typer.Option(
+            "--force-constants",
+            metavar="FILE",
+            help="FORCE_CONSTANTS of phonopy or an .npz, for a structure.",
+            show_default=False,
+        ),
+    ] = None,
+    model: opt.Model = "universal",
+    direction: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--direction",
+            metavar="X,Y,Z",
+            help="Direction of the wave vector (Cartesian) for LO frequencies; repeat for more (x, y and z).",
+            show_default=False,
+        ),
+    ] = None,
+    csv: opt.Csv = None,
+    json: opt.Json = None,
+    quiet: opt.Quiet = False,
+) -> None:
+    """Predict the charges of a crystal and resolve its infrared response into modes."""
+    from bec_md.modes.harmonic import predict_response
+    from bec_md.network import load_model
+    from bec_md.network.familiarity import Familiarity
+
+    directions = [parse_direction(text) for text in direction or ("1,0,0", "0,1,0", "0,0,1")]
+    if csv is not None:
+        check_writable("--csv", csv)
+    if json is not None and json != STDOUT:
+        check_writable("--json", Path(json))
+    console = Console(quiet, json == STDOUT)
+    modes = read_reference(source, force_constants)
+    network = load_model(model, elements=sorted(set(modes.numbers.tolist())))
+    describe_model(console, network)
+    remark = Familiarity.of(network.card, _symbols(modes)).remark
+    if remark:
+        console.warn(remark)
+    found = predict_response(modes, network)
+    content = summary(modes, found, directions)
+    show(console, content)
+    if csv is not None:
+        write_table(csv, content)
+        console.item("table", str(csv))
+    if json is not None:
+        emit_json(json, content)
+
+
+def parse_direction(text: str) -> tuple[float, float, float]:
+    """Three numbers separated by commas, not all zero."""
+    from bec_md.errors import UsageError
+
+    try:
+        x, y, z = (float(word) for word in text.split(","))
+    except ValueError:
+        x = y = z = 0.0
+    if x == y == z == 0.0:
+        raise UsageError(
+            f"--direction {text}",
+            "a direction is three numbers, not all zero",
+            "write e.g. --direction 0,0,1",
+        )
+    return x, y, z
+
+
+def read_reference(source: Path, force_constants: Path | None) -> ReferenceModes:
+    """Modes of a phonopy calculation, or of a structure with force constants."""
+    from bec_md.errors import UsageError
+    from bec_md.modes.files import read_modes
+    from bec_md.modes.phonopy_file import read_phonopy
+
+    if force_constants is not None:
+        return read_modes(force_constants, source)
+    if source.suffix not in {".yaml", ".yml"}:
+        raise UsageError(
+            f"{source.name} without force constants",
+            "modes are those of a potential, which is not part of this program",
+            "give --force-constants FILE, or the phonopy.yaml of a calculation",
+        )
+    return read_phonopy(source)
+
+
+def _symbols(modes: ReferenceModes) -> list[str]:
+    from ase.data import chemical_symbols
+
+    return [chemical_symbols[int(number)] for number in modes.numbers]
+
+
+def summary(
+    modes: ReferenceModes, found: HarmonicPrediction, directions: list[tuple[float, float, float]]
+) -> dict[str, Any]:
+    """Everything that is shown, as plain numbers; degenerate modes are summed."""
+    import numpy as np
+
+    response = found.response
+    errors = found.error(lambda r: np.array([r.intensities_km_mol[g].sum() for g in modes.degenerate()]))
+    rows = []
+    for number, group in enumerate(modes.degenerate()):
+        row = {
+            "wavenumber_cm": float(modes.frequencies_cm[group].mean()),
+            "degeneracy": len(group),
+            "intensity_km_mol": float(response.intensities_km_mol[group].sum()),
+            "intensity_km_mol_err": None if errors is None else float(errors[number]),
+            "ionic_eps": np.diag(response.strengths[group].sum(axis=0)).tolist(),
+        }
+        rows.append(row)
+    ionic_error = found.error(lambda r: r.ionic_eps)
+    content: dict[str, Any] = {
+        "modes": rows,
+        "unstable_cm": modes.unstable.tolist(),
+        "ionic_eps": response.ionic_eps.tolist(),
+        "ionic_eps_err": None if ionic_error is None else ionic_error.tolist(),
+        "eps_inf": None if response.eps_inf is None else response.eps_inf.tolist(),
+        "along": [],
+    }
+    if response.eps_inf is None:
+        return content
+    for direction in directions:
+        q = np.array(direction)
+        spread = found.error(lambda r, q=q: r.along(q))  # type: ignore[misc]
+        content["along"].append(
+            {
+                "direction": list(direction),
+                "wavenumber_cm": response.along(q).tolist(),
+                "wavenumber_cm_err": None if spread is None else spread.tolist(),
+            }
+        )
+    return content
+
+
+def show(console: Console, content: dict[str, Any]) -> None:
+    """Print the active modes, the permittivity and the longitudinal frequencies."""
+    import numpy as np
+
+    if content["unstable_cm"]:
+        text = ", ".join(f"{value:.0f}" for value in content["unstable_cm"])
+        console.warn(f"unstable modes at {text} cm⁻¹ (imaginary) are left out of ε")
+    rows = content["modes"]
+    largest = max((row["intensity_km_mol"] for row in rows), default=0.0)
+    for row in rows:
+        if row["intensity_km_mol"] < 1e-3 * largest:
+            continue
+        error = "" if row["intensity_km_mol_err"] is None else f" ± {row['intensity_km_mol_err']:.0f}"
+        console.item(
+            f"{row['wavenumber_cm']:.1f} cm⁻¹",
+            f"{row['intensity_km_mol']:.0f}{error} km/mol, {row['degeneracy']}-fold, ionic ε "
+            + " ".join(f"{value:.3f}" for value in row["ionic_eps"]),
+        )
+    text = " ".join(f"{value:.3f}" for value in np.diag(content["ionic_eps"]))
+    if content["ionic_eps_err"] is not None:
+        text += " ± " + " ".join(f"{value:.2g}" for value in np.diag(content["ionic_eps_err"]))
+    console.item("ionic ε", text)
+    if content["eps_inf"] is not None:
+        console.item("ε_∞", " ".join(f"{value:.3f}" for value in np.diag(content["eps_inf"])))
+    for entry in content["along"]:
+        errors = entry["wavenumber_cm_err"] or [0.0] * len(entry["wavenumber_cm"])
+        moved = [
+            f"{value:.1f} ± {error:.2g}" if error else f"{value:.1f}"
+            for value, error in zip(entry["wavenumber_cm"], errors, strict=True)
+        ]
+        name = " ".join(f"{x:g}" for x in entry["direction"])
+        console.item(f"q → 0 ({name})", ", ".join(moved) + " cm⁻¹")
+
+
+def write_table(path: Path, content: dict[str, Any]) -> None:
+    """Write the modes, one row each."""
+    lines = [
+        "wavenumber_cm,degeneracy,intensity_km_mol,intensity_km_mol_err,ionic_eps_xx,ionic_eps_yy,ionic_eps_zz"
+    ]
+    for row in content["modes"]:
+        error = "" if row["intensity_km_mol_err"] is None else f"{row['intensity_km_mol_err']:.6g}"
+        lines.append(
+            f"{row['wavenumber_cm']:.6g},{row['degeneracy']},{row['intensity_km_mol']:.6g},{error},"
+            + ",".join(f"{value:.6g}" for value in row["ionic_eps"])
+        )
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")

@@ -1,0 +1,62 @@
+"""Zone-center modes of the primitive cell of a phonopy calculation."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from bec_md.errors import DataError, UsageError
+from bec_md.modes.reference import ReferenceModes, modes_from_force_constants
+
+
+def read_phonopy(path: str | Path) -> ReferenceModes:
+    """Read phonopy.yaml (or phonopy_params.yaml) with its forces; return modes at Γ without LO–TO splitting.
+
+    Force sets or force constants that the file does not hold are taken from FORCE_SETS, FORCE_CONSTANTS or
+    force_constants.hdf5 beside it.
+
+    Raises
+    ------
+    UsageError
+        If phonopy is not installed, or there is no such file.
+    DataError
+        If phonopy cannot read it, or finds no forces.
+    """
+    file = Path(path).expanduser()
+    if not file.is_file():
+        raise UsageError(
+            f"there is no file {file}", "a phonopy calculation is read from it", "check the name"
+        )
+    try:
+        import phonopy
+    except ImportError:
+        raise UsageError(
+            f"{file.name} needs phonopy, which is not installed",
+            "phonopy reads its own files",
+            "pip install phonopy",
+        ) from None
+    names = {"force_sets_filename": "FORCE_SETS", "force_constants_filename": "FORCE_CONSTANTS"}
+    beside: dict[str, Any] = {
+        key: str(file.parent / name) for key, name in names.items() if (file.parent / name).is_file()
+    }
+    try:
+        phonon = phonopy.load(file, is_nac=False, log_level=0, **beside)
+        matrix = phonon.dynamical_matrix
+        if matrix is None:
+            raise RuntimeError("no forces and no force constants")
+        matrix.run(np.zeros(3))
+        dynamical = np.asarray(matrix.dynamical_matrix).real
+    except Exception as error:  # phonopy raises anything
+        raise DataError(
+            f"phonopy cannot use {file.name}: {error or type(error).__name__}",
+            "modes need force sets or force constants",
+            "put FORCE_SETS or FORCE_CONSTANTS beside it",
+        ) from error
+    cell = phonon.primitive
+    masses, n = np.asarray(cell.masses, dtype=np.float64), len(cell.masses)
+    root = np.sqrt(np.repeat(masses, 3))
+    phi = (dynamical * np.outer(root, root)).reshape(n, 3, n, 3).transpose(0, 2, 1, 3)
+    numbers = np.asarray(cell.numbers, dtype=np.int64)
+    return modes_from_force_constants(phi, cell.cell, cell.positions, numbers, masses, file.name)

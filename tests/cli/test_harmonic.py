@@ -1,0 +1,128 @@
+"""`bec-md born` and `bec-md harmonic` on MgO with springs, beside what phonopy makes of them."""
+
+import json
+
+import numpy as np
+import pytest
+from ase.build import bulk
+from typer.testing import CliRunner
+
+from bec_md.charges.born_file import read_born
+from bec_md.cli.app import app
+from bec_md.network import load_model
+
+SPRING = 4.0  # eV/Å² between nearest neighbors, along the bond; a tenth of it across
+
+
+def run(*arguments, status=0):
+    result = CliRunner().invoke(app, [str(a) for a in arguments])
+    assert result.exit_code == status, result.output
+    return result.output
+
+
+def spring_constants(cell, positions):
+    """Force constants of springs between neighbors closer than 2.5 Å, with the acoustic sum rule."""
+    n = len(positions)
+    phi = np.zeros((n, n, 3, 3))
+    shifts = np.array(list(np.ndindex(5, 5, 5))) - 2
+    for i in range(n):
+        for j in range(n):
+            for vector in positions[j] - positions[i] + shifts @ cell:
+                length = np.linalg.norm(vector)
+                if 0.1 < length < 2.5:
+                    bond = np.outer(vector, vector) / length**2
+                    block = SPRING * (bond + 0.1 * (np.eye(3) - bond))
+                    phi[i, j] -= block
+                    phi[i, i] += block
+    return phi
+
+
+@pytest.fixture
+def crystal(tmp_path):
+    atoms = bulk("MgO", "rocksalt", a=4.21)
+    atoms.write(tmp_path / "POSCAR", format="vasp")
+    phi = spring_constants(atoms.cell.array, atoms.positions)
+    np.savez(tmp_path / "fc.npz", force_constants=phi)
+    return tmp_path
+
+
+def test_harmonic_agrees_with_the_closed_form(crystal):
+    """Six bonds make K = Σ over bonds of each axis; TO = √(K/μ), and LST gives LO."""
+    run("harmonic", crystal / "POSCAR", "--force-constants", crystal / "fc.npz", "--json", crystal / "h.json",
+        "--csv", crystal / "h.csv")  # fmt: skip
+    found = json.loads((crystal / "h.json").read_text())
+    (mode,) = found["modes"]
+    assert mode["degeneracy"] == 3
+    reduced = 24.305 * 15.999 / (24.305 + 15.999)
+    stiffness = SPRING * (2 + 4 * 0.1)
+    assert mode["wavenumber_cm"] == pytest.approx(521.471 * np.sqrt(stiffness / reduced), rel=1e-4)
+    assert 0 < mode["intensity_km_mol_err"] < mode["intensity_km_mol"]
+    ionic, eps = found["ionic_eps"][0][0], found["eps_inf"][0][0]
+    for entry in found["along"]:
+        top = max(entry["wavenumber_cm"])
+        assert top == pytest.approx(mode["wavenumber_cm"] * np.sqrt(1 + ionic / eps), rel=1e-3)
+        assert entry["wavenumber_cm_err"][-1] > 0
+    assert len((crystal / "h.csv").read_text().splitlines()) == 2
+
+
+def test_longitudinal_frequencies_are_those_of_phonopy(crystal):
+    """The file of `born`, read by phonopy, gives the LO frequency of `harmonic` from one phonopy.yaml."""
+    phonopy = pytest.importorskip("phonopy")
+    from phonopy.file_IO import write_FORCE_CONSTANTS
+    from phonopy.structure.atoms import PhonopyAtoms
+
+    atoms = bulk("MgO", "rocksalt", a=4.21)
+    unit = PhonopyAtoms(symbols=["Mg", "O"], cell=atoms.cell.array, positions=atoms.positions)
+    phonon = phonopy.Phonopy(unit, np.diag([3, 3, 3]), primitive_matrix=np.eye(3))
+    supercell = phonon.supercell
+    phonon.force_constants = spring_constants(np.asarray(supercell.cell), np.asarray(supercell.positions))
+    phonon.save(crystal / "phonopy.yaml")
+    write_FORCE_CONSTANTS(phonon.force_constants, filename=str(crystal / "FORCE_CONSTANTS"))
+    run("harmonic", crystal / "phonopy.yaml", "--direction", "0,0,1", "--json", crystal / "p.json")
+    found = json.loads((crystal / "p.json").read_text())
+
+    run("born", crystal / "POSCAR", "-o", crystal / "BORN")
+    phonon = phonopy.load(
+        crystal / "phonopy.yaml",
+        force_constants_filename=crystal / "FORCE_CONSTANTS",
+        born_filename=crystal / "BORN",
+        log_level=0,
+    )
+    phonon.run_qpoints([[0, 0, 0]], nac_q_direction=phonon.primitive.cell @ np.array([0, 0, 1.0]))
+    expected = np.sort(phonon.qpoints.frequencies[0])[3:] * 33.35641  # THz → cm⁻¹
+    np.testing.assert_allclose(found["along"][0]["wavenumber_cm"], expected, rtol=1e-4)
+
+
+def test_born_holds_the_independent_atoms(crystal):
+    """Eight atoms of the conventional cell, two of them independent, as the network predicts them."""
+    atoms = bulk("MgO", "rocksalt", a=4.21, cubic=True)
+    atoms.write(crystal / "cubic.cif")
+    output = run("born", crystal / "cubic.cif", "-o", crystal / "BORN", "--model", "universal")
+    born = read_born(crystal / "BORN")
+    assert len(born.tensors) == 2
+    assert born.atoms is not None
+    model = load_model("universal", threads=1)
+    prediction = model.predict_batch([atoms])
+    expected = prediction.born_effective_charges[0][list(born.atoms)]
+    np.testing.assert_allclose(born.tensors, expected, atol=2e-5)  # coordinates of the CIF are rounded
+    np.testing.assert_allclose(born.eps_inf, prediction.eps_inf[0], atol=2e-5)
+    assert "2 of 8 atoms" in output
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "message"),
+    [
+        (("harmonic", "POSCAR"), 2, "without force constants"),
+        (("harmonic", "POSCAR", "--force-constants", "none"), 2, "no file"),
+        (("harmonic", "POSCAR", "--force-constants", "fc.npz", "--direction", "0,0,0"), 2, "not all zero"),
+        (("harmonic", "broken.yaml"), 1, "phonopy cannot use"),
+        (("born", "none.cif"), 2, "no structure file"),
+        (("born", "POSCAR", "--model", "water"), 2, "trained without"),
+    ],
+)
+def test_bad_inputs_are_refused_in_words(crystal, monkeypatch, arguments, status, message):
+    pytest.importorskip("phonopy")
+    monkeypatch.chdir(crystal)
+    (crystal / "broken.yaml").write_text("nothing: here\n")
+    output = " ".join(run(*arguments, status=status).split())
+    assert message in output
