@@ -139,7 +139,8 @@ def _times(universe: Any, kind: str) -> tuple[bool, float | None]:
         first_ps = float(trajectory[0].time)
         last_ps = float(trajectory[-1].time)
         trajectory[0]
-    no_times = kind == "MEMORY" or any("no dt information" in str(item.message) for item in caught)
+    # A DCD counts in the time unit of the program that wrote it, which is CHARMM's only for CHARMM and NAMD.
+    no_times = kind in ("MEMORY", "DCD") or any("no dt information" in str(item.message) for item in caught)
     if no_times:
         return False, None
     if len(trajectory) < 2 or last_ps <= first_ps:
