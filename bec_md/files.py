@@ -17,6 +17,8 @@ from typing import IO, Any, TextIO, cast
 from bec_md.errors import DataError, UsageError
 
 _BUFFER = 1 << 20
+#: Bytes that are decoded at once.
+_CHUNK = 1 << 18
 #: Longest line of a text file.
 _LINE_BYTES = 32 << 20
 #: A file may unpack to this size, or to this multiple of its own.
@@ -158,6 +160,7 @@ def open_binary(path: Path, lines: bool = True) -> IO[bytes]:
 def open_text(path: Path) -> Iterator[TextIO]:
     """Open for reading lines, decompressing by content; the file is closed on exit."""
     with open_binary(path) as raw, io.TextIOWrapper(raw, encoding="utf-8", errors="replace") as text:
+        text._CHUNK_SIZE = _CHUNK  # type: ignore[attr-defined]  # of 8 kB, each with a call of `_Guarded`
         yield text
 
 
