@@ -21,6 +21,7 @@ from bec_md.structure import Frame
 from bec_md.structure.names import VelocityUnits, find_charge_key
 from bec_md.trajectory.options import ReadOptions
 from bec_md.trajectory.reader import place
+from bec_md.trajectory.readers.dcd import keeps_time
 from bec_md.trajectory.readers.topology import species_of_universe, topology_path
 
 _REFUSED = ("LAMMPSDUMP", "XYZ")
@@ -134,6 +135,9 @@ class MDAnalysisReader:
 def _times(universe: Any, kind: str) -> tuple[bool, float | None]:
     """Whether the frames have times of their own, and the time between them in fs."""
     trajectory = universe.trajectory
+    header = getattr(getattr(trajectory, "_file", None), "header", None)
+    if kind == "DCD" and isinstance(header, dict) and not keeps_time(str(header.get("remarks", ""))):
+        return False, None
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         first_ps = float(trajectory[0].time)
@@ -143,8 +147,10 @@ def _times(universe: Any, kind: str) -> tuple[bool, float | None]:
     no_times = kind in ("MEMORY", "DCD") or any("no dt information" in str(item.message) for item in caught)
     if no_times:
         return False, None
-    if len(trajectory) < 2 or last_ps <= first_ps:
+    if len(trajectory) < 2 or last_ps < first_ps:
         return True, None
+    if last_ps == first_ps:  # some programs write zeros
+        return False, None
     return True, (last_ps - first_ps) / (len(trajectory) - 1) * 1e3
 
 

@@ -34,6 +34,11 @@ _PROGRAMS = re.compile(r"NAMD|CHARMM|OPENMM|CREATED BY USER", re.IGNORECASE)
 _ORDER = [0, 2, 5, 4, 3, 1]
 
 
+def keeps_time(remarks: str) -> bool:
+    """Whether the program that wrote these remarks counts time in AKMA units."""
+    return _PROGRAMS.search(remarks) is not None
+
+
 class DcdReader(IndexedReader):
     """Frames of a DCD file with a topology."""
 
@@ -52,7 +57,7 @@ class DcdReader(IndexedReader):
         remarks = str(header["remarks"]).strip("\0 ")
         step_fs = float(header["delta"]) * int(header["nsavc"]) * AKMA_FS
         self.notes = ["Å of a DCD file"]
-        if _PROGRAMS.search(remarks) and step_fs > 0:
+        if keeps_time(remarks) and step_fs > 0:
             self.timestep_fs = step_fs
             self.notes.append(f"time from its header ({step_fs:.6g} fs between frames)")
         else:
