@@ -173,6 +173,7 @@ void FixBec::setup(int)
     sample();
   });
   if (rerun_frames > 0) check_rerun();
+  check_integrators();
 }
 
 // Forces may be computed several times in a step, for trial states of Monte Carlo moves. Only a field needs the

@@ -103,6 +103,7 @@ class FixBec : public LAMMPS_NS::Fix {
   Step evaluations = 0;
   Motion motion;                           // means since the beginning of the run
   bool warned_outside = false;
+  bool checked_integrators = false;
   int rerun_frames = 0;                    // set up within one run: those of `rerun`
   std::uint64_t rerun_velocities = 0;
 
@@ -119,6 +120,7 @@ class FixBec : public LAMMPS_NS::Fix {
   std::uint64_t type_hash(int i) const;
   std::uint64_t velocity_hash(int i) const;
   void check_rerun();
+  void check_integrators();
   bool judging() const;
   void judge_domain();
   void observe_motion();

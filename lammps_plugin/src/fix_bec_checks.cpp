@@ -99,6 +99,28 @@ void FixBec::check_rerun()
                         "rerun FILE dump x y z vx vy vz");
 }
 
+// Atoms that no fix moves in time keep the velocities that they were given: a current without a motion. Where no
+// atom is moved (rerun), LAMMPS says so itself.
+void FixBec::check_integrators()
+{
+  int moved = 0;
+  for (const Fix *other : modify->get_fix_list())
+    if (other->time_integrate) moved |= other->groupbit;
+  if (!moved || checked_integrators) return;
+  checked_integrators = true;
+  double local = 0.0, idle = 0.0;
+  for (int i = 0; i < atom->nlocal; ++i) {
+    const double *v = atom->v[i];
+    const bool carries = (atom->mask[i] & groupbit) && options.species_of_type[atom->type[i]] >= 0;
+    if (carries && !(atom->mask[i] & moved) && (v[0] != 0.0 || v[1] != 0.0 || v[2] != 0.0)) local += 1.0;
+  }
+  MPI_Allreduce(&local, &idle, 1, MPI_DOUBLE, MPI_SUM, world);
+  if (idle > 0.0 && comm->me == 0)
+    error->warning(FLERR, fmt::format("fix bec {}: {:.0f} atoms have velocities but no fix moves them: they add a "
+                                      "current without a motion; use velocity GROUP set 0 0 0 for them",
+                                      id, idle));
+}
+
 // Read again by bec-md (lammps_log.py): temperature and sum of Z Z^T/m belong to the current of this run.
 void FixBec::report_run()
 {
@@ -117,6 +139,7 @@ void FixBec::report_run()
   motion.clear();
   training_domain.clear();
   warned_outside = false;
+  checked_integrators = false;
 }
 
 void FixBec::report_times()

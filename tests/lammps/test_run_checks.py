@@ -234,3 +234,14 @@ def test_log_and_dump_of_one_run_give_the_same(
     # LAMMPS has constants of its own, 6e-6 apart
     assert log.temperature_k == pytest.approx(kinetic[0], rel=2e-5)
     np.testing.assert_allclose(log_zz[0], dump_zz[0], rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("setting", "warned"), [("", True), ("velocity wall set 0 0 0\n", False), ("fix more wall nve\n", False)]
+)
+def test_velocities_of_atoms_that_nothing_moves(
+    run_lmp: Callable[..., Any], models: dict[str, Path], setting: str, warned: bool
+) -> None:
+    groups = "group wall id 1:9\ngroup mobile subtract all wall\nfix move mobile nve\n"
+    output = run_lmp(HOT + groups + setting + bec(models["two_layers"]) + "run 3\n").stdout
+    assert ("9 atoms have velocities but no fix moves them" in output) is warned
