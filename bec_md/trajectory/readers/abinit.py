@@ -18,7 +18,7 @@ from bec_md.structure import Frame
 from bec_md.structure.names import VELOCITY_UNITS, VelocityUnits
 from bec_md.structure.species import resolve_species, symbols_of
 from bec_md.trajectory.options import ReadOptions
-from bec_md.trajectory.readers.hdf5 import is_hdf5, open_hdf5, rows_of
+from bec_md.trajectory.readers.hdf5 import is_hdf5, open_trajectory_hdf5, rows_of
 from bec_md.trajectory.readers.indexed import IndexedReader
 from bec_md.trajectory.readers.netcdf3 import NetCDF3
 from bec_md.units import ATOMIC_TIME_FS, BOHR_ANG
@@ -101,7 +101,7 @@ class AbinitReader(IndexedReader):
                     lambda name, record: np.asarray(classic.read(stream, name, record), dtype=np.float64),
                 )
             return
-        with open_hdf5(self.path) as file:
+        with open_trajectory_hdf5(self.path) as file:
             n_frames = min(
                 (rows_of(file[name], self.path) for name in ("xred", "rprimd") if name in file), default=0
             )
@@ -132,5 +132,5 @@ def is_hist(path: Path, head: bytes) -> bool:
         return b"\x06rprimd" in head and b"\x04xred" in head
     if not is_hdf5(head):
         return False
-    with open_hdf5(path) as file:
+    with open_trajectory_hdf5(path) as file:
         return "xred" in file and "rprimd" in file

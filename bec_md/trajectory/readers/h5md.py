@@ -24,7 +24,7 @@ from bec_md.structure.species import Species, resolve_species
 from bec_md.trajectory.lammps_units import LammpsUnits, lammps_units
 from bec_md.trajectory.options import ReadOptions
 from bec_md.trajectory.readers.given import elements_of, given_cell
-from bec_md.trajectory.readers.hdf5 import open_hdf5, rows_of
+from bec_md.trajectory.readers.hdf5 import open_trajectory_hdf5, rows_of
 from bec_md.trajectory.readers.indexed import IndexedReader
 from bec_md.trajectory.readers.topology import species_of_topology
 from bec_md.units import ATOMIC_TIME_FS, BOHR_ANG
@@ -52,7 +52,7 @@ class H5mdReader(IndexedReader):
         super().__init__(path, options, [] if self._topology is None else [self._topology])
         self._units = None if options.lammps_units is None else lammps_units(options.lammps_units)
         self._given_cell = given_cell(options)
-        with open_hdf5(path) as file:
+        with open_trajectory_hdf5(path) as file:
             self._group = self._choose_group(file)
             group = file[self._group]
             self._length = self._factor(group["position"]["value"], _length, "positions")
@@ -71,7 +71,7 @@ class H5mdReader(IndexedReader):
     @contextmanager
     def opened(self) -> Iterator[Callable[[int], Frame]]:
         """Open the file for one pass."""
-        with open_hdf5(self.path) as file:
+        with open_trajectory_hdf5(self.path) as file:
             group = file[self._group]
             yield lambda index: self._frame(group, index)
 
@@ -224,7 +224,7 @@ class H5mdReader(IndexedReader):
 
 def is_h5md(path: Path) -> bool:
     """Whether an HDF5 file keeps particles the way of H5MD."""
-    with open_hdf5(path) as file:
+    with open_trajectory_hdf5(path) as file:
         return "h5md" in file and "particles" in file
 
 

@@ -13,7 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from bec_md.errors import BecMDError, DataError
+from bec_md.errors import DataError
+from bec_md.hdf5 import open_hdf5
 
 _SIGNATURE = b"\x89HDF\r\n\x1a\n"
 #: No compression makes real trajectories smaller than by this factor; what declares more was never written.
@@ -26,30 +27,22 @@ def is_hdf5(data: bytes) -> bool:
 
 
 @contextmanager
-def open_hdf5(path: Path) -> Iterator[Any]:
+def open_trajectory_hdf5(path: Path) -> Iterator[Any]:
     """Open a file for reading as `h5py.File`.
 
     Raises
     ------
     DataError
-        For whatever HDF5 cannot read, at opening or later.
+        For whatever HDF5 cannot read, and for groups and arrays that are not what the format says.
     """
-    import h5py
-
     try:
-        with h5py.File(path, "r") as file:
+        with open_hdf5(path) as file:
             yield file
-    except BecMDError:
-        raise
-    except (OSError, KeyError, ValueError, TypeError, RuntimeError, IndexError, AttributeError) as error:
-        text = " ".join(str(error).split())[:160]
-        cut = "truncated" in text
+    except (KeyError, ValueError, TypeError, IndexError, AttributeError) as error:
         raise DataError(
-            f"{path.name} cannot be read: {text}",
-            "the file is cut off: the copy is incomplete"
-            if cut
-            else "it is damaged, or its run was killed too early",
-            "copy it again from where it was written" + ("" if cut else ", or repeat the run"),
+            f"{path.name} cannot be read: {' '.join(str(error).split())[:160]}",
+            "it is damaged, or its run was killed too early",
+            "copy it again from where it was written, or repeat the run",
         ) from None
 
 

@@ -14,7 +14,7 @@ from bec_md.structure import Frame
 from bec_md.structure.names import VELOCITY_UNITS, VelocityUnits
 from bec_md.structure.species import Species, resolve_species
 from bec_md.trajectory.options import ReadOptions
-from bec_md.trajectory.readers.hdf5 import open_hdf5, rows_of
+from bec_md.trajectory.readers.hdf5 import open_trajectory_hdf5, rows_of
 from bec_md.trajectory.readers.indexed import IndexedReader
 
 _GROUP = "intermediate/ion_dynamics"
@@ -29,7 +29,7 @@ class VaspoutReader(IndexedReader):
 
     def __init__(self, path: Path, options: ReadOptions) -> None:
         super().__init__(path, options)
-        with open_hdf5(path) as file:
+        with open_trajectory_hdf5(path) as file:
             if f"{_GROUP}/position_ions" not in file or f"{_GROUP}/lattice_vectors" not in file:
                 raise DataError(
                     f"{self.source}: no positions of steps",
@@ -56,7 +56,7 @@ class VaspoutReader(IndexedReader):
     @contextmanager
     def opened(self) -> Iterator[Callable[[int], Frame]]:
         """Open the file for one pass."""
-        with open_hdf5(self.path) as file:
+        with open_trajectory_hdf5(self.path) as file:
             group = file[_GROUP]
             yield lambda index: self._frame(group, index)
 
@@ -113,5 +113,5 @@ class VaspoutReader(IndexedReader):
 
 def is_vaspout(path: Path) -> bool:
     """Whether an HDF5 file holds the steps of a run of VASP."""
-    with open_hdf5(path) as file:
+    with open_trajectory_hdf5(path) as file:
         return _GROUP in file
