@@ -115,4 +115,4 @@ def test_descriptions_of_failures(tmp_path: Path) -> None:
 
 def test_names_of_models_are_completed() -> None:
     assert options.bundled_names("") == sorted(options.bundled_names(""))
-    assert options.bundled_names("sil") == ["silica"]
+    assert options.bundled_names("wat") == ["water"]
