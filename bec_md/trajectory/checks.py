@@ -269,6 +269,28 @@ def difference_temperature_note(
     return TemperatureNote(text, (said,))
 
 
+def check_velocities(motion: Motion, source: str) -> None:
+    """Refuse velocities that are none: the same numbers in every frame, while the atoms move.
+
+    Raises
+    ------
+    DataError
+        From three frames on.
+    """
+    velocities = motion.velocities_ang_fs
+    if velocities is None or len(velocities) < 3 or not velocities[0].any():
+        return
+    # Atoms in free flight keep their velocities, and then their steps do not change either.
+    if (velocities == velocities[0]).all() and float(np.ptp(motion.displacements(), axis=0).max()) > 2e-4:
+        raise DataError(
+            f"{source}: the velocities are the same numbers in all of the first {len(velocities)} frames",
+            "the steps of the atoms change, so these are left over from before the run (a rerun that reads no "
+            "velocities)",
+            "write the velocities of every frame, or leave their columns out: differences of positions then "
+            "take their place",
+        )
+
+
 def kinetic_temperature(frames: Sequence[Frame]) -> float:
     """Largest kinetic temperature of some frames in K; 0 without velocities."""
     return max(_temperature(raw) for raw in frames)

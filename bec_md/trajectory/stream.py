@@ -14,6 +14,7 @@ from bec_md.structure import Frame
 from bec_md.structure.names import UNITLESS_TIME_KEYS
 from bec_md.trajectory.checks import (
     FrameChecker,
+    check_velocities,
     difference_temperature_note,
     kinetic_temperature,
     kinetic_temperature_note,
@@ -87,6 +88,8 @@ class StreamedTrajectory:
             check_first_frames(self._probed, reader.source)
         self._key = counting_key(self._probed) if options.time_series else None
         motion = Motion.of(self._probed)
+        if options.time_series:
+            check_velocities(motion, reader.source)
         self._reading = read_clock(motion) if options.time_series else None
         self._clock = clock = self._statements().settle()
         noted = [*reader.warnings, *clock.warnings, *self._seen_cell()]

@@ -101,6 +101,14 @@ def test_velocities_that_cannot_carry_the_atoms_so_far_are_said(write) -> None:
     refused(path, "timestep_fs=0.5", "carry them", timestep_fs=0.5)
 
 
+def test_velocities_left_over_from_before_a_rerun_are_refused(write) -> None:
+    motion = HarmonicMotion()
+    motion.velocities[:] = motion.velocities[0]
+    refused(write(motion.extxyz()), "the same numbers", "rerun", timestep_fs=1.0)
+    motion.positions = motion.positions[:1] + np.arange(60)[:, None, None] * motion.velocities  # free flight
+    read_all(write(motion.extxyz(), "free.xyz"), timestep_fs=1.0)
+
+
 @settings(max_examples=60, deadline=None)
 @given(
     interval_fs=st.floats(0.2, 40.0),
