@@ -284,8 +284,8 @@ def check_velocities(motion: Motion, source: str) -> None:
     if (velocities == velocities[0]).all() and float(np.ptp(motion.displacements(), axis=0).max()) > 2e-4:
         raise DataError(
             f"{source}: the velocities are the same numbers in all of the first {len(velocities)} frames",
-            "the steps of the atoms change, so these are left over from before the run (a rerun that reads no "
-            "velocities)",
+            "the steps of the atoms change, so these are left over from before the run (a rerun that "
+            "reads no velocities)",
             "write the velocities of every frame, or leave their columns out: differences of positions then "
             "take their place",
         )
