@@ -20,6 +20,7 @@ _PUBLIC = {
     "load_spectrum": "bec_md.spectrum.store",
     "plan_run": "bec_md.spectrum.analysis.plan",
     "summary": "bec_md.spectrum.output",
+    "symmetrized": "bec_md.spectrum.analysis.symmetrize",
     "write_csv": "bec_md.spectrum.output",
     "write_hdf5": "bec_md.spectrum.store",
     "write_json": "bec_md.spectrum.output",
@@ -40,6 +41,7 @@ __all__ = [
     "load_spectrum",
     "plan_run",
     "summary",
+    "symmetrized",
     "write_csv",
     "write_hdf5",
     "write_json",
@@ -49,6 +51,7 @@ if TYPE_CHECKING:
     from bec_md.spectrum.analysis.fits import fit_four_parameter, fit_lorentz, integrate_band
     from bec_md.spectrum.analysis.peak import Peak
     from bec_md.spectrum.analysis.plan import RunPlan, plan_run
+    from bec_md.spectrum.analysis.symmetrize import symmetrized
     from bec_md.spectrum.compute import compute_spectrum
     from bec_md.spectrum.errors.quality import QualityReport
     from bec_md.spectrum.estimators.einstein import einstein_helfand

@@ -129,7 +129,7 @@ class Spectrum(Functions):
         seen = Response(
             self.wavenumber_cm,
             np.einsum("ab,fab->f", toward.weight, self.sigma),
-            *self._errors_along(toward),
+            *self.errors_along(toward),
             eps_inf=None if self.eps_inf is None else float(np.sum(toward.weight * self.eps_inf)),
             sigma_dc=0.0
             if self._subtracted_dc is None
@@ -141,7 +141,7 @@ class Spectrum(Functions):
         scale = float(self.parameters.get("model_uncertainty_scale", 1.0))
         return replace(seen, member_sigma=self.member_sigma, calibration=scale, model_err=self.model_err)
 
-    def _errors_along(self, toward: Direction) -> tuple[Array, Array, Array]:
+    def errors_along(self, toward: Direction) -> tuple[Array, Array, Array]:
         """Errors of both parts of tr(Pσ), and their covariance."""
         if toward.isotropic:
             return self.iso_real_err, self.iso_imag_err, self.iso_covariance
