@@ -80,9 +80,9 @@ def compute_spectrum(
     chosen = options.changed(**changes)
     chosen.check()
     series = _as_tuple(current)
+    blocks = open_blocks(series, chosen.sum_rule)
     if not chosen.constraints:  # what the motion shows
         chosen = chosen.changed(constraints=int(series[0].metadata.get("constraints") or 0))
-    blocks = open_blocks(series, chosen.sum_rule)
     _check_constraints(series, chosen.constraints)
     temperature, source = _temperature(series, chosen.temperature_k, chosen.constraints)
     resolution = chosen.resolution_cm
