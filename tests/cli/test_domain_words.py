@@ -1,0 +1,45 @@
+"""`predict` and `evaluate` say, in the same words, what the model does not know."""
+
+import numpy as np
+import pytest
+from ase import Atoms
+from ase.build import bulk
+from typer.testing import CliRunner
+
+from bec_md.cli.app import app
+from bec_md.structure.extxyz import write_frames
+from bec_md.structure.from_ase import as_frame
+
+RARE = "universal has learned from fewer than 20 structures with Mn (5)"
+
+
+@pytest.fixture
+def files(tmp_path):
+    """Rocksalt MnO, and MgO whose ions nearly touch: an unfamiliar element, an unfamiliar structure."""
+    crystals = {"mno": bulk("MnO", "rocksalt", a=4.44), "mgo": bulk("MgO", "rocksalt", a=4.21)}
+    crystals["pressed"] = Atoms("MgO", positions=[[0, 0, 0], [0, 0, 1.1]], cell=[2.2, 2.2, 3.0], pbc=True)
+    for name, atoms in crystals.items():
+        charges = np.array([2.0, -2.0])[:, None, None] * np.eye(3)
+        write_frames(
+            tmp_path / f"{name}.xyz",
+            [as_frame(atoms).with_labels(born_effective_charges=charges, eps_inf=None)],
+        )
+    return tmp_path
+
+
+def words(command, files, name):
+    arguments = [command, str(files / f"{name}.xyz"), "--model", "universal"]
+    if command == "predict":
+        arguments += ["-o", str(files / "out.xyz")]
+    result = CliRunner().invoke(app, arguments)
+    assert result.exit_code == 0, result.output
+    return " ".join(result.output.split())
+
+
+@pytest.mark.parametrize("command", ["predict", "evaluate"])
+def test_rare_elements_and_unsure_structures_are_named(command, files):
+    assert RARE in words(command, files, "mno")
+    assert "1 of 1 structures lie outside the domain of universal" in words(command, files, "pressed")
+    quiet = words(command, files, "mgo")
+    assert "outside the domain" not in quiet
+    assert "fewer than" not in quiet
