@@ -7,13 +7,25 @@
  *   staged          bec_evaluation_*: one layer at a time on local + ghost atoms, the caller exchanges the
  *                   messages of ghost atoms between layers; used by LAMMPS
  *
- * Staged use, one step on one MPI rank:
+ * Staged use, one step on one MPI rank. Messages have a row of `lanes` × width(layer) floats for each atom; there
+ * is one lane of values, and one more for every set of velocities:
  *
- *   bec_evaluation_begin(e, &graph, ...)               or bec_evaluation_begin_positions(e, ...)
- *   bec_evaluation_layer(e, 0, NULL, out, ...)         out[n_receivers × width(1)]
+ *   bec_evaluation_begin(e, &graph, ...)
+ *   bec_evaluation_layer(e, 0, NULL, out, ...)         out[n_receivers × lanes × width(1)]
  *     ... the caller copies out to in[0 … n_receivers) and fills the ghosts' rows ...
- *   bec_evaluation_layer(e, 1, in, out or NULL, ...)   in[n_atoms × width(1)]; out for the next layer
- *   bec_evaluation_read_out(e, charges, NULL, NULL, ...)  raw Z: subtract (Σ Z − Q·1)/N yourself, N and Σ global
+ *   bec_evaluation_layer(e, 1, in, out or NULL, ...)   in[n_atoms × lanes × width(1)]; out for the next layer
+ *   bec_evaluation_read_out(e, "charges", values, NULL, ...)
+ *
+ * The read-out is raw: subtract (Σ Z − Q·1)/N yourself, N and Σ global. Of a model whose read-out is a dipole,
+ * Σ_j p_j and with velocities its rates of change are had in the same way; its derivatives by the positions, with
+ * graph.reverse = 1, from the last layer to the first:
+ *
+ *   bec_evaluation_layer for all layers but the last one
+ *   bec_evaluation_start_sweep(e, lanes, directions, -1, ...)       1 or 3 directions of the polarization
+ *   bec_evaluation_layer_adjoint(e, 1, in, NULL, of_in, ...)        of_in[n_atoms × lanes × width(1)]
+ *     ... the rows of ghosts are sent back to their owners, who add them to their own ...
+ *   bec_evaluation_layer_adjoint(e, 0, NULL, of_in, NULL, ...)
+ *   bec_evaluation_gradient(e, gradient, ...)                       of receivers and ghosts: send these back, too
  *
  * Units: Å, e. Z is row-major Z[a][b] = ∂M_a/∂u_b. Conventions of every function: 0 means success; otherwise
  * a message (what, why, what to do) is in `error`, never more than error_size bytes with its terminating zero.
@@ -26,7 +38,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define BEC_NATIVE_ABI 1
+#define BEC_NATIVE_ABI 2
 
 #ifndef BEC_EXPORT
 #if defined(__GNUC__)
@@ -52,6 +64,9 @@ typedef struct bec_graph {
     const int32_t* sender;    /* [E] index of an atom, < n_atoms */
     const float* vectors;     /* [E × 3] r_sender − r_receiver, Å (subtract in double precision, then round);
                                  edges beyond the cutoff are allowed and contribute nothing */
+    int32_t n_tangents;       /* sets of velocities, 0 without */
+    int32_t reverse;          /* 1: derivatives by the positions will be asked for; not with velocities */
+    const float* velocities;  /* [n_atoms × n_tangents × 3] or NULL */
 } bec_graph;
 
 /* A batch of frames, any sizes; periodic images are found for cells of any shape and size. */
@@ -63,11 +78,28 @@ typedef struct bec_frames {
     const double* cells;         /* [n_frames × 9] Å, rows are lattice vectors */
     const uint8_t* periodic;     /* [n_frames × 3] */
     const double* total_charge;  /* [n_frames] e, or NULL for neutral frames */
+    const double* velocities;    /* [N × 3] Å/time, for a current, or NULL */
+    const int32_t* group;        /* [N] of each atom, −1 for none; NULL: all are of group 0 */
+    int32_t n_groups;            /* currents are given for each group */
 } bec_frames;
+
+/* What is wanted of whole frames, by name. `values` are means over the M members of the read-out, `members` all
+ * of them; either may be NULL.
+ *   charges       [N × 9] e           of the read-out charges, or derivatives of the read-out dipole
+ *   eps_inf       [F × 9]             read-out polarizability
+ *   polarization  [F × 3] e Å         read-out dipole: Σ_i q_i r_i + Σ_j p_j of the positions as given
+ *   dipole        [F × 3] e Å         the same without Σ_i q_i r_i: periodic
+ *   current       [F × G × 3] e Å/time  read-out dipole, with velocities: rate of change of the polarization
+ * members are [N × M × 9], [F × M × 3], [F × G × M × 3]. */
+typedef struct bec_output {
+    const char* name;
+    double* values;
+    double* members;
+} bec_output;
 
 /* Processor seconds per part, summed over threads, and work done. */
 typedef struct bec_profile {
-    double neighbors_s, gather_s, mixing_s, products_s, readout_s;
+    double neighbors_s, gather_s, mixing_s, products_s, adjoint_s, readout_s;
     double mixing_flop, products_flop, gather_flop;
     int64_t atoms, edges;
 } bec_profile;
@@ -86,14 +118,18 @@ BEC_EXPORT bec_model* bec_model_load(const char* path, const char* level, const 
 BEC_EXPORT void bec_model_free(bec_model* model);
 BEC_EXPORT double bec_model_cutoff(const bec_model* model);
 BEC_EXPORT int bec_model_layers(const bec_model* model);
-BEC_EXPORT int bec_model_members(const bec_model* model);
-/* Floats per atom that neighbors need in layer t (0 for the first layer, t = 0, and for t ≥ layers). */
+/* Name of a read-out, NULL for index ≥ their number: "charges", "dipole", "polarizability". */
+BEC_EXPORT const char* bec_model_readout(const bec_model* model, int index);
+/* Members of a read-out, 0 when the model has none of this name. */
+BEC_EXPORT int bec_model_members(const bec_model* model, const char* readout);
+/* Charge of each species that moves with the atoms of a model with a dipole, before its excess over the frame is
+ * subtracted: charge[n_numbers], e. */
+BEC_EXPORT int bec_model_ionic_charges(const bec_model* model, double* charge, char* error, size_t error_size);
+/* Floats per atom and lane that neighbors need in layer t (0 for the first layer, t = 0, and for t ≥ layers). */
 BEC_EXPORT int bec_model_message_width(const bec_model* model, int layer);
 
 BEC_EXPORT int bec_evaluate_frames(const bec_model* model, const bec_frames* frames, int n_threads, int sum_rule,
-                                   double* charges,  /* [N × 9] e */
-                                   double* members,  /* [N × M × 9] e, or NULL */
-                                   double* eps_inf,  /* [n_frames × 9], or NULL */
+                                   const bec_output* outputs, int n_outputs,
                                    bec_profile* profile, /* added to, or NULL */
                                    char* error, size_t error_size);
 
@@ -103,28 +139,37 @@ BEC_EXPORT int64_t bec_neighbors(int64_t n_atoms, const double* positions, const
                                  const uint8_t* periodic, double cutoff, int64_t capacity, int32_t* receiver,
                                  int32_t* sender, float* vectors, char* error, size_t error_size);
 
-/* Staged evaluation. The object keeps its memory from one step to the next. */
-BEC_EXPORT bec_evaluation* bec_evaluation_create(const bec_model* model, int n_threads, char* error,
-                                                 size_t error_size);
+/* Staged evaluation. The object keeps its memory and its threads from one step to the next. `readouts`: names,
+ * separated by spaces, of what will be read out; the last layer is evaluated as far as these need it (NULL: all). */
+BEC_EXPORT bec_evaluation* bec_evaluation_create(const bec_model* model, const char* readouts, int n_threads,
+                                                 char* error, size_t error_size);
 BEC_EXPORT void bec_evaluation_free(bec_evaluation* evaluation);
-/* The arrays of `graph` must stay alive until the read-out. */
+/* The arrays of `graph` must stay alive until the last call for it. */
 BEC_EXPORT int bec_evaluation_begin(bec_evaluation* evaluation, const bec_graph* graph, char* error,
                                     size_t error_size);
-/* The same with neighbors found here, by linked cells, among n_atoms atoms without periodicity (ghosts are
- * atoms of their own). positions [n_atoms × 3] Å; species must stay alive until the read-out. */
-BEC_EXPORT int bec_evaluation_begin_positions(bec_evaluation* evaluation, int64_t n_receivers, int64_t n_atoms,
-                                              const int32_t* species, const double* positions, char* error,
-                                              size_t error_size);
-/* Layers in order 0, 1, …; messages_in [n_atoms × width(layer)] (NULL for layer 0), messages_out
- * [n_receivers × width(layer + 1)] (NULL after the last layer). The two arrays may not overlap. */
+/* Layers in order 0, 1, …; messages_in [n_atoms × lanes × width(layer)] (NULL for layer 0), messages_out
+ * [n_receivers × lanes × width(layer + 1)] (NULL after the last layer). The two arrays may not overlap. */
 BEC_EXPORT int bec_evaluation_layer(bec_evaluation* evaluation, int layer, const float* messages_in,
                                     float* messages_out, char* error, size_t error_size);
-/* Raw tensors of the receivers, without the sum rule; any of the outputs may be NULL.
- * polarizability: each atom's share a of ε_∞ = 1 + Σ_i a_i / V, Å^3. */
-BEC_EXPORT int bec_evaluation_read_out(bec_evaluation* evaluation, double* charges, /* [n_receivers × 9] e */
-                                       double* members,        /* [n_receivers × M × 9] e */
-                                       double* polarizability, /* [n_receivers × 9] Å^3 */
-                                       char* error, size_t error_size);
+/* Raw shares of the receivers, any of the outputs may be NULL. By name of the read-out, with M members:
+ *   charges         [n_receivers × 9] e, members [n_receivers × M × 9], without the sum rule
+ *   dipole          [n_receivers × lanes × 3] e Å, members [n_receivers × lanes × M × 3]
+ *   polarizability  [n_receivers × 9] Å^3, each atom's share a of ε_∞ = 1 + Σ_i a_i / V */
+BEC_EXPORT int bec_evaluation_read_out(bec_evaluation* evaluation, const char* readout, double* values,
+                                       double* members, char* error, size_t error_size);
+/* Derivatives of Σ_j e_a·p_j for 1 or 3 directions e_a [lanes × 3], of the mean over the members or of one of them.
+ * After the layers before the last one; the last one is evaluated by its adjoint. Sweeps may follow each other. */
+BEC_EXPORT int bec_evaluation_start_sweep(bec_evaluation* evaluation, int lanes, const double* directions, int member,
+                                          char* error, size_t error_size);
+/* Layers from the last to the first. messages_in as in bec_evaluation_layer; of_sent [n_receivers × lanes ×
+ * width(layer + 1)] adjoints of what the receivers sent, from all who received it (NULL for the last layer);
+ * of_messages [n_atoms × lanes × width(layer)] is written (NULL for layer 0). */
+BEC_EXPORT int bec_evaluation_layer_adjoint(bec_evaluation* evaluation, int layer, const float* messages_in,
+                                            const float* of_sent, float* of_messages, char* error,
+                                            size_t error_size);
+/* gradient [n_atoms × lanes × 3] e: ∂/∂r of Σ_j e_a·p_j over the receivers j, for all atoms. */
+BEC_EXPORT int bec_evaluation_gradient(const bec_evaluation* evaluation, double* gradient, char* error,
+                                       size_t error_size);
 
 #ifdef __cplusplus
 }

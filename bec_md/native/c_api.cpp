@@ -1,4 +1,6 @@
+#include <algorithm>
 #include <memory>
+#include <sstream>
 #include <string>
 #include <vector>
 
@@ -15,12 +17,32 @@ struct bec_model {
 };
 
 struct bec_evaluation {
+    bec::ThreadPool pool;
     bec::Evaluation evaluation;
 };
 
 #ifndef BEC_SOURCE_HASH
 #define BEC_SOURCE_HASH ""
 #endif
+
+namespace {
+
+const bec::Head& head_named(const bec::Model& model, const std::string& name) {
+    const bec::Head* head = model.head(name);
+    if (head == nullptr)
+        throw bec::Error("the model has no read-out " + name, "read-outs are found by name",
+                         "bec_model_readout lists those of the model");
+    return *head;
+}
+
+std::vector<const bec::Head*> heads_named(const bec::Model& model, const char* names) {
+    std::vector<const bec::Head*> heads;
+    std::istringstream words(names != nullptr ? names : "");
+    for (std::string name; words >> name;) heads.push_back(&head_named(model, name));
+    return heads;
+}
+
+}  // namespace
 
 int bec_native_abi(void) { return BEC_NATIVE_ABI; }
 
@@ -44,15 +66,30 @@ double bec_model_cutoff(const bec_model* model) { return model->frames.model().c
 
 int bec_model_layers(const bec_model* model) { return static_cast<int>(model->frames.model().layers.size()); }
 
-int bec_model_members(const bec_model* model) { return model->frames.model().members; }
+const char* bec_model_readout(const bec_model* model, int index) {
+    const auto& heads = model->frames.model().heads;
+    return index >= 0 && index < static_cast<int>(heads.size()) ? heads[static_cast<std::size_t>(index)].name.c_str() : nullptr;
+}
+
+int bec_model_members(const bec_model* model, const char* readout) {
+    const bec::Head* head = model->frames.model().head(readout);
+    return head != nullptr ? head->members : 0;
+}
+
+int bec_model_ionic_charges(const bec_model* model, double* charge, char* error, size_t error_size) {
+    return bec::guarded(error, error_size, [&] {
+        const bec::Head& dipole = head_named(model->frames.model(), "dipole");
+        std::copy(dipole.shift.begin(), dipole.shift.end(), charge);
+    });
+}
 
 int bec_model_message_width(const bec_model* model, int layer) { return model->frames.model().message_width(layer); }
 
 int bec_evaluate_frames(const bec_model* model, const bec_frames* frames, int n_threads, int sum_rule,
-                        double* charges, double* members, double* eps_inf, bec_profile* profile, char* error,
+                        const bec_output* outputs, int n_outputs, bec_profile* profile, char* error,
                         size_t error_size) {
     return bec::guarded(error, error_size, [&] {
-        model->frames.evaluate(*frames, n_threads, sum_rule != 0, charges, members, eps_inf, profile);
+        model->frames.evaluate(*frames, n_threads, sum_rule != 0, outputs, n_outputs, profile);
     });
 }
 
@@ -81,10 +118,14 @@ int64_t bec_neighbors(int64_t n_atoms, const double* positions, const double* ce
     return count;
 }
 
-bec_evaluation* bec_evaluation_create(const bec_model* model, int n_threads, char* error, size_t error_size) {
+bec_evaluation* bec_evaluation_create(const bec_model* model, const char* readouts, int n_threads, char* error,
+                                      size_t error_size) {
     bec_evaluation* evaluation = nullptr;
     bec::guarded(error, error_size, [&] {
-        evaluation = new bec_evaluation{bec::Evaluation(model->frames.model(), n_threads)};
+        const bec::Model& network = model->frames.model();
+        const auto heads = heads_named(network, readouts);
+        evaluation = new bec_evaluation{bec::ThreadPool(n_threads), bec::Evaluation(network)};
+        evaluation->evaluation.want(heads);
     });
     return evaluation;
 }
@@ -92,24 +133,37 @@ bec_evaluation* bec_evaluation_create(const bec_model* model, int n_threads, cha
 void bec_evaluation_free(bec_evaluation* evaluation) { delete evaluation; }
 
 int bec_evaluation_begin(bec_evaluation* evaluation, const bec_graph* graph, char* error, size_t error_size) {
-    return bec::guarded(error, error_size, [&] { evaluation->evaluation.begin(*graph); });
-}
-
-int bec_evaluation_begin_positions(bec_evaluation* evaluation, int64_t n_receivers, int64_t n_atoms,
-                                   const int32_t* species, const double* positions, char* error,
-                                   size_t error_size) {
-    return bec::guarded(error, error_size,
-                        [&] { evaluation->evaluation.begin(n_receivers, n_atoms, species, positions); });
+    return bec::guarded(error, error_size, [&] { evaluation->evaluation.begin(*graph, evaluation->pool); });
 }
 
 int bec_evaluation_layer(bec_evaluation* evaluation, int layer, const float* messages_in, float* messages_out,
                          char* error, size_t error_size) {
-    return bec::guarded(error, error_size,
-                        [&] { evaluation->evaluation.layer(layer, messages_in, messages_out); });
+    return bec::guarded(error, error_size, [&] { evaluation->evaluation.layer(layer, messages_in, messages_out); });
 }
 
-int bec_evaluation_read_out(bec_evaluation* evaluation, double* charges, double* members, double* polarizability,
+int bec_evaluation_read_out(bec_evaluation* evaluation, const char* readout, double* values, double* members,
                             char* error, size_t error_size) {
-    return bec::guarded(error, error_size,
-                        [&] { evaluation->evaluation.read_out({charges, members, polarizability, nullptr}); });
+    return bec::guarded(error, error_size, [&] {
+        evaluation->evaluation.read_out({&head_named(evaluation->evaluation.model(), readout), values, members, nullptr});
+    });
+}
+
+int bec_evaluation_start_sweep(bec_evaluation* evaluation, int lanes, const double* directions, int member, char* error,
+                               size_t error_size) {
+    return bec::guarded(error, error_size, [&] {
+        bec::Sweep sweep{lanes, {}, member};
+        for (int i = 0; i < 3 * std::min(lanes, 3); ++i) sweep.direction[i / 3][i % 3] = static_cast<float>(directions[i]);
+        evaluation->evaluation.start_sweep(sweep);
+    });
+}
+
+int bec_evaluation_layer_adjoint(bec_evaluation* evaluation, int layer, const float* messages_in, const float* of_sent,
+                                 float* of_messages, char* error, size_t error_size) {
+    return bec::guarded(error, error_size, [&] {
+        evaluation->evaluation.layer_adjoint(layer, messages_in, of_sent, of_messages);
+    });
+}
+
+int bec_evaluation_gradient(const bec_evaluation* evaluation, double* gradient, char* error, size_t error_size) {
+    return bec::guarded(error, error_size, [&] { evaluation->evaluation.write_gradient(gradient); });
 }

@@ -36,7 +36,7 @@ CouplingList coupling_list(const TensorFile& file, const IrrepSet& left, const I
             for (int m3 = 0; m3 < dim_of[target]; ++m3) {
                 for (int m1 = 0; m1 < dim_of[a]; ++m1) {
                     for (int m2 = 0; m2 < dim_of[b]; ++m2) {
-                        const double value = table[(m1 * dim_of[b] + m2) * dim_of[target] + m3];
+                        const double value = table[static_cast<std::size_t>((m1 * dim_of[b] + m2) * dim_of[target] + m3)];
                         if (std::abs(value) < 1e-10) continue;
                         list.entries.push_back({static_cast<std::int16_t>(left.row(a) + m1),
                                                 static_cast<std::int16_t>(right.row(b) + m2),
@@ -49,6 +49,34 @@ CouplingList coupling_list(const TensorFile& file, const IrrepSet& left, const I
         }
     }
     return list;
+}
+
+namespace {
+
+CouplingList adjoint(const CouplingList& list, int components, std::int16_t CouplingEntry::*own,
+                     std::int16_t CouplingEntry::*other) {
+    CouplingList result;
+    for (int component = 0; component < components; ++component) {
+        std::size_t at = 0;
+        for (std::size_t row = 0; row < list.ends.size(); ++row)
+            for (; at < static_cast<std::size_t>(list.ends[row]); ++at) {
+                const CouplingEntry& entry = list.entries[at];
+                if (entry.*own == component)
+                    result.entries.push_back({static_cast<std::int16_t>(row), entry.*other, entry.value});
+            }
+        result.ends.push_back(static_cast<std::int32_t>(result.entries.size()));
+    }
+    return result;
+}
+
+}  // namespace
+
+CouplingList left_adjoint(const CouplingList& list, int components) {
+    return adjoint(list, components, &CouplingEntry::u, &CouplingEntry::v);
+}
+
+CouplingList right_adjoint(const CouplingList& list, int components) {
+    return adjoint(list, components, &CouplingEntry::v, &CouplingEntry::u);
 }
 
 }  // namespace bec

@@ -9,6 +9,9 @@
 
 namespace bec {
 
+// Paths that end in one irrep: all pairs of irreps at most.
+constexpr int max_paths = n_irreps * n_irreps;
+
 // All paths that end in one irrep: rows [path][m3].
 struct CouplingList {
     int paths = 0;
@@ -24,5 +27,10 @@ struct IrrepSet {
 };
 
 CouplingList coupling_list(const TensorFile& file, const IrrepSet& left, const IrrepSet& right, int target);
+
+// The maps from adjoints of the product to those of its left or right factor: rows are the components of that
+// factor, entries name a row of the product and a component of the other factor.
+CouplingList left_adjoint(const CouplingList& list, int components);
+CouplingList right_adjoint(const CouplingList& list, int components);
 
 }  // namespace bec

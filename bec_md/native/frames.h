@@ -10,9 +10,10 @@
 
 namespace bec {
 
-class Group;  // evaluates some frames at a time
+struct FrameTeam;  // threads that evaluate some frames at a time
 
-// A model with memory that is kept from one batch to the next: mapping it anew costs more than some layers.
+// A model with threads and memory that are kept from one batch to the next: mapping memory anew costs more than
+// some layers.
 class FrameEvaluator {
 public:
     explicit FrameEvaluator(Model model);
@@ -20,16 +21,16 @@ public:
 
     const Model& model() const { return model_; }
     // May be called by several threads at once.
-    void evaluate(const bec_frames& frames, int n_threads, bool sum_rule, double* charges, double* members,
-                  double* eps_inf, bec_profile* profile) const;
+    void evaluate(const bec_frames& frames, int n_threads, bool sum_rule, const bec_output* outputs, int n_outputs,
+                  bec_profile* profile) const;
 
 private:
     Model model_;
     mutable std::mutex guard_;
-    mutable std::vector<std::unique_ptr<Group>> idle_;
+    mutable std::vector<std::unique_ptr<FrameTeam>> idle_;
 
-    std::unique_ptr<Group> take(int n_threads) const;
-    void give_back(std::unique_ptr<Group> group) const;
+    std::unique_ptr<FrameTeam> take(int n_threads) const;
+    void give_back(std::unique_ptr<FrameTeam> team) const;
 };
 
 }  // namespace bec

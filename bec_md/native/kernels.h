@@ -1,7 +1,8 @@
 // The arithmetic, compiled once per instruction set and chosen at run time.
 //
-// Features of a block of atoms are arrays [component][atom][channel]: one row per (component, atom), channels
-// last and padded to a multiple of 8 with zeros.
+// Features of a block of atoms are arrays [component][lane][atom][channel]: one row per (component, lane, atom),
+// channels last and padded to a multiple of 8 with zeros. Lanes are what is carried along: the values and their
+// rates of change along given velocities (forward mode), or adjoints of several quantities (reverse mode).
 #pragma once
 
 #include <cstdint>
@@ -11,6 +12,7 @@ namespace bec {
 constexpr int channel_pad = 8;
 constexpr int edge_pad = 16;
 constexpr int max_l = 3;
+constexpr int max_adjoint_lanes = 3;
 
 inline int padded(int channels) { return (channels + channel_pad - 1) / channel_pad * channel_pad; }
 
@@ -28,8 +30,20 @@ struct CouplingEntry {
     float value;
 };
 
-// Sum over the neighbors of one atom.
-struct GatherCall {
+// out[row] = Σ_entries value · u[entry.u] · v[entry.v]; ends[row] ends its entries.
+struct CoupleCall {
+    const CouplingEntry* entries;
+    const std::int32_t* ends;
+    int rows;
+    int lanes;
+    std::int64_t length;  // floats of one lane of one component
+    const float* u;       // [component][lane][length]
+    const float* v;       // the same, or of one lane (couple_adjoint)
+    float* out;           // [row][lane][length]
+};
+
+// Neighbors of one atom, and what they send.
+struct EdgeCall {
     int l_max;
     int channels;        // padded
     int sent_channels;   // padded, 0 without tensors
@@ -37,40 +51,67 @@ struct GatherCall {
     float inverse_step;  // of the radial tables
     int intervals;
     int table_width;     // outputs of one knot
+    bool polynomials;    // tables hold four coefficients for each interval, else value and slope at each knot
     const float* const* tables;  // [species of sender] table of the pair
     int n_edges;
     const float* vectors;           // [E × 3]
     const std::int32_t* sender;     // [E]
     const std::int32_t* species;    // [atoms]
-    const float* messages;          // [atoms × message_width], nullptr in the first layer
-    std::int64_t message_width;
-    float* scratch;       // gather_scratch(l_max, n_edges) floats
-    float* out;           // component m at out + m·out_stride
-    std::int64_t out_stride;
-    float* out_sent;
-    std::int64_t out_sent_stride;
+    const float* messages;          // [atom][lane][width], nullptr in the first layer
+    std::int64_t message_width;     // of one lane
+    int message_lanes;
+    float* scratch;  // edge_scratch(n_edges) floats
 };
 
-inline std::int64_t gather_scratch(int n_edges) {
-    return static_cast<std::int64_t>((max_l + 1) * (max_l + 1) + 6) * (n_edges + edge_pad);
+inline std::int64_t edge_scratch(int n_edges) {
+    return std::int64_t{88} * (n_edges + edge_pad);  // harmonics in three directions and what goes with them
 }
+
+// Sum over the neighbors of one atom, with its rates of change when the messages have lanes.
+struct GatherCall {
+    EdgeCall edges;
+    const float* velocities;    // [atoms × (lanes − 1) × 3]
+    const float* own_velocity;  // [(lanes − 1) × 3]
+    float* out;                 // component m at out + m·stride, its lanes lane_stride apart
+    std::int64_t stride, lane_stride;
+    float* out_sent;
+    std::int64_t sent_stride, sent_lane_stride;
+};
+
+// The transposed map: adjoints of the sum → adjoints of the messages, and gradient by the positions.
+struct GatherAdjointCall {
+    EdgeCall edges;
+    int lanes;         // 1 or 3
+    const float* sum;  // as GatherCall::out
+    std::int64_t stride, lane_stride;
+    const float* sum_sent;
+    std::int64_t sent_stride, sent_lane_stride;
+    float* messages;           // [atoms × lanes × message_width], added to; not used in the first layer
+    float* gradient;           // [atoms × lanes × 4], added to
+    std::int64_t own_gradient;  // row of the receiver there
+};
 
 struct Kernels {
     const char* name;
-    // C[rows × outputs] (+)= scale[row] · A · W; A is a list of segments, W packed by pack_weights.
+    // C[rows × outputs] (+)= scale[row] · A · W; A is a list of segments, W packed into panels of columns.
     void (*multiply)(const Segment* segments, int n_segments, int rows, const float* packed, int outputs, float* c,
                      int c_stride, const float* row_scale, bool accumulate);
-    // out[row] = Σ_entries value · u[entry.u] · v[entry.v], each of `length` floats; ends[row] ends its entries.
-    void (*couple)(const CouplingEntry* entries, const std::int32_t* ends, int rows, std::int64_t length,
-                   const float* u, const float* v, float* out);
+    // Values in lane 0 and, by the product rule, rates of change in the others.
+    void (*couple)(const CoupleCall& call);
+    // Adds to every lane of `out` the product of that lane of u with v, which has one lane.
+    void (*couple_adjoint)(const CoupleCall& call);
     void (*gather)(const GatherCall& call);
-    // out[atom] += Σ over components and channels of x².
-    void (*add_squares)(const float* x, int components, int atoms, int width, float* out);
+    void (*gather_adjoint)(const GatherAdjointCall& call);
+    // out[atom] += Σ x · y over components, `x_step` and `y_step` floats apart, and channels.
+    void (*add_products)(const float* x, std::int64_t x_step, const float* y, std::int64_t y_step, int components,
+                         int atoms, int width, float* out);
+    // out[atom] = x[atom] − factor[atom] · y[atom] for `width` channels of each atom; out may be x
+    void (*subtract)(const float* x, const float* y, const float* factor, int atoms, int width, float* out);
     // C[rows × outputs] = A · W in double precision; outputs is a multiple of 8, W and C have rows of `outputs`.
     void (*multiply_double)(const double* a, int a_stride, int rows, int inputs, const double* w, int outputs,
                             double* c);
-    // x / (1 + exp(−x)); length is a multiple of 8
-    void (*silu)(float* x, std::int64_t length);
+    // x / (1 + exp(−x)), and its derivative unless slope is nullptr; length is a multiple of 8
+    void (*silu)(float* x, float* slope, std::int64_t length);
 };
 
 // Columns are cut into panels of 32, 16 and 8, each stored as [inputs][panel].

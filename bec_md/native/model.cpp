@@ -2,91 +2,12 @@
 
 #include <algorithm>
 #include <cmath>
-#include <map>
 
 #include "error.h"
 #include "kernels.h"
 
 namespace bec {
 namespace {
-
-// Row-major matrix in double precision.
-struct Matrix {
-    long rows = 0;
-    long columns = 0;
-    std::vector<double> values;
-
-    double& operator()(long r, long c) { return values[r * columns + c]; }
-    double operator()(long r, long c) const { return values[r * columns + c]; }
-};
-
-Matrix zeros(long rows, long columns) {
-    return {rows, columns, std::vector<double>(static_cast<std::size_t>(rows * columns))};
-}
-
-// Consecutive rows, in parts of given lengths, each moved to a padded place.
-Matrix pad_rows(const Matrix& in, const std::vector<int>& parts) {
-    long total = 0;
-    for (const int part : parts) total += padded(part);
-    Matrix out = zeros(total, in.columns);
-    long from = 0, to = 0;
-    for (const int part : parts) {
-        std::copy_n(in.values.begin() + from * in.columns, part * in.columns,
-                    out.values.begin() + to * in.columns);
-        from += part;
-        to += padded(part);
-    }
-    return out;
-}
-
-Matrix product(const Matrix& a, const Matrix& b) {
-    Matrix c = zeros(a.rows, b.columns);
-    for (long i = 0; i < a.rows; ++i)
-        for (long k = 0; k < a.columns; ++k)
-            for (long j = 0; j < b.columns; ++j) c(i, j) += a(i, k) * b(k, j);
-    return c;
-}
-
-Matrix transposed(const Matrix& a) {
-    Matrix b = zeros(a.columns, a.rows);
-    for (long i = 0; i < a.rows; ++i)
-        for (long j = 0; j < a.columns; ++j) b(j, i) = a(i, j);
-    return b;
-}
-
-Matrix row_range(const Matrix& a, long first, long count) {
-    Matrix b = zeros(count, a.columns);
-    std::copy_n(a.values.begin() + first * a.columns, count * a.columns, b.values.begin());
-    return b;
-}
-
-// Every consecutive group of `part` columns is moved to a padded place.
-Matrix pad_columns(const Matrix& in, int part) {
-    return transposed(pad_rows(transposed(in), std::vector<int>(static_cast<std::size_t>(in.columns / part), part)));
-}
-
-Weights pack(const Matrix& matrix) {
-    Weights weights;
-    weights.inputs = static_cast<int>(matrix.rows);
-    weights.outputs = padded(static_cast<int>(matrix.columns));
-    float* out = weights.packed.require(static_cast<std::size_t>(weights.inputs) * weights.outputs);
-    for (int column = 0; column < weights.outputs;) {
-        const int panel = panel_width(weights.outputs - column);
-        for (long k = 0; k < matrix.rows; ++k)
-            for (int c = column; c < column + panel; ++c)
-                *out++ = c < matrix.columns ? static_cast<float>(matrix(k, c)) : 0.0f;
-        column += panel;
-    }
-    return weights;
-}
-
-Buffer<float> pad_vector(const std::vector<double>& values, int part) {
-    const std::size_t parts = values.size() / static_cast<std::size_t>(part);
-    Buffer<float> out(parts * padded(part));
-    for (std::size_t i = 0; i < values.size(); ++i)
-        out.data()[i / part * padded(part) + i % part] = static_cast<float>(values[i]);
-    return out;
-}
 
 class Loader {
 public:
@@ -97,14 +18,13 @@ public:
     }
 
     Model load() {
-        for (int t = 0; t < n_layers_; ++t) model_.layers.push_back(layer(t));
-        for (const int ir : {i0e, i1e, i2e})
-            model_.readout[ir] = pack(mixing(name("charges.mix.weights."), ir, {channels_}, model_.members));
-        model_.polarizability = pad_vector(file_.tensor(name("polarizability.size.weight"), {1, channels_}).values, channels_);
-        model_.polarizability_bias = file_.tensor(name("polarizability.size.bias"), {1}).values[0];
-        model_.anisotropy =
-            pad_vector(file_.tensor(name("polarizability.anisotropy.weights.2e"), {channels_, 1}).values, channels_);
-        cartesian_basis();
+        model_.heads = load_heads(file_, channels_, n_elements_, rows_);
+        for (const Head& head : model_.heads) {
+            transpose_ = transpose_ || head.derivative;
+            for (int ir = 0; ir < n_state; ++ir) last_irreps_[ir] = last_irreps_[ir] || head.mix[ir].exists();
+        }
+        last_irreps_[i0e] = true;  // the gate needs it
+        for (int t = 0; t < n_layers_; ++t) model_.layers.push_back(pack_layer(t));
         return std::move(model_);
     }
 
@@ -116,36 +36,10 @@ private:
     int level_ = 0;
     long n_levels_ = 0, n_elements_ = 0;
     double norm_ = 1;
+    bool transpose_ = false;          // a derivative is wanted
+    bool last_irreps_[n_state] = {};  // of the last state that some read-out needs
+    std::vector<long> rows_;          // of the species in the tables of elements
     std::vector<std::vector<double>> embeddings_;  // of the species in use
-
-    // Name of a read-out's tensor; schema 1 had other names.
-    std::string name(const std::string& tensor) const {
-        if (file_.config().has("readouts")) return "readouts." + tensor;
-        static const std::map<std::string, std::string> before = {
-            {"charges.mix.weights.", "readout.weights."},
-            {"charges.reference_charge", "reference_charge"},
-            {"polarizability.size.weight", "polarizability.weight"},
-            {"polarizability.size.bias", "polarizability.bias"},
-            {"polarizability.anisotropy.weights.2e", "anisotropy.weights.2e"}};
-        return before.at(tensor);
-    }
-
-    // Members of the read-out of charges.
-    int members(const Json& config) const {
-        const bool first_schema = !config.has("readouts");
-        const Json* found = first_schema && (!config.has("readout") || config.at("readout").as_text() == "tensor")
-                                ? &config.at("members")
-                                : nullptr;
-        if (!first_schema)
-            for (const Json& readout : config.at("readouts").as_list())
-                if (readout.at("name").as_text() == "charges") found = &readout.at("members");
-        if (found == nullptr)
-            throw Error("the model in " + path_ + " predicts a polarization, not the tensors themselves",
-                        "its derivative is taken by PyTorch only", "use the torch engine");
-        const long count = found->as_integer();
-        if (count < 1 || count > 4096) throw std::runtime_error("members = " + std::to_string(count));
-        return static_cast<int>(count);
-    }
 
     void read_config(const std::string& level) {
         try {
@@ -164,7 +58,7 @@ private:
             functions_ = size("radial_functions", 1, 4096);
             radial_width_ = size("radial_width", 1, 4096);
             scalar_width_ = size("scalar_width", 1, 4096);
-            model_.members = members(config);
+            readouts_of(config);
             const double neighbors = config.at("mean_neighbors").as_number();
             if (!(model_.cutoff > 0) || !(neighbors > 0)) throw std::runtime_error("a length is not positive");
             norm_ = 1 / std::sqrt(neighbors);
@@ -204,7 +98,6 @@ private:
         n_elements_ = static_cast<long>(known.size());
         const auto& element = file_.tensor("element", {n_elements_, channels_}).values;
         const auto& levels = file_.tensor("level", {n_levels_, channels_}).values;
-        const auto& reference = file_.tensor(name("charges.reference_charge"), {n_elements_}).values;
         std::vector<double> all;
         for (const int number : numbers) {
             const auto found = std::find(known.begin(), known.end(), number);
@@ -212,13 +105,13 @@ private:
                 throw Error("element with atomic number " + std::to_string(number) + " is unknown to " + path_,
                             "the model was trained on atomic numbers " + listing,
                             "use a model trained on this element, or train one with `bec-md train`");
-            const long index = found - known.begin();
-            std::vector<double> embedding(channels_);
+            rows_.push_back(found - known.begin());
+            std::vector<double> embedding;
             for (int k = 0; k < channels_; ++k)
-                embedding[k] = element[index * channels_ + k] + levels[level_ * channels_ + k];
+                embedding.push_back(element[static_cast<std::size_t>(rows_.back() * channels_ + k)] +
+                                    levels[static_cast<std::size_t>(level_ * channels_ + k)]);
             all.insert(all.end(), embedding.begin(), embedding.end());
             embeddings_.push_back(std::move(embedding));
-            model_.reference_charge.push_back(reference[index]);
         }
         model_.n_species = static_cast<int>(numbers.size());
         model_.embedding = pad_vector(all, channels_);
@@ -243,98 +136,133 @@ private:
                            output_part);
     }
 
-    Layer layer(int t) {
+    Layer pack_layer(int t) {
         Layer layer;
         layer.index = t;
         layer.first = t == 0;
         layer.last = t + 1 == n_layers_;
         const std::string prefix = "layers." + std::to_string(t) + ".";
-        radial(layer, prefix);
-        inputs(layer, prefix);
-        products(layer, prefix);
-        gate(layer, prefix);
-        if (!layer.last) messages(layer, "layers." + std::to_string(t + 1) + ".");
+        pack_radial(layer, prefix);
+        pack_inputs(layer, prefix);
+        pack_products(layer, prefix);
+        pack_gate(layer, prefix);
+        if (!layer.last) pack_messages(layer, "layers." + std::to_string(t + 1) + ".");
         return layer;
     }
 
-    void radial(Layer& layer, const std::string& prefix) {
+    bool updates(const Layer& layer, int irrep) const { return !layer.last || last_irreps_[irrep]; }
+
+    void pack_radial(Layer& layer, const std::string& prefix) {
         layer.sent_channels = layer.first ? 0 : padded(sent_);
-        layer.sent_count = layer.first ? 0 : sent_;
-        RadialShape shape{model_.cutoff, functions_, channels_, radial_width_, norm_, {}};
+        RadialShape shape{model_.cutoff, functions_, channels_, radial_width_, norm_, {}, transpose_};
         shape.parts.assign(static_cast<std::size_t>(model_.l_max) + 1, channels_);
         if (!layer.first && sent_ > 0) shape.parts.insert(shape.parts.end(), 3, sent_);
         model_.radial->add_layer(RadialNetwork(file_, prefix + "radial.", shape));
     }
 
-    void inputs(Layer& layer, const std::string& prefix) {
+    // Channels of an irrep's inputs from each place, 0 where nothing comes from.
+    std::vector<int> input_parts(const Layer& layer, int irrep) const {
+        std::vector<int> parts(n_parts);
+        if (natural_row[irrep] >= 0 && degree_of[irrep] <= model_.l_max) parts[gathered_part] = channels_;
+        if (!layer.first && irrep < n_state) parts[own_part] = channels_;
+        if (!layer.first && sent_row[irrep] >= 0) parts[sent_part] = sent_;
+        return parts;
+    }
+
+    void pack_inputs(Layer& layer, const std::string& prefix) {
         for (int ir = 0; ir < n_irreps; ++ir) {
-            std::vector<int> parts;
-            if (natural_row[ir] >= 0 && degree_of[ir] <= model_.l_max) parts.push_back(channels_);
-            if (!layer.first && ir < n_state) parts.push_back(channels_);
-            if (!layer.first && sent_row[ir] >= 0 && sent_ > 0) parts.push_back(sent_);
-            if (parts.empty()) continue;
-            layer.inputs.contains[ir] = true;
+            const std::vector<int> parts = input_parts(layer, ir);
             for (const int part : parts) layer.input_count[ir] += dim_of[ir] * part;
-            layer.left[ir] = pack(mixing(prefix + "left.weights.", ir, parts, channels_));
-            layer.middle[ir] = pack(mixing(prefix + "middle.weights.", ir, parts, channels_));
-            layer.right[ir] = pack(mixing(prefix + "right.weights.", ir, parts, channels_));
-            if (ir < n_state && !(layer.last && ir == i1o))
-                layer.direct[ir] = pack(mixing(prefix + "direct.weights.", ir, parts, channels_));
+            if (layer.input_count[ir] == 0) continue;
+            layer.inputs.contains[ir] = true;
+            const Matrix left = mixing(prefix + "left.weights.", ir, parts, channels_);
+            const Matrix middle = mixing(prefix + "middle.weights.", ir, parts, channels_);
+            const Matrix right = mixing(prefix + "right.weights.", ir, parts, channels_);
+            layer.left[ir] = pack(left);
+            layer.middle[ir] = pack(middle);
+            layer.right[ir] = pack(right);
+            Matrix direct;
+            if (ir < n_state && updates(layer, ir)) {
+                direct = mixing(prefix + "direct.weights.", ir, parts, channels_);
+                layer.direct[ir] = pack(direct);
+            }
+            if (!transpose_) continue;
+            long first = 0;
+            for (int p = 0; p < n_parts; ++p) {
+                const long width = padded(parts[static_cast<std::size_t>(p)]);
+                if (width == 0) continue;
+                const auto part = [&](const Matrix& all) { return transposed(row_range(all, first, width)); };
+                layer.adjoint.inputs[ir][p] = pack(stacked({part(left), part(middle), part(right)}));
+                if (layer.direct[ir].exists()) layer.adjoint.direct[ir][p] = pack(part(direct));
+                first += width;
+            }
         }
     }
 
-    void products(Layer& layer, const std::string& prefix) {
+    void pack_products(Layer& layer, const std::string& prefix) {
         IrrepSet state;
         for (int ir = 0; ir < n_state; ++ir) state.contains[ir] = true;
+        const auto path_parts = [&](int paths) { return std::vector<int>(static_cast<std::size_t>(paths), channels_); };
         for (int ir = 0; ir < n_state; ++ir) {
-            layer.square[ir] = coupling_list(file_, layer.inputs, layer.inputs, ir);
-            const auto path_parts = [&](int paths) { return std::vector<int>(static_cast<std::size_t>(paths), channels_); };
-            layer.mix_square[ir] =
-                pack(mixing(prefix + "square.mix.weights.", ir, path_parts(layer.square[ir].paths), channels_));
-            if (layer.last && ir == i1o) continue;  // no part of the result
-            layer.cube[ir] = coupling_list(file_, state, layer.inputs, ir);
+            CouplingList& square = layer.square[ir];
+            square = coupling_list(file_, layer.inputs, layer.inputs, ir);
+            const Matrix mix = mixing(prefix + "square.mix.weights.", ir, path_parts(square.paths), channels_);
+            layer.mix_square[ir] = pack(mix);
+            pack_adjoint(layer.adjoint.square[ir], square, mix, layer.inputs.rows(), layer.inputs.rows());
+            if (!updates(layer, ir)) continue;
+            CouplingList& cube = layer.cube[ir];
+            cube = coupling_list(file_, state, layer.inputs, ir);
             const Matrix to_state = mixing(prefix + "to_state.weights.", ir, {channels_, channels_}, channels_);
-            const Matrix cube =
-                mixing(prefix + "cube.mix.weights.", ir, path_parts(layer.cube[ir].paths), channels_);
-            layer.update_square[ir] = pack(row_range(to_state, 0, model_.width));
-            layer.update_cube[ir] = pack(product(cube, row_range(to_state, model_.width, model_.width)));
+            const Matrix update_square = row_range(to_state, 0, model_.width);
+            const Matrix update_cube = product(mixing(prefix + "cube.mix.weights.", ir, path_parts(cube.paths), channels_),
+                                               row_range(to_state, model_.width, model_.width));
+            layer.update_square[ir] = pack(update_square);
+            layer.update_cube[ir] = pack(update_cube);
+            if (transpose_) layer.adjoint.update_square[ir] = pack(transposed(update_square));
+            pack_adjoint(layer.adjoint.cube[ir], cube, update_cube, state_rows, layer.inputs.rows());
         }
     }
 
-    void gate(Layer& layer, const std::string& prefix) {
+    void pack_adjoint(ProductAdjoint& adjoint, const CouplingList& list, const Matrix& mix, int left, int right) const {
+        if (!transpose_) return;
+        for (int path = 0; path < list.paths; ++path)
+            adjoint.paths.push_back(pack(transposed(row_range(mix, path * model_.width, model_.width))));
+        adjoint.left = left_adjoint(list, left);
+        adjoint.right = right_adjoint(list, right);
+    }
+
+    void pack_gate(Layer& layer, const std::string& prefix) {
         const Matrix full = transposed(matrix(prefix + "hidden.weight", scalar_width_, 2 * channels_));
         const auto& bias = file_.tensor(prefix + "hidden.bias", {scalar_width_}).values;
-        layer.hidden = pack(pad_columns(pad_rows(row_range(full, 0, channels_), {channels_}), scalar_width_));
+        const Matrix hidden = pad_columns(pad_rows(row_range(full, 0, channels_), {channels_}), scalar_width_);
+        layer.hidden = pack(hidden);
         std::vector<double> all;
         for (const auto& embedding : embeddings_)
             for (int h = 0; h < scalar_width_; ++h) {
-                double sum = bias[h];
-                for (int k = 0; k < channels_; ++k) sum += embedding[k] * full(channels_ + k, h);
+                double sum = bias[static_cast<std::size_t>(h)];
+                for (int k = 0; k < channels_; ++k) sum += embedding[static_cast<std::size_t>(k)] * full(channels_ + k, h);
                 all.push_back(sum);
             }
         layer.hidden_bias = pad_vector(all, scalar_width_);
-        layer.gate = pack(linear(prefix + "update.weight", scalar_width_, n_state * channels_, scalar_width_, channels_));
+        const Matrix gate = linear(prefix + "update.weight", scalar_width_, n_state * channels_, scalar_width_, channels_);
+        layer.gate = pack(gate);
         layer.gate_bias = pad_vector(file_.tensor(prefix + "update.bias", {n_state * channels_}).values, channels_);
+        if (!transpose_) return;
+        layer.adjoint.hidden = pack(transposed(hidden));
+        layer.adjoint.gate = pack(transposed(gate));
     }
 
-    void messages(Layer& layer, const std::string& next) {
-        layer.send_scalars = pack(linear(next + "send_scalars.weight", channels_, channels_, channels_, channels_));
+    void pack_messages(Layer& layer, const std::string& next) {
+        const Matrix scalars = linear(next + "send_scalars.weight", channels_, channels_, channels_, channels_);
+        layer.send_scalars = pack(scalars);
         layer.send_bias = pad_vector(file_.tensor(next + "send_scalars.bias", {channels_}).values, channels_);
         layer.next_sent_channels = padded(sent_);
-        if (sent_ > 0)
-            for (const int ir : sent)
-                layer.send_tensors[ir] = pack(mixing(next + "send_tensors.weights.", ir, {channels_}, sent_));
-    }
-
-    void cartesian_basis() {
-        int column = 0;
-        for (int l = 0; l <= 2; ++l) {
-            const auto& table = file_.tensor("coupling.1.1." + std::to_string(l), {3, 3, 2 * l + 1}).values;
-            for (int m = 0; m < 2 * l + 1; ++m, ++column)
-                for (int ab = 0; ab < 9; ++ab) {
-                    const double value = table[ab * (2 * l + 1) + m] * std::sqrt(3.0 / (2 * l + 1));
-                    if (std::abs(value) > 1e-10) model_.cartesian.push_back({ab, column, value});
-                }
+        if (transpose_) layer.adjoint.send_scalars = pack(transposed(scalars));
+        if (sent_ == 0) return;
+        for (const int ir : sent) {
+            const Matrix tensors = mixing(next + "send_tensors.weights.", ir, {channels_}, sent_);
+            layer.send_tensors[ir] = pack(tensors);
+            if (transpose_) layer.adjoint.send_tensors[ir] = pack(transposed(tensors));
         }
     }
 };
@@ -343,7 +271,13 @@ private:
 
 int Model::message_width(int layer) const {
     if (layer < 1 || layer >= static_cast<int>(layers.size())) return 0;
-    return width + sent_rows * layers[layer].sent_channels;
+    return width + sent_rows * layers[static_cast<std::size_t>(layer)].sent_channels;
+}
+
+const Head* Model::head(const std::string& name) const {
+    for (const Head& head : heads)
+        if (head.name == name) return &head;
+    return nullptr;
 }
 
 Model load_model(const std::string& path, const std::string& level, const std::vector<int>& numbers) {

@@ -7,17 +7,28 @@
 
 #include "buffer.h"
 #include "coupling.h"
+#include "heads.h"
 #include "irreps.h"
+#include "matrix.h"
 #include "radial.h"
 
 namespace bec {
 
-// A matrix cut into panels of columns (kernels.h); no outputs: the map does not exist.
-struct Weights {
-    int inputs = 0;
-    int outputs = 0;  // padded
-    Buffer<float> packed;
-    bool exists() const { return outputs > 0; }
+// Inputs of an irrep come from up to three places: gathered scalars × harmonics, own state, gathered tensors.
+enum InputPart { gathered_part, own_part, sent_part, n_parts };
+
+// A product of two sets of irreps transposed, for one irrep of the result.
+struct ProductAdjoint {
+    std::vector<Weights> paths;  // of its mixing, path by path
+    CouplingList left, right;
+};
+
+// The linear maps of a layer transposed, for models of whose read-outs derivatives are wanted.
+struct LayerAdjoint {
+    Weights inputs[n_irreps][n_parts];  // left, middle and right, one below the other
+    Weights direct[n_irreps][n_parts];
+    ProductAdjoint square[n_state], cube[n_state];
+    Weights update_square[n_state], hidden, gate, send_scalars, send_tensors[n_state];
 };
 
 struct Layer {
@@ -25,7 +36,6 @@ struct Layer {
     bool first = false;
     bool last = false;
     int sent_channels = 0;  // padded; tensors that reach this layer
-    double sent_count = 0;  // the same without padding
     IrrepSet inputs;
     double input_count[n_irreps] = {};  // components × channels, without padding
     Weights left[n_irreps], middle[n_irreps], right[n_irreps], direct[n_irreps];
@@ -39,30 +49,24 @@ struct Layer {
     Weights send_scalars, send_tensors[n_state];
     Buffer<float> send_bias;
     int next_sent_channels = 0;
+    LayerAdjoint adjoint;
 };
 
 struct Model {
     double cutoff = 0;
     int l_max = 2;
     int width = 0;  // padded channels
-    int members = 0;
     int n_species = 0;
     std::vector<Layer> layers;
+    std::vector<Head> heads;
     std::unique_ptr<RadialFunctions> radial;
     Buffer<float> embedding;  // [species × width]
-    std::vector<double> reference_charge;
-    Weights readout[n_state];  // members of 0e, 1e, 2e
-    Buffer<float> polarizability, anisotropy;
-    double polarizability_bias = 0;
-    // Non-zero coefficients of the change of basis from 0e + 1e + 2e to a 3×3 tensor.
-    struct Cartesian {
-        int component;  // a·3 + b
-        int spherical;
-        double value;
-    };
-    std::vector<Cartesian> cartesian;
 
-    int message_width(int layer) const;
+    int message_width(int layer) const;  // of one lane
+    // nullptr when the model has no such read-out.
+    const Head* head(const std::string& name) const;
+    // The read-out whose derivatives are Born effective charges, or nullptr.
+    const Head* dipole() const { return head("dipole"); }
 };
 
 // Throws bec::Error.

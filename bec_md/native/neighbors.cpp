@@ -18,6 +18,8 @@ double dot(Vector a, Vector b) { return a.x * b.x + a.y * b.y + a.z * b.z; }
 double norm(Vector a) { return std::sqrt(dot(a, a)); }
 Vector scaled(Vector a, double s) { return {a.x * s, a.y * s, a.z * s}; }
 
+constexpr double longest_cell = 1e6;  // Å
+
 // Lattice vectors with directions that are not periodic replaced by unit vectors perpendicular to the others.
 void complete_cell(const double* cell, const std::uint8_t* periodic, Vector (&a)[3]) {
     int count = 0;
@@ -25,11 +27,15 @@ void complete_cell(const double* cell, const std::uint8_t* periodic, Vector (&a)
         a[k] = {cell[3 * k], cell[3 * k + 1], cell[3 * k + 2]};
         if (periodic[k]) ++count;
     }
-    for (int k = 0; k < 3; ++k)
-        if (periodic[k] && !(norm(a[k]) > 1e-6))
+    for (int k = 0; k < 3; ++k) {
+        const double length = norm(a[k]);
+        if (periodic[k] && !(length >= closest_atoms && length <= longest_cell))
             throw Error("periodic direction " + std::to_string(k) + " has a lattice vector of length " +
-                            std::to_string(norm(a[k])) + " Å",
-                        "its images would coincide", "give the cell, or declare the direction as not periodic");
+                            std::to_string(length) + " Å",
+                        length > longest_cell ? "a cell of this size is an error of units or of the file"
+                                              : "its images would coincide",
+                        "give the cell in Å, or declare the direction as not periodic");
+    }
     if (count == 0) {
         a[0] = {1, 0, 0};
         a[1] = {0, 1, 0};
@@ -50,19 +56,28 @@ void complete_cell(const double* cell, const std::uint8_t* periodic, Vector (&a)
     const double volume = std::abs(dot(a[0], cross(a[1], a[2])));
     if (!(volume > 1e-6 * norm(a[0]) * norm(a[1]) * norm(a[2])))
         throw Error("the lattice vectors lie in a plane", "the cell has no volume", "check the cell of this frame");
+    for (int k = 0; k < 3; ++k) {
+        const double height = volume / norm(cross(a[(k + 1) % 3], a[(k + 2) % 3]));
+        if (periodic[k] && !(height >= closest_atoms))
+            throw Error("the cell is only " + std::to_string(height) + " Å high along periodic direction " +
+                            std::to_string(k),
+                        "it is too flat, or too skewed, for its images to be counted",
+                        "check the cell of this frame, or reduce it to a less skewed one of the same lattice");
+    }
 }
 
 }  // namespace
 
 void CellList::build(std::int64_t n_atoms, const double* positions, const double* cell, const std::uint8_t* periodic,
-                     double cutoff) {
+                     double cutoff, const std::int64_t* names) {
     cutoff_ = cutoff;
+    names_ = names;
     points_.clear();
     owner_.clear();
     if (n_atoms == 0) return;
     for (std::int64_t i = 0; i < 3 * n_atoms; ++i)
         if (!std::isfinite(positions[i]))
-            throw Error("position of atom " + std::to_string(i / 3) + " is not a finite number",
+            throw Error("position of atom " + std::to_string(name(i / 3)) + " is not a finite number",
                         "neighbors cannot be found from NaN or infinite coordinates",
                         "check the trajectory at this frame: the simulation may have blown up");
     add_images(n_atoms, positions, cell, periodic);
@@ -92,7 +107,7 @@ void CellList::add_images(std::int64_t n_atoms, const double* positions, const d
             if (periodic[k]) {
                 const double shift = std::floor(s);
                 if (!(std::abs(shift) < 1e9))
-                    throw Error("atom " + std::to_string(i) + " is " + std::to_string(shift) + " cells away",
+                    throw Error("atom " + std::to_string(name(i)) + " is " + std::to_string(shift) + " cells away",
                                 "its place in the cell cannot be computed accurately",
                                 "check the trajectory at this frame: the simulation may have blown up");
                 s -= shift;
@@ -200,6 +215,7 @@ void CellList::append_neighbors(std::int64_t atom, std::int32_t offset, EdgeList
         return std::max(0.0, std::max(low - value, value - low - bin_[k]));
     };
     std::int64_t n = edges.count;
+    int overlaps = 0;
     int y0, y1, z0, z1;
     range(1, y, cutoff_, y0, y1);
     range(2, z, cutoff_, z0, z1);
@@ -221,12 +237,33 @@ void CellList::append_neighbors(std::int64_t atom, std::int32_t offset, EdgeList
                 vectors[3 * n + 1] = static_cast<float>(ey);
                 vectors[3 * n + 2] = static_cast<float>(ez);
                 sender[n] = source_[c] + offset;
-                n += (ex * ex + ey * ey + ez * ez < square) & (c != self);
+                const double distance = ex * ex + ey * ey + ez * ez;
+                overlaps += (distance < closest_atoms * closest_atoms) & (c != self);
+                n += (distance < square) & (c != self);
             }
         }
     }
+    const std::int64_t start = edges.count;
     edges.count = n;
     edges.first.data()[row + 1] = n;
+    if (overlaps > 0) refuse_overlap(atom, edges, start, offset);
+}
+
+void CellList::refuse_overlap(std::int64_t atom, const EdgeList& edges, std::int64_t start, std::int32_t offset) const {
+    std::int64_t nearest = start;
+    const auto distance = [&](std::int64_t e) {
+        const float* v = edges.vectors.data() + 3 * e;
+        return std::hypot(double{v[0]}, double{v[1]}, double{v[2]});
+    };
+    for (std::int64_t e = start; e < edges.count; ++e)
+        if (distance(e) < distance(nearest)) nearest = e;
+    throw Error("atoms " + std::to_string(name(atom)) + " and " +
+                    std::to_string(name(edges.sender.data()[nearest] - offset)) + " are " +
+                    std::to_string(distance(nearest)) + " Å apart",
+                "atoms closer than " + std::to_string(closest_atoms).substr(0, 3) + " Å are no structure of matter, and "
+                "the network has seen nothing like it",
+                "check the trajectory at this frame: an atom is there twice, the simulation may have blown up, or the "
+                "cell does not belong to the positions");
 }
 
 }  // namespace bec

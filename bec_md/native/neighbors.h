@@ -15,17 +15,24 @@ struct EdgeList {
     std::int64_t count;
 };
 
+// Atoms closer than this are the same atom twice, or a simulation that has blown up, Å.
+constexpr double closest_atoms = 0.1;
+
 class CellList {
 public:
-    // Rows of `cell` are lattice vectors; those of directions that are not periodic are not used.
+    // Rows of `cell` are lattice vectors; those of directions that are not periodic are not used. `names`: what
+    // atoms are called in errors, nullptr for their indices. Throws bec::Error for a cell or positions that have
+    // no meaning.
     void build(std::int64_t n_atoms, const double* positions, const double* cell, const std::uint8_t* periodic,
-               double cutoff);
+               double cutoff, const std::int64_t* names = nullptr);
 
     // Appends the neighbors of `atom` to the edges; sender indices are shifted by `offset`; sets first[row + 1].
+    // Throws bec::Error when another atom is in the same place.
     void append_neighbors(std::int64_t atom, std::int32_t offset, EdgeList& edges, std::int64_t row) const;
 
 private:
     double cutoff_ = 0;
+    const std::int64_t* names_ = nullptr;
     double origin_[3] = {}, bin_[3] = {};
     int n_bins_[3] = {};
     std::vector<double> points_;       // atoms wrapped into the cell, then images; [points × 3]
@@ -38,6 +45,9 @@ private:
 
     void add_images(std::int64_t n_atoms, const double* positions, const double* cell, const std::uint8_t* periodic);
     void sort_points(std::int64_t n_atoms);
+    std::int64_t name(std::int64_t atom) const { return names_ != nullptr ? names_[atom] : atom; }
+    [[noreturn]] void refuse_overlap(std::int64_t atom, const EdgeList& edges, std::int64_t start,
+                                     std::int32_t offset) const;
 };
 
 }  // namespace bec

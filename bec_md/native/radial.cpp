@@ -4,14 +4,13 @@
 #include <numeric>
 
 #include "kernels.h"
-#include "parallel.h"
 
 namespace bec {
 namespace {
 
 constexpr double pi = 3.14159265358979323846;
-// Interpolation errors are then below the rounding of float32 for trained networks.
-constexpr double knots_per_angstrom = 80.0;
+// Interpolation errors are then below the rounding of float32 for trained networks, those of derivatives, too.
+constexpr double knots_per_angstrom = 80.0, knots_for_derivatives = 140.0;
 // The universal model has thousands of pairs; older tables are dropped and made again when needed.
 constexpr std::size_t memory_limit = std::size_t{256} << 20;
 
@@ -77,7 +76,8 @@ RadialNetwork::RadialNetwork(const TensorFile& file, const std::string& prefix, 
     for (const int part : shape.parts) width_ += padded(part);
     hidden_padded_ = padded(hidden);
     outputs_padded_ = padded(outputs_);
-    intervals_ = std::max(64, static_cast<int>(std::ceil(shape.cutoff * knots_per_angstrom)));
+    const double density = shape.differentiated ? knots_for_derivatives : knots_per_angstrom;
+    intervals_ = std::max(64, static_cast<int>(std::ceil(shape.cutoff * density)));
     const auto get = [&](const char* name, const std::vector<long>& dims) -> const std::vector<double>& {
         return file.tensor(prefix + name, dims).values;
     };
@@ -118,35 +118,50 @@ Buffer<float> RadialNetwork::tabulate(const std::vector<double>& receiver, const
     std::vector<double> z(static_cast<std::size_t>(2 * knots) * outputs_padded_);
     kernels().multiply_double(y.data(), hidden_padded_, 2 * knots, hidden, output_.data(), outputs_padded_, z.data());
 
-    Buffer<float> table(static_cast<std::size_t>(knots) * 2 * width_);
+    std::vector<double> spline(static_cast<std::size_t>(2 * knots * width_));  // [knot][value, slope × step][outputs]
     const double step = shape_.cutoff / intervals_;
     for (int knot = 0; knot < intervals_; ++knot) {  // the last one stays zero
         const Dual cut = envelope(knot * step, shape_.cutoff);
         const double* value = z.data() + static_cast<std::size_t>(2 * knot) * outputs_padded_;
         const double* slope = value + outputs_padded_;
-        float* target = table.data() + static_cast<std::size_t>(2 * knot) * width_;
+        double* target = spline.data() + static_cast<std::size_t>(2 * knot) * width_;
         int from = 0;
         for (const int part : shape_.parts) {
             for (int k = 0; k < part; ++k, ++from) {
                 const double f = value[from] + output_bias_[from];
-                target[k] = static_cast<float>(shape_.norm * f * cut.value);
-                target[width_ + k] =
-                    static_cast<float>(shape_.norm * step * (slope[from] * cut.value + f * cut.slope));
+                target[k] = shape_.norm * f * cut.value;
+                target[width_ + k] = shape_.norm * step * (slope[from] * cut.value + f * cut.slope);
             }
             target += padded(part);
         }
     }
+    Buffer<float> table(shape_.differentiated ? static_cast<std::size_t>(4 * intervals_ * width_) : spline.size());
+    if (shape_.differentiated) to_polynomials(spline, table);
+    else std::copy(spline.begin(), spline.end(), table.data());
     return table;
 }
 
-void RadialFunctions::add_missing(const std::vector<Pair>& missing, int n_threads) {
+void RadialNetwork::to_polynomials(const std::vector<double>& spline, Buffer<float>& table) const {
+    const std::ptrdiff_t w = width_;
+    for (std::ptrdiff_t interval = 0; interval < intervals_; ++interval) {
+        const double* knot = spline.data() + 2 * interval * w;
+        float* out = table.data() + 4 * interval * w;
+        for (std::ptrdiff_t k = 0; k < w; ++k) {
+            const double f0 = knot[k], s0 = knot[w + k], f1 = knot[2 * w + k], s1 = knot[3 * w + k];
+            const double coefficients[4] = {f0, s0, 3 * (f1 - f0) - 2 * s0 - s1, 2 * (f0 - f1) + s0 + s1};
+            for (std::ptrdiff_t c = 0; c < 4; ++c) out[c * w + k] = static_cast<float>(coefficients[c]);
+        }
+    }
+}
+
+void RadialFunctions::add_missing(const std::vector<Pair>& missing, ThreadPool& pool) {
     const std::size_t n_layers = networks_.size();
     std::vector<std::shared_ptr<PairTable>> made;
     for (std::size_t i = 0; i < missing.size(); ++i) {
         made.push_back(std::make_shared<PairTable>());
         made.back()->layers.resize(n_layers);
     }
-    parallel_for(static_cast<std::int64_t>(missing.size() * n_layers), n_threads, [&](std::int64_t task, int) {
+    pool.run(static_cast<std::int64_t>(missing.size() * n_layers), [&](std::int64_t task, int) {
         const std::size_t pair = static_cast<std::size_t>(task) / n_layers, layer = static_cast<std::size_t>(task) % n_layers;
         made[pair]->layers[layer] = networks_[layer].tabulate(embeddings_[missing[pair].first],
                                                               embeddings_[missing[pair].second]);
@@ -158,7 +173,7 @@ void RadialFunctions::add_missing(const std::vector<Pair>& missing, int n_thread
     }
 }
 
-void RadialFunctions::require(const std::vector<int>& species, int n_threads, PairTables& tables) {
+void RadialFunctions::require(const std::vector<int>& species, ThreadPool& pool, PairTables& tables) {
     const std::size_t n = embeddings_.size(), n_layers = networks_.size();
     if (tables.n_species_ != n) {
         tables.n_species_ = n;
@@ -172,7 +187,7 @@ void RadialFunctions::require(const std::vector<int>& species, int n_threads, Pa
     const std::lock_guard<std::mutex> lock(guard_);
     for (const Pair& pair : unseen)
         if (known_.count(pair) == 0) missing.push_back(pair);
-    if (!missing.empty()) add_missing(missing, n_threads);
+    if (!missing.empty()) add_missing(missing, pool);
     for (const Pair& pair : unseen) {
         const auto& table = tables.held_[pair] = known_.at(pair);
         for (std::size_t layer = 0; layer < n_layers; ++layer) {

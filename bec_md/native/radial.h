@@ -12,6 +12,7 @@
 
 #include "buffer.h"
 #include "tensor_file.h"
+#include "thread_pool.h"
 
 namespace bec {
 
@@ -20,6 +21,7 @@ struct RadialShape {
     int functions, embedding, hidden;
     double norm;             // factor on every output
     std::vector<int> parts;  // outputs, part by part; each is padded in the table
+    bool differentiated;     // derivatives of the splines will be taken
 };
 
 // The perceptron of one layer, in double precision.
@@ -30,7 +32,9 @@ public:
     int intervals() const { return intervals_; }
     float inverse_step() const { return static_cast<float>(intervals_ / shape_.cutoff); }
     int width() const { return width_; }  // padded outputs
-    // [knot][value, slope × step][outputs]
+    bool polynomials() const { return shape_.differentiated; }
+    // [knot][value, slope × step][outputs], or, where derivatives are wanted, the same splines as
+    // [interval][coefficient of t⁰, t¹, t², t³][outputs]
     Buffer<float> tabulate(const std::vector<double>& receiver, const std::vector<double>& sender) const;
 
 private:
@@ -41,6 +45,7 @@ private:
     int hidden_padded_, outputs_padded_;
     std::vector<double> from_receiver_, from_sender_;
     std::vector<double> distance_;  // [knot][value, slope][hidden]: what all pairs share
+    void to_polynomials(const std::vector<double>& knots, Buffer<float>& table) const;
     std::vector<double> hidden_, hidden_bias_, output_, output_bias_;  // weights [inputs × padded outputs]
 };
 
@@ -52,7 +57,7 @@ struct PairTable {
 class PairTables {
 public:
     const float* const* of(int layer, int receiver) const {
-        return pointers_.data() + (static_cast<std::size_t>(layer) * n_species_ + receiver) * n_species_;
+        return pointers_.data() + (static_cast<std::size_t>(layer) * n_species_ + static_cast<std::size_t>(receiver)) * n_species_;
     }
 
     // Before a new graph: lets go of tables when they have become many.
@@ -78,7 +83,7 @@ public:
     void add_layer(RadialNetwork network) { networks_.push_back(std::move(network)); }
     const RadialNetwork& network(int layer) const { return networks_[static_cast<std::size_t>(layer)]; }
     // Makes the tables of all ordered pairs of these species available in `tables`.
-    void require(const std::vector<int>& species, int n_threads, PairTables& tables);
+    void require(const std::vector<int>& species, ThreadPool& pool, PairTables& tables);
 
 private:
     using Pair = std::pair<int, int>;
@@ -89,7 +94,7 @@ private:
     std::list<Pair> age_;  // oldest first
     std::size_t bytes_ = 0;
 
-    void add_missing(const std::vector<Pair>& missing, int n_threads);
+    void add_missing(const std::vector<Pair>& missing, ThreadPool& pool);
 };
 
 }  // namespace bec

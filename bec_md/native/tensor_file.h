@@ -20,6 +20,7 @@ public:
     explicit TensorFile(const std::string& path);
 
     const Json& config() const { return header_.at("config"); }
+    long schema() const { return header_.at("schema").as_integer(); }
     // What the model says about itself; nothing if it has no card.
     const Json& card() const {
         static const Json none;

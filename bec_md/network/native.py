@@ -23,6 +23,7 @@ from bec_md.network.native_library import (
     ERROR_SIZE,
     FramesStruct,
     NativeStatus,
+    OutputStruct,
     ProfileStruct,
     load_library,
     native_status,
@@ -39,6 +40,7 @@ __all__ = [
     "NativeEngine",
     "NativeModel",
     "NativePrediction",
+    "NativeResult",
     "NativeStatus",
     "native_neighbors",
     "native_status",
@@ -55,6 +57,20 @@ class NativePrediction:
     members: Array | None  # (N, M, 3, 3) e
     eps_inf: Array  # (B, 3, 3)
     first_atom: NDArray[np.int64]  # (B + 1,) frame b has atoms first_atom[b] … first_atom[b + 1] − 1
+
+
+@dataclass(frozen=True, slots=True)
+class NativeResult:
+    """What was asked for, by name; shapes as in `NativeModel.evaluate`."""
+
+    values: dict[str, Array]  # means over the members of the read-outs
+    members: dict[str, Array]
+    first_atom: NDArray[np.int64]  # (B + 1,) frame b has atoms first_atom[b] … first_atom[b + 1] − 1
+
+    @property
+    def n_tensors(self) -> int:
+        """Numbers in one tensor of all N atoms."""
+        return 9 * int(self.first_atom[-1])
 
 
 class NativeModel:
@@ -89,7 +105,9 @@ class NativeModel:
         weakref.finalize(self, self._library.bec_model_free, self.handle)
         self.cutoff_ang = float(self._library.bec_model_cutoff(self.handle))
         self.layers = int(self._library.bec_model_layers(self.handle))
-        self.members = int(self._library.bec_model_members(self.handle))
+        self.readouts = self._readouts()  # members of each read-out
+        self.charges_from = "charges" if "charges" in self.readouts else "dipole"
+        self.members = self.readouts[self.charges_from]
         self._species = np.full(256, -1, dtype=np.int32)
         self._species[list(self.elements)] = np.arange(len(self.elements), dtype=np.int32)
 
@@ -123,27 +141,123 @@ class NativeModel:
         profile
             Times and counts are added to it.
         """
-        batch = _Batch(frames, self._species)
-        n_atoms = int(batch.first_atom[-1])
-        charges = np.empty((n_atoms, 3, 3))
-        ensemble = np.empty((n_atoms, self.members, 3, 3)) if members else None
-        eps_inf = np.empty((len(frames), 3, 3))
+        result = self.evaluate(
+            frames,
+            ("charges", "eps_inf"),
+            members=("charges",) if members else (),
+            threads=threads,
+            sum_rule=sum_rule,
+            profile=profile,
+        )
+        return NativePrediction(
+            result.values["charges"],
+            result.members.get("charges"),
+            result.values["eps_inf"],
+            result.first_atom,
+        )
+
+    def evaluate(
+        self,
+        frames: Sequence[Frame | Atoms],
+        outputs: Iterable[str],
+        *,
+        members: Iterable[str] = (),
+        velocities: Array | None = None,
+        groups: NDArray[np.integer[Any]] | None = None,
+        n_groups: int = 1,
+        threads: int = 1,
+        sum_rule: bool = True,
+        profile: ProfileStruct | None = None,
+    ) -> NativeResult:
+        """Evaluate what is asked for, by name, of B frames with N atoms in all and models with M members.
+
+        ============ ============= ================== =======================================================
+        name         shape         of the members
+        ============ ============= ================== =======================================================
+        charges      (N, 3, 3)     (N, M, 3, 3)       Z*, e; of a dipole its derivatives (a sweep a member)
+        eps_inf      (B, 3, 3)     (B, 1, 3, 3)       ε_∞
+        polarization (B, 3)        (B, M, 3)          Σ_i q_i r_i + Σ_j p_j of the positions as given, e Å
+        dipole       (B, 3)        (B, M, 3)          Σ_j p_j, periodic, e Å
+        current      (B, G, 3)     (B, G, M, 3)       dP/dt along `velocities` for each group, e Å/fs
+        ============ ============= ================== =======================================================
+
+        Parameters
+        ----------
+        frames
+            `bec_md` frames or ASE atoms.
+        outputs
+            Names whose means over the members are wanted.
+        members
+            Names of which every member is wanted.
+        velocities
+            (N, 3) Å/fs, of all frames one after the other; a current needs them.
+        groups
+            (N,) group of each atom, 0 … G − 1, or −1 for none; all atoms are of one group when not given.
+        n_groups
+            G.
+        threads, sum_rule, profile
+            As in `predict_frames`.
+
+        Raises
+        ------
+        DataError
+            For a name that the model does not give, and for frames without meaning.
+        """
+        batch = _Batch(frames, self._species, velocities, groups, n_groups)
+        shapes = {
+            "charges": (int(batch.first_atom[-1]), self.charges_from, (3, 3)),
+            "eps_inf": (len(frames), "polarizability", (3, 3)),
+            "polarization": (len(frames), "dipole", (3,)),
+            "dipole": (len(frames), "dipole", (3,)),
+            "current": ((len(frames), n_groups), "dipole", (3,)),
+        }
+        values: dict[str, Array] = {}
+        ensembles: dict[str, Array] = {}
+        for name, target, each in (
+            (n, t, e) for t, ns, e in ((values, outputs, False), (ensembles, members, True)) for n in ns
+        ):
+            rows, readout, shape = shapes[name]
+            leading = rows if isinstance(rows, tuple) else (rows,)
+            count = (self.readouts.get(readout, 1),) if each else ()
+            target[name] = np.empty((*leading, *count, *shape))
+        wanted = [name for name in shapes if name in values or name in ensembles]
+        array = (OutputStruct * len(wanted))(
+            *(
+                OutputStruct(
+                    name.encode(), _pointer_or_none(values.get(name)), _pointer_or_none(ensembles.get(name))
+                )
+                for name in wanted
+            )
+        )
         error = ctypes.create_string_buffer(ERROR_SIZE)
         status = self._library.bec_evaluate_frames(
             self.handle,
             ctypes.byref(batch.struct()),
             threads,
             int(sum_rule),
-            _pointer(charges),
-            None if ensemble is None else _pointer(ensemble),
-            _pointer(eps_inf),
+            array,
+            len(wanted),
             None if profile is None else ctypes.byref(profile),
             error,
             ERROR_SIZE,
         )
         if status:
             raise native_error(error)
-        return NativePrediction(charges, ensemble, eps_inf, batch.first_atom)
+        return NativeResult(values, ensembles, batch.first_atom)
+
+    def ionic_charges(self) -> Array:
+        """Charge of each of `elements` that moves with the atoms of a model with a dipole, e."""
+        charges = np.empty(len(self.elements))
+        error = ctypes.create_string_buffer(ERROR_SIZE)
+        if self._library.bec_model_ionic_charges(self.handle, _pointer(charges), error, ERROR_SIZE):
+            raise native_error(error)
+        return charges
+
+    def _readouts(self) -> dict[str, int]:
+        found: dict[str, int] = {}
+        while name := self._library.bec_model_readout(self.handle, len(found)):
+            found[name.decode()] = int(self._library.bec_model_members(self.handle, name))
+        return found
 
 
 class NativeEngine:
@@ -157,11 +271,33 @@ class NativeEngine:
         self.model = NativeModel(path, level, elements)
 
     def evaluate(self, frames: Sequence[Frame | Atoms], request: Request = TENSORS) -> Answers:
-        """Answer a request for tensors and ε_∞ of frames with equally many atoms."""
-        result = self.model.predict_frames(frames, threads=self.threads, members=True)
-        assert result.members is not None
-        shape = (len(frames), -1, self.model.members, 3, 3)
-        return {"charges": result.members.reshape(shape).swapaxes(1, 2), "eps_inf": result.eps_inf}
+        """Answer a request for frames with equally many atoms."""
+        options: dict[str, Any] = {}
+        if request.velocities is not None:
+            # an atom moves in the lane of its group alone
+            moving = np.abs(request.velocities).sum(axis=-1)  # (F, N, G)
+            options = {
+                "velocities": request.velocities.sum(axis=2).reshape(-1, 3),
+                "groups": moving.argmax(axis=-1).reshape(-1),
+                "n_groups": request.velocities.shape[2],
+            }
+        # tensors that are derivatives cost a sweep for each member, everything else comes with all of them
+        each = request.members or self.model.charges_from == "charges"
+        ensembles = [name for name in request.outputs if name != "eps_inf" and (each or name != "charges")]
+        means = [name for name in request.outputs if name not in ensembles]
+        result = self.model.evaluate(frames, means, members=ensembles, threads=self.threads, **options)
+        found = dict(result.members)
+        if "charges" in request.outputs:
+            tensors = found.get("charges", result.values.get("charges"))
+            assert tensors is not None
+            found["charges"] = tensors.reshape(
+                len(frames), -1, tensors.size // result.n_tensors, 3, 3
+            ).swapaxes(1, 2)
+        if "current" in found:
+            found["current"] = found["current"].swapaxes(1, 2)  # (F, M, G, 3)
+        if "eps_inf" in result.values:
+            found["eps_inf"] = result.values["eps_inf"]
+        return found
 
 
 def native_neighbors(
@@ -219,7 +355,14 @@ def native_error(text: ctypes.Array[ctypes.c_char]) -> DataError:
 class _Batch:
     """Arrays of a batch of frames, kept alive for the call."""
 
-    def __init__(self, frames: Sequence[Frame | Atoms], species: NDArray[np.int32]) -> None:
+    def __init__(
+        self,
+        frames: Sequence[Frame | Atoms],
+        species: NDArray[np.int32],
+        velocities: Array | None,
+        groups: NDArray[np.integer[Any]] | None,
+        n_groups: int,
+    ) -> None:
         counts = [len(frame.numbers) for frame in frames]
         self.first_atom = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
         self.positions = np.empty((int(self.first_atom[-1]), 3))
@@ -227,6 +370,9 @@ class _Batch:
         self.cells = np.empty((len(frames), 3, 3))
         self.periodic = np.empty((len(frames), 3), dtype=np.uint8)
         self.charge = np.empty(len(frames))
+        self.velocities = None if velocities is None else np.ascontiguousarray(velocities, dtype=np.float64)
+        self.groups = None if groups is None else np.ascontiguousarray(groups, dtype=np.int32)
+        self.n_groups = n_groups
         for index, frame in enumerate(frames):
             item = as_frame(frame)
             atoms = slice(self.first_atom[index], self.first_atom[index + 1])
@@ -245,6 +391,9 @@ class _Batch:
             _pointer(self.cells),
             _pointer(self.periodic),
             _pointer(self.charge),
+            _pointer_or_none(self.velocities),
+            _pointer_or_none(self.groups),
+            self.n_groups,
         )
 
 
@@ -259,6 +408,10 @@ _C_TYPES: dict[str, Any] = {
 
 def _pointer(array: NDArray[Any]) -> Any:
     return array.ctypes.data_as(ctypes.POINTER(_C_TYPES[array.dtype.name]))
+
+
+def _pointer_or_none(array: NDArray[Any] | None) -> Any:
+    return None if array is None else _pointer(array)
 
 
 def _available_processors() -> int:

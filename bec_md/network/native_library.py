@@ -15,7 +15,7 @@ from pathlib import Path
 
 from bec_md.native.build import LIBRARY_NAME, SOURCE_DIRECTORY, BuildError, build, source_hash
 
-ABI = 1
+ABI = 2
 ERROR_SIZE = 4096
 
 _log = logging.getLogger("bec_md")
@@ -38,7 +38,16 @@ class FramesStruct(ctypes.Structure):
         ("cells", _double_p),
         ("periodic", _uint8_p),
         ("total_charge", _double_p),
+        ("velocities", _double_p),
+        ("group", _int32_p),
+        ("n_groups", ctypes.c_int32),
     )
+
+
+class OutputStruct(ctypes.Structure):
+    """`bec_output` of bec_native.h."""
+
+    _fields_ = (("name", ctypes.c_char_p), ("values", _double_p), ("members", _double_p))
 
 
 class GraphStruct(ctypes.Structure):
@@ -51,6 +60,9 @@ class GraphStruct(ctypes.Structure):
         ("first", _int64_p),
         ("sender", _int32_p),
         ("vectors", _float_p),
+        ("n_tangents", ctypes.c_int32),
+        ("reverse", ctypes.c_int32),
+        ("velocities", _float_p),
     )
 
 
@@ -62,6 +74,7 @@ class ProfileStruct(ctypes.Structure):
         ("gather_s", ctypes.c_double),
         ("mixing_s", ctypes.c_double),
         ("products_s", ctypes.c_double),
+        ("adjoint_s", ctypes.c_double),
         ("readout_s", ctypes.c_double),
         ("mixing_flop", ctypes.c_double),
         ("products_flop", ctypes.c_double),
@@ -163,13 +176,15 @@ def _declare(library: ctypes.CDLL) -> None:
         "bec_model_free": (None, (handle,)),
         "bec_model_cutoff": (ctypes.c_double, (handle,)),
         "bec_model_layers": (ctypes.c_int, (handle,)),
-        "bec_model_members": (ctypes.c_int, (handle,)),
+        "bec_model_readout": (ctypes.c_char_p, (handle, ctypes.c_int)),
+        "bec_model_members": (ctypes.c_int, (handle, ctypes.c_char_p)),
+        "bec_model_ionic_charges": (ctypes.c_int, (handle, _double_p, *error)),
         "bec_model_message_width": (ctypes.c_int, (handle, ctypes.c_int)),
         "bec_evaluate_frames": (
             ctypes.c_int,
             (
                 *(handle, ctypes.POINTER(FramesStruct), ctypes.c_int, ctypes.c_int),
-                *(_double_p, _double_p, _double_p, ctypes.POINTER(ProfileStruct), *error),
+                *(ctypes.POINTER(OutputStruct), ctypes.c_int, ctypes.POINTER(ProfileStruct), *error),
             ),
         ),
         "bec_neighbors": (
@@ -179,15 +194,17 @@ def _declare(library: ctypes.CDLL) -> None:
                 *(ctypes.c_int64, _int32_p, _int32_p, _float_p, *error),
             ),
         ),
-        "bec_evaluation_create": (handle, (handle, ctypes.c_int, *error)),
+        "bec_evaluation_create": (handle, (handle, ctypes.c_char_p, ctypes.c_int, *error)),
         "bec_evaluation_free": (None, (handle,)),
         "bec_evaluation_begin": (ctypes.c_int, (handle, ctypes.POINTER(GraphStruct), *error)),
-        "bec_evaluation_begin_positions": (
-            ctypes.c_int,
-            (handle, ctypes.c_int64, ctypes.c_int64, _int32_p, _double_p, *error),
-        ),
         "bec_evaluation_layer": (ctypes.c_int, (handle, ctypes.c_int, _float_p, _float_p, *error)),
-        "bec_evaluation_read_out": (ctypes.c_int, (handle, _double_p, _double_p, _double_p, *error)),
+        "bec_evaluation_read_out": (ctypes.c_int, (handle, ctypes.c_char_p, _double_p, _double_p, *error)),
+        "bec_evaluation_start_sweep": (ctypes.c_int, (handle, ctypes.c_int, _double_p, ctypes.c_int, *error)),
+        "bec_evaluation_layer_adjoint": (
+            ctypes.c_int,
+            (handle, ctypes.c_int, _float_p, _float_p, _float_p, *error),
+        ),
+        "bec_evaluation_gradient": (ctypes.c_int, (handle, _double_p, *error)),
     }
     for name, (result, arguments) in signatures.items():
         function = getattr(library, name)

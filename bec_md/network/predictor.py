@@ -222,10 +222,7 @@ class BecModel:
                 "it is compiled for the CPU",
                 "use --device cpu, or the torch engine",
             )
-        derivative = self.charges_from == "dipole"
-        if derivative and engine != "native":
-            self.engine_note = "Z* as the derivative of a polarization, in PyTorch"
-        elif engine in ("auto", "native") and device == "cpu" and precision == "float32":
+        if engine in ("auto", "native") and device == "cpu" and precision == "float32":
             from bec_md.network.native import NativeEngine, native_status
 
             status = native_status()

@@ -7,6 +7,7 @@ namespace bec_lammps {
 namespace {
 
 constexpr std::size_t MESSAGE_SIZE = 2048;
+const char CHARGES[] = "charges";    // the read-out
 
 }    // namespace
 
@@ -17,8 +18,16 @@ Evaluator::Evaluator(const std::string &path, const std::string &level,
   model.reset(bec_model_load(path.c_str(), level.c_str(), numbers.data(), static_cast<int>(numbers.size()),
                              message, MESSAGE_SIZE));
   if (!model) throw std::runtime_error(message);
-  evaluation.reset(bec_evaluation_create(model.get(), n_threads, message, MESSAGE_SIZE));
+  if (!bec_model_members(model.get(), CHARGES))
+    throw std::runtime_error("the model in " + path + " predicts a polarization; fix bec takes tensors from the "
+                             "read-out charges: use such a model, or record the run and use bec-md spectrum on it");
+  evaluation.reset(bec_evaluation_create(model.get(), CHARGES, n_threads, message, MESSAGE_SIZE));
   if (!evaluation) throw std::runtime_error(message);
+}
+
+int Evaluator::members() const
+{
+  return bec_model_members(model.get(), CHARGES);
 }
 
 void Evaluator::begin(const bec_graph &graph)
@@ -37,7 +46,7 @@ void Evaluator::layer(int index, const float *messages_in, float *messages_out)
 void Evaluator::read_out(double *charges, double *members)
 {
   char message[MESSAGE_SIZE] = "";
-  if (bec_evaluation_read_out(evaluation.get(), charges, members, nullptr, message, MESSAGE_SIZE))
+  if (bec_evaluation_read_out(evaluation.get(), CHARGES, charges, members, message, MESSAGE_SIZE))
     throw std::runtime_error(message);
 }
 

@@ -25,7 +25,7 @@ class Evaluator {
 
   void begin(const bec_graph &graph);
   void layer(int index, const float *messages_in, float *messages_out);
-  int members() const { return bec_model_members(model.get()); }
+  int members() const;
   void read_out(double *charges, double *members = nullptr);    // (n × 9), (n × M × 9)
 
  private:

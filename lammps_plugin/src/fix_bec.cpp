@@ -305,7 +305,7 @@ void FixBec::run_layers()
   // a rank without atoms has nothing to evaluate
   guarded(seconds_model, [&] {
     if (!nlocal) return;
-    bec_graph view;
+    bec_graph view{};
     view.n_receivers = nlocal;
     view.n_atoms = halo.rows();
     view.species = row_species.data();

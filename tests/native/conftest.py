@@ -36,10 +36,12 @@ class Reference:
             return self.network(graph)
 
 
-def random_network(path: Path, seed: int = 0, members: int = 8, **options: Any) -> Reference:
-    """Random weights, none of them zero by construction."""
+def random_network(
+    path: Path, seed: int = 0, members: int = 8, charges: str = "charges", **options: Any
+) -> Reference:
+    """Random weights, none of them zero by construction; Z* from `charges` or as derivative of a `dipole`."""
     torch.manual_seed(seed)
-    config = NetworkConfig(elements=ELEMENTS, levels=LEVELS, readouts=readouts("charges", members), **options)
+    config = NetworkConfig(elements=ELEMENTS, levels=LEVELS, readouts=readouts(charges, members), **options)
     network = Network(config)
     torch.nn.init.normal_(network.charges_from.reference_charge)
     torch.nn.init.normal_(network.level)
@@ -74,3 +76,10 @@ def reference(tmp_path_factory: pytest.TempPathFactory) -> Reference:
     """Two layers with tensor messages: the default kind of network."""
     path = tmp_path_factory.mktemp("native") / "network.safetensors"
     return random_network(path, sent_tensor_channels=16, members=4)
+
+
+@pytest.fixture(scope="session")
+def dipole_reference(tmp_path_factory: pytest.TempPathFactory) -> Reference:
+    """The same for a network whose derivatives are Z*."""
+    path = tmp_path_factory.mktemp("native") / "dipole.safetensors"
+    return random_network(path, charges="dipole", sent_tensor_channels=16, members=3)

@@ -18,7 +18,7 @@ class StagedEvaluation:
         self.model = model
         self.library = load_library()
         self.error = ctypes.create_string_buffer(ERROR_SIZE)
-        handle = self.library.bec_evaluation_create(model.handle, threads, self.error, ERROR_SIZE)
+        handle = self.library.bec_evaluation_create(model.handle, None, threads, self.error, ERROR_SIZE)
         self.handle = ctypes.c_void_p(handle)
 
     def __del__(self) -> None:
@@ -41,23 +41,6 @@ class StagedEvaluation:
             self.library.bec_evaluation_begin(self.handle, ctypes.byref(graph), self.error, ERROR_SIZE)
         )
 
-    def begin_positions(
-        self, n_receivers: int, species: NDArray[np.int32], positions: NDArray[np.float64]
-    ) -> None:
-        self.arrays = (species, positions)
-        self.n_receivers = n_receivers
-        self._check(
-            self.library.bec_evaluation_begin_positions(
-                self.handle,
-                n_receivers,
-                len(species),
-                _pointer(species),
-                _pointer(positions),
-                self.error,
-                ERROR_SIZE,
-            )
-        )
-
     def layer(self, layer: int, messages: NDArray[np.float32] | None) -> NDArray[np.float32]:
         out = np.full((self.n_receivers, self.width(layer + 1)), np.nan, dtype=np.float32)
         self._check(
@@ -76,16 +59,17 @@ class StagedEvaluation:
         charges = np.empty((self.n_receivers, 3, 3))
         members = np.empty((self.n_receivers, self.model.members, 3, 3))
         polarizability = np.empty((self.n_receivers, 3, 3))
-        self._check(
-            self.library.bec_evaluation_read_out(
-                self.handle,
-                _pointer(charges),
-                _pointer(members),
-                _pointer(polarizability),
-                self.error,
-                ERROR_SIZE,
+        for name, values, each in (("charges", charges, members), ("polarizability", polarizability, None)):
+            self._check(
+                self.library.bec_evaluation_read_out(
+                    self.handle,
+                    name.encode(),
+                    _pointer(values),
+                    None if each is None else _pointer(each),
+                    self.error,
+                    ERROR_SIZE,
+                )
             )
-        )
         return charges, members, polarizability
 
     def _check(self, status: int) -> None:

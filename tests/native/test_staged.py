@@ -38,21 +38,19 @@ class Rank:
         self.species = model.species(frame.numbers[self.owner])
         self.evaluation = StagedEvaluation(model)
 
+    def begin(self) -> None:
+        receiver, sender, vectors = native_neighbors(
+            self.positions, np.zeros((3, 3)), np.zeros(3, dtype=bool), self.evaluation.model.cutoff_ang
+        )
+        count = int(np.searchsorted(receiver, len(self.own)))  # edges of ghosts are not needed
+        first = np.searchsorted(receiver, np.arange(len(self.own) + 1)).astype(np.int64)
+        self.evaluation.begin(self.species, first, sender[:count].copy(), vectors[:count].copy())
 
-def run(
-    model: NativeModel, frame: Atoms, parts: list[NDArray[np.int64]], use_graph: bool
-) -> NDArray[np.float64]:
+
+def run(model: NativeModel, frame: Atoms, parts: list[NDArray[np.int64]]) -> NDArray[np.float64]:
     ranks = [Rank(model, frame, part) for part in parts]
     for rank in ranks:
-        if use_graph:
-            receiver, sender, vectors = native_neighbors(
-                rank.positions, np.zeros((3, 3)), np.zeros(3, dtype=bool), model.cutoff_ang
-            )
-            count = int(np.searchsorted(receiver, len(rank.own)))  # edges of ghosts are not needed
-            first = np.searchsorted(receiver, np.arange(len(rank.own) + 1)).astype(np.int64)
-            rank.evaluation.begin(rank.species, first, sender[:count].copy(), vectors[:count].copy())
-        else:
-            rank.evaluation.begin_positions(len(rank.own), rank.species, rank.positions)
+        rank.begin()
     messages: NDArray[np.float32] | None = None
     for layer in range(model.layers):
         exchanged = np.empty((len(frame), ranks[0].evaluation.width(layer + 1)), dtype=np.float32)
@@ -66,14 +64,13 @@ def run(
     return charges
 
 
-@pytest.mark.parametrize("use_graph", [True, False])
-def test_ranks_with_ghosts_equal_the_whole_frame(reference: Reference, use_graph: bool) -> None:
+def test_ranks_with_ghosts_equal_the_whole_frame(reference: Reference) -> None:
     frame = random_frame(11, n_atoms=25)
     model = NativeModel(reference.path, "PBE", ELEMENTS)
     whole = model.predict_frames([frame], sum_rule=False).charges
     order = np.random.default_rng(0).permutation(25)
     none = np.array([], dtype=np.int64)
-    charges = run(model, frame, [order[:9], none, order[9:]], use_graph)
+    charges = run(model, frame, [order[:9], none, order[9:]])
     np.testing.assert_allclose(charges, whole, atol=TOLERANCE_E)
 
 
@@ -82,7 +79,7 @@ def test_three_layers(tmp_path: Path) -> None:
     frame = random_frame(12, n_atoms=14, length=5.5)
     model = NativeModel(reference.path, "PBE", ELEMENTS)
     whole = model.predict_frames([frame], sum_rule=False).charges
-    charges = run(model, frame, [np.arange(5), np.arange(5, 14)], use_graph=False)
+    charges = run(model, frame, [np.arange(5), np.arange(5, 14)])
     np.testing.assert_allclose(charges, whole, atol=TOLERANCE_E)
 
 
@@ -90,7 +87,7 @@ def test_members_and_polarizability(reference: Reference) -> None:
     frame = random_frame(13)
     model = NativeModel(reference.path, "PBE", ELEMENTS)
     rank = Rank(model, frame, np.arange(len(frame)))
-    rank.evaluation.begin_positions(len(frame), rank.species, rank.positions)
+    rank.begin()
     messages = None
     for layer in range(model.layers):
         out = rank.evaluation.layer(layer, messages)
@@ -125,7 +122,9 @@ def test_layers_out_of_order(reference: Reference) -> None:
     frame = random_frame(15, n_atoms=4)
     model = NativeModel(reference.path, "PBE", ELEMENTS)
     evaluation = StagedEvaluation(model)
-    evaluation.begin_positions(4, model.species(frame.numbers), np.ascontiguousarray(frame.positions))
+    nobody = np.zeros(5, dtype=np.int64)
+    no_edges = np.empty(0, dtype=np.int32), np.empty((0, 3), dtype=np.float32)
+    evaluation.begin(model.species(frame.numbers), nobody, *no_edges)
     with pytest.raises(DataError, match="layer 1 was asked for, layer 0 of 2 is next"):
         evaluation.layer(1, np.zeros((4, evaluation.width(1)), dtype=np.float32))
     with pytest.raises(DataError, match="before the last layer"):
