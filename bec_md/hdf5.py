@@ -71,7 +71,7 @@ def hdf5_for_writing(path: Path, mode: str) -> Iterator[Any]:
 
     with _Writer(path, "w+b" if mode == "w" else "r+b") as stream:
         try:
-            with h5py.File(stream, mode, libver="latest") as file:
+            with h5py.File(stream, mode, libver="latest", track_order=mode == "w") as file:
                 yield file
         finally:
             if stream.failure is not None:

@@ -8,9 +8,11 @@ def main() -> None:
     import sys
 
     from bec_md.cli.app import app
+    from bec_md.cli.failures import take_signals
 
     for stream in (sys.stdout, sys.stderr):
         reconfigure = getattr(stream, "reconfigure", None)
         if reconfigure is not None:  # a terminal without Å must not end the program
             reconfigure(errors="replace")
+    take_signals()
     app()

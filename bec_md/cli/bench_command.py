@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from bec_md.cli.console import Console
-from bec_md.cli.outputs import STDOUT, check_writable, emit_json
+from bec_md.cli.outputs import STDOUT, emit_json, guard
 from bec_md.errors import UsageError
 
 if TYPE_CHECKING:
@@ -48,8 +47,7 @@ def bench(
     ] = None,
 ) -> None:
     """Benchmark the network."""
-    if json is not None and json != STDOUT:
-        check_writable("--json", Path(json))
+    guard({"--json": json})
     counts, names = parse_threads(threads), parse_systems(systems)
     for name, value in ENVIRONMENT.items():
         os.environ.setdefault(name, value)

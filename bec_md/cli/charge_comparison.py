@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from bec_md.cli import analysis_options as more
 from bec_md.cli.console import Console
-from bec_md.cli.outputs import check_figure
+from bec_md.cli.outputs import guard
 from bec_md.errors import UsageError
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ class CompareOptions:
                     "use --charges oxidation:… for a spectrum of its own, or add --compare-charges FILE.png",
                 )
             return
-        check_figure("--compare-charges", self.compare_charges)
+        guard({"--compare-charges": self.compare_charges}, figures=("--compare-charges",))
         for source in sources:
             if source.job is None:
                 raise UsageError(

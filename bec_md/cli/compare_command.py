@@ -10,7 +10,7 @@ import typer
 
 from bec_md.cli import options as opt
 from bec_md.cli.console import Console
-from bec_md.cli.outputs import STDOUT, check_figure, check_writable, emit_json
+from bec_md.cli.outputs import STDOUT, emit_json, guard
 from bec_md.cli.values import require_positive
 from bec_md.errors import UsageError
 
@@ -55,10 +55,7 @@ def compare(
     require_positive(factor=factor, max=max_cm)
     if min_cm is not None and max_cm is not None and min_cm >= max_cm:
         raise UsageError(f"--min {min_cm:g} --max {max_cm:g}", "the range is empty", "give --min below --max")
-    if json is not None and json != STDOUT:
-        check_writable("--json", Path(json))
-    if plot is not None:
-        check_figure("--plot", plot)
+    guard({"--json": json, "--plot": plot}, figures=("--plot",))
     console = Console(quiet, json == STDOUT)
     first, second = open_curve(a, quantity), open_curve(b, quantity)
     if factor != 1.0:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import sys
 import textwrap
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any, TextIO
 
@@ -15,6 +16,20 @@ from typing import Any, TextIO
 LABEL_WIDTH = 12
 
 Advance = Callable[[int], None]
+
+
+def put(text: str, stream: TextIO) -> None:
+    """Print a line; one that nobody can read any more does not end the work whose results are in files."""
+    try:
+        print(text, file=stream, flush=True)
+    except OSError:  # a closed pipe, a full disk
+        discard(stream)
+
+
+def discard(stream: TextIO) -> None:
+    """Send what is still to come to nowhere."""
+    with suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 @dataclass
@@ -41,7 +56,7 @@ class Console:
     def say(self, text: str = "") -> None:
         """Print one line of the report."""
         if not self.quiet:
-            print(text, file=self.stream, flush=True)
+            put(text, self.stream)
 
     def item(self, label: str, text: str) -> None:
         """Print a labelled entry of the report, wrapped under its label."""
@@ -56,7 +71,7 @@ class Console:
         text = in_terms_of_options(text)
         if text not in self.warned:
             self.warned.add(text)
-            print(f"warning: {text}", file=sys.stderr, flush=True)
+            put(f"warning: {text}", sys.stderr)
 
     @contextmanager
     def progress(
@@ -100,7 +115,7 @@ class _Lines(_Silent):
         if now - self.last < self.every_s:
             return
         self.last = now
-        print(f"{self.label}: {self.describe(done, total, now)}", file=sys.stderr, flush=True)
+        put(f"{self.label}: {self.describe(done, total, now)}", sys.stderr)
 
     def describe(self, done: int, total: int | None, now: float) -> str:
         """Return count, rate and time left in words."""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from bec_md.cli.announce import announce_work
 from bec_md.cli.console import Console, duration
-from bec_md.cli.failures import InterruptedByUserError
+from bec_md.cli.failures import InterruptedByUserError, not_written, stopped_by
 from bec_md.cli.inputs import ChargeOptions, Source, current_path
 from bec_md.cli.outputs import OutputOptions
 from bec_md.errors import UsageError
@@ -62,15 +62,11 @@ def _compute(
                 commit_seconds=COMMIT_SECONDS_TERMINAL if sys.stderr.isatty() else COMMIT_SECONDS,
             )
             series = run(job, execution, output=path, overwrite=outputs.overwrite)
-    except KeyboardInterrupt:
-        raise interrupted(path) from None
+    except KeyboardInterrupt as stop:
+        raise interrupted(path, stop) from None
     except OSError as error:
-        if charges.dask is None:
-            raise
-        raise UsageError(
-            f"--dask {charges.dask}: {error}",
-            "the frames are handed out by the scheduler at this address",
-            "check that it runs (dask scheduler) and that the address is reachable, or use --workers N",
+        raise not_written(
+            path, error, f"{stored_rows(path)} samples are kept; run the same command again"
         ) from error
     new = series.n_frames - done
     if new > 0:
@@ -90,19 +86,21 @@ def describe_place(charges: ChargeOptions) -> str:
     return place if charges.threads is None else f"{place}, {charges.threads} thread(s)"
 
 
-def interrupted(path: Path) -> InterruptedByUserError:
-    """Return what is said after Ctrl-C."""
+def interrupted(path: Path, stop: KeyboardInterrupt) -> InterruptedByUserError:
+    """Return what is said after Ctrl-C or another signal to end."""
     from bec_md.current.file import stored_rows
 
     rows = stored_rows(path)
     if rows == 0:
         return InterruptedByUserError(
-            "interrupted before the first samples were stored",
+            f"{stopped_by(stop)} before the first samples were stored",
             f"samples are stored every {COMMIT_SECONDS:g} s or less",
             "run the same command again",
+            stop,
         )
     return InterruptedByUserError(
-        f"interrupted; {rows} samples are kept in {path}",
+        f"{stopped_by(stop)}; {rows} samples are kept in {path}",
         "what was finished is not lost",
         f"run the same command again; `bec-md spectrum {path}` analyzes what there is",
+        stop,
     )

@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
+import errno
 import re
+import signal
 import sys
 import traceback
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from difflib import get_close_matches
+from pathlib import Path
 from typing import Any
 
 import typer
 from typer.core import TyperGroup
 
-from bec_md.errors import BecMDError, BecMDWarning
-
-#: Exit status after Ctrl-C, the shell's convention 128 + SIGINT.
-INTERRUPTED = 130
-
+from bec_md.cli.console import discard, put
+from bec_md.errors import BecMDError, BecMDWarning, DataError
 
 #: Options of the command line by the name of the Python argument that messages mention.
 OPTION_OF_ARGUMENT = {
@@ -36,10 +36,65 @@ _PLAIN = re.compile(rf"(?<!\-)\b({'|'.join(n for n in OPTION_OF_ARGUMENT if '_' 
 _ADVICE = re.compile(rf"(?<=\bpass )({'|'.join(OPTION_OF_ARGUMENT)})\b(?! \(--)")
 
 
-class InterruptedByUserError(BecMDError):
-    """Ctrl-C during work whose results so far are kept."""
+class SignalledError(KeyboardInterrupt):
+    """A signal to end (SIGTERM, SIGHUP), taken like Ctrl-C."""
 
-    exit_status = INTERRUPTED
+    def __init__(self, number: int) -> None:
+        super().__init__(number)
+        self.number = number
+
+
+def stopped_by(stop: KeyboardInterrupt) -> str:
+    """Say what ended the work."""
+    number = getattr(stop, "number", None)
+    return "interrupted" if number is None else f"ended by {signal.Signals(number).name}"
+
+
+class InterruptedByUserError(BecMDError):
+    """A signal to end during work whose results so far are kept."""
+
+    def __init__(self, what: str, why: str, fix: str, stop: KeyboardInterrupt) -> None:
+        super().__init__(what, why, fix)
+        self.exit_status = status_of(stop)
+
+
+def status_of(stop: KeyboardInterrupt) -> int:
+    """Return the shell's exit status after a signal: 128 and its number."""
+    return 128 + int(getattr(stop, "number", signal.SIGINT))
+
+
+def take_signals() -> None:
+    """Let SIGTERM and SIGHUP end the program as Ctrl-C does, keeping what is finished; nohup holds."""
+
+    def end(number: int, frame: Any) -> None:
+        """Raise in the main thread."""
+        signal.signal(number, signal.SIG_IGN)  # once: a second one must not disturb the storing
+        raise SignalledError(number)
+
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is signal.SIG_DFL:
+            signal.signal(number, end)
+
+
+#: Why a file cannot be written, and what to do, by the error number of the system.
+_NOT_WRITTEN = {
+    errno.ENOSPC: ("the disk is full", "make room there, or choose another place"),
+    errno.EDQUOT: ("the quota is used up", "make room there, or choose another place"),
+    errno.EFBIG: ("a limit on the size of files is reached (ulimit -f)", "raise the limit"),
+    errno.EROFS: ("the file system is read-only", "choose another place"),
+    errno.EACCES: ("its permissions forbid it", "choose another place"),
+    errno.EPERM: ("its permissions forbid it", "choose another place"),
+    errno.EIO: ("the disk or the network failed", "look at the system's log; choose another place"),
+    errno.ESTALE: ("the network file system lost it", "try again"),
+}
+
+
+def not_written(path: Path | str, error: OSError, kept: str = "") -> BaseException:
+    """Return the error for a file that cannot be written; other failures of the system as they are."""
+    if error.errno not in _NOT_WRITTEN:
+        return error
+    why, fix = _NOT_WRITTEN[error.errno]
+    return DataError(f"{path} cannot be written", why, f"{fix}; {kept}" if kept else fix)
 
 
 class CommandGroup(TyperGroup):
@@ -59,25 +114,30 @@ class CommandGroup(TyperGroup):
         try:
             with shown_warnings(debug):
                 return super().invoke(ctx)
-        except (typer.Exit, typer.Abort, BrokenPipeError):
+        except (typer.Exit, typer.Abort):
             raise
         except (Exception, KeyboardInterrupt) as error:
             if debug:
                 traceback.print_exc(file=sys.stderr)
             text, status = describe(error, ctx.info_name or "bec-md")
             if text:
-                print(text, file=sys.stderr, flush=True)
+                put(text, sys.stderr)
             raise typer.Exit(status) from None
 
 
 def describe(error: BaseException, program: str = "bec-md") -> tuple[str, int]:
     """Return the message for an error and the exit status."""
     if isinstance(error, InterruptedByUserError):
-        return f"\n{error.what}\n  {error.why}\n  to go on: {error.fix}", INTERRUPTED
+        return f"\n{error.what}\n  {error.why}\n  to go on: {error.fix}", error.exit_status
     if isinstance(error, BecMDError):
         return f"error: {in_terms_of_options(str(error))}", error.exit_status
     if isinstance(error, KeyboardInterrupt):
-        return "\ninterrupted", INTERRUPTED
+        return f"\n{stopped_by(error)}", status_of(error)
+    if isinstance(error, BrokenPipeError):
+        discard(sys.stdout)
+        return "error: the reader of the output went away before all of it was written", 1
+    if isinstance(error, OSError) and error.errno in _NOT_WRITTEN:
+        return f"error: {not_written(error.filename or 'an output', error)}", 1
     format_message = getattr(error, "format_message", None)  # typer's own usage errors
     if format_message is not None:
         text, status = str(format_message()), int(getattr(error, "exit_code", 2))
@@ -127,7 +187,7 @@ def shown_warnings(debug: bool) -> Iterator[None]:
         if text not in seen:
             seen.add(text)
             own = issubclass(category, BecMDWarning)
-            print(f"warning: {text}" if own else f"{category.__name__}: {text}", file=sys.stderr, flush=True)
+            put(f"warning: {text}" if own else f"{category.__name__}: {text}", sys.stderr)
 
     with warnings.catch_warnings():
         warnings.simplefilter("default" if debug else "ignore")

@@ -9,7 +9,7 @@ import typer
 
 from bec_md.cli.console import Console
 from bec_md.cli.inputs import SERIES_FIELDS, TrajectoryOptions
-from bec_md.cli.outputs import STDOUT, check_writable, emit_json
+from bec_md.cli.outputs import STDOUT, emit_json, guard
 from bec_md.cli.shared_options import with_options
 from bec_md.cli.values import pick
 from bec_md.errors import UsageError
@@ -33,8 +33,7 @@ def models(json: JsonOption = None) -> None:
 
     found = bundled_models()
     if json is not None:
-        if json != STDOUT:
-            check_writable("--json", Path(json))
+        guard({"--json": json})
         emit_json(
             json, {name: {"file": model.path.name, "card": model.card} for name, model in found.items()}
         )
@@ -91,6 +90,7 @@ def describe(file: Path, json: str | None, reading: TrajectoryOptions) -> None:
     from bec_md.network.registry import BUNDLED, model_path
     from bec_md.spectrum import is_spectrum_file, load_spectrum, summary
 
+    guard({"--json": json})
     console = Console(results_on_stdout=json == STDOUT)
     bundled = BUNDLED / f"{file}.safetensors"
     is_model = file.suffix == ".safetensors" or (not file.exists() and (bundled.is_file() or not file.suffix))

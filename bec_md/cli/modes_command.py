@@ -11,7 +11,7 @@ import typer
 from bec_md.cli import options as opt
 from bec_md.cli.console import Console
 from bec_md.cli.inputs import SERIES_FIELDS, ChargeOptions, Source, TrajectoryOptions, open_sources
-from bec_md.cli.outputs import STDOUT, OutputOptions, check_writable, emit_json
+from bec_md.cli.outputs import STDOUT, OutputOptions, emit_json, guard
 from bec_md.cli.shared_options import with_options
 from bec_md.cli.values import parse_masses, pick, require_positive, stem_of
 from bec_md.errors import UsageError
@@ -80,10 +80,6 @@ class ModesOptions:
                 "force constants are numbered by the atoms of their cell",
                 "give both, or neither for the density of states alone",
             )
-        if self.csv is not None:
-            check_writable("--csv", self.csv)
-        if self.json is not None and self.json != STDOUT:
-            check_writable("--json", Path(self.json))
 
 
 @with_options(
@@ -118,7 +114,7 @@ def run_modes(source: str, options: ModesOptions, reading: TrajectoryOptions, ch
 
     options.check()
     target = Path(f"{stem_of(source)}_modes.csv") if options.csv is None else options.csv
-    check_writable("--csv", target)
+    guard({"--csv": target, "--json": options.json})
     console = Console(options.quiet, options.json == STDOUT)
     reading.check()
     trajectory, found = _trajectory(source, reading), None
@@ -230,7 +226,9 @@ def _write(path: Path, dos: VibrationalDos, found: ModeSpectrum | None) -> None:
         for name, share in found.eps_shares().items():
             shares |= {f"eps_real[{name}]": share.real, f"eps_imag[{name}]": share.imag}
         table |= {name: np.interp(dos.wavenumber_cm, nu, values) for name, values in shares.items()}
-    with path.open("w", encoding="utf-8") as out:
+    from bec_md.atomic import replacing
+
+    with replacing(path) as partial, partial.open("w", encoding="utf-8") as out:
         out.write(
             "# density of states in states per cm^-1, 3N-3 in all; n*alpha in cm^-1 and "
             "the contribution to eps by mode group\n"

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bec_md.cli import options as opt
+from bec_md.cli.failures import not_written
 from bec_md.errors import UsageError
 
 if TYPE_CHECKING:
@@ -71,25 +72,69 @@ class OutputOptions:
         if self.json is not None and self.json != STDOUT:
             named["--json"] = Path(self.json)
         named["--current"] = self.current
-        given = {option: path for option, path in named.items() if path is not None}
-        for option, path in given.items():
-            check_writable(option, path)
-        seen: dict[Path, str] = {}
-        for option, path in given.items():
-            other = seen.setdefault(path.resolve(), option)
-            if other != option:
+        guard(named, figures=("--plot",))
+
+
+def guard(outputs: Mapping[str, Path | str | None], figures: Collection[str] = ()) -> None:
+    """Refuse, before any work, outputs that could not be written after it or would replace an input.
+
+    Every existing file that the command line names elsewhere is an input, whatever the option: the same file
+    under another name, by a symbolic or a hard link, is one as well.
+
+    Parameters
+    ----------
+    outputs
+        File by the flag that names it (or would); None and ``-`` are none.
+    figures
+        Flags of figures, whose format follows from the suffix.
+
+    Raises
+    ------
+    UsageError
+        With both names.
+    """
+    given = {flag: Path(path) for flag, path in outputs.items() if path is not None and str(path) != STDOUT}
+    inputs = _inputs(given)
+    seen: dict[Path, str] = {}
+    for flag, path in given.items():
+        check_writable(flag, path)
+        if flag in figures:
+            _check_figure(flag, path)
+        other = seen.setdefault(path.expanduser().resolve(), flag)
+        if other != flag:
+            raise UsageError(
+                f"{other} and {flag} name the same file {path}",
+                "one would overwrite the other",
+                "give them different names",
+            )
+        for item in inputs:
+            if path.exists() and path.samefile(item):
                 raise UsageError(
-                    f"{other} and {option} name the same file {path}",
-                    "one would overwrite the other",
-                    "give them different names",
+                    f"{flag} {path} is the input {item}",
+                    "it would be overwritten",
+                    "choose another name",
                 )
-        if self.plot is not None:
-            check_figure("--plot", self.plot)
 
 
-def check_figure(option: str, path: Path) -> None:
-    """Refuse a figure of an unknown format, or one that cannot be written."""
-    check_writable(option, path)
+def _inputs(outputs: Mapping[str, Path]) -> list[Path]:
+    """Return the existing files that the command line names but by the flags of outputs."""
+    import click
+
+    context = click.get_current_context(silent=True)
+    found: list[Path] = []
+    for parameter in [] if context is None else context.command.params:
+        if set(parameter.opts) & {*outputs, *(("-o",) if "--output" in outputs else ())}:
+            continue
+        value = context.params.get(parameter.name or "") if context is not None else None
+        for item in value if isinstance(value, (list, tuple)) else [value]:
+            if isinstance(item, (str, Path)):
+                words = [str(item), *str(item).partition(":")[2].split(","), *str(item).split(",")]
+                found += [Path(word).expanduser() for word in words if word]
+    return [path for path in found if path.is_file()]
+
+
+def _check_figure(option: str, path: Path) -> None:
+    """Refuse a figure of an unknown format."""
     if path.suffix.lower() not in FIGURE_SUFFIXES:
         raise UsageError(
             f"{option} {path}: no figure format {path.suffix!r}",
@@ -112,6 +157,14 @@ def check_writable(option: str, path: Path) -> None:
             f"{option} {path}: there is no folder {folder}",
             "results are written into it",
             f"mkdir -p {folder}, or choose another name",
+        )
+    if path.exists() and not path.is_file():
+        raise UsageError(f"{option} {path} is no regular file", "a file is written", "choose another name")
+    if path.exists() and not os.access(path, os.W_OK):
+        raise UsageError(
+            f"{option} {path} is write-protected",
+            "somebody wants to keep it as it is",
+            f"chmod u+w {path}, or choose another name",
         )
     if not os.access(folder, os.W_OK):
         raise UsageError(
@@ -169,8 +222,8 @@ def write_outputs(
             write(path)
             written.append((what, path))
         except Exception as error:  # the others are still written
-            failures.append(error)
-            warn(f"{what} {path} was not written: {error}")
+            failures.append(not_written(path, error) if isinstance(error, OSError) else error)
+            warn(f"{what} {path} was not written: {getattr(error, 'strerror', None) or error}")
     if options.json == STDOUT:
         print(json_text(spectrum), file=sys.stdout, flush=True)
     if failures:
@@ -198,7 +251,9 @@ def to_json(values: dict[str, Any]) -> str:
 
 def write_text(path: Path, text: str) -> None:
     """Write a text file."""
-    path.write_text(text + "\n", encoding="utf-8")
+    from bec_md import atomic
+
+    atomic.write_text(path, text + "\n")
 
 
 def emit_json(target: str, values: dict[str, Any]) -> None:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from bec_md.cli.console import Console, memory, times
-from bec_md.cli.outputs import STDOUT, check_writable, emit_json
+from bec_md.cli.outputs import STDOUT, emit_json, guard
 
 PLAN_HELP = "Say how long to run and how often to store frames for a resolution and an error."
 
@@ -43,8 +42,7 @@ def plan(
     """Plan a run."""
     from bec_md.spectrum.analysis.plan import plan_run
 
-    if json is not None and json != STDOUT:
-        check_writable("--json", Path(json))
+    guard({"--json": json})
     console = Console(results_on_stdout=json == STDOUT)
     found = plan_run(
         resolution, error, highest, replicas=replicas, components=components, md_timestep_fs=md_timestep

@@ -10,7 +10,7 @@ import typer
 
 from bec_md.cli import options as opt
 from bec_md.cli.console import Console
-from bec_md.cli.outputs import check_figure
+from bec_md.cli.outputs import guard
 from bec_md.cli.values import stems_of
 from bec_md.errors import UsageError
 
@@ -80,7 +80,7 @@ def plot(
     """Draw stored spectra."""
     name = "learning" if files[0].suffix == ".csv" else quantity
     target = output if output is not None else Path(f"{stems_of([str(files[0])])[0]}_{name}.png")
-    check_figure("--output", target)
+    guard({"--output": target}, figures=("--output",))
     if files[0].suffix == ".csv":
         figure: Any = learning_curve(files, width)
     else:

@@ -10,9 +10,9 @@ import typer
 
 from bec_md.cli import options as opt
 from bec_md.cli.console import Console, duration
-from bec_md.cli.failures import InterruptedByUserError
+from bec_md.cli.failures import InterruptedByUserError, not_written, stopped_by
 from bec_md.cli.inputs import SERIES_FIELDS, ChargeOptions, TrajectoryOptions
-from bec_md.cli.outputs import check_writable
+from bec_md.cli.outputs import guard
 from bec_md.cli.shared_options import with_options
 from bec_md.cli.values import pick
 
@@ -70,11 +70,7 @@ def run_predict(
     from bec_md.trajectory import open_trajectory
 
     options.check()
-    check_writable("--output", output)
-    if output.resolve() == Path(input).resolve():
-        from bec_md.errors import UsageError
-
-        raise UsageError(f"-o {output} is the input", "it would be overwritten", "choose another name")
+    guard({"--output": output})
     console = Console(quiet)
     key = charges_key(options.charges)
     trajectory = open_trajectory(input, charges_key=key, time_series=False, **reading.keywords())
@@ -104,6 +100,7 @@ def write_charges(
     """Evaluate and write every frame; an interruption leaves complete frames."""
     import time
 
+    from bec_md.atomic import partial_name, replacing
     from bec_md.current.evaluate import evaluated_ahead
     from bec_md.files import open_for_writing
     from bec_md.structure.extxyz import frame_text
@@ -115,7 +112,11 @@ def write_charges(
     batches = iter(lambda: list(islice(stream, batch)), [])
     try:
         progress_bar = console.progress("Born effective charges", 0, info.n_frames)
-        with open_for_writing(output) as file, progress_bar as progress:
+        with (
+            replacing(output, keep=True) as partial,
+            open_for_writing(partial) as file,
+            progress_bar as progress,
+        ):
             for frames, result in evaluated_ahead(source, ((frames, frames) for frames in batches)):
                 for i, frame in enumerate(frames):
                     spread = result.uncertainty_e
@@ -128,12 +129,15 @@ def write_charges(
                     file.write(frame_text(labelled, columns))
                 done += len(frames)
                 progress(done, info.n_frames)
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as stop:
         raise InterruptedByUserError(
-            f"interrupted; {done} frames are in {output}",
+            f"{stopped_by(stop)}; {done} frames are in {partial_name(output)}",
             "what was finished is not lost",
-            f"repeat with --start {done} and another -o for the rest",
+            f"move it away and repeat with --start {done} and another -o for the rest",
+            stop,
         ) from None
+    except OSError as error:
+        raise not_written(output, error) from error
     seconds = max(time.monotonic() - begin, 1e-9)
     per_atom = 1e6 * seconds / max(done * info.n_atoms, 1)
     console.item("done", f"{done} frame(s) in {duration(seconds)}, {per_atom:.3g} µs per atom and frame")

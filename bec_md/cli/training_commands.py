@@ -10,7 +10,7 @@ import typer
 from bec_md.cli import options as opt
 from bec_md.cli.console import Console
 from bec_md.cli.failures import InterruptedByUserError
-from bec_md.cli.outputs import STDOUT, check_figure, check_writable, emit_json
+from bec_md.cli.outputs import STDOUT, emit_json, guard
 
 if TYPE_CHECKING:
     from bec_md.evaluation import Evaluation
@@ -92,6 +92,7 @@ def train(
             f"interrupted after {result.epochs} epochs; the best model so far is {result.model}",
             "the state of the training is in its checkpoint",
             f"bec-md train {config} --resume" + (f" -o {output}" if output else ""),
+            KeyboardInterrupt(),
         )
     if result.best_score_e is not None:
         console.item("best", f"epoch {result.best_epoch}, validation {result.best_score_e:.4g} e")
@@ -132,10 +133,7 @@ def evaluate(
     from bec_md.evaluation import evaluate_model
     from bec_md.files import require_file
 
-    if json is not None and json != STDOUT:
-        check_writable("--json", Path(json))
-    if plot is not None:
-        check_figure("--plot", plot)
+    guard({"--json": json, "--plot": plot}, figures=("--plot",))
     require_file(Path(data))
     console = Console(quiet, json == STDOUT)
     result = evaluate_model(
@@ -234,7 +232,7 @@ def collect(
     """Collect labels."""
     from bec_md.training import collect as run_collect
 
-    check_writable("--output", output)
+    guard({"--output": output})
     console = Console(quiet)
     found = run_collect(
         outputs,

@@ -9,7 +9,7 @@ import typer
 
 from bec_md.cli import options as opt
 from bec_md.cli.console import Console
-from bec_md.cli.outputs import STDOUT, check_figure, check_writable, emit_json
+from bec_md.cli.outputs import STDOUT, emit_json, guard
 from bec_md.errors import QualityError
 
 VALIDATE_HELP = (
@@ -46,10 +46,7 @@ def validate(
     if list_cases:
         console.say("\n".join(CASES))
         return
-    if json is not None and json != STDOUT:
-        check_writable("--json", Path(json))
-    if plot is not None:
-        check_figure("--plot", plot)
+    guard({"--json": json, "--plot": plot}, figures=("--plot",))
     with console.progress("cases", unit="cases") as progress:
         table = run_validation([*(cases or []), *(case or [])] or None, quick=not full, progress=progress)
     console.say(table.to_text())

@@ -239,7 +239,7 @@ def _client(execution: Execution) -> Iterator[Any]:
         ) from error
     with ExitStack() as stack:
         if execution.dask_address is not None:
-            yield stack.enter_context(distributed.Client(execution.dask_address, set_as_default=False))
+            yield stack.enter_context(_connected(distributed, execution.dask_address))
             return
         cluster = stack.enter_context(_local_cluster(distributed, execution.workers))
         client = distributed.Client(cluster, set_as_default=False)
@@ -248,6 +248,17 @@ def _client(execution: Execution) -> Iterator[Any]:
         finally:
             with suppress(TimeoutError):
                 client.close(timeout=_CLOSE_SECONDS)
+
+
+def _connected(distributed: Any, address: str) -> Any:
+    try:
+        return distributed.Client(address, set_as_default=False)
+    except (OSError, ValueError) as error:
+        raise UsageError(
+            f"dask_address={address}: {error}",
+            "the frames are handed out by the scheduler at this address",
+            "check that it runs (dask scheduler) and that the address is reachable, or use workers=N",
+        ) from error
 
 
 @contextmanager

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
@@ -142,7 +143,6 @@ def _fill(job: CurrentJob, store: CurrentStore, execution: Execution) -> None:
     missing = store.missing(job.n_samples)
     if not missing and store.is_current:
         return
-    complete = False
     done = sum(stop - start for start, stop in store.intervals())
     try:
         for start, rows in _chunks(job, missing, execution):
@@ -150,10 +150,13 @@ def _fill(job: CurrentJob, store: CurrentStore, execution: Execution) -> None:
             done += len(rows["current"])
             if execution.progress is not None:
                 execution.progress(done, job.n_samples)
-        complete = True
-    finally:
+    except BaseException:
         if store.intervals():
-            store.join(complete=complete)
+            with suppress(OSError):  # the chunks are there if there is no room for the joined file
+                store.join(complete=False)
+        raise
+    if store.intervals():
+        store.join(complete=True)
     job.require_samples(store.first_rows())
 
 

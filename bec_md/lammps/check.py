@@ -85,7 +85,7 @@ def _plugin() -> Finding:
 
 
 def _loaded() -> Finding:
-    done = _run([sys.executable, "-c", _LOAD])
+    done = _run([sys.executable, "-P", "-c", _LOAD])
     result = _result(done)
     if len(result) == 2 and result[1] == "1":
         return Finding("fix bec", "ok", f"LAMMPS {result[0]} starts and knows fix bec")

@@ -14,12 +14,12 @@ from __future__ import annotations
 
 import json
 import math
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import BaseModel, Field
 
+from bec_md.atomic import replacing
 from bec_md.errors import DataError
 from bec_md.network.config import NetworkConfig, upgraded
 from bec_md.schema import checked
@@ -58,10 +58,9 @@ def save_model(path: str | Path, network: Network, card: dict[str, Any]) -> None
         "units": {"length": "angstrom", "charge": "e"},
         "card": card,
     }
-    partial = path.with_name(path.name + ".partial")
-    save_file(tensors, partial, metadata={"bec_md": json.dumps(header)})
-    partial.chmod(0o644)  # safetensors writes for the owner alone
-    os.replace(partial, path)
+    with replacing(path) as partial:
+        save_file(tensors, partial, metadata={"bec_md": json.dumps(header)})
+        partial.chmod(0o644)  # safetensors writes for the owner alone
 
 
 def read_header(path: str | Path) -> dict[str, Any]:

@@ -42,7 +42,9 @@ def save_figure(figure: Figure | Axes, path: str | Path, dpi: float = DPI) -> No
             "the format follows from the suffix",
             f"use one of {', '.join('.' + f for f in FORMATS)}",
         )
-    with path.open("wb") as stream:
+    from bec_md.atomic import replacing
+
+    with replacing(path) as partial, partial.open("wb") as stream:
         write_figure(figure, stream, kind, dpi=dpi)
 
 

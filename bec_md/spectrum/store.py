@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from bec_md.errors import DataError
-from bec_md.hdf5 import add_dataset, new_hdf5
+from bec_md.hdf5 import add_dataset, is_hdf5, new_hdf5, open_hdf5
 from bec_md.spectrum.analysis.peak import Peak
 from bec_md.spectrum.errors.quality import QualityReport
 from bec_md.spectrum.output import FORMAT, columns, plain
@@ -49,8 +49,10 @@ _FIELDS: dict[str, tuple[tuple[str, ...], str]] = {
 def _scale(file: h5py.File, name: str, values: Any, units: str = "1") -> None:
     import h5py
 
-    dtype = h5py.string_dtype() if isinstance(values, list) else None
-    data = file.create_dataset(name, data=values, dtype=dtype)
+    if isinstance(values, list):
+        data = file.create_dataset(name, data=values, dtype=h5py.string_dtype())
+    else:
+        data = add_dataset(file, name, values)
     data.attrs["units"] = units
     data.make_scale(name)
 
@@ -113,11 +115,9 @@ def write_hdf5(spectrum: Spectrum, path: str | Path) -> None:
 
 def is_spectrum_file(path: str | Path) -> bool:
     """Whether this is an HDF5 file written by `write_hdf5`."""
-    import h5py
-
-    if not Path(path).is_file() or not h5py.is_hdf5(path):
+    if not is_hdf5(Path(path)):
         return False
-    with h5py.File(path, "r") as file:
+    with open_hdf5(Path(path)) as file:
         return str(file.attrs.get("format", "")).startswith("bec-md spectrum")
 
 
@@ -129,15 +129,13 @@ def load_spectrum(path: str | Path) -> Spectrum:
     DataError
         If the file is not one.
     """
-    import h5py
-
     if not is_spectrum_file(path):
         raise DataError(
             f"{path} is not a bec-md spectrum",
             "it is missing, not HDF5, or written by another program",
             "pass the file written by 'bec-md spectrum -o'",
         )
-    with h5py.File(path, "r") as file:
+    with open_hdf5(Path(path)) as file:
         optional = {name: file[name][()] for name in _FIELDS if name in file}
         groups = [n.decode() for n in file["group"][()]] if "group" in file else []
         static = {n[7:]: file[n][()] for n in file if n.startswith("static_")}

@@ -22,6 +22,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bec_md.atomic import replacing
 from bec_md.errors import BecMDWarning, DataError
 from bec_md.files import open_for_writing, open_text, require_file
 from bec_md.structure import comment as comment_line
@@ -429,7 +430,7 @@ def _entries(frame: Frame, properties: str) -> dict[str, str]:
 
 def write_frames(path: str | Path, frames: Sequence[Frame]) -> None:
     """Write structures as extended XYZ, compressed if the name ends in .gz, .bz2 or .xz."""
-    with open_for_writing(Path(path)) as file:
+    with replacing(path) as partial, open_for_writing(partial) as file:
         file.writelines(frame_text(frame) for frame in frames)
 
 

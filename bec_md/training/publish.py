@@ -17,6 +17,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from bec_md.atomic import write_text
 from bec_md.errors import UsageError
 from bec_md.evaluation import evaluate_model
 from bec_md.network.familiarity import FEW_STRUCTURES
@@ -91,7 +92,7 @@ def publish(model: str | Path, *, data_root: str | Path, destination: str | Path
     card["stated_error_e"] = errors[card.get("stated", tests[0]["label"])]["rmse_e"]
     target = folder / f"{card['name']}.safetensors"
     save_model(target, load_network(source), card)
-    target.with_suffix(".md").write_text(model_card(card), encoding="utf-8")
+    write_text(target.with_suffix(".md"), model_card(card))
     return target
 
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
+from bec_md.atomic import write_text
 from bec_md.errors import UsageError
 from bec_md.training.config import TrainingConfig, load_config
 
@@ -94,8 +95,9 @@ def train(
     root = Path(data_root) if data_root is not None else None
     sources = load_sources(config, config_folder=config_folder, data_root=root, report=report)
     network, data = prepare(config, sources, config_folder)
-    (folder / "config.yaml").write_text(
-        yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False, allow_unicode=True), encoding="utf-8"
+    write_text(
+        folder / "config.yaml",
+        yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False, allow_unicode=True),
     )
     model = folder / "model.safetensors"
 

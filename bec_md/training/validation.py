@@ -10,6 +10,7 @@ import numpy as np
 import torch
 
 from bec_md.archive import read_arrays
+from bec_md.atomic import replacing
 from bec_md.evaluation import Evaluation, compare
 from bec_md.evaluation.index_order import check_index_order
 from bec_md.training.dataset import GraphDataset, element_means
@@ -205,7 +206,8 @@ def write_parity(path: Path, evaluations: Mapping[str, Evaluation]) -> None:
         arrays[f"{name}.eps_inf_predicted"] = item.eps_inf_predicted
         if item.uncertainty_e is not None:
             arrays[f"{name}.uncertainty_e"] = item.uncertainty_e
-    np.savez_compressed(path, **arrays)
+    with replacing(path) as partial, partial.open("wb") as stream:
+        np.savez_compressed(stream, **arrays)
 
 
 def read_parity(path: str | Path) -> dict[str, dict[str, Any]]:

@@ -31,6 +31,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, Field
 
 from bec_md.archive import Header, array_headers, array_names, read_arrays
+from bec_md.atomic import replacing
 from bec_md.errors import DataError, UsageError
 from bec_md.files import fingerprint
 from bec_md.schema import Finite, Positive, checked
@@ -241,7 +242,8 @@ def write_compact(
     if velocities and first.velocities_ang_fs is not None:
         values = np.array([frame.velocities_ang_fs for frame in stored])
         arrays |= _rounded("velocities_ang_fs", values, velocities_resolution_ang_fs)
-    np.savez_compressed(path, allow_pickle=False, **arrays)
+    with replacing(path) as partial, partial.open("wb") as stream:
+        np.savez_compressed(stream, allow_pickle=False, **arrays)
     return path
 
 
