@@ -1,8 +1,10 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
+from dataclasses import fields
 from pathlib import Path
 
 import h5py
@@ -11,9 +13,13 @@ import pytest
 from ase.io import write
 
 from bec_md.current import CurrentSeries, compute_current, is_current_file, load_current
+from bec_md.current.job import NOT_IN_KEY
+from bec_md.current.options import CurrentOptions
 from bec_md.current.parts import PartsFolder, covered, gaps
+from bec_md.current.prepare import prepare_current
 from bec_md.current.store import CurrentStore
 from bec_md.errors import DataError, UsageError
+from bec_md.trajectory import ReadOptions
 
 from .toy import WavyCharges, oscillators, trajectory
 
@@ -134,6 +140,62 @@ def test_other_options_are_refused_by_name(tmp_path: Path) -> None:
     assert "charges was wavy, now fixed:" in str(error.value)
     assert "--overwrite" in error.value.fix
     assert (tmp_path / "c.h5").read_bytes() == before
+
+
+@pytest.mark.parametrize("what", ["positions", "velocities"])
+@pytest.mark.parametrize("grown", [False, True])
+def test_a_frame_that_changed_in_the_middle_is_noticed(tmp_path: Path, what: str, grown: bool) -> None:
+    frames = trajectory(oscillators(), 60, 2.0)
+    path = tmp_path / "t.xyz"
+    write(path, frames, format="extxyz")
+    compute(str(path), tmp_path / "c.h5")
+    frames = trajectory(oscillators(), 80 if grown else 60, 2.0)
+    if what == "positions":
+        frames[31].positions[3] += 0.001
+    else:
+        frames[31].set_velocities(1.001 * frames[31].get_velocities())
+    write(path, frames, format="extxyz")
+    with pytest.raises(UsageError, match=r"c\.h5 was computed from another trajectory") as error:
+        compute(str(path), tmp_path / "c.h5")
+    assert "frame 31" in error.value.why
+
+
+def test_the_same_frames_in_a_touched_file_are_not_computed_again(tmp_path: Path) -> None:
+    source = write_trajectory(tmp_path / "t.xyz", 30)
+    compute(source, tmp_path / "c.h5")
+    os.utime(source, (0, 0))
+
+    class Broken(WavyCharges):
+        def evaluate(self, frames: object) -> None:
+            raise AssertionError("nothing is left to evaluate")
+
+    compute(source, tmp_path / "c.h5", charges=Broken())
+    compute(source, tmp_path / "d.h5")
+    assert datasets(tmp_path / "c.h5") == datasets(tmp_path / "d.h5")
+
+
+def test_every_option_is_part_of_the_key_unless_it_is_named() -> None:
+    names = {item.name for kind in (ReadOptions, CurrentOptions) for item in fields(kind)}
+    assert names >= NOT_IN_KEY
+    frames = trajectory(oscillators(), 4, 2.0)
+    job = prepare_current(frames, CurrentOptions(charges=WavyCharges()), ReadOptions(timestep_fs=2.0))
+    assert names - NOT_IN_KEY <= job.key.keys()
+
+
+def test_damaged_files_are_named(tmp_path: Path) -> None:
+    source = write_trajectory(tmp_path / "t.xyz", 40)
+    compute(source, tmp_path / "c.h5")
+    whole = (tmp_path / "c.h5").read_bytes()
+    (tmp_path / "cut.h5").write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(DataError, match=r"cut\.h5 cannot be read"):
+        load_current(tmp_path / "cut.h5")
+    with h5py.File(tmp_path / "c.h5") as file:
+        place = file["current"].id.get_chunk_info(0).byte_offset
+    flipped = bytearray(whole)
+    flipped[place + 100] ^= 1
+    (tmp_path / "flipped.h5").write_bytes(bytes(flipped))
+    with pytest.raises(DataError, match=r"flipped\.h5 cannot be read"):
+        load_current(tmp_path / "flipped.h5", lazy=False)
 
 
 def test_foreign_files_are_never_overwritten(tmp_path: Path) -> None:

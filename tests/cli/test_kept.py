@@ -1,0 +1,147 @@
+"""What is there after a failure: inputs untouched, outputs whole or not there, finished rows kept."""
+
+from __future__ import annotations
+
+import os
+import resource
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+import pytest
+from ase.io import write
+
+from tests.current.toy import oscillators, trajectory
+
+MAIN = [sys.executable, "-P", "-c", "from bec_md.cli import main; main()"]
+FIXED = ["--charges", "fixed:Si=4,O=-2,Li=0"]
+
+
+def bec_md(folder: Path, *words: str, **options: Any) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [*MAIN, *words], cwd=folder, capture_output=True, text=True, check=False, timeout=120, **options
+    )
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    write(tmp_path / "t.xyz", trajectory(oscillators(), 60, 2.0), format="extxyz")
+    return tmp_path
+
+
+def current_of(path: Path) -> np.ndarray[Any, Any]:
+    with h5py.File(path) as file:
+        return np.asarray(file["current"][()])
+
+
+@pytest.mark.parametrize("link", ["itself", "symbolic", "hard"])
+@pytest.mark.parametrize("words", [("spectrum", "--csv"), ("spectrum", "--current"), ("predict", "-o")])
+def test_no_output_replaces_an_input(folder: Path, words: tuple[str, str], link: str) -> None:
+    source, target = folder / "t.xyz", folder / "t.xyz"
+    before = source.read_bytes()
+    if link != "itself":
+        target = folder / "other.xyz"
+        target.symlink_to(source) if link == "symbolic" else target.hardlink_to(source)
+    timing = ["--timestep", "2"] if words[0] == "spectrum" else []
+    done = bec_md(folder, words[0], "t.xyz", *timing, *FIXED, words[1], target.name)
+    assert (done.returncode, source.read_bytes() == before) == (2, True), done.stderr
+    assert "is the input" in done.stderr
+
+
+def test_a_stored_current_is_not_overwritten_by_its_spectrum(folder: Path) -> None:
+    assert bec_md(folder, "current", "t.xyz", "--timestep", "2", *FIXED, "-o", "c.h5").returncode == 0
+    before = (folder / "c.h5").read_bytes()
+    assert bec_md(folder, "spectrum", "c.h5", "-o", "c.h5").returncode == 2
+    assert (folder / "c.h5").read_bytes() == before
+
+
+def test_other_folders_and_links_of_that_name_are_left_alone(folder: Path) -> None:
+    command = ["current", "t.xyz", "--timestep", "2", *FIXED, "-o", "c.h5"]
+    (folder / "c.h5.parts").mkdir()
+    (folder / "c.h5.parts" / "notes").write_text("mine")
+    assert bec_md(folder, *command).returncode == 0
+    assert (folder / "c.h5.parts" / "notes").read_text() == "mine"
+    (folder / "c.h5").unlink()
+    (folder / "precious").write_text("mine")
+    (folder / "c.h5.parts" / "lock").symlink_to(folder / "precious")
+    assert "lock is a link" in bec_md(folder, *command).stderr
+    (folder / "c.h5.parts").rename(folder / "elsewhere")
+    (folder / "c.h5.parts").symlink_to(folder / "elsewhere")
+    done = bec_md(folder, *command)
+    assert (done.returncode, "is a link" in done.stderr) == (2, True)
+    assert (folder / "precious").read_text() == (folder / "elsewhere" / "notes").read_text() == "mine"
+
+
+def limited(kilobytes: int) -> Callable[[], None]:
+    def limit() -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (1024 * kilobytes, resource.RLIM_INFINITY))
+
+    return limit
+
+
+@pytest.mark.parametrize("kilobytes", [1, 20])
+def test_a_limit_on_files_ends_in_a_sentence_and_loses_nothing(folder: Path, kilobytes: int) -> None:
+    command = [
+        "spectrum",
+        "t.xyz",
+        "--timestep",
+        "2",
+        *FIXED,
+        "--resolution",
+        "50",
+        "-o",
+        "s.h5",
+        "--csv",
+        "s.csv",
+    ]
+    done = bec_md(folder, *command, preexec_fn=limited(kilobytes))
+    assert done.returncode == 1, done.stderr
+    assert "ulimit" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not list(folder.glob("s.*"))  # nothing that looks finished
+    assert bec_md(folder, *command).returncode == 0
+    assert sorted(path.name for path in folder.iterdir()) == ["s.csv", "s.h5", "t.xyz", "t_current.h5"]
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_keeps_the_rows_that_are_done(tmp_path: Path, number: signal.Signals) -> None:
+    write(tmp_path / "t.xyz", trajectory(oscillators(), 12000, 2.0), format="extxyz")
+    words = [*MAIN, "current", "t.xyz", "--timestep", "2", *FIXED, "-o", "c.h5", "--batch", "1"]
+    process = subprocess.Popen(
+        words, cwd=tmp_path, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_DFL),
+    )  # fmt: skip
+    while process.poll() is None and not list((tmp_path).glob("c.h5.parts/rows-*")):
+        time.sleep(0.005)
+    process.send_signal(number)
+    said = process.communicate(timeout=60)[1]
+    assert process.returncode == 128 + number, said
+    assert "Traceback" not in said
+    assert "samples are kept" in said
+    kept = current_of(tmp_path / "c.h5")
+    assert 0 < len(kept) < 12000
+
+
+def test_a_closed_pipe_does_not_end_the_work(folder: Path) -> None:
+    words = [*MAIN, "spectrum", "t.xyz", "--timestep", "2", *FIXED, "--resolution", "50", "--csv", "s.csv"]
+    read, written = os.pipe()
+    os.close(read)
+    done = subprocess.run(words, cwd=folder, stdout=written, stderr=subprocess.PIPE, text=True, check=False)
+    os.close(written)
+    assert (done.returncode, (folder / "s.csv").is_file()) == (0, True), done.stderr
+
+
+@pytest.mark.parametrize(
+    "change", [("--velocity-units", "ang/ps"), ("--masses", "Li=6"), ("--stride", "2"), ("--start", "1")]
+)
+def test_other_options_are_another_computation(folder: Path, change: tuple[str, str]) -> None:
+    command = ["current", "t.xyz", "--timestep", "2", *FIXED, "-o", "c.h5"]
+    assert bec_md(folder, *command).returncode == 0
+    done = bec_md(folder, *command, *change)
+    assert done.returncode != 0, done.stderr
