@@ -19,6 +19,7 @@ from typer.core import TyperGroup
 
 from bec_md.cli.console import discard, put
 from bec_md.errors import BecMDError, BecMDWarning, DataError
+from bec_md.interruption import interrupt
 
 #: Options of the command line by the name of the Python argument that messages mention.
 OPTION_OF_ARGUMENT = {
@@ -69,7 +70,7 @@ def take_signals() -> None:
     def end(number: int, frame: Any) -> None:
         """Raise in the main thread."""
         signal.signal(number, signal.SIG_IGN)  # once: a second one must not disturb the storing
-        raise SignalledError(number)
+        interrupt(SignalledError(number))
 
     for number in (signal.SIGTERM, signal.SIGHUP):
         if signal.getsignal(number) is signal.SIG_DFL:

@@ -6,6 +6,7 @@ import json
 import sys
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -118,9 +119,7 @@ def guard(outputs: Mapping[str, Path | str | None], figures: Collection[str] = (
 
 def _inputs(outputs: Mapping[str, Path]) -> list[Path]:
     """Return the existing files that the command line names but by the flags of outputs."""
-    import click
-
-    context = click.get_current_context(silent=True)
+    context = _command_context()
     found: list[Path] = []
     for parameter in [] if context is None else context.command.params:
         if set(parameter.opts) & {*outputs, *(("-o",) if "--output" in outputs else ())}:
@@ -131,6 +130,14 @@ def _inputs(outputs: Mapping[str, Path]) -> list[Path]:
                 words = [str(item), *str(item).partition(":")[2].split(","), *str(item).split(",")]
                 found += [Path(word).expanduser() for word in words if word]
     return [path for path in found if path.is_file()]
+
+
+def _command_context() -> Any:
+    """Context of the running command, from the click that typer uses: its own copy or the package."""
+    import typer
+
+    package = typer.Context.__mro__[1].__module__.rpartition(".")[0]
+    return import_module(f"{package}.globals").get_current_context(silent=True)
 
 
 def _check_figure(option: str, path: Path) -> None:

@@ -17,6 +17,7 @@ from bec_md.current.file import build_series, header_of, load_current
 from bec_md.current.parts import COMMIT_BYTES, FRAME_HASH, Rows
 from bec_md.current.store import CurrentStore
 from bec_md.errors import UsageError
+from bec_md.interruption import checkpoint, held
 
 if TYPE_CHECKING:
     from bec_md.current.job import CurrentJob
@@ -145,11 +146,13 @@ def _fill(job: CurrentJob, store: CurrentStore, execution: Execution) -> None:
         return
     done = sum(stop - start for start, stop in store.intervals())
     try:
-        for start, rows in _chunks(job, missing, execution):
-            store.write(start, rows)
-            done += len(rows["current"])
-            if execution.progress is not None:
-                execution.progress(done, job.n_samples)
+        with held():  # a signal to end waits until files are whole
+            for start, rows in _chunks(job, missing, execution):
+                store.write(start, rows)
+                done += len(rows["current"])
+                if execution.progress is not None:
+                    execution.progress(done, job.n_samples)
+                checkpoint()
     except BaseException:
         if store.intervals():
             with suppress(OSError):  # the chunks are there if there is no room for the joined file
@@ -191,6 +194,7 @@ def committed_chunks(rows_of: Iterator[Chunk], start: int, commit_seconds: float
     try:
         for _, rows in rows_of:
             waiting.append(rows)
+            checkpoint()
             size += sum(values.nbytes for values in rows.values())
             if time.monotonic() - since >= limit or size >= COMMIT_BYTES:
                 chunk = joined(waiting)
