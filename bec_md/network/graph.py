@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from bec_md.errors import DataError
+from bec_md.network.sanity import check_cell, check_distances
 from bec_md.structure.from_ase import as_frame
 
 if TYPE_CHECKING:
@@ -74,11 +75,13 @@ def neighbor_pairs(
     """
     from vesin import NeighborList
 
+    check_cell(cell_ang, pbc)
     finder = NeighborList(cutoff=cutoff_ang, full_list=True, sorted=True)
     box = np.where(np.asarray(pbc)[:, None], cell_ang, 0.0) if not np.all(pbc) else cell_ang
     receiver, sender, vectors = finder.compute(
         points=np.ascontiguousarray(positions_ang), box=box, periodic=np.asarray(pbc), quantities="ijD"
     )
+    check_distances(receiver, sender, vectors)
     return receiver.astype(np.int64), sender.astype(np.int64), vectors
 
 
