@@ -117,7 +117,9 @@ def test_files_of_the_first_schema_are_read_and_rewritten(kind: str, tmp_path: P
     save_file(tensors, old, metadata={"bec_md": json.dumps(header)})
     expected = load_model(path, engine="torch").predict(quartz_like())
     np.testing.assert_array_equal(load_model(old, engine="torch").predict(quartz_like()), expected)
-    np.testing.assert_allclose(load_model(old).predict(quartz_like()), expected, atol=1e-5)  # native
+    # slopes of tabulated radial functions: as in tests/native, 1e-5 of the largest tensor
+    native = load_model(old).predict(quartz_like())
+    np.testing.assert_allclose(native, expected, rtol=0, atol=1e-5 * np.abs(expected).max())
     rewrite(old, new)
     assert read_header(new) == read_header(path)
     for name, value in load_file(path).items():
