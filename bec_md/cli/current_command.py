@@ -48,7 +48,7 @@ def run_current(
     from bec_md.cli.currents import compute_currents
     from bec_md.cli.inputs import current_path
 
-    outputs.check()
+    outputs.check("--output")
     console = Console(outputs.quiet)
     sources = open_sources(inputs, trajectory, charges, groups=charges.groups)
     for source in sources:

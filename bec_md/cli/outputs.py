@@ -61,8 +61,13 @@ class OutputOptions:
             plot=Path(f"{stem}_spectrum.png"),
         )
 
-    def check(self) -> None:
+    def check(self, current_flag: str = "--current") -> None:
         """Refuse, before any work, files that could not be written after it.
+
+        Parameters
+        ----------
+        current_flag
+            Flag that names the file of the current: it is continued, and no input.
 
         Raises
         ------
@@ -72,7 +77,7 @@ class OutputOptions:
         named = {"--output": self.output, "--csv": self.csv, "--plot": self.plot, "--report": self.report}
         if self.json is not None and self.json != STDOUT:
             named["--json"] = Path(self.json)
-        named["--current"] = self.current
+        named[current_flag] = self.current
         guard(named, figures=("--plot",))
 
 

@@ -61,6 +61,16 @@ def test_a_stored_current_is_not_overwritten_by_its_spectrum(folder: Path) -> No
     assert (folder / "c.h5").read_bytes() == before
 
 
+def test_the_same_command_goes_on_with_its_file(folder: Path) -> None:
+    command = ["current", "t.xyz", "--timestep", "2", *FIXED, "-o", "c.h5"]
+    assert bec_md(folder, *command, "--stop", "25").returncode == 0
+    before = current_of(folder / "c.h5")
+    done = bec_md(folder, *command)
+    assert done.returncode == 0, done.stderr
+    assert np.array_equal(current_of(folder / "c.h5")[:25], before)
+    assert len(current_of(folder / "c.h5")) == 60
+
+
 def test_other_folders_and_links_of_that_name_are_left_alone(folder: Path) -> None:
     command = ["current", "t.xyz", "--timestep", "2", *FIXED, "-o", "c.h5"]
     (folder / "c.h5.parts").mkdir()
@@ -137,11 +147,9 @@ def test_a_closed_pipe_does_not_end_the_work(folder: Path) -> None:
     assert (done.returncode, (folder / "s.csv").is_file()) == (0, True), done.stderr
 
 
-@pytest.mark.parametrize(
-    "change", [("--velocity-units", "ang/ps"), ("--masses", "Li=6"), ("--stride", "2"), ("--start", "1")]
-)
+@pytest.mark.parametrize("change", [("--masses", "Li=6"), ("--stride", "2"), ("--start", "1")])
 def test_other_options_are_another_computation(folder: Path, change: tuple[str, str]) -> None:
     command = ["current", "t.xyz", "--timestep", "2", *FIXED, "-o", "c.h5"]
     assert bec_md(folder, *command).returncode == 0
     done = bec_md(folder, *command, *change)
-    assert done.returncode != 0, done.stderr
+    assert (done.returncode, "holds another computation" in done.stderr) == (2, True), done.stderr
