@@ -164,7 +164,7 @@ def timestep_of(info: TrajectoryInfo, given_fs: float | None, *, is_open: bool =
     raise UsageError(
         f"{info.source} does not say how much time lies between its frames",
         "frequencies scale with it, so it is never guessed",
-        "give the time between stored frames with --timestep FS (timestep_fs in Python)",
+        "give the time between stored frames as timestep_fs",
     )
 
 

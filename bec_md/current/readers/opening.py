@@ -142,7 +142,7 @@ def as_current(raw: RawSeries, options: SeriesOptions, path: Path) -> CurrentSer
         raise UsageError(
             f"{path.name} does not say how much time lies between its samples",
             "frequencies scale with it, so it is never guessed",
-            "give the time between samples with --timestep FS (timestep_fs in Python)",
+            "give the time between samples as timestep_fs",
         )
     cell, volume = _cell_and_volume(raw, options, path)
     current, scheme, notes = raw.values, "velocity", [*raw.notes]
