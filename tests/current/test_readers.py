@@ -76,7 +76,7 @@ def test_gpumd_dpdt_with_and_without_time(tmp_path: Path) -> None:
     assert (found.timestep_fs, found.start_time_fs, found.scheme) == (0.5, 100.0, "velocity")
     assert found.metadata["format"] == "gpumd-dpdt"
     path.write_text(text(np.hstack([CURRENT, np.cumsum(CURRENT, axis=0)])))
-    with pytest.raises(UsageError, match="--timestep"):
+    with pytest.raises(UsageError, match="timestep_fs"):
         open_current(path, volume_ang3=500.0)
     assert np.array_equal(open_current(path, volume_ang3=500.0, timestep_fs=1.0).current[:, 0], CURRENT)
 
