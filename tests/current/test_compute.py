@@ -152,7 +152,7 @@ def test_permuted_and_turned_systems_give_the_permuted_and_turned_current() -> N
 
 
 def test_missing_timestep_names_the_option() -> None:
-    with pytest.raises(UsageError, match="--timestep") as error:
+    with pytest.raises(UsageError, match="timestep_fs") as error:
         compute_current(trajectory(oscillators(), 5, 2.0), charges=tensors())
     assert error.value.exit_status == 2
 
