@@ -79,7 +79,7 @@ def test_only_the_bonds_that_are_held() -> None:
 
 @settings(max_examples=60, deadline=None)
 @given(
-    st.integers(0, 2**31), st.floats(10.0, 1500.0), st.sampled_from([0.25, 1.0, 4.0]), st.sampled_from([4, 8])
+    st.integers(0, 2**31), st.floats(10.0, 1000.0), st.sampled_from([0.25, 1.0, 4.0]), st.sampled_from([4, 8])
 )
 def test_vibrating_molecules_have_none(seed: int, kelvin: float, dt_fs: float, digits: int) -> None:
     """Flexible water of any temperature and sampling, also where bonds go their way for a moment only."""
@@ -88,7 +88,7 @@ def test_vibrating_molecules_have_none(seed: int, kelvin: float, dt_fs: float, d
     turns = Rotation.random(count, rng=rng)
     rest = np.concatenate([c + turn.apply(WATER) for c, turn in zip(places(count), turns, strict=True)])
     masses = np.tile([16.0, 1.0, 1.0], count)[:, None]
-    wavenumber = rng.uniform(300.0, 3700.0, (3 * count, 3))
+    wavenumber = rng.uniform(1000.0, 3700.0, (3 * count, 3))  # amplitudes that leave 0.6 Å of every bond
     omega = 2.0 * np.pi * 2.998e-5 * wavenumber
     amplitude = np.sqrt(8.31446e-7 * kelvin / masses) / omega
     phase = rng.uniform(0, 2 * np.pi, omega.shape)
