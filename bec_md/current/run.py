@@ -102,9 +102,9 @@ def run(
     execution = execution or Execution()
     execution.check()
     if output is None:
-        return _in_memory(_with_closed_loop(job, None), execution)
+        return _in_memory(with_closed_loop(job), execution)
     known = None if overwrite else header_of(Path(output).expanduser())
-    job = _with_closed_loop(job, known)
+    job = with_closed_loop(job, known)
     with CurrentStore.writing(output, job.header(), overwrite=overwrite) as store:
         _continue(job, store)
         _fill(job, store, execution)
@@ -114,7 +114,7 @@ def run(
     return series
 
 
-def _with_closed_loop(job: CurrentJob, stored: dict[str, Any] | None) -> CurrentJob:
+def with_closed_loop(job: CurrentJob, stored: dict[str, Any] | None = None) -> CurrentJob:
     """Return the job with the closed-loop test of its tensors: a stored result, or one of the first frame."""
     found = None if stored is None else stored.get("metadata", {}).get(_LOOP)
     if found is None:

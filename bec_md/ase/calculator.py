@@ -1,0 +1,108 @@
+"""Born effective charges, ε∞ and polarization as an ASE calculator."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from ase import Atoms
+from ase.calculators.calculator import Calculator, PropertyNotImplementedError, all_changes
+from numpy.typing import NDArray
+
+from bec_md.network import BecModel, load_model
+
+Array = NDArray[np.float64]
+
+
+class ModelCalculator(Calculator, ABC):
+    """A calculator that needs a network; one given by name is loaded for the first atoms.
+
+    Parameters
+    ----------
+    model
+        A loaded model, or the name or path of one.
+    **options
+        Of `bec_md.network.load_model`: ``device``, ``threads``, ``level``, ….
+    """
+
+    def __init__(self, model: BecModel | str | Path, **options: Any) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self._model, self._options = model, options
+
+    def loaded(self, atoms: Atoms) -> BecModel:
+        """Return the network."""
+        if not isinstance(self._model, BecModel):
+            elements = tuple(sorted({int(number) for number in atoms.numbers}))
+            self._model = load_model(self._model, elements=elements, **self._options)
+        return self._model
+
+    def dipole(self, atoms: Atoms) -> Array | None:
+        """Return the dipole P of the cell, positions as given, (3,) e Å; None if the model has none."""
+        still = np.zeros((1, len(atoms), 3))
+        model = self.loaded(atoms)
+        found = model.current([atoms], still).polarization if model.charges_from == "dipole" else None
+        return None if found is None else found[0]
+
+    def calculate(
+        self,
+        atoms: Atoms | None = None,
+        properties: Sequence[str] | None = None,
+        system_changes: Sequence[str] = tuple(all_changes),
+    ) -> None:
+        """Compute all properties of these atoms."""
+        super().calculate(atoms, properties, system_changes)  # type: ignore[no-untyped-call]
+        assert self.atoms is not None
+        self.results = self.properties_of(self.atoms)
+        for name in properties or ():
+            if name not in self.results:
+                text = name.replace("_", " ")
+                raise PropertyNotImplementedError(f"model {self.loaded(self.atoms).name} has no {text}")
+
+    @abstractmethod
+    def properties_of(self, atoms: Atoms) -> dict[str, Any]:
+        """Return the results by their names."""
+
+
+class BornCharges(ModelCalculator):
+    """A network as a calculator of dielectric properties: no energy, no forces.
+
+    Properties, by the names of ASE: ``born_effective_charges`` (N, 3, 3) in e with ``Z[i, a, b]`` =
+    ∂M_a/∂u_ib (first index polarization); ``dielectric_tensor`` (3, 3), the electronic one ε∞, where the
+    model was trained with it; ``polarization`` (3,), cell dipole by volume in e/Å² for positions as given
+    (not wrapped), of models whose tensors derive from one. ``results["uncertainty_e"]`` (N,) holds the
+    calibrated standard error of a component of Z* in e.
+
+    Parameters
+    ----------
+    model
+        A loaded model, or the name or path of one.
+    **options
+        Of `bec_md.network.load_model`: ``device``, ``threads``, ``level``, ….
+
+    Raises
+    ------
+    PropertyNotImplementedError
+        If ε∞ or a polarization is asked for that the model does not have.
+    DataError
+        If the model does not know an element.
+    """
+
+    def __init__(self, model: BecModel | str | Path = "auto", **options: Any) -> None:
+        super().__init__(model, **options)
+        self.implemented_properties = ["born_effective_charges", "dielectric_tensor", "polarization"]
+
+    def properties_of(self, atoms: Atoms) -> dict[str, Any]:
+        """Predict everything that the model gives."""
+        found, dipole = self.loaded(atoms).predict_batch([atoms]), self.dipole(atoms)
+        results: dict[str, Any] = {
+            "born_effective_charges": found.born_effective_charges[0],
+            "uncertainty_e": found.uncertainty_e[0],
+        }
+        if np.isfinite(found.eps_inf).all():
+            results["dielectric_tensor"] = found.eps_inf[0]
+        if dipole is not None:
+            results["polarization"] = dipole / atoms.cell.volume
+        return results

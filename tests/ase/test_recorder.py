@@ -1,0 +1,70 @@
+"""A current written while a dynamics runs is that of the stored trajectory."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from ase import Atoms, units
+from ase.md.verlet import VelocityVerlet
+
+from bec_md import compute_current, load_current
+from bec_md.ase import CurrentRecorder
+from bec_md.errors import UsageError
+
+
+def test_the_current_is_that_of_the_stored_frames(quartz: Atoms, tmp_path: Path) -> None:
+    dynamics = VelocityVerlet(quartz, 0.5 * units.fs)
+    frames: list[Atoms] = []
+    with CurrentRecorder(dynamics, tmp_path / "j.h5", interval=2, model="silica", batch=16) as recorder:
+        dynamics.attach(lambda: frames.append(quartz.copy()), interval=2)
+        dynamics.run(150)
+        meanwhile = load_current(recorder.path)
+        assert 0 < meanwhile.n_frames < len(frames)
+        dynamics.run(50)
+    found = load_current(tmp_path / "j.h5")
+    expected = compute_current(frames, timestep_fs=1.0, model="silica", batch=16)
+    assert found.n_frames == len(frames) == 101
+    assert found.metadata["complete"]
+    assert found.timestep_fs == pytest.approx(1.0, rel=1e-12)
+    # velocities pass through the units of ASE once more in the list of frames
+    np.testing.assert_allclose(found.current, expected.current, rtol=1e-6, atol=1e-9)
+    np.testing.assert_array_equal(found.charge_sum, expected.charge_sum)
+    np.testing.assert_array_equal(found.current[: meanwhile.n_frames], meanwhile.current)
+
+
+def test_few_frames_are_a_current_too(quartz: Atoms, tmp_path: Path) -> None:
+    dynamics = VelocityVerlet(quartz, 0.5 * units.fs)
+    recorder = CurrentRecorder(dynamics, tmp_path / "j.h5", charges="fixed:Si=3.4,O=-1.7")
+    dynamics.run(3)
+    series = recorder.close()
+    assert series is not None
+    assert series.n_frames == 4
+    charges = np.where(quartz.numbers == 14, 3.4, -1.7)
+    expected = charges @ quartz.get_velocities() * units.fs
+    np.testing.assert_allclose(series.current[-1].sum(axis=0), expected, rtol=1e-9)
+
+
+def test_nothing_recorded_is_no_file(quartz: Atoms, tmp_path: Path) -> None:
+    recorder = CurrentRecorder(VelocityVerlet(quartz, 0.5 * units.fs), tmp_path / "j.h5", model="silica")
+    assert recorder.close() is None
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_file_of_another_run_is_not_continued(quartz: Atoms, tmp_path: Path) -> None:
+    dynamics = VelocityVerlet(quartz, 0.5 * units.fs)
+    (tmp_path / "j.h5").write_bytes(b"mine")
+    with pytest.raises(UsageError, match="exists already"):
+        CurrentRecorder(dynamics, tmp_path / "j.h5")
+    assert (tmp_path / "j.h5").read_bytes() == b"mine"
+
+
+def test_a_gap_is_refused(quartz: Atoms, tmp_path: Path) -> None:
+    dynamics = VelocityVerlet(quartz, 0.5 * units.fs)
+    recorder = CurrentRecorder(dynamics, tmp_path / "j.h5", charges="fixed:Si=3.4,O=-1.7")
+    dynamics.run(2)
+    dynamics.nsteps += 5
+    with pytest.raises(UsageError, match="step 8 follows step 2"):
+        dynamics.run(1)
+    recorder.close()
