@@ -43,9 +43,9 @@ app = typer.Typer(
 
 def _show_version(wanted: bool) -> None:
     if wanted:
-        from bec_md import __version__
+        from bec_md.cli.version import version_text
 
-        print(f"bec-md {__version__}")
+        print(version_text())
         raise typer.Exit
 
 
@@ -56,7 +56,12 @@ def callback(
     ] = False,
     version: Annotated[
         bool,
-        typer.Option("--version", help="Show the version.", callback=_show_version, is_eager=True),
+        typer.Option(
+            "--version",
+            help="Show the version and what is installed with it: for a report of a fault.",
+            callback=_show_version,
+            is_eager=True,
+        ),
     ] = False,
 ) -> None:
     """Infrared spectra and dielectric functions from molecular dynamics with Born effective charges."""

@@ -9,6 +9,7 @@ import ctypes
 import functools
 import logging
 import os
+import platform
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -109,6 +110,12 @@ def native_status() -> NativeStatus:
     return _located()[0]
 
 
+def installed_status() -> NativeStatus | None:
+    """Status of a library that is there already, None if it would have to be compiled first."""
+    found = _found()
+    return None if found is None else _ready(*found)
+
+
 def load_library() -> ctypes.CDLL:
     """The library with declared functions.
 
@@ -127,24 +134,34 @@ def load_library() -> ctypes.CDLL:
 def _located() -> tuple[NativeStatus, ctypes.CDLL | None]:
     if sys.platform == "win32":
         return NativeStatus(False, "it is not built on Windows", "use the Linux subsystem, or PyTorch"), None
-    wanted = source_hash()
-    installed = SOURCE_DIRECTORY / LIBRARY_NAME
-    library = _open(installed, wanted)
-    if library is not None:
-        return _ready(installed, library), library
-    cached = cache_directory() / f"native-{wanted}-{os.uname().machine}" / LIBRARY_NAME
-    library = _open(cached, wanted)
-    if library is None:
+    found = _found()
+    if found is None:
+        cached = _places()[-1]
         _log.info("compiling the native evaluator, once, into %s (about 20 s)", cached.parent)
         try:
             build(cached)
         except BuildError as error:
             fix = "install a C++ compiler (g++ or clang++) and reinstall bec-md, or use PyTorch, slower"
             return NativeStatus(False, str(error), fix), None
-        library = _open(cached, wanted)
-    if library is None:
+        found = _found()
+    if found is None:
         return NativeStatus(False, f"{cached} cannot be loaded", "delete it; it is then compiled again"), None
-    return _ready(cached, library), library
+    return _ready(*found), found[1]
+
+
+def _places() -> tuple[Path, Path]:
+    """Library of the installation, and the one compiled at first use."""
+    folder = cache_directory() / f"native-{source_hash()}-{platform.machine()}"
+    return SOURCE_DIRECTORY / LIBRARY_NAME, folder / LIBRARY_NAME
+
+
+def _found() -> tuple[Path, ctypes.CDLL] | None:
+    """Return the first library that fits the sources."""
+    for path in _places():
+        library = _open(path, source_hash())
+        if library is not None:
+            return path, library
+    return None
 
 
 def _ready(path: Path, library: ctypes.CDLL) -> NativeStatus:
