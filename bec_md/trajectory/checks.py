@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from bec_md.errors import DataError
 from bec_md.structure import Frame, cell_volume
 from bec_md.structure.names import VELOCITY_UNITS, VelocityUnits
+from bec_md.trajectory.block import Block
 from bec_md.trajectory.clock import counter_of
 from bec_md.trajectory.motion import Motion, temperature_of_differences
 from bec_md.trajectory.plausibility import check_order
@@ -23,6 +24,8 @@ _IMPOSSIBLE_K = 1e5
 _UNLIKE = 4.0
 #: Cells larger than a millimeter, and numbers whose squares overflow, are damage.
 _LARGEST_ANG, _LARGEST_SUM = 1e7, 1e100
+#: Volume in Å³ below which a cell has none.
+_SMALLEST_ANG3 = 1e-6
 #: Resolution of times that a file holds in single precision.
 _SINGLE_PRECISION = 1.2e-7
 
@@ -64,6 +67,61 @@ class FrameChecker:
         self._expected = None if self._loose or first.time_fs is None else timestep_fs
         self._previous: Frame | None = None
         self._cell: NDArray[np.float64] | None = None
+
+    def first_fault(self, frames: Sequence[Frame], block: Block | None) -> tuple[int, DataError] | None:
+        """Position and error of the first frame that `check` refuses; `block` holds `frames` as arrays.
+
+        A block in which nothing is suspicious costs a few sums; the frames of any other are looked at singly.
+        """
+        if block is not None and self._clear(block):
+            self._previous, self._cell = frames[-1], frames[-1].cell_ang
+            return None
+        for position, frame in enumerate(frames):
+            try:
+                self.check(frame)
+            except DataError as error:
+                return position, error
+        return None
+
+    def _clear(self, block: Block) -> bool:
+        cells = block.cells_ang
+        sound = np.abs(cells).max() <= _LARGEST_ANG and np.abs(np.linalg.det(cells)).min() >= _SMALLEST_ANG3
+        if not (self._time_series and sound and block.frames[-1].pbc.any()):
+            return False
+        return block.finite() and block.in_place() and self._even(block)
+
+    def _even(self, block: Block) -> bool:
+        """Whether the counter of a block goes on in the steps so far."""
+        counters = self._counters(block)
+        if counters is None:
+            return False
+        name, values = counters
+        since = max(block.old - 1, 0)
+        if name == "" or len(values) - since < 2:
+            return True
+        elapsed = np.diff(values[since:])
+        if self._expected is None and elapsed[0] > 0.0:
+            self._expected = float(elapsed[0])
+        expected = self._expected or np.nan
+        slack = self._slack(name, expected) + 2 * _SINGLE_PRECISION * np.abs(values[since + 1 :])
+        return bool(((elapsed > 0.0) & (np.abs(elapsed - expected) <= slack)).all())
+
+    def _counters(self, block: Block) -> tuple[str, NDArray[np.float64]] | None:
+        """Counters of a block; their name is empty if there are none. None if only some frames count."""
+        frames, key = block.frames, self._key
+        found = block.counters
+        if found is not None or any(f.time_fs is not None or f.step is not None for f in frames):
+            return found
+        if key is None:
+            return "", np.empty(0)
+        counters = [counter_of(frame, key) for frame in frames]
+        if any(counter is None for counter in counters):
+            return None
+        return key, np.array([counter.value for counter in counters if counter is not None])
+
+    def _slack(self, name: str, expected: float) -> float:
+        """How far a step of the counter may differ from the expected one."""
+        return (0.5 if self._loose and name == "time" else 2e-3) * expected
 
     def check(self, raw: Frame) -> None:
         """Raise `DataError` if the frame is damaged or does not fit the ones before it."""
@@ -119,7 +177,7 @@ class FrameChecker:
                 "no simulated cell is that large; positions in it have no digits left",
                 "correct the cell in the file, or its units",
             )
-        if cell_volume(cell) < 1e-6:
+        if cell_volume(cell) < _SMALLEST_ANG3:
             raise DataError(
                 f"{where}: the cell has no volume: {np.array2string(cell.ravel(), precision=4)} Å",
                 "conductivity is current squared per volume",
@@ -155,11 +213,9 @@ class FrameChecker:
         if elapsed <= 0.0:
             same = np.array_equal(raw.positions_ang, previous.positions_ang)
             raise _not_later(where, str(now), str(before), repeated=same)
-        in_fs = now.name == "time"
         if self._expected is None:
             self._expected = elapsed
-        tolerance = (0.5 if self._loose and in_fs else 2e-3) * self._expected
-        tolerance += 2 * _SINGLE_PRECISION * abs(now.value)
+        tolerance = self._slack(now.name, self._expected) + 2 * _SINGLE_PRECISION * abs(now.value)
         if abs(elapsed - self._expected) > tolerance:
             unit = now.unit or (" steps" if now.name == "step" else f" in {now.name}")
             self._raise_uneven(where, f"{elapsed:g}{unit}", f"{self._expected:g}{unit}")

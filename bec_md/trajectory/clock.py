@@ -120,7 +120,9 @@ class Statements:
         if self.motion is None:
             return None
         if self.motion.resolved:
-            return self.motion.allows(timestep_fs * self.stride)
+            interval_fs = timestep_fs * self.stride
+            recurs = self.motion.recurs(interval_fs)
+            return self.motion.allows(interval_fs) or (None if recurs else False)
         return False if self.motion.outruns(timestep_fs * self.stride) else None
 
     @property

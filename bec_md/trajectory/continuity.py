@@ -2,7 +2,7 @@
 
 The step from frame to frame is compared with the mean velocity at its ends (with its neighbors where no
 velocities are stored): 1 is the usual step, 0 a repeated frame, 2 a missing one, −1 a step back in time. A
-few atoms tell; frames are taken in blocks, which costs about 5 µs a frame.
+few atoms tell.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from bec_md.errors import DataError
 from bec_md.structure import Frame
+from bec_md.trajectory.block import Block
 from bec_md.trajectory.motion import Motion
 from bec_md.trajectory.reader import place
 
@@ -28,7 +29,7 @@ _GAP, _REPEAT, _BACK = 1.6, 0.3, -0.5
 _BY_CHANCE = 1e-6
 #: Correlation of step and velocity that a verdict of a gap needs.
 _CLEAR = 0.9
-#: Frames of the block before that are looked at again: a step needs its neighbors.
+#: Frames of the block before that a block repeats: a step needs its neighbors.
 LOOK_BACK = 3
 
 
@@ -41,7 +42,7 @@ class Break:
 
 
 class Continuity:
-    """Looks at successive blocks of frames of one pass.
+    """Looks at blocks of successive frames.
 
     Parameters
     ----------
@@ -58,21 +59,35 @@ class Continuity:
         self._source = source
         self._interval_fs = interval_fs
         self._resolved = resolved
-        self._kept: list[Frame] = []
 
-    def first_break(self, frames: Sequence[Frame]) -> Break | None:
-        """Find the first break in a block; its last frames are remembered for the next block."""
-        joined = [*self._kept, *frames]
-        old = len(self._kept)
-        self._kept = joined[-LOOK_BACK:]
-        if len(joined) < 2:
+    def first_break(self, block: Block) -> Break | None:
+        """Find the first break among the new frames of a block."""
+        if len(block.frames) < 2:
             return None
-        every = slice(None, None, -(-len(joined[0].numbers) // _ATOMS))
-        motion = Motion.of(joined, every)
-        found = self._repetition(joined, motion, old)
+        motion = block.motion(slice(None, None, -(-len(block.frames[0].numbers) // _ATOMS)))
+        if self._resolved and self._regular(motion):
+            return None
+        found = self._repetition(block.frames, motion, block.old)
         if found is None and self._resolved:
-            found = self._jump(joined, motion, old)
+            found = self._jump(block.frames, motion, block.old)
         return found
+
+    def _regular(self, motion: Motion) -> bool:
+        """Whether every step is the usual one within a half: then none repeats, misses or turns back.
+
+        Of any motion of the center of mass in one of positions and velocities alone `_jump` has to judge.
+        """
+        masses = np.sqrt(motion.masses_amu)[:, None]
+        steps, velocities = motion.displacements() * masses, motion.velocities_ang_fs
+        if velocities is not None and self._interval_fs is not None:
+            pace = (velocities[:-1] + velocities[1:]) * (0.5 * self._interval_fs * masses)
+        elif steps.any(axis=(1, 2)).all():
+            steps, pace = steps[1:-1], 0.5 * (steps[:-2] + steps[2:])
+        else:
+            return False
+        beside = steps - pace
+        usual = np.einsum("fia,fia->f", pace, pace)
+        return bool((np.einsum("fia,fia->f", beside, beside) < 0.25 * usual).all())
 
     def _repetition(self, frames: Sequence[Frame], motion: Motion, old: int) -> Break | None:
         equal = motion.positions_ang[1:] == motion.positions_ang[:-1]

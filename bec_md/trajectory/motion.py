@@ -32,6 +32,8 @@ MIN_CORRELATION = 0.98
 MAX_SPREAD = 2.0
 #: How far a stated time may lie outside C … T: what diffusion, leapfrog velocities and thermostats may shift.
 TOLERANCE = 0.1
+#: Misfit of the slopes of single coordinates, root mean square and relative, up to which they recur.
+_RECURS = 0.5
 #: Standard errors added to it.
 _SIGMAS = 5.0
 
@@ -45,7 +47,7 @@ class Motion:
     positions_ang
         (F, n, 3), Å.
     cells_ang
-        (F, 3, 3), Å.
+        (F, 3, 3), Å, or (1, 3, 3) when it does not change.
     pbc
         (3,) periodic directions.
     masses_amu
@@ -85,16 +87,63 @@ class Motion:
     def displacements(self) -> Array:
         """Nearest-image displacements Δs·Ā between successive frames, (F − 1, n, 3), Å."""
         cells = self.cells_ang
-        constant = bool((cells == cells[0]).all())
-        if not constant:
+        moved = np.diff(self.positions_ang, axis=0)
+        if len(cells) == 1 or (cells == cells[0]).all():
+            inverse = np.linalg.inv(cells[0])
+            reach = max(moved.max(), -moved.min()) if moved.size else 0.0
+            if reach * np.abs(inverse).sum(axis=0).max() < 0.5:  # nothing crosses a boundary
+                return np.asarray(moved)
+            flat = moved.reshape(-1, 3)
+            return np.asarray(moved - (np.rint(flat @ inverse) * self.pbc @ cells[0]).reshape(moved.shape))
+        if not (np.rint(cells[1:] @ np.linalg.inv(cells[:-1])) == np.eye(3)).all():
             cells = cells.copy()
             for k in range(1, len(cells)):
                 cells[k] = same_basis(cells[k - 1], cells[k])
-        inverse = np.linalg.inv(cells[0] if constant else cells)
-        fractional = np.diff(self.positions_ang @ inverse, axis=0)
+        fractional = np.diff(self.positions_ang @ np.linalg.inv(cells), axis=0)
         fractional -= np.rint(fractional) * self.pbc
-        mean = cells[0] if constant else 0.5 * (cells[:-1] + cells[1:])
-        return np.asarray(fractional @ mean)
+        return np.asarray(fractional @ (0.5 * (cells[:-1] + cells[1:])))
+
+
+@dataclass(frozen=True)
+class Coordinates:
+    """Every coordinate as one vibration: what its frames show of it.
+
+    Parameters
+    ----------
+    slopes_fs
+        T of each coordinate.
+    phases
+        Angle x by which it seems to advance from frame to frame, cos x = ½⟨[v(t+Δ) + v(t−Δ)] v⟩/⟨v²⟩.
+    weights
+        Σ m v̄².
+    """
+
+    slopes_fs: Array
+    phases: Array
+    weights: Array
+
+    @classmethod
+    def of(cls, moved: Array, fast: Array) -> Coordinates:
+        """From displacements (F − 1, n, 3) and velocities (F, n, 3)."""
+        mean, middle = 0.5 * (fast[:-1] + fast[1:]), fast[1:-1]
+        weights, squares = (mean**2).sum(axis=0), (middle**2).sum(axis=0)
+        cosine = 0.5 * ((fast[2:] + fast[:-2]) * middle).sum(axis=0)
+        return cls(
+            np.divide((moved * mean).sum(axis=0), weights, out=np.zeros_like(weights), where=weights > 0.0),
+            np.arccos(
+                np.clip(np.divide(cosine, squares, out=np.ones_like(squares), where=squares > 0.0), 0, 1)
+            ),
+            weights,
+        )
+
+    def recur(self, interval_fs: float) -> bool:
+        """Whether vibrations with T = 2 tan(x/2)/ω have the same slopes at another interval."""
+        known = (self.slopes_fs > 0.0) & (self.phases > 0.0)
+        slopes, weights = self.slopes_fs[known], self.weights[known]
+        omega = 2.0 * np.tan(0.5 * self.phases[known]) / slopes
+        other = 2.0 * np.tan(0.5 * omega * interval_fs) / omega
+        misfit = float((weights * (other - slopes) ** 2).sum())
+        return bool(len(slopes)) and misfit < _RECURS**2 * float((weights * slopes**2).sum())
 
 
 @dataclass(frozen=True)
@@ -111,6 +160,8 @@ class ClockReading:
         Standard error of T from the scatter about the line.
     displacement_ang, speed_ang_fs
         Root mean squares of Δr and of v, per component and weighted by mass.
+    each
+        The same of every coordinate, for intervals of more than a period.
     """
 
     upper_fs: float
@@ -119,6 +170,7 @@ class ClockReading:
     error_fs: float
     displacement_ang: float
     speed_ang_fs: float
+    each: Coordinates
 
     @property
     def resolved(self) -> bool:
@@ -137,6 +189,13 @@ class ClockReading:
         high = max(self.lower_fs, self.upper_fs) * (1.0 + TOLERANCE) + slack
         return low <= interval_fs <= high
 
+    def recurs(self, interval_fs: float) -> bool:
+        """Whether frames that far apart would look the same: a vibration that is seen once in a period.
+
+        A narrow band of frequencies sampled every Δ = T + n·2π/ω shows the displacements of T.
+        """
+        return interval_fs > self.upper_fs and self.each.recur(interval_fs)
+
     def outruns(self, interval_fs: float, slack_ang: float = 0.03) -> bool:
         """Whether atoms move farther than their velocities can carry them in that time, however they turn."""
         return self.displacement_ang > 3.0 * self.speed_ang_fs * interval_fs + slack_ang
@@ -147,7 +206,9 @@ def read_clock(motion: Motion) -> ClockReading | None:
     velocities = motion.velocities_ang_fs
     if velocities is None or len(velocities) < 3:
         return None
-    moved, fast = motion.centered(motion.displacements()), motion.centered(velocities)
+    steps, roots = motion.displacements(), np.sqrt(motion.masses_amu[:, None])
+    each = Coordinates.of(steps * roots, velocities * roots)
+    moved, fast = motion.centered(steps), motion.centered(velocities)
     mean = 0.5 * (fast[:-1] + fast[1:])
     regular = _regular((moved * mean).sum(axis=(1, 2)), (mean**2).sum(axis=(1, 2)))
     triples = regular[:-1] & regular[1:]
@@ -167,6 +228,7 @@ def read_clock(motion: Motion) -> ClockReading | None:
         error_fs=float(np.sqrt(scatter / squares)),
         displacement_ang=float(np.sqrt(path / len(moved) / total_mass)),
         speed_ang_fs=float(np.sqrt((fast**2).sum() / len(fast) / total_mass)),
+        each=each,
     )
 
 

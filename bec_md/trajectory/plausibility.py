@@ -19,7 +19,7 @@ from bec_md.trajectory.velocities import minimum_image
 
 #: Displacement in Å between two frames from which on an atom is looked at
 #: (atoms of molecules lie farther apart than half of this).
-_FAR_ANG = 0.7
+FAR_ANG = 0.7
 #: Atoms that are looked at, of those that moved so far.
 _MOST = 500
 
@@ -40,14 +40,14 @@ def find_exchange(before: Frame, after: Frame) -> Exchange | None:
     looked at with their periodic images.
     """
     moved = after.positions_ang - before.positions_ang
-    if moved.max() <= _FAR_ANG and moved.min() >= -_FAR_ANG:
+    if moved.max() <= FAR_ANG and moved.min() >= -FAR_ANG:
         return None
-    far = np.flatnonzero(np.abs(moved).max(axis=1) > _FAR_ANG)
+    far = np.flatnonzero(np.abs(moved).max(axis=1) > FAR_ANG)
     if len(far) < 2:
         return None
     steps = minimum_image(moved[far], after.cell_ang, after.pbc)
     lengths = np.linalg.norm(steps, axis=1)
-    jumped = np.flatnonzero(lengths > _FAR_ANG)[:_MOST]
+    jumped = np.flatnonzero(lengths > FAR_ANG)[:_MOST]
     far, lengths = far[jumped], lengths[jumped]
     numbers = after.numbers[far]
     for row, atom in enumerate(far.tolist()):

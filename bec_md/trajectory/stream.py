@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
@@ -12,6 +12,7 @@ import numpy as np
 from bec_md.errors import BecMDError, BecMDWarning, DataError, UsageError
 from bec_md.structure import Frame
 from bec_md.structure.names import UNITLESS_TIME_KEYS
+from bec_md.trajectory.block import Block
 from bec_md.trajectory.checks import (
     FrameChecker,
     check_velocities,
@@ -30,7 +31,7 @@ from bec_md.trajectory.reader import FrameReader
 #: Frames read on opening, for time step, units and temperature; fewer of large systems, never below three.
 _PROBED_FRAMES, _PROBED_ATOMS = 24, 120_000
 #: Frames that are checked together: what lies between them costs little then.
-_BLOCK_FRAMES, _BLOCK_ATOMS = 64, 20_000
+_BLOCK_FRAMES, _BLOCK_ATOMS = 512, 20_000
 #: Correlation of successive displacements from which gaps between positions can be told.
 _SMOOTH = 0.9
 
@@ -174,31 +175,37 @@ class StreamedTrajectory:
 
     def _verified(self, frames: Iterator[Frame]) -> Iterator[Frame]:
         """Check block by block; frames before a fault are handed on before it is raised."""
-        window = self._window
+        limit = self._window.stop
         size = min(max(_BLOCK_ATOMS // len(self._first.numbers), 1), _BLOCK_FRAMES)
         checker = self._checker(self._first, self._info.timestep_fs)
         continuity = self._continuity()
-        left = None if window.stop is None else window.stop
+        before: Sequence[Frame] = ()
+        wanted = min(size, len(self._probed))  # who wants one frame does not wait for a whole block
         while True:
-            block: list[Frame] = []
+            read: list[Frame] = []
             fault: BecMDError | None = None
             try:
-                for raw in islice(frames, size):
-                    if left is not None and raw.index >= left:
-                        break
-                    checker.check(raw)
-                    block.append(raw)
+                for raw in islice(frames, wanted):
+                    read += (raw,)  # what came before a damaged frame is kept
             except BecMDError as error:
                 fault = error
-            found = None if continuity is None or not block else continuity.first_break(block)
+            ended, wanted = len(read) < wanted, size
+            if limit is not None and read and read[-1].index >= limit:
+                read, ended = [frame for frame in read if frame.index < limit], True
+            block = Block.of(self._first, before, read) if read else None
+            found = checker.first_fault(read, block)
             if found is not None:
-                yield from block[: found.position]
-                raise found.error
-            yield from block
+                read, fault = read[: found[0]], found[1]
+                block = Block.of(self._first, before, read) if read else None
+            jump = None if continuity is None or block is None else continuity.first_break(block)
+            if jump is not None:
+                read, fault = read[: jump.position], jump.error
+            yield from read
             if fault is not None:
                 raise fault
-            if len(block) < size:
+            if ended:
                 return
+            before = [*before, *read][-LOOK_BACK:]
 
     def _continuity(self) -> Continuity | None:
         if not self._options.time_series:

@@ -122,8 +122,28 @@ def test_no_honest_clock_is_contradicted(interval_fs, low_cm, width, seed, n_ato
     cell = np.array([[9.0, 0, 0], [9.0 * skew, 10.0, 0], [4.0 * skew, -3.0 * skew, 11.0]])
     motion = HarmonicMotion(24, interval_fs, n_atoms, low_cm, low_cm * width, seed=seed, cell=cell)
     reading = read_clock(as_motion(motion))
-    assert reading is None or not reading.resolved or reading.allows(interval_fs)
+    honest = reading is None or not reading.resolved or reading.allows(interval_fs)
+    assert honest or reading.recurs(interval_fs)
     assert reading is None or not reading.outruns(interval_fs)
+
+
+@pytest.mark.parametrize(
+    ("interval_fs", "low_cm", "width", "seed", "n_atoms"),
+    [(28.0, 1217.0, 1.0625, 1, 4), (33.0, 1099.0, 1.125, 0, 2)],
+)
+def test_a_vibration_seen_once_in_a_period_gives_no_verdict(
+    write, interval_fs, low_cm, width, seed, n_atoms
+) -> None:
+    motion = HarmonicMotion(40, interval_fs, n_atoms, low_cm, low_cm * width, seed=seed)
+    reading = read_clock(as_motion(motion))
+    assert reading is not None
+    assert reading.resolved  # it looks like frames 1.6 or 4.4 fs apart
+    path = write(motion.extxyz())
+    info = open_trajectory(path, timestep_fs=interval_fs).info
+    assert info.timestep_fs == interval_fs
+    assert "the motion says" not in info.units_note
+    # an interval that fits neither is still contradicted
+    refused(path, "its atoms move as if", timestep_fs=0.4 * interval_fs)
 
 
 @settings(max_examples=40, deadline=None)

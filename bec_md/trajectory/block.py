@@ -1,0 +1,147 @@
+"""Frames of a pass, many at once: a few sums tell that nothing is wrong with any of them.
+
+Text of small systems is parsed in some 30 µs a frame, so that checks frame by frame would cost as much as
+reading. Here every question is asked once for a block; only a block that is not clear beyond doubt is looked
+at frame by frame (`bec_md.trajectory.checks`, `bec_md.trajectory.plausibility`): there faults get names.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import repeat
+from operator import attrgetter, is_, is_not
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bec_md.structure import Frame
+from bec_md.structure.names import CHARGES
+from bec_md.trajectory.motion import Motion
+from bec_md.trajectory.plausibility import FAR_ANG
+
+Array = NDArray[np.float64]
+
+#: Arrays of many frames, which `map` collects without a step of Python for each.
+_NUMBERS, _POSITIONS, _VELOCITIES, _LABELS, _TIME = map(
+    attrgetter, ("numbers", "positions_ang", "velocities_ang_fs", "labels", "time_fs")
+)
+#: Squares of numbers whose sum is no damage.
+_LARGEST_SQUARE = 1e200
+
+
+@dataclass(frozen=True)
+class Block:
+    """Successive frames of the same atoms and the arrays that all of them hold.
+
+    Parameters
+    ----------
+    frames
+        The last frames of the block before, then those of this one.
+    old
+        How many of them belong to the block before.
+    positions_ang
+        (F, N, 3), Å.
+    velocities_ang_fs
+        (F, N, 3), Å/fs, or None.
+    """
+
+    frames: Sequence[Frame]
+    old: int
+    positions_ang: Array
+    velocities_ang_fs: Array | None
+
+    @classmethod
+    def of(cls, first: Frame, before: Sequence[Frame], frames: Sequence[Frame]) -> Block | None:
+        """Stack frames like `first`; None if one of them holds other atoms or other arrays."""
+        joined = [*before, *frames]
+        numbers = list(map(_NUMBERS, joined))
+        if any(map(is_not, numbers, repeat(first.numbers))) and not all(
+            np.array_equal(found, first.numbers) for found in numbers
+        ):
+            return None
+        if [CHARGES in labels for labels in map(_LABELS, joined)].count(CHARGES in first.labels) < len(
+            joined
+        ):
+            return None
+        moving = first.velocities_ang_fs is not None
+        stored = list(map(_VELOCITIES, joined))
+        if list(map(is_, stored, repeat(None))).count(moving):
+            return None
+        shape = (len(joined), first.n_atoms, 3)
+        return cls(
+            joined,
+            len(before),
+            np.concatenate(list(map(_POSITIONS, joined))).reshape(shape),
+            np.concatenate(stored).reshape(shape) if moving else None,
+        )
+
+    @cached_property
+    def cells_ang(self) -> Array:
+        """Lattice vectors: (1, 3, 3) when they are the same in all frames, else (F, 3, 3)."""
+        first = self.frames[0].cell_ang
+        if all(frame.cell_ang is first for frame in self.frames):
+            return first[None]
+        cells = np.concatenate([frame.cell_ang for frame in self.frames]).reshape(-1, 3, 3)
+        return cells[:1] if (cells == first).all() else cells
+
+    @cached_property
+    def counters(self) -> tuple[str, Array] | None:
+        """Times in fs or numbers of steps of all frames; None if not every frame has them."""
+        times = list(map(_TIME, self.frames))
+        if None not in times:
+            return "time", np.array(times, dtype=np.float64)
+        steps = [frame.step for frame in self.frames]
+        if times.count(None) == len(times) and None not in steps:
+            return "step", np.array(steps, dtype=np.float64)
+        return None
+
+    def motion(self, atoms: slice) -> Motion:
+        """Positions and velocities of some atoms."""
+        first, stored = self.frames[0], self.velocities_ang_fs
+        return Motion(
+            self.positions_ang[:, atoms],
+            self.cells_ang,
+            first.pbc,
+            first.masses_amu[atoms],
+            None if stored is None else stored[:, atoms],
+        )
+
+    def finite(self) -> bool:
+        """Whether velocities and tensors are numbers of a usual size, positions of a single frame too."""
+        arrays = [self.velocities_ang_fs, self.positions_ang if len(self.frames) == 1 else None]
+        if CHARGES in self.frames[0].labels:
+            arrays += [frame.born_effective_charges for frame in self.frames[self.old :]]
+        with np.errstate(over="ignore", invalid="ignore"):
+            return all(values is None or _square(values) < _LARGEST_SQUARE for values in arrays)
+
+    def in_place(self) -> bool:
+        """Whether no two atoms of a frame have moved so far that they may have exchanged places.
+
+        Positions that are no numbers are in no place.
+        """
+        since = max(self.old - 1, 0)
+        moved = np.diff(self.positions_ang[since:], axis=0)
+        if moved.size == 0:
+            return True
+        farthest = max(float(moved.max()), -float(moved.min()))
+        if farthest <= FAR_ANG:
+            return True
+        if not farthest**2 < _LARGEST_SQUARE:
+            return False
+        far = np.abs(moved).max(axis=2) > FAR_ANG
+        frame, atom = np.nonzero(far)
+        cells = self.cells_ang
+        own = cells[0] if len(cells) == 1 else cells[since + 1 + frame]
+        # The nearest image by rounding is never closer than the true one: what is near here is near.
+        steps = moved[frame, atom][:, None]
+        images = np.rint(steps @ np.linalg.inv(own)) * self.frames[0].pbc
+        steps = (steps - images @ own)[:, 0]
+        jumped = np.einsum("ka,ka->k", steps, steps) > FAR_ANG**2
+        return bool(np.bincount(frame[jumped], minlength=1).max() < 2)
+
+
+def _square(values: Array) -> float:
+    flat = values.reshape(-1)
+    return float(np.einsum("i,i->", flat, flat))
