@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from bec_md.current.job import CurrentJob
     from bec_md.current.run import Execution
     from bec_md.current.series import CurrentSeries
+    from bec_md.trajectory.joined import Parts
 
 
 #: Fields of `TrajectoryOptions` that concern J(t) or M(t) of other codes.
@@ -171,28 +172,48 @@ def open_sources(
     """
     charges.check()
     trajectory.check()
-    sources = [
-        _open(path, stem, trajectory, charges, groups, temperature)
-        for path, stem in zip(paths, stems_of(list(paths)), strict=True)
+    for path in paths:
+        refuse_other_files(path)
+    stems = stems_of(list(paths))
+    return [
+        _open(parts, stem, trajectory, charges, groups, temperature)
+        for parts, stem in _arranged(paths, stems, trajectory)
     ]
-    jobs = [source.job for source in sources if source.job is not None]
-    if len(jobs) > 1:
-        from bec_md.trajectory.replicas import refuse_parts_of_one_run
 
-        refuse_parts_of_one_run([job.recipe.trajectory for job in jobs])
-    return sources
+
+def _arranged(
+    paths: Sequence[str], stems: Sequence[str], trajectory: TrajectoryOptions
+) -> list[tuple[str | Parts, str]]:
+    """Inputs and what outputs are named after, with the parts of one run put together."""
+    files = [path for path in paths if not is_current(path, trajectory.format)]
+    if len(files) < 2:
+        return list(zip(paths, stems, strict=True))
+    from bec_md.trajectory import open_trajectory
+    from bec_md.trajectory.joined import Parts
+    from bec_md.trajectory.options import ReadOptions
+    from bec_md.trajectory.runs import find_runs
+
+    whole = ReadOptions(**trajectory.keywords() | {"start": 0, "stop": None, "stride": 1})
+    runs = find_runs([open_trajectory(path, whole, timestep_fs=trajectory.timestep) for path in files])
+    arranged: list[tuple[str | Parts, str]] = []
+    for path, stem in zip(paths, stems, strict=True):
+        run = next((run for run in runs if path in files and files[run.members[0]] == path), None)
+        if path not in files or (run is not None and len(run.members) == 1):
+            arranged.append((path, stem))
+        elif run is not None:
+            arranged.append((Parts(tuple(files[number] for number in run.members), run.repeated), stem))
+    return arranged
 
 
 def _open(
-    path: str,
+    path: str | Parts,
     stem: str,
     trajectory: TrajectoryOptions,
     charges: ChargeOptions,
     groups: str,
     temperature: float | None,
 ) -> Source:
-    refuse_other_files(path)
-    if is_current(path, trajectory.format):
+    if isinstance(path, str) and is_current(path, trajectory.format):
         return Source(path, stem, series=_open_current(path, trajectory, charges))
     from bec_md.current.options import CurrentOptions
     from bec_md.current.prepare import prepare_current
@@ -211,7 +232,7 @@ def _open(
     reading = ReadOptions(timestep_fs=trajectory.timestep, temperature_k=temperature, **trajectory.keywords())
     execution = charges.execution()
     job = prepare_current(path, execution.with_threads(options), reading, command=command_line())
-    return Source(path, stem, job=job)
+    return Source(path if isinstance(path, str) else job.info.source, stem, job=job)
 
 
 def refuse_other_files(path: str) -> None:

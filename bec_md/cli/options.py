@@ -31,7 +31,7 @@ Inputs = Annotated[
     typer.Argument(
         metavar="INPUT...",
         help="Trajectory in any supported format, current file, or J(t) of another code; several are "
-        "replicas of one system and are averaged.",
+        "parts of one run and joined, or replicas of one system and averaged.",
         show_default=False,
     ),
 ]

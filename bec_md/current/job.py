@@ -14,6 +14,7 @@ from bec_md.current.fields import bytes_per_row
 from bec_md.current.grouping import Groups
 from bec_md.current.rows import Recipe, frame_hashes
 from bec_md.errors import DataError
+from bec_md.trajectory.joined import Parts
 
 if TYPE_CHECKING:
     from bec_md.current.options import CurrentOptions
@@ -158,7 +159,8 @@ def _comparable(value: Any) -> Any:
 
 def input_state(source: Any, reading: ReadOptions, fingerprint: str) -> dict[str, Any]:
     """Return size and time of every file that the trajectory is read from; an empty list if it is none."""
-    named = [source, *(source if isinstance(source, (list, tuple)) else ())]
+    several = source.paths if isinstance(source, Parts) else source
+    named = [source, *(several if isinstance(several, (list, tuple)) else ())]
     named += [getattr(reading, item.name) for item in fields(reading)]
     files = []
     for value in named:

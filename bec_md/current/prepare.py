@@ -135,7 +135,7 @@ def prepare_current(
         key=key_of(recipe, divided, first, reading, options),
         input_state=input_state(source, reading, info.fingerprint),
         metadata=_metadata(recipe, info, reading, notes, (*info.warnings, *said), command)
-        | {"remarks": _remarks(mobility, constraints), "constraints": constraints},
+        | {"remarks": [*info.remarks, *_remarks(mobility, constraints)], "constraints": constraints},
     )
 
 

@@ -40,14 +40,14 @@ def counter_of(frame: Frame, key: str | None) -> Counter | None:
         return Counter("time", frame.time_fs, " fs")
     if frame.step is not None:
         return Counter("step", float(frame.step))
-    value = None if key is None else _number(frame, key)
+    value = None if key is None else number_of(frame, key)
     return None if key is None or value is None else Counter(f"{key}=", value)
 
 
 def counting_key(frames: Sequence[Frame]) -> str | None:
     """The key of `info` that grows by equal steps over these frames, if there is one."""
     for key in (*UNITLESS_TIME_KEYS, *STEP_KEYS):
-        values = [_number(frame, key) for frame in frames[:4]]
+        values = [number_of(frame, key) for frame in frames[:4]]
         if len(values) > 2 and all(value is not None for value in values):
             steps = [b - a for a, b in pairwise(values)]  # type: ignore[operator]
             if min(steps) > 0 and max(steps) - min(steps) <= 2e-2 * max(steps):
@@ -55,7 +55,8 @@ def counting_key(frames: Sequence[Frame]) -> str | None:
     return None
 
 
-def _number(frame: Frame, key: str) -> float | None:
+def number_of(frame: Frame, key: str) -> float | None:
+    """The number behind a key of `Frame.info`; None if there is none."""
     try:
         return float(frame.info[key])
     except (KeyError, TypeError, ValueError):

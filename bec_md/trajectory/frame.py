@@ -41,6 +41,8 @@ class TrajectoryInfo:
         Hash of the content (size, head and tail; not of the name or of the modification time).
     warnings
         What the reader of a result should know.
+    remarks
+        What was done, and needs nobody to do anything.
     """
 
     source: str
@@ -56,6 +58,7 @@ class TrajectoryInfo:
     units_note: str
     fingerprint: str
     warnings: tuple[str, ...] = ()
+    remarks: tuple[str, ...] = ()
 
 
 @runtime_checkable

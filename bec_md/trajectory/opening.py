@@ -11,6 +11,7 @@ from bec_md.errors import UsageError
 from bec_md.files import require_file
 from bec_md.trajectory.formats import open_file
 from bec_md.trajectory.frame import Trajectory
+from bec_md.trajectory.joined import JoinedReader, Parts
 from bec_md.trajectory.options import ReadOptions
 from bec_md.trajectory.reader import FrameReader
 from bec_md.trajectory.readers.visible import VisibleReader, hides
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
 
 def open_trajectory(
-    source: str | Path | Sequence[Any] | ase.Atoms | MDAnalysis.Universe,
+    source: str | Path | Parts | Sequence[Any] | ase.Atoms | MDAnalysis.Universe,
     options: ReadOptions | None = None,
     **changes: Any,
 ) -> Trajectory:
@@ -33,8 +34,8 @@ def open_trajectory(
     source
         Path of a file in a format of `bec_md.trajectory.formats` (extended XYZ, LAMMPS text dump, compact
         ``.npz``, with a topology anything MDAnalysis reads, anything ASE reads), a pair (topology,
-        trajectory), a sequence of `ase.Atoms`, or an `MDAnalysis.Universe`. Files may be compressed with
-        gzip, bzip2 or xz.
+        trajectory), the `Parts` of one run, a sequence of `ase.Atoms`, or an `MDAnalysis.Universe`. Files may
+        be compressed with gzip, bzip2 or xz.
     options
         How to read it.
     **changes
@@ -51,8 +52,14 @@ def open_trajectory(
     chosen.check()
     if chosen.velocities == "none":
         chosen = replace(chosen, velocities=None, need_velocities=False)
-    reader = _reader(source, chosen)
-    return StreamedTrajectory(VisibleReader(reader) if hides(chosen) else reader, chosen)
+    if isinstance(source, Parts):
+        readers = [_visible(_reader(path, chosen), chosen) for path in source.paths]
+        return StreamedTrajectory(JoinedReader(readers, source.repeated), chosen)
+    return StreamedTrajectory(_visible(_reader(source, chosen), chosen), chosen)
+
+
+def _visible(reader: FrameReader, options: ReadOptions) -> FrameReader:
+    return VisibleReader(reader) if hides(options) else reader
 
 
 def _reader(source: Any, options: ReadOptions) -> FrameReader:

@@ -23,6 +23,7 @@ from bec_md.trajectory.checks import (
 from bec_md.trajectory.clock import Statements, counter_of, counting_key
 from bec_md.trajectory.continuity import LOOK_BACK, Continuity
 from bec_md.trajectory.frame import TrajectoryInfo
+from bec_md.trajectory.joined import JoinedReader
 from bec_md.trajectory.motion import Motion, read_clock, temperature_of_differences
 from bec_md.trajectory.options import ReadOptions
 from bec_md.trajectory.plausibility import check_first_frames, rounding_warning
@@ -127,6 +128,7 @@ class StreamedTrajectory:
             units_note="; ".join(note for note in notes if note),
             fingerprint=reader.fingerprint,
             warnings=tuple(noted),
+            remarks=reader.remarks if isinstance(reader, JoinedReader) else (),
         )
 
     @property

@@ -10,12 +10,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bec_md.errors import DataError, UsageError
+from bec_md.errors import DataError
 from bec_md.structure import Frame
 from bec_md.structure.names import VELOCITY_UNITS
 from bec_md.trajectory import open_trajectory
 from bec_md.trajectory.motion import Motion, read_clock, temperature_of_differences
-from bec_md.trajectory.replicas import refuse_parts_of_one_run
 from bec_md.trajectory.velocities import midpoint_displacement
 
 from .motion import HarmonicMotion
@@ -335,33 +334,3 @@ def test_a_box_flip_is_no_motion(rows, strain, seed) -> None:
     expected = midpoint_displacement(before, after)
     np.testing.assert_allclose(midpoint_displacement(before, flipped), expected, atol=1e-12)
     np.testing.assert_allclose(expected, steps @ (cell * (1.0 + strain / 2)), atol=1e-12)
-
-
-# ------------------------------------------------------------------ several inputs
-@pytest.mark.parametrize("velocities", [True, False])
-@pytest.mark.parametrize("second", [30, 29])
-def test_parts_of_one_run_are_no_replicas(write, velocities, second) -> None:
-    motion = HarmonicMotion(n_atoms=16)
-    parts = [
-        write(motion.extxyz(velocities=velocities, frames=list(frames)), name)
-        for frames, name in ((range(30), "a.xyz"), (range(second, 60), "b.xyz"))
-    ]
-    opened = [open_trajectory(path, timestep_fs=1.0) for path in parts]
-    for order in (opened, opened[::-1]):
-        with pytest.raises(UsageError) as caught:
-            refuse_parts_of_one_run(order)
-        assert_helpful(caught.value, "b.xyz continues a.xyz", "cat a.xyz b.xyz")
-    with pytest.raises(UsageError, match="hold the same frames"):
-        refuse_parts_of_one_run([opened[0], opened[0]])
-
-
-@pytest.mark.parametrize("velocities", [True, False])
-def test_independent_runs_are_replicas(write, velocities) -> None:
-    """From the same start with other velocities, from the end of another one, or from anywhere."""
-    one, two = HarmonicMotion(n_atoms=16), HarmonicMotion(n_atoms=16, seed=2)
-    two.positions += one.positions[-1] - two.positions[0]
-    paths = [
-        write(motion.extxyz(velocities=velocities), name)
-        for motion, name in ((one, "a.xyz"), (two, "b.xyz"), (HarmonicMotion(n_atoms=16, seed=3), "c.xyz"))
-    ]
-    refuse_parts_of_one_run([open_trajectory(path, timestep_fs=1.0) for path in paths])

@@ -1,0 +1,148 @@
+"""One run in several files: read as if it were one."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import islice
+from pathlib import Path
+
+from bec_md.errors import UsageError
+from bec_md.structure import Frame
+from bec_md.structure.names import STEP_KEYS, UNITLESS_TIME_KEYS, VelocityUnits
+from bec_md.trajectory.clock import number_of
+from bec_md.trajectory.reader import FrameReader
+
+#: Names of the counters that are no keys of `Frame.info`.
+_TIME, _STEP = "time_fs of the frame", "step of the frame"
+#: Difference, in steps, up to which a counter is said to run on (rounded times).
+_SAME_COUNT = 0.05
+
+
+@dataclass(frozen=True)
+class Parts:
+    """Files of one run in the order of time, as `open_trajectory` takes them.
+
+    Parameters
+    ----------
+    paths
+        The files.
+    repeated
+        How many frames at the beginning of each file are the last ones of the file before: left out.
+    """
+
+    paths: tuple[str | Path, ...]
+    repeated: tuple[int, ...]
+
+
+class JoinedReader:
+    """Frames of several readers, one after the other, numbered and timed through.
+
+    Parameters
+    ----------
+    readers
+        Of the parts, in the order of time.
+    repeated
+        Frames to leave out at the beginning of each.
+
+    Raises
+    ------
+    UsageError
+        If a part does not tell how many frames it holds.
+    """
+
+    def __init__(self, readers: Sequence[FrameReader], repeated: Sequence[int]) -> None:
+        self._readers, self._repeated = readers, repeated
+        first = readers[0]
+        names = [reader.source for reader in readers]
+        self.source = " + ".join(names) if len(names) < 4 else f"{names[0]} … {names[-1]}"
+        self.format, self.notes = first.format, first.notes
+        joint = " ".join([*(reader.fingerprint for reader in readers), *map(str, repeated)])
+        self.fingerprint = hashlib.sha256(joint.encode()).hexdigest()[:16]
+        lengths = []
+        for reader, left_out in zip(readers, repeated, strict=True):
+            if reader.n_frames is None:
+                raise UsageError(
+                    f"{reader.source}: the number of its frames is not known before it is read",
+                    "parts of one run can be joined only where each one ends is known",
+                    "convert it to a format that is read from disk, e.g. extended XYZ",
+                )
+            lengths.append(reader.n_frames - left_out)
+        self.warnings: list[str] = []
+        self._collect_warnings()
+        self._lengths = lengths
+        self._shifts = self._find_shifts()
+        shared = sum(repeated)
+        once = f"; {shared} frame(s) that two of them hold are read once" if shared else ""
+        self.remarks = (f"{', '.join(names)} continue one another: joined to one run{once}",)
+
+    @property
+    def n_frames(self) -> int | None:
+        """Complete frames of all parts."""
+        return sum(self._lengths)
+
+    @property
+    def timestep_fs(self) -> float | None:
+        """Time between stored frames in fs, when the first header states it."""
+        return self._readers[0].timestep_fs
+
+    @property
+    def velocity_units(self) -> VelocityUnits | None:
+        """How velocities are stored, or None if they are not."""
+        return self._readers[0].velocity_units
+
+    def read(self, start: int, stride: int) -> Iterator[Frame]:
+        """Yield frames start, start + stride, …"""
+        begin = 0
+        for reader, left_out, length, shift in zip(
+            self._readers, self._repeated, self._lengths, self._shifts, strict=True
+        ):
+            local = start - begin if start >= begin else (start - begin) % stride
+            if local < length:
+                for frame in reader.read(local + left_out, stride):
+                    yield _shifted(replace(frame, index=frame.index + begin - left_out), shift)
+            self._collect_warnings()
+            begin += length
+
+    def _collect_warnings(self) -> None:
+        known = self.warnings
+        known += [text for reader in self._readers for text in reader.warnings if text not in known]
+
+    def _find_shifts(self) -> list[Mapping[str, float]]:
+        """What to add to the counters of each part, where they begin anew, so that they run on."""
+        start, second = (_counters(frame) for frame in islice(self._readers[0].read(0, 1), 2))
+        begin = 0
+        shifts: list[Mapping[str, float]] = []
+        for reader, left_out, length in zip(self._readers, self._repeated, self._lengths, strict=True):
+            found = _counters(next(iter(reader.read(0, 1))))
+            shift = {}
+            for name in found.keys() & start.keys() & second.keys():
+                step = second[name] - start[name]
+                missing = start[name] + step * (begin - left_out) - found[name]
+                shift[name] = 0.0 if abs(missing) <= _SAME_COUNT * abs(step) else missing
+            shifts.append(shift)
+            begin += length
+        return shifts
+
+
+def _counters(frame: Frame) -> dict[str, float]:
+    """Everything that a frame counts, by name."""
+    found = {_TIME: frame.time_fs, _STEP: frame.step}
+    found |= {key: number_of(frame, key) for key in (*UNITLESS_TIME_KEYS, *STEP_KEYS)}
+    return {name: float(value) for name, value in found.items() if value is not None}
+
+
+def _shifted(frame: Frame, shift: Mapping[str, float]) -> Frame:
+    if not any(shift.values()):
+        return frame
+    info = {
+        key: f"{float(value) + shift[key]:.12g}" if shift.get(key) else value
+        for key, value in frame.info.items()
+    }
+    return replace(
+        frame,
+        time_fs=None if frame.time_fs is None else frame.time_fs + shift.get(_TIME, 0.0),
+        step=None if frame.step is None else frame.step + round(shift.get(_STEP, 0.0)),
+        info=info,
+    )

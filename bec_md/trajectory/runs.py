@@ -1,0 +1,201 @@
+"""Which of several inputs are independent runs, and which are parts of one: parts are no replicas."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import combinations, islice, permutations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bec_md.errors import UsageError
+from bec_md.structure import Frame
+from bec_md.trajectory.clock import counter_of
+from bec_md.trajectory.frame import Trajectory
+from bec_md.trajectory.velocities import midpoint_displacement
+
+#: Correlation of a step with the velocities at its ends, or with the steps beside it, that only one run has.
+_SAME_MOTION, _SAME_STEPS = 0.95, 0.7
+#: Differences of the same frame in two files: positions in Å, velocities relative to the fastest.
+_SAME_ANG, _SAME_VELOCITY = 2e-5, 1e-4
+
+
+@dataclass(frozen=True)
+class Run:
+    """One independent run.
+
+    Parameters
+    ----------
+    members
+        Numbers of the inputs that are its parts, in the order of time.
+    repeated
+        How many frames at the beginning of each part are the last ones of the part before.
+    """
+
+    members: tuple[int, ...]
+    repeated: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class _Ends:
+    """The first two and the last two frames of a trajectory."""
+
+    trajectory: Trajectory
+    head: list[Frame]
+    tail: list[Frame]
+
+    @classmethod
+    def of(cls, trajectory: Trajectory) -> _Ends:
+        n_frames = trajectory.info.n_frames
+        head = list(islice(trajectory.frames(), 2))
+        return cls(
+            trajectory,
+            head,
+            [] if n_frames is None or n_frames < 2 else list(trajectory.frames(n_frames - 2)),
+        )
+
+    @property
+    def name(self) -> str:
+        return self.trajectory.info.source
+
+
+def find_runs(trajectories: Sequence[Trajectory]) -> list[Run]:
+    """Arrange whole trajectories (every stored frame of each) into independent runs.
+
+    An input continues another one if its first frame is the next one of the motion there, or repeats its last
+    frame; where frames lie too far apart to tell, the counters of both decide.
+
+    Raises
+    ------
+    UsageError
+        If two inputs hold the same frames, overlap by more than one frame, or continue the same input.
+    """
+    for first, second in combinations(trajectories, 2):
+        if first.info.fingerprint == second.info.fingerprint:
+            raise UsageError(
+                f"{first.info.source} and {second.info.source} hold the same frames",
+                "one run twice is no second run: the standard errors would come out too small by √2",
+                "name every run once",
+            )
+    ends = [_Ends.of(trajectory) for trajectory in trajectories]
+    following: dict[int, tuple[int, int]] = {}
+    before: dict[int, int] = {}
+    for one, other in permutations(range(len(ends)), 2):
+        repeated = _continues(ends[one], ends[other])
+        if repeated is None:
+            _refuse_overlap(ends[one], ends[other])
+            continue
+        if one in following:
+            raise _fork(ends[following[one][0]], ends[other], f"continue {ends[one].name}")
+        if other in before:
+            raise _fork(ends[before[other]], ends[one], f"end where {ends[other].name} begins")
+        following[one], before[other] = (other, repeated), one
+    return [_run_from(start, following) for start in range(len(ends)) if start not in before]
+
+
+def _run_from(start: int, following: dict[int, tuple[int, int]]) -> Run:
+    members, repeated = [start], [0]
+    while members[-1] in following:
+        other, count = following[members[-1]]
+        members.append(other)
+        repeated.append(count)
+    return Run(tuple(members), tuple(repeated))
+
+
+def _fork(one: _Ends, other: _Ends, what: str) -> UsageError:
+    return UsageError(
+        f"{one.name} and {other.name} both {what}",
+        "a run goes on in one way only; two continuations share their past and are no independent runs",
+        "name one of them, or compute them apart",
+    )
+
+
+def _refuse_overlap(one: _Ends, other: _Ends) -> None:
+    """Refuse a part that begins at an earlier frame of another one than its last.
+
+    Raises
+    ------
+    UsageError
+        With the frame, if counters and positions show it.
+    """
+    if not one.tail or len(one.head) < 2 or not other.head or not _alike(one, other):
+        return
+    counters = [counter_of(frame, None) for frame in (*one.head, one.tail[-1], other.head[0])]
+    if any(counter is None for counter in counters) or len({c.name for c in counters if c is not None}) != 1:
+        return
+    first, second, last, begin = (counter.value for counter in counters if counter is not None)
+    number = (begin - first) / (second - first)
+    if not first < begin < last or abs(number - round(number)) > 0.01:
+        return
+    same = next(iter(one.trajectory.frames(round(number))), None)
+    if same is None or not _same_frame(same, other.head[0]):
+        return
+    raise UsageError(
+        f"{other.name} begins with frame {same.index} of {one.name}, which goes on after it",
+        "the frames that both hold would count twice",
+        f"cut {one.name} before frame {same.index}; parts may share their last and first frame, not more",
+    )
+
+
+def _alike(one: _Ends, other: _Ends) -> bool:
+    """Whether both hold the same atoms and arrays at the same interval."""
+    first, second = one.trajectory.info, other.trajectory.info
+    same = first.has_velocities == second.has_velocities and first.timestep_fs == second.timestep_fs
+    return same and np.array_equal(first.numbers, second.numbers)
+
+
+def _continues(one: _Ends, other: _Ends) -> int | None:
+    """How many frames `other` repeats as the continuation of `one`; None if it is none."""
+    interval_fs = one.trajectory.info.timestep_fs
+    if len(one.tail) < 2 or len(other.head) < 2 or interval_fs is None or not _alike(one, other):
+        return None
+    last, next_ = one.tail[-1], other.head[0]
+    moving = last.velocities_ang_fs is not None
+    before, after = midpoint_displacement(one.tail[0], last), midpoint_displacement(next_, other.head[1])
+    smooth = moving or _correlation(before, after) >= _SAME_STEPS
+    if _same_frame(last, next_):
+        return 1 if smooth or _counts_on(one, other, 0) else None
+    step, pace = midpoint_displacement(last, next_), _pace(one.tail, other.head, interval_fs)
+    if not step.any() or np.abs(step).max() > 3.0 * np.abs(pace).max():
+        return None
+    limit = _SAME_MOTION if moving else _SAME_STEPS
+    if _correlation(step, pace) >= limit:
+        return 0 if smooth else None
+    ends = (before, one.tail[:1], one.tail[1:]), (after, other.head[:1], other.head[1:])
+    unresolved = moving and max(_correlation(u, _pace(a, b, interval_fs)) for u, a, b in ends) < limit
+    return 0 if unresolved and _counts_on(one, other, 1) else None
+
+
+def _pace(tail: Sequence[Frame], head: Sequence[Frame], interval_fs: float) -> NDArray[np.float64]:
+    """What the step from the last frame of `tail` to the first one of `head` should be, Å."""
+    one, two = tail[-1].velocities_ang_fs, head[0].velocities_ang_fs
+    if one is not None and two is not None:
+        return 0.5 * (one + two) * interval_fs
+    before, after = midpoint_displacement(tail[0], tail[-1]), midpoint_displacement(head[0], head[1])
+    return 0.5 * (before + after)
+
+
+def _counts_on(one: _Ends, other: _Ends, steps: int) -> bool:
+    """Whether the counter of the first frame of `other` is so many steps after the last one of `one`."""
+    counters = [counter_of(frame, None) for frame in (*one.tail, other.head[0])]
+    values = [counter.value for counter in counters if counter is not None]
+    if len(values) < 3 or len({counter.name for counter in counters if counter is not None}) != 1:
+        return False
+    step = values[1] - values[0]
+    return step > 0.0 and abs(values[2] - values[1] - steps * step) <= 0.01 * step
+
+
+def _same_frame(one: Frame, two: Frame) -> bool:
+    """Whether two files hold the same frame, within the digits that they keep."""
+    if np.abs(midpoint_displacement(one, two)).max() > _SAME_ANG:
+        return False
+    before, after = one.velocities_ang_fs, two.velocities_ang_fs
+    if before is None or after is None:
+        return True
+    return bool(np.abs(after - before).max() <= _SAME_VELOCITY * np.abs(before).max())
+
+
+def _correlation(one: NDArray[np.float64], two: NDArray[np.float64]) -> float:
+    scale = float(np.sqrt((one**2).sum() * (two**2).sum()))
+    return float((one * two).sum()) / scale if scale > 0.0 else 0.0
