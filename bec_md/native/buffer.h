@@ -12,7 +12,16 @@ template <typename T>
 class Buffer {
 public:
     Buffer() = default;
-    explicit Buffer(std::size_t size) { require(size); }
+    explicit Buffer(std::size_t size) {
+        take(size);
+        clear();
+    }
+    // Of numbers that have no value yet.
+    static Buffer unset(std::size_t size) {
+        Buffer buffer;
+        buffer.take(size);
+        return buffer;
+    }
     Buffer(const Buffer&) = delete;
     Buffer& operator=(const Buffer&) = delete;
     Buffer(Buffer&& other) noexcept
@@ -28,10 +37,8 @@ public:
     T* require(std::size_t size) {
         if (size > size_) {
             release();
-            const std::size_t target = size + size / 4;
-            data_ = static_cast<T*>(::operator new(target * sizeof(T), alignment));
-            size_ = target;
-            std::memset(static_cast<void*>(data_), 0, target * sizeof(T));
+            take(size + size / 4);
+            clear();
         }
         return data_;
     }
@@ -54,6 +61,13 @@ private:
     static constexpr std::align_val_t alignment{64};
     T* data_ = nullptr;
     std::size_t size_ = 0;
+
+    void clear() { std::memset(static_cast<void*>(data_), 0, size_ * sizeof(T)); }
+
+    void take(std::size_t size) {
+        data_ = static_cast<T*>(::operator new(size * sizeof(T), alignment));
+        size_ = size;
+    }
 
     void release() {
         if (data_ != nullptr) ::operator delete(data_, alignment);

@@ -91,6 +91,19 @@ struct GatherAdjointCall {
     std::int64_t own_gradient;  // row of the receiver there
 };
 
+// Splines from values at equidistant nodes; slopes come from `slope_reach` nodes on either side.
+constexpr int slope_reach = 4;
+
+template <typename Real>
+struct SplineCall {
+    const Real* outputs;     // [knot][width], and slope_reach rows more before and after
+    const Real* bias;        // [width]
+    const double* envelope;  // [knot][factor, its slope × step]
+    int knots;
+    int width;               // a multiple of 8
+    Real* spline;            // [knot][value, slope × step][width]
+};
+
 struct Kernels {
     const char* name;
     // C[rows × outputs] (+)= scale[row] · A · W; A is a list of segments, W packed into panels of columns.
@@ -112,6 +125,9 @@ struct Kernels {
                             double* c);
     // x / (1 + exp(−x)), and its derivative unless slope is nullptr; length is a multiple of 8
     void (*silu)(float* x, float* slope, std::int64_t length);
+    void (*silu_double)(double* x, std::int64_t length);
+    void (*spline)(const SplineCall<float>& call);
+    void (*spline_double)(const SplineCall<double>& call);
 };
 
 // Columns are cut into panels of 32, 16 and 8, each stored as [inputs][panel].

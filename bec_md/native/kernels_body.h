@@ -64,6 +64,8 @@ BEC_INLINE float sum_of(V value) {
 
 #include "kernels_elementwise.h"
 
+#include "kernels_radial.h"
+
 #define BEC_TEXT2(name) #name
 #define BEC_TEXT(name) BEC_TEXT2(name)
 
@@ -71,7 +73,8 @@ BEC_INLINE float sum_of(V value) {
 
 const Kernels& table() {
     static const Kernels kernels{BEC_TEXT(BEC_SET), multiply, couple, couple_adjoint, gather, gather_adjoint,
-                                 add_products, subtract, multiply_double, silu};
+                                 add_products, subtract, multiply_double, silu,
+                                 silu_double, spline<float>, spline<double>};
     return kernels;
 }
 

@@ -82,35 +82,3 @@ void multiply(const Segment* segments, int n_segments, int rows, const float* pa
         packed += static_cast<long>(inputs) * tile.panel;
     }
 }
-
-// The same for the radial tables: 4 rows, two registers of columns.
-template <int R>
-void multiply_double_rows(const double* a, long a_stride, int inputs, const double* w, long outputs, double* c) {
-    constexpr int L = BEC_LANES / 2, N = 8 / L >= 2 ? 2 : 1;
-    typedef double V __attribute__((vector_size(L * sizeof(double))));
-    for (long column = 0; column < outputs; column += N * L) {
-        V sum[R][N] = {};
-        for (int k = 0; k < inputs; ++k) {
-#pragma GCC unroll 2
-            for (int n = 0; n < N; ++n) {
-                V weight;
-                __builtin_memcpy(&weight, w + k * outputs + column + n * L, sizeof(V));
-#pragma GCC unroll 8
-                for (int r = 0; r < R; ++r) sum[r][n] += a[r * a_stride + k] * weight;
-            }
-        }
-#pragma GCC unroll 8
-        for (int r = 0; r < R; ++r) __builtin_memcpy(c + r * outputs + column, sum[r], N * sizeof(V));
-    }
-}
-
-void multiply_double(const double* a, int a_stride, int rows, int inputs, const double* w, int outputs, double* c) {
-    int row = 0;
-    for (; row + 4 <= rows; row += 4)
-        multiply_double_rows<4>(a + static_cast<long>(row) * a_stride, a_stride, inputs, w, outputs,
-                                c + static_cast<long>(row) * outputs);
-    for (; row < rows; ++row)
-        multiply_double_rows<1>(a + static_cast<long>(row) * a_stride, a_stride, inputs, w, outputs,
-                                c + static_cast<long>(row) * outputs);
-}
-

@@ -1,150 +1,180 @@
 #include "radial.h"
 
+#include <algorithm>
 #include <cmath>
 #include <numeric>
 
 #include "kernels.h"
+#include "matrix.h"
 
 namespace bec {
 namespace {
 
 constexpr double pi = 3.14159265358979323846;
-// Interpolation errors are then below the rounding of float32 for trained networks, those of derivatives, too.
-constexpr double knots_per_angstrom = 80.0, knots_for_derivatives = 140.0;
-// The universal model has thousands of pairs; older tables are dropped and made again when needed.
-constexpr std::size_t memory_limit = std::size_t{256} << 20;
-
-// A function of r with its derivative.
-struct Dual {
-    double value;
-    double slope;
+// Interpolation errors are then below the rounding of float32 for trained networks, those of derivatives, too: knots
+// per Å, and at least so many, since the functions of a short cutoff vary faster.
+struct Density {
+    double per_angstrom;
+    int least;
 };
-
-Dual silu(Dual x) {
-    const double s = 1.0 / (1.0 + std::exp(-x.value));
-    return {x.value * s, x.slope * s * (1.0 + x.value * (1.0 - s))};
-}
-
-// u(x) = 1 − 28 x⁶ + 48 x⁷ − 21 x⁸ below x = 1, zero beyond.
-Dual envelope(double r, double cutoff) {
-    const double x = r / cutoff;
-    if (x >= 1.0) return {0.0, 0.0};
-    const double x5 = x * x * x * x * x;
-    return {1.0 + x5 * x * (-28.0 + x * (48.0 - 21.0 * x)), x5 * (-168.0 + x * (336.0 - 168.0 * x)) / cutoff};
-}
+constexpr Density density_of_values{64.0, 320}, density_of_derivatives{120.0, 600};
+// The universal model has thousands of pairs; older tables are dropped and made again when needed.
+constexpr std::size_t memory_limit = std::size_t{512} << 20;
+// Nodes on either side of a knot from which its slope is taken: the network goes on smoothly beyond r = 0, where it
+// is even, and beyond the cutoff, where only its envelope ends.
+constexpr int reach = slope_reach;
+constexpr int block_nodes = 48;  // evaluated at a time
 
 // √(2n) sin(nπx)/(nπx) with x = r/cutoff: the network's normalization.
-std::vector<Dual> bessel(double r, double cutoff, int count) {
-    std::vector<Dual> basis(static_cast<std::size_t>(count));
-    const double x = r / cutoff;
-    for (int n = 1; n <= count; ++n) {
-        const double k = n * pi, scale = std::sqrt(2.0 / n) / pi, phase = k * x;
-        if (phase < 1e-4) {
-            basis[n - 1] = {scale * k * (1.0 - phase * phase / 6.0), -scale * k * k * phase / 3.0 / cutoff};
-        } else {
-            const double value = scale * std::sin(phase) / x;
-            basis[n - 1] = {value, (scale * k * std::cos(phase) - value) / x / cutoff};
-        }
-    }
-    return basis;
+double bessel(double x, int n) {
+    const double scale = std::sqrt(2.0 / n) / pi, k = n * pi;
+    return std::abs(k * x) < 1e-4 ? scale * k * (1.0 - k * x * k * x / 6.0) : scale * std::sin(k * x) / x;
 }
 
-// torch's Linear stores [outputs × inputs]; here [inputs × padded outputs].
-std::vector<double> transposed(const std::vector<double>& weight, int outputs, int inputs) {
-    std::vector<double> result(static_cast<std::size_t>(inputs) * padded(outputs));
-    for (int o = 0; o < outputs; ++o)
-        for (int i = 0; i < inputs; ++i) result[i * padded(outputs) + o] = weight[o * inputs + i];
-    return result;
+// torch's Linear stores [outputs × inputs]; here outputs are padded part by part.
+Matrix weights_of(const std::vector<double>& weight, int inputs, const std::vector<int>& parts) {
+    const long outputs = std::accumulate(parts.begin(), parts.end(), 0L);
+    return transposed(pad_rows({outputs, inputs, weight}, parts));
 }
 
-// rows of SiLU(x + bias), values and slopes alternating; `x` has padded rows
-void activate(double* x, int knots, int width, int stride, const double* bias) {
-    for (int knot = 0; knot < knots; ++knot, x += 2 * stride) {
-        for (int i = 0; i < width; ++i) {
-            const Dual y = silu({x[i] + bias[i], x[stride + i]});
-            x[i] = y.value;
-            x[stride + i] = y.slope;
-        }
-    }
+void pack_dense(const Matrix& weights, const Matrix& bias, Dense<float>& dense) {
+    Weights packed = pack(weights);
+    dense.inputs = packed.inputs;
+    dense.outputs = packed.outputs;
+    dense.weights = std::move(packed.packed);
+    dense.bias = Buffer<float>(bias.values.size());
+    std::transform(bias.values.begin(), bias.values.end(), dense.bias.data(), [](double b) { return static_cast<float>(b); });
 }
+
+void pack_dense(const Matrix& weights, const Matrix& bias, Dense<double>& dense) {
+    dense.inputs = static_cast<int>(weights.rows);
+    dense.outputs = static_cast<int>(weights.columns);
+    dense.weights = Buffer<double>(weights.values.size());
+    std::copy(weights.values.begin(), weights.values.end(), dense.weights.data());
+    dense.bias = Buffer<double>(bias.values.size());
+    std::copy(bias.values.begin(), bias.values.end(), dense.bias.data());
+}
+
+void apply(const Dense<float>& dense, const float* x, int stride, int rows, float* y) {
+    const Segment all{x, dense.inputs, stride};
+    kernels().multiply(&all, 1, rows, dense.weights.data(), dense.outputs, y, dense.outputs, nullptr, false);
+}
+
+void apply(const Dense<double>& dense, const double* x, int stride, int rows, double* y) {
+    kernels().multiply_double(x, stride, rows, dense.inputs, dense.weights.data(), dense.outputs, y);
+}
+
+void silu(float* x, std::int64_t length) { kernels().silu(x, nullptr, length); }
+void silu(double* x, std::int64_t length) { kernels().silu_double(x, length); }
+
+void make_spline(const SplineCall<float>& call) { kernels().spline(call); }
+void make_spline(const SplineCall<double>& call) { kernels().spline_double(call); }
 
 }  // namespace
 
 RadialNetwork::RadialNetwork(const TensorFile& file, const std::string& prefix, const RadialShape& shape)
-    : shape_(shape), width_(0), outputs_(std::accumulate(shape.parts.begin(), shape.parts.end(), 0)) {
+    : shape_(shape), width_(0), hidden_padded_(padded(shape.hidden)) {
     const int hidden = shape.hidden;
     for (const int part : shape.parts) width_ += padded(part);
-    hidden_padded_ = padded(hidden);
-    outputs_padded_ = padded(outputs_);
-    const double density = shape.differentiated ? knots_for_derivatives : knots_per_angstrom;
-    intervals_ = std::max(64, static_cast<int>(std::ceil(shape.cutoff * density)));
+    const Density density = shape.differentiated ? density_of_derivatives : density_of_values;
+    intervals_ = std::max(density.least, static_cast<int>(std::ceil(shape.cutoff * density.per_angstrom)));
+    const long outputs = std::accumulate(shape.parts.begin(), shape.parts.end(), 0L);
     const auto get = [&](const char* name, const std::vector<long>& dims) -> const std::vector<double>& {
         return file.tensor(prefix + name, dims).values;
     };
-    const auto& from_distance = get("from_distance.weight", {hidden, shape.functions});
-    const auto& distance_bias = get("from_distance.bias", {hidden});
     from_receiver_ = get("from_receiver.weight", {hidden, shape.embedding});
     from_sender_ = get("from_sender.weight", {hidden, shape.embedding});
-    hidden_ = transposed(get("hidden.weight", {hidden, hidden}), hidden, hidden);
-    hidden_bias_ = get("hidden.bias", {hidden});
-    output_ = transposed(get("output.weight", {outputs_, hidden}), outputs_, hidden);
-    output_bias_ = get("output.bias", {outputs_});
-    distance_.resize(static_cast<std::size_t>(intervals_ + 1) * 2 * hidden_padded_);
-    for (int knot = 0; knot <= intervals_; ++knot) {
-        const auto basis = bessel(shape.cutoff * knot / intervals_, shape.cutoff, shape.functions);
-        double* row = distance_.data() + static_cast<std::size_t>(knot) * 2 * hidden_padded_;
-        for (int h = 0; h < hidden; ++h) {
-            row[h] = distance_bias[h];
-            for (int n = 0; n < shape.functions; ++n) {
-                row[h] += from_distance[h * shape.functions + n] * basis[n].value;
-                row[hidden_padded_ + h] += from_distance[h * shape.functions + n] * basis[n].slope;
-            }
-        }
+    const Matrix inner = weights_of(get("hidden.weight", {hidden, hidden}), hidden, {hidden});
+    const Matrix inner_bias = weights_of(get("hidden.bias", {hidden}), 1, {hidden});
+    const Matrix outer = weights_of(get("output.weight", {outputs, hidden}), hidden, shape.parts);
+    const Matrix outer_bias = weights_of(get("output.bias", {outputs}), 1, shape.parts);
+    if (shape.differentiated) {
+        pack_dense(inner, inner_bias, hidden_twofold_);
+        pack_dense(outer, outer_bias, output_twofold_);
+    } else {
+        pack_dense(inner, inner_bias, hidden_);
+        pack_dense(outer, outer_bias, output_);
+    }
+    set_distances(file, prefix);
+    set_envelope();
+}
+
+void RadialNetwork::set_distances(const TensorFile& file, const std::string& prefix) {
+    const int hidden = shape_.hidden, functions = shape_.functions;
+    const auto& weight = file.tensor(prefix + "from_distance.weight", {hidden, functions}).values;
+    const auto& bias = file.tensor(prefix + "from_distance.bias", {hidden}).values;
+    const int nodes = intervals_ + 1 + 2 * reach;
+    distance_.resize(static_cast<std::size_t>(nodes) * static_cast<std::size_t>(hidden_padded_));
+    std::vector<double> basis(static_cast<std::size_t>(functions));
+    for (int node = 0; node < nodes; ++node) {
+        for (int n = 1; n <= functions; ++n)
+            basis[static_cast<std::size_t>(n - 1)] = bessel(static_cast<double>(node - reach) / intervals_, n);
+        double* row = distance_.data() + std::ptrdiff_t{node} * hidden_padded_;
+        for (int h = 0; h < hidden; ++h)
+            row[h] = std::inner_product(basis.begin(), basis.end(), weight.begin() + std::ptrdiff_t{h} * functions,
+                                        bias[static_cast<std::size_t>(h)]);
     }
 }
 
-Buffer<float> RadialNetwork::tabulate(const std::vector<double>& receiver, const std::vector<double>& sender) const {
-    const int hidden = shape_.hidden, knots = intervals_ + 1;
-    std::vector<double> shift(static_cast<std::size_t>(hidden));
-    for (int h = 0; h < hidden; ++h)
-        for (int k = 0; k < shape_.embedding; ++k)
-            shift[h] += from_receiver_[h * shape_.embedding + k] * receiver[k] +
-                        from_sender_[h * shape_.embedding + k] * sender[k];
-    std::vector<double> x = distance_;
-    activate(x.data(), knots, hidden, hidden_padded_, shift.data());
-    std::vector<double> y(x.size());
-    kernels().multiply_double(x.data(), hidden_padded_, 2 * knots, hidden, hidden_.data(), hidden_padded_, y.data());
-    activate(y.data(), knots, hidden, hidden_padded_, hidden_bias_.data());
-    std::vector<double> z(static_cast<std::size_t>(2 * knots) * outputs_padded_);
-    kernels().multiply_double(y.data(), hidden_padded_, 2 * knots, hidden, output_.data(), outputs_padded_, z.data());
-
-    std::vector<double> spline(static_cast<std::size_t>(2 * knots * width_));  // [knot][value, slope × step][outputs]
-    const double step = shape_.cutoff / intervals_;
-    for (int knot = 0; knot < intervals_; ++knot) {  // the last one stays zero
-        const Dual cut = envelope(knot * step, shape_.cutoff);
-        const double* value = z.data() + static_cast<std::size_t>(2 * knot) * outputs_padded_;
-        const double* slope = value + outputs_padded_;
-        double* target = spline.data() + static_cast<std::size_t>(2 * knot) * width_;
-        int from = 0;
-        for (const int part : shape_.parts) {
-            for (int k = 0; k < part; ++k, ++from) {
-                const double f = value[from] + output_bias_[from];
-                target[k] = shape_.norm * f * cut.value;
-                target[width_ + k] = shape_.norm * step * (slope[from] * cut.value + f * cut.slope);
-            }
-            target += padded(part);
-        }
+// u(x) = 1 − 28 x⁶ + 48 x⁷ − 21 x⁸, zero at the cutoff.
+void RadialNetwork::set_envelope() {
+    for (int knot = 0; knot < intervals_; ++knot) {
+        const double x = static_cast<double>(knot) / intervals_, x5 = x * x * x * x * x;
+        envelope_.push_back(shape_.norm * (1.0 + x5 * x * (-28.0 + x * (48.0 - 21.0 * x))));
+        envelope_.push_back(shape_.norm * x5 * (-168.0 + x * (336.0 - 168.0 * x)) / intervals_);
     }
-    Buffer<float> table(shape_.differentiated ? static_cast<std::size_t>(4 * intervals_ * width_) : spline.size());
-    if (shape_.differentiated) to_polynomials(spline, table);
-    else std::copy(spline.begin(), spline.end(), table.data());
+    envelope_.resize(2 * static_cast<std::size_t>(intervals_ + 1));
+}
+
+// Splines of one pair, from `shift` of the first layer.
+template <typename Real>
+void RadialNetwork::evaluate(const std::vector<double>& shift, const Dense<Real>& hidden, const Dense<Real>& output,
+                             RadialScratch<Real>& scratch, Real* spline) const {
+    const int nodes = intervals_ + 1 + 2 * reach, width = hidden_padded_;
+    const auto floats = [](int rows, int columns) { return static_cast<std::size_t>(rows) * static_cast<std::size_t>(columns); };
+    Real* x = scratch.x.require(floats(block_nodes, width));
+    Real* y = scratch.y.require(floats(block_nodes, width));
+    Real* outputs = scratch.outputs.require(floats(nodes, width_));
+    for (int node = 0; node < nodes; node += block_nodes) {
+        const int rows = std::min(block_nodes, nodes - node);
+        const double* distance = distance_.data() + std::ptrdiff_t{node} * width;
+        for (int i = 0; i < rows * width; ++i) x[i] = static_cast<Real>(distance[i] + shift[static_cast<std::size_t>(i % width)]);
+        silu(x, rows * width);
+        apply(hidden, x, width, rows, y);
+        for (int row = 0; row < rows; ++row)
+            for (int h = 0; h < width; ++h) y[row * width + h] += hidden.bias.data()[h];
+        silu(y, rows * width);
+        apply(output, y, width, rows, outputs + std::ptrdiff_t{node} * width_);
+    }
+    make_spline({outputs + std::ptrdiff_t{reach} * width_, output.bias.data(), envelope_.data(), intervals_ + 1, width_, spline});
+}
+
+Buffer<float> RadialNetwork::tabulate(const std::vector<double>& receiver, const std::vector<double>& sender,
+                                      RadialMemory& memory) const {
+    const auto embedding = static_cast<std::ptrdiff_t>(shape_.embedding);
+    std::vector<double> shift(static_cast<std::size_t>(hidden_padded_));
+    for (std::ptrdiff_t h = 0; h < shape_.hidden; ++h)
+        for (std::ptrdiff_t k = 0; k < embedding; ++k)
+            shift[static_cast<std::size_t>(h)] += from_receiver_[static_cast<std::size_t>(h * embedding + k)] * receiver[static_cast<std::size_t>(k)] +
+                        from_sender_[static_cast<std::size_t>(h * embedding + k)] * sender[static_cast<std::size_t>(k)];
+    const auto width = static_cast<std::size_t>(width_), intervals = static_cast<std::size_t>(intervals_);
+    const std::size_t numbers = 2 * (intervals + 1) * width;
+    if (!shape_.differentiated) {
+        Buffer<float> table = Buffer<float>::unset(numbers);
+        evaluate(shift, hidden_, output_, memory.single, table.data());
+        return table;
+    }
+    double* spline = memory.spline.require(numbers);
+    evaluate(shift, hidden_twofold_, output_twofold_, memory.twofold, spline);
+    Buffer<float> table = Buffer<float>::unset(4 * intervals * width);
+    to_polynomials(spline, table);
     return table;
 }
 
-void RadialNetwork::to_polynomials(const std::vector<double>& spline, Buffer<float>& table) const {
+void RadialNetwork::to_polynomials(const double* spline, Buffer<float>& table) const {
     const std::ptrdiff_t w = width_;
     for (std::ptrdiff_t interval = 0; interval < intervals_; ++interval) {
-        const double* knot = spline.data() + 2 * interval * w;
+        const double* knot = spline + 2 * interval * w;
         float* out = table.data() + 4 * interval * w;
         for (std::ptrdiff_t k = 0; k < w; ++k) {
             const double f0 = knot[k], s0 = knot[w + k], f1 = knot[2 * w + k], s1 = knot[3 * w + k];
@@ -161,10 +191,12 @@ void RadialFunctions::add_missing(const std::vector<Pair>& missing, ThreadPool& 
         made.push_back(std::make_shared<PairTable>());
         made.back()->layers.resize(n_layers);
     }
-    pool.run(static_cast<std::int64_t>(missing.size() * n_layers), [&](std::int64_t task, int) {
+    memory_.resize(std::max(memory_.size(), static_cast<std::size_t>(pool.size())));
+    pool.run(static_cast<std::int64_t>(missing.size() * n_layers), [&](std::int64_t task, int thread) {
         const std::size_t pair = static_cast<std::size_t>(task) / n_layers, layer = static_cast<std::size_t>(task) % n_layers;
         made[pair]->layers[layer] = networks_[layer].tabulate(embeddings_[missing[pair].first],
-                                                              embeddings_[missing[pair].second]);
+                                                              embeddings_[missing[pair].second],
+                                                              memory_[static_cast<std::size_t>(thread)]);
     });
     for (std::size_t i = 0; i < missing.size(); ++i) {
         known_[missing[i]] = made[i];

@@ -24,7 +24,27 @@ struct RadialShape {
     bool differentiated;     // derivatives of the splines will be taken
 };
 
-// The perceptron of one layer, in double precision.
+// A linear map of the perceptron; rows of its inputs and outputs are padded.
+template <typename Real>
+struct Dense {
+    int inputs = 0, outputs = 0;  // outputs padded
+    Buffer<Real> weights;         // as the kernel wants them
+    Buffer<Real> bias;
+};
+
+// Memory of one thread that makes tables.
+template <typename Real>
+struct RadialScratch {
+    Buffer<Real> x, y, outputs;
+};
+
+struct RadialMemory {
+    RadialScratch<float> single;
+    RadialScratch<double> twofold;
+    Buffer<double> spline;
+};
+
+// The perceptron of one layer: in float, or in double where derivatives of its splines will be taken.
 class RadialNetwork {
 public:
     RadialNetwork(const TensorFile& file, const std::string& prefix, const RadialShape& shape);
@@ -35,18 +55,26 @@ public:
     bool polynomials() const { return shape_.differentiated; }
     // [knot][value, slope × step][outputs], or, where derivatives are wanted, the same splines as
     // [interval][coefficient of t⁰, t¹, t², t³][outputs]
-    Buffer<float> tabulate(const std::vector<double>& receiver, const std::vector<double>& sender) const;
+    Buffer<float> tabulate(const std::vector<double>& receiver, const std::vector<double>& sender,
+                           RadialMemory& memory) const;
 
 private:
     RadialShape shape_;
     int intervals_;
     int width_;
-    int outputs_;
-    int hidden_padded_, outputs_padded_;
+    int hidden_padded_;
     std::vector<double> from_receiver_, from_sender_;
-    std::vector<double> distance_;  // [knot][value, slope][hidden]: what all pairs share
-    void to_polynomials(const std::vector<double>& knots, Buffer<float>& table) const;
-    std::vector<double> hidden_, hidden_bias_, output_, output_bias_;  // weights [inputs × padded outputs]
+    std::vector<double> distance_;  // [node][hidden]: what all pairs share
+    std::vector<double> envelope_;  // [knot][norm × u, norm × slope × step]
+    Dense<float> hidden_, output_;
+    Dense<double> hidden_twofold_, output_twofold_;
+
+    void set_envelope();
+    void set_distances(const TensorFile& file, const std::string& prefix);
+    template <typename Real>
+    void evaluate(const std::vector<double>& shift, const Dense<Real>& hidden, const Dense<Real>& output,
+                  RadialScratch<Real>& scratch, Real* spline) const;
+    void to_polynomials(const double* spline, Buffer<float>& table) const;
 };
 
 struct PairTable {
@@ -93,6 +121,7 @@ private:
     std::map<Pair, std::shared_ptr<const PairTable>> known_;
     std::list<Pair> age_;  // oldest first
     std::size_t bytes_ = 0;
+    std::vector<RadialMemory> memory_;  // [thread]
 
     void add_missing(const std::vector<Pair>& missing, ThreadPool& pool);
 };
