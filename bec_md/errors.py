@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+#: Characters of one part of a message; compilers may fill it, arrays must not.
+LONGEST = 2000
+
 
 class BecMDError(Exception):
     """Base of every error that bec-md raises on purpose.
@@ -19,6 +22,7 @@ class BecMDError(Exception):
     exit_status = 1
 
     def __init__(self, what: str, why: str, fix: str) -> None:
+        what, why, fix = (shortened(text) for text in (what, why, fix))
         super().__init__(what, why, fix)
         self.what = what
         self.why = why
@@ -26,6 +30,14 @@ class BecMDError(Exception):
 
     def __str__(self) -> str:
         return f"{self.what}\n  why: {self.why}\n  fix: {self.fix}"
+
+
+def shortened(text: str) -> str:
+    """Return a text that a screen can hold: the middle of a longer one is left out."""
+    if len(text) <= LONGEST:
+        return text
+    half = LONGEST // 2
+    return f"{text[:half]} … ({len(text) - LONGEST} more characters) … {text[-half:]}"
 
 
 class DataError(BecMDError):

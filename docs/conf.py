@@ -43,7 +43,7 @@ include_patterns = [
 ]
 myst_heading_anchors = 3
 myst_enable_extensions = ["dollarmath"]
-nb_execution_mode = "off"
+nb_execution_mode = "auto"
 nb_execution_timeout = 300
 nb_execution_raise_on_error = True
 suppress_warnings = ["misc.highlighting_failure"]

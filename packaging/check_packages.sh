@@ -61,7 +61,7 @@ thermo 1
 run 20
 LAMMPS
   lmp -in fix.in -log log.lammps -screen none
-  bec-md spectrum log.lammps --json current.json --resolution 900 --quiet # J(t) of the log, read back
+  bec-md spectrum log.lammps --timestep 1 --json current.json --resolution 900 --quiet # J(t) of the log, read back
   cd "$root"
   echo "$name: main job and fix bec run"
 }

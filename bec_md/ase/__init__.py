@@ -5,3 +5,7 @@ from bec_md.ase.field import Field
 from bec_md.ase.recorder import CurrentRecorder
 
 __all__ = ["BornCharges", "CurrentRecorder", "Field"]
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

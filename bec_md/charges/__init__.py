@@ -7,3 +7,7 @@ from bec_md.charges.factory import charges_key, make_charge_source
 from bec_md.charges.source import ChargeBatch, ChargeSource
 
 __all__ = ["ChargeBatch", "ChargeSource", "ClosedLoop", "charges_key", "closed_loop", "make_charge_source"]
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

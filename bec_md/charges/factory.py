@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from bec_md.arrays import brief
 from bec_md.charges.constant import ConstantCharges, fixed_charges, oxidation_numbers
 from bec_md.charges.per_frame import FrameCharges
 from bec_md.charges.source import ChargeSource
@@ -122,7 +123,7 @@ def _from_object(spec: Any, info: TrajectoryInfo) -> ChargeSource:
     if isinstance(spec, np.ndarray):
         return ConstantCharges(spec)
     raise UsageError(
-        f"charges={spec!r} is not a source of Born effective charges",
+        f"charges={brief(spec)} is not a source of Born effective charges",
         "tensors come from a model, a file, an array (N, 3, 3) or scalars per element",
         f"give an object with evaluate(frames), or text: {FORMS}",
     )

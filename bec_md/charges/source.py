@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from bec_md.arrays import brief_repr
+
 if TYPE_CHECKING:
     from bec_md.structure import Frame
 
@@ -36,6 +38,8 @@ class ChargeBatch:
     uncertainty_e: Array | None = None
     members: Array | None = None
     eps_inf: Array | None = None
+
+    __repr__ = brief_repr
 
 
 class PendingCharges:

@@ -220,7 +220,8 @@ def further_analysis(
         except UsageError as error:
             console.warn(f"--fit {settings.fit}: {error}")
     if compared.compare_charges is not None:
-        table = compare(console, sources, series, compared, spectrum_keywords(series, settings))
+        keywords = spectrum_keywords(series, settings) | {"eps_inf": result.eps_inf}
+        table = compare(console, sources, series, compared, keywords)
         found["compare_charges"] = table.to_list()
     return (replace(result, parameters={**result.parameters, **found}) if found else result), table
 
@@ -236,7 +237,7 @@ def spectrum_keywords(series: Sequence[CurrentSeries], settings: SpectrumOptions
     """Return the arguments of `compute_spectrum`."""
     return {
         "temperature_k": settings.temperature,
-        "eps_inf": resolve_eps_inf(series, parse_eps_inf(settings.eps_inf)),
+        "eps_inf": parse_eps_inf(settings.eps_inf),
         "resolution_cm": settings.resolution,
         "estimator": settings.estimator,
         "window": settings.window,
@@ -250,30 +251,3 @@ def spectrum_keywords(series: Sequence[CurrentSeries], settings: SpectrumOptions
         "constraints": settings.constraints,
         "group_matrix": settings.group_matrix,
     }
-
-
-def resolve_eps_inf(series: Sequence[CurrentSeries], value: list[float] | str | None) -> Any:
-    """Return ε_∞ as numbers; "model" is the mean of the network's predictions.
-
-    Raises
-    ------
-    UsageError
-        If ``model`` is asked for and the current carries no prediction.
-    """
-    if value != "model":
-        return value
-    import numpy as np
-
-    means = []
-    for item in series:
-        if item.eps_inf is None:
-            raise UsageError(
-                "--eps-inf model: the current carries no prediction of ε_∞",
-                f"its charges come from {item.metadata.get('charges', 'another source')}, not from a network "
-                "that predicts ε_∞",
-                "give numbers, e.g. --eps-inf 2.4, or compute the current with --charges model",
-            )
-        means.append(np.asarray(item.eps_inf[:]).mean(axis=0))
-    lengths = [item.n_frames for item in series]
-    mean = np.average(means, axis=0, weights=lengths)
-    return 0.5 * (mean + mean.T)

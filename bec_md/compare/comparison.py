@@ -20,7 +20,7 @@ from typing import Any
 
 import numpy as np
 
-from bec_md.arrays import Array
+from bec_md.arrays import Array, brief_repr
 from bec_md.compare.curve import Curve, words_of
 from bec_md.compare.grid import FWHM, Pair, common
 
@@ -96,6 +96,8 @@ class Comparison:
     fits: tuple[Fit, ...]
     peaks: tuple[tuple[float, float, float], ...]
     notes: tuple[str, ...]
+
+    __repr__ = brief_repr
 
     @property
     def verdict(self) -> str:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bec_md.arrays import Array
+from bec_md.arrays import Array, brief_repr
 from bec_md.errors import DataError
 from bec_md.spectrum.quantities import QUANTITIES as ALL
 
@@ -52,6 +52,8 @@ class Curve:
     resolution_cm: float = 0.0
     bandwidth_cm: float = 0.0
     note: str = ""
+
+    __repr__ = brief_repr
 
     def __post_init__(self) -> None:
         n = len(self.wavenumber_cm)

@@ -51,7 +51,7 @@ def compute_current(
     dask_address
         Scheduler of a dask.distributed cluster to use instead.
     progress
-        Called with (samples done, samples in total or None).
+        Called with (samples done, samples in total or None). In a notebook the default is a bar.
     commit_seconds
         A chunk is stored after so many seconds of work: what a kill can lose.
     command
@@ -80,8 +80,17 @@ def compute_current(
     chosen = (options or CurrentOptions()).changed(**changes)
     if model is not None:
         chosen = replace(chosen, model=model)
+    if progress is None:
+        progress = default_progress()
     execution = Execution(workers, dask_address, commit_seconds, progress)
     job = prepare_current(source, execution.with_threads(chosen), read, command=command)
     for text in job.warnings:
         warnings.warn(text, BecMDWarning, stacklevel=2)
     return run(job, execution, output=output, overwrite=overwrite)
+
+
+def default_progress() -> Progress | None:
+    """Return a bar where there is a notebook to show it."""
+    from bec_md.notebook.progress import NotebookProgress, in_notebook
+
+    return NotebookProgress("Current J(t)") if in_notebook() else None

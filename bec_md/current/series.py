@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +15,10 @@ from bec_md.current.averages import Averages, averages_of
 from bec_md.current.fields import BLOCK_ROWS, Array, CurrentData, Scheme, SumRule
 from bec_md.errors import DataError, UsageError
 from bec_md.units import AMU_ANG2_FS2_EV, BOLTZMANN_EV_K
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import xarray as xr
 
 __all__ = ["BLOCK_ROWS", "Array", "CurrentSeries", "Scheme", "SumRule", "concatenate", "mean_cell"]
 
@@ -46,6 +50,29 @@ class CurrentSeries(CurrentData):
         checks.check_scalars(self)
         checks.check_shapes(self)
         checks.check_finite(self)
+
+    # ------------------------------------------------------------------ how it shows itself
+    def __repr__(self) -> str:
+        from bec_md.notebook import current_line
+
+        return current_line(self)
+
+    def _repr_html_(self) -> str:
+        from bec_md.notebook import current_html
+
+        return current_html(self)
+
+    def to_xarray(self, sum_rule: SumRule = "mass") -> xr.Dataset:
+        """Return all fields as a labelled dataset, with the corrected total current J (needs xarray)."""
+        from bec_md.current.labelled import to_xarray
+
+        return to_xarray(self, sum_rule)
+
+    def to_pandas(self, sum_rule: SumRule = "mass") -> pd.DataFrame:
+        """Return J(t), total and of each group, as a table over times (needs pandas)."""
+        from bec_md.current.labelled import to_pandas
+
+        return to_pandas(self, sum_rule)
 
     def __len__(self) -> int:
         return self.n_frames

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bec_md.arrays import brief_repr
 from bec_md.evaluation.index_order import check_index_order
 from bec_md.evaluation.metrics import (
     calibration,
@@ -37,6 +38,8 @@ class Evaluation:
     eps_inf_predicted: Array  # (L, 3, 3)
     metrics: Mapping[str, Any]  # the keys of `evaluate --json`
     warnings: tuple[str, ...] = field(default=())
+
+    __repr__ = brief_repr
 
     def to_json(self) -> dict[str, Any]:
         """Return the metrics with the names of model and data, ready for `json.dumps`."""

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from bec_md.arrays import brief_repr
 from bec_md.errors import DataError
 from bec_md.units import AMU_ANG2_FS2_EV, wavenumber_from_angular_frequency
 
@@ -46,6 +47,8 @@ class ReferenceModes:
     frequencies_cm: Array
     eigenvectors: Array
     name: str = "modes"
+
+    __repr__ = brief_repr
 
     def __post_init__(self) -> None:
         n = len(self.numbers)

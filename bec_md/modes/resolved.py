@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bec_md.arrays import brief_repr
 from bec_md.current.series import CurrentSeries
 from bec_md.errors import DataError
 from bec_md.modes.projection import ModeVelocities
@@ -83,6 +84,8 @@ class ModeSpectrum:
     groups: tuple[ModeGroup, ...]
     mode_charges: Array
     spectrum: Spectrum
+
+    __repr__ = brief_repr
 
     @property
     def shares(self) -> Mapping[str, Array]:

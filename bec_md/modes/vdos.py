@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from bec_md.arrays import Complex
+from bec_md.arrays import Complex, brief_repr
 from bec_md.errors import DataError, UsageError
 from bec_md.modes.projection import velocities_of
 from bec_md.spectrum.errors.uncertainty import jackknife_error
@@ -55,6 +55,8 @@ class VibrationalDos:
     resolution_cm: float
     timestep_fs: float
     scheme: str
+
+    __repr__ = brief_repr
 
     @property
     def total(self) -> Array:

@@ -16,3 +16,7 @@ def __getattr__(name: str) -> Any:
 
         return getattr(predictor, name)
     raise AttributeError(f"module 'bec_md.network' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

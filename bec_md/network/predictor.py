@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from bec_md.arrays import Array
+from bec_md.arrays import Array, brief_repr
 from bec_md.errors import DataError, UsageError
 from bec_md.network.config import NetworkConfig
 from bec_md.network.model_file import load_network, read_header
@@ -36,6 +36,8 @@ class Prediction:
     uncertainty_e: Array  # (F, N) calibrated standard error of one component, e; zero if M = 1
     eps_inf: Array  # (F, 3, 3); NaN where the model was trained without ε∞
 
+    __repr__ = brief_repr
+
 
 @dataclass(frozen=True, slots=True)
 class PredictedCurrent:
@@ -45,6 +47,8 @@ class PredictedCurrent:
     members: Array  # (F, M, G, 3) e Å/fs
     polarization: Array | None  # (F, 3) e Å of the positions as given; None if the tensors derive from none
     eps_inf: Array  # (F, 3, 3); NaN where the model was trained without ε∞
+
+    __repr__ = brief_repr
 
 
 class Engine(Protocol):
@@ -115,6 +119,16 @@ class BecModel:
         self.reason = ""
         self.engine_note = ""
         self.engine: Engine = self._make_engine(engine, device, threads, precision)
+
+    def __repr__(self) -> str:
+        from bec_md.notebook import model_line
+
+        return model_line(self)
+
+    def _repr_html_(self) -> str:
+        from bec_md.notebook import model_html
+
+        return model_html(self)
 
     def predict(self, atoms: Atoms | Frame) -> Array:
         """Born effective charges of one structure, (N, 3, 3) in e; Z[i, a, b] = ∂M_a/∂u_ib."""

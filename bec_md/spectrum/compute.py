@@ -12,6 +12,7 @@ import bec_md
 from bec_md.arrays import Array
 from bec_md.errors import UsageError
 from bec_md.spectrum.analysis.peak import Peak, find_spectrum_peaks
+from bec_md.spectrum.electronic import resolve_eps_inf
 from bec_md.spectrum.errors import model_error, uncertainty
 from bec_md.spectrum.errors.assess import Assessment, assess
 from bec_md.spectrum.estimators import corrections, one_sided
@@ -23,7 +24,7 @@ from bec_md.spectrum.estimators.survey import survey
 from bec_md.spectrum.options import SpectrumOptions
 from bec_md.spectrum.response import conductivity as response
 from bec_md.spectrum.response import quantum
-from bec_md.spectrum.response.symmetric_tensor import parse_tensor, to_matrix
+from bec_md.spectrum.response.symmetric_tensor import to_matrix
 from bec_md.spectrum.spectrum import Spectrum
 from bec_md.spectrum.statics import Statics, statics
 from bec_md.units import SPEED_OF_LIGHT_CM_FS
@@ -43,6 +44,7 @@ class _Resolved:
     temperature_k: float
     temperature_source: str
     eps_inf: Array | None
+    eps_inf_source: str | None
     estimate: EstimateOptions
 
 
@@ -95,7 +97,7 @@ def compute_spectrum(
             chosen,
             temperature,
             source,
-            None if chosen.eps_inf is None else parse_tensor(chosen.eps_inf),
+            *resolve_eps_inf(series, chosen.eps_inf),
             EstimateOptions(
                 chosen.estimator, float(resolution), chosen.window, chosen.groups, chosen.group_matrix
             ),
@@ -356,6 +358,7 @@ def _parameters(
         "convention": "exp(-i omega t), Im eps > 0 is absorption",
         "temperature_source": options.temperature_source,
         "sum_rule": "/".join(sorted(set(blocks.sum_rules))),
+        "eps_inf_source": options.eps_inf_source,
         "quantum": options.asked.quantum,
         "quantum_reason": quantum.REASONS[options.asked.quantum],
         "velocity_scheme": series[0].scheme,

@@ -46,7 +46,8 @@ class SpectrumOptions:
     temperature_k
         T in K. If None, the mean kinetic temperature of the stored velocities, or what the file states.
     eps_inf
-        ε_∞ as 1, 3, 6 (Voigt xx yy zz yz xz xy) or 9 numbers. Without it only nα, σ and ε₂ are defined.
+        ε_∞ as 1, 3, 6 (Voigt xx yy zz yz xz xy) or 9 numbers, or "model" for the mean of what the network
+        predicted along the run. Without it only nα, σ and ε₂ are defined.
     resolution_cm
         Full width at half maximum of the smoothing kernel, cm⁻¹. If None, the width that gives 10 %
         error per point, within 2 … 20 cm⁻¹.
@@ -126,7 +127,7 @@ class SpectrumOptions:
         UsageError
             With the name of the option.
         """
-        from bec_md.spectrum.response.symmetric_tensor import parse_tensor
+        from bec_md.spectrum.electronic import check_eps_inf
 
         for name, (allowed, why) in _CHOICES.items():
             if getattr(self, name) not in allowed:
@@ -143,5 +144,4 @@ class SpectrumOptions:
                 "it is a number of rigid bonds and angles",
                 "pass constraints = 0 without any",
             )
-        if self.eps_inf is not None:
-            parse_tensor(self.eps_inf)
+        check_eps_inf(self.eps_inf)

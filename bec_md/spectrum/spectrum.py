@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -17,6 +17,10 @@ from bec_md.spectrum.response import conductivity
 from bec_md.spectrum.response.direction import Direction, to_direction
 from bec_md.spectrum.response.scalar import Functions, Response
 from bec_md.units import CM_PER_THZ, MEV_PER_CM, SPEED_OF_LIGHT_CM_FS
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import xarray as xr
 
 #: A direction by itself, its name or components; None averages over all.
 Along = Direction | str | Sequence[float] | None
@@ -107,6 +111,29 @@ class Spectrum(Functions):
     quality: QualityReport = field(default_factory=QualityReport)
     parameters: Mapping[str, Any] = field(default_factory=dict)
     metadata: Mapping[str, Any] = field(default_factory=dict)
+
+    # --- how it shows itself ----------------------------------------------------------------------
+    def __repr__(self) -> str:
+        from bec_md.notebook import spectrum_line
+
+        return spectrum_line(self)
+
+    def _repr_html_(self) -> str:
+        from bec_md.notebook import spectrum_html
+
+        return spectrum_html(self)
+
+    def to_xarray(self) -> xr.Dataset:
+        """Return everything as a labelled dataset, as the HDF5 file holds it (needs xarray)."""
+        from bec_md.spectrum.labelled import to_xarray
+
+        return to_xarray(self)
+
+    def to_pandas(self, *, tensor: bool = False) -> pd.DataFrame:
+        """Return the columns of the CSV file over wavenumbers, with `tensor` all of ε₂ (needs pandas)."""
+        from bec_md.spectrum.labelled import to_pandas
+
+        return to_pandas(self, tensor=tensor)
 
     # --- axes -------------------------------------------------------------------------------------
     @property

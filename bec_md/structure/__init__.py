@@ -5,3 +5,7 @@ from __future__ import annotations
 from bec_md.structure.frame import Frame, cell_volume, reduced_formula
 
 __all__ = ["Frame", "cell_volume", "reduced_formula"]
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bec_md.arrays import brief_repr
 from bec_md.structure.names import CHARGES, EPS_INF
 
 #: Stands for masses that were not given.
@@ -60,6 +61,8 @@ class Frame:
     index: int = 0
     step: int | None = None
     info: Mapping[str, Any] = field(default_factory=dict)
+
+    __repr__ = brief_repr
 
     def __post_init__(self) -> None:
         if self.masses_amu is _STANDARD_WEIGHTS:

@@ -22,3 +22,7 @@ __all__ = [
     "prefetch",
     "write_compact",
 ]
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -49,6 +49,11 @@ class QualityReport:
 
     checks: tuple[QualityCheck, ...] = ()
 
+    def _repr_html_(self) -> str:
+        from bec_md.notebook import quality_html
+
+        return quality_html(self)
+
     def __iter__(self) -> Iterator[QualityCheck]:
         return iter(self.checks)
 

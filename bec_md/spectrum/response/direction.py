@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bec_md.arrays import Array
+from bec_md.arrays import Array, brief
 from bec_md.errors import UsageError
 
 
@@ -85,7 +85,7 @@ def to_direction(value: Direction | str | Sequence[float] | None) -> Direction:
     length = float(np.linalg.norm(q)) if q.shape == (3,) else 0.0
     if not (np.isfinite(length) and length > 0.0):
         raise UsageError(
-            f"direction {value!r} is not understood",
+            f"direction {brief(value)} is not understood",
             "a direction is x, y, z, two letters for the mean of two axes, or three Cartesian components",
             "write for example z, xy or 1,1,0",
         )

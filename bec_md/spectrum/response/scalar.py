@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bec_md.arrays import Array, Complex
+from bec_md.arrays import Array, Complex, brief_repr
 from bec_md.spectrum.errors import model_error, uncertainty
 from bec_md.spectrum.quantities import QUANTITIES, Quantity, find_quantity
 from bec_md.spectrum.response import conductivity
@@ -88,6 +88,8 @@ class Response(Functions):
     member_sigma: Complex | None = None
     calibration: float = 1.0
     model_err: Array | None = None
+
+    __repr__ = brief_repr
 
     def epsilon(self, quantity: str = "ε") -> Complex:
         """Return complex ε, refusing without ε_∞ in the name of `quantity`."""

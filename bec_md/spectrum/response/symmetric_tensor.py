@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from bec_md.arrays import brief
 from bec_md.errors import UsageError
 
 #: (row, column) of the six independent elements, Voigt order.
@@ -61,7 +62,7 @@ def parse_tensor(value: ArrayLike | Sequence[float] | float, name: str = "eps_in
     numbers = np.asarray(value, dtype=float).ravel()
     if numbers.size not in (1, 3, 6, 9) or not np.all(np.isfinite(numbers)):
         raise UsageError(
-            f"{name} = {numbers.tolist()} ({numbers.size} numbers) is not a dielectric tensor",
+            f"{name} = {brief(value)} ({numbers.size} numbers) is not a dielectric tensor",
             "a tensor has 1 (isotropic), 3 (diagonal), 6 (Voigt xx yy zz yz xz xy) or 9 finite numbers",
             f"pass {name} as a scalar such as 2.4, as 3, 6 or 9 numbers, or leave it out",
         )

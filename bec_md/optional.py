@@ -1,0 +1,26 @@
+"""Packages that only some functions need."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any
+
+from bec_md.errors import UsageError
+
+
+def optional_package(name: str) -> Any:
+    """Return a package that may be missing.
+
+    Raises
+    ------
+    UsageError
+        If it is not installed, with the command that installs it.
+    """
+    try:
+        return import_module(name)
+    except ImportError:
+        raise UsageError(
+            f"the package {name} is not installed",
+            "only this function needs it",
+            f"pip install {name}, or pip install 'bec-md[notebook]'",
+        ) from None

@@ -1,0 +1,70 @@
+"""ε_∞ of a spectrum: given as numbers, or the mean of what the network predicted along the run."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from bec_md.arrays import Array, brief
+from bec_md.errors import UsageError
+from bec_md.spectrum.response.symmetric_tensor import parse_tensor
+
+if TYPE_CHECKING:
+    from bec_md.current.series import CurrentSeries
+
+#: Asks for the prediction of the network.
+PREDICTED = "model"
+
+
+def check_eps_inf(value: Any) -> None:
+    """Refuse what is neither a tensor nor the word for the prediction.
+
+    Raises
+    ------
+    UsageError
+        With what is accepted.
+    """
+    if isinstance(value, str) and value != PREDICTED:
+        raise UsageError(
+            f"eps_inf = {brief(value)} is not understood",
+            "ε_∞ is 1, 3, 6 or 9 numbers, or the mean prediction of the network along the run",
+            "pass eps_inf as numbers such as 2.4, or as 'model'",
+        )
+    if value is not None and not isinstance(value, str):
+        parse_tensor(value)
+
+
+def resolve_eps_inf(series: Sequence[CurrentSeries], value: Any) -> tuple[Array | None, str | None]:
+    """Return ε_∞ as a symmetric tensor and where it comes from; None if it is not known.
+
+    Parameters
+    ----------
+    series
+        Currents, which carry the predictions.
+    value
+        Numbers, "model" or None.
+
+    Raises
+    ------
+    UsageError
+        If a prediction is asked for and a current carries none.
+    """
+    if value is None:
+        return None, None
+    if not isinstance(value, str):
+        return parse_tensor(value), "given"
+    means = []
+    for item in series:
+        if item.eps_inf is None:
+            raise UsageError(
+                "eps_inf = 'model': the current carries no prediction of ε_∞",
+                f"its charges come from {item.metadata.get('charges', 'another source')}, not from a network "
+                "that predicts ε_∞",
+                "pass eps_inf as numbers such as 2.4, or compute the current with the charges of a model",
+            )
+        means.append(np.asarray(item.eps_inf[:]).mean(axis=0))
+    mean = np.average(means, axis=0, weights=[item.n_frames for item in series])
+    made = str(series[0].metadata.get("charges") or "the network")
+    return np.asarray(0.5 * (mean + mean.T)), f"predicted by {made}"
