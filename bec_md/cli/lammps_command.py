@@ -41,6 +41,7 @@ def build(
     from bec_md.errors import DataError
     from bec_md.lammps.build import build_key, build_plugin, cache_folder
     from bec_md.lammps.installation import headers_in, installed_headers
+    from bec_md.native.cache import private_folder
 
     console = Console()
     headers = installed_headers() if lammps is None else headers_in(lammps, mpi)
@@ -54,7 +55,7 @@ def build(
     console.item(
         "MPI", f"{headers.mpi_include or 'found by the compiler'}{' (--mpi names another)' if lammps else ''}"
     )
-    folder = output if output is not None else cache_folder(build_key(headers))
+    folder = output if output is not None else private_folder(cache_folder(build_key(headers)))
     plugin = build_plugin(headers, folder)
     console.item("plugin", str(plugin))
     if lammps is None and output is None:

@@ -20,6 +20,7 @@ from pathlib import Path
 from bec_md.errors import DataError
 from bec_md.lammps.installation import LammpsHeaders, installed_headers
 from bec_md.native import build as native
+from bec_md.native.cache import cache_root, may_be_loaded, private_folder
 
 PLUGIN_NAME = "bec_plugin.so"  # LAMMPS loads every *plugin.so of a plugin folder
 KEY_NAME = "bec_plugin.key"
@@ -148,9 +149,10 @@ def ready_plugin(headers: LammpsHeaders) -> Path | None:
     """Plugin that fits this LAMMPS and this source, built at installation or cached; else None."""
     own = build_key(headers)
     for folder, key in ((BUNDLED_FOLDER, build_key(headers, bundled=True)), (cache_folder(own), own)):
-        mark = folder / KEY_NAME
-        if (folder / PLUGIN_NAME).is_file() and mark.is_file() and mark.read_text() == key:
-            return folder / PLUGIN_NAME
+        plugin, mark = folder / PLUGIN_NAME, folder / KEY_NAME
+        safe = folder == BUNDLED_FOLDER or (may_be_loaded(plugin) and may_be_loaded(mark))
+        if safe and plugin.is_file() and mark.is_file() and mark.read_text() == key:
+            return plugin
     return None
 
 
@@ -190,19 +192,14 @@ def ensure_plugin() -> Path:
 
 def cache_folder(key: str) -> Path:
     """Folder of one build in the user's cache (BEC_MD_CACHE, XDG_CACHE_HOME or ~/.cache)."""
-    root = os.environ.get("BEC_MD_CACHE")
-    if root:
-        return Path(root) / f"lammps-{key}"
-    base = os.environ.get("XDG_CACHE_HOME")
-    return (Path(base) if base else Path.home() / ".cache") / "bec-md" / f"lammps-{key}"
+    return cache_root() / f"lammps-{key}"
 
 
 @contextmanager
 def _one_at_a_time(folder: Path) -> Iterator[None]:
     import fcntl
 
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / "lock").open("w") as lock:
+    with (private_folder(folder) / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
 

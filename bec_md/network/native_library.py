@@ -8,13 +8,13 @@ from __future__ import annotations
 import ctypes
 import functools
 import logging
-import os
 import platform
 import sys
 from dataclasses import dataclass
 from pathlib import Path
 
 from bec_md.native.build import LIBRARY_NAME, SOURCE_DIRECTORY, BuildError, build, source_hash
+from bec_md.native.cache import cache_root, may_be_loaded, private_folder
 
 ABI = 2
 ERROR_SIZE = 4096
@@ -96,15 +96,6 @@ class NativeStatus:
     instruction_set: str = ""
 
 
-def cache_directory() -> Path:
-    """Where a library compiled at first use is kept: ``$BEC_MD_CACHE`` or the user's cache folder."""
-    own = os.environ.get("BEC_MD_CACHE")
-    if own:
-        return Path(own)
-    base = os.environ.get("XDG_CACHE_HOME")
-    return (Path(base) if base else Path.home() / ".cache") / "bec-md"
-
-
 def native_status() -> NativeStatus:
     """Find or compile the library."""
     return _located()[0]
@@ -139,8 +130,9 @@ def _located() -> tuple[NativeStatus, ctypes.CDLL | None]:
         cached = _places()[-1]
         _log.info("compiling the native evaluator, once, into %s (about 20 s)", cached.parent)
         try:
+            private_folder(cached.parent)
             build(cached)
-        except BuildError as error:
+        except (BuildError, OSError) as error:
             fix = "install a C++ compiler (g++ or clang++) and reinstall bec-md, or use PyTorch, slower"
             return NativeStatus(False, str(error), fix), None
         found = _found()
@@ -151,14 +143,15 @@ def _located() -> tuple[NativeStatus, ctypes.CDLL | None]:
 
 def _places() -> tuple[Path, Path]:
     """Library of the installation, and the one compiled at first use."""
-    folder = cache_directory() / f"native-{source_hash()}-{platform.machine()}"
+    folder = cache_root() / f"native-{source_hash()}-{platform.machine()}"
     return SOURCE_DIRECTORY / LIBRARY_NAME, folder / LIBRARY_NAME
 
 
 def _found() -> tuple[Path, ctypes.CDLL] | None:
-    """Return the first library that fits the sources."""
+    """Return the first library that fits the sources and that nobody else can have put there."""
     for path in _places():
-        library = _open(path, source_hash())
+        safe = path.parent == SOURCE_DIRECTORY or may_be_loaded(path)
+        library = _open(path, source_hash()) if safe else None
         if library is not None:
             return path, library
     return None

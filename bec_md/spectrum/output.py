@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +34,18 @@ def plain(value: Any) -> Any:
     if isinstance(value, str | int | bool) or value is None:
         return value
     return str(value)
+
+
+def inert_json(value: Any) -> str:
+    """JSON for a comment line: in a spreadsheet, a name with ``,=`` would begin a cell with a formula.
+
+    The characters are written as escapes, which JSON readers take back.
+    """
+
+    def escape(text: re.Match[str]) -> str:
+        return re.sub(r'([",;|]\s*)([=+@-])', lambda cell: f"{cell[1]}\\u{ord(cell[2]):04x}", text[0])
+
+    return re.sub(r'"(?:[^"\\]|\\.)*"', escape, json.dumps(plain(value)))
 
 
 def columns(spectrum: Spectrum, tensor: bool = False) -> dict[str, Array]:
@@ -100,9 +113,9 @@ def csv_header(spectrum: Spectrum) -> list[str]:
         f"eps_inf: {'none' if spectrum.eps_inf is None else spectrum.eps_inf.ravel().tolist()}",
     ]
     for name, value in spectrum.parameters.items():
-        lines.append(f"{name}: {json.dumps(plain(value))}")
+        lines.append(f"{name}: {inert_json(value)}")
     known = ("source", "model", "charges", "model_fingerprint", "fingerprint")
-    lines += [f"{n}: {json.dumps(plain(spectrum.metadata[n]))}" for n in known if n in spectrum.metadata]
+    lines += [f"{n}: {inert_json(spectrum.metadata[n])}" for n in known if n in spectrum.metadata]
     return lines
 
 

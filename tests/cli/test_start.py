@@ -5,11 +5,14 @@ from __future__ import annotations
 import resource
 import subprocess
 import sys
+import sysconfig
 from pathlib import Path
 
 import pytest
+from ase.io import write
 
 from tests.cli.conftest import Run
+from tests.current.toy import oscillators, trajectory
 
 COMMANDS = (
     "spectrum", "current", "plot", "predict", "evaluate", "train", "collect", "models", "info", "plan",
@@ -45,6 +48,32 @@ def test_own_start_up_is_short() -> None:
     # CPU time beyond that of typer itself: 0.03 s measured on an idle machine; the bound leaves room for
     # slow and shared ones while any heavy import (numpy 0.1 s, torch 2 s) exceeds it
     assert seconds("import bec_md.cli.app") - seconds("import typer") < 0.15
+
+
+def test_nothing_is_imported_from_the_working_folder(tmp_path: Path) -> None:
+    """Modules that lie beside somebody's trajectory are not run: not by the command, not by its workers."""
+    script = Path(sysconfig.get_path("scripts"), "bec-md")
+    names = (
+        "numpy",
+        "dask",
+        "distributed",
+        "multiprocessing",
+        "json",
+        "csv",
+        "random",
+        "h5py",
+        "sitecustomize",
+    )
+    for name in names:
+        text = "import pathlib\npathlib.Path(__file__).with_suffix('.ran').touch()\nraise SystemExit(3)\n"
+        (tmp_path / f"{name}.py").write_text(text)
+    write(tmp_path / "t.xyz", trajectory(oscillators(), 40, 2.0), format="extxyz")
+    fixed = ("--timestep", "2", "--charges", "fixed:Si=4,O=-2,Li=0")
+    for words in (["--version"], ["current", "t.xyz", *fixed, "-o", "c.h5", "--workers", "2"]):
+        done = subprocess.run([script, *words], cwd=tmp_path, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+    assert (tmp_path / "c.h5").is_file()
+    assert not list(tmp_path.glob("*.ran"))
 
 
 def test_every_command_has_help(run: Run) -> None:

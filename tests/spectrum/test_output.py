@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -59,6 +61,20 @@ def test_csv_columns_in_order(spectrum, tmp_path) -> None:
         column["n_alpha_cm[Si]"] + column["n_alpha_cm[O]"], column["n_alpha_cm"], rtol=1e-4
     )
     assert table.shape == (len(spectrum.wavenumber_cm), len(names))
+
+
+def test_no_name_begins_a_cell_with_a_formula(spectrum, tmp_path) -> None:
+    """Spreadsheets cut comment lines at separators, too, and run a cell that begins with = + - or @."""
+    names = ["run,=HYPERLINK(1).xyz", '",@SUM(1)', "=cmd", "a; +1", "T=300, x-y.xyz", "new\n=1"]
+    write_csv(replace(spectrum, metadata={"source": names, "model": names[0]}), tmp_path / "a.csv")
+    header, _, _ = read_csv(tmp_path / "a.csv")
+    lines = {line[2:].partition(": ")[0]: line.partition(": ")[2] for line in header}
+    assert json.loads(lines["source"]) == names
+    assert json.loads(lines["model"]) == names[0]
+    assert "T=300, x-y.xyz" in lines["source"]  # harmless, as it is
+    for name in ("source", "model"):
+        cells = re.split("[,;]", lines[name])
+        assert not any(re.match(r'[\s"]*[=+@-]', cell) for cell in cells)
 
 
 def test_csv_tensor_has_all_nine(spectrum, tmp_path) -> None:
