@@ -13,6 +13,13 @@ import numpy as np
 from bec_md.atomic import replacing
 from bec_md.errors import DataError
 
+#: An array may announce so many bytes, or this multiple of what is stored of it.
+_FREE_BYTES, _RATIO = 32 << 20, 1000
+#: What reading raises where a file of bec-md's own lacks a part, or has another one in its place.
+_DAMAGE = (
+    KeyError, TypeError, ValueError, AttributeError, IndexError, ArithmeticError, RecursionError,
+)  # fmt: skip
+
 
 @contextmanager
 def open_hdf5(path: Path) -> Iterator[Any]:
@@ -36,6 +43,51 @@ def open_hdf5(path: Path) -> Iterator[Any]:
             "the file is cut off, damaged, or no HDF5 file: it may have been copied in part",
             "copy it again, or make it anew with the command that wrote it",
         ) from error
+
+
+@contextmanager
+def contents_of(path: Path) -> Iterator[Any]:
+    """Yield an `h5py.File` of bec-md's own; what is absent or of another kind in it is damage.
+
+    Raises
+    ------
+    DataError
+        With what was not found, or found to be something else.
+    """
+    try:
+        with open_hdf5(path) as file:
+            for name in file:
+                _check_size(file, name, path.name)
+            yield file
+    except (
+        KeyError,
+        TypeError,
+        ValueError,
+        AttributeError,
+        IndexError,
+        ArithmeticError,
+        RecursionError,
+    ) as error:
+        raise DataError(
+            f"{path.name} is damaged: {' '.join(str(error).split())[:200]}",
+            f"something that bec-md writes is absent, or is something else ({type(error).__name__})",
+            "copy it again, or make it anew with the command that wrote it",
+        ) from error
+
+
+def _check_size(file: Any, name: str, place: str) -> None:
+    """Refuse an array whose announced size is out of proportion to the bytes that are there."""
+    import h5py
+
+    dataset = file[name]
+    if isinstance(dataset, h5py.Dataset) and dataset.nbytes > _FREE_BYTES:
+        there = max(dataset.id.get_storage_size(), 1)
+        if dataset.nbytes > _RATIO * there:
+            raise DataError(
+                f"{place}: {name} announces {dataset.nbytes >> 20} MiB in {there} bytes",
+                f"that is over {_RATIO} times what is stored: the file is damaged, or was never filled",
+                "make it anew with the command that wrote it",
+            )
 
 
 def is_hdf5(path: Path) -> bool:

@@ -45,6 +45,20 @@ def test_modules_and_functions_stay_readable() -> None:
         assert path.read_text(encoding="utf-8").count("\n") <= 500, path
 
 
+def test_results_are_written_whole_or_not_at_all() -> None:
+    """Whatever opens a file for writing does so under the partial name that `bec_md.atomic` gives it."""
+    opens = re.compile(r"""(\w+)\.(?:open\(["']w|write_text\(|write_bytes\()""")
+    free = {
+        "atomic.py",
+        "files.py",
+        "check.py",
+        "build.py",
+    }  # they give the name, or write caches and scratch
+    for path in PACKAGE.rglob("*.py"):
+        names = [] if path.name in free else opens.findall(path.read_text(encoding="utf-8"))
+        assert set(names) <= {"partial", "atomic"}, path
+
+
 def blocks(path: Path, language: str) -> list[str]:
     return re.findall(rf"```{language}\n(.*?)```", path.read_text(encoding="utf-8"), re.DOTALL)
 

@@ -36,6 +36,7 @@ def born(
     """Predict one structure and write its independent tensors."""
     import numpy as np
 
+    from bec_md.atomic import write_text
     from bec_md.charges.born_file import BornFile, born_text
     from bec_md.charges.symmetry import orbits, symmetry_operations
     from bec_md.errors import UsageError
@@ -66,7 +67,7 @@ def born(
     chosen = tuple(int(index) for index in np.sort(independent))
     tensors = prediction.born_effective_charges[0][list(chosen)]
     content = BornFile(np.asarray(prediction.eps_inf[0]), np.asarray(tensors), chosen)
-    output.write_text(born_text(content), encoding="utf-8")
+    write_text(output, born_text(content))
     for index, tensor in zip(chosen, tensors, strict=True):
         error = prediction.uncertainty_e[0][index]
         text = f"{atoms.symbols[index]:2s} tr Z/3 {np.trace(tensor) / 3:+.3f} ± {error:.2g} e"

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from bec_md.atomic import write_text
 from bec_md.cli import options as opt
 from bec_md.cli.announce import describe_model
 from bec_md.cli.console import Console
@@ -204,4 +205,4 @@ def write_table(path: Path, content: dict[str, Any]) -> None:
             f"{row['wavenumber_cm']:.6g},{row['degeneracy']},{row['intensity_km_mol']:.6g},{error},"
             + ",".join(f"{value:.6g}" for value in row["ionic_eps"])
         )
-    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    write_text(path, "\n".join(lines) + "\n")

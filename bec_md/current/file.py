@@ -20,16 +20,16 @@ import numpy as np
 from bec_md.atomic import replacing
 from bec_md.current.averages import Averages
 from bec_md.current.fields import FIELDS, Array
+from bec_md.current.header import SCHEMA, parse_header
+from bec_md.current.job import SPELLED
 from bec_md.current.parts import FRAME_HASH, PartsFolder, covered, stored_dtype
 from bec_md.current.series import CurrentSeries, mean_cell
 from bec_md.errors import DataError, UsageError
-from bec_md.hdf5 import hdf5_for_writing, is_hdf5, open_hdf5
+from bec_md.hdf5 import contents_of, hdf5_for_writing, is_hdf5, open_hdf5
 
 if TYPE_CHECKING:
     from bec_md.current.job import CurrentJob
 
-#: Version of the layout of the file; 1 lacked most options in its key.
-SCHEMA = 2
 HEADER = "bec_md_current"
 #: Larger files are read lazily.
 LAZY_BYTES = 128 * 1024**2
@@ -51,7 +51,7 @@ def read_header(path: Path) -> dict[str, Any] | None:
         return None
     with open_hdf5(path) as file:
         text = file.attrs.get(HEADER)
-    return None if text is None else cast(dict[str, Any], json.loads(str(text)))
+    return None if text is None else parse_header(text, path.name)
 
 
 def header_of(path: Path) -> dict[str, Any] | None:
@@ -76,7 +76,7 @@ def joined_rows(path: Path) -> int:
     """Return the number of rows in the joined file."""
     if not path.is_file():
         return 0
-    with open_hdf5(path) as file:
+    with contents_of(path) as file:
         return length_of(file)
 
 
@@ -106,23 +106,25 @@ def find(folder: Path, stem: str, job: CurrentJob) -> Path:
 
 def same_computation(stored: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
     """Whether two headers belong to the same computation, on a trajectory that may have grown."""
-    return stored.get("schema") == SCHEMA and not compare_keys(stored["key"], plain(wanted["key"]))
+    return stored.get("schema") == SCHEMA and differing(stored["key"], plain(wanted["key"])) <= SPELLED
 
 
-def compare_keys(stored: Mapping[str, Any], wanted: Mapping[str, Any]) -> list[str]:
+def differing(stored: Mapping[str, Any], wanted: Mapping[str, Any]) -> set[str]:
+    """Return the names of what differs between the keys of two computations."""
+    return {name for name in {*stored, *wanted} if stored.get(name) != wanted.get(name)}
+
+
+def compare_keys(stored: Mapping[str, Any], wanted: Mapping[str, Any]) -> str:
     """Return what differs between two computations, in words."""
     differences = []
-    for name in sorted(set(stored) | set(wanted)):
-        old, new = stored.get(name), wanted.get(name)
-        if old != new:
-            label = name.replace("_", " ")
-            hashed = name.endswith("_hash")
-            differences.append(
-                f"other {label.removesuffix(' hash')}"
-                if hashed
-                else f"{label} was {_short(old)}, now {_short(new)}"
-            )
-    return differences
+    for name in sorted(differing(stored, wanted)):
+        label = name.replace("_", " ")
+        differences.append(
+            f"other {label.removesuffix(' hash')}"
+            if name.endswith("_hash")
+            else f"{label} was {_short(stored.get(name))}, now {_short(wanted.get(name))}"
+        )
+    return "; ".join(differences)
 
 
 def _short(value: Any) -> str:
@@ -307,7 +309,7 @@ def _load_interrupted(path: Path, parts: PartsFolder, header: dict[str, Any]) ->
 
 def load_file(path: Path, header: dict[str, Any], *, lazy: bool | None = None) -> CurrentSeries:
     """Return a joined file as a series; large ones are read lazily unless told otherwise."""
-    with open_hdf5(path) as file:
+    with contents_of(path) as file:
         names = [name for name in FIELDS if name in file]
         shapes = {name: tuple(int(n) for n in file[name].shape) for name in names}
         size = sum(int(np.prod(shape)) * 8 for shape in shapes.values())
@@ -320,12 +322,6 @@ def load_file(path: Path, header: dict[str, Any], *, lazy: bool | None = None) -
 
 def build_series(header: dict[str, Any], arrays: dict[str, Any], where: str) -> CurrentSeries:
     """Return the series of a header and its arrays."""
-    if header.get("schema", SCHEMA) > SCHEMA:
-        raise DataError(
-            f"{where} was written by a newer bec-md (layout {header['schema']}, this one reads {SCHEMA})",
-            "its fields may mean something else",
-            "install the newer version, or compute the current anew",
-        )
     if len(arrays.get("current", ())) == 0:
         raise DataError(
             f"{where} holds no sample yet",

@@ -22,7 +22,8 @@ from numpy.typing import NDArray
 
 from bec_md.atomic import MARK, write_text
 from bec_md.current.fields import FIELDS
-from bec_md.errors import DataError, UsageError
+from bec_md.current.header import parse_header
+from bec_md.errors import UsageError
 from bec_md.hdf5 import add_dataset, new_hdf5
 
 Rows = dict[str, NDArray[Any]]
@@ -97,14 +98,11 @@ class PartsFolder:
         file = self.path / "header.json"
         if not self.is_there or file.is_symlink() or not file.is_file():
             return None
-        try:
-            return dict(json.loads(file.read_text(encoding="utf-8")))
-        except ValueError as error:
-            raise DataError(
-                f"{self.path.name}/{file.name} is damaged: {error}",
-                "it says what the rows in this folder were computed from",
-                f"remove the folder {self.path.name}; its rows are computed again",
-            ) from error
+        return parse_header(
+            file.read_text(encoding="utf-8", errors="replace"),
+            f"{self.path.name}/{file.name}",
+            f"remove the folder {self.path.name}; its rows are computed again",
+        )
 
     def write_header(self, header: dict[str, Any]) -> None:
         """Say what the rows are computed from."""

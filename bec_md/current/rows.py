@@ -169,7 +169,10 @@ class Recipe:
 
 
 def frame_hashes(frames: list[Frame]) -> NDArray[np.uint64]:
-    """Return a hash of the numbers of each frame (positions, cell, velocities, stored tensors), (F,)."""
+    """Return a hash of the numbers of each frame, (F,).
+
+    These are positions, cell, velocities and stored tensors, and what is rare: open boundaries, a net charge.
+    """
     out = np.empty(len(frames), dtype=np.uint64)
     for row, frame in enumerate(frames):
         state = blake2b(digest_size=8)
@@ -181,6 +184,8 @@ def frame_hashes(frames: list[Frame]) -> NDArray[np.uint64]:
         ):
             if values is not None:
                 state.update(np.ascontiguousarray(values, dtype="<f8").data)
+        if not frame.pbc.all() or frame.total_charge:
+            state.update(f"{frame.pbc.tolist()} {frame.total_charge!r}".encode())
         out[row] = int.from_bytes(state.digest(), "little")
     return out
 

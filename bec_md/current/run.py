@@ -222,10 +222,14 @@ def _continue(job: CurrentJob, store: CurrentStore) -> None:
     Files of the same size and time are not read again; others are compared frame by frame.
     """
     old, new = (store.stored or {}).get("input"), store.header["input"]
-    if old is None or old == new:
+    if old is None or (old == new and not store.respelled):
         return
     rows = store.first_rows()
-    if not new["files"] or any(old.get(name) != new[name] for name in ("files", "fingerprint")):
+    if (
+        store.respelled
+        or not new["files"]
+        or any(old.get(name) != new[name] for name in ("files", "fingerprint"))
+    ):
         _compare_frames(job.recipe, store, rows)
     if not store.missing(job.n_samples) and store.stored is not None and store.stored.get("complete"):
         return

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from bec_md.current.file import (
-    SCHEMA,
     compare_keys,
+    differing,
     frame_hashes_of,
     header_of,
     join_parts,
@@ -18,6 +18,8 @@ from bec_md.current.file import (
     read_header,
     stored_intervals,
 )
+from bec_md.current.header import SCHEMA
+from bec_md.current.job import SPELLED
 from bec_md.current.parts import PartsFolder, Rows, gaps
 from bec_md.errors import UsageError
 
@@ -40,6 +42,8 @@ class CurrentStore:
         self.path, self.parts, self.header = path, parts, header
         #: What was stored under this name before, if it is to be continued.
         self.stored: dict[str, Any] | None = None
+        #: Options given in other words than before, whose frames have to be compared.
+        self.respelled: set[str] = set()
 
     @classmethod
     @contextmanager
@@ -102,10 +106,11 @@ class CurrentStore:
                 f"bec-md spectrum {self.path.name} still analyzes it; choose another output name, or compute "
                 "it anew with --overwrite",
             )
-        differences = compare_keys(self.stored["key"], self.header["key"])
-        if differences:
+        self.respelled = differing(self.stored["key"], self.header["key"])
+        if not self.respelled <= SPELLED or (self.respelled and self.frame_hashes() is None):
             raise UsageError(
-                f"{self.path.name} holds another computation: " + "; ".join(differences),
+                f"{self.path.name} holds another computation: "
+                + compare_keys(self.stored["key"], self.header["key"]),
                 "a file is continued only with the same model, input and options",
                 "choose another output name, repeat the old options, or start over with --overwrite",
             )

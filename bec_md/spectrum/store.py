@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from bec_md.errors import DataError
-from bec_md.hdf5 import add_dataset, is_hdf5, new_hdf5, open_hdf5
+from bec_md.hdf5 import add_dataset, contents_of, is_hdf5, new_hdf5, open_hdf5
+from bec_md.schema import checked
 from bec_md.spectrum.analysis.peak import Peak
 from bec_md.spectrum.errors.quality import QualityReport
 from bec_md.spectrum.labelled import FIELDS, attributes, coordinates, variables
@@ -53,6 +54,38 @@ def write_hdf5(spectrum: Spectrum, path: str | Path) -> None:
             file.attrs[name] = value
 
 
+def _header(file: h5py.File, place: str) -> dict[str, Any]:
+    """Return the attributes, checked."""
+    from bec_md.spectrum.header import SpectrumHeader
+
+    values: dict[str, Any] = {name: float(file.attrs[name]) for name in ("temperature_k", "volume_ang3")}
+    for name in ("parameters", "metadata", "quality", "peaks"):
+        values[name] = json.loads(file.attrs[name])
+    checked(SpectrumHeader, values, place, "copy it again, or make it anew with bec-md spectrum")
+    return values
+
+
+def _check_arrays(file: h5py.File) -> None:
+    """Raise ValueError if arrays do not fit to their axes, or hold no numbers where results need them."""
+    lengths = {name: len(file[name]) for name in ("wavenumber_cm", "acf_time_fs", "raw_wavenumber_cm")}
+    lengths |= {"axis": 3, "axis_2": 3}
+    if "group" in file:
+        lengths |= {"group": len(file["group"]), "group_2": len(file["group"])}
+    tensor, partial = ("wavenumber_cm", "axis", "axis_2"), ("group", "wavenumber_cm")
+    own: dict[str, tuple[str, ...]] = {"sigma_real": tensor, "sigma_imag": tensor}
+    own |= {"partial_n_alpha": partial, "partial_n_alpha_err": partial}
+    for name, dims in {**own, **{name: dims for name, (dims, _) in FIELDS.items()}}.items():
+        expected = tuple(lengths.get(dim, -1) for dim in dims)
+        if name in file and file[name].shape != expected:
+            raise ValueError(f"{name} has the shape {file[name].shape}, its axes {expected}")
+    axis = file["wavenumber_cm"][()]
+    if axis.ndim != 1 or len(axis) < 2 or not np.isfinite(axis).all() or not (np.diff(axis) > 0).all():
+        raise ValueError("wavenumber_cm does not rise from number to number")
+    for name in ("sigma_real", "sigma_imag"):
+        if not np.isfinite(file[name][()]).all():
+            raise ValueError(f"{name} holds values that are no numbers")
+
+
 def is_spectrum_file(path: str | Path) -> bool:
     """Whether this is an HDF5 file written by `write_hdf5`."""
     if not is_hdf5(Path(path)):
@@ -75,11 +108,12 @@ def load_spectrum(path: str | Path) -> Spectrum:
             "it is missing, not HDF5, or written by another program",
             "pass the file written by 'bec-md spectrum -o'",
         )
-    with open_hdf5(Path(path)) as file:
+    with contents_of(Path(path)) as file:
+        header = _header(file, Path(path).name)
+        _check_arrays(file)
         optional = {name: file[name][()] for name in FIELDS if name in file}
         groups = [n.decode() for n in file["group"][()]] if "group" in file else []
         static = {n[7:]: file[n][()] for n in file if n.startswith("static_")}
-        attrs = {n: json.loads(file.attrs[n]) for n in ("parameters", "metadata", "quality", "peaks")}
         if "member_sigma_real" in file:
             optional["member_sigma"] = file["member_sigma_real"][()] + 1j * file["member_sigma_imag"][()]
         partial, partial_err = (
@@ -89,16 +123,16 @@ def load_spectrum(path: str | Path) -> Spectrum:
         return Spectrum(
             wavenumber_cm=file["wavenumber_cm"][()],
             sigma=file["sigma_real"][()] + 1j * file["sigma_imag"][()],
-            temperature_k=float(file.attrs["temperature_k"]),
-            volume_ang3=float(file.attrs["volume_ang3"]),
+            temperature_k=header["temperature_k"],
+            volume_ang3=header["volume_ang3"],
             partial_n_alpha=partial,
             partial_n_alpha_err=partial_err,
             acf_time_fs=file["acf_time_fs"][()],
             raw_wavenumber_cm=file["raw_wavenumber_cm"][()],
             static=static,
-            peaks=tuple(Peak(**p) for p in attrs["peaks"]),
-            quality=QualityReport.from_list(attrs["quality"]),
-            parameters=attrs["parameters"],
-            metadata=attrs["metadata"],
+            peaks=tuple(Peak(**peak) for peak in header["peaks"]),
+            quality=QualityReport.from_list(header["quality"]),
+            parameters=header["parameters"],
+            metadata=header["metadata"],
             **optional,
         )

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from bec_md.atomic import replacing
 from bec_md.errors import DataError
 
 SCHEMA = 1
@@ -32,16 +31,6 @@ class Progress:
     sums: dict[str, float] = field(default_factory=dict)  # running sums of the current epoch
     history: list[dict[str, float]] = field(default_factory=list)
     finished: bool = False
-
-
-def write_atomically(path: Path, write: Any) -> None:
-    """Call `write(temporary_path)` and rename: the file is either the old or the new one, never half."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        write(temporary)
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def _optimizer_tensors(network: nn.Module, optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
@@ -77,7 +66,8 @@ def save_checkpoint(
         "progress": json.dumps(asdict(progress)),
     }
     stored = {name: value.detach().cpu().contiguous().clone() for name, value in tensors.items()}
-    write_atomically(path, lambda file: save_file(stored, str(file), metadata=header))
+    with replacing(path) as partial:
+        save_file(stored, str(partial), metadata=header)
 
 
 def load_checkpoint(

@@ -15,11 +15,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from bec_md.atomic import replacing
 from bec_md.errors import DataError
 from bec_md.network.network import Network
 from bec_md.training.averaging import WeightAverage, set_weights, swapped_weights
 from bec_md.training.batches import epoch_batches, sequential_batches
-from bec_md.training.checkpoint import Progress, load_checkpoint, save_checkpoint, write_atomically
+from bec_md.training.checkpoint import Progress, load_checkpoint, save_checkpoint
 from bec_md.training.config import TrainingConfig
 from bec_md.training.dataset import TARGETS, GraphDataset
 from bec_md.training.objective import batch_loss
@@ -316,15 +317,13 @@ class Trainer:
         names: list[str] = []
         for row in self.progress.history:
             names.extend(name for name in row if name not in names)
-
-        def write(path: Path) -> None:
-            """Write the whole history as a table."""
-            with path.open("w", newline="", encoding="utf-8") as stream:
-                writer = csv.DictWriter(stream, names)
-                writer.writeheader()
-                writer.writerows(self.progress.history)
-
-        write_atomically(self.folder / "log.csv", write)
+        with (
+            replacing(self.folder / "log.csv") as partial,
+            partial.open("w", newline="", encoding="utf-8") as stream,
+        ):
+            writer = csv.DictWriter(stream, names)
+            writer.writeheader()
+            writer.writerows(self.progress.history)
 
     def _line(self, row: Mapping[str, Any], part: float) -> str:
         text = f"epoch {row['epoch']:4.0f}  {row['minutes']:7.2f} min"

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from bec_md.arrays import Array
+from bec_md.atomic import replacing
 from bec_md.units import AMU_ANG2_FS2_EV
 from bec_md.validate.crystal import HarmonicCrystal
 
@@ -25,7 +26,7 @@ def write_extxyz(
     lattice = " ".join(f"{x:.10g}" for x in crystal.cell_ang.ravel())
     head = f'Lattice="{lattice}" Properties=species:S:1:pos:R:3:momenta:R:3 pbc="T T T" time_fs='
     row = "%s " + " ".join([f"%.{digits}g"] * 6)
-    with path.open("w", encoding="utf-8") as out:
+    with replacing(path) as partial, partial.open("w", encoding="utf-8") as out:
         for step, frame in enumerate(columns.tolist()):
             out.write(f"{len(crystal.symbols)}\n{head}{step * timestep_fs:g}\n")
             lines = (row % (s, *v) for s, v in zip(crystal.symbols, frame, strict=True))
@@ -46,7 +47,7 @@ def write_lammps_dump(
     types = {symbol: number + 1 for number, symbol in enumerate(dict.fromkeys(crystal.symbols))}
     names = [f"{i + 1} {types[s]} {m:.10g} " for i, (s, m) in enumerate(_species(crystal))]
     row = " ".join(["%.10g"] * 6)
-    with path.open("w", encoding="utf-8") as out:
+    with replacing(path) as partial, partial.open("w", encoding="utf-8") as out:
         for step, frame in enumerate(columns.tolist()):
             out.write(f"ITEM: UNITS\nmetal\nITEM: TIMESTEP\n{step * round(timestep_fs)}\n")
             out.write(f"ITEM: NUMBER OF ATOMS\n{len(names)}\nITEM: BOX BOUNDS xy xz yz pp pp pp\n{box}\n")

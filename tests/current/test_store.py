@@ -4,8 +4,10 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import fields
 from pathlib import Path
+from typing import Any
 
 import h5py
 import numpy as np
@@ -15,7 +17,7 @@ from ase.io import write
 from bec_md.current import CurrentSeries, compute_current, is_current_file, load_current
 from bec_md.current.job import NOT_IN_KEY
 from bec_md.current.options import CurrentOptions
-from bec_md.current.parts import PartsFolder, covered, gaps
+from bec_md.current.parts import FRAME_HASH, PartsFolder, covered, gaps
 from bec_md.current.prepare import prepare_current
 from bec_md.current.store import CurrentStore
 from bec_md.errors import DataError, UsageError
@@ -49,6 +51,51 @@ def same_numbers(one: CurrentSeries, other: CurrentSeries) -> None:
         rtol = 1e-6 if values.dtype == np.float64 else 0.0  # statistics are stored in single precision
         assert np.allclose(values, getattr(other, name), rtol=rtol, atol=0.0, equal_nan=True), name
     assert np.array_equal(one.current, other.current)
+
+
+def with_header(path: Path, change: Callable[[dict[str, Any]], object]) -> Path:
+    """Copy of a file whose header is what `change` returns: a text, or what becomes one."""
+    copy = path.with_name("damaged.h5")
+    copy.write_bytes(path.read_bytes())
+    with h5py.File(copy, "r+") as file:
+        changed = change(json.loads(file.attrs["bec_md_current"]))
+        file.attrs["bec_md_current"] = changed if isinstance(changed, str) else json.dumps(changed)
+    return copy
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda _: "{nope", "its header is damaged"),
+        (lambda _: '{"a":' * 20000 + "1" + "}" * 20000, "its header is damaged"),
+        (lambda _: [1, 2], r"its header is \[1, 2\]"),
+        (lambda h: h | {"schema": "x"}, "schema is 'x'"),
+        (lambda h: h | {"schema": 99}, "was written by a newer bec-md"),
+        (lambda h: h | {"system": "text"}, "system is 'text'"),
+        (lambda h: h | {"averages": {"com_speed2": float("nan")}}, "averages.com_speed2 is nan"),
+        (lambda h: h | {"system": h["system"] | {"total_charge_e": float("nan")}}, "total_charge_e is nan"),
+        (lambda h: h | {"system": h["system"] | {"group_count": [1e30, 4, 4]}}, r"group_count.0 is 1e\+30"),
+        (lambda h: h | {"system": h["system"] | {"group_mass_amu": [1.0]}}, "system is"),
+        (lambda h: {n: v for n, v in h.items() if n != "key"}, "key is"),
+    ],
+)
+def test_a_damaged_header_is_named(tmp_path: Path, change: Any, message: str) -> None:
+    compute(write_trajectory(tmp_path / "t.xyz", 8), tmp_path / "c.h5")
+    with pytest.raises(DataError, match=message) as error:
+        load_current(with_header(tmp_path / "c.h5", change))
+    assert "damaged.h5" in error.value.what
+    assert error.value.fix
+
+
+def test_an_announced_size_is_compared_with_what_is_stored(tmp_path: Path) -> None:
+    compute(write_trajectory(tmp_path / "t.xyz", 8), tmp_path / "c.h5")
+    with h5py.File(tmp_path / "c.h5", "r+") as file:
+        for name in list(file):
+            shape, dtype = file[name].shape, file[name].dtype
+            del file[name]
+            file.create_dataset(name, (10**9, *shape[1:]), dtype, chunks=(4096, *shape[1:]))
+    with pytest.raises(DataError, match=r"c\.h5: \w+ announces \d+ MiB in 1 bytes"):
+        load_current(tmp_path / "c.h5")
 
 
 @pytest.mark.parametrize(("velocities", "stride"), [(True, 1), (False, 3)])
@@ -172,6 +219,21 @@ def test_the_same_frames_in_a_touched_file_are_not_computed_again(tmp_path: Path
     compute(source, tmp_path / "c.h5", charges=Broken())
     compute(source, tmp_path / "d.h5")
     assert datasets(tmp_path / "c.h5") == datasets(tmp_path / "d.h5")
+
+
+def test_a_default_that_is_spelled_out_is_the_same_computation(tmp_path: Path) -> None:
+    source, output = write_trajectory(tmp_path / "t.xyz", 20), tmp_path / "c.h5"
+    compute(source, output)
+    before = datasets(output)
+    compute(source, output, format="extxyz", velocity_units="ase", need_velocities=True)
+    assert datasets(output) == before
+    # Other frames are another computation.
+    with pytest.raises(UsageError, match=r"other first frame.*velocity units was absent, now ase"):
+        compute(source, output, velocity_units="ase", start=1)
+    with h5py.File(output, "r+") as file:
+        del file[FRAME_HASH]  # then nothing can be compared
+    with pytest.raises(UsageError, match=r"holds another computation: format was absent, now extxyz"):
+        compute(source, output, format="extxyz")
 
 
 def test_every_option_is_part_of_the_key_unless_it_is_named() -> None:

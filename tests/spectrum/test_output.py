@@ -179,6 +179,46 @@ def test_hdf5_round_trip(spectrum, tmp_path) -> None:
     assert summary(back) == summary(spectrum)
 
 
+def _set(name, value):
+    return lambda file: file.attrs.__setitem__(name, value)
+
+
+def _replace(name, values):
+    def change(file):
+        del file[name]
+        if values is not None:
+            file[name] = values
+
+    return change
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (_set("parameters", "{nope"), "is damaged: Expecting property name"),
+        (_set("parameters", "{}"), "parameters.resolution_cm is"),
+        (_set("parameters", "[[1]]"), r"parameters is \[\[1\]\]"),
+        (_set("peaks", '[{"evil": 1}]'), "peaks.0"),
+        (_set("quality", '[{"name": "f_sum"}]'), "quality.0.value"),
+        (_set("volume_ang3", -1.0), "volume_ang3 is -1.0"),
+        (lambda file: file.attrs.__delitem__("temperature_k"), "is damaged: .*temperature_k"),
+        (_replace("sigma_imag", None), "is damaged: .*sigma_imag"),
+        (_replace("wavenumber_cm", np.zeros(0)), "is damaged: sigma_real has the shape"),
+        (_replace("raw_n_alpha", np.ones(7)), "is damaged: raw_n_alpha has the shape"),
+        (_replace("group", [1, 2]), "is damaged"),
+    ],
+)
+def test_a_damaged_spectrum_is_named(spectrum, tmp_path, change, message) -> None:
+    import h5py
+
+    write_hdf5(spectrum, tmp_path / "a.h5")
+    with h5py.File(tmp_path / "a.h5", "r+") as file:
+        change(file)
+    with pytest.raises(DataError, match=message) as error:
+        load_spectrum(tmp_path / "a.h5")
+    assert "a.h5" in error.value.what
+
+
 def test_hdf5_opens_with_labelled_dimensions(spectrum, tmp_path) -> None:
     import h5py
 
