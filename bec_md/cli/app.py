@@ -15,6 +15,7 @@ from bec_md.cli.current_command import CURRENT_HELP, current
 from bec_md.cli.failures import CommandGroup
 from bec_md.cli.harmonic_command import HARMONIC_HELP, harmonic
 from bec_md.cli.lammps_command import lammps_app
+from bec_md.cli.md_command import MD_HELP, md
 from bec_md.cli.models_command import INFO_HELP, MODELS_HELP, info, models
 from bec_md.cli.modes_command import MODES_HELP, modes
 from bec_md.cli.plan_command import PLAN_HELP, plan
@@ -71,6 +72,7 @@ SPECTRA, NETWORKS, OTHER = "Spectra", "Networks", "Planning and tools"
 
 app.command("spectrum", rich_help_panel=SPECTRA, help=SPECTRUM_HELP)(spectrum)
 app.command("current", rich_help_panel=SPECTRA, help=CURRENT_HELP)(current)
+app.command("md", rich_help_panel=SPECTRA, help=MD_HELP)(md)
 app.command("plot", rich_help_panel=SPECTRA, help=PLOT_HELP)(plot)
 app.command("compare", rich_help_panel=SPECTRA, help=COMPARE_HELP)(compare)
 app.command("modes", rich_help_panel=SPECTRA, help=MODES_HELP)(modes)

@@ -1,0 +1,140 @@
+"""The potential of a dynamics: a name, a factory in any module, or a LAMMPS input."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from bec_md.errors import UsageError
+from bec_md.files import require_file
+
+
+@dataclass(frozen=True)
+class Potential:
+    """A potential that is known by name.
+
+    Parameters
+    ----------
+    factory
+        ``module:name`` of what makes the calculator.
+    package
+        What pip installs.
+    remark
+        What it is known to get wrong.
+    arguments
+        Keywords of the factory.
+    """
+
+    factory: str
+    package: str
+    remark: str
+    arguments: Mapping[str, Any] = field(default_factory=dict)
+
+
+_SOFT = "as all universal networks of 2023–24 it is soft: stretching modes come out 5 to 15 % too low"
+#: Universal networks whose weights are part of their PyPI package: nothing is downloaded.
+SHORTCUTS: Mapping[str, Potential] = {
+    "chgnet": Potential(
+        "chgnet.model.dynamics:CHGNetCalculator",
+        "chgnet",
+        f"CHGNet (PBE+U): {_SOFT}",
+        {"use_device": "cpu", "on_isolated_atoms": "ignore"},
+    ),
+    "7net-0": Potential(
+        "sevenn.calculator:SevenNetCalculator",
+        "sevenn==0.13.0",
+        f"SevenNet-0 (PBE+U): {_SOFT}",
+        {"model": "7net-0", "device": "cpu"},
+    ),
+}
+#: First words of LAMMPS commands that belong before the box.
+_HEADER = ("units", "atom_style", "newton", "package", "suffix", "atom_modify", "processors")
+
+
+def make_calculator(spec: str, elements: Sequence[str] | None = None) -> Any:
+    """Return the ASE calculator that a text names.
+
+    Parameters
+    ----------
+    spec
+        ``NAME`` (see `SHORTCUTS`), ``module:factory`` (called without arguments), or ``lammps:INPUT``: a file
+        of LAMMPS commands that define the potential (``units``, ``pair_style``, ``pair_coeff``, ``set type …
+        charge``, ``kspace_style`` …), without box, atoms and run.
+    elements
+        Chemical symbols of the LAMMPS types 1, 2, ….
+
+    Raises
+    ------
+    UsageError
+        If nothing of this name exists or is installed, or `elements` is missing.
+    """
+    kind, separator, rest = spec.partition(":")
+    if kind == "lammps" and rest:
+        return _lammps(Path(rest), elements)
+    if separator and rest:
+        return _made(spec, {}, kind.partition(".")[0])
+    known = SHORTCUTS.get(spec)
+    if known is None:
+        raise UsageError(
+            f"calculator {spec!r} is not known",
+            "a potential has to be named",
+            f"use {', '.join(SHORTCUTS)}, module:factory or lammps:INPUT",
+        )
+    return _made(known.factory, known.arguments, known.package)
+
+
+def _made(factory: str, arguments: Mapping[str, Any], package: str) -> Any:
+    name, _, attribute = factory.partition(":")
+    try:
+        make = getattr(importlib.import_module(name), attribute)
+    except ModuleNotFoundError as error:
+        raise UsageError(
+            f"calculator {factory} needs {error.name}, which is not installed",
+            "the potential is part of another package",
+            f"pip install {package}",
+        ) from None
+    except AttributeError:
+        raise UsageError(
+            f"module {name} has no {attribute}",
+            "module:factory names a function or class that returns an ASE calculator",
+            "correct the name",
+        ) from None
+    calculator = make(**arguments)
+    if not hasattr(calculator, "get_forces"):
+        raise UsageError(
+            f"{factory} gives a {type(calculator).__name__}, which has no get_forces",
+            "the dynamics needs an ASE calculator",
+            "name a function or class that returns one",
+        )
+    return calculator
+
+
+def _lammps(path: Path, elements: Sequence[str] | None) -> Any:
+    """LAMMPS as a library, driven by ASE's own interface."""
+    require_file(path)
+    if not elements:
+        raise UsageError(
+            f"lammps:{path.name} without elements",
+            "LAMMPS types are numbers",
+            "give elements=Mg,O, in the order of the types 1, 2, …",
+        )
+    from ase.calculators.lammpslib import LAMMPSlib
+
+    from bec_md.lammps.plugins import preload_mpi
+
+    preload_mpi()
+    lines = [line.split("#")[0].strip() for line in path.read_text(encoding="utf-8").splitlines()]
+    commands = [line for line in lines if line]
+    header = [line for line in commands if line.split()[0] in _HEADER]
+    stated = {line.split()[0] for line in header}
+    defaults = {"units": "units metal", "atom_style": "atom_style charge"}
+    header = [text for word, text in defaults.items() if word not in stated] + header
+    return LAMMPSlib(  # type: ignore[no-untyped-call]
+        lmpcmds=[line for line in commands if line.split()[0] not in _HEADER],
+        lammps_header=[*header, "atom_modify map array sort 0 0"],
+        atom_types={symbol: number for number, symbol in enumerate(elements, start=1)},
+        keep_alive=True,
+    )

