@@ -6,50 +6,30 @@ below are the public surface; they are imported on first use, so that ``import b
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from bec_md.lazy import on_first_use
 
 __version__ = "0.1.0"
 
-_PUBLIC = {
-    "load_model": "bec_md.network",
-    "open_trajectory": "bec_md.trajectory",
-    "compute_current": "bec_md.current",
-    "load_current": "bec_md.current",
-    "Spectrum": "bec_md.spectrum",
-    "SpectrumOptions": "bec_md.spectrum",
-    "compute_spectrum": "bec_md.spectrum",
-    "load_spectrum": "bec_md.spectrum",
-    "plot": "bec_md.plot",
-}
-
-__all__ = [
-    "Spectrum",
-    "SpectrumOptions",
-    "__version__",
-    "compute_current",
-    "compute_spectrum",
-    "load_current",
-    "load_model",
-    "load_spectrum",
-    "open_trajectory",
-    "plot",
-]
+__getattr__, __dir__, __all__ = on_first_use(
+    __name__,
+    {
+        "current": "compute_current load_current",
+        "network": "load_model",
+        "plot": "plot",
+        "spectrum": "Spectrum SpectrumOptions compute_spectrum load_spectrum",
+        "trajectory": "open_trajectory",
+    },
+)
 
 if TYPE_CHECKING:
-    from bec_md import plot
-    from bec_md.current import compute_current, load_current
-    from bec_md.network import load_model
-    from bec_md.spectrum import Spectrum, SpectrumOptions, compute_spectrum, load_spectrum
-    from bec_md.trajectory import open_trajectory
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _PUBLIC:
-        raise AttributeError(f"module 'bec_md' has no attribute {name!r}")
-    module = import_module(_PUBLIC[name])
-    return module if _PUBLIC[name].endswith("." + name) else getattr(module, name)
-
-
-def __dir__() -> list[str]:
-    return sorted(__all__)
+    from bec_md import plot as plot
+    from bec_md.current import compute_current as compute_current
+    from bec_md.current import load_current as load_current
+    from bec_md.network import load_model as load_model
+    from bec_md.spectrum import Spectrum as Spectrum
+    from bec_md.spectrum import SpectrumOptions as SpectrumOptions
+    from bec_md.spectrum import compute_spectrum as compute_spectrum
+    from bec_md.spectrum import load_spectrum as load_spectrum
+    from bec_md.trajectory import open_trajectory as open_trajectory

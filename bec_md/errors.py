@@ -53,7 +53,7 @@ class UsageError(BecMDError):
 
 
 class QualityError(BecMDError):
-    """A self-check failed under ``--strict`` (exit status 1)."""
+    """A self-check failed where all must hold (exit status 1)."""
 
     exit_status = 1
 

@@ -137,7 +137,7 @@ class _Guarded(io.RawIOBase):
             raise DataError(
                 f"{self._name}: a line of more than {_LINE_BYTES >> 20} MiB",
                 "no line of a trajectory is that long; it is a binary file, or zeros of a disk that was full",
-                "check what the file holds, or name its format with format=",
+                "check what the file holds, or name its format with `format`",
             )
 
     def close(self) -> None:

@@ -13,7 +13,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bec_md.trajectory import Frame, open_trajectory
+from bec_md.structure import Frame
+from bec_md.trajectory import open_trajectory
 
 ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"

@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from ase.units import fs
 
+from bec_md.current.execution import Execution
 from bec_md.current.file import load_current
 from bec_md.current.mobility import PROBED
 from bec_md.current.options import CurrentOptions
 from bec_md.current.prepare import default_batch, prepare_current
-from bec_md.current.run import Execution, committed_chunks, with_closed_loop
+from bec_md.current.run import committed_chunks, with_closed_loop
 from bec_md.current.store import CurrentStore
 from bec_md.errors import UsageError
 from bec_md.structure.from_ase import as_frame
@@ -69,7 +70,7 @@ class CurrentRecorder:
         self._options = replace(CurrentOptions(charge_stride=1), **options)
         if self._options.charge_stride != 1:
             raise UsageError(
-                f"charge_stride={self._options.charge_stride} in a running dynamics",
+                f"`charge_stride={self._options.charge_stride}` in a running dynamics",
                 "tensors between two evaluated frames need the later one",
                 "leave it out, or record with a larger interval",
             )
@@ -77,7 +78,7 @@ class CurrentRecorder:
             raise UsageError(
                 f"{self.path.name} exists already",
                 "a run that begins anew does not continue the rows that are stored there",
-                "choose another output, or give overwrite=True",
+                "choose another output, or give `overwrite=True`",
             )
         self._overwrite = overwrite
         self._live = _Live(interval * dynamics.dt / fs)

@@ -109,7 +109,7 @@ def load(model: str, elements: Sequence[int], threads: int) -> tuple[BecModel | 
         raise UsageError(
             f"model {reference.name} does not know {', '.join(chemical_symbols[z] for z in missing)}",
             "the structures of the benchmark are quartz and water",
-            "choose fitting ones with --systems, or another --model",
+            "choose fitting ones with `systems`, or another `model`",
         )
     if not native_status().available:
         return None, reference

@@ -88,7 +88,7 @@ class ReferenceCharges:
                     f"{self.path.name} lists {len(self.tensors)} tensors, the trajectory has {n_atoms} atoms",
                     "without the structure they belong to, tensors can only be taken atom by atom",
                     f"put the structure beside it ({', '.join(COMPANIONS[:3])}, unitcell.extxyz) "
-                    "or name it: --charges born:BORN,POSCAR",
+                    "or name it: `charges=born:BORN,POSCAR`",
                 )
             note = f"{n_atoms} tensors taken in the order of {self.path.name}"
             return ConstantCharges(self.tensors, self.name, (*self.notes, note), self.eps_inf)
@@ -109,8 +109,8 @@ class ReferenceCharges:
                 f"{structure.name} ({len(structure.numbers)} atoms)",
                 "each atom takes the tensor of the site it belongs to; composition, cell (within 6 % strain) "
                 "or positions differ, or atoms have left their sites",
-                "start from a frame of the same phase (--start), give the reference of this phase, or use "
-                "--charges model",
+                "start from a frame of the same phase (`start`), give the reference of this phase, or use "
+                "`charges=model`",
             )
         tensors = found.rotation @ self.tensors[found.atoms] @ found.rotation.T
         turned = None if self.eps_inf is None else found.rotation @ self.eps_inf @ found.rotation.T
@@ -141,7 +141,7 @@ def born_charges(spec: str) -> ReferenceCharges:
     for item in (path, structure_path):
         if item is not None and not item.is_file():
             raise UsageError(
-                f"--charges born: there is no file {item}",
+                f"`charges=born:{spec}`: there is no file {item}",
                 "constant tensors are read from it",
                 "give the path of a BORN file, or of an extxyz with born_effective_charges",
             )
@@ -169,7 +169,7 @@ def _from_born(path: Path, born: BornFile, structure: ReferenceCell | None) -> R
             f"{path.name} lists {count} tensors; {structure.name} has {n_atoms} atoms, "
             f"{len(first)} of them independent by symmetry",
             "a reduced BORN file lists one tensor per independent atom",
-            f"give the structure it was made for (--charges born:{path.name},POSCAR), or list all atoms",
+            f"give the structure it was made for (`charges=born:{path.name},POSCAR`), or list all atoms",
         )
     listed = born.atoms if born.atoms is not None and max(born.atoms) < n_atoms else tuple(first.tolist())
     lowest = orbits(operations, n_atoms)
@@ -265,7 +265,7 @@ def _from_structure_file(path: Path) -> ReferenceCharges:
     if first.born_effective_charges is None:
         raise DataError(
             f"{path.name} carries no Born effective charges",
-            "--charges born: takes constant tensors from it",
+            "`charges=born:…` takes constant tensors from it",
             "give a phonopy BORN file, or an extxyz with a column born_effective_charges (9 numbers)",
         )
     structure = ReferenceCell(first.cell_ang, first.positions_ang, first.numbers, path.name)

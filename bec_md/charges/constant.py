@@ -154,7 +154,7 @@ def scalar_per_atom(charges: Mapping[str, float], numbers: NDArray[np.int64], na
         close = get_close_matches(unknown[0].capitalize(), list(atomic_numbers), n=1, cutoff=0.5)
         hint = f"did you mean {close[0]}? " if close else ""
         raise UsageError(
-            f"{unknown[0]!r} in --charges {name}:… is not an element",
+            f"{unknown[0]!r} in `charges={name}:…` is not an element",
             "charges are given per element symbol",
             f"{hint}write for example {name}:Si=3.4,O=-1.7",
         )
@@ -163,7 +163,7 @@ def scalar_per_atom(charges: Mapping[str, float], numbers: NDArray[np.int64], na
     if missing:
         symbols = ", ".join(chemical_symbols[n] for n in missing)
         raise UsageError(
-            f"--charges {name}:… gives no charge for {symbols}",
+            f"`charges={name}:…` gives no charge for {symbols}",
             "every element of the trajectory needs one",
             f"add {','.join(chemical_symbols[n] + '=…' for n in missing)}",
         )

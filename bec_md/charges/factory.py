@@ -1,4 +1,4 @@
-"""From what the user writes after ``--charges`` to a source of tensors."""
+"""From the words that name a source of tensors to the source."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from bec_md.errors import UsageError
 if TYPE_CHECKING:
     from bec_md.trajectory.frame import TrajectoryInfo
 
-#: The forms of --charges, for messages and help.
+#: The forms of `charges`, for messages and help.
 FORMS = "model, file[:KEY], born:PATH[,STRUCTURE], fixed:Si=3.4,O=-1.7 or oxidation:Li=1,P=5,O=-2"
 
 
@@ -72,7 +72,7 @@ def make_charge_source(
             else oxidation_numbers(charges, info, total_charge)
         )
     raise UsageError(
-        f"--charges {spec!r} is not understood",
+        f"`charges={spec}` is not understood",
         "it names the source of the Born effective charges",
         f"use one of: {FORMS}",
     )
@@ -97,13 +97,13 @@ def parse_scalars(text: str, kind: str) -> dict[str, float]:
             number = float("nan")
         if not separator or not np.isfinite(number):
             raise UsageError(
-                f"{item!r} in --charges {kind}:{text} is not ELEMENT=CHARGE",
+                f"{item!r} in `charges={kind}:{text}` is not ELEMENT=CHARGE",
                 "scalar charges are given per element, separated by commas",
                 f"write for example {kind}:Si=4,O=-2",
             )
         if symbol in charges:
             raise UsageError(
-                f"{symbol} occurs twice in --charges {kind}:{text}",
+                f"{symbol} occurs twice in `charges={kind}:{text}`",
                 "an element has one charge",
                 "give each element once",
             )
@@ -123,7 +123,7 @@ def _from_object(spec: Any, info: TrajectoryInfo) -> ChargeSource:
     if isinstance(spec, np.ndarray):
         return ConstantCharges(spec)
     raise UsageError(
-        f"charges={brief(spec)} is not a source of Born effective charges",
+        f"`charges={brief(spec)}` is not a source of Born effective charges",
         "tensors come from a model, a file, an array (N, 3, 3) or scalars per element",
         f"give an object with evaluate(frames), or text: {FORMS}",
     )

@@ -116,7 +116,7 @@ class ModelCharges:
             raise DataError(
                 f"{self.name} does not know {', '.join(chemical_symbols[n] for n in unknown)} (atom {atom})",
                 "it was not trained on this element",
-                "choose another model (bec-md models lists them) or give tensors with --charges",
+                "choose another model (bec-md models lists them) or give tensors with `charges`",
             )
         symbols = [chemical_symbols[int(number)] for number in frame.numbers]
         self._familiarity = Familiarity.of(getattr(self.model, "card", {}), symbols)
@@ -193,7 +193,7 @@ class ModelCharges:
             raise DataError(
                 f"{self.name} gives non-finite tensors in frame {frames[where].index}",
                 "atoms may lie on top of each other, or positions may be corrupt",
-                "look at that frame, or cut it off with --start/--stop",
+                "look at that frame, or cut it off with `start`/`stop`",
             )
         members = _several(getattr(prediction, "members", None))
         spread = getattr(prediction, "uncertainty_e", None)

@@ -52,14 +52,14 @@ class FrameCharges:
                 column = f"column {self.key!r}" if self.key else "column born_effective_charges"
                 raise DataError(
                     f"frame {frame.index} carries no Born effective charges ({column})",
-                    "--charges file takes the tensors from the trajectory, frame by frame",
-                    "name the column with --charges file:KEY, or use --charges model",
+                    "`charges=file` takes the tensors from the trajectory, frame by frame",
+                    "name the column with `charges=file:KEY`, or use `charges=model`",
                 )
             if not np.isfinite(tensors).all():
                 atom = int(np.argmin(np.isfinite(tensors).all(axis=(1, 2))))
                 raise DataError(
                     f"the Born effective charge of atom {atom} in frame {frame.index} is not finite",
                     "one NaN spoils the spectrum",
-                    "correct that frame, or cut it off with --start/--stop",
+                    "correct that frame, or cut it off with `start`/`stop`",
                 )
         return ChargeBatch(np.stack([np.asarray(f.born_effective_charges, dtype=np.float64) for f in frames]))

@@ -7,9 +7,9 @@ from typing import Annotated
 
 import typer
 
-from bec_md.cli import options as opt
 from bec_md.cli.announce import describe_model
 from bec_md.cli.console import Console
+from bec_md.cli.options import with_options
 from bec_md.cli.outputs import check_writable
 
 BORN_HELP = (
@@ -19,6 +19,7 @@ BORN_HELP = (
 )
 
 
+@with_options()
 def born(
     structure: Annotated[
         Path, typer.Argument(metavar="STRUCTURE", help="POSCAR, CIF, extxyz, …", show_default=False)
@@ -26,12 +27,12 @@ def born(
     output: Annotated[Path, typer.Option("--output", "-o", metavar="BORN", help="Where to write.")] = Path(
         "BORN"
     ),
-    model: opt.Model = "universal",
+    model: str = "universal",
     symmetry_tolerance: Annotated[
         float,
         typer.Option("--symmetry-tolerance", metavar="ANG", help="Atoms closer than this are equivalent."),
     ] = 1e-5,
-    quiet: opt.Quiet = False,
+    quiet: bool = False,
 ) -> None:
     """Predict one structure and write its independent tensors."""
     import numpy as np

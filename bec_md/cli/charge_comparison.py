@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from bec_md.cli import analysis_options as more
 from bec_md.cli.console import Console
 from bec_md.cli.outputs import guard
 from bec_md.errors import UsageError
@@ -16,6 +15,7 @@ if TYPE_CHECKING:
     from bec_md.cli.inputs import Source
     from bec_md.current.job import CurrentJob
     from bec_md.current.series import CurrentSeries
+    from bec_md.spectrum import SpectrumOptions
     from bec_md.spectrum.analysis.charge_comparison import ChargeComparison
 
 
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 class CompareOptions:
     """Whether and with what the charges are compared."""
 
-    compare_charges: more.CompareCharges = None
-    oxidation: more.Oxidation = None
+    compare_charges: Path | None = None
+    oxidation: str | None = None
 
     def check(self, sources: Sequence[Source]) -> None:
         """Refuse, before any work, what cannot be compared.
@@ -63,9 +63,9 @@ def compare(
     sources: Sequence[Source],
     series: Sequence[CurrentSeries],
     options: CompareOptions,
-    settings: dict[str, Any],
+    settings: SpectrumOptions,
 ) -> ChargeComparison:
-    """Compute the simpler currents and compare the spectra; `settings` are those of `compute_spectrum`."""
+    """Compute the simpler currents and compare the spectra."""
     from bec_md.current.variants import DYNAMIC
     from bec_md.spectrum.analysis.charge_comparison import compare_charges
 
@@ -74,7 +74,7 @@ def compare(
         assert source.job is not None  # checked before
         for name, one in _simpler(console, source.job, options).items():
             currents.setdefault(name, []).append(one)
-    return compare_charges(currents, **settings)
+    return compare_charges(currents, options=settings)
 
 
 def _simpler(console: Console, job: CurrentJob, options: CompareOptions) -> dict[str, CurrentSeries]:

@@ -8,8 +8,8 @@ from typing import Annotated, Literal
 
 import typer
 
-from bec_md.cli import options as opt
 from bec_md.cli.console import Console
+from bec_md.cli.options import with_options
 from bec_md.cli.outputs import STDOUT, emit_json, guard
 from bec_md.cli.values import require_positive
 from bec_md.errors import UsageError
@@ -24,6 +24,7 @@ COMPARE_HELP = (
 QuantityName = Literal["n_alpha", "eps_imag", "eps_real", "n", "kappa", "alpha_cm", "reflectivity", "loss"]
 
 
+@with_options()
 def compare(
     a: Annotated[Path, typer.Argument(metavar="A", help="Spectrum.", show_default=False)],
     b: Annotated[Path, typer.Argument(metavar="B", help="Spectrum or experiment.", show_default=False)],
@@ -45,7 +46,7 @@ def compare(
         str | None,
         typer.Option("--json", metavar="FILE.json|-", help="As JSON; - for stdout.", show_default=False),
     ] = None,
-    quiet: opt.Quiet = False,
+    quiet: bool = False,
 ) -> None:
     """Compare two curves."""
     from bec_md.compare import compare as compare_curves

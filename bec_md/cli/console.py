@@ -66,7 +66,7 @@ class Console:
 
     def warn(self, text: str) -> None:
         """Print a warning on stderr, once."""
-        from bec_md.cli.failures import in_terms_of_options
+        from bec_md.cli.options import in_terms_of_options
 
         text = in_terms_of_options(text)
         if text not in self.warned:

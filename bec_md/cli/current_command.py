@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
-from bec_md.cli import options as opt
+import typer
+
 from bec_md.cli.console import Console
-from bec_md.cli.inputs import SERIES_FIELDS, ChargeOptions, TrajectoryOptions, open_sources
+from bec_md.cli.inputs import INPUT_OPTIONS, SERIES_FIELDS, InputOptions, open_sources
+from bec_md.cli.options import Inputs, with_options
 from bec_md.cli.outputs import OutputOptions
-from bec_md.cli.shared_options import with_options
-from bec_md.cli.values import pick
 from bec_md.errors import UsageError
 
 if TYPE_CHECKING:
@@ -23,26 +23,31 @@ CURRENT_HELP = (
 )
 
 
-@with_options(TrajectoryOptions, ChargeOptions, without=SERIES_FIELDS)
+@with_options(*INPUT_OPTIONS, without=("temperature_k", *SERIES_FIELDS))
 def current(
-    inputs: opt.Inputs,
-    output: opt.CurrentOutput = None,
-    overwrite: opt.Overwrite = False,
-    quiet: opt.Quiet = False,
+    inputs: Inputs,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="FILE.h5",
+            help="Where J(t) is kept.",
+            rich_help_panel="Output",
+            show_default="NAME_current.h5",
+        ),
+    ] = None,
+    overwrite: bool = False,
+    quiet: bool = False,
     **given: Any,
 ) -> None:
     """Compute and store the current of trajectories."""
     run_current(
-        inputs,
-        pick(TrajectoryOptions, given),
-        pick(ChargeOptions, given),
-        OutputOptions(current=output, overwrite=overwrite, quiet=quiet),
+        inputs, InputOptions.of(given), OutputOptions(current=output, overwrite=overwrite, quiet=quiet)
     )
 
 
-def run_current(
-    inputs: list[str], trajectory: TrajectoryOptions, charges: ChargeOptions, outputs: OutputOptions
-) -> None:
+def run_current(inputs: list[str], options: InputOptions, outputs: OutputOptions) -> None:
     """Announce, compute, check."""
     from bec_md.cli.announce import announce_source
     from bec_md.cli.currents import compute_currents
@@ -50,7 +55,7 @@ def run_current(
 
     outputs.check("--output")
     console = Console(outputs.quiet)
-    sources = open_sources(inputs, trajectory, charges, groups=charges.groups)
+    sources = open_sources(inputs, options)
     for source in sources:
         if source.job is None:
             raise UsageError(
@@ -60,7 +65,7 @@ def run_current(
             )
         announce_source(console, source)
     paths = [current_path(source, outputs.folder, outputs.current, outputs.overwrite) for source in sources]
-    series = compute_currents(console, sources, charges, outputs)
+    series = compute_currents(console, sources, options, outputs)
     for path, item in zip(paths, series, strict=True):
         check_current(console, path, item)
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from bec_md.cli.announce import announce_work
 from bec_md.cli.console import Console, duration
 from bec_md.cli.failures import InterruptedByUserError, not_written, stopped_by
-from bec_md.cli.inputs import ChargeOptions, Source, current_path
+from bec_md.cli.inputs import InputOptions, Source, current_path
 from bec_md.cli.outputs import OutputOptions
 from bec_md.errors import UsageError
 
@@ -24,7 +24,7 @@ COMMIT_SECONDS_TERMINAL = 2.0
 
 
 def compute_currents(
-    console: Console, sources: Sequence[Source], charges: ChargeOptions, outputs: OutputOptions
+    console: Console, sources: Sequence[Source], options: InputOptions, outputs: OutputOptions
 ) -> list[CurrentSeries]:
     """Compute what is not stored yet and return the series of all inputs."""
     jobs = [source for source in sources if source.job is not None]
@@ -35,13 +35,13 @@ def compute_currents(
             "leave --current out: the files are named after the inputs",
         )
     return [
-        source.series if source.series is not None else _compute(console, source, charges, outputs)
+        source.series if source.series is not None else _compute(console, source, options, outputs)
         for source in sources
     ]
 
 
 def _compute(
-    console: Console, source: Source, charges: ChargeOptions, outputs: OutputOptions
+    console: Console, source: Source, options: InputOptions, outputs: OutputOptions
 ) -> CurrentSeries:
     import time
 
@@ -52,12 +52,12 @@ def _compute(
     assert job is not None  # for the type checker: sources without a series have a job
     path = current_path(source, outputs.folder, outputs.current, outputs.overwrite)
     done = 0 if outputs.overwrite else stored_rows(path)
-    announce_work(console, job, path, done, describe_place(charges))
+    announce_work(console, job, path, done, describe_place(options))
     begin = time.monotonic()
     try:
         with console.progress(f"J(t) of {job.info.source}", done, job.n_samples) as progress:
             execution = replace(
-                charges.execution(),
+                options.execution,
                 progress=progress,
                 commit_seconds=COMMIT_SECONDS_TERMINAL if sys.stderr.isatty() else COMMIT_SECONDS,
             )
@@ -76,14 +76,15 @@ def _compute(
     return series
 
 
-def describe_place(charges: ChargeOptions) -> str:
+def describe_place(options: InputOptions) -> str:
     """Say where the work happens."""
-    if charges.dask is not None:
-        return f"on the dask cluster {charges.dask}"
-    place = charges.device if charges.device != "cpu" else "CPU"
-    if charges.workers > 1:
-        return f"{place}, {charges.workers} processes"
-    return place if charges.threads is None else f"{place}, {charges.threads} thread(s)"
+    current, execution = options.current, options.execution
+    if execution.dask_address is not None:
+        return f"on the dask cluster {execution.dask_address}"
+    place = current.device if current.device != "cpu" else "CPU"
+    if execution.workers > 1:
+        return f"{place}, {execution.workers} processes"
+    return place if current.threads is None else f"{place}, {current.threads} thread(s)"
 
 
 def interrupted(path: Path, stop: KeyboardInterrupt) -> InterruptedByUserError:

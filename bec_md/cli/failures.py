@@ -18,23 +18,9 @@ import typer
 from typer.core import TyperGroup
 
 from bec_md.cli.console import discard, put
+from bec_md.cli.options import in_terms_of_options
 from bec_md.errors import BecMDError, BecMDWarning, DataError
 from bec_md.interruption import interrupt
-
-#: Options of the command line by the name of the Python argument that messages mention.
-OPTION_OF_ARGUMENT = {
-    "timestep_fs": "--timestep", "lammps_units": "--units", "velocity_units": "--velocity-units",
-    "elements": "--elements", "cell_ang": "--cell", "velocities": "--velocities",
-    "topology": "--topology", "format": "--format", "masses": "--masses",
-    "start": "--start", "stop": "--stop", "stride": "--stride", "charges_key": "--charges file:KEY",
-    "temperature_k": "--temperature", "eps_inf": "--eps-inf", "resolution_cm": "--resolution",
-    "max_cm": "--max", "min_cm": "--min", "md_timestep_fs": "--md-timestep", "angle_deg": "--angle",
-    "thickness_um": "--thickness", "thermostat_friction_per_ps": "--thermostat-friction",
-}  # fmt: skip
-_ARGUMENT = re.compile(rf"\b({'|'.join(OPTION_OF_ARGUMENT)}) ?=(?!=) ?")
-#: Names with an underscore are arguments wherever they stand.
-_PLAIN = re.compile(rf"(?<!\-)\b({'|'.join(n for n in OPTION_OF_ARGUMENT if '_' in n)})\b(?![\"'])")
-_ADVICE = re.compile(rf"(?<=\bpass )({'|'.join(OPTION_OF_ARGUMENT)})\b(?! \(--)")
 
 
 class SignalledError(KeyboardInterrupt):
@@ -120,18 +106,19 @@ class CommandGroup(TyperGroup):
         except (Exception, KeyboardInterrupt) as error:
             if debug:
                 traceback.print_exc(file=sys.stderr)
-            text, status = describe(error, ctx.info_name or "bec-md")
+            called = self.commands.get(str(ctx.invoked_subcommand))
+            text, status = describe(error, ctx.info_name or "bec-md", called)
             if text:
                 put(text, sys.stderr)
             raise typer.Exit(status) from None
 
 
-def describe(error: BaseException, program: str = "bec-md") -> tuple[str, int]:
-    """Return the message for an error and the exit status."""
+def describe(error: BaseException, program: str = "bec-md", called: Any = None) -> tuple[str, int]:
+    """Return the message for an error of the command that was called, and the exit status."""
     if isinstance(error, InterruptedByUserError):
         return f"\n{error.what}\n  {error.why}\n  to go on: {error.fix}", error.exit_status
     if isinstance(error, BecMDError):
-        return f"error: {in_terms_of_options(str(error))}", error.exit_status
+        return f"error: {in_terms_of_options(str(error), called)}", error.exit_status
     if isinstance(error, KeyboardInterrupt):
         return f"\n{stopped_by(error)}", status_of(error)
     if isinstance(error, BrokenPipeError):
@@ -155,14 +142,6 @@ def describe(error: BaseException, program: str = "bec-md") -> tuple[str, int]:
     detail = (error.strerror if isinstance(error, OSError) else None) or str(error)
     text = " ".join(detail.split()) or "no message"
     return f"error: {name}: {text}{place}\n  run with --debug for the traceback", 1
-
-
-def in_terms_of_options(text: str) -> str:
-    """Return a message in which arguments of Python calls are named as options: timestep_fs= → --timestep."""
-    named = _ARGUMENT.sub(lambda match: f"{OPTION_OF_ARGUMENT[match[1]]} ", text)
-    named = _ADVICE.sub(lambda match: OPTION_OF_ARGUMENT[match[1]], named)
-    named = _PLAIN.sub(lambda match: OPTION_OF_ARGUMENT[match[1]], named)
-    return re.sub(r" +(?=$|[;,)])", "", named, flags=re.MULTILINE)
 
 
 def _usage_message(error: BaseException, text: str, program: str) -> str:

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from bec_md.atomic import write_text
-from bec_md.cli import options as opt
 from bec_md.cli.announce import describe_model
 from bec_md.cli.console import Console
+from bec_md.cli.options import with_options
 from bec_md.cli.outputs import STDOUT, check_writable, emit_json
 
 if TYPE_CHECKING:
@@ -24,6 +24,7 @@ HARMONIC_HELP = (
 )
 
 
+@with_options()
 def harmonic(
     source: Annotated[
         Path, typer.Argument(metavar="STRUCTURE|phonopy.yaml", help="Crystal.", show_default=False)
@@ -37,7 +38,7 @@ def harmonic(
             show_default=False,
         ),
     ] = None,
-    model: opt.Model = "universal",
+    model: str = "universal",
     direction: Annotated[
         list[str] | None,
         typer.Option(
@@ -47,9 +48,9 @@ def harmonic(
             show_default=False,
         ),
     ] = None,
-    csv: opt.Csv = None,
-    json: opt.Json = None,
-    quiet: opt.Quiet = False,
+    csv: Path | None = None,
+    json: str | None = None,
+    quiet: bool = False,
 ) -> None:
     """Predict the charges of a crystal and resolve its infrared response into modes."""
     from bec_md.modes.harmonic import predict_response

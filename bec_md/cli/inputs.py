@@ -4,133 +4,75 @@ from __future__ import annotations
 
 import shlex
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bec_md.cli import analysis_options as more
-from bec_md.cli import options as opt
-from bec_md.cli.values import (
-    parse_cell,
-    parse_columns,
-    parse_elements,
-    parse_masses,
-    parse_stride,
-    require_positive,
-    stems_of,
-)
+from bec_md.cli.options import flag_of, pick
+from bec_md.cli.values import stems_of
+from bec_md.current.execution import Execution
+from bec_md.current.options import CurrentOptions, SeriesOptions
 from bec_md.errors import UsageError
+from bec_md.trajectory.options import ReadOptions
 
 if TYPE_CHECKING:
     from bec_md.current.job import CurrentJob
-    from bec_md.current.run import Execution
     from bec_md.current.series import CurrentSeries
-    from bec_md.trajectory.joined import Parts
 
-
-#: Fields of `TrajectoryOptions` that concern J(t) or M(t) of other codes.
-SERIES_FIELDS = ("columns", "volume", "unwrap")
+#: What a command that computes currents takes.
+INPUT_OPTIONS = (ReadOptions, SeriesOptions, CurrentOptions, Execution)
+#: Of these, what concerns J(t) or M(t) of other codes.
+SERIES_FIELDS = ("columns", "volume_ang3", "unwrap")
+#: What a stored current has in it already.
+_KEPT = ("charges", "model", "charge_stride", "masses", "elements")
 
 
 @dataclass(frozen=True)
-class TrajectoryOptions:
-    """How trajectories are read."""
+class InputOptions:
+    """How inputs are read, and currents computed."""
 
-    timestep: opt.Timestep = None
-    start: opt.Start = 0
-    stop: opt.Stop = None
-    stride: opt.Stride = 1
-    format: opt.Format = None
-    topology: opt.Topology = None
-    units: opt.Units = None
-    velocity_units: opt.VelocityUnits = None
-    elements: opt.Elements = None
-    masses: opt.Masses = None
-    velocities: opt.Velocities = None
-    cell: opt.Cell = None
-    columns: opt.Columns = None
-    volume: opt.Volume = None
-    unwrap: opt.Unwrap = None
-    transposed: opt.Transposed = False
+    reading: ReadOptions
+    series: SeriesOptions
+    current: CurrentOptions
+    execution: Execution
 
-    def check(self) -> None:
-        """Refuse numbers that are not positive, before anything is read."""
-        require_positive(timestep=self.timestep, volume=self.volume, stride=self.stride)
+    @classmethod
+    def of(cls, given: Mapping[str, Any]) -> InputOptions:
+        """Return the options among the parameters of a command, checked before anything is read.
 
-    def series_keywords(self) -> dict[str, Any]:
-        """Return the arguments of `bec_md.current.readers.open_current`."""
-        from bec_md.trajectory.lammps_units import STYLES
+        Raises
+        ------
+        UsageError
+            For numbers that cannot be.
+        """
+        series = pick(SeriesOptions, given)
+        if series.lammps_units is not None:
+            from bec_md.trajectory.lammps_units import STYLES
 
-        style = self.units in STYLES or self.units == "lj"
-        return {
-            "format": self.format,
-            "timestep_fs": self.timestep,
-            "lammps_units": self.units if style else None,
-            "units": None if style else self.units,
-            "columns": parse_columns(self.columns),
-            "volume_ang3": self.volume,
-            "cell_ang": parse_cell(self.cell),
-            "unwrap": self.unwrap,
-        }
+            if series.lammps_units not in (*STYLES, "lj"):
+                series = series.changed(units=series.lammps_units, lammps_units=None)
+        found = cls(pick(ReadOptions, given), series, pick(CurrentOptions, given), pick(Execution, given))
+        for options in (found.reading, found.series, found.current, found.execution):
+            options.check()
+        return found
 
-    def keywords(self) -> dict[str, Any]:
-        """Return the arguments of `bec_md.trajectory.open_trajectory` but the timestep.
+    def of_trajectory(self) -> ReadOptions:
+        """Return the options of reading a trajectory.
 
         Raises
         ------
         UsageError
             If options for series of other codes are given.
         """
-        misplaced = [f"--{name}" for name in SERIES_FIELDS if getattr(self, name) is not None]
+        misplaced = [flag_of(name) for name in SERIES_FIELDS if name in self.series.given()]
         if misplaced:
             raise UsageError(
                 f"{' and '.join(misplaced)} for a trajectory",
                 "they belong to a J(t) or M(t) that another code wrote",
                 "leave them out",
             )
-        return {
-            "start": self.start,
-            "stop": self.stop,
-            "stride": self.stride,
-            "format": self.format,
-            "topology": self.topology,
-            "lammps_units": self.units,
-            "velocity_units": self.velocity_units,
-            "elements": parse_elements(self.elements),
-            "masses": parse_masses(self.masses) or {},
-            "velocities": self.velocities,
-            "cell_ang": parse_cell(self.cell),
-            "charges_transposed": self.transposed,
-        }
-
-
-@dataclass(frozen=True)
-class ChargeOptions:
-    """Where tensors come from and where they are computed."""
-
-    charges: opt.Charges = "model"
-    model: opt.Model = "auto"
-    charge_stride: opt.ChargeStride = "1"
-    charge_tolerance: more.ChargeTolerance = 0.01
-    groups: opt.Groups = "species"
-    device: opt.Device = "cpu"
-    batch: opt.Batch = None
-    threads: opt.Threads = None
-    workers: opt.Workers = 1
-    dask: opt.Dask = None
-
-    def execution(self) -> Execution:
-        """Return where the frames are shared."""
-        from bec_md.current.run import Execution
-
-        return Execution(self.workers, self.dask)
-
-    def check(self) -> None:
-        """Refuse numbers that are not positive, before anything is read."""
-        require_positive(batch=self.batch, threads=self.threads, workers=self.workers)
-        require_positive(charge_tolerance=self.charge_tolerance)
-        parse_stride(self.charge_stride)
+        return self.reading
 
 
 @dataclass(frozen=True)
@@ -155,14 +97,7 @@ class Source:
     series: CurrentSeries | None = None
 
 
-def open_sources(
-    paths: Sequence[str],
-    trajectory: TrajectoryOptions,
-    charges: ChargeOptions,
-    *,
-    groups: str,
-    temperature: float | None = None,
-) -> list[Source]:
+def open_sources(paths: Sequence[str], options: InputOptions) -> list[Source]:
     """Open every input; nothing is computed yet. A temperature is compared with that of the motion.
 
     Raises
@@ -170,69 +105,25 @@ def open_sources(
     UsageError, DataError
         For files that do not exist, cannot be read, or lack what no option supplies.
     """
-    charges.check()
-    trajectory.check()
-    for path in paths:
-        refuse_other_files(path)
-    stems = stems_of(list(paths))
-    return [
-        _open(parts, stem, trajectory, charges, groups, temperature)
-        for parts, stem in _arranged(paths, stems, trajectory)
-    ]
+    sources = [_open(path, stem, options) for path, stem in zip(paths, stems_of(list(paths)), strict=True)]
+    jobs = [source.job for source in sources if source.job is not None]
+    if len(jobs) > 1:
+        from bec_md.trajectory.replicas import refuse_parts_of_one_run
+
+        refuse_parts_of_one_run([job.recipe.trajectory for job in jobs])
+    return sources
 
 
-def _arranged(
-    paths: Sequence[str], stems: Sequence[str], trajectory: TrajectoryOptions
-) -> list[tuple[str | Parts, str]]:
-    """Inputs and what outputs are named after, with the parts of one run put together."""
-    files = [path for path in paths if not is_current(path, trajectory.format)]
-    if len(files) < 2:
-        return list(zip(paths, stems, strict=True))
-    from bec_md.trajectory import open_trajectory
-    from bec_md.trajectory.joined import Parts
-    from bec_md.trajectory.options import ReadOptions
-    from bec_md.trajectory.runs import find_runs
-
-    whole = ReadOptions(**trajectory.keywords() | {"start": 0, "stop": None, "stride": 1})
-    runs = find_runs([open_trajectory(path, whole, timestep_fs=trajectory.timestep) for path in files])
-    arranged: list[tuple[str | Parts, str]] = []
-    for path, stem in zip(paths, stems, strict=True):
-        run = next((run for run in runs if path in files and files[run.members[0]] == path), None)
-        if path not in files or (run is not None and len(run.members) == 1):
-            arranged.append((path, stem))
-        elif run is not None:
-            arranged.append((Parts(tuple(files[number] for number in run.members), run.repeated), stem))
-    return arranged
-
-
-def _open(
-    path: str | Parts,
-    stem: str,
-    trajectory: TrajectoryOptions,
-    charges: ChargeOptions,
-    groups: str,
-    temperature: float | None,
-) -> Source:
-    if isinstance(path, str) and is_current(path, trajectory.format):
-        return Source(path, stem, series=_open_current(path, trajectory, charges))
-    from bec_md.current.options import CurrentOptions
+def _open(path: str, stem: str, options: InputOptions) -> Source:
+    refuse_other_files(path)
+    if is_current(path, options.reading.format):
+        return Source(path, stem, series=_open_current(path, options))
     from bec_md.current.prepare import prepare_current
-    from bec_md.trajectory.options import ReadOptions
 
-    options = CurrentOptions(
-        charges=charges.charges,
-        model=charges.model,
-        groups=groups,
-        device=charges.device,
-        threads=charges.threads,
-        batch=charges.batch,
-        charge_stride=parse_stride(charges.charge_stride),
-        charge_tolerance=charges.charge_tolerance,
+    current = options.execution.with_threads(options.current)
+    return Source(
+        path, stem, job=prepare_current(path, current, options.of_trajectory(), command=command_line())
     )
-    reading = ReadOptions(timestep_fs=trajectory.timestep, temperature_k=temperature, **trajectory.keywords())
-    execution = charges.execution()
-    job = prepare_current(path, execution.with_threads(options), reading, command=command_line())
-    return Source(path if isinstance(path, str) else job.info.source, stem, job=job)
 
 
 def refuse_other_files(path: str) -> None:
@@ -273,29 +164,21 @@ def is_current(path: str, format: str | None = None) -> bool:
     return format in READERS if format is not None else is_current_file(path)
 
 
-def _open_current(path: str, trajectory: TrajectoryOptions, charges: ChargeOptions) -> CurrentSeries:
+def _open_current(path: str, options: InputOptions) -> CurrentSeries:
     from bec_md.current.readers import open_current
 
-    given = [
-        option
-        for option, used in (
-            ("--charges", charges.charges != "model"),
-            ("--model", charges.model != "auto"),
-            ("--charge-stride", charges.charge_stride != "1"),
-            ("--masses", trajectory.masses is not None),
-            ("--elements", trajectory.elements is not None),
-        )
-        if used
-    ]
+    reading = options.reading
+    used = options.current.given() | reading.given()
+    given = [flag_of(name) for name in _KEPT if name in used]
     if given:
         raise UsageError(
             f"{' and '.join(given)} with the current file {Path(path).name}",
             "a stored current has its charges and masses in it already",
             "name the trajectory to compute another current, or leave the option out",
         )
-    series: CurrentSeries = open_current(path, **trajectory.series_keywords())
-    whole = (trajectory.start, trajectory.stop, trajectory.stride) == (0, None, 1)
-    return series if whole else series[trajectory.start : trajectory.stop : trajectory.stride]
+    series = open_current(path, options.series)
+    whole = (reading.start, reading.stop, reading.stride) == (0, None, 1)
+    return series if whole else series[reading.start : reading.stop : reading.stride]
 
 
 def command_line() -> str:

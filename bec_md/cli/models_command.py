@@ -8,11 +8,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from bec_md.cli.console import Console
-from bec_md.cli.inputs import SERIES_FIELDS, TrajectoryOptions
+from bec_md.cli.options import pick, with_options
 from bec_md.cli.outputs import STDOUT, emit_json, guard
-from bec_md.cli.shared_options import with_options
-from bec_md.cli.values import pick
 from bec_md.errors import UsageError
+from bec_md.trajectory.options import ReadOptions
 
 if TYPE_CHECKING:
     from bec_md.current.series import CurrentSeries
@@ -74,17 +73,19 @@ def _symbols(elements: list[int], most: int = 8) -> str:
     return " ".join(chemical_symbols[number] for number in elements)
 
 
-@with_options(TrajectoryOptions, without=SERIES_FIELDS)
+@with_options(ReadOptions, without=("temperature_k",))
 def info(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="Any file of bec-md, or a trajectory.")],
     json: JsonOption = None,
     **given: Any,
 ) -> None:
     """Describe a file."""
-    describe(file, json, pick(TrajectoryOptions, given))
+    reading = pick(ReadOptions, given)
+    reading.check()
+    describe(file, json, reading)
 
 
-def describe(file: Path, json: str | None, reading: TrajectoryOptions) -> None:
+def describe(file: Path, json: str | None, reading: ReadOptions) -> None:
     """Recognize a file and print what it holds."""
     from bec_md.current.file import is_stored_current, load_current
     from bec_md.network.registry import BUNDLED, model_path
@@ -96,7 +97,7 @@ def describe(file: Path, json: str | None, reading: TrajectoryOptions) -> None:
     is_model = file.suffix == ".safetensors" or (not file.exists() and (bundled.is_file() or not file.suffix))
     is_current = not is_model and is_stored_current(file)
     is_spectrum = not is_model and not is_current and is_spectrum_file(file)
-    if (is_model or is_current or is_spectrum) and reading != TrajectoryOptions():
+    if (is_model or is_current or is_spectrum) and reading != ReadOptions():
         raise UsageError(
             f"{file.name} is no trajectory, but options for reading one were given",
             "an option that does nothing may hide a mistake",
@@ -191,12 +192,12 @@ def describe_spectrum(console: Console, spectrum: Spectrum, name: str) -> None:
     show_preview(console, spectrum)
 
 
-def describe_trajectory(console: Console, path: Path, reading: TrajectoryOptions) -> dict[str, Any]:
+def describe_trajectory(console: Console, path: Path, reading: ReadOptions) -> dict[str, Any]:
     """Print what a trajectory holds."""
     from bec_md.cli.announce import composition
     from bec_md.trajectory import open_trajectory
 
-    found = open_trajectory(path, timestep_fs=reading.timestep, **reading.keywords()).info
+    found = open_trajectory(path, reading).info
     step = "not stated (give --timestep)" if found.timestep_fs is None else f"{found.timestep_fs:g} fs"
     console.item("file", f"{found.source}: trajectory ({found.format}), {found.n_frames} frames")
     console.item("atoms", f"{found.n_atoms} ({composition(found.numbers)})")

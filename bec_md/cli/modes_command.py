@@ -8,13 +8,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from bec_md.cli import options as opt
 from bec_md.cli.console import Console
-from bec_md.cli.inputs import SERIES_FIELDS, ChargeOptions, Source, TrajectoryOptions, open_sources
+from bec_md.cli.inputs import InputOptions, Source, open_sources
+from bec_md.cli.options import pick, with_options
 from bec_md.cli.outputs import STDOUT, OutputOptions, emit_json, guard
-from bec_md.cli.shared_options import with_options
-from bec_md.cli.values import parse_masses, pick, require_positive, stem_of
+from bec_md.cli.values import stem_of
+from bec_md.current.options import CurrentOptions
 from bec_md.errors import UsageError
+from bec_md.options import refuse_not_positive
+from bec_md.trajectory.options import ReadOptions
 
 if TYPE_CHECKING:
     from bec_md.modes import ModeSpectrum, ReferenceModes, VibrationalDos
@@ -32,47 +34,26 @@ MODES_HELP = (
 class ModesOptions:
     """What is resolved, and how."""
 
-    force_constants: Annotated[
-        Path | None,
-        typer.Option(
-            "--force-constants",
-            metavar="FILE",
-            help="FORCE_CONSTANTS of phonopy, or .npz with force constants or eigenvectors.",
-            show_default=False,
-        ),
-    ] = None
-    structure: Annotated[
-        Path | None,
-        typer.Option(
-            "--structure",
-            metavar="FILE",
-            help="Structure that the force constants belong to (phonopy: SPOSCAR).",
-            show_default=False,
-        ),
-    ] = None
-    force_constants_unit: Annotated[
-        str | None,
-        typer.Option(
-            "--force-constants-unit",
-            metavar="UNIT",
-            help="Unit of FORCE_CONSTANTS, e.g. Ry/bohr^2 (default: from phonopy.yaml, else eV/angstrom^2).",
-            show_default=False,
-        ),
-    ] = None
-    degeneracy: Annotated[
-        float, typer.Option("--degeneracy", metavar="CM-1", help="Modes closer than this are one.")
-    ] = 1.0
-    temperature: opt.Temperature = None
-    resolution: opt.Resolution = None
-    max: opt.MaxCm = None
-    csv: opt.Csv = None
-    json: opt.Json = None
-    quiet: opt.Quiet = False
+    force_constants: Path | None = None
+    structure: Path | None = None
+    force_constants_unit: str | None = None
+    degeneracy_cm: float = 1.0
+    temperature_k: float | None = None
+    resolution_cm: float | None = None
+    max_cm: float | None = None
+    csv: Path | None = None
+    json: str | None = None
+    quiet: bool = False
 
     def check(self) -> None:
         """Refuse, before anything is read, what does not go together or cannot be written."""
-        require_positive(
-            resolution=self.resolution, max=self.max, temperature=self.temperature, degeneracy=self.degeneracy
+        refuse_not_positive(
+            self,
+            {
+                "resolution_cm": "it is the full width at half maximum of the smoothing",
+                "max_cm": "the density of states begins at zero",
+                "degeneracy_cm": "it is a difference of wavenumbers",
+            },
         )
         if (self.force_constants is None) != (self.structure is None):
             raise UsageError(
@@ -84,29 +65,19 @@ class ModesOptions:
 
 @with_options(
     ModesOptions,
-    TrajectoryOptions,
-    ChargeOptions,
-    without=(
-        *SERIES_FIELDS,
-        "charge_stride",
-        "charge_tolerance",
-        "groups",
-        "device",
-        "batch",
-        "threads",
-        "workers",
-        "dask",
-    ),
+    ReadOptions,
+    CurrentOptions,
+    without=("charge_stride", "charge_tolerance", "groups", "device", "batch", "threads"),
 )
 def modes(
     source: Annotated[str, typer.Argument(metavar="INPUT", help="Trajectory.", show_default=False)],
     **given: Any,
 ) -> None:
     """Resolve a spectrum into modes."""
-    run_modes(source, pick(ModesOptions, given), pick(TrajectoryOptions, given), pick(ChargeOptions, given))
+    run_modes(source, pick(ModesOptions, given), InputOptions.of(given))
 
 
-def run_modes(source: str, options: ModesOptions, reading: TrajectoryOptions, charges: ChargeOptions) -> None:
+def run_modes(source: str, options: ModesOptions, inputs: InputOptions) -> None:
     """Compute the density of states, resolve the spectrum if modes are given, write the table."""
     import numpy as np
 
@@ -116,18 +87,17 @@ def run_modes(source: str, options: ModesOptions, reading: TrajectoryOptions, ch
     target = Path(f"{stem_of(source)}_modes.csv") if options.csv is None else options.csv
     guard({"--csv": target, "--json": options.json})
     console = Console(options.quiet, options.json == STDOUT)
-    reading.check()
-    trajectory, found = _trajectory(source, reading), None
-    dos = compute_vdos(trajectory, resolution_cm=options.resolution, max_cm=options.max)
+    trajectory, found = _trajectory(source, inputs.reading), None
+    dos = compute_vdos(trajectory, resolution_cm=options.resolution_cm, max_cm=options.max_cm)
     console.item("dos", f"{dos.degrees_of_freedom:.0f} states, resolution {dos.resolution_cm:g} cm⁻¹")
     for name, values in dos.species.items():
         console.item(
             "", f"{name}: {np.trapezoid(values, dos.wavenumber_cm):.1f} below the highest wavenumber"
         )
     if options.force_constants is not None and options.structure is not None:
-        sources = open_sources([source], reading, charges, groups="species")
-        reference = read_modes_of(options, reading)
-        found = _resolve(console, sources[0], reference, options, charges, trajectory, dos.resolution_cm)
+        sources = open_sources([source], inputs)
+        reference = read_modes_of(options, inputs.reading)
+        found = _resolve(console, sources[0], reference, options, inputs, trajectory, dos.resolution_cm)
         _show(console, found)
     _write(target, dos, found)
     console.item("table", str(target))
@@ -135,22 +105,22 @@ def run_modes(source: str, options: ModesOptions, reading: TrajectoryOptions, ch
         emit_json(options.json, _content(dos, found))
 
 
-def read_modes_of(options: ModesOptions, reading: TrajectoryOptions) -> ReferenceModes:
+def read_modes_of(options: ModesOptions, reading: ReadOptions) -> ReferenceModes:
     """Read the reference structure and its modes."""
     from bec_md.modes import read_modes
 
     assert options.force_constants is not None  # checked before
     assert options.structure is not None
-    masses = parse_masses(reading.masses)
+    masses = dict(reading.masses) or None
     return read_modes(options.force_constants, options.structure, masses, options.force_constants_unit)
 
 
-def _trajectory(source: str, options: TrajectoryOptions) -> Trajectory:
+def _trajectory(source: str, reading: ReadOptions) -> Trajectory:
     from bec_md.current.prepare import timestep_of
     from bec_md.trajectory import open_trajectory
 
-    trajectory = open_trajectory(source, timestep_fs=options.timestep, **options.keywords())
-    timestep_of(trajectory.info, options.timestep, is_open=True)
+    trajectory = open_trajectory(source, reading)
+    timestep_of(trajectory.info, reading.timestep_fs, is_open=True)
     return trajectory
 
 
@@ -159,7 +129,7 @@ def _resolve(
     source: Source,
     reference: ReferenceModes,
     options: ModesOptions,
-    charges: ChargeOptions,
+    inputs: InputOptions,
     trajectory: Trajectory,
     resolution_cm: float,
 ) -> ModeSpectrum:
@@ -184,14 +154,14 @@ def _resolve(
             f"{len(reference.unstable)} modes of {reference.name} are unstable, the lowest "
             f"{-reference.unstable[0]:.0f}i cm⁻¹: the reference is not a minimum of its potential"
         )
-    current = compute_currents(console, [source], charges, OutputOptions(quiet=options.quiet))[0]
+    current = compute_currents(console, [source], inputs, OutputOptions(quiet=options.quiet))[0]
     return resolve_modes(
         velocities,
         current,
-        temperature_k=options.temperature,
-        degeneracy_cm=options.degeneracy,
+        temperature_k=options.temperature_k,
+        degeneracy_cm=options.degeneracy_cm,
         resolution_cm=resolution_cm,
-        max_cm=options.max,
+        max_cm=options.max_cm,
     )
 
 

@@ -1,21 +1,34 @@
-"""The options that several commands share, each with its help in one place."""
+"""The options of the commands: each argument of the program once, with its flag and its help."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
 import typer
+
+from bec_md.cli import flags
+from bec_md.cli.flags import Command, Flag
+from bec_md.cli.values import (
+    parse_cell,
+    parse_columns,
+    parse_elements,
+    parse_eps_inf,
+    parse_masses,
+    parse_stride,
+)
+from bec_md.spectrum.options import EstimatorName, QuantumName, SumRuleName, WindowName
+
+Chosen = TypeVar("Chosen")
 
 _INPUT, _CHARGES, _COMPUTE = "Trajectory", "Born effective charges", "Computing"
 _SERIES = "J(t) or M(t) written by another code"
 _SPECTRUM, _OUTPUT = "Spectrum", "Output"
+_OPTICS = "Optics of crystals, surfaces, slabs and powders"
 
-EstimatorName = Literal["lag", "welch", "multitaper"]
-SumRuleName = Literal["mass", "equal", "none"]
-QuantumName = Literal["harmonic", "none", "standard", "schofield"]
-WindowName = Literal["gaussian", "parzen", "bartlett", "lorentzian"]
 VelocityUnitsName = Literal["ase", "ang/fs", "ang/ps", "atomic"]
+FitName = Literal["lorentz", "four-parameter"]
 
 
 def bundled_names(incomplete: str) -> list[str]:
@@ -36,398 +49,369 @@ Inputs = Annotated[
     ),
 ]
 
-# ------------------------------------------------------------------ trajectory
-Timestep = Annotated[
-    float | None,
-    typer.Option(
+_UNITS = Flag(
+    "--units --lammps-units",
+    str | None,
+    "Units of a file that does not state them: real, metal, … of a LAMMPS dump or log, e*ang/fs, debye, … "
+    "of a J(t) or M(t).",
+    _INPUT,
+    "NAME",
+)
+
+_TRAJECTORY = {
+    "timestep_fs": Flag(
         "--timestep",
-        metavar="FS",
-        help="Time between stored frames in fs; required unless the file states it.",
-        rich_help_panel=_INPUT,
-        show_default=False,
+        float | None,
+        "Time between stored frames in fs; required unless the file states it.",
+        _INPUT,
+        "FS",
     ),
-]
-Start = Annotated[int, typer.Option("--start", help="First frame, counted from 0.", rich_help_panel=_INPUT)]
-Stop = Annotated[
-    int | None,
-    typer.Option(
-        "--stop", help="End before this frame.", rich_help_panel=_INPUT, show_default="the last frame"
+    "start": Flag("--start", int, "First frame, counted from 0.", _INPUT),
+    "stop": Flag("--stop", int | None, "End before this frame.", _INPUT, shown="the last frame"),
+    "stride": Flag("--stride", int, "Take every n-th frame.", _INPUT),
+    "format": Flag(
+        "--format", str | None, "Format of the trajectory.", _INPUT, "NAME", "recognized by content"
     ),
-]
-Stride = Annotated[int, typer.Option("--stride", help="Take every n-th frame.", rich_help_panel=_INPUT)]
-Format = Annotated[
-    str | None,
-    typer.Option(
-        "--format",
-        metavar="NAME",
-        help="Format of the trajectory.",
-        rich_help_panel=_INPUT,
-        show_default="recognized by content",
-    ),
-]
-Topology = Annotated[
-    Path | None,
-    typer.Option(
+    "topology": Flag(
         "--topology",
-        metavar="FILE",
-        help="Topology for TRR, DCD, NetCDF … (read by MDAnalysis).",
-        rich_help_panel=_INPUT,
-        show_default=False,
+        Path | None,
+        "Topology for TRR, DCD, NetCDF … (read by MDAnalysis).",
+        _INPUT,
+        "FILE",
     ),
-]
-Units = Annotated[
-    str | None,
-    typer.Option(
-        "--units",
-        "--lammps-units",
-        metavar="NAME",
-        help="Units of a file that does not state them: real, metal, … of a LAMMPS dump or log, e*ang/fs, "
-        "debye, … of a J(t) or M(t).",
-        rich_help_panel=_INPUT,
-        show_default=False,
-    ),
-]
-VelocityUnits = Annotated[
-    VelocityUnitsName | None,
-    typer.Option(
+    "lammps_units": _UNITS,
+    "velocity_units": Flag(
         "--velocity-units",
-        help="Units of the velocities of a file that does not state them.",
-        rich_help_panel=_INPUT,
-        show_default=False,
+        VelocityUnitsName | None,
+        "Units of the velocities of a file that does not state them.",
+        _INPUT,
     ),
-]
-Elements = Annotated[
-    str | None,
-    typer.Option(
+    "elements": Flag(
         "--elements",
-        metavar="Si,O",
-        help="Elements of the atom types 1, 2, …, or by type or atom name: 1=Si,2=O; NULL leaves a site out.",
-        rich_help_panel=_INPUT,
-        show_default=False,
+        str | None,
+        "Elements of the atom types 1, 2, …, or by type or atom name: 1=Si,2=O; NULL leaves a site out.",
+        _INPUT,
+        "Si,O",
+        read=parse_elements,
     ),
-]
-Masses = Annotated[
-    str | None,
-    typer.Option(
+    "masses": Flag(
         "--masses",
-        metavar="H=2.014",
-        help="Masses in amu that replace those of the file or the standard atomic weights.",
-        rich_help_panel=_INPUT,
-        show_default=False,
+        str | None,
+        "Masses in amu that replace those of the file or the standard atomic weights.",
+        _INPUT,
+        "H=2.014",
+        read=parse_masses,
     ),
-]
-
-Velocities = Annotated[
-    str | None,
-    typer.Option(
+    "velocities": Flag(
         "--velocities",
-        metavar="FILE|none",
-        help="File with the velocities of a trajectory that holds positions alone; none leaves stored ones "
+        str | None,
+        "File with the velocities of a trajectory that holds positions alone; none leaves stored ones "
         "unread.",
-        rich_help_panel=_INPUT,
-        show_default="found beside the trajectory",
+        _INPUT,
+        "FILE|none",
+        "found beside the trajectory",
     ),
-]
-Cell = Annotated[
-    str | None,
-    typer.Option(
+    "cell_ang": Flag(
         "--cell",
-        metavar="NUMBERS",
-        help="Cell of a file that states none, in Å: 3 or 9 numbers separated by commas, lattice vectors one "
+        str | None,
+        "Cell of a file that states none, in Å: 3 or 9 numbers separated by commas, lattice vectors one "
         "after the other.",
-        rich_help_panel=_INPUT,
-        show_default=False,
+        _INPUT,
+        "NUMBERS",
+        read=parse_cell,
     ),
-]
-
-# ------------------------------------------------------------------ J(t) or M(t) of other codes
-Columns = Annotated[
-    str | None,
-    typer.Option(
+    "charges_transposed": Flag(
+        "--transposed", bool, "The first index of the tensors in the file is the displacement.", _CHARGES
+    ),
+}
+_OTHER_CODES = {
+    "units": _UNITS,
+    "columns": Flag(
         "--columns",
-        metavar="X,Y,Z",
-        help="Names or numbers (from 1) of the three columns.",
-        rich_help_panel=_SERIES,
-        show_default="found by name, or the last three",
+        str | None,
+        "Names or numbers (from 1) of the three columns.",
+        _SERIES,
+        "X,Y,Z",
+        "found by name, or the last three",
+        parse_columns,
     ),
-]
-Volume = Annotated[
-    float | None,
-    typer.Option(
-        "--volume",
-        metavar="ANG3",
-        help="Volume of the cell in Å³.",
-        rich_help_panel=_SERIES,
-        show_default=False,
-    ),
-]
-Unwrap = Annotated[
-    bool | None,
-    typer.Option(
+    "volume_ang3": Flag("--volume", float | None, "Volume of the cell in Å³.", _SERIES, "ANG3"),
+    "unwrap": Flag(
         "--unwrap/--no-unwrap",
-        help="Follow the branch of a dipole moment that is known modulo the polarization quantum.",
-        rich_help_panel=_SERIES,
-        show_default="where the file is known to jump",
+        bool | None,
+        "Follow the branch of a dipole moment that is known modulo the polarization quantum.",
+        _SERIES,
+        shown="where the file is known to jump",
     ),
-]
-
-# ------------------------------------------------------------------ charges
-Charges = Annotated[
-    str,
-    typer.Option(
+}
+_CURRENT = {
+    "charges": Flag(
         "--charges",
-        metavar="SOURCE",
-        help="model; file[:KEY] for tensors in the trajectory; born:PATH for constant tensors; "
+        str,
+        "model; file[:KEY] for tensors in the trajectory; born:PATH for constant tensors; "
         "fixed:Si=3.4,O=-1.7; oxidation:Li=1,P=5,O=-2.",
-        rich_help_panel=_CHARGES,
+        _CHARGES,
+        "SOURCE",
     ),
-]
-Model = Annotated[
-    str,
-    typer.Option(
+    "model": Flag(
         "--model",
-        metavar="NAME|FILE",
-        autocompletion=bundled_names,
-        help="Network: a bundled name (bec-md models) or a file; auto takes the one that suits the elements; "
+        str,
+        "Network: a bundled name (bec-md models) or a file; auto takes the one that suits the elements; "
         "NAME@LEVEL chooses its level of theory.",
-        rich_help_panel=_CHARGES,
+        _CHARGES,
+        "NAME|FILE",
+        completion=bundled_names,
     ),
-]
-ChargeStride = Annotated[
-    str,
-    typer.Option(
+    "charge_stride": Flag(
         "--charge-stride",
-        metavar="N|auto",
-        help="Evaluate the charges of every n-th frame and interpolate; the error made is reported. auto "
-        "takes the largest n that keeps J within --charge-tolerance.",
-        rich_help_panel=_CHARGES,
+        str,
+        "Evaluate the charges of every n-th frame and interpolate; the error made is reported. auto takes "
+        "the largest n that keeps J within --charge-tolerance.",
+        _CHARGES,
+        "N|auto",
+        read=parse_stride,
+        default="1",
     ),
-]
-Transposed = Annotated[
-    bool,
-    typer.Option(
-        "--transposed",
-        help="The first index of the tensors in the file is the displacement.",
-        rich_help_panel=_CHARGES,
+    "charge_tolerance": Flag(
+        "--charge-tolerance",
+        float,
+        "Relative error of J that --charge-stride auto may make between evaluated frames.",
+        _CHARGES,
+        "X",
     ),
-]
-Groups = Annotated[
-    str,
-    typer.Option(
+    "groups": Flag(
         "--groups",
-        metavar="HOW",
-        help="Partial spectra by species, molecules, layers:z:8, a file with one label per atom, or none.",
-        rich_help_panel=_SPECTRUM,
+        str,
+        "Partial spectra by species, molecules, layers:z:8, a file with one label per atom, or none.",
+        _SPECTRUM,
+        "HOW",
     ),
-]
-
-# ------------------------------------------------------------------ computing
-Device = Annotated[
-    str, typer.Option("--device", metavar="cpu|cuda", help="Where to run.", rich_help_panel=_COMPUTE)
-]
-Batch = Annotated[
-    int | None,
-    typer.Option(
-        "--batch", help="Frames evaluated at once.", rich_help_panel=_COMPUTE, show_default="by memory"
-    ),
-]
-Threads = Annotated[
-    int | None,
-    typer.Option(
-        "--threads", help="CPU threads of the network.", rich_help_panel=_COMPUTE, show_default="all"
-    ),
-]
-Workers = Annotated[
-    int, typer.Option("--workers", help="Processes that share the frames.", rich_help_panel=_COMPUTE)
-]
-Dask = Annotated[
-    str | None,
-    typer.Option(
-        "--dask",
-        metavar="ADDRESS",
-        help="Scheduler of a dask cluster to run on.",
-        rich_help_panel=_COMPUTE,
-        show_default=False,
-    ),
-]
-
-# ------------------------------------------------------------------ spectrum
-Temperature = Annotated[
-    float | None,
-    typer.Option(
+    "device": Flag("--device", str, "Where to run.", _COMPUTE, "cpu|cuda"),
+    "batch": Flag("--batch", int | None, "Frames evaluated at once.", _COMPUTE, shown="by memory"),
+    "threads": Flag("--threads", int | None, "CPU threads of the network.", _COMPUTE, shown="all"),
+    "workers": Flag("--workers", int, "Processes that share the frames.", _COMPUTE),
+    "dask_address": Flag("--dask", str | None, "Scheduler of a dask cluster to run on.", _COMPUTE, "ADDRESS"),
+}
+_ANALYSIS = {
+    "temperature_k": Flag(
         "--temperature",
-        metavar="K",
-        help="Temperature in K.",
-        rich_help_panel=_SPECTRUM,
-        show_default="mean kinetic temperature of the velocities",
+        float | None,
+        "Temperature in K.",
+        _SPECTRUM,
+        "K",
+        "mean kinetic temperature of the velocities",
     ),
-]
-EpsInf = Annotated[
-    str | None,
-    typer.Option(
+    "eps_inf": Flag(
         "--eps-inf",
-        metavar="NUMBERS|model",
-        help="ε_∞: 1, 3, 6 (xx yy zz yz xz xy) or 9 numbers separated by commas, or model for the "
-        "prediction of the network. Without it nα, σ and ε₂ are given.",
-        rich_help_panel=_SPECTRUM,
-        show_default=False,
+        str | None,
+        "ε_∞: 1, 3, 6 (xx yy zz yz xz xy) or 9 numbers separated by commas, or model for the prediction of "
+        "the network. Without it nα, σ and ε₂ are given.",
+        _SPECTRUM,
+        "NUMBERS|model",
+        read=parse_eps_inf,
     ),
-]
-Resolution = Annotated[
-    float | None,
-    typer.Option(
+    "resolution_cm": Flag(
         "--resolution",
-        metavar="CM-1",
-        help="Full width at half maximum of the smoothing in cm⁻¹.",
-        rich_help_panel=_SPECTRUM,
-        show_default="what gives 10 % error per point, within 2 … 20",
+        float | None,
+        "Full width at half maximum of the smoothing in cm⁻¹.",
+        _SPECTRUM,
+        "CM-1",
+        "what gives 10 % error per point, within 2 … 20",
     ),
-]
-Estimator = Annotated[
-    EstimatorName, typer.Option("--estimator", help="How S_J is estimated.", rich_help_panel=_SPECTRUM)
-]
-Window = Annotated[
-    WindowName,
-    typer.Option("--window", help="Lag window of the estimator lag.", rich_help_panel=_SPECTRUM),
-]
-SumRule = Annotated[
-    SumRuleName,
-    typer.Option(
+    "estimator": Flag("--estimator", EstimatorName, "How S_J is estimated.", _SPECTRUM),
+    "window": Flag("--window", WindowName, "Lag window of the estimator lag.", _SPECTRUM),
+    "sum_rule": Flag(
         "--sum-rule",
-        help="How ΣZ = Q is restored: by mass (barycentric frame), equal shares, or not.",
-        rich_help_panel=_SPECTRUM,
+        SumRuleName,
+        "How ΣZ = Q is restored: by mass (barycentric frame), equal shares, or not.",
+        _SPECTRUM,
     ),
-]
-Quantum = Annotated[
-    QuantumName,
-    typer.Option(
+    "quantum": Flag(
         "--quantum",
-        help="Detailed-balance factor relative to the harmonic one, which is exact for harmonic systems.",
-        rich_help_panel=_SPECTRUM,
+        QuantumName,
+        "Detailed-balance factor relative to the harmonic one, which is exact for harmonic systems.",
+        _SPECTRUM,
     ),
-]
-MaxCm = Annotated[
-    float | None,
-    typer.Option(
-        "--max",
-        metavar="CM-1",
-        help="Highest wavenumber.",
-        rich_help_panel=_SPECTRUM,
-        show_default="Nyquist",
-    ),
-]
-MdTimestep = Annotated[
-    float | None,
-    typer.Option(
+    "max_cm": Flag("--max", float | None, "Highest wavenumber.", _SPECTRUM, "CM-1", "Nyquist"),
+    "md_timestep_fs": Flag(
         "--md-timestep",
-        metavar="FS",
-        help="Time step of the velocity-Verlet integration: undoes its shift of frequencies.",
-        rich_help_panel=_SPECTRUM,
-        show_default=False,
+        float | None,
+        "Time step of the velocity-Verlet integration: undoes its shift of frequencies.",
+        _SPECTRUM,
+        "FS",
     ),
-]
-SubtractDc = Annotated[
-    bool,
-    typer.Option(
-        "--subtract-dc",
-        help="Leave the DC conductivity of an ionic conductor out of ε.",
-        rich_help_panel=_SPECTRUM,
+    "subtract_dc": Flag(
+        "--subtract-dc", bool, "Leave the DC conductivity of an ionic conductor out of ε.", _SPECTRUM
     ),
-]
-
-# ------------------------------------------------------------------ output
-Output = Annotated[
-    Path | None,
-    typer.Option(
-        "--output",
-        "-o",
-        metavar="FILE.h5",
-        help="All results with tensors, errors and parameters (opens with xarray).",
-        rich_help_panel=_OUTPUT,
-        show_default=False,
+    "thermostat_friction_per_ps": Flag(
+        "--thermostat-friction",
+        float | None,
+        "Friction of a Langevin thermostat in 1/ps (LAMMPS: 1/damp): its share of the line widths is "
+        "reported.",
+        _SPECTRUM,
+        "PS-1",
     ),
-]
-Csv = Annotated[
-    Path | None,
-    typer.Option(
-        "--csv",
-        metavar="FILE.csv",
-        help="One row per wavenumber.",
-        rich_help_panel=_OUTPUT,
-        show_default=False,
+    "constraints": Flag(
+        "--constraints",
+        int,
+        "Number of rigid bonds and angles in the cell (3 per SHAKE water): they count in the kinetic "
+        "temperature.",
+        _SPECTRUM,
+        "N",
     ),
-]
-Plot = Annotated[
-    Path | None,
-    typer.Option(
-        "--plot",
-        metavar="FILE.png|pdf|svg",
-        help="Figure of nα with errors and partials.",
-        rich_help_panel=_OUTPUT,
-        show_default=False,
+    "fit": Flag(
+        "--fit",
+        FitName | None,
+        "Fit the bands along each principal axis (equal ones merged) or each --direction: Lorentz "
+        "oscillators to nα, or the four-parameter model (TO, LO, widths) to ε, which needs --eps-inf.",
+        _SPECTRUM,
     ),
-]
-Report = Annotated[
-    Path | None,
-    typer.Option(
-        "--report",
-        metavar="FILE.html",
-        help="Self-contained report.",
-        rich_help_panel=_OUTPUT,
-        show_default=False,
+    "group_matrix": Flag(
+        "--group-matrix", bool, "Also store nα of every pair of groups in the HDF5 file.", _OUTPUT
     ),
-]
-Json = Annotated[
-    str | None,
-    typer.Option(
+    "compare_charges": Flag(
+        "--compare-charges",
+        Path | None,
+        "Figure and table of what dynamic charges change: against the mean tensor of each atom and one "
+        "scalar per element, on the same motion.",
+        _CHARGES,
+        "FILE.png|pdf|svg",
+    ),
+    "oxidation": Flag(
+        "--oxidation", str | None, "Add oxidation numbers to --compare-charges.", _CHARGES, "Li=1,O=-2"
+    ),
+}
+_MEASURED = {
+    "directions": Flag(
+        "--direction",
+        list[str] | None,
+        "Also give all functions, TO and LO along this direction: x, y, z, two letters for the mean of two "
+        "equal axes, or Cartesian components; repeatable.",
+        _OPTICS,
+        "z|xy|1,1,0",
+        read=tuple,
+    ),
+    "angle_deg": Flag(
+        "--angle",
+        float | None,
+        "Reflectance at this angle of incidence, s and p polarized.",
+        _OPTICS,
+        "DEGREES",
+    ),
+    "polarization": Flag(
+        "--polarization", Literal["s", "p"] | None, "Only this polarization.", _OPTICS, shown="both"
+    ),
+    "surface": Flag(
+        "--surface",
+        str | None,
+        "Surface normal of a uniaxial crystal along its axis: ε in the surface and along the normal differ.",
+        _OPTICS,
+        "z|1,1,0",
+        "isotropic average of ε",
+    ),
+    "thickness_um": Flag(
+        "--thickness",
+        float | None,
+        "Reflectance and transmittance of a free-standing slab of this thickness in µm.",
+        _OPTICS,
+        "UM",
+    ),
+    "powder": Flag(
+        "--powder",
+        bool,
+        "Mean absorption and reflectance of randomly oriented grains larger than the wavelength.",
+        _OPTICS,
+    ),
+}
+_MODES = {
+    "force_constants": Flag(
+        "--force-constants",
+        Path | None,
+        "FORCE_CONSTANTS of phonopy, or .npz with force constants or eigenvectors.",
+        metavar="FILE",
+    ),
+    "structure": Flag(
+        "--structure",
+        Path | None,
+        "Structure that the force constants belong to (phonopy: SPOSCAR).",
+        metavar="FILE",
+    ),
+    "force_constants_unit": Flag(
+        "--force-constants-unit",
+        str | None,
+        "Unit of FORCE_CONSTANTS, e.g. Ry/bohr^2 (default: from phonopy.yaml, else eV/angstrom^2).",
+        metavar="UNIT",
+    ),
+    "degeneracy_cm": Flag("--degeneracy", float, "Modes closer than this are one.", metavar="CM-1"),
+}
+_WRITTEN = {
+    "output": Flag(
+        "--output -o",
+        Path | None,
+        "All results with tensors, errors and parameters (opens with xarray).",
+        _OUTPUT,
+        "FILE.h5",
+    ),
+    "csv": Flag("--csv", Path | None, "One row per wavenumber.", _OUTPUT, "FILE.csv"),
+    "plot": Flag(
+        "--plot", Path | None, "Figure of nα with errors and partials.", _OUTPUT, "FILE.png|pdf|svg"
+    ),
+    "report": Flag("--report", Path | None, "Self-contained report.", _OUTPUT, "FILE.html"),
+    "json": Flag(
         "--json",
-        metavar="FILE.json|-",
-        help="Numbers and self-checks; - writes them to stdout and everything else to stderr.",
-        rich_help_panel=_OUTPUT,
-        show_default=False,
+        str | None,
+        "Numbers and self-checks; - writes them to stdout and everything else to stderr.",
+        _OUTPUT,
+        "FILE.json|-",
     ),
-]
-CurrentFile = Annotated[
-    Path | None,
-    typer.Option(
+    "current": Flag(
         "--current",
-        metavar="FILE.h5",
-        help="Where J(t) is kept, so that a second analysis takes seconds and an interrupted one goes on.",
-        rich_help_panel=_OUTPUT,
-        show_default="NAME_current.h5",
+        Path | None,
+        "Where J(t) is kept, so that a second analysis takes seconds and an interrupted one goes on.",
+        _OUTPUT,
+        "FILE.h5",
+        "NAME_current.h5",
     ),
-]
-Overwrite = Annotated[
-    bool,
-    typer.Option(
-        "--overwrite", help="Compute the current anew even if it is stored.", rich_help_panel=_OUTPUT
-    ),
-]
-Tensor = Annotated[
-    bool,
-    typer.Option("--tensor", help="CSV with all nine elements of the tensors too.", rich_help_panel=_OUTPUT),
-]
-Strict = Annotated[
-    bool,
-    typer.Option(
+    "overwrite": Flag("--overwrite", bool, "Compute the current anew even if it is stored.", _OUTPUT),
+    "tensor": Flag("--tensor", bool, "CSV with all nine elements of the tensors too.", _OUTPUT),
+    "strict": Flag(
         "--strict",
-        help="Exit status 1 if a self-check fails (outputs are written all the same).",
-        rich_help_panel=_OUTPUT,
+        bool,
+        "Exit status 1 if a self-check fails (outputs are written all the same).",
+        _OUTPUT,
     ),
-]
-Quiet = Annotated[
-    bool,
-    typer.Option("--quiet", "-q", help="Print warnings and errors only.", rich_help_panel=_OUTPUT),
-]
+    "quiet": Flag("--quiet -q", bool, "Print warnings and errors only.", _OUTPUT),
+}
 
-CurrentOutput = Annotated[
-    Path | None,
-    typer.Option(
-        "--output",
-        "-o",
-        metavar="FILE.h5",
-        help="Where J(t) is kept.",
-        rich_help_panel=_OUTPUT,
-        show_default="NAME_current.h5",
-    ),
-]
+#: Flag by argument: a field of the option classes of the rooms, or a parameter of several commands.
+FLAGS: Mapping[str, Flag] = _TRAJECTORY | _OTHER_CODES | _CURRENT | _ANALYSIS | _MEASURED | _MODES | _WRITTEN
+
+
+def with_options(*kinds: type, without: Iterable[str] = ()) -> Callable[[Command], Command]:
+    """Give a command the options of option classes, and its own parameters their flags."""
+    return flags.with_options(*kinds, flags=FLAGS, without=without)
+
+
+def pick(kind: type[Chosen], given: Mapping[str, Any]) -> Chosen:
+    """Return a dataclass of options, filled from the parameters of a command by name."""
+    return flags.pick(kind, given, FLAGS)
+
+
+def flag_of(argument: str) -> str:
+    """Return the flag of an argument."""
+    return flags.spellings(FLAGS[argument].names.split())[0]
+
+
+def in_terms_of_options(text: str, command: Any = None) -> str:
+    """Return a message in which arguments are named as flags, those of `command` first.
+
+    Parameters
+    ----------
+    text
+        The message; arguments stand in backticks.
+    command
+        The command that was called.
+    """
+    known = {name: flags.spellings(flag.names.split()) for name, flag in FLAGS.items()}
+    known["charges_key"] = ("--charges file:KEY",) * 2
+    return flags.in_terms_of_flags(text, known if command is None else known | flags.flags_of(command))

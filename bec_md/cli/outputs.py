@@ -10,7 +10,6 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bec_md.cli import options as opt
 from bec_md.cli.failures import not_written
 from bec_md.errors import UsageError
 
@@ -26,16 +25,16 @@ STDOUT = "-"
 class OutputOptions:
     """What the user asked to be written."""
 
-    output: opt.Output = None
-    csv: opt.Csv = None
-    plot: opt.Plot = None
-    report: opt.Report = None
-    json: opt.Json = None
-    current: opt.CurrentFile = None
-    overwrite: opt.Overwrite = False
-    tensor: opt.Tensor = False
-    strict: opt.Strict = False
-    quiet: opt.Quiet = False
+    output: Path | None = None
+    csv: Path | None = None
+    plot: Path | None = None
+    report: Path | None = None
+    json: str | None = None
+    current: Path | None = None
+    overwrite: bool = False
+    tensor: bool = False
+    strict: bool = False
+    quiet: bool = False
 
     @property
     def any_given(self) -> bool:

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from bec_md.cli import options as opt
 from bec_md.cli.console import Console
+from bec_md.cli.options import with_options
 from bec_md.cli.outputs import guard
 from bec_md.cli.values import stems_of
 from bec_md.errors import UsageError
@@ -32,6 +32,7 @@ Quantity = Literal[
 _OWN_FIGURE = ("acf", "quality")
 
 
+@with_options()
 def plot(
     files: Annotated[
         list[Path],
@@ -75,7 +76,7 @@ def plot(
     width: Annotated[
         Literal["column", "double"], typer.Option("--width", help="Column (3.37 in) or page (6.8 in).")
     ] = "column",
-    quiet: opt.Quiet = False,
+    quiet: bool = False,
 ) -> None:
     """Draw stored spectra."""
     name = "learning" if files[0].suffix == ".csv" else quantity

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from bec_md.cli import options as opt
 from bec_md.cli.console import Console, duration
 from bec_md.cli.failures import InterruptedByUserError, not_written, stopped_by
-from bec_md.cli.inputs import SERIES_FIELDS, ChargeOptions, TrajectoryOptions
+from bec_md.cli.inputs import InputOptions
+from bec_md.cli.options import with_options
 from bec_md.cli.outputs import guard
-from bec_md.cli.shared_options import with_options
-from bec_md.cli.values import pick
+from bec_md.current.options import CurrentOptions
+from bec_md.trajectory.options import ReadOptions
 
 if TYPE_CHECKING:
     from bec_md.charges import ChargeSource
@@ -41,39 +41,30 @@ XyzOutput = Annotated[
 
 
 @with_options(
-    TrajectoryOptions,
-    ChargeOptions,
+    ReadOptions,
+    CurrentOptions,
     without=(
-        *SERIES_FIELDS,
-        "timestep",
-        "masses",
-        "transposed",
-        "charge_stride",
-        "charge_tolerance",
-        "groups",
-        "workers",
-        "dask",
+        *("timestep_fs", "temperature_k", "masses", "charges_transposed"),
+        *("charge_stride", "charge_tolerance", "groups"),
     ),
 )
-def predict(input: InputFile, output: XyzOutput, quiet: opt.Quiet = False, **given: Any) -> None:
+def predict(input: InputFile, output: XyzOutput, quiet: bool = False, **given: Any) -> None:
     """Predict the tensors of every frame."""
-    run_predict(input, output, pick(TrajectoryOptions, given), pick(ChargeOptions, given), quiet)
+    run_predict(input, output, InputOptions.of(given), quiet)
 
 
-def run_predict(
-    input: str, output: Path, reading: TrajectoryOptions, options: ChargeOptions, quiet: bool
-) -> None:
+def run_predict(input: str, output: Path, inputs: InputOptions, quiet: bool) -> None:
     """Open, announce, write batch by batch."""
     from bec_md.charges import charges_key, make_charge_source
     from bec_md.cli.announce import composition, describe_model
     from bec_md.current.prepare import default_batch
     from bec_md.trajectory import open_trajectory
 
-    options.check()
+    options = inputs.current
     guard({"--output": output})
     console = Console(quiet)
     key = charges_key(options.charges)
-    trajectory = open_trajectory(input, charges_key=key, time_series=False, **reading.keywords())
+    trajectory = open_trajectory(input, inputs.reading.changed(charges_key=key, time_series=False))
     info = trajectory.info
     frames = "an unknown number of" if info.n_frames is None else str(info.n_frames)
     atoms = f"{info.n_atoms} atoms ({composition(info.numbers)})"

@@ -2,27 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bec_md.cli import analysis_options as more
-from bec_md.cli import options as opt
 from bec_md.cli.charge_comparison import CompareOptions
 from bec_md.cli.console import Console
-from bec_md.cli.inputs import ChargeOptions, Source, TrajectoryOptions, open_sources
+from bec_md.cli.inputs import INPUT_OPTIONS, InputOptions, Source, open_sources
+from bec_md.cli.options import FitName, Inputs, pick, with_options
 from bec_md.cli.outputs import STDOUT, OutputOptions, write_outputs
-from bec_md.cli.shared_options import with_options
-from bec_md.cli.values import parse_eps_inf, pick, require_positive
 from bec_md.errors import UsageError
+from bec_md.spectrum.analysis.optics_request import OpticsRequest
+from bec_md.spectrum.options import SpectrumOptions
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from bec_md.arrays import Array
     from bec_md.current.series import CurrentSeries
     from bec_md.spectrum import Spectrum
     from bec_md.spectrum.analysis.charge_comparison import ChargeComparison
-    from bec_md.spectrum.analysis.measured_optics import OpticsRequest
 
 
 SPECTRUM_HELP = (
@@ -34,69 +34,44 @@ SPECTRUM_HELP = (
 
 
 @dataclass(frozen=True)
-class SpectrumOptions:
-    """How the spectrum is made from the current."""
+class AnalysisOptions:
+    """What is made of the currents."""
 
-    temperature: opt.Temperature = None
-    eps_inf: opt.EpsInf = None
-    resolution: opt.Resolution = None
-    estimator: opt.Estimator = "lag"
-    window: opt.Window = "gaussian"
-    sum_rule: opt.SumRule = "mass"
-    quantum: opt.Quantum = "harmonic"
-    max: opt.MaxCm = None
-    md_timestep: opt.MdTimestep = None
-    subtract_dc: opt.SubtractDc = False
-    groups: opt.Groups = "species"
-    thermostat_friction: more.ThermostatFriction = None
-    constraints: more.Constraints = 0
-    fit: more.Fit = None
-    directions: more.Directions = None
-    angle: more.Angle = None
-    polarization: more.Polarization = None
-    surface: more.Surface = None
-    thickness: more.Thickness = None
-    powder: more.Powder = False
-    group_matrix: more.GroupMatrix = False
+    spectrum: SpectrumOptions
+    optics: OpticsRequest
+    fit: FitName | None = None
 
     @property
-    def optics(self) -> OpticsRequest:
-        """What is asked for beyond the usual functions."""
-        from bec_md.spectrum.analysis.measured_optics import OpticsRequest
+    def wants_model_eps_inf(self) -> bool:
+        """Whether ε_∞ is to be that of the network."""
+        return isinstance(self.spectrum.eps_inf, str)
 
-        return OpticsRequest(
-            tuple(self.directions or ()),
-            self.angle,
-            self.polarization,
-            self.surface,
-            self.thickness,
-            self.powder,
-        )
+    @classmethod
+    def of(cls, given: Mapping[str, Any]) -> AnalysisOptions:
+        """Return the options among the parameters of the command, checked."""
+        spectrum = pick(SpectrumOptions, given).changed(groups=given["groups"] != "none")
+        found = cls(spectrum, pick(OpticsRequest, given), given["fit"])
+        found.check()
+        return found
 
     def check(self) -> None:
-        """Refuse numbers that are not positive, and an ε_∞ that is none."""
-        parse_eps_inf(self.eps_inf)
-        require_positive(
-            temperature=self.temperature,
-            resolution=self.resolution,
-            max=self.max,
-            md_timestep=self.md_timestep,
-            thermostat_friction=self.thermostat_friction,
-        )
+        """Refuse numbers that are not positive, an ε_∞ that is none, and what does not go together."""
+        spectrum = self.spectrum
+        (spectrum.changed(eps_inf=None) if self.wants_model_eps_inf else spectrum).check()
         self.optics.check()
-        if self.eps_inf is None and self.optics.needs_eps_inf:
+        if spectrum.eps_inf is None and self.optics.needs_eps_inf:
             raise UsageError(
                 "--angle, --thickness or --powder without --eps-inf",
                 "reflectance and transmittance follow from ε, which needs ε_∞",
                 "give --eps-inf, e.g. --eps-inf 2.4 or --eps-inf model",
             )
-        if self.fit is not None and self.quantum != "harmonic":
+        if self.fit is not None and spectrum.quantum != "harmonic":
             raise UsageError(
-                f"--fit with --quantum {self.quantum}",
+                f"--fit with --quantum {spectrum.quantum}",
                 "oscillators describe the response itself; such a factor multiplies it by a function of T",
                 "leave --quantum out for the fit",
             )
-        if self.fit == "four-parameter" and self.eps_inf is None:
+        if self.fit == "four-parameter" and spectrum.eps_inf is None:
             raise UsageError(
                 "--fit four-parameter without --eps-inf",
                 "TO and LO frequencies are poles and zeros of ε, which needs ε_∞",
@@ -104,14 +79,15 @@ class SpectrumOptions:
             )
 
 
-@with_options(TrajectoryOptions, ChargeOptions, CompareOptions, SpectrumOptions, OutputOptions)
-def spectrum(inputs: opt.Inputs, **given: Any) -> None:
+@with_options(*INPUT_OPTIONS, CompareOptions, SpectrumOptions, OpticsRequest, OutputOptions)
+def spectrum(inputs: Inputs, fit: FitName | None = None, **given: Any) -> None:
     """Compute the infrared spectrum of trajectories or stored currents."""
+    # partial spectra by species cost nothing to keep: "none" hides them, and the stored current stays useful
+    kept = given | ({"groups": "species"} if given["groups"] == "none" else {})
     run_spectrum(
         inputs,
-        pick(TrajectoryOptions, given),
-        pick(ChargeOptions, given),
-        pick(SpectrumOptions, given),
+        AnalysisOptions.of(given | {"fit": fit}),
+        InputOptions.of(kept),
         pick(OutputOptions, given),
         pick(CompareOptions, given),
     )
@@ -119,11 +95,10 @@ def spectrum(inputs: opt.Inputs, **given: Any) -> None:
 
 def run_spectrum(
     inputs: list[str],
-    trajectory: TrajectoryOptions,
-    charges: ChargeOptions,
-    settings: SpectrumOptions,
+    settings: AnalysisOptions,
+    options: InputOptions,
     outputs: OutputOptions,
-    comparison: CompareOptions | None = None,
+    compared: CompareOptions,
 ) -> None:
     """Announce, compute the currents, analyze, write, summarize."""
     from bec_md.cli.announce import announce_source, announce_spectrum, time_grid
@@ -132,21 +107,18 @@ def run_spectrum(
     from bec_md.cli.summary import show_preview, summarize
     from bec_md.cli.values import stem_of
 
-    settings.check()
     preview_wanted = outputs.plot is None
     outputs = outputs.with_defaults(stem_of(inputs[0]))
     outputs.check()
     console = Console(outputs.quiet, outputs.json == STDOUT)
-    # partial spectra by species cost nothing to keep: "none" hides them, and the stored current stays useful
-    groups = "species" if charges.groups == "none" else charges.groups
-    sources = open_sources(inputs, trajectory, charges, groups=groups, temperature=settings.temperature)
-    require_temperature(sources, settings)
-    compared = comparison or CompareOptions()
+    sources = open_sources(inputs, options)
+    asked = settings.spectrum
+    require_temperature(sources, asked.temperature_k)
     compared.check(sources)
     for source in sources:
         announce_source(console, source)
-    announce_spectrum(console, time_grid(sources), settings.resolution, settings.estimator, settings.max)
-    series = compute_currents(console, sources, charges, outputs)
+    announce_spectrum(console, time_grid(sources), asked.resolution_cm, asked.estimator, asked.max_cm)
+    series = compute_currents(console, sources, options, outputs)
     result, table = further_analysis(console, sources, series, settings, compared)
     failure: Exception | None = None
     written: list[tuple[str, Path]] = []
@@ -179,7 +151,7 @@ def card_of(sources: Sequence[Source]) -> dict[str, Any] | None:
     return None
 
 
-def require_temperature(sources: Sequence[Source], settings: SpectrumOptions) -> None:
+def require_temperature(sources: Sequence[Source], temperature_k: float | None) -> None:
     """Refuse, before anything is computed, inputs whose temperature cannot be known.
 
     Raises
@@ -187,7 +159,7 @@ def require_temperature(sources: Sequence[Source], settings: SpectrumOptions) ->
     UsageError
         Without velocities and without ``--temperature``.
     """
-    if settings.temperature is not None:
+    if temperature_k is not None:
         return
     for source in sources:
         if source.job is not None and source.job.recipe.scheme != "velocity":
@@ -202,7 +174,7 @@ def further_analysis(
     console: Console,
     sources: Sequence[Source],
     series: Sequence[CurrentSeries],
-    settings: SpectrumOptions,
+    settings: AnalysisOptions,
     compared: CompareOptions,
 ) -> tuple[Spectrum, ChargeComparison | None]:
     """Return the spectrum, with the fit of its bands and the comparison of charges that were asked for."""
@@ -210,44 +182,51 @@ def further_analysis(
     from bec_md.spectrum.analysis.fit_table import fit_bands
     from bec_md.spectrum.analysis.measured_optics import with_optics
 
-    result, table = analyze(series, settings), None
+    asked = settings.spectrum
+    if settings.wants_model_eps_inf:
+        asked = asked.changed(eps_inf=predicted_eps_inf(series))
+    result, table = analyze(series, asked), None
     if not settings.optics.empty:
         result = with_optics(result, settings.optics)
     found: dict[str, Any] = {}
     if settings.fit is not None:
         try:
-            found["fit"] = fit_bands(result, settings.fit, settings.directions or ())
+            found["fit"] = fit_bands(result, settings.fit, settings.optics.directions)
         except UsageError as error:
             console.warn(f"--fit {settings.fit}: {error}")
     if compared.compare_charges is not None:
-        keywords = spectrum_keywords(series, settings) | {"eps_inf": result.eps_inf}
-        table = compare(console, sources, series, compared, keywords)
+        table = compare(console, sources, series, compared, asked)
         found["compare_charges"] = table.to_list()
     return (replace(result, parameters={**result.parameters, **found}) if found else result), table
 
 
-def analyze(series: Sequence[CurrentSeries], settings: SpectrumOptions) -> Spectrum:
+def analyze(series: Sequence[CurrentSeries], options: SpectrumOptions) -> Spectrum:
     """Compute the spectrum of one or several currents."""
     from bec_md.spectrum import compute_spectrum
 
-    return compute_spectrum(list(series), **spectrum_keywords(series, settings))
+    return compute_spectrum(list(series), options=options)
 
 
-def spectrum_keywords(series: Sequence[CurrentSeries], settings: SpectrumOptions) -> dict[str, Any]:
-    """Return the arguments of `compute_spectrum`."""
-    return {
-        "temperature_k": settings.temperature,
-        "eps_inf": parse_eps_inf(settings.eps_inf),
-        "resolution_cm": settings.resolution,
-        "estimator": settings.estimator,
-        "window": settings.window,
-        "sum_rule": settings.sum_rule,
-        "quantum": settings.quantum,
-        "max_cm": settings.max,
-        "groups": settings.groups != "none",
-        "md_timestep_fs": settings.md_timestep,
-        "subtract_dc": settings.subtract_dc,
-        "thermostat_friction_per_ps": settings.thermostat_friction,
-        "constraints": settings.constraints,
-        "group_matrix": settings.group_matrix,
-    }
+def predicted_eps_inf(series: Sequence[CurrentSeries]) -> Array:
+    """Return the mean of the network's predictions of ε_∞.
+
+    Raises
+    ------
+    UsageError
+        If the current carries no prediction.
+    """
+    import numpy as np
+
+    means = []
+    for item in series:
+        if item.eps_inf is None:
+            raise UsageError(
+                "--eps-inf model: the current carries no prediction of ε_∞",
+                f"its charges come from {item.metadata.get('charges', 'another source')}, not from a network "
+                "that predicts ε_∞",
+                "give numbers, e.g. --eps-inf 2.4, or compute the current with --charges model",
+            )
+        means.append(np.asarray(item.eps_inf[:]).mean(axis=0))
+    lengths = [item.n_frames for item in series]
+    mean: Array = np.average(means, axis=0, weights=lengths)
+    return 0.5 * (mean + mean.T)

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from bec_md.cli import options as opt
 from bec_md.cli.console import Console
 from bec_md.cli.failures import InterruptedByUserError
+from bec_md.cli.options import with_options
 from bec_md.cli.outputs import STDOUT, emit_json, guard
 
 if TYPE_CHECKING:
@@ -68,6 +68,7 @@ MaxResidual = Annotated[
 ]
 
 
+@with_options()
 def train(
     config: Annotated[Path, typer.Argument(metavar="CONFIG.yaml", help="Configuration.", show_default=False)],
     data_root: DataRoot = None,
@@ -80,7 +81,7 @@ def train(
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on from the checkpoint in the output folder.")
     ] = False,
-    quiet: opt.Quiet = False,
+    quiet: bool = False,
 ) -> None:
     """Train a network."""
     from bec_md.training import train as run_training
@@ -102,6 +103,7 @@ def train(
         console.item("figures", ", ".join(map(str, result.figures)))
 
 
+@with_options()
 def evaluate(
     data: Annotated[
         str,
@@ -109,7 +111,7 @@ def evaluate(
             metavar="DATA", help="Extended XYZ with reference tensors (.gz and .xz too).", show_default=False
         ),
     ],
-    model: opt.Model = "auto",
+    model: str = "auto",
     level: Level = None,
     charges_key: ChargesKey = None,
     index_order: IndexOrder = None,
@@ -117,8 +119,8 @@ def evaluate(
         int | None, typer.Option("--limit", help="Use the first frames only.", show_default=False)
     ] = None,
     training_data: TrainingData = None,
-    device: opt.Device = "cpu",
-    threads: opt.Threads = None,
+    device: str = "cpu",
+    threads: int | None = None,
     json: Annotated[
         str | None,
         typer.Option("--json", metavar="FILE.json|-", help="All metrics; - for stdout.", show_default=False),
@@ -127,7 +129,7 @@ def evaluate(
         Path | None,
         typer.Option("--plot", metavar="FILE.png|pdf|svg", help="Parity, reliability.", show_default=False),
     ] = None,
-    quiet: opt.Quiet = False,
+    quiet: bool = False,
 ) -> None:
     """Evaluate a model."""
     from bec_md.evaluation import evaluate_model
@@ -197,6 +199,7 @@ def print_evaluation(console: Console, result: Evaluation) -> None:
         console.warn(warning)
 
 
+@with_options()
 def collect(
     outputs: Annotated[
         list[Path],
@@ -227,7 +230,7 @@ def collect(
     skip_bad: Annotated[
         bool, typer.Option("--skip-bad", help="Leave out files that cannot be read.")
     ] = False,
-    quiet: opt.Quiet = False,
+    quiet: bool = False,
 ) -> None:
     """Collect labels."""
     from bec_md.training import collect as run_collect

@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
-from bec_md.cli import options as opt
 from bec_md.cli.console import Console
+from bec_md.cli.options import with_options
 from bec_md.cli.outputs import STDOUT, emit_json, guard
 from bec_md.errors import QualityError
 
@@ -18,6 +18,7 @@ VALIDATE_HELP = (
 )
 
 
+@with_options()
 def validate(
     cases: Annotated[
         list[str] | None,
@@ -37,7 +38,7 @@ def validate(
         str | None,
         typer.Option("--json", metavar="FILE.json|-", help="The table; - for stdout.", show_default=False),
     ] = None,
-    quiet: opt.Quiet = False,
+    quiet: bool = False,
 ) -> None:
     """Compare with exact results."""
     from bec_md.validate import CASES, run_validation

@@ -3,20 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from dataclasses import fields
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Literal
 
 from bec_md.errors import UsageError
-
-Options = TypeVar("Options")
-
-
-def pick(kind: type[Options], given: Mapping[str, Any]) -> Options:
-    """Return a dataclass of options, filled from the parameters of a command by name."""
-    names = [field.name for field in fields(kind)]  # type: ignore[arg-type]
-    return kind(**{name: given[name] for name in names if name in given})
 
 
 def parse_eps_inf(text: str | None) -> list[float] | str | None:

@@ -2,39 +2,24 @@
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-_PUBLIC = {
-    "CurrentSeries": "bec_md.current.series",
-    "concatenate": "bec_md.current.series",
-    "compute_current": "bec_md.current.compute",
-    "load_current": "bec_md.current.file",
-    "is_current_file": "bec_md.current.readers",
-    "open_current": "bec_md.current.readers",
-}
+from bec_md.lazy import on_first_use
 
-__all__ = [
-    "CurrentSeries",
-    "compute_current",
-    "concatenate",
-    "is_current_file",
-    "load_current",
-    "open_current",
-]
+__getattr__, __dir__, __all__ = on_first_use(
+    __name__,
+    {
+        "compute": "compute_current",
+        "file": "load_current",
+        "readers": "is_current_file open_current",
+        "series": "CurrentSeries concatenate",
+    },
+)
 
 if TYPE_CHECKING:
-    from bec_md.current.compute import compute_current
-    from bec_md.current.file import load_current
-    from bec_md.current.readers import is_current_file, open_current
-    from bec_md.current.series import CurrentSeries, concatenate
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _PUBLIC:
-        raise AttributeError(f"module 'bec_md.current' has no attribute {name!r}")
-    return getattr(import_module(_PUBLIC[name]), name)
-
-
-def __dir__() -> list[str]:
-    return sorted(__all__)
+    from bec_md.current.compute import compute_current as compute_current
+    from bec_md.current.file import load_current as load_current
+    from bec_md.current.readers import is_current_file as is_current_file
+    from bec_md.current.readers import open_current as open_current
+    from bec_md.current.series import CurrentSeries as CurrentSeries
+    from bec_md.current.series import concatenate as concatenate

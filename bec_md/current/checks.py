@@ -38,7 +38,7 @@ def check_shapes(data: CurrentData) -> None:
         raise DataError(
             f"the current has shape {tuple(data.current.shape)}",
             "it must be (frames, groups, 3) with at least one frame",
-            "reshape a single total current J(t) as current[:, None, :] with groups=('total',)",
+            "reshape a single total current J(t) as current[:, None, :] with `groups=('total',)`",
         )
     members = data.member_current
     sizes = {
@@ -75,7 +75,7 @@ def check_finite(data: CurrentData) -> None:
             raise DataError(
                 f"{name} is not finite in frame {int(np.argmin(finite))}",
                 "one NaN or infinity spoils every Fourier transform",
-                "look at that frame of the input, or cut it off with --start/--stop",
+                "look at that frame of the input, or cut it off with `start`/`stop`",
             )
 
 

@@ -20,8 +20,9 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
+from bec_md.current.execution import Execution
 from bec_md.current.parts import Rows, gaps
-from bec_md.current.run import Chunk, Execution, Missing, committed_chunks
+from bec_md.current.run import Chunk, Missing, committed_chunks
 from bec_md.errors import BecMDWarning, DataError, UsageError
 
 if TYPE_CHECKING:
@@ -80,7 +81,7 @@ def cluster_chunks(job: CurrentJob, missing: Missing, execution: Execution) -> I
         raise UsageError(
             f"{job.info.source} does not tell its number of frames",
             "the frames are divided among the workers beforehand",
-            "use --workers 1, or convert the trajectory to extxyz or a LAMMPS dump",
+            "use `workers=1`, or convert the trajectory to extxyz or a LAMMPS dump",
         )
     done: list[Interval] = _complement(missing, total)
     idle = 0
@@ -98,7 +99,7 @@ def cluster_chunks(job: CurrentJob, missing: Missing, execution: Execution) -> I
                     raise DataError(
                         "worker processes end before a chunk is done",
                         "the usual reason is that memory ran out",
-                        "use fewer --workers or a smaller --batch; what is done is kept",
+                        "use fewer `workers` or a smaller `batch`; what is done is kept",
                     ) from error
                 warnings.warn("a worker ended; its frames are computed again", BecMDWarning, stacklevel=2)
 
@@ -199,7 +200,7 @@ def _sent(client: Any, recipe: Recipe) -> Any:
         raise UsageError(
             f"the trajectory or the model cannot be sent to other processes ({error})",
             "every worker opens them on its own",
-            "give a file name for the trajectory and a name or path for the model, or use workers=1",
+            "give a file name for the trajectory and a name or path for the model, or use `workers=1`",
         ) from error
 
 
@@ -255,9 +256,9 @@ def _connected(distributed: Any, address: str) -> Any:
         return distributed.Client(address, set_as_default=False)
     except (OSError, ValueError) as error:
         raise UsageError(
-            f"dask_address={address}: {error}",
+            f"`dask_address={address}`: {error}",
             "the frames are handed out by the scheduler at this address",
-            "check that it runs (dask scheduler) and that the address is reachable, or use workers=N",
+            "check that it runs (dask scheduler) and that the address is reachable, or use `workers=N`",
         ) from error
 
 

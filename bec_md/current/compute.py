@@ -7,9 +7,10 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
+from bec_md.current.execution import Execution, Progress
 from bec_md.current.options import CurrentOptions
 from bec_md.current.prepare import prepare_current
-from bec_md.current.run import Execution, Progress, run
+from bec_md.current.run import run
 from bec_md.current.series import CurrentSeries
 from bec_md.errors import BecMDWarning
 from bec_md.trajectory.options import ReadOptions

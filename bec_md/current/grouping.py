@@ -102,7 +102,7 @@ def _from_text(spec: str, frame: Frame) -> Groups:
     if path.is_file():
         return _from_file(path, frame)
     raise UsageError(
-        f"--groups {spec!r} is not understood, and there is no such file",
+        f"`groups={spec}` is not understood, and there is no such file",
         "it says how the current is divided",
         f"use one of: {FORMS}",
     )
@@ -168,7 +168,7 @@ def _layers(rest: str, frame: Frame) -> Groups:
     axis, _, count = rest.partition(":")
     if axis not in ("x", "y", "z", "a", "b", "c") or not count.isdigit() or int(count) < 1:
         raise UsageError(
-            f"--groups layers:{rest} is not understood",
+            f"`groups=layers:{rest}` is not understood",
             "layers are slabs of equal thickness along one lattice vector",
             "write layers:z:8 for eight slabs along the third lattice vector",
         )

@@ -1,20 +1,29 @@
-"""How a current is computed: every option once, with plain types."""
+"""How a current is computed, or a series of another code read: every option once, with plain types."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
-from difflib import get_close_matches
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from bec_md.errors import UsageError
+from bec_md.options import Options, refuse_not_positive
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
 
 Interpolation = Literal["linear", "cubic"]
 
+_POSITIVE = {
+    "batch": "at least one frame is evaluated at a time",
+    "threads": "the model needs one at least",
+    "charge_tolerance": "it is a relative error of J",
+}
+
 
 @dataclass(frozen=True)
-class CurrentOptions:
+class CurrentOptions(Options):
     """Options of `compute_current`; every one may be left out.
 
     Parameters
@@ -39,6 +48,8 @@ class CurrentOptions:
         Where the model runs, its threads, and how many frames it evaluates at once.
     """
 
+    of: ClassVar[str] = "a current or a trajectory"
+
     charges: Any = "model"
     model: Any = "auto"
     groups: str | Path | Mapping[Any, Any] | Any = "species"
@@ -49,25 +60,6 @@ class CurrentOptions:
     threads: int | None = None
     batch: int | None = None
 
-    def changed(self, **changes: Any) -> CurrentOptions:
-        """Return these options with some of them replaced.
-
-        Raises
-        ------
-        UsageError
-            For a name that is none of the options.
-        """
-        names = [item.name for item in fields(self)]
-        for name in changes:
-            if name not in names:
-                close = get_close_matches(name, names, n=1)
-                raise UsageError(
-                    f"{name} is no option of a current",
-                    f"these are {', '.join(names)}, and those of the trajectory",
-                    f"use {close[0]}" if close else "leave it out",
-                )
-        return replace(self, **changes)
-
     def check(self) -> None:
         """Refuse what no computation could need.
 
@@ -76,24 +68,77 @@ class CurrentOptions:
         UsageError
             With the name of the option and what it means.
         """
-        for name, meaning in (
-            ("batch", "at least one frame is evaluated at a time"),
-            ("threads", "the model needs one at least"),
-            ("charge_tolerance", "it is a relative error of J"),
-        ):
-            value = getattr(self, name)
-            if value is not None and not value > 0:
-                raise UsageError(f"{name} {value}", meaning, "give a number above 0, or leave it out")
+        refuse_not_positive(self, _POSITIVE)
         if self.interpolation not in ("linear", "cubic"):
             raise UsageError(
-                f"unknown interpolation {self.interpolation!r}",
+                f"unknown `interpolation={self.interpolation}`",
                 "tensors between evaluated frames are interpolated linearly or cubically",
-                "use 'linear' or 'cubic'",
+                "use linear or cubic",
             )
         stride = self.charge_stride
         if stride != "auto" and (not isinstance(stride, int) or stride < 1):
             raise UsageError(
-                f"charge_stride {stride!r}",
+                f"`charge_stride={stride}` is not understood",
                 "tensors are evaluated at every k-th frame",
-                "give a whole number ≥ 1, or 'auto'",
+                "give a whole number from 1 on, or auto",
             )
+
+
+@dataclass(frozen=True)
+class SeriesOptions(Options):
+    """What a file of another code may not say about itself.
+
+    Parameters
+    ----------
+    format
+        ``"npy"``, ``"npz"``, ``"gpumd-dpdt"``, ``"gpumd-dipole"``, ``"lammps-log"``, ``"lammps-ave-time"``,
+        ``"cp2k"`` or ``"columns"``; recognized by content when not given.
+    units
+        Units of the numbers, e.g. ``"e*ang/fs"``, ``"e*ang/ps"``, ``"debye"``, ``"e*bohr"``. They also tell a
+        current (per time) from a dipole moment.
+    columns
+        Names, or numbers counted from 1, of the x, y and z columns.
+    timestep_fs
+        Time between samples, fs.
+    volume_ang3, cell_ang
+        Volume, Å³, or cell (3, 3) with lattice vectors as rows, Å.
+    temperature_k
+        Temperature, K.
+    lammps_units
+        Unit style of a LAMMPS run.
+    scheme
+        ``"midpoint"`` or ``"central"`` difference of dipole moments.
+    unwrap
+        Follow the branch of a multivalued polarization; by default where the file is known to jump (CP2K with
+        the periodic operator), or when a cell is given with plain columns of a dipole moment.
+    quantum_e
+        Charge whose transport by a lattice vector gives the same polarization, e: 1, or 2 for codes that
+        treat both spins alike.
+    """
+
+    of: ClassVar[str] = "a series of another code"
+
+    format: str | None = None
+    units: str | None = None
+    columns: Sequence[str | int] | None = None
+    timestep_fs: float | None = None
+    volume_ang3: float | None = None
+    cell_ang: ArrayLike | None = None
+    temperature_k: float | None = None
+    lammps_units: str | None = None
+    scheme: Literal["midpoint", "central"] = "midpoint"
+    unwrap: bool | None = None
+    quantum_e: float = 1.0
+
+    def check(self) -> None:
+        """Refuse numbers that are not positive.
+
+        Raises
+        ------
+        UsageError
+            With the name of the option.
+        """
+        refuse_not_positive(
+            self,
+            {"timestep_fs": "it is the time between samples in fs", "volume_ang3": "it is a volume in Å³"},
+        )

@@ -154,9 +154,9 @@ def timestep_of(info: TrajectoryInfo, given_fs: float | None, *, is_open: bool =
     if info.timestep_fs is not None:
         if is_open and given_fs is not None and abs(given_fs - info.timestep_fs) > 1e-6 * given_fs:
             raise UsageError(
-                f"timestep_fs={given_fs:g}, but frames of {info.source} are {info.timestep_fs:g} fs apart",
+                f"`timestep_fs={given_fs:g}`, but frames of {info.source} are {info.timestep_fs:g} fs apart",
                 "an open trajectory already knows its timestep",
-                "leave timestep_fs out here, or give it to open_trajectory",
+                "leave `timestep_fs` out here, or give it to open_trajectory",
             )
         return float(info.timestep_fs)
     if given_fs is not None and is_open:
@@ -164,7 +164,7 @@ def timestep_of(info: TrajectoryInfo, given_fs: float | None, *, is_open: bool =
     raise UsageError(
         f"{info.source} does not say how much time lies between its frames",
         "frequencies scale with it, so it is never guessed",
-        "give the time between stored frames as timestep_fs",
+        "give the time between stored frames as `timestep_fs`",
     )
 
 
@@ -175,7 +175,7 @@ def _first_frame(trajectory: Trajectory) -> Frame:
         raise DataError(
             f"{trajectory.info.source} holds no frame",
             "there is nothing to compute a current from",
-            "check the file and --start/--stop",
+            "check the file and `start`/`stop`",
         )
     volume = abs(float(np.linalg.det(first.cell_ang)))
     if not np.isfinite(volume) or volume < 1e-6:

@@ -100,7 +100,7 @@ def _pairs(frame: Frame, free: NDArray[np.bool_]) -> tuple[NDArray[np.int64], ND
         raise UsageError(
             f"atoms {first[one]} and {second[one]} of frame {frame.index} are {lengths[one]:.2f} Å apart",
             "shells and Drude particles are no atoms: they would count among the degrees of freedom",
-            "leave them out: NULL for their type in elements=",
+            "leave them out: NULL for their type in `elements`",
         )
     return first, second, np.asarray(vectors)
 

@@ -200,7 +200,7 @@ def check_finite(rows: Rows, frames: list[Frame]) -> None:
             raise DataError(
                 f"{name} is not finite in frame {frames[int(np.argmin(finite))].index}",
                 "positions, velocities or tensors of that frame hold NaN or infinity",
-                "correct the frame, or cut it off with --start/--stop; what came before is kept",
+                "correct the frame, or cut it off with `start`/`stop`; what came before is kept",
             )
 
 
@@ -213,7 +213,7 @@ def require_rest(frames: list[Frame], immobile: NDArray[np.bool_], rest_ang: Arr
             raise DataError(
                 f"atom {atom} moves in frame {frame.index}, but not in the first frames",
                 "degrees of freedom, and with them the temperature, would change within the run",
-                "begin where all atoms move: start=",
+                "begin with `start` where all atoms move",
             )
 
 
@@ -222,7 +222,7 @@ def _velocity(frame: Frame) -> Array:
         raise DataError(
             f"frame {frame.index} has no velocities, the frames before it have",
             "one series needs one scheme",
-            "cut the trajectory there with --start/--stop",
+            "cut the trajectory there with `start`/`stop`",
         )
     return frame.velocities_ang_fs
 

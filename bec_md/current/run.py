@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from bec_md.charges.closed_loop import loop_of_source
+from bec_md.current.execution import Execution
 from bec_md.current.file import build_series, header_of, load_current
 from bec_md.current.parts import COMMIT_BYTES, FRAME_HASH, Rows
 from bec_md.current.store import CurrentStore
@@ -21,55 +22,15 @@ from bec_md.interruption import checkpoint, held
 
 if TYPE_CHECKING:
     from bec_md.current.job import CurrentJob
-    from bec_md.current.options import CurrentOptions
     from bec_md.current.rows import Recipe
     from bec_md.current.series import CurrentSeries
 
-Progress = Callable[[int, int | None], None]
 Chunk = tuple[int, Rows]
 Missing = Sequence[tuple[int, int | None]]
 
 #: The first chunk is stored after so many seconds, so that an early end keeps something.
 FIRST_SECONDS = 1.0
 _LOOP = "closed_loop"
-
-
-@dataclass(frozen=True)
-class Execution:
-    """Where and how a current is computed; nothing of it changes a number.
-
-    Parameters
-    ----------
-    workers
-        Processes on this machine that share the frames.
-    dask_address
-        Scheduler of a dask.distributed cluster to use instead.
-    commit_seconds
-        A chunk is stored after so many seconds of work: what a kill can lose.
-    progress
-        Called with (samples done, samples in total or None).
-    """
-
-    workers: int = 1
-    dask_address: str | None = None
-    commit_seconds: float = 10.0
-    progress: Progress | None = None
-
-    @property
-    def on_cluster(self) -> bool:
-        """Whether other processes do the work."""
-        return self.workers > 1 or self.dask_address is not None
-
-    def with_threads(self, options: CurrentOptions) -> CurrentOptions:
-        """Return the options with one thread for each of several workers, unless more were asked for."""
-        return replace(options, threads=1) if self.on_cluster and options.threads is None else options
-
-    def check(self) -> None:
-        """Refuse a number of workers that can do nothing."""
-        if self.workers < 1:
-            raise UsageError(
-                f"{self.workers} workers", "somebody has to do the work", "give --workers 1 or more"
-            )
 
 
 def run(
@@ -255,7 +216,7 @@ def _compare_frames(recipe: Recipe, store: CurrentStore, rows: int) -> None:
             raise UsageError(
                 f"{store.path.name} was computed from another trajectory",
                 f"frame {position + int(wrong[0])} of this one is not the one that its rows were made of",
-                "choose another output name, or start over with --overwrite",
+                "choose another output name, or start over with `overwrite`",
             )
         position += len(hashes)
         ahead = ahead and taken[-1:]

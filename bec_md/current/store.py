@@ -104,7 +104,7 @@ class CurrentStore:
                 f"{self.path.name} was written by an older bec-md",
                 "it does not say with which options, so that it cannot be continued safely",
                 f"bec-md spectrum {self.path.name} still analyzes it; choose another output name, or compute "
-                "it anew with --overwrite",
+                "it anew with `overwrite`",
             )
         self.respelled = differing(self.stored["key"], self.header["key"])
         if not self.respelled <= SPELLED or (self.respelled and self.frame_hashes() is None):
@@ -112,7 +112,7 @@ class CurrentStore:
                 f"{self.path.name} holds another computation: "
                 + compare_keys(self.stored["key"], self.header["key"]),
                 "a file is continued only with the same model, input and options",
-                "choose another output name, repeat the old options, or start over with --overwrite",
+                "choose another output name, repeat the old options, or start over with `overwrite`",
             )
 
     # ------------------------------------------------------------------ what is there

@@ -66,7 +66,7 @@ def choose_stride(recipe: Recipe, tolerance: float, n_frames: int | None) -> Str
         raise DataError(
             f"{len(windows[0][0])} frames are too few to choose a stride",
             "the error of interpolation is measured on them",
-            "give --charge-stride 1",
+            "give `charge_stride=1`",
         )
     for stride in STRIDES:
         cubic = recipe.sampling.interpolation == "cubic"

@@ -76,7 +76,7 @@ def mean_tensors(recipe: Recipe, n_frames: int | None, samples: int = SAMPLES) -
         total, square = total + tensors.sum(axis=0), square + (tensors**2).sum(axis=0)
         count += len(block)
     if count == 0:
-        raise DataError("no frame for mean tensors", "the trajectory is empty", "check --start/--stop")
+        raise DataError("no frame for mean tensors", "the trajectory is empty", "check `start`/`stop`")
     mean = total / count
     variance = np.clip(square / count - mean**2, 0.0, None)
     return MeanTensors(np.asarray(mean), float(np.sqrt(variance.mean())), count)

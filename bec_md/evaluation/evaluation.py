@@ -36,7 +36,7 @@ class Evaluation:
     uncertainty_e: Array | None  # (N,) standard deviation of one component
     eps_inf_labels: Array  # (L, 3, 3) of the frames that have one
     eps_inf_predicted: Array  # (L, 3, 3)
-    metrics: Mapping[str, Any]  # the keys of `evaluate --json`
+    metrics: Mapping[str, Any]  # the keys of the JSON output
     warnings: tuple[str, ...] = field(default=())
 
     __repr__ = brief_repr

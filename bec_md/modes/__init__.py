@@ -2,46 +2,28 @@
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-_PUBLIC = {
-    "ModeSpectrum": "bec_md.modes.resolved",
-    "ModeVelocities": "bec_md.modes.projection",
-    "ReferenceModes": "bec_md.modes.reference",
-    "VibrationalDos": "bec_md.modes.vdos",
-    "compute_vdos": "bec_md.modes.vdos",
-    "mode_velocities": "bec_md.modes.projection",
-    "modes_from_force_constants": "bec_md.modes.reference",
-    "read_modes": "bec_md.modes.files",
-    "resolve_modes": "bec_md.modes.resolved",
-}
+from bec_md.lazy import on_first_use
 
-__all__ = [
-    "ModeSpectrum",
-    "ModeVelocities",
-    "ReferenceModes",
-    "VibrationalDos",
-    "compute_vdos",
-    "mode_velocities",
-    "modes_from_force_constants",
-    "read_modes",
-    "resolve_modes",
-]
+__getattr__, __dir__, __all__ = on_first_use(
+    __name__,
+    {
+        "files": "read_modes",
+        "projection": "ModeVelocities mode_velocities",
+        "reference": "ReferenceModes modes_from_force_constants",
+        "resolved": "ModeSpectrum resolve_modes",
+        "vdos": "VibrationalDos compute_vdos",
+    },
+)
 
 if TYPE_CHECKING:
-    from bec_md.modes.files import read_modes
-    from bec_md.modes.projection import ModeVelocities, mode_velocities
-    from bec_md.modes.reference import ReferenceModes, modes_from_force_constants
-    from bec_md.modes.resolved import ModeSpectrum, resolve_modes
-    from bec_md.modes.vdos import VibrationalDos, compute_vdos
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _PUBLIC:
-        raise AttributeError(f"module 'bec_md.modes' has no attribute {name!r}")
-    return getattr(import_module(_PUBLIC[name]), name)
-
-
-def __dir__() -> list[str]:
-    return sorted(__all__)
+    from bec_md.modes.files import read_modes as read_modes
+    from bec_md.modes.projection import ModeVelocities as ModeVelocities
+    from bec_md.modes.projection import mode_velocities as mode_velocities
+    from bec_md.modes.reference import ReferenceModes as ReferenceModes
+    from bec_md.modes.reference import modes_from_force_constants as modes_from_force_constants
+    from bec_md.modes.resolved import ModeSpectrum as ModeSpectrum
+    from bec_md.modes.resolved import resolve_modes as resolve_modes
+    from bec_md.modes.vdos import VibrationalDos as VibrationalDos
+    from bec_md.modes.vdos import compute_vdos as compute_vdos

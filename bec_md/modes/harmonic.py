@@ -108,7 +108,7 @@ class HarmonicResponse:
             raise DataError(
                 "no ε∞ is known",
                 "it screens the field of longitudinal modes",
-                "give eps_inf, or another model",
+                "give `eps_inf`, or another model",
             )
         length = float(np.linalg.norm(direction))
         if length == 0.0:

@@ -107,7 +107,7 @@ def mode_velocities(
         raise UsageError(
             f"{info.source} does not say how much time lies between its frames",
             "frequencies scale with it, so it is never guessed",
-            "give timestep_fs=",
+            "give `timestep_fs`",
         )
     frames = trajectory.frames()
     first = next(frames, None)

@@ -144,7 +144,7 @@ def _time_grid(trajectory: Trajectory, timestep_fs: float | None) -> tuple[float
         raise UsageError(
             f"{info.source} does not say how much time lies between its frames",
             "frequencies scale with it, so it is never guessed",
-            "give timestep_fs=",
+            "give `timestep_fs`",
         )
     known = info.n_frames if info.n_frames is not None else sum(1 for _ in trajectory.frames())
     samples = known - (0 if info.velocity_scheme == "stored" else 1)

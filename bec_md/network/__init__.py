@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from bec_md.lazy import on_first_use
+
+__getattr__, __dir__, __all__ = on_first_use(
+    __name__,
+    {
+        "predictor": "BecModel load_model",
+    },
+)
 
 if TYPE_CHECKING:
-    from bec_md.network.predictor import BecModel, load_model
-
-__all__ = ["BecModel", "load_model"]
-
-
-def __getattr__(name: str) -> Any:
-    if name in __all__:
-        from bec_md.network import predictor
-
-        return getattr(predictor, name)
-    raise AttributeError(f"module 'bec_md.network' has no attribute {name!r}")
-
-
-def __dir__() -> list[str]:
-    return sorted(__all__)
+    from bec_md.network.predictor import BecModel as BecModel
+    from bec_md.network.predictor import load_model as load_model

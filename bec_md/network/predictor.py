@@ -234,7 +234,7 @@ class BecModel:
             raise UsageError(
                 f"the native engine does not run on {device}",
                 "it is compiled for the CPU",
-                "use --device cpu, or the torch engine",
+                "use `device=cpu`, or the torch engine",
             )
         if engine in ("auto", "native") and device == "cpu" and precision == "float32":
             from bec_md.network.native import NativeEngine, native_status
@@ -266,13 +266,13 @@ class BecModel:
             raise UsageError(
                 f"there is no device {device!r} here",
                 "the network runs on the CPU and on CUDA devices",
-                "use --device cpu, cuda or cuda:N",
+                "use `device=cpu`, `device=cuda` or `device=cuda:N`",
             )
         if kind == "cuda" and (index or 0) >= torch.cuda.device_count():
             raise UsageError(
                 f"device {device} is not available",
                 f"this PyTorch sees {torch.cuda.device_count() or 'no'} CUDA device(s)",
-                "use --device cpu, or install a CUDA build of PyTorch",
+                "use `device=cpu`, or install a CUDA build of PyTorch",
             )
 
     def _check_frames(self, frames: Sequence[Frame | Atoms]) -> None:
@@ -289,7 +289,7 @@ class BecModel:
             raise DataError(
                 f"model {self.name} does not know {', '.join(chemical_symbols[n] for n in unknown)}",
                 f"it was trained on {len(self.elements)} other elements",
-                "choose another model (`bec-md models`), train one, or give charges with --charges",
+                "choose another model (`bec-md models`), train one, or give charges with `charges`",
             )
 
 
@@ -318,7 +318,7 @@ def load_model(
             raise UsageError(
                 "model 'auto' needs to know the elements",
                 "it chooses the bundled model by what the system is made of",
-                "give elements=…, or name a model (`bec-md models`)",
+                "give `elements=…`, or name a model (`bec-md models`)",
             )
         name_or_path, reason = choose_model(int(number) for number in elements)
     model = BecModel(

@@ -171,14 +171,14 @@ def _wants_groups(
 ) -> bool:
     if groups not in (True, False, "lines", "stacked"):
         raise UsageError(
-            f"groups = {groups!r}", "not a way to draw parts", "use 'lines', 'stacked', True or False"
+            f"`groups` {groups!r}", "not a way to draw parts", "use 'lines', 'stacked', True or False"
         )
     additive = len(wanted) == 1 and wanted[0].linear and not components
     if isinstance(groups, str) and not additive:
         raise UsageError(
             f"{' and '.join(q.name for q in wanted)} of groups of atoms",
             "only the isotropic n_alpha, sigma and eps_imag are sums over groups",
-            "plot one of these, or pass groups=False",
+            "plot one of these, or pass `groups=False`",
         )
     return bool(groups) and additive and len(spectrum.partial_n_alpha) > 1
 

@@ -140,7 +140,7 @@ def _temperature(
     raise UsageError(
         "the temperature is unknown",
         "the prefactor 1/(V k_B T) needs it, and the input carries no velocities to take it from",
-        "pass temperature_k, the temperature of the run in K",
+        "pass `temperature_k`, the temperature of the run in K",
     )
 
 
@@ -181,9 +181,9 @@ def _estimate(blocks: CurrentBlocks, options: _Resolved) -> _Estimated:
     keep = slice(1, int(np.searchsorted(grid, top, side="right")))
     if keep.stop < 3:
         raise UsageError(
-            f"max_cm = {options.asked.max_cm} leaves no frequency above zero",
+            f"`max_cm` {options.asked.max_cm} leaves no frequency above zero",
             f"the grid starts at {grid[1]:.3g} cm⁻¹",
-            "raise max_cm",
+            "raise `max_cm`",
         )
     resolution = options.estimate.resolution_cm
     asked = options.asked

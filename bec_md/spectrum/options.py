@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields, replace
-from difflib import get_close_matches
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar, Literal, get_args
 
 from bec_md.errors import UsageError
+from bec_md.options import Options, refuse_not_positive
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
@@ -38,7 +38,7 @@ _POSITIVE = {
 
 
 @dataclass(frozen=True)
-class SpectrumOptions:
+class SpectrumOptions(Options):
     """Options of `compute_spectrum`.
 
     Parameters
@@ -83,6 +83,8 @@ class SpectrumOptions:
         hold with them.
     """
 
+    of: ClassVar[str] = "a spectrum"
+
     temperature_k: float | None = None
     eps_inf: ArrayLike | None = None
     resolution_cm: float | None = None
@@ -100,25 +102,6 @@ class SpectrumOptions:
     thermostat_friction_per_ps: float | None = None
     constraints: int = 0
 
-    def changed(self, **changes: Any) -> SpectrumOptions:
-        """Return these options with some of them replaced.
-
-        Raises
-        ------
-        UsageError
-            For a name that is none of the options.
-        """
-        names = [f.name for f in fields(self)]
-        for name in changes:
-            if name not in names:
-                close = get_close_matches(name, names, n=1)
-                raise UsageError(
-                    f"{name} is no option of a spectrum",
-                    f"these are {', '.join(names)}",
-                    f"use {close[0]}" if close else "leave it out",
-                )
-        return replace(self, **changes)
-
     def check(self) -> None:
         """Refuse choices that do not exist and numbers that cannot be.
 
@@ -132,16 +115,13 @@ class SpectrumOptions:
         for name, (allowed, why) in _CHOICES.items():
             if getattr(self, name) not in allowed:
                 raise UsageError(
-                    f"{name} {getattr(self, name)!r} is unknown", why, f"choose one of {', '.join(allowed)}"
+                    f"`{name}={getattr(self, name)}` is unknown", why, f"choose one of {', '.join(allowed)}"
                 )
-        for name, why in _POSITIVE.items():
-            value = getattr(self, name)
-            if value is not None and not 0.0 < value < float("inf"):
-                raise UsageError(f"{name} = {value} is not a positive number", why, f"change {name}")
+        refuse_not_positive(self, _POSITIVE)
         if self.constraints < 0:
             raise UsageError(
-                f"constraints = {self.constraints} is negative",
+                f"`constraints={self.constraints}` is negative",
                 "it is a number of rigid bonds and angles",
-                "pass constraints = 0 without any",
+                "give `constraints=0` without any",
             )
         check_eps_inf(self.eps_inf)

@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
-from bec_md.structure.frame import Frame, cell_volume, reduced_formula
+from typing import TYPE_CHECKING
 
-__all__ = ["Frame", "cell_volume", "reduced_formula"]
+from bec_md.lazy import on_first_use
 
+__getattr__, __dir__, __all__ = on_first_use(
+    __name__,
+    {
+        "frame": "Frame cell_volume reduced_formula",
+    },
+)
 
-def __dir__() -> list[str]:
-    return sorted(__all__)
+if TYPE_CHECKING:
+    from bec_md.structure.frame import Frame as Frame
+    from bec_md.structure.frame import cell_volume as cell_volume
+    from bec_md.structure.frame import reduced_formula as reduced_formula

@@ -116,9 +116,9 @@ class ExtxyzParser:
         stated = self.velocity_units or self.pairs(comment).get("velocity_units")
         if stated is not None and stated not in VELOCITY_UNITS:
             raise DataError(
-                f"{where}: velocity_units={stated} in the comment is not known",
+                f"{where}: `velocity_units={stated}` in the comment is not known",
                 f"known are {', '.join(VELOCITY_UNITS)}",
-                "correct the comment, or give velocity_units=",
+                "correct the comment, or give `velocity_units`",
             )
         units = stated or VELOCITY_COLUMNS[layout.velocity_name]
         return VelocityUnits(units, VELOCITY_UNITS[units], assumed=stated is None)
@@ -137,7 +137,7 @@ class ExtxyzParser:
             raise DataError(
                 f"{where}: its rows cannot be read: {error}",
                 "comment and rows do not fit together",
-                "check the rows of this frame, or cut the file before it with stop=",
+                "check the rows of this frame, or cut the file before it with `stop`",
             ) from None
 
     def _parse(self, comment: str, rows: Sequence[str], index: int, where: str) -> Frame:
@@ -242,7 +242,7 @@ def _values(rows: Sequence[str], layout: Layout, where: str) -> Array:
         raise DataError(
             f"{where}{f', atom {short[0]}' if short else ''}: its rows cannot be read: {error}",
             f"Properties in the comment line announce {layout.n_columns} columns of numbers",
-            "check the rows of this frame, or cut the file before it with stop=",
+            "check the rows of this frame, or cut the file before it with `stop`",
         ) from None
 
 
@@ -331,7 +331,7 @@ def _no_charges(layout: Layout, where: str) -> DataError:
     return DataError(
         f"{where}: no 9-column {layout.charges_name or CHARGES} in Properties",
         "training and evaluation compare with reference Born effective charges",
-        "name the column (charges_key) or write it as born_effective_charges:R:9",
+        "name the column (`charges_key`) or write it as born_effective_charges:R:9",
     )
 
 

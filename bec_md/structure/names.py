@@ -116,7 +116,7 @@ def find_charge_key(names: Iterable[str], charges_key: str | None, place: str) -
     raise DataError(
         f"{place}: no per-atom array named {charges_key!r}",
         f"the file holds {', '.join(available) or 'no arrays'}",
-        f"give charges_key= one of these, or a file with {' or '.join(CHARGE_COLUMNS[:2])}",
+        f"give `charges_key` one of these, or a file with {' or '.join(CHARGE_COLUMNS[:2])}",
     )
 
 
@@ -136,7 +136,7 @@ def as_tensors(
         raise DataError(
             f"{place}: charges {name!r} have shape {values.shape}, not ({n_atoms}, 3, 3) or ({n_atoms}, 9)",
             "a Born effective charge is a 3×3 tensor per atom: Z[i,a,b] = ∂M_a/∂u_ib",
-            "write nine columns per atom in row-major order, or give the right charges_key=",
+            "write nine columns per atom in row-major order, or give the right `charges_key`",
         )
     tensors = np.ascontiguousarray(values, dtype=np.float64).reshape(n_atoms, 3, 3)
     return np.ascontiguousarray(tensors.swapaxes(1, 2)) if transposed else tensors

@@ -86,7 +86,7 @@ def resolve_species(
             raise UsageError(
                 f"masses: no atom named {label!r} in {place}",
                 f"its atoms are {', '.join(sorted(set(labels)))}, so the override would do nothing",
-                f"name one of these, e.g. masses={sorted(set(labels))[0]}={mass:g}",
+                f"name one of these, e.g. `masses={sorted(set(labels))[0]}={mass:g}`",
             )
         used[chosen] = mass
     usable = ((used > 0) & (used < _LARGEST_MASS_AMU)) | (numbers <= 0)
@@ -95,7 +95,7 @@ def resolve_species(
         raise DataError(
             f"{place}: mass of atom {atom} ({labels[atom]}) is {used[atom]:g} amu",
             "currents are freed of drift with masses, which must be positive numbers of that size",
-            f"correct the file's mass column, or give masses={labels[atom]}=… in amu",
+            f"correct the file's mass column, or give `masses={labels[atom]}=…` in amu",
         )
     return Species(numbers, used, own if file_masses_amu is not None else used)
 
@@ -127,8 +127,8 @@ def _check_masses(
                 f"{place}: atom {atom} is {label} ({expected:.3f} amu), but its mass is {mass:g} amu, that "
                 f"of {chemical_symbols[nearest]}",
                 "the charge of an atom follows its element, so charges would go to the wrong atoms",
-                f"correct elements= (is this atom {chemical_symbols[nearest]}?) or the masses of the file; "
-                f"a mass that is meant is confirmed by masses= with {label}={mass:g}",
+                f"correct `elements` (is this atom {chemical_symbols[nearest]}?) or the masses of the file; "
+                f"a mass that is meant is confirmed by `masses` with {label}={mass:g}",
             )
 
 
@@ -163,6 +163,6 @@ def _number_and_mass(label: str, place: str, labels: Sequence[str]) -> tuple[int
         raise DataError(
             f"{place}: unknown element {label!r} of atom {list(labels).index(label)}{hint}",
             "the charges and the mass of an atom depend on its element, which is never guessed",
-            "write element symbols (Si, O, …) into the file, or give a type map with elements=",
+            "write element symbols (Si, O, …) into the file, or give a type map with `elements`",
         )
     return int(number), float(atomic_masses[number])

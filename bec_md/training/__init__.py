@@ -2,36 +2,22 @@
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-_PUBLIC = {
-    "train": "run",
-    "TrainingResult": "run",
-    "load_config": "config",
-    "TrainingConfig": "config",
-    "collect": "collection",
-}
+from bec_md.lazy import on_first_use
 
-__all__ = [
-    "TrainingConfig",
-    "TrainingResult",
-    "collect",
-    "load_config",
-    "train",
-]
+__getattr__, __dir__, __all__ = on_first_use(
+    __name__,
+    {
+        "collection": "collect",
+        "config": "TrainingConfig load_config",
+        "run": "TrainingResult train",
+    },
+)
 
 if TYPE_CHECKING:
-    from bec_md.training.collection import collect
-    from bec_md.training.config import TrainingConfig, load_config
-    from bec_md.training.run import TrainingResult, train
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _PUBLIC:
-        raise AttributeError(f"module 'bec_md.training' has no attribute {name!r}")
-    return getattr(import_module(f"bec_md.training.{_PUBLIC[name]}"), name)
-
-
-def __dir__() -> list[str]:
-    return sorted(__all__)
+    from bec_md.training.collection import collect as collect
+    from bec_md.training.config import TrainingConfig as TrainingConfig
+    from bec_md.training.config import load_config as load_config
+    from bec_md.training.run import TrainingResult as TrainingResult
+    from bec_md.training.run import train as train

@@ -103,7 +103,7 @@ def load_checkpoint(
             raise DataError(
                 f"{path} belongs to another configuration",
                 "network, data, optimizer or loss changed since it was written",
-                "give another output folder, or start anew without --resume",
+                "give another output folder, or start anew without `resume`",
             )
         tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (no iterator)
     by_name = dict(network.named_parameters())

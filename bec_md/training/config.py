@@ -276,6 +276,6 @@ def find_data_file(path: str, *, config_folder: Path, data_root: Path | None) ->
             return place
     raise UsageError(
         f"data file {path!r} not found (looked at {', '.join(str(p) for p in places)})",
-        "relative paths start at --data-root, else at the folder of the configuration",
-        "give --data-root DIR, the folder that holds the data",
+        "relative paths start at `data_root`, else at the folder of the configuration",
+        "give `data_root=DIR`, the folder that holds the data",
     )

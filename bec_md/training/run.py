@@ -157,7 +157,7 @@ def make_folder(folder: Path, resume: bool) -> Path:
     checkpoint = folder / "checkpoint.safetensors"
     if checkpoint.exists() and not resume:
         raise UsageError(
-            f"{folder} already holds a run", "it would be overwritten", "give --resume, or another --output"
+            f"{folder} already holds a run", "it would be overwritten", "give `resume`, or another `output`"
         )
     folder.mkdir(parents=True, exist_ok=True)
     return checkpoint

@@ -139,13 +139,13 @@ class AtomsReader:
                 raise DataError(
                     f"{self.source}: its format is not recognized",
                     "neither its content nor its name is that of a format that is known here or to ASE",
-                    "name the format with format=, or convert the file to extended XYZ",
+                    "name the format with `format`, or convert the file to extended XYZ",
                 ) from None
             text = " ".join(str(error).split())[:160] or type(error).__name__
             raise DataError(
                 f"{self.source} cannot be read as {self._ase_format or 'a file of ASE'}: {text}",
                 "it is damaged or cut off, or of another format than its name says",
-                "name the format with format=, or convert the file to extended XYZ",
+                "name the format with `format`, or convert the file to extended XYZ",
             ) from error
 
     def _recognized(self) -> str:

@@ -147,7 +147,7 @@ class FrameChecker:
             raise DataError(
                 f"{where}: {len(found)} atoms, but {len(expected)} in frame {self._first.index}",
                 "a current is a sum over the same atoms at all times",
-                "write every frame with the same atoms, or cut the file with start= and stop=",
+                "write every frame with the same atoms, or cut the file with `start` and `stop`",
             )
         if found is not expected and not np.array_equal(found, expected):
             atom = int(np.flatnonzero(found != expected)[0])
@@ -163,7 +163,7 @@ class FrameChecker:
                     f"{where}: {name} are {'missing' if getattr(raw, name) is None else 'present'}, other "
                     f"than in frame {self._first.index}",
                     "every frame must hold the same arrays",
-                    "write all frames with the same columns, or cut the file with start= and stop=",
+                    "write all frames with the same columns, or cut the file with `start` and `stop`",
                 )
 
     def _check_cell(self, raw: Frame) -> None:
@@ -201,7 +201,7 @@ class FrameChecker:
         raise DataError(
             f"{place(self._source, raw.index)}: {name} of atom {atom} is {values[atom].ravel().tolist()}",
             "one number that is not finite spoils the whole spectrum",
-            f"look at the run around this frame (has it exploded?) and cut the file with stop={raw.index}",
+            f"look at the run around this frame (has it exploded?) and cut the file with `stop={raw.index}`",
         )
 
     def _check_clock(self, previous: Frame, raw: Frame) -> None:
@@ -225,7 +225,7 @@ class FrameChecker:
         raise DataError(
             f"{where}: {found} after the frame before it, but {expected} between the frames so far",
             "a spectrum needs frames at equal intervals",
-            "read the part before this frame with stop=, or dump at one interval",
+            "read the part before this frame with `stop`, or dump at one interval",
         )
 
 
@@ -234,7 +234,7 @@ def _not_later(where: str, now: str, before: str, *, repeated: bool) -> DataErro
     return DataError(
         f"{where}: its {now} is not later than the {before} of the frame before it{equal}",
         "a correlation function needs frames in time order; a restart often repeats frames",
-        "remove the repeated frames, or read one part with start= and stop=",
+        "remove the repeated frames, or read one part with `start` and `stop`",
     )
 
 
@@ -270,7 +270,7 @@ def kinetic_temperature_note(frames: Sequence[Frame], units: VelocityUnits, sour
         raise DataError(
             f"{source}: velocities read in {units.name} mean a kinetic temperature of {kelvin:.3g} K",
             f"these are probably not the units of the file: {others}",
-            "state them with velocity_units= (ase, ang/fs or ang/ps)",
+            "state them with `velocity_units` (ase, ang/fs or ang/ps)",
         )
     return TemperatureNote(
         text,
@@ -308,7 +308,7 @@ def difference_temperature_note(
             f"{source}: displacements in {interval_fs:g} fs mean a kinetic temperature of "
             f"{found.kelvin:.3g} K",
             "atoms change places between frames, or the time between frames is wrong",
-            "write the atoms sorted by their id, in the same order in every frame, and check timestep_fs=",
+            "write the atoms sorted by their id, in the same order in every frame, and check `timestep_fs`",
         )
     if expected_k is None:
         return TemperatureNote(text, ())
@@ -320,7 +320,7 @@ def difference_temperature_note(
         return TemperatureNote(text, ())
     said = (
         f"displacements in {interval_fs:g} fs mean {found.kelvin:.3g} K in the first frames, but "
-        f"temperature_k={expected_k:g}: frames about {fits_fs:.2g} fs apart would fit"
+        f"`temperature_k={expected_k:g}`: frames about {fits_fs:.2g} fs apart would fit"
     )
     return TemperatureNote(text, (said,))
 

@@ -142,7 +142,7 @@ class Statements:
         given, stated = self.given_fs, self.stated_fs
         if given is not None:
             if self.allowed(given) is False:
-                raise self._contradiction(given, f"timestep_fs={given:g}")
+                raise self._contradiction(given, f"`timestep_fs={given:g}`")
             if stated is not None and abs(stated - given) > _SAME * given:
                 return self._overruled(given, stated)
             return Clock(given, notes=self._confirmed(given))
@@ -162,13 +162,13 @@ class Statements:
         if self.allowed(stated) is False:
             said = (
                 f"{self.source}: its own times are {stated:g} fs apart, but its atoms move as in "
-                f"{self.moving_fs or given:.4g} fs: timestep_fs={given:g} is used"
+                f"{self.moving_fs or given:.4g} fs: `timestep_fs={given:g}` is used"
             )
             return Clock(given, own_times=False, notes=self._confirmed(given), warnings=(said,))
         raise DataError(
-            f"{self.source}: timestep_fs={given:g} was given, but its own times are {stated:g} fs apart",
+            f"{self.source}: `timestep_fs={given:g}` was given, but its own times are {stated:g} fs apart",
             "every frequency scales with the time between stored frames, and one of the two is wrong",
-            "leave timestep_fs= out to use the file's; it is the time between stored frames, not the time "
+            "leave `timestep_fs` out to use the file's; it is the time between stored frames, not the time "
             "step of the run",
         )
 
@@ -197,7 +197,7 @@ class Statements:
                 f"{self.source}: {statement}, but its atoms move {far:.3g} Å from frame to frame and their "
                 f"velocities carry them {reach:.3g} Å in that time",
                 "every frequency scales with the time between stored frames",
-                "give timestep_fs= as the time between stored frames, not the time step of the run; or "
+                "give `timestep_fs` as the time between stored frames, not the time step of the run; or "
                 "correct the units of the velocities",
             )
         found = (
@@ -209,12 +209,12 @@ class Statements:
             return DataError(
                 f"{self.source}: {statement}, but with velocities in {self.units.name} (assumed) {found}",
                 f"in {fitting} the velocities fit to {timestep_fs:g} fs",
-                f"give velocity_units={fitting}, or correct timestep_fs=",
+                f"give `velocity_units={fitting}`, or correct `timestep_fs`",
             )
         return DataError(
             f"{self.source}: {statement}, but {found}",
             "every frequency scales with the time between stored frames, not with the time step of the run",
-            f"give timestep_fs={moving:.3g} if that is right, or correct the times or the units of the "
+            f"give `timestep_fs={moving:.3g}` if that is right, or correct the times or the units of the "
             "velocities in the file",
         )
 

@@ -96,7 +96,7 @@ class CompactReader:
             raise DataError(
                 f"{self.source}: no array {key}",
                 f"the file holds {', '.join(array_names(path))}",
-                "give another charges_key=",
+                "give another `charges_key`",
             )
         self._charges = _stored(arrays, key, self.source) if key in arrays else None
         self._cell = np.asarray(arrays["cell_ang"], dtype=np.float64)
@@ -222,7 +222,7 @@ def write_compact(
         raise UsageError(
             f"{path}: the time between frames is not known",
             "a trajectory without it gives no wavenumber axis",
-            "give timestep_fs=",
+            "give `timestep_fs`",
         )
     stored = list(unwrap(frames.frames() if isinstance(frames, Trajectory) else frames))
     if not stored:

@@ -172,7 +172,7 @@ class Continuity:
 
     def _break(self, position: int, what: str, why: str, index: int) -> Break:
         fix = (
-            f"read the part before it with stop={index} and the rest with start={index}, or mend the file: "
+            f"read the part before it with `stop={index}` and the rest with `start={index}`, or mend it: "
             "take repeated frames out, put missing ones in"
         )
         return Break(position, DataError(what, why, fix))

@@ -76,9 +76,9 @@ class ExtxyzReader:
             self.notes.append("atoms sorted by their id")
         if self._parser.cell_ang is not None and any(key in pairs for key in CELL_KEYS):
             raise UsageError(
-                f"{self.source}: cell_ang= was given, but the file states its cell itself",
+                f"{self.source}: `cell_ang` was given, but the file states its cell itself",
                 "one of them is wrong, or the option does nothing",
-                "leave cell_ang= out",
+                "leave `cell_ang` out",
             )
         if self.velocity_units is not None:
             name = self._parser.layout(comment, self.source).velocity_name

@@ -229,6 +229,6 @@ def open_file(path: Path, options: ReadOptions) -> FrameReader:
         raise UsageError(
             f"{path.name}: {' and '.join(f'{option}=' for option in unused)} with the format {name}",
             "this format has no use for it, and an option that does nothing may hide a mistake",
-            "leave it out, or name the right format with format=",
+            "leave it out, or name the right format with `format`",
         )
     return row.open(path, options)

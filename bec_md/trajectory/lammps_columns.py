@@ -95,5 +95,5 @@ def _charge_columns(names: tuple[str, ...], charges_key: str | None, place: str)
     raise DataError(
         f"{place}: no nine columns {charges_key}[1] … {charges_key}[9] or f_{charges_key}[1] …",
         f"the dump holds {' '.join(names)}",
-        "dump f_ID[1] … f_ID[9] (or f_ID[*]) of fix bec, and give its ID as charges_key=",
+        "dump f_ID[1] … f_ID[9] (or f_ID[*]) of fix bec, and give its ID as `charges_key`",
     )

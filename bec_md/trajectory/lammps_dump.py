@@ -105,7 +105,7 @@ class LammpsDumpReader:
             raise DataError(
                 f"{where}: columns {' '.join(header.columns)} differ from those of the first frame",
                 "every frame must hold the same columns",
-                "read the part before this frame with stop=",
+                "read the part before this frame with `stop`",
             )
         box = self._box_of(header, where)
         values = _values(rows, columns, where)
@@ -190,17 +190,17 @@ class LammpsDumpReader:
         if self._options.elements is not None:
             if types is None:
                 raise DataError(
-                    f"{where}: elements= was given, but the dump has no type column",
+                    f"{where}: `elements` was given, but the dump has no type column",
                     "it maps atom types to elements",
-                    "dump the column type, or leave elements= out if the dump has the column element",
+                    "dump the column type, or leave `elements` out if the dump has the column element",
                 )
             table = type_map(self._options.elements)
             missing = sorted(set(types.tolist()) - set(table))
             if missing:
                 raise UsageError(
                     f"{where}: no element is given for atom type {missing[0]}",
-                    f"elements= names the types {sorted(table)}",
-                    f"name all types in order (elements=Si,O) or by number (elements={missing[0]}=O)",
+                    f"`elements` names the types {sorted(table)}",
+                    f"name all types in order (`elements=Si,O`) or by number (`elements={missing[0]}=O`)",
                 )
             return [table[kind] for kind in types.tolist()]
         column = self._columns.element
@@ -208,7 +208,7 @@ class LammpsDumpReader:
             raise UsageError(
                 f"{where}: its atom types have no elements",
                 "the charges of an atom depend on its element, and a type is only a number",
-                "give elements= in the order of the types (e.g. Si,O), or dump the column element",
+                "give `elements` in the order of the types (e.g. Si,O), or dump the column element",
             )
         labels = [row.split(None, column + 1)[column] for row in rows]
         if order is not None:
@@ -217,7 +217,7 @@ class LammpsDumpReader:
             raise DataError(
                 f"{where}: every atom is element C, although there are {len(np.unique(types))} atom types",
                 "LAMMPS writes C for all types unless dump_modify element names them",
-                "give elements= in the order of the types, or use dump_modify … element …",
+                "give `elements` in the order of the types, or use dump_modify … element …",
             )
         return labels
 
@@ -227,13 +227,13 @@ class LammpsDumpReader:
             raise UsageError(
                 f"{self.source}: the dump does not state its units",
                 "a LAMMPS dump is in the units of the run, which differ by factors of a thousand",
-                "give lammps_units= (metal, real, …), or dump with dump_modify … units yes time yes",
+                "give `lammps_units` (metal, real, …), or dump with dump_modify … units yes time yes",
             )
         if stated is not None and given is not None and stated != given:
             raise UsageError(
-                f"{self.source}: lammps_units={given}, but the file says ITEM: UNITS {stated}",
+                f"{self.source}: `lammps_units={given}`, but the file says ITEM: UNITS {stated}",
                 "one of them is wrong",
-                "leave lammps_units= out, or correct the file",
+                "leave `lammps_units` out, or correct the file",
             )
         return lammps_units(str(stated or given))
 
@@ -362,7 +362,7 @@ def _values(rows: list[str], columns: DumpColumns, where: str) -> NDArray[np.flo
         raise DataError(
             f"{where}: its rows cannot be read: {error}",
             f"ITEM: ATOMS announces the columns {' '.join(columns.names)}",
-            "check the rows of this frame, or cut the file before it with stop=",
+            "check the rows of this frame, or cut the file before it with `stop`",
         ) from None
 
 
@@ -374,7 +374,7 @@ def _whole(values: NDArray[np.float64], name: str, where: str) -> NDArray[np.int
         raise DataError(
             f"{where}: {name} of row {row} is {values[row]:g}",
             "ids and types are integers",
-            "check the rows of this frame, or cut the file before it with stop=",
+            "check the rows of this frame, or cut the file before it with `stop`",
         )
     return values.astype(np.int64)
 

@@ -90,7 +90,7 @@ class MDAnalysisReader:
             raise DataError(
                 f"{where} cannot be read by MDAnalysis: {error}",
                 "the file is damaged or cut off here, or the frame holds no positions",
-                f"read the part before it with stop={index}, or write positions into every frame",
+                f"read the part before it with `stop={index}`, or write positions into every frame",
             ) from error
         if step.dimensions is None:
             raise DataError(

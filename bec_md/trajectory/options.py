@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import ClassVar
 
 from bec_md.errors import UsageError
-from bec_md.structure.names import VELOCITY_UNITS
+from bec_md.options import Options, refuse_not_positive
 
 
 @dataclass(frozen=True)
-class ReadOptions:
+class ReadOptions(Options):
     """Options of `open_trajectory`; every one may be left out.
 
     Parameters
@@ -54,6 +55,8 @@ class ReadOptions:
         Temperature in K that the caller expects: compared with that of the motion, never used to scale it.
     """
 
+    of: ClassVar[str] = "a trajectory"
+
     timestep_fs: float | None = None
     start: int = 0
     stop: int | None = None
@@ -80,28 +83,19 @@ class ReadOptions:
         UsageError
             With the name of the option and what it means.
         """
-        if self.stride < 1:
-            raise UsageError(
-                f"stride={self.stride}", "frames are read forward in time", "use stride=1 or more"
-            )
-        for name, meaning, example in (
-            ("timestep_fs", "the time between stored frames is a positive number", "timestep_fs=2.0 in fs"),
-            ("temperature_k", "a temperature is a positive number", "temperature_k=300.0 in K"),
-        ):
-            value = getattr(self, name)
-            if value is not None and not value > 0:
-                raise UsageError(f"{name}={value}", meaning, f"give it like {example}")
+        from bec_md.structure.names import VELOCITY_UNITS
+
+        refuse_not_positive(
+            self,
+            {
+                "stride": "frames are read forward in time",
+                "timestep_fs": "it is the time between stored frames in fs",
+                "temperature_k": "it is a temperature in K",
+            },
+        )
         if self.velocity_units is not None and self.velocity_units not in VELOCITY_UNITS:
             raise UsageError(
-                f"velocity_units={self.velocity_units!r} is not known",
+                f"`velocity_units={self.velocity_units}` is not known",
                 "velocities are read in Å per ASE time unit, Å/fs, Å/ps or atomic units (bohr E_h/ħ)",
                 f"use one of {', '.join(VELOCITY_UNITS)}",
             )
-
-    def given(self) -> frozenset[str]:
-        """Names of the options that differ from their defaults."""
-        default = ReadOptions()
-        pairs = ((item.name, getattr(self, item.name), getattr(default, item.name)) for item in fields(self))
-        return frozenset(
-            name for name, value, usual in pairs if (value is not None if usual is None else value != usual)
-        )

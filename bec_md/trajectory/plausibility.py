@@ -115,7 +115,7 @@ def check_first_frames(frames: Sequence[Frame], source: str) -> None:
     raise DataError(
         f"{source}: all {what} in its first {len(frames)} frames, while {other}",
         "one of the two was not written by the run (LAMMPS: rerun without vx vy vz)",
-        "leave the velocities out with velocities=none" if moves else "write the positions of every step",
+        "leave the velocities out with `velocities=none`" if moves else "write the positions of every step",
     )
 
 
@@ -165,5 +165,5 @@ def rounding_warning(frames: Sequence[Frame], interval_fs: float | None) -> str 
         f"positions are rounded to {grid:g} Å: their differences in {interval_fs:g} fs carry noise of "
         f"{noise:.3g} K, "
         "which grows with more frames. Use stored velocities (GROMACS: trr with nstvout) or more digits; "
-        f"else take stride={stride} or so, which lowers it to 1 K and the highest wavenumber with it"
+        f"else take `stride={stride}` or so, which lowers it to 1 K and the highest wavenumber with it"
     )

@@ -50,7 +50,7 @@ class FrameWindow:
         start, stop = self.start, self.stop
         if (start < 0 or (stop is not None and stop < 0)) and n_frames is None:
             raise UsageError(
-                f"{source}: start={start}, stop={stop} counts from the end",
+                f"{source}: `start={start}`, `stop={stop}` counts from the end",
                 "the number of frames of this file is not known before it is read",
                 "count start and stop from the beginning",
             )
@@ -60,7 +60,7 @@ class FrameWindow:
         end = min((limit for limit in (stop, n_frames) if limit is not None), default=None)
         if end is not None and start >= end:
             raise UsageError(
-                f"{source}: start={self.start}, stop={self.stop} leave no frame",
+                f"{source}: `start={self.start}`, `stop={self.stop}` leave no frame",
                 f"the file holds {n_frames if n_frames is not None else 'an unknown number of'} frames",
                 "choose start < stop within the file",
             )
@@ -308,5 +308,5 @@ def _no_frame(source: str, start: int) -> DataError:
     return DataError(
         f"{source}: no complete frame from index {start} on",
         "the file ends before it, or its only frame is cut off",
-        "check start= and whether the file was copied completely",
+        "check `start` and whether the file was copied completely",
     )

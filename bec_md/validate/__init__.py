@@ -2,28 +2,20 @@
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-_PUBLIC = {
-    "CASES": "bec_md.validate.run",
-    "Check": "bec_md.validate.table",
-    "ValidationTable": "bec_md.validate.table",
-    "run_validation": "bec_md.validate.run",
-}
+from bec_md.lazy import on_first_use
 
-__all__ = ["CASES", "Check", "ValidationTable", "run_validation"]
+__getattr__, __dir__, __all__ = on_first_use(
+    __name__,
+    {
+        "run": "CASES run_validation",
+        "table": "Check ValidationTable",
+    },
+)
 
 if TYPE_CHECKING:
-    from bec_md.validate.run import CASES, run_validation
-    from bec_md.validate.table import Check, ValidationTable
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _PUBLIC:
-        raise AttributeError(f"module 'bec_md.validate' has no attribute {name!r}")
-    return getattr(import_module(_PUBLIC[name]), name)
-
-
-def __dir__() -> list[str]:
-    return sorted(__all__)
+    from bec_md.validate.run import CASES as CASES
+    from bec_md.validate.run import run_validation as run_validation
+    from bec_md.validate.table import Check as Check
+    from bec_md.validate.table import ValidationTable as ValidationTable

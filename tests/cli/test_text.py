@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import ast
+import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+import bec_md
 from bec_md.cli import console, failures, options, preview, values
 from bec_md.errors import DataError, UsageError
 
@@ -100,8 +104,66 @@ def test_progress_lines_say_rate_and_time_left() -> None:
 
 
 def test_messages_name_options() -> None:
-    text = failures.in_terms_of_options("give timestep_fs=2.0 or charges_key=; start=3\n  fix: elements=")
-    assert text == "give --timestep 2.0 or --charges file:KEY; --start 3\n  fix: --elements"
+    text = "give `timestep_fs=2.0` or `charges_key`; `start`/`stop`, `unwrap=False`; see `bec-md`"
+    said = "give --timestep 2.0 or --charges file:KEY; --start/--stop, --no-unwrap; see `bec-md`"
+    assert options.in_terms_of_options(text) == said
+
+
+def test_messages_name_the_options_of_the_command_that_was_called() -> None:
+    """--data-root is an option of one command only, of which the room of the error knows nothing."""
+    from typer.main import get_command
+
+    from bec_md.cli.app import app
+
+    error = UsageError("no data", "they are needed", "give `data_root=DIR`")
+    train = get_command(app).commands["train"]  # type: ignore[attr-defined]
+    assert "fix: give --data-root DIR" in failures.describe(error, called=train)[0]
+    assert "fix: give `data_root=DIR`" in failures.describe(error)[0]
+
+
+#: Where these are names of arrays in files.
+OWN_NAMES = ("files.py", "columns.py")
+ROOMS = sorted(Path(bec_md.__file__).parent.rglob("*.py"))
+
+
+def spoken(node: ast.AST) -> Iterator[str]:
+    """Texts below a node but docstrings: f-strings with {} for their values."""
+    inner = [v for n in ast.walk(node) if isinstance(n, ast.JoinedStr) for v in n.values]
+    inner += [n.value for n in ast.walk(node) if isinstance(n, ast.Expr)]
+    for child in ast.walk(node):
+        if isinstance(child, ast.JoinedStr):
+            yield "".join(str(v.value) if isinstance(v, ast.Constant) else "{}" for v in child.values)
+        elif isinstance(child, ast.Constant) and isinstance(child.value, str) and child not in inner:
+            yield child.value
+
+
+def test_no_option_of_the_command_line_is_named_below_it() -> None:
+    """The rooms name arguments; only the command line knows how they are typed there."""
+    of_others = {"phonopy --writefc", "cmake --install", "-Wl,--version-script"}
+    own_program = "training/publish.py"  # python -m bec_md.training.publish
+    found = [
+        (path.name, text)
+        for path in ROOMS
+        if "cli" not in path.parts and not path.as_posix().endswith(own_program)
+        for text in spoken(ast.parse(path.read_text(encoding="utf-8")))
+        if re.search(r"(?<![\w-])--[a-z]", text) and not any(other in text for other in of_others)
+    ]
+    assert not found
+
+
+def test_arguments_stand_in_backticks_in_messages() -> None:
+    """Else they would reach the user of the command line under a name that cannot be typed there."""
+    names = "|".join(name for name in options.FLAGS if "_" in name)
+    bare = re.compile(rf"(?<![`\w.])(?:{names})\b(?!`)(?!=[^`]*`)")
+    found = [
+        (path.name, text)
+        for path in ROOMS
+        for call in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(call, ast.Call) and re.search(r"(Error|warn)$", ast.unparse(call.func))
+        for text in spoken(call)
+        if bare.search(text) and " " in text and path.name not in OWN_NAMES
+    ]
+    assert not found
 
 
 def test_descriptions_of_failures(tmp_path: Path) -> None:

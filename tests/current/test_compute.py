@@ -6,9 +6,10 @@ from ase import Atoms
 from scipy.spatial.transform import Rotation
 
 from bec_md.current import compute_current
+from bec_md.current.execution import Execution
 from bec_md.current.options import CurrentOptions
 from bec_md.current.prepare import prepare_current
-from bec_md.current.run import Execution, run
+from bec_md.current.run import run
 from bec_md.errors import BecMDWarning, DataError, UsageError
 from bec_md.trajectory import ReadOptions
 

@@ -85,7 +85,7 @@ def test_gpumd_dipole_is_differentiated(tmp_path: Path) -> None:
     path = tmp_path / "dipole.out"
     moment = smooth_dipole(30)
     path.write_text(text(np.hstack([10.0 * np.arange(1, 31)[:, None], moment])))
-    with pytest.raises(UsageError, match="--units"):
+    with pytest.raises(UsageError, match="`units`"):
         open_current(path, timestep_fs=2.0, volume_ang3=500.0)
     found = open_current(path, timestep_fs=2.0, volume_ang3=500.0, units="e*bohr")
     assert found.scheme == "midpoint"
@@ -148,7 +148,7 @@ def test_lammps_log_without_a_current(tmp_path: Path) -> None:
     path.write_text("LAMMPS (2025)\nunits real\nStep Temp\n0 300\n10 301\nLoop time of 1\n")
     with pytest.raises(UsageError, match=r"no f_ID\[1\]") as error:
         open_current(path)
-    assert "--columns" in error.value.fix
+    assert "`columns=" in error.value.fix
     path.write_text("LAMMPS (2025)\nunits real\n")
     with pytest.raises(DataError, match="no thermo table"):
         open_current(path)
@@ -159,7 +159,7 @@ def test_fix_ave_time(tmp_path: Path) -> None:
     header = "# Time-averaged data for fix out\n# TimeStep f_ir[1] f_ir[2] f_ir[3]\n"
     path.write_text(text(np.hstack([20.0 * np.arange(20)[:, None], CURRENT]), header))
     assert is_current_file(path)
-    with pytest.raises(UsageError, match="--lammps-units"):
+    with pytest.raises(UsageError, match="`lammps_units"):
         open_current(path, timestep_fs=2.0, volume_ang3=100.0)
     found = open_current(path, timestep_fs=2.0, volume_ang3=100.0, lammps_units="real", temperature_k=300.0)
     assert np.array_equal(found.current[:, 0], CURRENT)
@@ -200,7 +200,7 @@ def test_cp2k_without_the_quanta_asks_for_the_cell(tmp_path: Path) -> None:
     true = smooth_dipole(60)
     path = tmp_path / "moments.dat"
     path.write_text(cp2k_text(wrapped(true, TRICLINIC), None))
-    with pytest.raises(DataError, match="--cell"):
+    with pytest.raises(DataError, match="`cell_ang`"):
         open_current(path, timestep_fs=0.5)
     found = open_current(path, timestep_fs=0.5, cell_ang=TRICLINIC)
     assert np.allclose(found.current[:, 0], np.diff(true, axis=0) / 0.5, atol=1e-7)
@@ -218,13 +218,13 @@ def test_plain_columns_and_their_units(tmp_path: Path) -> None:
     path.write_text(text(np.hstack([np.arange(20)[:, None], CURRENT]), "# step Jx Jy Jz\n"))
     assert is_current_file(path)
     options = {"timestep_fs": 1.0, "volume_ang3": 10.0}
-    with pytest.raises(UsageError, match="--units"):
+    with pytest.raises(UsageError, match="`units`"):
         open_current(path, **options)
     found = open_current(path, units="debye/ps", **options)
     assert np.allclose(found.current[:, 0], CURRENT * DEBYE_E_ANG * 1e-3, rtol=1e-14)
     named = open_current(path, units="e*ang/fs", columns=("Jz", "Jy", "Jx"), **options)
     assert np.array_equal(named.current[:, 0], CURRENT[:, ::-1])
-    with pytest.raises(UsageError, match="--volume"):
+    with pytest.raises(UsageError, match="`volume_ang3`"):
         open_current(path, units="e*ang/fs", timestep_fs=1.0)
 
 

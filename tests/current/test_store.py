@@ -185,7 +185,7 @@ def test_other_options_are_refused_by_name(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"timestep fs was 2.0, now 1.95") as error:
         compute(source, tmp_path / "c.h5", timestep_fs=1.95, charges="fixed:Si=4,O=-2,Li=1")
     assert "charges was wavy, now fixed:" in str(error.value)
-    assert "--overwrite" in error.value.fix
+    assert "`overwrite`" in error.value.fix
     assert (tmp_path / "c.h5").read_bytes() == before
 
 

@@ -75,7 +75,7 @@ def test_file_of_ave_time_needs_nothing_but_its_log(
     assert (file.timestep_fs, file.temperature_k) == (log.timestep_fs, log.temperature_k)
     assert file.volume_ang3 == log.volume_ang3
     (tmp_path / "out.log").unlink()
-    with pytest.raises(UsageError, match="--lammps-units"):
+    with pytest.raises(UsageError, match="`lammps_units"):
         open_current(tmp_path / "j.dat")
 
 

@@ -11,7 +11,8 @@ from bec_md.current.series import CurrentSeries
 from bec_md.spectrum import Spectrum, compute_spectrum
 from bec_md.spectrum.analysis import axes
 from bec_md.spectrum.analysis.axes import distinct_directions
-from bec_md.spectrum.analysis.measured_optics import OpticsRequest, optics_columns, with_optics
+from bec_md.spectrum.analysis.measured_optics import optics_columns, with_optics
+from bec_md.spectrum.analysis.optics_request import OpticsRequest
 from bec_md.spectrum.response import optics
 from bec_md.units import AMU_ANG2_FS2_EV, BOLTZMANN_EV_K
 from tests.spectrum.exact import atoms_series, bare, langevin_oscillator

@@ -15,7 +15,8 @@ from bec_md.spectrum.analysis import fits
 from bec_md.spectrum.analysis.axes import distinct_directions, principal_frame
 from bec_md.spectrum.analysis.bands import band_frequencies
 from bec_md.spectrum.analysis.fit_table import fit_bands
-from bec_md.spectrum.analysis.measured_optics import OpticsRequest, optics_columns, with_optics
+from bec_md.spectrum.analysis.measured_optics import optics_columns, with_optics
+from bec_md.spectrum.analysis.optics_request import OpticsRequest
 from bec_md.spectrum.response import optics, oscillator
 from bec_md.spectrum.response.direction import to_direction
 from bec_md.spectrum.spectrum import Spectrum

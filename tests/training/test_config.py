@@ -71,7 +71,7 @@ def test_data_paths_start_at_the_data_root_and_then_at_the_configuration(tmp_pat
     (folder / "near.xyz").touch()
     assert find_data_file("both.xyz", config_folder=folder, data_root=root) == root / "both.xyz"
     assert find_data_file("near.xyz", config_folder=folder, data_root=root) == folder / "near.xyz"
-    with pytest.raises(UsageError, match="--data-root"):
+    with pytest.raises(UsageError, match="`data_root"):
         find_data_file("absent.xyz", config_folder=folder, data_root=root)
 
 

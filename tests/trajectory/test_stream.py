@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from bec_md.errors import DataError, UsageError
-from bec_md.trajectory import Trajectory, extxyz, open_trajectory, prefetch, write_compact
+from bec_md.trajectory import Trajectory, extxyz, open_trajectory, write_compact
+from bec_md.trajectory.prefetch import prefetch
 from tests.trajectory.test_lammps_dump import dump
 from tests.trajectory.truth import Truth, assert_helpful
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
+from bec_md.current.options import SeriesOptions
 from bec_md.current.readers.opening import is_current_file, open_current
-from bec_md.current.readers.raw import SeriesOptions
 
 __all__ = ["SeriesOptions", "is_current_file", "open_current"]

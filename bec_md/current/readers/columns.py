@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from pydantic import BaseModel
 
 from bec_md.archive import read_array, read_arrays
-from bec_md.current.readers.raw import Kind, RawSeries, SeriesOptions
+from bec_md.current.options import SeriesOptions
+from bec_md.current.readers.raw import Kind, RawSeries
 from bec_md.current.readers.table import pick_columns, read_columns, uniform_step
 from bec_md.current.readers.units import EXAMPLES, parse_units
 from bec_md.errors import DataError, UsageError
@@ -149,7 +150,7 @@ def required_units(options: SeriesOptions, path: Path) -> tuple[Kind, float]:
         raise UsageError(
             f"{path.name} does not say in which units its numbers are",
             "units are never guessed: a wrong factor scales the whole spectrum by its square",
-            f"give --units, for example {EXAMPLES}",
+            f"give `units`, for example {EXAMPLES}",
         )
     return parse_units(options.units)
 

@@ -13,7 +13,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from bec_md.current.readers.raw import RawSeries, SeriesOptions
+from bec_md.current.options import SeriesOptions
+from bec_md.current.readers.raw import RawSeries
 from bec_md.current.readers.table import uniform_step
 from bec_md.current.readers.units import DEBYE_E_ANG
 from bec_md.errors import DataError
@@ -64,7 +65,7 @@ def read_cp2k(path: Path, options: SeriesOptions) -> RawSeries:
         raise DataError(
             f"{path.name} holds Berry-phase moments but not their quanta",
             "they jump by a lattice vector × e, which would be a burst of current",
-            "give the cell with --cell (or --no-unwrap if they are continuous)",
+            "give the cell with `cell_ang` (or `unwrap=False` if they are continuous)",
         )
     cell = None if quanta is None else quanta.mean(axis=0) / options.quantum_e
     return RawSeries(
@@ -121,7 +122,7 @@ def _from_records(records: Array, options: SeriesOptions, where: str) -> RawSeri
         raise DataError(
             f"{where} holds Berry-phase moments but not their quanta",
             "they jump by a lattice vector × e, which would be a burst of current",
-            "give the cell with --cell (or --no-unwrap if they are continuous)",
+            "give the cell with `cell_ang` (or `unwrap=False` if they are continuous)",
         )
     cell = None if quanta is None else quanta.mean(axis=0) / options.quantum_e
     return RawSeries(
@@ -147,7 +148,7 @@ def _lattice_rows(matrices: Array, options: SeriesOptions, where: str) -> Array:
         raise DataError(
             f"the cell of {where} is a general matrix",
             "whether its rows or its columns are the lattice vectors, the quanta, is not stated",
-            "give the cell with --cell",
+            "give the cell with `cell_ang`",
         )
     given = options.quantum_e * np.asarray(options.cell_ang, dtype=np.float64)
     first = DEBYE_E_ANG * matrices[0]

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from bec_md.current.options import SeriesOptions
 from bec_md.current.readers.columns import required_units
-from bec_md.current.readers.raw import RawSeries, SeriesOptions
+from bec_md.current.readers.raw import RawSeries
 from bec_md.current.readers.table import read_columns, uniform_step
 from bec_md.errors import DataError, UsageError
 
@@ -17,7 +18,7 @@ def read_dpdt(path: Path, options: SeriesOptions) -> RawSeries:
         raise DataError(
             f"{path.name} has {table.shape[1]} columns",
             "dpdt.out of GPUMD has 7: time, dP/dt and P; or 6 without the time",
-            "give another file, or read it as plain columns with --format columns",
+            "give another file, or read it as plain columns with `format=columns`",
         )
     timed = table.shape[1] == 7
     first = 1 if timed else 0
@@ -38,7 +39,7 @@ def read_dipole(path: Path, options: SeriesOptions) -> RawSeries:
         raise DataError(
             f"{path.name} has {table.shape[1]} columns",
             "dipole.out of GPUMD has 4: time step and the dipole moment",
-            "give another file, or read it as plain columns with --format columns",
+            "give another file, or read it as plain columns with `format=columns`",
         )
     uniform_step(table[:, 0], "the time step", path.name)
     kind, factor = required_units(options, path)
@@ -46,6 +47,6 @@ def read_dipole(path: Path, options: SeriesOptions) -> RawSeries:
         raise UsageError(
             f"units {options.units!r} for {path.name}",
             "it holds a dipole moment, not a current",
-            "give the units that the model was trained with: --units e*ang, e*bohr or debye",
+            "give the units that the model was trained with as `units`: e*ang, e*bohr or debye",
         )
     return RawSeries(factor * table[:, None, 1:4], "dipole", "gpumd-dipole")

@@ -15,10 +15,11 @@ from typing import NoReturn, TypedDict
 import numpy as np
 from numpy.typing import NDArray
 
+from bec_md.current.options import SeriesOptions
 from bec_md.current.readers.ave_file import read_ave_file
 from bec_md.current.readers.lammps_commands import RunSettings
 from bec_md.current.readers.lammps_log import LogContent, log_of, parse_log
-from bec_md.current.readers.raw import Kind, RawSeries, SeriesOptions
+from bec_md.current.readers.raw import Kind, RawSeries
 from bec_md.current.readers.table import pick_columns, uniform_step
 from bec_md.current.readers.thermo_runs import ThermoRun, group_runs, join, sampling_fs
 from bec_md.current.readers.units import lammps_style, parse_units
@@ -126,7 +127,7 @@ def choose_columns(names: Sequence[str], columns: Sequence[str | int] | None, wh
         raise UsageError(
             f"{where} has {found}",
             "the three components of the current must be known",
-            "name them: --columns NAME,NAME,NAME (thermo_style custom step temp vol f_ID[1] f_ID[2] f_ID[3])",
+            "name them: `columns=NAME,NAME,NAME` (thermo_style custom step temp vol f_ID[1] f_ID[2] f_ID[3])",
         )
     return [list(names).index(f"{full[0]}[{k}]") for k in (1, 2, 3)]
 
@@ -211,7 +212,7 @@ def _units(options: SeriesOptions, style: str | None, path: Path) -> tuple[Kind,
         raise UsageError(
             f"{path.name} does not say which LAMMPS units were in force",
             "a current in e Å/ps (metal) read as e Å/fs (real) is wrong by a thousand",
-            "give --lammps-units metal or real",
+            "give `lammps_units=metal` or `lammps_units=real`",
         )
     length, time = lammps_style(style)
     return "current", length / time, time
@@ -311,7 +312,7 @@ def _refuse_hidden(settings: RunSettings, has_means: bool, where: str) -> None:
     raise UsageError(
         f"the temperature of {where} is unknown: {cause}",
         "Temp counts atoms that do not move freely (frozen ones, shells) among the degrees of freedom",
-        "pass temperature_k (--temperature), the temperature of the atoms that move",
+        "give `temperature_k`, the temperature of the atoms that move",
     )
 
 

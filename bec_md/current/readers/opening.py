@@ -10,9 +10,10 @@ import numpy as np
 
 from bec_md.archive import array_names
 from bec_md.current.file import is_stored_current, load_current
+from bec_md.current.options import SeriesOptions
 from bec_md.current.readers import columns, cp2k, gpumd, lammps
 from bec_md.current.readers.dipole import differentiate, unwrap_polarization
-from bec_md.current.readers.raw import RawSeries, SeriesOptions
+from bec_md.current.readers.raw import RawSeries
 from bec_md.current.series import CurrentSeries
 from bec_md.errors import DataError, UsageError
 
@@ -34,15 +35,17 @@ AMBIGUOUS = 0.7
 SAME_CLOCK = 2e-3
 
 
-def open_current(path: str | Path, **options: Any) -> CurrentSeries:
+def open_current(path: str | Path, options: SeriesOptions | None = None, **changes: Any) -> CurrentSeries:
     """Return the current that a file holds: our own HDF5, or a series of J or M of another code.
 
     Parameters
     ----------
     path
         The file.
-    **options
-        Fields of `SeriesOptions`: what the file does not say about itself.
+    options
+        What the file does not say about itself.
+    **changes
+        Fields of `SeriesOptions` by name, instead of those in `options`.
 
     Raises
     ------
@@ -54,7 +57,7 @@ def open_current(path: str | Path, **options: Any) -> CurrentSeries:
     path = Path(path).expanduser()
     if is_stored_current(path):
         return load_current(path)
-    given = SeriesOptions(**options)
+    given = (options or SeriesOptions()).changed(**changes)
     if not path.is_file():
         raise UsageError(f"there is no file {path}", "a current is read from it", "check the name")
     name = given.format or recognize(path)
@@ -64,7 +67,7 @@ def open_current(path: str | Path, **options: Any) -> CurrentSeries:
             if given.format is None
             else f"unknown format {given.format!r}",
             "its content looks like none of the formats that are read here",
-            f"name the format: --format {', '.join(READERS)}",
+            f"name the format: `format={', '.join(READERS)}`",
         )
     return as_current(READERS[name](path, given), given, path)
 
@@ -128,7 +131,7 @@ def as_current(raw: RawSeries, options: SeriesOptions, path: Path) -> CurrentSer
     timestep = options.timestep_fs if options.timestep_fs is not None else raw.timestep_fs
     if raw.timestep_fs and timestep is not None and abs(timestep / raw.timestep_fs - 1.0) > SAME_CLOCK:
         raise UsageError(
-            f"timestep_fs={timestep:g} for {path.name}, whose samples are {raw.timestep_fs:g} fs apart",
+            f"`timestep_fs={timestep:g}` for {path.name}, whose samples are {raw.timestep_fs:g} fs apart",
             "frequencies scale with it; it is the time between samples, not the integrator's step",
             "leave it out: the file states it",
         )
@@ -142,7 +145,7 @@ def as_current(raw: RawSeries, options: SeriesOptions, path: Path) -> CurrentSer
         raise UsageError(
             f"{path.name} does not say how much time lies between its samples",
             "frequencies scale with it, so it is never guessed",
-            "give the time between samples as timestep_fs",
+            "give the time between samples as `timestep_fs`",
         )
     cell, volume = _cell_and_volume(raw, options, path)
     current, scheme, notes = raw.values, "velocity", [*raw.notes]
@@ -184,7 +187,7 @@ def _continuous(raw: RawSeries, notes: list[str], path: Path) -> tuple[np.ndarra
         raise DataError(
             f"{path.name} holds dipole moments of {len(raw.groups)} groups to be unwrapped",
             "the polarization quantum belongs to the whole cell, not to a part of it",
-            "give the total moment, or --no-unwrap if the parts are continuous",
+            "give the total moment, or `unwrap=False` if the parts are continuous",
         )
     dipole, nearness = unwrap_polarization(raw.values[:, 0], raw.quanta_ang)
     if nearness > AMBIGUOUS:
@@ -210,7 +213,7 @@ def _cell_and_volume(
     raise UsageError(
         f"{path.name} does not say the volume of the cell",
         "absorption and conductivity are per volume",
-        "give --volume ANG3, or --cell with nine numbers",
+        "give `volume_ang3`, or `cell_ang` with nine numbers",
     )
 
 

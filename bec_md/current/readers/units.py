@@ -63,7 +63,7 @@ def lammps_style(name: str) -> tuple[float, float]:
         raise UsageError(
             f"LAMMPS units {name!r} are not supported here",
             "a current in e × velocity can be read for the styles real and metal",
-            "give --lammps-units real or metal, or convert the numbers and give their --units",
+            "give `lammps_units=real` or `lammps_units=metal`, or convert the numbers and give their `units`",
         )
     return LAMMPS_STYLES[name]
 

@@ -20,10 +20,11 @@ import numpy as np
 from bec_md.current.series import CurrentSeries
 from bec_md.errors import DataError
 from bec_md.spectrum.analysis.fits import integrate_band
-from bec_md.spectrum.compute import compute_spectrum
+from bec_md.spectrum.compute import DEFAULTS, compute_spectrum
 
 if TYPE_CHECKING:
     from bec_md.current.series import SumRule
+    from bec_md.spectrum.options import SpectrumOptions
     from bec_md.spectrum.spectrum import Spectrum
 
 
@@ -80,7 +81,10 @@ class ChargeComparison:
 
 
 def compare_charges(
-    currents: Mapping[str, Sequence[CurrentSeries]], *, sum_rule: SumRule = "mass", **options: Any
+    currents: Mapping[str, Sequence[CurrentSeries]],
+    *,
+    options: SpectrumOptions = DEFAULTS,
+    **changes: Any,
 ) -> ChargeComparison:
     """Spectra of the same motion with several kinds of charges, and what distinguishes them.
 
@@ -88,34 +92,33 @@ def compare_charges(
     ----------
     currents
         Name → replicas; the first is the reference. Replicas must hold the same samples for every name.
-    sum_rule
-        As in `compute_spectrum`.
-    **options
+    options
         Of `compute_spectrum`.
+    **changes
+        Fields of `SpectrumOptions` by name, which replace those of `options`.
 
     Raises
     ------
     DataError
         If the numbers of samples differ.
     """
+    chosen = options.changed(**changes)
     spectra: dict[str, Spectrum] = {}
     for name, series in currents.items():
-        if spectra:
-            options["temperature_k"] = next(iter(spectra.values())).temperature_k
-        spectra[name] = compute_spectrum(list(series), sum_rule=sum_rule, **options)
+        spectra[name] = compute_spectrum(list(series), options=chosen)
+        chosen = chosen.changed(temperature_k=spectra[name].temperature_k)
     first, reference = next(iter(spectra.items()))
     table = [_row(first, reference, None)]
+    paired = chosen.changed(
+        sum_rule="none",
+        resolution_cm=reference.parameters["resolution_cm"],
+        groups=True,
+        dc=False,
+        **{name: getattr(DEFAULTS, name) for name in ("group_matrix", "subtract_dc", "constraints")},
+    )
     for name, spectrum in list(spectra.items())[1:]:
-        pairs = [_paired(a, b, sum_rule) for a, b in zip(currents[first], currents[name], strict=True)]
-        dropped = ("group_matrix", "subtract_dc", "constraints")
-        settings = {key: value for key, value in options.items() if key not in dropped}
-        settings |= {
-            "resolution_cm": reference.parameters["resolution_cm"],
-            "temperature_k": reference.temperature_k,
-            "groups": True,
-            "dc": False,
-        }
-        difference = compute_spectrum(pairs, sum_rule="none", **settings)
+        pairs = [_paired(a, b, chosen.sum_rule) for a, b in zip(currents[first], currents[name], strict=True)]
+        difference = compute_spectrum(pairs, options=paired)
         table.append(_row(name, spectrum, difference, reference))
     return ChargeComparison(spectra, tuple(table))
 

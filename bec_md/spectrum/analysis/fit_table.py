@@ -48,7 +48,7 @@ def fit_bands(
         raise UsageError(
             "no band stands out of the noise",
             "the fit starts from the significant peaks of nα",
-            "run longer, or use a coarser resolution_cm",
+            "run longer, or use a coarser `resolution_cm`",
         )
     return {
         "model": found[0].model,

@@ -46,9 +46,7 @@ def check_f_sum(ratio: Array | None, error: Array) -> QualityCheck:
         "ratio of ∫ωε₂dω to π/(2ε₀V)·Σ⟨ZZᵀ⟩/m along x, y, z: 1 unless temperature, units, time step, masses "
         "or velocities are wrong"
     )
-    advice = (
-        "check temperature_k, timestep_fs, masses, units of the velocities and that the run is equilibrated"
-    )
+    advice = "check `temperature_k`, `timestep_fs`, masses, velocities, and that the run is in equilibrium"
     threshold = "within 3 standard errors + 2 % (fail: 5 standard errors + 10 %)"
     if ratio is None or not np.all(np.isfinite(ratio)):
         return QualityCheck("f_sum", None, threshold, "unknown", meaning, "store ΣZZᵀ/m with the current")
@@ -88,7 +86,7 @@ def check_band(fraction: float, max_cm: float) -> QualityCheck:
         "at least 0.9",
         "ok" if fraction >= 0.9 else "warn",
         f"share of the integrated absorption below {max_cm:.0f} cm⁻¹",
-        "raise max_cm to see all bands",
+        "raise `max_cm` to see all bands",
     )
 
 
@@ -101,9 +99,7 @@ def check_static(found: Statics) -> QualityCheck:
         meaning += f"; {found.reason}"
     difference = direct - integral
     limit = 3.0 * sigma + 0.1 * max(abs(direct), abs(integral))
-    advice = (
-        "low frequencies are not converged or narrower than the resolution: run longer, refine resolution_cm"
-    )
+    advice = "low frequencies are not converged or too narrow: run longer, or lower `resolution_cm`"
     status: Status = "ok" if abs(difference) <= limit else "warn"
     if found.dipole == "conducts":
         return QualityCheck(
@@ -119,9 +115,7 @@ def check_static(found: Statics) -> QualityCheck:
         advice = "the run is shorter than the slowest motion of M: ε(0) is a lower bound, run longer"
     if found.dipole == "relaxes":
         status = "warn"
-        advice = (
-            "∫ε₂/ω misses what is slower than resolution_cm: ε(0) is that of ⟨δM²⟩, run longer for its error"
-        )
+        advice = "∫ε₂/ω misses what is slower than `resolution_cm`: ε(0) is that of ⟨δM²⟩, run longer"
     if found.dipole == "walks":
         status = "warn"
         advice = "take ε(0) from ∫ε₂/ω; use charges that derive from a polarization"
@@ -266,7 +260,7 @@ def check_resolution(
         status,
         f"relative standard error per point at {resolution_cm:g} cm⁻¹ from {length_fs / 1000.0:.1f} ps"
         + ("; the run is shorter than the window, lines are wider than asked" if cut else ""),
-        "ask for a coarser resolution_cm or run longer (bec-md plan)",
+        "ask for a coarser `resolution_cm` or run longer (bec-md plan)",
     )
 
 

@@ -90,7 +90,7 @@ def remap_verlet(wavenumber_cm: Array, power: Array, md_timestep_fs: float) -> A
     half = math.pi * SPEED_OF_LIGHT_CM_FS * md_timestep_fs
     if half * wavenumber_cm[-1] > 0.5 * math.pi * (1.0 + 1e-9):
         raise UsageError(
-            f"md_timestep_fs = {md_timestep_fs} fs is longer than the time between frames",
+            f"`md_timestep_fs` {md_timestep_fs} fs is longer than the time between frames",
             "frames cannot be stored more often than they are computed",
             "pass the integration time step of the molecular dynamics run",
         )

@@ -74,7 +74,7 @@ def _fresnel(
         raise UsageError(
             f"oblique reflectance at {angle_deg}° with polarization {polarization!r}",
             "the angle of incidence lies in [0, 90)° and the polarization is s or p",
-            "pass for instance angle_deg=45, polarization='p'",
+            "pass for instance `angle_deg=45`, `polarization='p'`",
         )
     sine2 = math.sin(math.radians(angle_deg)) ** 2
     cosine = math.cos(math.radians(angle_deg))

@@ -35,7 +35,7 @@ class AmberReader(IndexedReader):
             raise DataError(
                 f"{self.source}: no variable coordinates with frames",
                 f"it holds {', '.join(variables) or 'nothing'}",
-                "check that this is a trajectory of Amber (not a restart), or name its format with format=",
+                "check that this is a trajectory of Amber (not a restart), or name its format with `format`",
             )
         if "cell_lengths" not in variables or "cell_angles" not in variables:
             raise DataError(

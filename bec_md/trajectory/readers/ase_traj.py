@@ -71,7 +71,7 @@ class AseTrajReader(AtomsReader):
                     raise DataError(
                         f"{place(self.source, index)} cannot be read by ASE",
                         "the file is damaged there, while frames after it are whole",
-                        f"read the part before it with stop={index}",
+                        f"read the part before it with `stop={index}`",
                     )
                 yield atoms
 
@@ -122,7 +122,7 @@ def _damaged(path: Path, error: object) -> DataError:
     return DataError(
         f"{path.name} cannot be read as a trajectory of ASE: {' '.join(str(error).split())[:160]}",
         "it is damaged, or cut off before its first frame",
-        "copy it again from where it was written, or name another format with format=",
+        "copy it again from where it was written, or name another format with `format`",
     )
 
 

@@ -105,6 +105,6 @@ def open_castep(path: Path, options: ReadOptions) -> CastepReader:
         raise UsageError(
             f"{path.name}: not recognized: named .md, but not a trajectory of CASTEP",
             "those have rows that end in <-- E, <-- h, <-- R, <-- V",
-            "convert it to extended XYZ, or name its format with format=",
+            "convert it to extended XYZ, or name its format with `format`",
         )
     return CastepReader(path, options)

@@ -43,7 +43,7 @@ class Follower(Generic[Item]):
                 raise DataError(
                     f"{where}: {self._name} has step {found} where the positions have step {step}",
                     "every frame needs both, of the same time",
-                    "write both at the same interval, or read the frames that have both with start= "
-                    "and stride=",
+                    "write both at the same interval, or read the frames that have both with `start` "
+                    "and `stride`",
                 )
         raise CutFrameError

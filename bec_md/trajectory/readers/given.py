@@ -31,14 +31,14 @@ def given_cell(options: ReadOptions) -> NDArray[np.float64] | None:
         numbers = np.diag(numbers).ravel()
     if numbers.size != 9 or not np.isfinite(numbers).all():
         raise UsageError(
-            f"cell_ang={options.cell_ang} is not understood",
+            f"`cell_ang={options.cell_ang}` is not understood",
             "a cell is three edges (orthorhombic) or the nine components of its vectors, in Å",
-            "write for example cell_ang=10,10,12",
+            "write for example `cell_ang=10,10,12`",
         )
     cell = numbers.reshape(3, 3)
     if abs(float(np.linalg.det(cell))) < 1e-6:
         raise UsageError(
-            f"cell_ang={options.cell_ang} has no volume",
+            f"`cell_ang={options.cell_ang}` has no volume",
             "conductivity is current squared per volume",
             "give three vectors that span a cell, in Å",
         )
@@ -59,7 +59,7 @@ def required_cell(options: ReadOptions, source: str, format: str) -> NDArray[np.
             f"{source}: no cell",
             f"a file of the format {format} does not state it, and conductivity is current squared "
             f"per volume",
-            "give cell_ang=a,b,c (or nine numbers), in Å",
+            "give `cell_ang=a,b,c` (or nine numbers), in Å",
         )
     return cell
 
@@ -79,7 +79,7 @@ def elements_of(labels: Sequence[str], options: ReadOptions, where: str) -> list
             raise UsageError(
                 f"{where}: its atom types {_some(labels)} have no elements",
                 "the charges of an atom depend on its element, and a type is only a number",
-                "give elements= in the order of the types, e.g. elements=Si,O",
+                "give `elements` in the order of the types, e.g. `elements=Si,O`",
             )
         return list(labels)
     if isinstance(table, Mapping):
@@ -88,22 +88,22 @@ def elements_of(labels: Sequence[str], options: ReadOptions, where: str) -> list
         named = {str(kind): element for kind, element in enumerate(_words(table), start=1)}
     else:
         raise UsageError(
-            f"{where}: elements= names types by their order, but its atoms have the labels {_some(labels)}",
+            f"{where}: `elements` names types by their order, but its atoms have the labels {_some(labels)}",
             "only numbers have an order",
-            "leave elements= out, or name the labels that are no elements, e.g. elements=OW=O,HW=H",
+            "leave `elements` out, or name the labels that are no elements, e.g. `elements=OW=O,HW=H`",
         )
     missing = sorted({label for label in labels if label not in named} if numbered else set())
     if missing:
         raise UsageError(
             f"{where}: no element is given for atom type {missing[0]}",
-            f"elements= names {', '.join(named)}",
-            "name all types, e.g. elements=Si,O in their order",
+            f"`elements` names {', '.join(named)}",
+            "name all types, e.g. `elements=Si,O` in their order",
         )
     if not set(named) & set(labels):
         raise UsageError(
-            f"{where}: elements= names {', '.join(named)}, which the file does not contain",
+            f"{where}: `elements` names {', '.join(named)}, which the file does not contain",
             f"its labels are {_some(labels)}, so the option would do nothing",
-            "leave elements= out, or correct the names",
+            "leave `elements` out, or correct the names",
         )
     return [named.get(label, label) for label in labels]
 
@@ -119,7 +119,7 @@ def elements_in_order(n_atoms: int, options: ReadOptions, where: str) -> list[st
         If they are missing or of another number.
     """
     table = options.elements
-    fix = f"give elements= with {n_atoms} atoms in the order of the rows, e.g. elements=Na2,Cl2"
+    fix = f"give `elements` with {n_atoms} atoms in the order of the rows, e.g. `elements=Na2,Cl2`"
     if table is None or isinstance(table, Mapping):
         raise UsageError(f"{where}: no elements", "its rows have no labels", fix)
     elements: list[str] = []
@@ -127,12 +127,12 @@ def elements_in_order(n_atoms: int, options: ReadOptions, where: str) -> list[st
         symbol = word.rstrip("0123456789")
         times = int((word[len(symbol) :] or "1")[:9])
         if times > n_atoms:
-            raise UsageError(f"{where}: elements= names {times} atoms of {symbol} of {n_atoms}",
+            raise UsageError(f"{where}: `elements` names {times} atoms of {symbol} of {n_atoms}",
                              "the file has fewer rows", fix)  # fmt: skip
         elements += [symbol] * times
     if len(elements) != n_atoms:
         raise UsageError(
-            f"{where}: elements= names {len(elements)} atoms, but there are {n_atoms}",
+            f"{where}: `elements` names {len(elements)} atoms, but there are {n_atoms}",
             "its rows have no labels, so every one needs its element",
             fix,
         )

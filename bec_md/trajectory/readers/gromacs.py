@@ -70,7 +70,7 @@ class GromacsReader(IndexedReader):
             raise DataError(
                 f"{where}: no positions",
                 "the run stored velocities more often than positions (nstxout > nstvout)",
-                "read the frames that have both with stride= and start=, or write both at one interval",
+                "read the frames that have both with `stride` and `start`, or write both at one interval",
             )
         if "box" not in found.places:
             raise DataError(
@@ -110,7 +110,7 @@ class GromacsReader(IndexedReader):
         raise DataError(
             f"{self.source}: not a TRR or XTC file",
             f"it begins with the number {magic}, those of GROMACS with {TRR_MAGIC} or {XTC_MAGIC}",
-            "check the file, or name its format with format=",
+            "check the file, or name its format with `format`",
         )
 
     def _check_atoms(self, n_atoms: int) -> None:
@@ -119,7 +119,7 @@ class GromacsReader(IndexedReader):
                 raise DataError(
                     f"{place(self.source, index)}: {frame.n_atoms} atoms, but {n_atoms} in frame 0",
                     "a current is a sum over the same atoms at all times",
-                    f"read the part before it with stop={index}",
+                    f"read the part before it with `stop={index}`",
                 )
 
     def _has_velocities(self) -> bool:
@@ -137,10 +137,10 @@ class GromacsReader(IndexedReader):
             return bool(wanted) and all(wanted)
         stored = [index for index, stored in enumerate(have) if stored]
         interval = stored[1] - stored[0] if len(stored) > 1 else len(have)
-        start = f" and start={stored[0]}" if stored[0] else ""
+        start = f" and `start={stored[0]}`" if stored[0] else ""
         raise UsageError(
             f"{self.source}: velocities only in every {interval}th frame (nstvout = {interval} × nstxout)",
             "every frame needs positions and velocities of the same time",
-            f"read these frames with stride={interval}{start}, or leave the velocities out with "
-            f"velocities=none",
+            f"read these frames with `stride={interval}{start}`, or leave the velocities out with "
+            f"`velocities=none`",
         )

@@ -120,7 +120,7 @@ class H5mdReader(IndexedReader):
             raise UsageError(
                 f"{self.source}: positions and velocities are stored at different steps",
                 "every frame needs both, of the same time",
-                "write both at one interval, or leave the velocities out with velocities=none",
+                "write both at one interval, or leave the velocities out with `velocities=none`",
             )
         values = group["velocity"]["value"]
         if self.options.velocity_units is not None:
@@ -142,7 +142,7 @@ class H5mdReader(IndexedReader):
                 if unit
                 else f"{self.source}: {what} without the attribute unit",
                 "units are never guessed",
-                "give lammps_units= (metal, real, …) if LAMMPS wrote the file, or set the attribute "
+                "give `lammps_units` (metal, real, …) if LAMMPS wrote the file, or set the attribute "
                 "unit of the data set",
             )
         return factor
@@ -175,7 +175,7 @@ class H5mdReader(IndexedReader):
             raise UsageError(
                 f"{self.source}: no species, and no topology",
                 "the charges of an atom depend on its element",
-                "give topology= (PDB, TPR, …) of the same run, or write the data set species",
+                "give `topology` (PDB, TPR, …) of the same run, or write the data set species",
             )
         dataset = group["species"]["value"] if isinstance(group["species"], h5py.Group) else group["species"]
         values = dataset[()] if dataset.ndim == 1 else dataset[0]
@@ -206,7 +206,7 @@ class H5mdReader(IndexedReader):
         if self._fixed is None:
             if box is None or "edges" not in box:
                 raise UsageError(f"{self.source}: no box", "conductivity is current squared per volume",
-                                 "give cell_ang=a,b,c (or nine numbers), in Å")  # fmt: skip
+                                 "give `cell_ang=a,b,c` (or nine numbers), in Å")  # fmt: skip
             if not isinstance(box["edges"], h5py.Group):
                 self._fixed = _matrix(box["edges"][()]) * self._edge_factor(box["edges"])
             else:

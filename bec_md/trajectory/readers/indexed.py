@@ -72,5 +72,5 @@ class IndexedReader(ABC):
         return DataError(
             f"{where} cannot be read: {error}",
             f"it is damaged or cut off there, or not of the format {self.format}",
-            "copy it again from where it was written, or read the part before with stop=",
+            "copy it again from where it was written, or read the part before with `stop`",
         )

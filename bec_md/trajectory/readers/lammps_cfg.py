@@ -67,7 +67,7 @@ class LammpsCfgReader:
                 raise UsageError(
                     f"{self.source}: velocities in the units of the run, which the file does not state",
                     "unit styles of LAMMPS differ by factors of a thousand",
-                    "give lammps_units= (metal, real, …)",
+                    "give `lammps_units` (metal, real, …)",
                 )
             units = lammps_units(options.lammps_units)
             self.velocity_units = VelocityUnits(

@@ -94,7 +94,7 @@ class TextReader(ABC, Generic[Block]):
         raise DataError(
             f"{self.source}: no complete frame",
             f"the file ends before its first frame does (read as {self.format})",
-            "check that the copy is complete, or name another format with format=",
+            "check that the copy is complete, or name another format with `format`",
         )
 
     def _parsed(self, block: Block, index: int) -> Frame:
@@ -104,11 +104,11 @@ class TextReader(ABC, Generic[Block]):
             raise self._unreadable(index, error) from None
 
     def _unreadable(self, index: int, error: Exception) -> DataError:
-        before = f", or read the part before it with stop={index}" if index else ""
+        before = f", or read the part before it with `stop={index}`" if index else ""
         return DataError(
             f"{place(self.source, index)} cannot be read: {error}",
             f"its lines do not follow the format {self.format}",
-            f"look at this frame{before}, or name another format with format=",
+            f"look at this frame{before}, or name another format with `format`",
         )
 
     def _whole_blocks(self) -> Iterator[Block]:

@@ -31,7 +31,7 @@ def topology_path(path: Path, options: ReadOptions) -> Path:
         raise UsageError(
             f"{path.name}: a {path.suffix or 'binary'} trajectory needs a topology",
             "it holds positions but not which elements they belong to",
-            "give topology= (PDB, TPR, PSF, PRMTOP, …), or convert the trajectory to extended XYZ",
+            "give `topology` (PDB, TPR, PSF, PRMTOP, …), or convert the trajectory to extended XYZ",
         )
     return require_file(Path(options.topology))
 
@@ -56,13 +56,13 @@ def species_of_topology(topology: Path, options: ReadOptions, source: str, n_ato
         raise DataError(
             f"topology {topology.name} cannot be read: {' '.join(str(error).split())[:200]}",
             "its format is not recognized by MDAnalysis, or it is damaged",
-            "give a PDB, TPR, PSF, PRMTOP or GRO file of the same run with topology=",
+            "give a PDB, TPR, PSF, PRMTOP or GRO file of the same run with `topology`",
         ) from None
     if len(universe.atoms) != n_atoms:
         raise DataError(
             f"{source}: {n_atoms} atoms, but {len(universe.atoms)} in the topology {topology.name}",
             "a topology names the atoms of the trajectory one by one",
-            "give the topology of the same run (with the same atoms left out) with topology=",
+            "give the topology of the same run (with the same atoms left out) with `topology`",
         )
     return species_of_universe(universe, options, source)
 
@@ -100,9 +100,9 @@ def _mapped(atoms: Any, labels: list[str], options: ReadOptions, source: str) ->
     table = options.elements
     if not isinstance(table, Mapping):
         raise UsageError(
-            f"{source}: elements= is a list",
+            f"{source}: `elements` is a list",
             "the atoms of a topology have names and types, which have no order",
-            "map names or types to elements, e.g. elements=OW=O,HW=H",
+            "map names or types to elements, e.g. `elements=OW=O,HW=H`",
         )
     named = {str(label): element for label, element in table.items()}
     for attribute in ("types", "names"):
@@ -111,9 +111,9 @@ def _mapped(atoms: Any, labels: list[str], options: ReadOptions, source: str) ->
             return [named.get(name, label) for name, label in zip(own, labels, strict=True)]
     names = sorted({str(name) for name in getattr(atoms, "names", ())})
     raise UsageError(
-        f"{source}: elements= names {', '.join(named)}, which are neither types nor names of its atoms",
+        f"{source}: `elements` names {', '.join(named)}, which are neither types nor names of its atoms",
         f"the names are {', '.join(names[:12]) or 'not stated'}",
-        "map names or types of the topology, e.g. elements=OW=O,HW=H",
+        "map names or types of the topology, e.g. `elements=OW=O,HW=H`",
     )
 
 
@@ -132,7 +132,7 @@ def _nameless(atoms: Any, unknown: list[int], masses: NDArray[np.float64] | None
             "calcium?) goes wrong silently",
             "use a topology with elements or masses (PDB with element column, TPR, PSF, PRMTOP), or "
             "map names: "
-            f"elements={','.join(f'{name}=…' for name in which[:6])}",
+            f"`elements={','.join(f'{name}=…' for name in which[:6])}`",
         )
     return UsageError(
         f"{source}: atom {first} ({names[first] or 'no name'}) has no element in the topology and {has}; "
@@ -140,8 +140,8 @@ def _nameless(atoms: Any, unknown: list[int], masses: NDArray[np.float64] | None
         "M sites of water models, Drude particles and shells are no atoms and move with others; what "
         "is an atom "
         "needs its element",
-        f"leave such sites out with elements={example}=NULL, or name their element, e.g. "
-        f"elements={example}=O",
+        f"leave such sites out with `elements={example}=NULL`, or name their element, e.g. "
+        f"`elements={example}=O`",
     )
 
 

@@ -52,7 +52,7 @@ class VisibleReader:
                 raise UsageError(
                     f"{reader.source}: all its atoms are marked as {HIDDEN}",
                     "nothing is left that could carry a current",
-                    f"mark only sites that are no atoms as {HIDDEN} with elements=",
+                    f"mark only sites that are no atoms as {HIDDEN} with `elements`",
                 )
 
     @property

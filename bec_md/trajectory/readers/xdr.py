@@ -73,7 +73,7 @@ def scan(path: Path, warn_cut: list[int]) -> Iterator[XdrFrame]:
                 raise DataError(
                     f"{place(path, number)} cannot be read: {error}",
                     "its header is damaged, or this is no TRR or XTC file",
-                    "copy the file again, or read the part before with stop=",
+                    "copy the file again, or read the part before with `stop`",
                 ) from None
             if frame.end > size:
                 warn_cut.append(number)

@@ -103,9 +103,9 @@ class XyzReader(TextReader[XyzBlock]):
             self.notes = ["cell as given"]
         elif self._cell is not None:
             raise UsageError(
-                f"{self.source}: cell_ang= was given, but the file states its cell itself",
+                f"{self.source}: `cell_ang` was given, but the file states its cell itself",
                 "one of them is wrong, or the option does nothing",
-                "leave cell_ang= out",
+                "leave `cell_ang` out",
             )
         self._choose_velocities(first, n_columns)
 
@@ -169,7 +169,7 @@ class XyzReader(TextReader[XyzBlock]):
                 raise DataError(
                     f"{name}: its first frame has other atoms than that of {self.source}",
                     "velocities are matched to positions by their rows",
-                    "name the velocities of the same run with velocities=",
+                    "name the velocities of the same run with `velocities`",
                 )
             self.notes.append(f"velocities from {name}")
             stated = self.dialect.read(first.velocities[0]).velocity
@@ -190,7 +190,7 @@ class XyzReader(TextReader[XyzBlock]):
             raise UsageError(
                 f"{self.source}: the units of its velocities are not known",
                 f"a file of the format {self.format} does not state them",
-                f"give velocity_units= ({', '.join(VELOCITY_UNITS)})",
+                f"give `velocity_units` ({', '.join(VELOCITY_UNITS)})",
             )
 
     def _species_of(self, rows: list[str], where: str) -> Species:

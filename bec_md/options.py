@@ -1,0 +1,67 @@
+"""What the option classes of all rooms share: frozen fields, changed by name, beside their defaults."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields, replace
+from difflib import get_close_matches
+from typing import Any, ClassVar, Self
+
+from bec_md.errors import UsageError
+
+
+@dataclass(frozen=True)
+class Options:
+    """Base of frozen dataclasses whose every field has a default."""
+
+    #: Of what these are options, for messages.
+    of: ClassVar[str] = "this call"
+
+    def changed(self, **changes: Any) -> Self:
+        """Return these options with some of them replaced.
+
+        Raises
+        ------
+        UsageError
+            For a name that is none of the options.
+        """
+        names = [item.name for item in fields(self)]
+        for name in changes:
+            if name not in names:
+                close = get_close_matches(name, names, n=1)
+                raise UsageError(
+                    f"{name} is no option of {self.of}",
+                    f"these are {', '.join(names)}",
+                    f"use {close[0]}" if close else "leave it out",
+                )
+        return replace(self, **changes)
+
+    def given(self) -> frozenset[str]:
+        """Names of the options that differ from their defaults."""
+        default = type(self)()
+        pairs = ((item.name, getattr(self, item.name), getattr(default, item.name)) for item in fields(self))
+        return frozenset(
+            name for name, value, usual in pairs if (value is not None if usual is None else value != usual)
+        )
+
+
+def refuse_not_positive(options: Any, meanings: dict[str, str]) -> None:
+    """Refuse numbers of an option class that are given and not positive.
+
+    Parameters
+    ----------
+    options
+        The options.
+    meanings
+        By name of the field: why it has to be positive.
+
+    Raises
+    ------
+    UsageError
+        With name and value.
+    """
+    for name, why in meanings.items():
+        value = getattr(options, name)
+        if value is not None and not 0.0 < value < float("inf"):
+            raise UsageError(
+                f"`{name}={value:g}` is not a positive number", why, f"give a `{name}` above 0, or leave it"
+            )
