@@ -19,6 +19,7 @@ from bec_md.trajectory.options import ReadOptions
 if TYPE_CHECKING:
     from bec_md.current.job import CurrentJob
     from bec_md.current.series import CurrentSeries
+    from bec_md.trajectory.joined import Parts
 
 #: What a command that computes currents takes.
 INPUT_OPTIONS = (ReadOptions, SeriesOptions, CurrentOptions, Execution)
@@ -105,25 +106,43 @@ def open_sources(paths: Sequence[str], options: InputOptions) -> list[Source]:
     UsageError, DataError
         For files that do not exist, cannot be read, or lack what no option supplies.
     """
-    sources = [_open(path, stem, options) for path, stem in zip(paths, stems_of(list(paths)), strict=True)]
-    jobs = [source.job for source in sources if source.job is not None]
-    if len(jobs) > 1:
-        from bec_md.trajectory.replicas import refuse_parts_of_one_run
-
-        refuse_parts_of_one_run([job.recipe.trajectory for job in jobs])
-    return sources
+    for path in paths:
+        refuse_other_files(path)
+    stems = stems_of(list(paths))
+    return [_open(parts, stem, options) for parts, stem in _arranged(paths, stems, options.reading)]
 
 
-def _open(path: str, stem: str, options: InputOptions) -> Source:
-    refuse_other_files(path)
-    if is_current(path, options.reading.format):
+def _arranged(
+    paths: Sequence[str], stems: Sequence[str], reading: ReadOptions
+) -> list[tuple[str | Parts, str]]:
+    """Inputs and what outputs are named after, with the parts of one run put together."""
+    files = [path for path in paths if not is_current(path, reading.format)]
+    if len(files) < 2:
+        return list(zip(paths, stems, strict=True))
+    from bec_md.trajectory import open_trajectory
+    from bec_md.trajectory.joined import Parts
+    from bec_md.trajectory.runs import find_runs
+
+    whole = reading.changed(start=0, stop=None, stride=1, temperature_k=None)
+    runs = find_runs([open_trajectory(path, whole) for path in files])
+    arranged: list[tuple[str | Parts, str]] = []
+    for path, stem in zip(paths, stems, strict=True):
+        run = next((run for run in runs if path in files and files[run.members[0]] == path), None)
+        if path not in files or (run is not None and len(run.members) == 1):
+            arranged.append((path, stem))
+        elif run is not None:
+            arranged.append((Parts(tuple(files[number] for number in run.members), run.repeated), stem))
+    return arranged
+
+
+def _open(path: str | Parts, stem: str, options: InputOptions) -> Source:
+    if isinstance(path, str) and is_current(path, options.reading.format):
         return Source(path, stem, series=_open_current(path, options))
     from bec_md.current.prepare import prepare_current
 
     current = options.execution.with_threads(options.current)
-    return Source(
-        path, stem, job=prepare_current(path, current, options.of_trajectory(), command=command_line())
-    )
+    job = prepare_current(path, current, options.of_trajectory(), command=command_line())
+    return Source(path if isinstance(path, str) else job.info.source, stem, job=job)
 
 
 def refuse_other_files(path: str) -> None:

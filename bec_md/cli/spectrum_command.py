@@ -19,7 +19,6 @@ from bec_md.spectrum.options import SpectrumOptions
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from bec_md.arrays import Array
     from bec_md.current.series import CurrentSeries
     from bec_md.spectrum import Spectrum
     from bec_md.spectrum.analysis.charge_comparison import ChargeComparison
@@ -41,11 +40,6 @@ class AnalysisOptions:
     optics: OpticsRequest
     fit: FitName | None = None
 
-    @property
-    def wants_model_eps_inf(self) -> bool:
-        """Whether ε_∞ is to be that of the network."""
-        return isinstance(self.spectrum.eps_inf, str)
-
     @classmethod
     def of(cls, given: Mapping[str, Any]) -> AnalysisOptions:
         """Return the options among the parameters of the command, checked."""
@@ -57,7 +51,7 @@ class AnalysisOptions:
     def check(self) -> None:
         """Refuse numbers that are not positive, an ε_∞ that is none, and what does not go together."""
         spectrum = self.spectrum
-        (spectrum.changed(eps_inf=None) if self.wants_model_eps_inf else spectrum).check()
+        spectrum.check()
         self.optics.check()
         if spectrum.eps_inf is None and self.optics.needs_eps_inf:
             raise UsageError(
@@ -182,10 +176,7 @@ def further_analysis(
     from bec_md.spectrum.analysis.fit_table import fit_bands
     from bec_md.spectrum.analysis.measured_optics import with_optics
 
-    asked = settings.spectrum
-    if settings.wants_model_eps_inf:
-        asked = asked.changed(eps_inf=predicted_eps_inf(series))
-    result, table = analyze(series, asked), None
+    result, table = analyze(series, settings.spectrum), None
     if not settings.optics.empty:
         result = with_optics(result, settings.optics)
     found: dict[str, Any] = {}
@@ -195,7 +186,7 @@ def further_analysis(
         except UsageError as error:
             console.warn(f"--fit {settings.fit}: {error}")
     if compared.compare_charges is not None:
-        table = compare(console, sources, series, compared, asked)
+        table = compare(console, sources, series, compared, settings.spectrum.changed(eps_inf=result.eps_inf))
         found["compare_charges"] = table.to_list()
     return (replace(result, parameters={**result.parameters, **found}) if found else result), table
 
@@ -205,28 +196,3 @@ def analyze(series: Sequence[CurrentSeries], options: SpectrumOptions) -> Spectr
     from bec_md.spectrum import compute_spectrum
 
     return compute_spectrum(list(series), options=options)
-
-
-def predicted_eps_inf(series: Sequence[CurrentSeries]) -> Array:
-    """Return the mean of the network's predictions of ε_∞.
-
-    Raises
-    ------
-    UsageError
-        If the current carries no prediction.
-    """
-    import numpy as np
-
-    means = []
-    for item in series:
-        if item.eps_inf is None:
-            raise UsageError(
-                "--eps-inf model: the current carries no prediction of ε_∞",
-                f"its charges come from {item.metadata.get('charges', 'another source')}, not from a network "
-                "that predicts ε_∞",
-                "give numbers, e.g. --eps-inf 2.4, or compute the current with --charges model",
-            )
-        means.append(np.asarray(item.eps_inf[:]).mean(axis=0))
-    lengths = [item.n_frames for item in series]
-    mean: Array = np.average(means, axis=0, weights=lengths)
-    return 0.5 * (mean + mean.T)

@@ -28,9 +28,9 @@ def check_eps_inf(value: Any) -> None:
     """
     if isinstance(value, str) and value != PREDICTED:
         raise UsageError(
-            f"eps_inf = {brief(value)} is not understood",
+            f"`eps_inf={brief(value)}` is not understood",
             "ε_∞ is 1, 3, 6 or 9 numbers, or the mean prediction of the network along the run",
-            "pass eps_inf as numbers such as 2.4, or as 'model'",
+            "give numbers such as `eps_inf=2.4`, or `eps_inf=model` for the prediction of the network",
         )
     if value is not None and not isinstance(value, str):
         parse_tensor(value)
@@ -59,10 +59,10 @@ def resolve_eps_inf(series: Sequence[CurrentSeries], value: Any) -> tuple[Array 
     for item in series:
         if item.eps_inf is None:
             raise UsageError(
-                "eps_inf = 'model': the current carries no prediction of ε_∞",
+                "`eps_inf=model`: the current carries no prediction of ε_∞",
                 f"its charges come from {item.metadata.get('charges', 'another source')}, not from a network "
                 "that predicts ε_∞",
-                "pass eps_inf as numbers such as 2.4, or compute the current with the charges of a model",
+                "give numbers such as `eps_inf=2.4`, or compute the current with `charges=model`",
             )
         means.append(np.asarray(item.eps_inf[:]).mean(axis=0))
     mean = np.average(means, axis=0, weights=[item.n_frames for item in series])

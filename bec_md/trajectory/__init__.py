@@ -19,8 +19,8 @@ __getattr__, __dir__, __all__ = on_first_use(
 )
 
 if TYPE_CHECKING:
-    from bec_md.trajectory.compact import write_compact as write_compact
     from bec_md.structure import Frame as Frame
+    from bec_md.trajectory.compact import write_compact as write_compact
     from bec_md.trajectory.frame import Trajectory as Trajectory
     from bec_md.trajectory.frame import TrajectoryInfo as TrajectoryInfo
     from bec_md.trajectory.joined import Parts as Parts
