@@ -6,8 +6,10 @@ import re
 import shutil
 import subprocess
 import sys
+from graphlib import TopologicalSorter
 from pathlib import Path
 
+import grimp
 import pytest
 
 ROOT = Path(__file__).parent.parent
@@ -36,6 +38,20 @@ def test_imports_stay_light(statement: str) -> None:
     heavy = "{'torch', 'matplotlib', 'e3nn', 'MDAnalysis', 'h5py'}"
     result = run(sys.executable, "-c", f"{statement}; import sys; print(sorted({heavy} & set(sys.modules)))")
     assert result.stdout.strip() == "[]", result.stdout + result.stderr
+
+
+def test_rooms_depend_in_one_direction() -> None:
+    """The contracts in pyproject.toml: layers of rooms, numerics without files, one command line."""
+    from importlinter.cli import lint_imports
+
+    assert lint_imports(config_filename=str(ROOT / "pyproject.toml"), cache_dir=None) == 0
+
+
+def test_no_module_imports_itself_by_way_of_others() -> None:
+    """Imports inside functions count; those for the type checker alone do not."""
+    graph = grimp.build_graph("bec_md", exclude_type_checking_imports=True, cache_dir=None)
+    imports = {module: graph.find_modules_directly_imported_by(module) for module in graph.modules}
+    TopologicalSorter(imports).prepare()  # raises CycleError with the circle
 
 
 def test_modules_and_functions_stay_readable() -> None:

@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from ase.units import fs
 
+from bec_md.current.chunks import committed_chunks
 from bec_md.current.execution import Execution
 from bec_md.current.file import load_current
 from bec_md.current.mobility import PROBED
 from bec_md.current.options import CurrentOptions
 from bec_md.current.prepare import default_batch, prepare_current
-from bec_md.current.run import committed_chunks, with_closed_loop
+from bec_md.current.run import with_closed_loop
 from bec_md.current.store import CurrentStore
 from bec_md.errors import UsageError
 from bec_md.structure.from_ase import as_frame

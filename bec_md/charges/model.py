@@ -11,10 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bec_md.arrays import Array
-from bec_md.charges.source import ChargeBatch, ChargeSource, PendingCharges
+from bec_md.charges.source import ChargeBatch, ChargeSource
 from bec_md.errors import DataError
 from bec_md.network.familiarity import Familiarity
 from bec_md.network.registry import FALLBACK
+from bec_md.pending import Pending
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -169,15 +170,15 @@ class ModelCharges:
             return self.submit(frames).result()
         return self._batch(frames, self.model.predict_batch(frames))
 
-    def submit(self, frames: Sequence[Frame]) -> PendingCharges:
+    def submit(self, frames: Sequence[Frame]) -> Pending[ChargeBatch]:
         """Start to predict the tensors of these frames; a GPU works while the host prepares the next ones."""
         if self._lean:
             mean = self.model.submit(frames, members=False)
-            return PendingCharges(lambda: self._mean_batch(frames, mean.result()))
+            return Pending(lambda: self._mean_batch(frames, mean.result()))
         if not hasattr(self.model, "submit"):
-            return PendingCharges(lambda: self.evaluate(frames))
+            return Pending(lambda: self.evaluate(frames))
         pending = self.model.submit(frames)
-        return PendingCharges(lambda: self._batch(frames, pending.result()))
+        return Pending(lambda: self._batch(frames, pending.result()))
 
     def _mean_batch(self, frames: Sequence[Frame], prediction: Any) -> ChargeBatch:
         """Tensors without those of the members, with the uncertainty of the first frame."""

@@ -4,18 +4,15 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
-from bec_md.arrays import brief_repr
+from bec_md.arrays import Array, brief_repr
 
 if TYPE_CHECKING:
     from bec_md.structure import Frame
-
-Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -41,23 +38,30 @@ class ChargeBatch:
 
     __repr__ = brief_repr
 
+    def map(self, change: Callable[[Array], Array]) -> ChargeBatch:
+        """Return the batch with every array that is there changed."""
+        return self.combined(lambda values: change(values[0]), [self])
 
-class PendingCharges:
-    """Tensors whose evaluation was started; `result` waits for them."""
+    def __getitem__(self, frames: int | slice) -> ChargeBatch:
+        """Return the arrays of some frames; of a single one as copies, so that the batch can be dropped."""
+        part = self.map(lambda values: values[frames])
+        return part.map(np.array) if isinstance(frames, int) else part
 
-    def __init__(self, finish: Callable[[], ChargeBatch]) -> None:
-        self._finish = finish
-
-    def result(self) -> ChargeBatch:
-        """Return the tensors; to be called once."""
-        return self._finish()
+    @staticmethod
+    def combined(how: Callable[[list[Array]], Array], batches: Sequence[ChargeBatch]) -> ChargeBatch:
+        """Return one batch of several, each array made by `how` of those of the same name, where they are."""
+        made: dict[str, Any] = {}
+        for item in fields(ChargeBatch):
+            values = [getattr(batch, item.name) for batch in batches]
+            made[item.name] = None if values[0] is None else how(values)
+        return ChargeBatch(**made)
 
 
 class ChargeSource(Protocol):
     """A source of tensors: frames in, Z out.
 
     A source that works beside the host may have a method `submit` as well, which takes frames and returns
-    `PendingCharges` without waiting.
+    them `Pending`, without waiting.
     """
 
     @property

@@ -20,9 +20,9 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
+from bec_md.current.chunks import Chunk, Missing, committed_chunks
 from bec_md.current.execution import Execution
 from bec_md.current.parts import Rows, gaps
-from bec_md.current.run import Chunk, Missing, committed_chunks
 from bec_md.errors import BecMDWarning, DataError, UsageError
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections import deque
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
@@ -21,10 +21,11 @@ from bec_md.charges.source import ChargeBatch
 from bec_md.current.interpolation import lagrange_weights, node_window, weighted_sum
 from bec_md.current.options import Interpolation
 from bec_md.errors import BecMDError
+from bec_md.pending import Pending
 from bec_md.trajectory.prefetch import prefetch
 
 if TYPE_CHECKING:
-    from bec_md.charges.source import ChargeSource, PendingCharges
+    from bec_md.charges.source import ChargeSource
     from bec_md.structure import Frame
 
 Array = NDArray[np.float64]
@@ -149,7 +150,7 @@ def evaluated_ahead(
         for label, frames in batches:
             yield label, source.evaluate(frames)
         return
-    under_way: deque[tuple[Label, PendingCharges]] = deque()
+    under_way: deque[tuple[Label, Pending[ChargeBatch]]] = deque()
     error: BecMDError | None = None
     remaining = iter(batches)
     while True:
@@ -175,18 +176,7 @@ def _from_frame(piece: ChargedFrames, start: int) -> ChargedFrames:
     cut = start - piece.start
     if cut <= 0:
         return piece
-    charges = piece.charges
-    return ChargedFrames(
-        start,
-        piece.frames[cut:],
-        ChargeBatch(
-            charges.born_effective_charges[cut:],
-            None if charges.uncertainty_e is None else charges.uncertainty_e[cut:],
-            None if charges.members is None else charges.members[cut:],
-            None if charges.eps_inf is None else charges.eps_inf[cut:],
-        ),
-        piece.held_out,
-    )
+    return ChargedFrames(start, piece.frames[cut:], piece.charges[cut:], piece.held_out)
 
 
 @dataclass(frozen=True)
@@ -238,7 +228,7 @@ class _Interpolated:
         for row, number in enumerate(wanted.numbers):
             if number in wanted.keys:
                 self.keys.append(number)
-                self.values.append(_row(batch, row))
+                self.values.append(batch[row])
             else:
                 self.held_out[number] = np.array(batch.born_effective_charges[row])
         self.waiting.extend((wanted.base + i, frame) for i, frame in enumerate(wanted.block))
@@ -252,7 +242,7 @@ class _Interpolated:
             while self.waiting and self.waiting[0][0] <= limit and len(rows) < self.sampling.batch:
                 rows.append(self.waiting.popleft())
             numbers = [number for number, _ in rows]
-            charges = _stack([self._at(number) for number in numbers])
+            charges = ChargeBatch.combined(np.stack, [self._at(number) for number in numbers])
             held_out = {n: self.held_out.pop(n) for n in numbers if n in self.held_out}
             yield ChargedFrames(numbers[0], [frame for _, frame in rows], charges, held_out)
         if self.waiting:
@@ -264,33 +254,5 @@ class _Interpolated:
         nodes = self.values[low:high]
         weights = lagrange_weights(self.keys[low:high], number)
         nearest = nodes[int(np.argmax(weights))]
-        return ChargeBatch(
-            weighted_sum(weights, [node.born_effective_charges for node in nodes]),
-            nearest.uncertainty_e,
-            None
-            if nearest.members is None
-            else weighted_sum(weights, [node.members for node in nodes if node.members is not None]),
-            nearest.eps_inf,
-        )
-
-
-def _row(batch: ChargeBatch, row: int) -> ChargeBatch:
-    return ChargeBatch(
-        np.array(batch.born_effective_charges[row]),
-        None if batch.uncertainty_e is None else np.array(batch.uncertainty_e[row]),
-        None if batch.members is None else np.array(batch.members[row]),
-        None if batch.eps_inf is None else np.array(batch.eps_inf[row]),
-    )
-
-
-def _stack(rows: list[ChargeBatch]) -> ChargeBatch:
-    def stacked(name: str) -> Array | None:
-        values = [getattr(row, name) for row in rows]
-        return None if values[0] is None else np.stack(values)
-
-    return ChargeBatch(
-        np.stack([row.born_effective_charges for row in rows]),
-        stacked("uncertainty_e"),
-        stacked("members"),
-        stacked("eps_inf"),
-    )
+        between = ChargeBatch.combined(lambda values: weighted_sum(weights, values), nodes)
+        return replace(between, uncertainty_e=nearest.uncertainty_e, eps_inf=nearest.eps_inf)

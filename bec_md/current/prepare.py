@@ -12,7 +12,7 @@ import numpy as np
 from bec_md import __version__
 from bec_md.charges import charges_key, make_charge_source
 from bec_md.current.evaluate import Sampling
-from bec_md.current.grouping import make_groups
+from bec_md.current.grouping import Groups, make_groups
 from bec_md.current.job import CurrentJob, input_state, key_of
 from bec_md.current.mobility import PROBED, Mobility, find_immobile
 from bec_md.current.options import CurrentOptions
@@ -23,6 +23,7 @@ from bec_md.errors import DataError, UsageError
 from bec_md.trajectory.options import ReadOptions
 
 if TYPE_CHECKING:
+    from bec_md.charges import ChargeSource
     from bec_md.structure import Frame
     from bec_md.trajectory.frame import Trajectory, TrajectoryInfo
 
@@ -84,11 +85,7 @@ def prepare_current(
     """
     options, reading = options or CurrentOptions(), reading or ReadOptions()
     options.check()
-    charges, reading = charged_sites(options.charges, reading)
-    options = replace(options, charges=charges)
-    key = charges_key(options.charges)
-    if key is not None:
-        reading = replace(reading, charges_key=key)
+    options, reading = _settled(options, reading)
     opener = TrajectorySource(source, reading)
     trajectory = opener()
     info = trajectory.info
@@ -98,29 +95,10 @@ def prepare_current(
     mobility = find_immobile(probed, step)
     constraints = count_constraints(probed, mobility.free(info.masses_amu)) if len(probed) > 2 else 0
     divided = make_groups(options.groups, first)
-    bound = make_charge_source(
-        options.charges,
-        info=info,
-        model=options.model,
-        device=options.device,
-        threads=options.threads,
-        total_charge=first.total_charge,
-    ).prepare(first)
-    recipe = Recipe(
-        open=opener,
-        charges=bound,
-        group_index=divided.index,
-        masses_amu=info.masses_amu,
-        timestep_fs=step,
-        scheme="velocity" if info.velocity_scheme == "stored" else "midpoint",
-        sampling=Sampling(
-            batch=options.batch or default_batch(len(info.numbers), options.device),
-            interpolation=options.interpolation,
-        ),
-        immobile=mobility.immobile,
-        rest_ang=None if mobility.immobile is None else first.positions_ang,
+    bound = _bound_charges(options, info, first)
+    recipe, stride_note = _with_stride(
+        _recipe(opener, bound, divided, step, info, mobility, first, options), options, info
     )
-    recipe, stride_note = _with_stride(recipe, options, info)
     notes = (*bound.notes, *stride_note, *((mobility.warning,) if mobility.warning else ()))
     said = _scheme_warnings(recipe, info)
     return CurrentJob(
@@ -136,6 +114,52 @@ def prepare_current(
         input_state=input_state(source, reading, info.fingerprint),
         metadata=_metadata(recipe, info, reading, notes, (*info.warnings, *said), command)
         | {"remarks": [*info.remarks, *_remarks(mobility, constraints)], "constraints": constraints},
+    )
+
+
+def _settled(options: CurrentOptions, reading: ReadOptions) -> tuple[CurrentOptions, ReadOptions]:
+    """Return the options with what those of the tensors say about the reading."""
+    charges, reading = charged_sites(options.charges, reading)
+    key = charges_key(charges)
+    return replace(options, charges=charges), reading if key is None else replace(reading, charges_key=key)
+
+
+def _bound_charges(options: CurrentOptions, info: TrajectoryInfo, first: Frame) -> ChargeSource:
+    """Return the tensors' source, bound to the atoms of the first frame."""
+    return make_charge_source(
+        options.charges,
+        info=info,
+        model=options.model,
+        device=options.device,
+        threads=options.threads,
+        total_charge=first.total_charge,
+    ).prepare(first)
+
+
+def _recipe(
+    opener: TrajectorySource,
+    charges: ChargeSource,
+    groups: Groups,
+    timestep_fs: float,
+    info: TrajectoryInfo,
+    mobility: Mobility,
+    first: Frame,
+    options: CurrentOptions,
+) -> Recipe:
+    """Return what makes rows of frames."""
+    return Recipe(
+        open=opener,
+        charges=charges,
+        group_index=groups.index,
+        masses_amu=info.masses_amu,
+        timestep_fs=timestep_fs,
+        scheme="velocity" if info.velocity_scheme == "stored" else "midpoint",
+        sampling=Sampling(
+            batch=options.batch or default_batch(len(info.numbers), options.device),
+            interpolation=options.interpolation,
+        ),
+        immobile=mobility.immobile,
+        rest_ang=None if mobility.immobile is None else first.positions_ang,
     )
 
 

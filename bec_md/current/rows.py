@@ -131,9 +131,8 @@ class Recipe:
 
     def _midpoint_rows(self, piece: ChargedFrames) -> Rows:
         cells = np.stack([frame.cell_ang for frame in piece.frames])
-        return self._rows(
-            piece, _means(piece.charges), self.velocities(piece.frames), 0.5 * (cells[:-1] + cells[1:])
-        )
+        charges = piece.charges.map(_means)
+        return self._rows(piece, charges, self.velocities(piece.frames), _means(cells))
 
     def _rows(self, piece: ChargedFrames, batch: ChargeBatch, velocities: Array, cells: Array) -> Rows:
         if len(velocities) == 0:
@@ -227,17 +226,8 @@ def _velocity(frame: Frame) -> Array:
     return frame.velocities_ang_fs
 
 
-def _means(charges: ChargeBatch) -> ChargeBatch:
-    def mean(values: Array | None) -> Array | None:
-        return None if values is None else 0.5 * (values[:-1] + values[1:])
-
-    tensors = charges.born_effective_charges
-    return ChargeBatch(
-        0.5 * (tensors[:-1] + tensors[1:]),
-        mean(charges.uncertainty_e),
-        mean(charges.members),
-        mean(charges.eps_inf),
-    )
+def _means(values: Array) -> Array:
+    return 0.5 * (values[:-1] + values[1:])
 
 
 def with_next_frame(pieces: Iterator[ChargedFrames]) -> Iterator[ChargedFrames]:
@@ -249,32 +239,14 @@ def with_next_frame(pieces: Iterator[ChargedFrames]) -> Iterator[ChargedFrames]:
             piece,
             start=piece.start + len(piece.frames) - 1,
             frames=piece.frames[-1:],
-            charges=_last(piece.charges),
+            charges=piece.charges[-1:],
             held_out={n: z for n, z in piece.held_out.items() if n == piece.start + len(piece.frames) - 1},
         )
         yield joined
 
 
-def _last(charges: ChargeBatch) -> ChargeBatch:
-    return ChargeBatch(
-        charges.born_effective_charges[-1:],
-        None if charges.uncertainty_e is None else charges.uncertainty_e[-1:],
-        None if charges.members is None else charges.members[-1:],
-        None if charges.eps_inf is None else charges.eps_inf[-1:],
-    )
-
-
 def _join(first: ChargedFrames, second: ChargedFrames) -> ChargedFrames:
-    def both(name: str) -> Array | None:
-        one, two = getattr(first.charges, name), getattr(second.charges, name)
-        return None if one is None else np.concatenate([one, two])
-
-    charges = ChargeBatch(
-        np.concatenate([first.charges.born_effective_charges, second.charges.born_effective_charges]),
-        both("uncertainty_e"),
-        both("members"),
-        both("eps_inf"),
-    )
+    charges = ChargeBatch.combined(np.concatenate, [first.charges, second.charges])
     held_out = first.held_out | second.held_out
     return ChargedFrames(first.start, first.frames + second.frames, charges, held_out)
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import replace
 from itertools import islice
@@ -13,9 +12,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from bec_md.charges.closed_loop import loop_of_source
+from bec_md.current.chunks import Chunk, Missing, committed_chunks
 from bec_md.current.execution import Execution
 from bec_md.current.file import build_series, header_of, load_current
-from bec_md.current.parts import COMMIT_BYTES, FRAME_HASH, Rows
+from bec_md.current.parts import FRAME_HASH, Rows
 from bec_md.current.store import CurrentStore
 from bec_md.errors import UsageError
 from bec_md.interruption import checkpoint, held
@@ -25,11 +25,6 @@ if TYPE_CHECKING:
     from bec_md.current.rows import Recipe
     from bec_md.current.series import CurrentSeries
 
-Chunk = tuple[int, Rows]
-Missing = Sequence[tuple[int, int | None]]
-
-#: The first chunk is stored after so many seconds, so that an early end keeps something.
-FIRST_SECONDS = 1.0
 _LOOP = "closed_loop"
 
 
@@ -133,47 +128,6 @@ def _chunks(job: CurrentJob, missing: Missing, execution: Execution) -> Iterator
         return
     for start, stop in missing:
         yield from committed_chunks(job.recipe.rows(start, stop), start, execution.commit_seconds)
-
-
-def committed_chunks(rows_of: Iterator[Chunk], start: int, commit_seconds: float) -> Iterator[Chunk]:
-    """Yield (first row, rows) in chunks of at most `commit_seconds` of work or `COMMIT_BYTES`.
-
-    Rows computed before an error or a signal are yielded before it is raised.
-
-    Parameters
-    ----------
-    rows_of
-        Small pieces of consecutive rows.
-    start
-        Number of the first row.
-    commit_seconds
-        Largest time between chunks, s; the first one comes after `FIRST_SECONDS`.
-    """
-    waiting: list[Rows] = []
-    begin, size, since = start, 0, time.monotonic()
-    limit = min(commit_seconds, FIRST_SECONDS)
-    try:
-        for _, rows in rows_of:
-            waiting.append(rows)
-            checkpoint()
-            size += sum(values.nbytes for values in rows.values())
-            if time.monotonic() - since >= limit or size >= COMMIT_BYTES:
-                chunk = joined(waiting)
-                waiting = []
-                yield begin, chunk
-                begin, size, since = begin + len(chunk["current"]), 0, time.monotonic()
-                limit = min(commit_seconds, 2.0 * limit)
-    except (Exception, KeyboardInterrupt):
-        if waiting:
-            yield begin, joined(waiting)
-        raise
-    if waiting:
-        yield begin, joined(waiting)
-
-
-def joined(pieces: list[Rows]) -> Rows:
-    """Return consecutive pieces of rows as one."""
-    return {name: np.concatenate([piece[name] for piece in pieces]) for name in pieces[0]}
 
 
 # ---------------------------------------------------------------------- continuing

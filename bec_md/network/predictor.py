@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol
@@ -17,6 +17,7 @@ from bec_md.network.config import NetworkConfig
 from bec_md.network.model_file import load_network, read_header
 from bec_md.network.registry import choose_model, model_path
 from bec_md.network.request import TENSORS, Answers, Request
+from bec_md.pending import Pending
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -59,17 +60,6 @@ class Engine(Protocol):
     def evaluate(self, frames: Sequence[Frame | Atoms], request: Request = TENSORS) -> Answers:
         """Answer what is asked for, by name."""
         ...
-
-
-class PendingPrediction:
-    """A prediction that was started; `result` waits for it."""
-
-    def __init__(self, finish: Callable[[], Prediction]) -> None:
-        self._finish = finish
-
-    def result(self) -> Prediction:
-        """Return the prediction; to be called once."""
-        return self._finish()
 
 
 class BecModel:
@@ -180,17 +170,17 @@ class BecModel:
             self._known(found["eps_inf"]),
         )
 
-    def submit(self, frames: Sequence[Frame | Atoms], *, members: bool = True) -> PendingPrediction:
+    def submit(self, frames: Sequence[Frame | Atoms], *, members: bool = True) -> Pending[Prediction]:
         """Start a prediction. On a GPU this returns at once; on the CPU `result` does the work.
 
         At most two should be under way: one being computed, one being prepared.
         """
         start = getattr(self.engine, "submit", None)
         if start is None or not frames:
-            return PendingPrediction(lambda: self.predict_batch(frames, members=members))
+            return Pending(lambda: self.predict_batch(frames, members=members))
         self._check_elements(frames)
         submitted = start(frames, Request(members=members))
-        return PendingPrediction(lambda: self._prediction(submitted.result()))
+        return Pending(lambda: self._prediction(submitted.result()))
 
     def _prediction(self, answers: Answers) -> Prediction:
         members = answers["charges"]

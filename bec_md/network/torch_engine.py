@@ -15,7 +15,7 @@ from __future__ import annotations
 import math
 import sys
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, fields, replace
 from functools import partial
@@ -31,6 +31,7 @@ from bec_md.network.device_neighbors import SearchPlan, find_edges, plan_search
 from bec_md.network.graph import Graph, build_graph, neighbor_pairs, structure
 from bec_md.network.lanes import Lanes
 from bec_md.network.request import TENSORS, Answers, Request
+from bec_md.pending import Pending
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -77,17 +78,6 @@ class _Batch:
     def n_atoms(self) -> int:
         """Atoms of all frames."""
         return self.n_frames * len(self.numbers)
-
-
-class Submitted:
-    """A batch whose result may still be on its way."""
-
-    def __init__(self, collect: Callable[[], Answers]) -> None:
-        self._collect = collect
-
-    def result(self) -> Answers:
-        """Wait, and return the answers; to be called once."""
-        return self._collect()
 
 
 class TorchEngine:
@@ -140,7 +130,7 @@ class TorchEngine:
         """Answer a request about frames with equally many atoms."""
         return self.submit(frames, request).result()
 
-    def submit(self, frames: Sequence[Frame | Atoms], request: Request = TENSORS) -> Submitted:
+    def submit(self, frames: Sequence[Frame | Atoms], request: Request = TENSORS) -> Pending[Answers]:
         """Start to evaluate frames with equally many atoms as one graph, without waiting for the result."""
         if not self._checked:
             self._check_precision(frames)
@@ -149,7 +139,7 @@ class TorchEngine:
             slices = [slice(k, k + most) for k in range(0, len(frames), most)]
             parts = [self.submit(frames[k], request.part(k)).result() for k in slices]
             joined = {name: np.concatenate([part[name] for part in parts]) for name in request.outputs}
-            return Submitted(lambda: joined)
+            return Pending(lambda: joined)
         slot = self._free.pop() if self._free else _Slot()
         batch = self._prepare(frames, request) if self.search == "device" else None
         if batch is not None:
@@ -164,7 +154,7 @@ class TorchEngine:
         with torch.inference_mode(), self._matmul():
             answers = self._answer(moved, content[0], None if len(content) == 1 else content[1], request)
             mark = self._send_back(answers, None, slot)
-        return Submitted(partial(self._received, slot, mark))
+        return Pending(partial(self._received, slot, mark))
 
     def _most_frames(self, n_atoms: int) -> int:
         """Frames of one graph: a backward pass keeps what every layer made of every edge."""
@@ -173,7 +163,7 @@ class TorchEngine:
         limit = BACKWARD_ATOMS if self.lanes.device.type == "cpu" else BACKWARD_ATOMS_GPU
         return max(1, limit // max(1, n_atoms))
 
-    def _submit(self, batch: _Batch, slot: _Slot) -> Submitted:
+    def _submit(self, batch: _Batch, slot: _Slot) -> Pending[Answers]:
         count = batch.content.size
         if slot.staged is None or slot.uploaded is None or len(slot.staged) < count:
             slot.staged = self.lanes.on_host(count, torch.float64)
@@ -186,7 +176,7 @@ class TorchEngine:
             velocities = motion.view(batch.n_frames, len(batch.numbers), -1, 3) if len(motion) else None
             positions = content[: 3 * batch.n_atoms].view(-1, 3)
             mark = self._send_back(self._answer(graph, positions, velocities, batch.request), counts, slot)
-        return Submitted(partial(self._collect, batch, slot, mark))
+        return Pending(partial(self._collect, batch, slot, mark))
 
     def _collect(self, batch: _Batch, slot: _Slot, mark: Any) -> Answers:
         """Receive a result; do it again in the rare case that there was no room for all edges."""

@@ -6,14 +6,16 @@ import csv
 import json
 import re
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from bec_md.arrays import Array
 from bec_md.atomic import replacing, write_text
 from bec_md.spectrum.quantities import tabulated
-from bec_md.spectrum.spectrum import Spectrum
+
+if TYPE_CHECKING:
+    from bec_md.spectrum.spectrum import Spectrum
 
 FORMAT = "bec-md spectrum 1"
 _TENSOR_NAMES = [a + b for a in "xyz" for b in "xyz"]

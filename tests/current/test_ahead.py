@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from bec_md.charges.source import ChargeBatch, PendingCharges
+from bec_md.charges.source import ChargeBatch
 from bec_md.current import compute_current
 from bec_md.current.evaluate import evaluated_ahead
 from bec_md.errors import DataError
+from bec_md.pending import Pending
 from bec_md.trajectory import open_trajectory
 
 from .toy import WavyCharges, oscillators, trajectory
@@ -24,7 +25,7 @@ class AheadCharges(WavyCharges):
 
     log: list[str] = field(default_factory=list)
 
-    def submit(self, frames: Any) -> PendingCharges:
+    def submit(self, frames: Any) -> Pending[ChargeBatch]:
         number = sum(word.startswith("submit") for word in self.log)
         self.log.append(f"submit {number}")
 
@@ -32,7 +33,7 @@ class AheadCharges(WavyCharges):
             self.log.append(f"wait {number}")
             return self.evaluate(frames)
 
-        return PendingCharges(finish)
+        return Pending(finish)
 
 
 @pytest.mark.parametrize("stride", [1, 4])

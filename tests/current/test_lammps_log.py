@@ -171,7 +171,7 @@ def test_rounded_times_do_not_refuse_a_uniform_run(tmp_path: Path) -> None:
 def test_a_given_time_between_samples_must_not_contradict_the_log(tmp_path: Path) -> None:
     text = HEAD + "run 160\n" + one(rows())
     assert_reference(read(tmp_path, text, timestep_fs=2.0))
-    with pytest.raises(UsageError, match=r"timestep_fs=0.5 .* 2 fs apart"):
+    with pytest.raises(UsageError, match=r"timestep_fs=0.5` .* 2 fs apart"):
         read(tmp_path, text, timestep_fs=0.5)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -14,7 +14,9 @@ from bec_md.spectrum.response import conductivity as response
 from bec_md.spectrum.response import optics
 from bec_md.spectrum.response.direction import Direction, to_direction
 from bec_md.spectrum.response.scalar import Response
-from bec_md.spectrum.spectrum import Spectrum
+
+if TYPE_CHECKING:
+    from bec_md.spectrum.spectrum import Spectrum
 
 DIRECTIONS = ("isotropic", "x", "y", "z")
 #: A maximum of ε₂ with less than this share of ∫ωε₂ that is wider than this part of its frequency is no

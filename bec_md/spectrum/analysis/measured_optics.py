@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -17,7 +17,9 @@ from bec_md.spectrum.quantities import tabulated
 from bec_md.spectrum.response import optics
 from bec_md.spectrum.response.direction import Direction, to_direction
 from bec_md.spectrum.response.scalar import Response
-from bec_md.spectrum.spectrum import Spectrum
+
+if TYPE_CHECKING:
+    from bec_md.spectrum.spectrum import Spectrum
 
 
 def request_of(spectrum: Spectrum) -> OpticsRequest:
