@@ -167,12 +167,12 @@ def test_missing_cell_is_refused() -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"batch": 0}, "batch 0"),
-        ({"charge_stride": 0}, "charge_stride 0"),
-        ({"interpolation": "septic"}, "unknown interpolation"),
-        ({"groups": "colour"}, "--groups 'colour'"),
-        ({"charges": "guess"}, "--charges 'guess'"),
-        ({"workers": 0}, "0 workers"),
+        ({"batch": 0}, "`batch=0`"),
+        ({"charge_stride": 0}, "`charge_stride=0`"),
+        ({"interpolation": "septic"}, "unknown `interpolation=septic`"),
+        ({"groups": "colour"}, "`groups=colour`"),
+        ({"charges": "guess"}, "`charges=guess`"),
+        ({"workers": 0}, "`workers=0`"),
     ],
 )
 def test_bad_options_are_refused(options: dict, message: str) -> None:
