@@ -72,12 +72,12 @@ def test_arrays() -> None:
 @pytest.mark.parametrize(
     ("spec", "message"),
     [
-        ("guess", "--charges 'guess'"),
+        ("guess", "`charges=guess`"),
         ("born:", "is not understood"),
         ("model:x", "is not understood"),
         ("fixed:Si=3.4", "no charge for O"),
-        ("fixed:Si=3.4,O", "'O' in --charges"),
-        ("fixed:Si=3.4,O=x", "'O=x' in --charges"),
+        ("fixed:Si=3.4,O", "'O' in `charges="),
+        ("fixed:Si=3.4,O=x", "'O=x' in `charges="),
         ("fixed:Si=3.4,O=-2,O=-1", "O occurs twice"),
         ("fixed:Quux=1,Si=1,O=1", "'Quux' .* is not an element"),
         (3.0, "not a source"),

@@ -202,7 +202,7 @@ def test_damaged_text(truth: Truth, write) -> None:
 def test_format_nobody_knows(write) -> None:
     with pytest.raises(DataError) as caught:
         open_trajectory(write("nothing of interest\n", "notes.abc"))
-    assert_helpful(caught.value, "notes.abc", "format=")
+    assert_helpful(caught.value, "notes.abc", "`format")
 
 
 @pytest.mark.parametrize(
@@ -226,7 +226,7 @@ def test_absurd_temperature_of_assumed_units(truth: Truth, write) -> None:
     path = write(truth.extxyz({"vel": truth.velocities * 1e3}))
     with pytest.raises(DataError) as caught:
         open_trajectory(path)
-    assert_helpful(caught.value, "kinetic temperature", "ang/ps would give", "velocity_units=")
+    assert_helpful(caught.value, "kinetic temperature", "ang/ps would give", "`velocity_units")
     assert open_trajectory(path, velocity_units="ang/ps").info.has_velocities
     # Å/fs read as ASE units are 104 times too cold, which is not impossible: a warning.
     info = open_trajectory(write(truth.extxyz({"velocities": truth.velocities}))).info

@@ -40,7 +40,7 @@ def as_motion(motion: HarmonicMotion, *, velocities: bool = True) -> Motion:
 # ------------------------------------------------------------------ class 1: the clock
 def test_a_time_step_that_the_motion_contradicts_is_refused_with_both_numbers(write) -> None:
     path = write(HarmonicMotion().extxyz())
-    refused(path, "timestep_fs=10", "1 fs apart", "correlation", "give timestep_fs=1 ", timestep_fs=10.0)
+    refused(path, "timestep_fs=10", "1 fs apart", "correlation", "give `timestep_fs=1` ", timestep_fs=10.0)
     refused(path, "timestep_fs=0.5", "1 fs apart", timestep_fs=0.5)
     assert open_trajectory(path, timestep_fs=1.0).info.timestep_fs == 1.0
 

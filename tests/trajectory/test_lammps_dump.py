@@ -153,7 +153,7 @@ def test_types_map_to_elements(truth: Truth, write) -> None:
     path = write(dump(truth, "id type x y z"), "t.dump")
     with pytest.raises(UsageError) as caught:
         open_trajectory(path)
-    assert_helpful(caught.value, "elements=")
+    assert_helpful(caught.value, "`elements")
     for elements in (["Mg", "O"], {1: "Mg", 2: "O"}, "Mg,O"):
         assert open_trajectory(path, elements=elements).info.numbers.tolist() == truth.numbers.tolist()
     with pytest.raises(UsageError) as caught:

@@ -117,7 +117,7 @@ def test_memory_stays_bounded(truth: Truth, write) -> None:
 def test_contradicting_time_step_is_reported(truth: Truth) -> None:
     with pytest.raises(DataError) as caught:
         open_trajectory(truth.atoms(), timestep_fs=1.0)
-    assert_helpful(caught.value, "timestep_fs=1 ", "2 fs apart")
+    assert_helpful(caught.value, "timestep_fs=1` ", "2 fs apart")
 
 
 def test_fingerprint_depends_on_content_only(truth: Truth, write) -> None:

@@ -162,7 +162,7 @@ def test_xdatcar_without_elements_needs_them(motion: Motion, tmp_path: Path) -> 
     path = text.xdatcar(motion, tmp_path, elements="")
     with pytest.raises(UsageError) as caught:
         open_trajectory(path, timestep_fs=1.0)
-    assert_helpful(caught.value, "elements=")
+    assert_helpful(caught.value, "`elements")
     assert open_trajectory(path, timestep_fs=1.0, elements="Na,Cl").info.numbers.tolist() == [11, 11, 17, 17]
 
 
@@ -174,7 +174,7 @@ def test_xdatcar_of_version_4(motion: Motion, tmp_path: Path) -> None:
     path.write_text("\n".join(lines) + "\n")
     with pytest.raises(UsageError) as caught:
         open_trajectory(path, timestep_fs=1.0)
-    assert_helpful(caught.value, "cell_ang=")
+    assert_helpful(caught.value, "`cell_ang")
     trajectory = open_trajectory(
         path, timestep_fs=1.0, elements="Na2Cl2".replace("2C", "2,C"), cell_ang=motion.cell
     )
@@ -200,7 +200,7 @@ def test_cell_may_stand_in_for_the_file_of_cells(motion: Motion, tmp_path: Path)
     (tmp_path / "run-1.cell").unlink()
     with pytest.raises(UsageError) as caught:
         open_trajectory(path)
-    assert_helpful(caught.value, "no cell", "cell_ang=")
+    assert_helpful(caught.value, "no cell", "`cell_ang")
     frame = next(open_trajectory(path, cell_ang=motion.cell.ravel().tolist()).frames())
     np.testing.assert_array_equal(frame.cell_ang, motion.cell)
 
@@ -234,7 +234,7 @@ def test_plain_xyz(motion: Motion, tmp_path: Path) -> None:
     options: dict[str, Any] = {"timestep_fs": 1.0, "cell_ang": motion.cell}
     with pytest.raises(UsageError) as caught:
         open_trajectory(path, **options)
-    assert_helpful(caught.value, "types 1, 2", "elements=")
+    assert_helpful(caught.value, "types 1, 2", "`elements")
     trajectory = open_trajectory(path, **options, elements="Na,Cl")
     np.testing.assert_allclose(
         [frame.positions_ang for frame in trajectory.frames()], motion.positions, atol=1e-9
@@ -244,7 +244,7 @@ def test_plain_xyz(motion: Motion, tmp_path: Path) -> None:
     other = text.xyz(speeds, comments, "speeds.xyz", tmp_path)
     with pytest.raises(UsageError) as caught:
         open_trajectory(path, **options, elements="Na,Cl", velocities=other)
-    assert_helpful(caught.value, "velocity_units=")
+    assert_helpful(caught.value, "`velocity_units")
     trajectory = open_trajectory(path, **options, elements="Na,Cl", velocities=other, velocity_units="ang/fs")
     np.testing.assert_allclose(next(trajectory.frames()).velocities_ang_fs, motion.velocities[0], atol=1e-9)
 
@@ -253,7 +253,7 @@ def test_species_of_h5md(motion: Motion, tmp_path: Path) -> None:
     path = text.h5md(motion, tmp_path, enum=False)
     with pytest.raises(UsageError) as caught:
         open_trajectory(path)
-    assert_helpful(caught.value, "types 1, 2", "elements=")
+    assert_helpful(caught.value, "types 1, 2", "`elements")
     assert open_trajectory(path, elements="Na,Cl").info.numbers.tolist() == [11, 11, 17, 17]
     info = open_trajectory(path, topology=binary.pdb(motion, tmp_path)).info
     assert info.numbers.tolist() == [11, 11, 17, 17]
