@@ -7,12 +7,15 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from bec_md.cli import options as opt
+from bec_md.cli.charge_comparison import CompareOptions
 from bec_md.cli.console import Console, duration, times
-from bec_md.cli.inputs import ChargeOptions, TrajectoryOptions
+from bec_md.cli.inputs import InputOptions
+from bec_md.cli.options import pick, with_options
 from bec_md.cli.outputs import OutputOptions, guard
-from bec_md.cli.spectrum_command import SpectrumOptions, run_spectrum
+from bec_md.cli.spectrum_command import AnalysisOptions, run_spectrum
 from bec_md.errors import UsageError
+from bec_md.spectrum.analysis.optics_request import OpticsRequest
+from bec_md.spectrum.options import SpectrumOptions
 
 if TYPE_CHECKING:
     from bec_md.dynamics import DynamicsOptions
@@ -27,6 +30,7 @@ MD_HELP = (
 _RUN = "Dynamics"
 
 
+@with_options()
 def md(
     structure: Annotated[
         Path, typer.Argument(metavar="STRUCTURE", help="CIF, POSCAR, extxyz, …", show_default=False)
@@ -118,10 +122,10 @@ def md(
         ),
     ] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Start over.")] = False,
-    model: opt.Model = "auto",
-    eps_inf: opt.EpsInf = "model",
-    resolution: opt.Resolution = None,
-    quiet: opt.Quiet = False,
+    model: str = "auto",
+    eps_inf: str | None = "model",
+    resolution_cm: float | None = None,
+    quiet: bool = False,
 ) -> None:
     """Run the dynamics and hand its currents over to the spectrum."""
     from bec_md.cli.announce import describe_model
@@ -176,9 +180,10 @@ def md(
         text = f"{replica.temperature_k:.0f} K, energy drifts {replica.drift_mev_atom_ps:+.3g} meV/atom/ps"
         console.item(replica.trajectory, text)
     console.say()
-    settings = SpectrumOptions(eps_inf=eps_inf, resolution=resolution, md_timestep=options.timestep_fs)
+    asked = {"eps_inf": eps_inf, "resolution_cm": resolution_cm, "md_timestep_fs": options.timestep_fs}
+    settings = AnalysisOptions(pick(SpectrumOptions, asked), OpticsRequest())
     inputs = [str(path) for path in found.currents]
-    run_spectrum(inputs, TrajectoryOptions(), ChargeOptions(), settings, results)
+    run_spectrum(inputs, settings, InputOptions.of({}), results, CompareOptions())
 
 
 def fitted(

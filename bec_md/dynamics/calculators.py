@@ -119,7 +119,7 @@ def _lammps(path: Path, elements: Sequence[str] | None) -> Any:
         raise UsageError(
             f"lammps:{path.name} without elements",
             "LAMMPS types are numbers",
-            "give elements=Mg,O, in the order of the types 1, 2, …",
+            "give `elements=Mg,O`, in the order of the types 1, 2, …",
         )
     from ase.calculators.lammpslib import LAMMPSlib
 

@@ -60,7 +60,7 @@ class DynamicsOptions:
         for name in ("temperature_k", "time_ps", "replicas", "timestep_fs", "store_fs", "equilibration_ps"):
             value = getattr(self, name)
             if value is not None and not 0 < value < np.inf:
-                raise UsageError(f"{name} {value:g}", "a run cannot have it", "give a number above 0")
+                raise UsageError(f"`{name}={value:g}`", "a run cannot have it", "give a number above 0")
         if self.repeat is not None and min(self.repeat) < 1:
             raise UsageError(f"repeat {self.repeat}", "a cell is repeated once at least", "give 1 or more")
 

@@ -6,7 +6,7 @@ they differ in the kernel's shape and in how they treat the ends of the series.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -24,6 +24,12 @@ JACKKNIFE_BLOCKS = 20
 #: Finest resolution that is accepted, and finest one that the grid of frequencies follows, in units of the
 #: inverse length of the run: what is finer than the run can show would only be interpolated.
 FINEST, FINEST_GRID = 0.01, 0.3
+#: Estimators that average periodograms of tapered segments: what makes the tapers (K, n) from the relative
+#: width of the kernel and the shortest length, and the share by which segments overlap.
+TAPERED: Mapping[str, tuple[Callable[[float, int], Array], float]] = {
+    "welch": (welch.welch_tapers, welch.OVERLAP),
+    "multitaper": (multitaper.multitaper_tapers, multitaper.OVERLAP),
+}
 
 
 @dataclass(frozen=True)
@@ -106,7 +112,7 @@ def estimate(blocks: CurrentBlocks, options: EstimateOptions) -> PowerSpectra:
             "nothing would be left to resolve",
             "store frames more often, or ask for a finer resolution",
         )
-    return _lag(blocks, options) if options.estimator == "lag" else _tapered(blocks, options)
+    return _tapered(blocks, options) if options.estimator in TAPERED else _lag(blocks, options)
 
 
 def _period_cm(blocks: CurrentBlocks) -> float:
@@ -218,10 +224,8 @@ def _tapered(blocks: CurrentBlocks, options: EstimateOptions) -> PowerSpectra:
 
     step, lengths = blocks.timestep_fs, blocks.lengths
     width = options.resolution_cm * SPEED_OF_LIGHT_CM_FS * step
-    if options.estimator == "welch":
-        tapers, overlap = welch.welch_tapers(width, min(lengths)), welch.OVERLAP
-    else:
-        tapers, overlap = multitaper.multitaper_tapers(width, min(lengths)), multitaper.OVERLAP
+    make_tapers, overlap = TAPERED[options.estimator]
+    tapers = make_tapers(width, min(lengths))
     n_tapers, n = tapers.shape
     hop = max(round(n * (1.0 - overlap)), 1)
     grid = one_sided.grid_size(n, step, _grid_resolution_cm(blocks, options))
