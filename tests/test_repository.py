@@ -64,12 +64,12 @@ def test_modules_and_functions_stay_readable() -> None:
 def test_results_are_written_whole_or_not_at_all() -> None:
     """Whatever opens a file for writing does so under the partial name that `bec_md.atomic` gives it."""
     opens = re.compile(r"""(\w+)\.(?:open\(["']w|write_text\(|write_bytes\()""")
-    free = {
+    free = {  # they give the name, or write caches and scratch
         "atomic.py",
         "files.py",
         "check.py",
         "build.py",
-    }  # they give the name, or write caches and scratch
+    }
     for path in PACKAGE.rglob("*.py"):
         names = [] if path.name in free else opens.findall(path.read_text(encoding="utf-8"))
         assert set(names) <= {"partial", "atomic"}, path

@@ -173,7 +173,7 @@ def _write(frames: Iterable[Any], target: Path, energy_zero_ev_atom: float) -> N
             for symbol, row in zip(atoms.symbols, rows, strict=True)
         ]
     target.parent.mkdir(exist_ok=True)
-    target.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    atomic.write_text(target, "\n".join(lines) + "\n")
 
 
 def _start_lammps() -> Any:
