@@ -6,11 +6,14 @@ After a failure the old file is untouched, and what is left beside it says that 
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+
+from bec_md.files import expanded
 
 MARK = ".partial-"
 
@@ -26,7 +29,7 @@ def replacing(path: str | Path, *, keep: bool = False) -> Iterator[Path]:
     keep
         Leave the partial file after an exception, for results that are worth something in part.
     """
-    target = Path(path).expanduser().resolve()
+    target = expanded(path).resolve()
     _remove_stale(target)
     partial = partial_name(target)
     partial.unlink(missing_ok=True)
@@ -45,7 +48,14 @@ def replacing(path: str | Path, *, keep: bool = False) -> Iterator[Path]:
 
 def partial_name(target: Path) -> Path:
     """Return the name of a file while this process writes it; its suffix stays, as formats follow from it."""
-    return target.with_name(f"{target.stem}{MARK}{os.getpid()}{target.suffix}")
+    return target.with_name(f"{fitting(target.stem)}{MARK}{os.getpid()}{target.suffix}")
+
+
+def fitting(stem: str) -> str:
+    """Return a stem that leaves room for what is appended: file systems allow names of 255 bytes."""
+    if len(os.fsencode(stem)) <= 200:
+        return stem
+    return f"{stem[:40]}-{hashlib.sha256(os.fsencode(stem)).hexdigest()[:12]}"
 
 
 def write_text(path: str | Path, text: str) -> None:
@@ -77,7 +87,7 @@ def _nothing() -> Iterator[None]:
 
 def _remove_stale(target: Path) -> None:
     """Remove what killed writers of this file left."""
-    name = re.compile(re.escape(target.stem + MARK) + r"(\d+)" + re.escape(target.suffix))
+    name = re.compile(re.escape(fitting(target.stem) + MARK) + r"(\d+)" + re.escape(target.suffix))
     with suppress(OSError):
         for path in target.parent.iterdir():
             found = name.fullmatch(path.name)

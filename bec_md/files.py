@@ -34,6 +34,14 @@ COMPRESSIONS: Mapping[str, tuple[bytes, Callable[..., Any]]] = {
 }
 
 
+def expanded(path: str | Path) -> Path:
+    """Path with ~ and ~user as the home folder they stand for; a name that only begins with ~ stays."""
+    try:
+        return Path(path).expanduser()
+    except RuntimeError:
+        return Path(path)
+
+
 def require_file(path: Path) -> Path:
     """Return `path` if it is a non-empty file; else raise with the closest names of its folder.
 

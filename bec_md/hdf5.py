@@ -91,8 +91,10 @@ def _check_size(file: Any, name: str, place: str) -> None:
 
 
 def is_hdf5(path: Path) -> bool:
-    """Whether a file begins like HDF5."""
+    """Whether this is a file, no pipe or device, that begins like HDF5."""
     try:
+        if not path.is_file():
+            return False
         with path.open("rb") as stream:
             return stream.read(8) == b"\x89HDF\r\n\x1a\n"
     except OSError:

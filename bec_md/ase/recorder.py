@@ -20,6 +20,7 @@ from bec_md.current.prepare import default_batch, prepare_current
 from bec_md.current.run import with_closed_loop
 from bec_md.current.store import CurrentStore
 from bec_md.errors import UsageError
+from bec_md.files import expanded
 from bec_md.structure.from_ase import as_frame
 from bec_md.trajectory.frame import TrajectoryInfo
 
@@ -67,7 +68,7 @@ class CurrentRecorder:
         **options: Any,
     ) -> None:
         self._dynamics: Any = dynamics
-        self.path = Path(output).expanduser()
+        self.path = expanded(output)
         self._options = replace(CurrentOptions(charge_stride=1), **options)
         if self._options.charge_stride != 1:
             raise UsageError(

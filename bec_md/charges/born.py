@@ -16,6 +16,7 @@ from bec_md.charges.mapping import map_supercell
 from bec_md.charges.source import ChargeBatch, ChargeSource, digest
 from bec_md.charges.symmetry import Operation, expand_tensors, orbits, site_change, symmetry_operations
 from bec_md.errors import DataError, UsageError
+from bec_md.files import expanded
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -136,8 +137,8 @@ def born_charges(spec: str) -> ReferenceCharges:
         For missing files, or a reduced BORN file without the structure to expand it.
     """
     head, _, tail = spec.partition(",")
-    path = Path(head).expanduser()
-    structure_path = Path(tail).expanduser() if tail else None
+    path = expanded(head)
+    structure_path = expanded(tail) if tail else None
     for item in (path, structure_path):
         if item is not None and not item.is_file():
             raise UsageError(

@@ -51,6 +51,7 @@ def _compute(
     job = source.job
     assert job is not None  # for the type checker: sources without a series have a job
     path = current_path(source, outputs.folder, outputs.current, outputs.overwrite)
+    outputs.check_current(path)
     done = 0 if outputs.overwrite else stored_rows(path)
     announce_work(console, job, path, done, describe_place(options))
     begin = time.monotonic()

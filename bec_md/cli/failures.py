@@ -64,6 +64,8 @@ def take_signals() -> None:
 
 
 #: Why a file cannot be written, and what to do, by the error number of the system.
+_PLACE = "check the name, its length, the folder and the permissions"
+_SMALLER = "use fewer --groups, a smaller --batch, or a part of the run (--stop, --stride)"
 _NOT_WRITTEN = {
     errno.ENOSPC: ("the disk is full", "make room there, or choose another place"),
     errno.EDQUOT: ("the quota is used up", "make room there, or choose another place"),
@@ -126,6 +128,9 @@ def describe(error: BaseException, program: str = "bec-md", called: Any = None) 
         return "error: the reader of the output went away before all of it was written", 1
     if isinstance(error, OSError) and error.errno in _NOT_WRITTEN:
         return f"error: {not_written(error.filename or 'an output', error)}", 1
+    if isinstance(error, OSError) and error.filename and error.strerror:
+        said = error.strerror[:1].lower() + error.strerror[1:]
+        return f"error: {DataError(f'{error.filename}: {said}', 'the system refuses it', _PLACE)}", 1
     format_message = getattr(error, "format_message", None)  # typer's own usage errors
     if format_message is not None:
         text, status = str(format_message()), int(getattr(error, "exit_code", 2))
@@ -134,7 +139,7 @@ def describe(error: BaseException, program: str = "bec-md", called: Any = None) 
         return f"error: {_usage_message(error, text, program)}", status
     if isinstance(error, MemoryError):
         return (
-            f"error: {BecMDError('out of memory', str(error) or 'the data do not fit', 'lower --batch')}",
+            f"error: {BecMDError('out of memory', str(error) or 'the data do not fit', _SMALLER)}",
             1,
         )
     name = type(error).__name__

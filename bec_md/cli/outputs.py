@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from bec_md.cli.failures import not_written
 from bec_md.errors import UsageError
+from bec_md.files import expanded
 
 if TYPE_CHECKING:
     from bec_md.current.series import CurrentSeries
@@ -73,11 +74,29 @@ class OutputOptions:
         UsageError
             For a missing folder, a figure format that is not known, or two outputs of one name.
         """
-        named = {"--output": self.output, "--csv": self.csv, "--plot": self.plot, "--report": self.report}
-        if self.json is not None and self.json != STDOUT:
-            named["--json"] = Path(self.json)
-        named[current_flag] = self.current
-        guard(named, figures=("--plot",))
+        guard({**self.results(), current_flag: self.current}, figures=("--plot",))
+
+    def results(self) -> dict[str, Path | None]:
+        """Return the files that are written at the end, by their flags."""
+        json = None if self.json is None or self.json == STDOUT else Path(self.json)
+        files = {"--output": self.output, "--csv": self.csv, "--plot": self.plot, "--report": self.report}
+        return {**files, "--json": json}
+
+    def check_current(self, path: Path) -> None:
+        """Refuse results under the name of the file that keeps a current.
+
+        Raises
+        ------
+        UsageError
+            With the flag of the result.
+        """
+        for flag, file in self.results().items():
+            if file is not None and expanded(file).resolve() == path.resolve():
+                raise UsageError(
+                    f"{flag} {file} is the file that keeps the current",
+                    "it would be overwritten, and the next analysis would compute it anew",
+                    "choose another name",
+                )
 
 
 def guard(outputs: Mapping[str, Path | str | None], figures: Collection[str] = ()) -> None:
@@ -105,7 +124,7 @@ def guard(outputs: Mapping[str, Path | str | None], figures: Collection[str] = (
         check_writable(flag, path)
         if flag in figures:
             _check_figure(flag, path)
-        other = seen.setdefault(path.expanduser().resolve(), flag)
+        other = seen.setdefault(expanded(path).resolve(), flag)
         if other != flag:
             raise UsageError(
                 f"{other} and {flag} name the same file {path}",
@@ -132,7 +151,7 @@ def _inputs(outputs: Mapping[str, Path]) -> list[Path]:
         for item in value if isinstance(value, (list, tuple)) else [value]:
             if isinstance(item, (str, Path)):
                 words = [str(item), *str(item).partition(":")[2].split(","), *str(item).split(",")]
-                found += [Path(word).expanduser() for word in words if word]
+                found += [expanded(word) for word in words if word]
     return [path for path in found if path.is_file()]
 
 
@@ -158,7 +177,7 @@ def check_writable(option: str, path: Path) -> None:
     """Refuse a path that cannot be written, naming the option it comes from."""
     import os
 
-    folder = path.expanduser().parent
+    folder = expanded(path).parent
     if path.is_dir():
         raise UsageError(
             f"{option} {path} is a folder", "a file is written", f"give a name like {path}/result"

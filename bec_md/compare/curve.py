@@ -58,6 +58,7 @@ class Curve:
     def __post_init__(self) -> None:
         n = len(self.wavenumber_cm)
         good = n >= 4 and self.values.shape == (n,) and np.isfinite(self.values).all()
+        good = good and np.isfinite(self.wavenumber_cm).all()
         if not good or not np.all(np.diff(self.wavenumber_cm) > 0.0):
             raise DataError(
                 f"{self.label}: {n} points, or values that are not finite or not in order of frequency",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import json
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -13,7 +12,8 @@ import numpy as np
 from bec_md.arrays import Array
 from bec_md.compare.curve import QUANTITIES, Curve, from_index
 from bec_md.errors import DataError, UsageError
-from bec_md.files import read_text
+from bec_md.files import expanded, read_text
+from bec_md.hdf5 import is_hdf5
 from bec_md.units import CM_PER_THZ, MEV_PER_CM
 
 #: Column names of the frequency: factor to cm⁻¹, 0 for a wavelength in µm and −1 for one in nm.
@@ -56,7 +56,7 @@ def open_curve(path: str | Path, quantity: str = "n_alpha") -> Curve:
     DataError
         For a damaged file.
     """
-    path = Path(path).expanduser()
+    path = expanded(path)
     if quantity not in QUANTITIES:
         raise UsageError(
             f"there is no quantity {quantity!r}",
@@ -69,7 +69,7 @@ def open_curve(path: str | Path, quantity: str = "n_alpha") -> Curve:
         return _from_yaml(path, quantity)
     if path.suffix.lower() in (".jdx", ".dx", ".jcamp"):
         return _from_jcamp(path, quantity)
-    if path.read_bytes()[:8] == b"\x89HDF\r\n\x1a\n":
+    if is_hdf5(path):
         return _from_hdf5(path, quantity)
     return _from_table(path, quantity)
 
@@ -93,14 +93,17 @@ def _from_hdf5(path: Path, quantity: str) -> Curve:
 def _from_yaml(path: Path, quantity: str) -> Curve:
     import yaml
 
+    text = read_text(path)
     try:
-        content = yaml.safe_load(read_text(path))
+        content = yaml.safe_load(text)
         entries = content["DATA"]
         tables = {str(e["type"]): e["data"] for e in entries if str(e["type"]).startswith("tabulated")}
         columns = {
             kind.split()[-1]: np.array([line.split() for line in text.strip().splitlines()], dtype=np.float64)
             for kind, text in tables.items()
         }
+        if any(table.ndim != 2 or table.shape[1] < 1 + len(kind) for kind, table in columns.items()):
+            raise ValueError("a row needs the wavelength and every quantity that is named")
     except (yaml.YAMLError, KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
         raise DataError(
             f"{path.name} is not a table of refractiveindex.info: {type(error).__name__} {error}",
@@ -174,7 +177,7 @@ def _from_table(path: Path, quantity: str) -> Curve:
 
 def _read_table(path: Path) -> tuple[list[str], dict[str, float], list[str], Array]:
     """Comment lines, numeric parameters in them, column names and numbers."""
-    lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
+    lines = read_text(path).splitlines()
     comments = [line[1:].strip() for line in lines if line.startswith("#")]
     rows = [line for line in lines if line.strip() and not line.startswith("#")]
     separator = "," if rows and "," in rows[0] else (";" if rows and ";" in rows[0] else None)
@@ -198,19 +201,23 @@ def _read_table(path: Path) -> tuple[list[str], dict[str, float], list[str], Arr
     for line in comments:
         name, separator_found, value = line.partition(": ")
         if separator_found and name in ("resolution_cm", "equivalent_noise_bandwidth_cm"):
-            parameters[name] = float(json.loads(value))
+            try:
+                parameters[name] = float(value)
+            except ValueError:
+                raise DataError(
+                    f"{path.name} says {name}: {value[:40]}",
+                    "widths and errors are compared at the resolution of a curve: it is one number",
+                    "correct the line, or remove it",
+                ) from None
     return comments, parameters, names, data
 
 
 def bare_table(path: Path) -> tuple[Array, Array] | None:
     """Return two columns whose header names no quantity and no unit but cm⁻¹; None for other files."""
-    if (
-        path.suffix.lower() in (".yml", ".yaml", ".jdx", ".dx", ".jcamp")
-        or path.read_bytes()[:4] == b"\x89HDF"
-    ):
+    if path.suffix.lower() in (".yml", ".yaml", ".jdx", ".dx", ".jcamp") or is_hdf5(path):
         return None
     rows = []
-    for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
+    for line in read_text(path).splitlines():
         words = line.split("#")[0].replace(",", " ").replace(";", " ").split()
         if not words:
             continue

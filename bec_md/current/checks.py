@@ -7,6 +7,9 @@ import numpy as np
 from bec_md.current.fields import FIELDS, CurrentData
 from bec_md.errors import DataError
 
+#: Larger numbers come from damage; their squares and sums would overflow.
+_LARGEST = 1e100
+
 
 def check_scalars(data: CurrentData) -> None:
     """Refuse impossible scalars."""
@@ -70,11 +73,11 @@ def check_finite(data: CurrentData) -> None:
     for name, array in data.time_fields():
         if not isinstance(array, np.ndarray) or FIELDS[name].may_be_nan:
             continue
-        finite = np.isfinite(array).reshape(array.shape[0], -1).all(axis=1)
+        finite = (np.abs(array) < _LARGEST).reshape(array.shape[0], -1).all(axis=1)  # NaN is not
         if not finite.all():
             raise DataError(
-                f"{name} is not finite in frame {int(np.argmin(finite))}",
-                "one NaN or infinity spoils every Fourier transform",
+                f"{name} is not finite, or above {_LARGEST:g}, in frame {int(np.argmin(finite))}",
+                "one such number spoils every Fourier transform",
                 "look at that frame of the input, or cut it off with `start`/`stop`",
             )
 

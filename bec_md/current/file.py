@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
-from bec_md.atomic import replacing
+from bec_md.atomic import fitting, replacing
 from bec_md.current.averages import Averages
 from bec_md.current.fields import FIELDS, Array
 from bec_md.current.header import SCHEMA, parse_header
@@ -25,6 +25,7 @@ from bec_md.current.job import SPELLED
 from bec_md.current.parts import FRAME_HASH, PartsFolder, covered, stored_dtype
 from bec_md.current.series import CurrentSeries, mean_cell
 from bec_md.errors import DataError, UsageError
+from bec_md.files import expanded
 from bec_md.hdf5 import contents_of, hdf5_for_writing, is_hdf5, open_hdf5
 
 if TYPE_CHECKING:
@@ -82,7 +83,7 @@ def joined_rows(path: Path) -> int:
 
 def is_stored_current(path: str | Path) -> bool:
     """Whether `load_current` can read this path."""
-    path = Path(path).expanduser()
+    path = expanded(path)
     return bool(PartsFolder(path).find()) or (path.is_file() and read_header(path) is not None)
 
 
@@ -92,7 +93,7 @@ def find(folder: Path, stem: str, job: CurrentJob) -> Path:
     The first of ``STEM_current.h5``, ``STEM_current-2.h5``, … that does not exist or belongs to the same
     computation: another model or time step never destroys a current that took hours.
     """
-    number = 1
+    number, stem = 1, fitting(stem)
     while True:
         name = f"{stem}_current.h5" if number == 1 else f"{stem}_current-{number}.h5"
         path = folder / name
@@ -277,7 +278,7 @@ def load_current(path: str | Path, *, lazy: bool | None = None) -> CurrentSeries
     DataError
         If it is not a current file, is damaged, or holds no sample yet.
     """
-    path = Path(path).expanduser()
+    path = expanded(path)
     parts = PartsFolder(path)
     waiting = parts.header() if parts.find() else None
     if waiting is not None:

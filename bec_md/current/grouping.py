@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bec_md.errors import DataError, UsageError
+from bec_md.files import expanded
 
 if TYPE_CHECKING:
     from bec_md.structure import Frame
@@ -25,6 +26,8 @@ FORMS = (
 
 #: Atoms are bonded when closer than this times the sum of their covalent radii.
 BOND_FACTOR = 1.2
+#: Most slabs of a cell: thinner ones than atoms mean nothing.
+_LAYERS = 100_000
 
 
 @dataclass(frozen=True)
@@ -98,7 +101,7 @@ def _from_text(spec: str, frame: Frame) -> Groups:
         return _molecules(frame, each=rest == "each")
     if kind == "layers":
         return _layers(rest, frame)
-    path = Path(spec).expanduser()
+    path = expanded(spec)
     if path.is_file():
         return _from_file(path, frame)
     raise UsageError(
@@ -166,20 +169,20 @@ def _from_file(path: Path, frame: Frame) -> Groups:
 
 def _layers(rest: str, frame: Frame) -> Groups:
     axis, _, count = rest.partition(":")
-    if axis not in ("x", "y", "z", "a", "b", "c") or not count.isdigit() or int(count) < 1:
+    counted = count.isdecimal() and 1 <= int(count[:9]) <= _LAYERS
+    if axis not in ("x", "y", "z", "a", "b", "c") or not counted:
         raise UsageError(
             f"`groups=layers:{rest}` is not understood",
-            "layers are slabs of equal thickness along one lattice vector",
+            f"layers are slabs of equal thickness along one lattice vector, {_LAYERS} at most",
             "write layers:z:8 for eight slabs along the third lattice vector",
         )
     column = "xyzabc".index(axis) % 3
     fractional = (frame.positions_ang @ np.linalg.inv(frame.cell_ang))[:, column] % 1.0
     slab = np.minimum((fractional * int(count)).astype(int), int(count) - 1)
-    names = [f"layer{number}" for number in range(int(count))]
     present = np.unique(slab)
     renumber = {int(number): i for i, number in enumerate(present)}
     index = np.array([renumber[int(number)] for number in slab], dtype=np.int64)
-    return Groups(tuple(names[int(number)] for number in present), index)
+    return Groups(tuple(f"layer{int(number)}" for number in present), index)
 
 
 def _molecules(frame: Frame, *, each: bool) -> Groups:

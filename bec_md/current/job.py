@@ -14,6 +14,7 @@ from bec_md.current.fields import bytes_per_row
 from bec_md.current.grouping import Groups
 from bec_md.current.rows import Recipe, frame_hashes
 from bec_md.errors import DataError
+from bec_md.files import expanded
 from bec_md.trajectory.joined import Parts
 
 if TYPE_CHECKING:
@@ -158,8 +159,8 @@ def _comparable(value: Any) -> Any:
     """Return an option as it is compared: files by their content, without folders."""
     from bec_md.files import fingerprint
 
-    if isinstance(value, (str, Path)) and value and Path(value).expanduser().is_file():
-        path = Path(value).expanduser()
+    if isinstance(value, (str, Path)) and value and expanded(value).is_file():
+        path = expanded(value)
         return f"{path.name} {fingerprint(path)}"
     return value
 
@@ -171,7 +172,7 @@ def input_state(source: Any, reading: ReadOptions, fingerprint: str) -> dict[str
     named += [getattr(reading, item.name) for item in fields(reading)]
     files = []
     for value in named:
-        path = Path(value).expanduser() if isinstance(value, (str, Path)) and value else None
+        path = expanded(value) if isinstance(value, (str, Path)) and value else None
         if path is not None and path.is_file():
             state = path.stat()
             files.append([path.name, state.st_size, state.st_mtime_ns])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -75,6 +76,14 @@ class CurrentOptions(Options):
                 "tensors between evaluated frames are interpolated linearly or cubically",
                 "use linear or cubic",
             )
+        if not re.fullmatch(r"(cpu|cuda|mps)(:\d{1,3})?", self.device):
+            raise UsageError(f"`device={self.device}`", "models run on cpu, cuda, cuda:N or mps", "name one")
+        if self.device != "cpu" and isinstance(self.charges, str) and self.charges != "model":
+            raise UsageError(
+                f"`device={self.device}` with `charges={self.charges}`",
+                "no model is evaluated, and an option that does nothing may hide a mistake",
+                "leave it out",
+            )
         stride = self.charge_stride
         if stride != "auto" and (not isinstance(stride, int) or stride < 1):
             raise UsageError(
@@ -131,14 +140,29 @@ class SeriesOptions(Options):
     quantum_e: float = 1.0
 
     def check(self) -> None:
-        """Refuse numbers that are not positive.
+        """Refuse numbers that no series could have.
 
         Raises
         ------
         UsageError
             With the name of the option.
         """
+        import numpy as np
+
         refuse_not_positive(
             self,
-            {"timestep_fs": "it is the time between samples in fs", "volume_ang3": "it is a volume in Å³"},
+            {
+                "timestep_fs": "it is the time between samples in fs",
+                "volume_ang3": "it is a volume in Å³",
+                "temperature_k": "it is a temperature in K",
+                "quantum_e": "it is a charge in e",
+            },
         )
+        cell = np.zeros((3, 3)) if self.cell_ang is None else np.asarray(self.cell_ang, dtype=np.float64)
+        volume = abs(float(np.linalg.det(np.diag(cell.ravel()) if cell.size == 3 else cell.reshape(3, 3))))
+        if self.cell_ang is not None and not 0.0 < volume < np.inf:
+            raise UsageError(
+                f"`cell_ang={cell.tolist()}` spans no volume",
+                "a spectrum is per volume",
+                "give its vectors in Å",
+            )

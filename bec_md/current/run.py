@@ -18,6 +18,7 @@ from bec_md.current.file import build_series, header_of, load_current
 from bec_md.current.parts import FRAME_HASH, Rows
 from bec_md.current.store import CurrentStore
 from bec_md.errors import UsageError
+from bec_md.files import expanded
 from bec_md.interruption import checkpoint, held
 
 if TYPE_CHECKING:
@@ -59,7 +60,7 @@ def run(
     execution.check()
     if output is None:
         return _in_memory(with_closed_loop(job), execution)
-    known = None if overwrite else header_of(Path(output).expanduser())
+    known = None if overwrite else header_of(expanded(output))
     job = with_closed_loop(job, known)
     with CurrentStore.writing(output, job.header(), overwrite=overwrite) as store:
         _continue(job, store)

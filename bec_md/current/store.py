@@ -22,6 +22,7 @@ from bec_md.current.header import SCHEMA
 from bec_md.current.job import SPELLED
 from bec_md.current.parts import PartsFolder, Rows, gaps
 from bec_md.errors import UsageError
+from bec_md.files import expanded
 
 
 class CurrentStore:
@@ -67,7 +68,7 @@ class CurrentStore:
             If the file belongs to another computation (saying what differs), is no current file, or is being
             written by another process.
         """
-        path = Path(path).expanduser()
+        path = expanded(path)
         path = path.resolve() if path.is_symlink() else path
         if not path.parent.is_dir():
             raise UsageError(

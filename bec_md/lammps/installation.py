@@ -11,6 +11,7 @@ from importlib import metadata, util
 from pathlib import Path
 
 from bec_md.errors import UsageError
+from bec_md.files import expanded
 
 #: Headers that the plugin includes and that identify a folder of LAMMPS headers.
 MARKER_HEADERS = ("fix.h", "lammps.h", "pointers.h")
@@ -48,10 +49,10 @@ def headers_in(folder: str | Path, mpi_include: str | Path | None = None) -> Lam
     UsageError
         If the folder holds no LAMMPS headers, or that of MPI no ``mpi.h``.
     """
-    folder = Path(folder).expanduser().resolve()
+    folder = expanded(folder).resolve()
     for include in (folder, folder / "src", folder / "include" / "lammps", folder / "lammps"):
         if all((include / name).is_file() for name in MARKER_HEADERS):
-            mpi = Path(mpi_include).expanduser().resolve() if mpi_include else _machine_mpi(include)
+            mpi = expanded(mpi_include).resolve() if mpi_include else _machine_mpi(include)
             if mpi is not None and not (mpi / "mpi.h").is_file():
                 raise UsageError(
                     f"{mpi} holds no mpi.h",

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from bec_md.archive import read_arrays
 from bec_md.errors import DataError, UsageError
+from bec_md.files import expanded
 from bec_md.modes.reference import ReferenceModes, modes_from_force_constants
 from bec_md.modes.units import parse_force_constant_units, stated_units
 from bec_md.trajectory.velocities import minimum_image
@@ -53,7 +54,7 @@ def read_modes(
     DataError
         If its content does not fit the structure.
     """
-    path = Path(path).expanduser()
+    path = expanded(path)
     if not path.is_file():
         raise UsageError(
             f"there is no file {path}",

@@ -19,7 +19,7 @@ class ReadoutConfig(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     name: Literal["charges", "dipole", "polarizability"]
-    members: Annotated[int, Field(ge=1)] = 1
+    members: Annotated[int, Field(ge=1, le=1024)] = 1
     oxidation_numbers: dict[str, int] | None = Field(
         default=None,
         description="of the elements: charges that move with the atoms of a dipole, not fitted",
@@ -92,8 +92,9 @@ def readouts(charges: str, members: int = MEMBERS) -> list[dict[str, Any]]:
 def upgraded(config: Mapping[str, Any]) -> dict[str, Any]:
     """Hyperparameters of schema 1, with `readout` and `members`, as those of schema 2; others as they are."""
     new = dict(config)
-    kind, members = new.pop("readout", None), new.pop("members", None)
-    if "readouts" not in new and (kind, members) != (None, None):
-        name = {None: "charges", "tensor": "charges", "polarization": "dipole"}[kind]
-        new["readouts"] = readouts(name, members or (MEMBERS if name == "charges" else 1))
-    return new
+    kinds = {None: "charges", "tensor": "charges", "polarization": "dipole"}
+    if "readouts" in new or not {"readout", "members"} & new.keys() or new.get("readout") not in kinds:
+        return new
+    name, members = kinds[new.pop("readout", None)], new.pop("members", None)
+    default = MEMBERS if name == "charges" else 1
+    return new | {"readouts": readouts(name, default if members is None else members)}

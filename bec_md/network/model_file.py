@@ -15,14 +15,14 @@ from __future__ import annotations
 import json
 import math
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from bec_md.atomic import replacing
 from bec_md.errors import DataError
 from bec_md.network.config import NetworkConfig, upgraded
-from bec_md.schema import checked
+from bec_md.schema import Positive, checked
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -31,6 +31,22 @@ if TYPE_CHECKING:
 
 SCHEMA = 2
 CONVENTION = "dM/du"
+_FIX = "use a file that `bec-md train` wrote"
+
+
+class _Card(BaseModel):
+    """What a card may say; only what the program uses has a type."""
+
+    model_config = ConfigDict(extra="allow")
+
+    name: str | None = None
+    description: str | None = None
+    default_level: str | None = None
+    stated_error_e: Positive | None = None
+    uncertainty_scale: Positive = 1.0
+    eps_inf_trained: bool = True
+    domain: dict[str, Any] | None = None
+    training_structures: dict[str, int] | None = None
 
 
 class _Header(BaseModel):
@@ -39,7 +55,14 @@ class _Header(BaseModel):
     schema_: int = Field(alias="schema", ge=1)
     config: dict[str, Any]
     convention: Literal["dM/du"]
-    card: dict[str, Any] = {}
+    card: _Card = _Card()
+
+
+class _Tensor(BaseModel):
+    """Entry of a tensor: its bytes from the end of the header on."""
+
+    shape: list[Annotated[int, Field(ge=0, lt=2**40)]]
+    data_offsets: tuple[Annotated[int, Field(ge=0)], Annotated[int, Field(ge=0)]]
 
 
 def save_model(path: str | Path, network: Network, card: dict[str, Any]) -> None:
@@ -71,8 +94,8 @@ def read_header(path: str | Path) -> dict[str, Any]:
             length = int.from_bytes(stream.read(8), "little")
             if not 0 < length < min(2**26, path.stat().st_size):
                 raise ValueError("not a safetensors file")
-            metadata = json.loads(stream.read(length))["__metadata__"]
-        header: dict[str, Any] = json.loads(metadata["bec_md"])
+            entries = dict(json.loads(stream.read(length)))
+        header: dict[str, Any] = json.loads(entries.pop("__metadata__")["bec_md"])
         if not isinstance(header, dict):
             raise TypeError("its entry bec_md is no JSON object")
     except FileNotFoundError:
@@ -87,15 +110,35 @@ def read_header(path: str | Path) -> dict[str, Any]:
             "model files are safetensors with a bec_md entry in their metadata",
             "train one with `bec-md train`, or name a bundled model (`bec-md models`)",
         ) from None
-    checked(_Header, header, path.name, "use a file that `bec-md train` wrote")
+    checked(_Header, header, path.name, _FIX)
     if header["schema"] > SCHEMA:
         raise DataError(
             f"{path} has schema {header['schema']}, this program reads up to {SCHEMA}",
             "the file was written by a newer bec-md",
             "upgrade bec-md",
         )
+    _check_tensors(entries, path.stat().st_size - 8 - length, path.name)
     header["config"] = upgraded(header["config"])
-    return header
+    checked(NetworkConfig, header["config"], path.name, _FIX)
+    return {"card": {}, **header}
+
+
+def _check_tensors(entries: dict[str, Any], size: int, place: str) -> None:
+    """Refuse tensors that do not fill the file one after another: cut off, overlapping, or more than told."""
+    fields = [checked(_Tensor, entry, f"{place}, {name:.60}", _FIX) for name, entry in entries.items()]
+    position = 0
+    for begin, end in sorted(item.data_offsets for item in fields):
+        if begin != position or end < begin:
+            break
+        position = end
+    else:
+        begin = end = position
+    if position != size or begin != position:
+        raise DataError(
+            f"{place}: its tensors fill {position} bytes without a gap, of {size} that follow the header",
+            "the file is cut off or damaged: every byte belongs to one tensor",
+            f"copy it again, or {_FIX}",
+        )
 
 
 def load_network(path: str | Path) -> Network:
@@ -105,8 +148,7 @@ def load_network(path: str | Path) -> Network:
     from bec_md.network.network import Network
 
     header = read_header(path)
-    fix = "use a file that `bec-md train` wrote"
-    network = Network(checked(NetworkConfig, header["config"], Path(path).name, fix))
+    network = Network(NetworkConfig.model_validate(header["config"]))
     tensors = {k: v for k, v in load_file(path).items() if not k.startswith("coupling.")}
     network.load_state_dict(_upgraded_weights(tensors) if header["schema"] < SCHEMA else tensors)
     return network.eval()

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from bec_md.errors import UsageError
+from bec_md.files import expanded
 from bec_md.network.model_file import read_header
 
 BUNDLED = Path(__file__).parent / "bundled"
@@ -52,7 +53,7 @@ def model_path(name_or_path: str | Path) -> Path:
     names = [path.stem for path in sorted(BUNDLED.glob("*.safetensors"))]
     if str(name_or_path) in names:
         return BUNDLED / f"{name_or_path}.safetensors"
-    path = Path(name_or_path).expanduser()
+    path = expanded(name_or_path)
     if path.is_file():
         return path
     close = difflib.get_close_matches(str(name_or_path), names, n=1)

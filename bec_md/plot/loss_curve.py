@@ -11,6 +11,7 @@ import numpy as np
 
 from bec_md.arrays import Array
 from bec_md.errors import DataError
+from bec_md.files import read_text
 from bec_md.plot.logarithmic import plain_logarithmic
 from bec_md.plot.palette import INK, stroke
 from bec_md.plot.style import Width, figure_style, new_axes
@@ -79,11 +80,17 @@ def plot_loss_curve(
 
 def read_log(path: str | Path) -> dict[str, Array]:
     """Read the columns of a training log; what a row does not have is NaN."""
-    with Path(path).open(newline="", encoding="utf-8") as stream:
+    try:
         rows = [
             {name: float(value) if value else np.nan for name, value in row.items() if name}
-            for row in csv.DictReader(stream)
+            for row in csv.DictReader(read_text(Path(path)).splitlines())
         ]
+    except (ValueError, TypeError) as error:
+        raise DataError(
+            f"{Path(path).name} is no training log: {error}",
+            "its first line names columns, every other one has as many numbers",
+            "pass log.csv of a run of bec-md train",
+        ) from error
     return _columns(rows)
 
 

@@ -35,6 +35,8 @@ _POSITIVE = {
     "md_timestep_fs": "it is the integration time step of the run",
     "thermostat_friction_per_ps": "a thermostat of no or negative friction broadens nothing",
 }
+#: Highest temperature that is taken for one, K.
+HOTTEST_K = 1e6
 
 
 @dataclass(frozen=True)
@@ -118,6 +120,12 @@ class SpectrumOptions(Options):
                     f"`{name}={getattr(self, name)}` is unknown", why, f"choose one of {', '.join(allowed)}"
                 )
         refuse_not_positive(self, _POSITIVE)
+        if self.temperature_k is not None and self.temperature_k > HOTTEST_K:
+            raise UsageError(
+                f"`temperature_k={self.temperature_k:g}` is above {HOTTEST_K:g} K",
+                "nothing keeps its bonds there: the unit is another one",
+                "give the temperature of the atoms in K",
+            )
         if self.constraints < 0:
             raise UsageError(
                 f"`constraints={self.constraints}` is negative",

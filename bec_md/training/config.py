@@ -10,7 +10,7 @@ import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from bec_md.errors import UsageError
-from bec_md.files import read_text
+from bec_md.files import expanded, read_text
 from bec_md.network.config import ReadoutConfig
 from bec_md.structure.names import IndexOrder
 
@@ -267,7 +267,7 @@ def find_data_file(path: str, *, config_folder: Path, data_root: Path | None) ->
     UsageError
         If it is in neither.
     """
-    given = Path(path).expanduser()
+    given = expanded(path)
     places = (
         [given] if given.is_absolute() else [r / given for r in (data_root, config_folder) if r is not None]
     )

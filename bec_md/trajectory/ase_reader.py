@@ -123,9 +123,12 @@ class AtomsReader:
 
     def _read_file(self, start: int, stride: int) -> Iterator[Atoms]:
         from ase.io import iread
+        from ase.io.formats import filetype, get_ioformat
 
         assert self._path is not None
         try:
+            if start > 0 and get_ioformat(self._ase_format or filetype(str(self._path))).single:
+                return
             yield from iread(
                 self._path,
                 index=slice(start, None, stride),

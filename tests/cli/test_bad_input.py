@@ -125,6 +125,16 @@ def test_ctrl_c_says_what_is_kept_and_how_to_go_on(
         (["spectrum", "."], ["folder"]),
         (["spectrum", "model.safetensors"], ["--model model.safetensors"]),
         (["plan", "--error", "0"], ["positive"]),
+        (["plan", "--resolution", "nan"], ["positive"]),
+        (["spectrum", "{short}", "--charges", crystal.CHARGES, "--device", "cuda:9"], ["--device cuda:9"]),
+        (["spectrum", "{short}", "--device", "evil"], ["--device evil", "cuda"]),
+        (["spectrum", "{short}", "--groups", "layers:z:1000000000"], ["at most"]),
+        (["spectrum", "{short}", "--timestep", "inf"], ["--timestep"]),
+        (["spectrum", "{short}", "--charges", crystal.CHARGES, "--temperature", "1e308"], ["1e+06 K"]),
+        (
+            ["spectrum", "{short}", "--charges", crystal.CHARGES, "-o", "short_current.h5"],
+            ["--output short_current.h5", "keeps the current"],
+        ),
         (["train", "none.yaml"], ["none.yaml"]),
     ],
 )

@@ -231,3 +231,21 @@ def test_command(tmp_path: Path) -> None:
     again = json.loads(text[text.index("{") : text.rindex("}") + 1])
     assert again["integrated_ratio"] == pytest.approx(content["integrated_ratio"] / 2.0, rel=1e-9)
     assert CliRunner().invoke(app, ["compare", *arguments[:2], "--min", "9", "--max", "3"]).exit_code == 2
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "message"),
+    [
+        (
+            "a.csv",
+            "# resolution_cm: {nope\n" + "wavenumber_cm,n\n1,1\n2,1\n3,1\n4,1\n",
+            "resolution_cm: {nope",
+        ),
+        ("a.csv", "wavenumber_cm,n\n1,1\n2,1\n3,1\ninf,1\n", "not finite"),
+        ("a.yml", "DATA:\n- type: tabulated nk\n  data: |\n    1 1.5\n    2 1.5\n", "a row needs"),
+    ],
+)
+def test_damaged_tables_are_named(tmp_path: Path, name: str, text: str, message: str) -> None:
+    (tmp_path / name).write_text(text)
+    with pytest.raises(DataError, match=message):
+        open_curve(tmp_path / name, "n")

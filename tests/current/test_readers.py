@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from bec_md.current import is_current_file, open_current
 from bec_md.current.readers.dipole import unwrap_polarization
 from bec_md.current.readers.units import BOHR_ANG, DEBYE_E_ANG, parse_units
-from bec_md.errors import DataError, UsageError
+from bec_md.errors import BecMDWarning, DataError, UsageError
 
 RNG = np.random.default_rng(0)
 CURRENT = RNG.normal(size=(20, 3)).round(6)
@@ -268,13 +268,17 @@ def test_a_broken_line_is_named_and_an_unfinished_last_one_left_out(tmp_path: Pa
     path = tmp_path / "j.dat"
     options = {"units": "e*ang/fs", "timestep_fs": 1.0, "volume_ang3": 10.0, "format": "columns"}
     path.write_text("1 2 3\n1 2 3\n1 2")
-    assert open_current(path, **options).n_frames == 2
+    with pytest.warns(BecMDWarning, match=r"the last line of j.dat, '1 2', is incomplete"):
+        assert open_current(path, **options).n_frames == 2
     path.write_text("1 2 3\n1 oops 3\n1 2 3\n")
     with pytest.raises(DataError, match=r"line 2 of j.dat is '1 oops 3'"):
         open_current(path, **options)
     path.write_text("1 2 3\n1 nan 3\n1 2 3\n")
-    with pytest.raises(DataError, match="not finite in frame 1"):
+    with pytest.raises(DataError, match="not finite, or above 1e\\+100, in frame 1"):
         open_current(path, **options)
+    for wrong in ({"timestep_fs": np.inf}, {"volume_ang3": np.nan}, {"cell_ang": np.zeros((3, 3))}):
+        with pytest.raises(UsageError, match=next(iter(wrong))):
+            open_current(path, **options | wrong)
     path.write_text("# nothing\n")
     with pytest.raises(DataError, match="no rows of numbers"):
         open_current(path, **options)

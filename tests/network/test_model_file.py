@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -92,6 +93,43 @@ def test_damaged_and_foreign_files_are_refused(model_file: Path, tmp_path: Path)
     other.write_bytes(content.replace(b'\\"schema\\": 2', b'\\"schema\\": 9'))
     with pytest.raises(DataError, match="newer bec-md"):
         read_header(other)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda config, card: config.update(channels=10**9), "channels is 1000000000"),
+        (lambda config, card: config.update(cutoff_ang=float("nan")), "cutoff_ang is nan"),
+        (lambda config, card: config.update(elements=[999]), "elements.0 is 999"),
+        (lambda config, card: config.update(readout="evil"), "readout is 'evil'"),
+        (lambda config, card: config["readouts"][0].update(members=10**6), "members is 1000000"),
+        (lambda config, card: card.update(stated_error_e="abc"), "card.stated_error_e is 'abc'"),
+        (lambda config, card: card.update(domain=5), "card.domain is 5"),
+    ],
+)
+def test_a_damaged_header_is_named(model_file: Path, change: Any, message: str) -> None:
+    header = read_header(model_file)
+    change(header["config"], header["card"])
+    save_file(load_file(model_file), model_file, metadata={"bec_md": json.dumps(header)})
+    with pytest.raises(DataError, match=message) as error:
+        read_header(model_file)
+    assert "small.safetensors" in error.value.what
+
+
+def test_tensors_fill_the_file(model_file: Path) -> None:
+    """Neither more nor fewer bytes than the tensors take, and none of them twice."""
+    whole = model_file.read_bytes()
+    length = int.from_bytes(whole[:8], "little")
+    entries = json.loads(whole[8 : 8 + length])
+    first = next(name for name in entries if name != "__metadata__")
+    begin, end = entries[first]["data_offsets"]
+    entries[first]["data_offsets"] = [begin + 4, end + 4]
+    moved = json.dumps(entries).encode()
+    shifted = len(moved).to_bytes(8, "little") + moved + whole[8 + length :]
+    for content in (whole[:-4], whole + b"more", shifted):
+        model_file.write_bytes(content)
+        with pytest.raises(DataError, match=r"its tensors fill \d+ bytes without a gap, of \d+"):
+            read_header(model_file)
 
 
 @pytest.mark.parametrize("kind", ["charges", "dipole"])

@@ -16,6 +16,7 @@ from bec_md.current.readers.dipole import differentiate, unwrap_polarization
 from bec_md.current.readers.raw import RawSeries
 from bec_md.current.series import CurrentSeries
 from bec_md.errors import DataError, UsageError
+from bec_md.files import expanded
 
 READERS: dict[str, Callable[[Path, SeriesOptions], RawSeries]] = {
     "npy": columns.read_npy,
@@ -54,10 +55,11 @@ def open_current(path: str | Path, options: SeriesOptions | None = None, **chang
     DataError
         If the file is damaged or of no known kind.
     """
-    path = Path(path).expanduser()
+    path = expanded(path)
     if is_stored_current(path):
         return load_current(path)
     given = (options or SeriesOptions()).changed(**changes)
+    given.check()
     if not path.is_file():
         raise UsageError(f"there is no file {path}", "a current is read from it", "check the name")
     name = given.format or recognize(path)
@@ -74,7 +76,7 @@ def open_current(path: str | Path, options: SeriesOptions | None = None, **chang
 
 def is_current_file(path: str | Path) -> bool:
     """Whether a file holds a current or dipole moment (and not a trajectory)."""
-    path = Path(path).expanduser()
+    path = expanded(path)
     return is_stored_current(path) or (path.is_file() and recognize(path) is not None)
 
 
@@ -140,6 +142,12 @@ def as_current(raw: RawSeries, options: SeriesOptions, path: Path) -> CurrentSer
             f"J is zero throughout {path.name}",
             "the velocities were zero (a LAMMPS rerun without vx vy vz), or nothing was computed",
             "store velocities with the positions, and read them: rerun FILE dump x y z vx vy vz",
+        )
+    if raw.temperature_k is not None and not raw.temperature_k > 0.0:
+        raise DataError(
+            f"the mean temperature in {path.name} is {raw.temperature_k:g} K",
+            "a spectrum divides by it: the atoms have to move",
+            "check its column of temperatures",
         )
     if timestep is None:
         raise UsageError(

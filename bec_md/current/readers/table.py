@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from bec_md.errors import DataError, UsageError
+from bec_md.errors import BecMDWarning, DataError, UsageError
+from bec_md.files import read_text
 
 Array = NDArray[np.float64]
 
@@ -16,7 +18,7 @@ Array = NDArray[np.float64]
 def read_columns(path: Path) -> tuple[Array, tuple[str, ...]]:
     """Read rows of numbers; lines that start with ``#`` or ``@`` are comments.
 
-    An incomplete last line (of a run that is still going) is left out.
+    An incomplete last line (of a run that is still going) is left out with a warning.
 
     Returns
     -------
@@ -25,7 +27,7 @@ def read_columns(path: Path) -> tuple[Array, tuple[str, ...]]:
     rows: list[list[float]] = []
     names: tuple[str, ...] = ()
     comment = ""
-    lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
+    lines = read_text(path).splitlines()
     for number, line in enumerate(lines, start=1):
         text = line.strip()
         if not text:
@@ -41,6 +43,8 @@ def read_columns(path: Path) -> tuple[Array, tuple[str, ...]]:
             values = []
         if not values or (rows and len(values) != len(rows[0])):
             if number == len(lines) and rows:
+                text = f"the last line of {path.name}, {text[:60]!r}, is incomplete and left out"
+                warnings.warn(text, BecMDWarning, stacklevel=2)
                 break
             raise DataError(
                 f"line {number} of {path.name} is {text[:60]!r}",

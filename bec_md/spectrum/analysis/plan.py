@@ -5,6 +5,7 @@ r"""How long to run and how often to store, by inverting the formula of the erro
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from bec_md.errors import UsageError
@@ -86,7 +87,8 @@ def plan_run(
     UsageError
         For values that are not positive.
     """
-    if min(resolution_cm, relative_error, highest_cm, replicas, components) <= 0.0:
+    given = (resolution_cm, relative_error, highest_cm, replicas, components)
+    if not all(0.0 < value < math.inf for value in given):
         raise UsageError(
             f"resolution {resolution_cm}, error {relative_error}, highest mode {highest_cm}, "
             f"replicas {replicas}, components {components}",

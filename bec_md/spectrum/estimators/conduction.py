@@ -83,7 +83,9 @@ def conduction(
     flat = lowest > float(gammaincinv(shape, MISSED_FLAT)) / shape
     brownian = mean * run_fs * 1e-15 / (3.0 * VACUUM_PERMITTIVITY_F_M)
     growth = apparent / brownian if brownian > 0.0 else 0.0
-    axes = float(np.sum(sigma_dc)) ** 2 / max(float(np.sum(sigma_dc**2)), 1e-300)
+    largest = float(np.abs(sigma_dc).max())
+    shares = sigma_dc / largest if largest > 0.0 else np.ones(3)
+    axes = float(np.sum(shares)) ** 2 / float(np.sum(shares**2))
     shape = 1.25 * axes * replicas  # of the gamma law with that mean and scatter
     grows = growth > float(gammaincinv(shape, MISSED)) / shape
     if not flat:
