@@ -32,8 +32,6 @@ ATOMIC_VELOCITY_ANG_FS: float = BOHR_ANG / ATOMIC_TIME_FS
 #: Kinetic energy of 1 amu moving at 1 Å/fs, times two, in eV.
 AMU_ANG2_FS2_EV: float = ATOMIC_MASS_KG * (ANGSTROM_M / FEMTOSECOND_S) ** 2 / ELEMENTARY_CHARGE_C
 
-#: Current density: 1 e Å/fs per Å³ in A/m².
-CURRENT_DENSITY_A_M2: float = ELEMENTARY_CHARGE_C * ANGSTROM_M / FEMTOSECOND_S / ANGSTROM_M**3
 
 #: Conductivity prefactor: ∫⟨J J⟩dt [(e Å/fs)² fs] / (V [Å³] T [K]) in S/m.
 CONDUCTIVITY_S_M: float = (

@@ -193,15 +193,6 @@ class CurrentSeries(CurrentData):
         share = np.zeros(self.n_groups) if self.anchored else self.group_mass_amu / self.group_mass_amu.sum()
         return rules.temperatures(energy, free, share, constraints)
 
-    def center_of_mass_velocity(self) -> Array | None:
-        """Return the velocity of the center of mass, (T, 3) in Å/fs."""
-        if self.momentum is None or self.total_mass_amu is None:
-            return None
-        out = np.empty((self.n_frames, 3))
-        for block in self.blocks():
-            out[block] = self._com_velocity(block)
-        return out
-
     def com_drift_ang_per_fs(self) -> float | None:
         """Return the root mean square speed of the center of mass, Å/fs."""
         speed2 = self.averages.com_speed2

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -113,16 +112,6 @@ def ensemble_loss(members: Tensor, labels: Tensor, *, score: str, floor: float, 
     density = torch.exp(-(x**2) / 2) / math.sqrt(2 * math.pi)
     signed = x * torch.erf(x / math.sqrt(2))
     return (spread * (signed + 2 * density - 1 / math.sqrt(math.pi))).mean(dim=(-1, -2))
-
-
-@dataclass(frozen=True, slots=True)
-class LossTerms:
-    """Value to differentiate and its parts, for the log."""
-
-    total: Tensor
-    charges: Tensor
-    eps_inf: Tensor
-    ensemble: Tensor
 
 
 def weighted_sum(values: Tensor, weights: Tensor, norm: float) -> Tensor:

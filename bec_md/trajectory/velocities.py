@@ -1,8 +1,8 @@
 r"""Displacements between frames: minimum image in any cell, unwrapping, midpoint differences.
 
 Without stored velocities the current is taken at half steps, J(t+Δ/2) = ½ Σ [Z(t) + Z(t+Δ)] u/Δ with the
-minimum-image displacement u. Differences act as a filter on the velocity; `midpoint_transfer` and
-`central_transfer` are the factors by which they multiply a power spectrum.
+minimum-image displacement u. Differences act as a filter on the velocity:
+`bec_md.spectrum.estimators.corrections.transfer_function` is what they leave of a power spectrum.
 """
 
 from __future__ import annotations
@@ -105,24 +105,6 @@ def unwrap(frames: Iterable[Frame]) -> Iterator[Frame]:
         yield previous
 
 
-def midpoint_transfer(omega_rad_fs: ArrayLike, interval_fs: float) -> NDArray[np.float64]:
-    """Factor [sin(ωΔ/2)/(ωΔ/2)]² of power spectra of u/Δ with u = r(t+Δ) − r(t).
-
-    Parameters
-    ----------
-    omega_rad_fs
-        Angular frequencies ω in rad/fs.
-    interval_fs
-        Time Δ between frames in fs.
-    """
-    return _sinc2(np.asarray(omega_rad_fs, dtype=np.float64) * interval_fs / 2.0)
-
-
-def central_transfer(omega_rad_fs: ArrayLike, interval_fs: float) -> NDArray[np.float64]:
-    """Factor [sin(ωΔ)/(ωΔ)]² of power spectra of [r(t+Δ) − r(t−Δ)]/(2Δ); arguments as `midpoint_transfer`."""
-    return _sinc2(np.asarray(omega_rad_fs, dtype=np.float64) * interval_fs)
-
-
 def reduce_lattice(vectors_ang: NDArray[np.float64]) -> NDArray[np.float64]:
     """Minkowski-reduced basis of the lattice spanned by 1, 2 or 3 vectors (rows), shortest first."""
     basis = np.array(vectors_ang, dtype=np.float64)
@@ -170,7 +152,3 @@ def _reduced(
     shifts = np.array(list(product((-1.0, 0.0, 1.0), repeat=len(basis))))
     inverse = np.asarray(np.linalg.pinv(basis), dtype=np.float64)
     return basis, inverse, shifts @ basis, float(basis[0] @ basis[0]) / 4.0
-
-
-def _sinc2(argument: NDArray[np.float64]) -> NDArray[np.float64]:
-    return np.asarray(np.sinc(argument / np.pi) ** 2, dtype=np.float64)

@@ -9,6 +9,7 @@ import math
 from dataclasses import dataclass
 
 from bec_md.errors import UsageError
+from bec_md.spectrum.errors.uncertainty import relative_standard_error
 from bec_md.spectrum.estimators.corrections import verlet_shown_wavenumber
 from bec_md.spectrum.estimators.lag_window import noise_bandwidth_cm, window_span_fs
 from bec_md.units import SPEED_OF_LIGHT_CM_FS
@@ -111,7 +112,9 @@ def plan_run(
         n_frames=int(length / interval) + 1,
         resolution_cm=resolution_cm,
         bandwidth_cm=bandwidth,
-        relative_error=(components * replicas * bandwidth * SPEED_OF_LIGHT_CM_FS * length) ** -0.5,
+        relative_error=relative_standard_error(
+            bandwidth * SPEED_OF_LIGHT_CM_FS, length, components, replicas
+        ),
         replicas=replicas,
         components=components,
         shortest_ps=shortest / 1000.0,

@@ -21,10 +21,10 @@ from bec_md.spectrum.response.symmetric_tensor import VOIGT, to_six
 
 
 def relative_standard_error(
-    bandwidth_hz: float, total_time_s: float, components: float = 3.0, replicas: float = 1.0
+    bandwidth_per_fs: float, total_time_fs: float, components: float = 3.0, replicas: float = 1.0
 ) -> float:
     """Relative standard error 1/√(n_comp·n_rep·T·B) of a smoothed spectrum."""
-    return float((components * replicas * total_time_s * bandwidth_hz) ** -0.5)
+    return float((components * replicas * total_time_fs * bandwidth_per_fs) ** -0.5)
 
 
 def unbiased_products(power: Array, relative_variance: Array) -> tuple[Array, Array]:

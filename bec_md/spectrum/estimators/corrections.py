@@ -50,17 +50,8 @@ def undamped_gain(wavenumber_cm: NDArray[Any], timestep_fs: float, scheme: str) 
     return 1.0 / np.maximum(transfer_function(wavenumber_cm, timestep_fs, scheme), TRANSFER_FLOOR)
 
 
-def verlet_true_wavenumber(wavenumber_cm: NDArray[Any] | float, md_timestep_fs: float) -> Array:
-    r"""True wavenumber of a mode that Verlet integration shows at `wavenumber_cm`.
-
-    .. math:: \omega_0 = \frac{2}{dt}\sin\frac{\omega_{MD}\,dt}{2}
-    """
-    half = math.pi * SPEED_OF_LIGHT_CM_FS * md_timestep_fs
-    return np.asarray(np.sin(half * np.asarray(wavenumber_cm, dtype=float)) / half)
-
-
 def verlet_shown_wavenumber(wavenumber_cm: NDArray[Any] | float, md_timestep_fs: float) -> Array:
-    r"""Inverse of `verlet_true_wavenumber`: ω_MD = (2/dt) asin(ω₀ dt/2)."""
+    r"""Wavenumber at which Verlet integration shows a mode: ω_MD = (2/dt) asin(ω₀ dt/2)."""
     half = math.pi * SPEED_OF_LIGHT_CM_FS * md_timestep_fs
     return np.asarray(np.arcsin(np.minimum(half * np.asarray(wavenumber_cm, dtype=float), 1.0)) / half)
 

@@ -21,19 +21,6 @@ from numpy.typing import NDArray
 from bec_md.arrays import Array
 
 
-def kernel_width(tapers: NDArray[Any]) -> float:
-    """Full width at half maximum of the mean |H(f)|² in cycles per sample, for tapers (K, n)."""
-    from scipy import fft
-
-    n = tapers.shape[-1]
-    size = 64 * n
-    kernel = np.mean(np.abs(fft.rfft(tapers, size, axis=-1)) ** 2, axis=0)
-    above = np.flatnonzero(kernel >= 0.5 * kernel.max())
-    last = int(above[-1])
-    high, low = kernel[last], kernel[last + 1]
-    return float(2.0 * (last + (high - 0.5 * kernel.max()) / (high - low)) / size)
-
-
 def equivalent_lag_window(tapers: NDArray[Any]) -> Array:
     """Mean autocorrelation of the tapers: the lag window that gives the same expectation, w[0] = 1."""
     from scipy import fft

@@ -32,11 +32,6 @@ def conductivity_from_power(power: NDArray[Any], volume_ang3: float, temperature
     return np.asarray(0.5 * CONDUCTIVITY_S_M / (volume_ang3 * temperature_k) * power)
 
 
-def power_from_conductivity(sigma_real: NDArray[Any], volume_ang3: float, temperature_k: float) -> Array:
-    """Inverse of `conductivity_from_power`."""
-    return np.asarray(sigma_real / (0.5 * CONDUCTIVITY_S_M / (volume_ang3 * temperature_k)))
-
-
 def n_alpha_from_conductivity(sigma_real: NDArray[Any]) -> Array:
     """Absorption times refractive index nα = Re σ/(ε₀c) in cm⁻¹."""
     return np.asarray(ABSORPTION_CM_PER_S_M * sigma_real)
@@ -71,13 +66,6 @@ def dielectric_function(
     """
     kept = sigma if sigma_dc is None else sigma - sigma_dc
     return eps_inf + susceptibility(wavenumber_cm, kept)
-
-
-def conductivity_from_dielectric(
-    wavenumber_cm: Array, eps: NDArray[Any], eps_inf: Array
-) -> NDArray[np.complex128]:
-    """Inverse of `dielectric_function`."""
-    return np.asarray(-1j * omega_eps0(wavenumber_cm)[:, None, None] * (eps - eps_inf))
 
 
 def static_susceptibility_fluctuation(

@@ -128,23 +128,6 @@ def along(tensor: NDArray[Any], direction: NDArray[Any] | tuple[float, float, fl
     return np.asarray(np.einsum("a,fab,b->f", q, tensor, q))
 
 
-def principal_axes(tensor: NDArray[Any]) -> tuple[Array, Array]:
-    """Principal axes of the frequency-averaged absorptive part.
-
-    Parameters
-    ----------
-    tensor
-        Real symmetric weights (F, 3, 3), e.g. nα.
-
-    Returns
-    -------
-    values, axes
-        (3,) mean values, ascending, and (3, 3) with one axis per column.
-    """
-    values, axes = np.linalg.eigh(np.asarray(tensor).mean(axis=0))
-    return values, axes
-
-
 def powder_reflectivity(eps_tensor: NDArray[Any]) -> Array:
     """Mean normal-incidence reflectance over the three principal directions at each frequency.
 
@@ -170,23 +153,6 @@ def longitudinal_frequencies_cm(wavenumber_cm: Array, eps: NDArray[Any]) -> Arra
     rise = np.flatnonzero((real[:-1] < 0.0) & (real[1:] >= 0.0))
     fraction = real[rise] / (real[rise] - real[rise + 1])
     return np.asarray(wavenumber_cm[rise] + fraction * (wavenumber_cm[rise + 1] - wavenumber_cm[rise]))
-
-
-def transverse_frequencies_cm(wavenumber_cm: Array, eps_imag: Array, min_prominence: float = 0.02) -> Array:
-    """TO frequencies: maxima of ε₂ with at least this prominence relative to the highest, refined."""
-    return _maxima(wavenumber_cm, np.asarray(eps_imag), min_prominence)
-
-
-def loss_frequencies_cm(wavenumber_cm: Array, eps: NDArray[Any], min_prominence: float = 0.02) -> Array:
-    """LO frequencies: maxima of the loss function, refined."""
-    return _maxima(wavenumber_cm, energy_loss(eps), min_prominence)
-
-
-def _maxima(x: Array, y: Array, min_prominence: float) -> Array:
-    from scipy.signal import find_peaks
-
-    index, _ = find_peaks(y, prominence=min_prominence * float(np.max(y)))
-    return np.array([vertex(x, y, int(i))[0] for i in index])
 
 
 def vertex(x: Array, y: Array, index: int) -> tuple[float, float]:

@@ -17,7 +17,6 @@ from bec_md.errors import UsageError
 
 #: (row, column) of the six independent elements, Voigt order.
 VOIGT: tuple[tuple[int, int], ...] = ((0, 0), (1, 1), (2, 2), (1, 2), (0, 2), (0, 1))
-AXES = ("x", "y", "z")
 
 _ROW = np.array([[0, 5, 4], [5, 1, 3], [4, 3, 2]])
 
@@ -31,11 +30,6 @@ def to_six(matrix: NDArray[Any]) -> NDArray[Any]:
     """Components (..., 6) of the symmetric part of matrices (..., 3, 3)."""
     symmetric = 0.5 * (matrix + np.swapaxes(matrix, -1, -2))
     return np.stack([symmetric[..., a, b] for a, b in VOIGT], axis=-1)
-
-
-def trace_third(matrix: NDArray[Any]) -> NDArray[Any]:
-    """Isotropic average tr(A)/3 of matrices (..., 3, 3)."""
-    return np.asarray(np.trace(matrix, axis1=-2, axis2=-1) / 3.0)
 
 
 def parse_tensor(value: ArrayLike | Sequence[float] | float, name: str = "eps_inf") -> NDArray[np.float64]:

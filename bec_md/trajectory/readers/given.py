@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from bec_md.errors import DataError, UsageError
+from bec_md.errors import UsageError
 from bec_md.files import require_file
 from bec_md.trajectory.options import ReadOptions
 
@@ -151,15 +151,6 @@ def companion(path: Path, given: str | Path | None, name: str | None) -> Path | 
         return require_file(Path(given))
     beside = None if name is None or name == path.name else path.with_name(name)
     return beside if beside is not None and beside.is_file() else None
-
-
-def contradiction(source: str, what: str, stated: str, given: str) -> DataError:
-    """Error for an option that contradicts the file."""
-    return DataError(
-        f"{source}: {what} {given}, but the file says {stated}",
-        "one of them is wrong",
-        "leave the option out, or correct the file",
-    )
 
 
 def _words(table: Sequence[str]) -> list[str]:
