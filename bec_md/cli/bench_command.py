@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from bec_md.cli.console import Console
+from bec_md.cli.options import with_options
 from bec_md.cli.outputs import STDOUT, emit_json, guard
 from bec_md.errors import UsageError
 
@@ -24,6 +25,7 @@ BENCH_HELP = (
 )
 
 
+@with_options()
 def bench(
     model: Annotated[
         str, typer.Option("--model", metavar="NAME|FILE", help="Model; auto takes what spectrum would take.")
@@ -41,10 +43,7 @@ def bench(
     markdown: Annotated[
         bool, typer.Option("--markdown", help="Print the tables for a documentation page.")
     ] = False,
-    json: Annotated[
-        str | None,
-        typer.Option("--json", metavar="FILE.json|-", help="As JSON; - for stdout.", show_default=False),
-    ] = None,
+    json: str | None = None,
 ) -> None:
     """Benchmark the network."""
     guard({"--json": json})

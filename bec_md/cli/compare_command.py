@@ -38,14 +38,8 @@ def compare(
     factor: Annotated[
         float, typer.Option("--factor", help="Multiply B by this first: units of its own.")
     ] = 1.0,
-    plot: Annotated[
-        Path | None,
-        typer.Option("--plot", metavar="FILE.png", help="Figure: png, pdf or svg.", show_default=False),
-    ] = None,
-    json: Annotated[
-        str | None,
-        typer.Option("--json", metavar="FILE.json|-", help="As JSON; - for stdout.", show_default=False),
-    ] = None,
+    plot: Path | None = None,
+    json: str | None = None,
     quiet: bool = False,
 ) -> None:
     """Compare two curves."""

@@ -20,13 +20,9 @@ if TYPE_CHECKING:
 MODELS_HELP = "List the bundled networks: domain, elements, stated error, size."
 INFO_HELP = "Say what a file is and what it holds: model, current, spectrum or trajectory."
 
-JsonOption = Annotated[
-    str | None,
-    typer.Option("--json", metavar="FILE.json|-", help="As JSON; - for stdout.", show_default=False),
-]
 
-
-def models(json: JsonOption = None) -> None:
+@with_options()
+def models(json: str | None = None) -> None:
     """List the bundled networks."""
     from bec_md.network.registry import bundled_models
 
@@ -76,7 +72,7 @@ def _symbols(elements: list[int], most: int = 8) -> str:
 @with_options(ReadOptions, without=("temperature_k",))
 def info(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="Any file of bec-md, or a trajectory.")],
-    json: JsonOption = None,
+    json: str | None = None,
     **given: Any,
 ) -> None:
     """Describe a file."""

@@ -354,13 +354,13 @@ _WRITTEN = {
     ),
     "csv": Flag("--csv", Path | None, "One row per wavenumber.", _OUTPUT, "FILE.csv"),
     "plot": Flag(
-        "--plot", Path | None, "Figure of nα with errors and partials.", _OUTPUT, "FILE.png|pdf|svg"
+        "--plot", Path | None, "Figure, in the format of its suffix.", _OUTPUT, "FILE.png|pdf|svg"
     ),
     "report": Flag("--report", Path | None, "Self-contained report.", _OUTPUT, "FILE.html"),
     "json": Flag(
         "--json",
         str | None,
-        "Numbers and self-checks; - writes them to stdout and everything else to stderr.",
+        "All numbers; - writes them to stdout and everything else to stderr.",
         _OUTPUT,
         "FILE.json|-",
     ),

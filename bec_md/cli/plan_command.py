@@ -8,11 +8,13 @@ from typing import Annotated
 import typer
 
 from bec_md.cli.console import Console, memory, times
+from bec_md.cli.options import with_options
 from bec_md.cli.outputs import STDOUT, emit_json, guard
 
 PLAN_HELP = "Say how long to run and how often to store frames for a resolution and an error."
 
 
+@with_options()
 def plan(
     resolution: Annotated[
         float, typer.Option("--resolution", metavar="CM-1", help="Full width at half maximum in cm⁻¹.")
@@ -34,10 +36,7 @@ def plan(
         int | None,
         typer.Option("--atoms", help="To estimate the size of the trajectory.", show_default=False),
     ] = None,
-    json: Annotated[
-        str | None,
-        typer.Option("--json", metavar="FILE.json|-", help="As JSON; - for stdout.", show_default=False),
-    ] = None,
+    json: str | None = None,
 ) -> None:
     """Plan a run."""
     from bec_md.spectrum.analysis.plan import plan_run

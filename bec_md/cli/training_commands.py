@@ -121,14 +121,8 @@ def evaluate(
     training_data: TrainingData = None,
     device: str = "cpu",
     threads: int | None = None,
-    json: Annotated[
-        str | None,
-        typer.Option("--json", metavar="FILE.json|-", help="All metrics; - for stdout.", show_default=False),
-    ] = None,
-    plot: Annotated[
-        Path | None,
-        typer.Option("--plot", metavar="FILE.png|pdf|svg", help="Parity, reliability.", show_default=False),
-    ] = None,
+    json: str | None = None,
+    plot: Path | None = None,
     quiet: bool = False,
 ) -> None:
     """Evaluate a model."""

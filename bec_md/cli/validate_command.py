@@ -30,14 +30,8 @@ def validate(
     ] = None,
     full: Annotated[bool, typer.Option("--full", help="Four times as much data: half the errors.")] = False,
     list_cases: Annotated[bool, typer.Option("--list", help="Name the cases.")] = False,
-    plot: Annotated[
-        Path | None,
-        typer.Option("--plot", metavar="FILE.png", help="Figure: png, pdf or svg.", show_default=False),
-    ] = None,
-    json: Annotated[
-        str | None,
-        typer.Option("--json", metavar="FILE.json|-", help="The table; - for stdout.", show_default=False),
-    ] = None,
+    plot: Path | None = None,
+    json: str | None = None,
     quiet: bool = False,
 ) -> None:
     """Compare with exact results."""
