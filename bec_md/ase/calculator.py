@@ -10,11 +10,9 @@ from typing import Any
 import numpy as np
 from ase import Atoms
 from ase.calculators.calculator import Calculator, PropertyNotImplementedError, all_changes
-from numpy.typing import NDArray
 
+from bec_md.arrays import Array
 from bec_md.network import BecModel, load_model
-
-Array = NDArray[np.float64]
 
 
 class ModelCalculator(Calculator, ABC):

@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from ase.units import fs
 
-from bec_md.ase.calculator import Array, ModelCalculator
+from bec_md.arrays import Array
+from bec_md.ase.calculator import ModelCalculator
 from bec_md.errors import UsageError
 
 if TYPE_CHECKING:

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from bec_md.arrays import Array
+
 if TYPE_CHECKING:
     from ase import Atoms
 
-Array = NDArray[np.float64]
 
 #: α-quartz at room temperature, space group P3₂21 (Levien, Prewitt and Weidner 1980).
 QUARTZ_A_ANG, QUARTZ_C_ANG = 4.916, 5.4054

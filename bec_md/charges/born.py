@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from bec_md.arrays import Array
 from bec_md.charges.born_file import BornFile, looks_like_born, read_born
 from bec_md.charges.constant import ConstantCharges
 from bec_md.charges.mapping import map_supercell
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
 
     from bec_md.structure import Frame
 
-Array = NDArray[np.float64]
 
 #: Tensors of a calculation differ from the symmetry of their sites by less, e.
 ASYMMETRY_E = 0.05

@@ -12,13 +12,13 @@ from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
+
+from bec_md.arrays import Array
 
 if TYPE_CHECKING:
     from bec_md.charges.source import ChargeSource
     from bec_md.structure import Frame
 
-Array = NDArray[np.float64]
 
 #: R.m.s. displacement of an atom on the loop, Å: that of thermal motion at 300 K in a stiff solid.
 RADIUS_ANG = 0.1

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from bec_md.arrays import Array
 from bec_md.charges.source import ChargeBatch, ChargeSource, digest
 from bec_md.errors import DataError, UsageError
 
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
     from bec_md.structure import Frame
     from bec_md.trajectory.frame import TrajectoryInfo
 
-Array = NDArray[np.float64]
 
 #: Net charges below this are rounding of the numbers that were typed in.
 NEUTRAL_E = 1e-6

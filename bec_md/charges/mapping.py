@@ -13,7 +13,8 @@ from itertools import chain, product
 import numpy as np
 from numpy.typing import NDArray
 
-Array = NDArray[np.float64]
+from bec_md.arrays import Array
+
 Indices = NDArray[np.int64]
 
 #: Strain between reference and supercell that still counts as the same crystal.

@@ -3,9 +3,8 @@ r"""The acoustic sum rule of Born effective charges, :math:`\sum_i Z_i = Q\,1`: 
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
-Array = NDArray[np.float64]
+from bec_md.arrays import Array
 
 
 def charge_sum(born_effective_charges: Array) -> Array:

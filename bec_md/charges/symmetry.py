@@ -12,9 +12,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from bec_md.arrays import Array
 from bec_md.errors import DataError
 
-Array = NDArray[np.float64]
 Indices = NDArray[np.int64]
 
 

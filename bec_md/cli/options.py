@@ -353,9 +353,7 @@ _WRITTEN = {
         "FILE.h5",
     ),
     "csv": Flag("--csv", Path | None, "One row per wavenumber.", _OUTPUT, "FILE.csv"),
-    "plot": Flag(
-        "--plot", Path | None, "Figure, in the format of its suffix.", _OUTPUT, "FILE.png|pdf|svg"
-    ),
+    "plot": Flag("--plot", Path | None, "Figure, in the format of its suffix.", _OUTPUT, "FILE.png|pdf|svg"),
     "report": Flag("--report", Path | None, "Self-contained report.", _OUTPUT, "FILE.html"),
     "json": Flag(
         "--json",

@@ -8,8 +8,9 @@ from typing import Any
 
 import numpy as np
 
+from bec_md.arrays import Array
 from bec_md.current import rules
-from bec_md.current.fields import Array, CurrentData
+from bec_md.current.fields import CurrentData
 
 
 @dataclass(frozen=True)

@@ -15,8 +15,8 @@ from itertools import islice
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
 
+from bec_md.arrays import Array
 from bec_md.charges.source import ChargeBatch
 from bec_md.current.interpolation import lagrange_weights, node_window, weighted_sum
 from bec_md.current.options import Interpolation
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from bec_md.charges.source import ChargeSource
     from bec_md.structure import Frame
 
-Array = NDArray[np.float64]
 Label = TypeVar("Label")
 
 #: Batches that are started before the oldest one is waited for.

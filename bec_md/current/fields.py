@@ -14,7 +14,8 @@ from typing import Annotated, Any, Literal, get_args, get_type_hints
 import numpy as np
 from numpy.typing import NDArray
 
-Array = NDArray[np.float64]
+from bec_md.arrays import Array
+
 SumRule = Literal["mass", "equal", "none"]
 Scheme = Literal["velocity", "midpoint", "central"]
 

@@ -18,8 +18,9 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 
 from bec_md.atomic import fitting, replacing
+from bec_md.arrays import Array
 from bec_md.current.averages import Averages
-from bec_md.current.fields import FIELDS, Array
+from bec_md.current.fields import FIELDS
 from bec_md.current.header import SCHEMA, parse_header
 from bec_md.current.job import SPELLED
 from bec_md.current.parts import FRAME_HASH, PartsFolder, covered, stored_dtype

@@ -9,9 +9,8 @@ from bisect import bisect_right
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
-Array = NDArray[np.float64]
+from bec_md.arrays import Array
 
 
 def node_window(keys: Sequence[int], frame: int, cubic: bool) -> tuple[int, int]:

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from bec_md.arrays import Array
 from bec_md.errors import UsageError
 from bec_md.trajectory.velocities import minimum_image
 
 if TYPE_CHECKING:
     from bec_md.structure import Frame
 
-Array = NDArray[np.float64]
 
 #: Rigid distances within molecules are shorter: H–H in water is 1.6 Å, C–H 1.1 Å, N–N in nitrogen 1.1 Å.
 REACH_ANG = 1.9

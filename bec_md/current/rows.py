@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bec_md.arrays import Array
 from bec_md.charges.source import ChargeBatch
 from bec_md.current.evaluate import ChargedFrames, Sampling, charged_frames
 from bec_md.current.fields import FIELDS
@@ -23,8 +24,6 @@ if TYPE_CHECKING:
     from bec_md.charges.source import ChargeSource
     from bec_md.structure import Frame
     from bec_md.trajectory.frame import Trajectory
-
-Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True)

@@ -8,9 +8,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from bec_md.arrays import Array
 from bec_md.units import AMU_ANG2_FS2_EV, BOLTZMANN_EV_K
-
-Array = NDArray[np.float64]
 
 
 def current_mass(current: Array, charge_sum: Array, com_velocity: Array) -> Array:

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from bec_md.arrays import Array
 from bec_md.current import checks, rules
 from bec_md.current.averages import Averages, averages_of
-from bec_md.current.fields import BLOCK_ROWS, Array, CurrentData, Scheme, SumRule
+from bec_md.current.fields import BLOCK_ROWS, CurrentData, Scheme, SumRule
 from bec_md.errors import DataError, UsageError
 from bec_md.units import AMU_ANG2_FS2_EV, BOLTZMANN_EV_K
 

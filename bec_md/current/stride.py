@@ -7,8 +7,8 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
+from bec_md.arrays import Array
 from bec_md.current.interpolation import lagrange_weights, node_window, weighted_sum
 from bec_md.current.sums import polarization_velocity
 from bec_md.errors import DataError
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from bec_md.current.rows import Recipe
     from bec_md.structure import Frame
 
-Array = NDArray[np.float64]
 
 STRIDES = (32, 24, 16, 12, 8, 6, 4, 3, 2)
 #: Frames of one window: three segments of the longest stride on either side of the middle one.

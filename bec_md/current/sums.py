@@ -9,9 +9,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from bec_md.arrays import Array
 from bec_md.units import AMU_ANG2_FS2_EV
 
-Array = NDArray[np.float64]
 Indices = NDArray[np.int64]
 
 

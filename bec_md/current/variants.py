@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from bec_md.arrays import Array
 from bec_md.charges.constant import ConstantCharges
 from bec_md.current.evaluate import Sampling, charged_frames
 from bec_md.current.rows import with_next_frame
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
     from bec_md.current.job import CurrentJob
     from bec_md.current.rows import Recipe
 
-Array = NDArray[np.float64]
 
 #: Frames that mean tensors are taken over.
 SAMPLES = 128

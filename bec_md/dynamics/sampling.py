@@ -14,11 +14,10 @@ from typing import Any
 import numpy as np
 from ase import Atoms
 from ase.calculators.singlepoint import SinglePointCalculator
-from numpy.typing import NDArray
 
+from bec_md.arrays import Array
 from bec_md.units import AMU_ANG2_FS2_EV, BOLTZMANN_EV_K, angular_frequency_from_wavenumber
 
-Array = NDArray[np.float64]
 #: Displacement of the finite differences, Å.
 STEP_ANG = 0.02
 

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
+from bec_md.arrays import Array
 from bec_md.errors import BecMDWarning, DataError
 from bec_md.evaluation.evaluation import Evaluation, compare
 from bec_md.network.familiarity import Familiarity
@@ -21,8 +21,6 @@ from bec_md.structure.names import CHARGES, IndexOrder
 
 if TYPE_CHECKING:
     from ase import Atoms
-
-Array = NDArray[np.float64]
 
 
 class Predictor(Protocol):

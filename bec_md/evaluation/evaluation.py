@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bec_md.arrays import brief_repr
+from bec_md.arrays import Array, brief_repr
 from bec_md.evaluation.index_order import check_index_order
 from bec_md.evaluation.metrics import (
     calibration,
@@ -19,8 +19,6 @@ from bec_md.evaluation.metrics import (
     sum_rule_residual,
     tensor_errors,
 )
-
-Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True)

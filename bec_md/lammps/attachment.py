@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from bec_md.arrays import Array
 from bec_md.errors import UsageError
 
 if TYPE_CHECKING:
     from bec_md.structure import Frame
 
-Array = NDArray[np.float64]
 
 #: Velocity unit of LAMMPS in Å/fs, for the unit styles in which lengths are Å.
 VELOCITY_UNIT_ANG_FS = {"metal": 1e-3, "real": 1.0}

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bec_md.archive import read_arrays
+from bec_md.arrays import Array
 from bec_md.errors import DataError, UsageError
 from bec_md.files import expanded
 from bec_md.modes.reference import ReferenceModes, modes_from_force_constants
@@ -18,7 +19,6 @@ from bec_md.trajectory.velocities import minimum_image
 if TYPE_CHECKING:
     from ase import Atoms
 
-Array = NDArray[np.float64]
 Indices = NDArray[np.int64]
 
 #: Largest distance of an atom from the image of another one under a lattice translation, Å.

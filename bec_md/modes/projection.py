@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
+from bec_md.arrays import Array
 from bec_md.errors import DataError, UsageError
 from bec_md.modes.reference import ReferenceModes
 from bec_md.trajectory.velocities import midpoint_displacement
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from bec_md.structure import Frame
     from bec_md.trajectory.frame import Trajectory
 
-Array = NDArray[np.float64]
 
 #: Frames projected by one matrix product.
 _BLOCK = 256

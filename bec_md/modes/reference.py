@@ -13,11 +13,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from bec_md.arrays import brief_repr
+from bec_md.arrays import Array, brief_repr
 from bec_md.errors import DataError
 from bec_md.units import AMU_ANG2_FS2_EV, wavenumber_from_angular_frequency
 
-Array = NDArray[np.float64]
 Indices = NDArray[np.int64]
 
 #: A mode below this is a translation (or an instability: imaginary frequencies are negative here).

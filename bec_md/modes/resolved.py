@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bec_md.arrays import brief_repr
+from bec_md.arrays import Array, brief_repr
 from bec_md.current.series import CurrentSeries
 from bec_md.errors import DataError
 from bec_md.modes.projection import ModeVelocities
@@ -25,7 +25,6 @@ from bec_md.units import PLASMA_FREQUENCY2_FS2, angular_frequency_from_wavenumbe
 if TYPE_CHECKING:
     from bec_md.spectrum import Spectrum
 
-Array = NDArray[np.float64]
 Indices = NDArray[np.int64]
 REST = "rest"
 _NAN = float("nan")

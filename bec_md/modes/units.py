@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy import constants
 
 from bec_md.errors import DataError, UsageError
@@ -16,7 +15,6 @@ from bec_md.units import ANGSTROM_M
 if TYPE_CHECKING:
     from bec_md.modes.projection import ModeVelocities
 
-Array = NDArray[np.float64]
 
 _BOHR: float = constants.physical_constants["Bohr radius"][0] / ANGSTROM_M
 _HARTREE: float = constants.physical_constants["Hartree energy in eV"][0]

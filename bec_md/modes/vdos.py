@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from bec_md.arrays import Complex, brief_repr
+from bec_md.arrays import Array, Complex, brief_repr
 from bec_md.errors import DataError, UsageError
 from bec_md.modes.projection import velocities_of
 from bec_md.spectrum.errors.uncertainty import jackknife_error
@@ -26,8 +26,6 @@ from bec_md.spectrum.estimators.lag_window import default_resolution_cm, lag_win
 
 if TYPE_CHECKING:
     from bec_md.trajectory.frame import Trajectory
-
-Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)

@@ -20,10 +20,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
-Array = NDArray[np.float64]
+from bec_md.arrays import Array
 
 #: Pairs per atom up to which all of them are tried.
 MAX_PAIRS = 4096

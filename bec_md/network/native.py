@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bec_md.arrays import Array
 from bec_md.errors import DataError
 from bec_md.network.model_file import read_header
 from bec_md.network.native_library import (
@@ -45,8 +46,6 @@ __all__ = [
     "native_neighbors",
     "native_status",
 ]
-
-Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)

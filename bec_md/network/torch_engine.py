@@ -26,6 +26,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from bec_md.arrays import Array
 from bec_md.errors import BecMDWarning
 from bec_md.network.device_neighbors import SearchPlan, find_edges, plan_search
 from bec_md.network.graph import Graph, build_graph, neighbor_pairs, structure
@@ -39,7 +40,6 @@ if TYPE_CHECKING:
     from bec_md.network.network import Network
     from bec_md.structure import Frame
 
-Array = NDArray[np.float64]
 Search = Literal["auto", "host", "device"]
 Precision = Literal["float32", "tf32", "bfloat16"]
 

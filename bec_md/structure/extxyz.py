@@ -22,6 +22,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bec_md.arrays import Array
 from bec_md.atomic import replacing
 from bec_md.errors import BecMDWarning, DataError
 from bec_md.files import open_for_writing, open_text, require_file
@@ -42,8 +43,6 @@ from bec_md.structure.names import (
     stated_transposed,
 )
 from bec_md.structure.species import Species, resolve_species, symbols_of
-
-Array = NDArray[np.float64]
 
 _GEOMETRY_KEYS = frozenset({"Lattice", "Properties", "pbc"})
 

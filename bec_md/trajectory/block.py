@@ -14,14 +14,12 @@ from itertools import repeat
 from operator import attrgetter, is_, is_not
 
 import numpy as np
-from numpy.typing import NDArray
 
+from bec_md.arrays import Array
 from bec_md.structure import Frame
 from bec_md.structure.names import CHARGES
 from bec_md.trajectory.motion import Motion
 from bec_md.trajectory.plausibility import FAR_ANG
-
-Array = NDArray[np.float64]
 
 #: Arrays of many frames, which `map` collects without a step of Python for each.
 _NUMBERS, _POSITIONS, _VELOCITIES, _LABELS, _TIME = map(

@@ -11,15 +11,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from bec_md.arrays import Array
 from bec_md.errors import DataError
 from bec_md.structure import Frame
 from bec_md.trajectory.block import Block
 from bec_md.trajectory.motion import Motion
 from bec_md.trajectory.reader import place
-
-Array = NDArray[np.float64]
 
 #: Atoms compared in every frame.
 _ATOMS = 16

@@ -20,11 +20,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from bec_md.arrays import Array
 from bec_md.structure import Frame
 from bec_md.trajectory.velocities import same_basis
 from bec_md.units import AMU_ANG2_FS2_EV, kinetic_temperature_k
-
-Array = NDArray[np.float64]
 
 #: Correlation of Δr and v̄ below which the frames are too far apart for a verdict.
 MIN_CORRELATION = 0.98

@@ -7,12 +7,10 @@ from itertools import islice
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
+from bec_md.arrays import Array
 from bec_md.current.readers.table import read_columns
 from bec_md.errors import DataError
-
-Array = NDArray[np.float64]
 
 
 def read_ave_file(path: Path) -> tuple[Array, tuple[str, ...]]:

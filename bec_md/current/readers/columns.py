@@ -6,18 +6,16 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from pydantic import BaseModel
 
 from bec_md.archive import read_array, read_arrays
+from bec_md.arrays import Array
 from bec_md.current.options import SeriesOptions
 from bec_md.current.readers.raw import Kind, RawSeries
 from bec_md.current.readers.table import pick_columns, read_columns, uniform_step
 from bec_md.current.readers.units import EXAMPLES, parse_units
 from bec_md.errors import DataError, UsageError
 from bec_md.schema import Positive, checked
-
-Array = NDArray[np.float64]
 
 #: Names of arrays in an npz file that state their units.
 NPZ_NAMES: dict[str, tuple[Kind, float]] = {

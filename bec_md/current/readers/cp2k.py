@@ -11,15 +11,13 @@ import re
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
+from bec_md.arrays import Array
 from bec_md.current.options import SeriesOptions
 from bec_md.current.readers.raw import RawSeries
 from bec_md.current.readers.table import uniform_step
 from bec_md.current.readers.units import DEBYE_E_ANG
 from bec_md.errors import DataError
-
-Array = NDArray[np.float64]
 
 _NUMBER = r"([-+]?\d*\.?\d+(?:[EeDd][-+]?\d+)?)"
 _MOMENT = re.compile(rf"X=\s*{_NUMBER}\s+Y=\s*{_NUMBER}\s+Z=\s*{_NUMBER}")

@@ -5,11 +5,9 @@ from __future__ import annotations
 from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
+from bec_md.arrays import Array
 from bec_md.trajectory.velocities import minimum_image
-
-Array = NDArray[np.float64]
 
 
 def unwrap_polarization(dipole: Array, quanta: Array) -> tuple[Array, float]:

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import NoReturn, TypedDict
 
 import numpy as np
-from numpy.typing import NDArray
 
+from bec_md.arrays import Array
 from bec_md.current.options import SeriesOptions
 from bec_md.current.readers.ave_file import read_ave_file
 from bec_md.current.readers.lammps_commands import RunSettings
@@ -24,8 +24,6 @@ from bec_md.current.readers.table import pick_columns, uniform_step
 from bec_md.current.readers.thermo_runs import ThermoRun, group_runs, join, sampling_fs
 from bec_md.current.readers.units import lammps_style, parse_units
 from bec_md.errors import DataError, UsageError
-
-Array = NDArray[np.float64]
 
 
 class _About(TypedDict):

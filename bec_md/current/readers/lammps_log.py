@@ -8,11 +8,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
+from bec_md.arrays import Array
 from bec_md.current.readers.lammps_commands import RunSettings
-
-Array = NDArray[np.float64]
 
 #: Logs larger than this are not searched: a thermo table of 10⁶ lines takes about 200 MB.
 MAX_LOG_BYTES = 500_000_000

@@ -7,12 +7,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from bec_md.errors import BecMDWarning, DataError, UsageError
 from bec_md.files import read_text
-
-Array = NDArray[np.float64]
+from bec_md.arrays import Array
 
 
 def read_columns(path: Path) -> tuple[Array, tuple[str, ...]]:

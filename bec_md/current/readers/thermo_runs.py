@@ -6,14 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from bec_md.arrays import Array
 from bec_md.current.readers.lammps_commands import RunSettings
 from bec_md.current.readers.lammps_log import RunMeans, ThermoTable
 from bec_md.current.readers.table import uniform_step
 from bec_md.errors import DataError
-
-Array = NDArray[np.float64]
 
 #: Times of one grid may differ from it by this share of a step; what is more is another step.
 _TIME_TOLERANCE = 0.02
