@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
-from bec_md.atomic import fitting, replacing
 from bec_md.arrays import Array
+from bec_md.atomic import fitting, replacing
 from bec_md.current.averages import Averages
 from bec_md.current.fields import FIELDS
 from bec_md.current.header import SCHEMA, parse_header

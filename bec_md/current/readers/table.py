@@ -8,9 +8,9 @@ from pathlib import Path
 
 import numpy as np
 
+from bec_md.arrays import Array
 from bec_md.errors import BecMDWarning, DataError, UsageError
 from bec_md.files import read_text
-from bec_md.arrays import Array
 
 
 def read_columns(path: Path) -> tuple[Array, tuple[str, ...]]:
