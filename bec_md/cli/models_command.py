@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from bec_md.cli.console import Console
-from bec_md.cli.options import pick, with_options
+from bec_md.cli.options import in_terms_of_options, pick, with_options
 from bec_md.cli.outputs import STDOUT, emit_json, guard
 from bec_md.errors import UsageError
 from bec_md.trajectory.options import ReadOptions
@@ -71,24 +71,35 @@ def _symbols(elements: list[int], most: int = 8) -> str:
 
 @with_options(ReadOptions, without=("temperature_k",))
 def info(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="Any file of bec-md, or a trajectory.")],
+    files: Annotated[
+        list[Path],
+        typer.Argument(metavar="FILE...", help="Files of bec-md, trajectories, labels, logs, spectra."),
+    ],
     json: str | None = None,
     **given: Any,
 ) -> None:
-    """Describe a file."""
+    """Describe files."""
     reading = pick(ReadOptions, given)
     reading.check()
-    describe(file, json, reading)
+    guard({"--json": json})
+    console = Console(results_on_stdout=json == STDOUT)
+    values = [describe(console, file, reading) for file in files]
+    if len(files) > 1:
+        from bec_md.description import relation_of
+
+        together = relation_of(files, reading)
+        if together:
+            console.item("together", in_terms_of_options(together))
+    if json is not None:
+        emit_json(json, values[0] if len(values) == 1 else {"files": values})
 
 
-def describe(file: Path, json: str | None, reading: ReadOptions) -> None:
+def describe(console: Console, file: Path, reading: ReadOptions) -> dict[str, Any]:
     """Recognize a file and print what it holds."""
     from bec_md.current.file import is_stored_current, load_current
     from bec_md.network.registry import BUNDLED, model_path
     from bec_md.spectrum import is_spectrum_file, load_spectrum, summary
 
-    guard({"--json": json})
-    console = Console(results_on_stdout=json == STDOUT)
     bundled = BUNDLED / f"{file}.safetensors"
     is_model = file.suffix == ".safetensors" or (not file.exists() and (bundled.is_file() or not file.suffix))
     is_current = not is_model and is_stored_current(file)
@@ -101,17 +112,14 @@ def describe(file: Path, json: str | None, reading: ReadOptions) -> None:
         )
     if is_model:
         path = file if file.suffix == ".safetensors" and file.exists() else bundled
-        values = describe_model_file(console, path if path.is_file() else model_path(str(file)))
-    elif is_current:
-        values = describe_current(console, load_current(file), file.name)
-    elif is_spectrum:
+        return describe_model_file(console, path if path.is_file() else model_path(str(file)))
+    if is_current:
+        return describe_current(console, load_current(file), file.name)
+    if is_spectrum:
         spectrum = load_spectrum(file)
         describe_spectrum(console, spectrum, file.name)
-        values = summary(spectrum)
-    else:
-        values = describe_trajectory(console, file, reading)
-    if json is not None:
-        emit_json(json, values)
+        return summary(spectrum)
+    return describe_other(console, file, reading)
 
 
 def describe_model_file(console: Console, path: Path) -> dict[str, Any]:
@@ -188,30 +196,16 @@ def describe_spectrum(console: Console, spectrum: Spectrum, name: str) -> None:
     show_preview(console, spectrum)
 
 
-def describe_trajectory(console: Console, path: Path, reading: ReadOptions) -> dict[str, Any]:
-    """Print what a trajectory holds."""
-    from bec_md.cli.announce import composition
-    from bec_md.trajectory import open_trajectory
+def describe_other(console: Console, path: Path, reading: ReadOptions) -> dict[str, Any]:
+    """Print what any other file holds, and what a spectrum from it would need."""
+    from bec_md.description import describe as found_in
 
-    found = open_trajectory(path, reading).info
-    step = "not stated (give --timestep)" if found.timestep_fs is None else f"{found.timestep_fs:g} fs"
-    console.item("file", f"{found.source}: trajectory ({found.format}), {found.n_frames} frames")
-    console.item("atoms", f"{found.n_atoms} ({composition(found.numbers)})")
-    console.item("time step", step)
-    console.item("velocities", "yes" if found.has_velocities else "no: they will be differences of positions")
-    console.item("charges", "Born effective charges in the file" if found.has_charges else "none in the file")
-    console.item("units", found.units_note)
+    found = found_in(path, reading)
+    console.item("file", f"{path.name}: {found.kind}")
+    for label, text in found.rows:
+        console.item(label, text)
+    for text in found.missing:
+        console.item("missing", in_terms_of_options(text))
     for warning in found.warnings:
-        console.warn(warning)
-    return {
-        "source": found.source,
-        "format": found.format,
-        "n_frames": found.n_frames,
-        "n_atoms": found.n_atoms,
-        "composition": composition(found.numbers),
-        "timestep_fs": found.timestep_fs,
-        "has_velocities": found.has_velocities,
-        "has_charges": found.has_charges,
-        "units": found.units_note,
-        "warnings": list(found.warnings),
-    }
+        console.warn(in_terms_of_options(warning))
+    return found.to_dict()

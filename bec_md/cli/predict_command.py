@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from itertools import islice
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -19,6 +19,7 @@ from bec_md.trajectory.options import ReadOptions
 if TYPE_CHECKING:
     from bec_md.charges import ChargeSource
     from bec_md.network.familiarity import Familiarity
+    from bec_md.structure import Frame
     from bec_md.trajectory import Trajectory
 
 PREDICT_HELP = "Write a trajectory, or single structures, with the Born effective charges of every atom."
@@ -85,6 +86,20 @@ def run_predict(input: str, output: Path, inputs: InputOptions, quiet: bool) -> 
     write_charges(console, trajectory, source, output, size)
 
 
+def alike(frames: Iterator[Frame], most: int) -> Iterator[list[Frame]]:
+    """Yield up to `most` successive frames that hold the same atoms."""
+    import numpy as np
+
+    batch: list[Frame] = []
+    for frame in frames:
+        if batch and (len(batch) == most or not np.array_equal(frame.numbers, batch[0].numbers)):
+            yield batch
+            batch = []
+        batch.append(frame)
+    if batch:
+        yield batch
+
+
 def write_charges(
     console: Console, trajectory: Trajectory, source: ChargeSource, output: Path, batch: int
 ) -> None:
@@ -99,8 +114,7 @@ def write_charges(
     info, done, begin = trajectory.info, 0, time.monotonic()
     known: Familiarity | None = getattr(source, "familiarity", None)
     outside = 0
-    stream = trajectory.frames()
-    batches = iter(lambda: list(islice(stream, batch)), [])
+    batches = alike(trajectory.frames(), batch)
     try:
         progress_bar = console.progress("Born effective charges", 0, info.n_frames)
         with (

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -52,28 +52,35 @@ def read_output(path: str | Path, *, structure: str | Path | None = None) -> lis
     DataError
         If it is none of them, or labels are missing.
     """
-    from bec_md.training.abinit_output import is_abinit_output, read_abinit_output
-    from bec_md.training.qe_output import is_ph_output, read_ph_output
-    from bec_md.training.vasp_output import read_outcar, read_vasprun
-
     file = Path(path)
     if not file.is_file():
         raise DataError(f"{file}: no such file", "there is nothing to collect", "check the path")
     with file.open(encoding="utf-8", errors="replace") as stream:
-        head = stream.read(200_000)
+        reader = reader_of(stream.read(200_000))
+    if reader is None:
+        raise DataError(
+            f"{file}: neither an output of ph.x or ABINIT nor an OUTCAR nor a vasprun.xml",
+            "labels are read from these",
+            "convert other outputs to extended XYZ with a column born_effective_charges:R:9",
+        )
+    return reader(file, None if structure is None else Path(structure))
+
+
+def reader_of(head: str) -> Callable[[Path, Path | None], list[Frame]] | None:
+    """What reads an output that begins like this: called with the file and a file of the structure."""
+    from bec_md.training.abinit_output import is_abinit_output, read_abinit_output
+    from bec_md.training.qe_output import is_ph_output, read_ph_output
+    from bec_md.training.vasp_output import read_outcar, read_vasprun
+
     if is_ph_output(head):
-        return [read_ph_output(file, structure=Path(structure) if structure is not None else None)]
+        return lambda file, structure: [read_ph_output(file, structure=structure)]
     if is_abinit_output(head):
-        return [read_abinit_output(file)]
+        return lambda file, _: [read_abinit_output(file)]
     if head.lstrip().startswith("<?xml") and "<modeling>" in head:
-        return read_vasprun(file)
+        return lambda file, _: read_vasprun(file)
     if "vasp." in head[:200].lower() or "POTCAR:" in head or "VRHFIN" in head:
-        return read_outcar(file)
-    raise DataError(
-        f"{file}: neither an output of ph.x or ABINIT nor an OUTCAR nor a vasprun.xml",
-        "labels are read from these",
-        "convert other outputs to extended XYZ with a column born_effective_charges:R:9",
-    )
+        return lambda file, _: read_outcar(file)
+    return None
 
 
 def collect(

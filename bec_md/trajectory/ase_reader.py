@@ -144,9 +144,9 @@ class AtomsReader:
                     "neither its content nor its name is that of a format that is known here or to ASE",
                     "name the format with `format`, or convert the file to extended XYZ",
                 ) from None
-            text = " ".join(str(error).split())[:160] or type(error).__name__
             raise DataError(
-                f"{self.source} cannot be read as {self._ase_format or 'a file of ASE'}: {text}",
+                f"{self.source} cannot be read as {self._ase_format or self._recognized()} by ASE"
+                f"{_in_words(error)}",
                 "it is damaged or cut off, or of another format than its name says",
                 "name the format with `format`, or convert the file to extended XYZ",
             ) from error
@@ -176,3 +176,11 @@ class AtomsReader:
                 if values is not None:
                     digest.update(np.ascontiguousarray(values).tobytes())
         return digest.hexdigest()[:16]
+
+
+def _in_words(error: Exception) -> str:
+    """What ASE says about a file, if it is about the file: its programming errors say nothing to anybody."""
+    if isinstance(error, (AttributeError, TypeError, AssertionError, KeyError, IndexError, StopIteration)):
+        return ""
+    text = " ".join(str(error).split())[:160]
+    return f": {text}" if text else ""

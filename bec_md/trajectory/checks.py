@@ -46,7 +46,7 @@ class FrameChecker:
     key
         Key of `Frame.info` that counts, for files whose frames have neither time nor step.
     time_series
-        Whether frames follow one another in time.
+        Whether frames follow one another in time; else they may hold different atoms.
     """
 
     def __init__(
@@ -125,7 +125,8 @@ class FrameChecker:
 
     def check(self, raw: Frame) -> None:
         """Raise `DataError` if the frame is damaged or does not fit the ones before it."""
-        self._check_atoms(raw)
+        if self._time_series:
+            self.check_atoms(raw)
         self._check_cell(raw)
         self._check_finite(raw, "position", raw.positions_ang)
         for name, values in (
@@ -140,7 +141,8 @@ class FrameChecker:
             self._check_clock(self._previous, raw)
         self._previous = raw
 
-    def _check_atoms(self, raw: Frame) -> None:
+    def check_atoms(self, raw: Frame) -> None:
+        """Raise `DataError` unless the frame holds the atoms and arrays of the first one."""
         expected, found = self._first.numbers, raw.numbers
         where = place(self._source, raw.index)
         if len(found) != len(expected):

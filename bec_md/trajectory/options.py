@@ -50,7 +50,8 @@ class ReadOptions(Options):
     need_velocities
         False to leave stored velocities unread.
     time_series
-        False for structures that are not frames of one run: their times and their motion are not looked at.
+        False for structures that are not frames of one run: their times and their motion are not looked at,
+        and they may hold different atoms.
     temperature_k
         Temperature in K that the caller expects: compared with that of the motion, never used to scale it.
     """

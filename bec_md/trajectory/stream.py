@@ -194,7 +194,7 @@ class StreamedTrajectory:
             ended, wanted = len(read) < wanted, size
             if limit is not None and read and read[-1].index >= limit:
                 read, ended = [frame for frame in read if frame.index < limit], True
-            block = Block.of(self._first, before, read) if read else None
+            block = Block.of(self._first, before, read) if read and self._options.time_series else None
             found = checker.first_fault(read, block)
             if found is not None:
                 read, fault = read[: found[0]], found[1]
@@ -231,7 +231,8 @@ class StreamedTrajectory:
         )
 
     def _frame(self, raw: Frame) -> Frame:
-        clock, first = self._clock, self._first
+        clock = self._clock
+        first = self._first if self._options.time_series else raw
         time_fs = raw.time_fs if clock.own_times else None
         if time_fs is None and clock.timestep_fs is not None:
             time_fs = raw.index * clock.timestep_fs
@@ -256,6 +257,7 @@ class StreamedTrajectory:
         count = min(count, max(_PROBED_ATOMS // len(first.numbers), 3)) if self._options.time_series else 1
         try:
             for raw in islice(raw_frames, count - 1):
+                checker.check_atoms(raw)
                 checker.check(raw)
                 probed.append(raw)
         except BecMDError:

@@ -254,6 +254,11 @@ def _about(run: ThermoRun, column: str, options: SeriesOptions, where: str) -> _
         f"the run is driven ({drive}): fluctuations tell the response of a system in equilibrium only"
         for drive in settings.driven
     ]
+    if run.lost_steps:
+        notes.append(
+            f"the last {run.lost_steps:g} steps of the run have no rows in {where}, although LAMMPS prints "
+            f"the last one: lines are missing, and only {len(run.values)} samples are used"
+        )
     if temperatures is not None and len(temperatures) > 2 and np.ptp(temperatures) == 0.0 < temperatures[0]:
         _constant_temperature(settings, notes, where)
     temperature = None if temperatures is None else float(temperatures.mean())

@@ -51,7 +51,16 @@ class ThermoTable:
     settings: RunSettings
     rows: list[list[float]] = field(default_factory=list)
     n_atoms: int | None = None
+    n_steps: int | None = None  # that the run made, as said at its end
     means: dict[str, RunMeans] = field(default_factory=dict)
+
+    @property
+    def lost_steps(self) -> float:
+        """Steps of the run behind the last row, although LAMMPS prints the last step of every run."""
+        steps = self.column("Step")
+        if self.n_steps is None or steps is None or not len(steps):
+            return 0.0
+        return max(self.n_steps - float(steps[-1] - steps[0]), 0.0)
 
     @property
     def array(self) -> Array:
@@ -164,6 +173,8 @@ class _Parser:
         self.flush()
         if self.table is not None and words[-1] == "atoms" and words[-2].isdigit():
             self.table.n_atoms = int(words[-2])
+            if len(words) > 5 and words[-5].isdigit():
+                self.table.n_steps = int(words[-5])
         self.table = None
 
     def result(self) -> LogContent:

@@ -33,6 +33,8 @@ class ThermoRun:
         (table length, what `fix bec` said at its end), by ID of the fix.
     remarks
         What was joined and left out.
+    lost_steps
+        Steps at the ends of its tables whose rows are not in the log.
     """
 
     names: tuple[str, ...]
@@ -41,6 +43,7 @@ class ThermoRun:
     n_atoms: int | None
     means: tuple[tuple[int, dict[str, RunMeans]], ...] = ()
     remarks: tuple[str, ...] = ()
+    lost_steps: float = 0.0
 
     def column(self, name: str) -> Array | None:
         """Return a column by its name, None if there is none."""
@@ -128,6 +131,7 @@ def join(tables: Sequence[ThermoTable], where: str) -> ThermoRun:
         tables[-1].n_atoms,
         tuple((len(table.rows), table.means) for table in tables),
         tuple(remarks),
+        sum(table.lost_steps for table in tables),
     )
 
 
