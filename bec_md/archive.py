@@ -13,6 +13,7 @@ from collections.abc import Container, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from tokenize import TokenError
 from typing import IO, Any
 
 import numpy as np
@@ -25,7 +26,7 @@ from bec_md.errors import DataError
 _UNPACKED_BYTES, _UNPACKED_RATIO = 512 << 20, 1000
 _DAMAGE = (
     ValueError, OSError, EOFError, KeyError, RuntimeError, NotImplementedError, OverflowError, RecursionError,
-    SyntaxError, MemoryError, TypeError, zipfile.BadZipFile, zlib.error,
+    SyntaxError, TokenError, MemoryError, TypeError, zipfile.BadZipFile, zlib.error,
 )  # fmt: skip
 
 

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from difflib import get_close_matches
 from pathlib import Path
+from tokenize import TokenError
 from typing import IO, Any, TextIO, cast
 
 from bec_md.errors import DataError, UsageError
@@ -25,6 +26,11 @@ _LINE_BYTES = 32 << 20
 _UNPACKED_BYTES, _UNPACKED_RATIO = 128 << 20, 2000
 #: Size of a file that is read as a whole.
 _WHOLE_BYTES = 256 << 20
+#: What parsing raises where a file lacks a part, or has another one in its place.
+DAMAGE = (
+    LookupError, TypeError, ValueError, AttributeError, ArithmeticError, RecursionError, EOFError,
+    SyntaxError, TokenError,
+)  # fmt: skip
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 #: Compressions by the suffix of a file name: the bytes a file begins with, and what opens it.
 COMPRESSIONS: Mapping[str, tuple[bytes, Callable[..., Any]]] = {
@@ -32,6 +38,28 @@ COMPRESSIONS: Mapping[str, tuple[bytes, Callable[..., Any]]] = {
     ".bz2": (b"BZh", bz2.open),
     ".xz": (b"\xfd7zXZ\x00", lzma.open),
 }
+
+
+@contextmanager
+def parsing(path: Path, kind: str) -> Iterator[None]:
+    """Turn what parsers raise where a file holds something else than it should into what, why and what to do.
+
+    Parameters
+    ----------
+    path
+        The file.
+    kind
+        What it should be, in words.
+    """
+    try:
+        yield
+    except DAMAGE as error:
+        text = " ".join(str(error).split())[:160]
+        raise DataError(
+            f"{path.name} is damaged, or no {kind}: {text or type(error).__name__}",
+            f"something else stands where this format has its parts ({type(error).__name__})",
+            "copy it again, or look at what it holds",
+        ) from error
 
 
 def expanded(path: str | Path) -> Path:

@@ -15,10 +15,6 @@ from bec_md.errors import DataError
 
 #: An array may announce so many bytes, or this multiple of what is stored of it.
 _FREE_BYTES, _RATIO = 32 << 20, 1000
-#: What reading raises where a file of bec-md's own lacks a part, or has another one in its place.
-_DAMAGE = (
-    KeyError, TypeError, ValueError, AttributeError, IndexError, ArithmeticError, RecursionError,
-)  # fmt: skip
 
 
 @contextmanager
@@ -37,7 +33,7 @@ def open_hdf5(path: Path) -> Iterator[Any]:
             yield file
     except FileNotFoundError:
         raise
-    except (OSError, RuntimeError) as error:
+    except (OSError, RuntimeError, KeyError) as error:
         raise DataError(
             f"{path.name} cannot be read: {' '.join(str(error).split())}",
             "the file is cut off, damaged, or no HDF5 file: it may have been copied in part",

@@ -12,7 +12,7 @@ import numpy as np
 from bec_md.arrays import Array
 from bec_md.compare.curve import QUANTITIES, Curve, from_index
 from bec_md.errors import DataError, UsageError
-from bec_md.files import expanded, read_text
+from bec_md.files import expanded, parsing, read_text
 from bec_md.hdf5 import is_hdf5
 from bec_md.units import CM_PER_THZ, MEV_PER_CM
 
@@ -65,13 +65,14 @@ def open_curve(path: str | Path, quantity: str = "n_alpha") -> Curve:
         )
     if not path.is_file():
         raise UsageError(f"there is no file {path}", "a curve is read from it", "check the name")
-    if path.suffix.lower() in (".yml", ".yaml"):
-        return _from_yaml(path, quantity)
-    if path.suffix.lower() in (".jdx", ".dx", ".jcamp"):
-        return _from_jcamp(path, quantity)
-    if is_hdf5(path):
-        return _from_hdf5(path, quantity)
-    return _from_table(path, quantity)
+    with parsing(path, "table or spectrum"):
+        if path.suffix.lower() in (".yml", ".yaml"):
+            return _from_yaml(path, quantity)
+        if path.suffix.lower() in (".jdx", ".dx", ".jcamp"):
+            return _from_jcamp(path, quantity)
+        if is_hdf5(path):
+            return _from_hdf5(path, quantity)
+        return _from_table(path, quantity)
 
 
 def _from_hdf5(path: Path, quantity: str) -> Curve:

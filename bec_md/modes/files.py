@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from bec_md.archive import read_arrays
 from bec_md.arrays import Array
 from bec_md.errors import DataError, UsageError
-from bec_md.files import expanded
+from bec_md.files import expanded, parsing
 from bec_md.modes.reference import ReferenceModes, modes_from_force_constants
 from bec_md.modes.units import parse_force_constant_units, stated_units
 from bec_md.trajectory.velocities import minimum_image
@@ -74,14 +74,16 @@ def read_modes(
                 "an npz holds force constants in eV/Å² by definition of the format",
                 "convert them, or leave the unit out",
             )
-        return _from_npz(path, cell, positions, numbers, weights)
+        with parsing(path, "archive of force constants or modes"):
+            return _from_npz(path, cell, positions, numbers, weights)
     stated = stated_units(path)
     factor, unit = 1.0, "eV/Å² (assumed)"
     if units is not None:
         factor, unit = parse_force_constant_units(units), units
     elif stated is not None:
         factor, unit = stated
-    phi = factor * read_force_constants(path, cell, positions, numbers)
+    with parsing(path, "table of force constants"):
+        phi = factor * read_force_constants(path, cell, positions, numbers)
     return modes_from_force_constants(phi, cell, positions, numbers, weights, f"{path.name} in {unit}")
 
 

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from bec_md.errors import DataError, UsageError
+from bec_md.files import parsing
 from bec_md.structure import Frame
 from bec_md.structure.extxyz import write_frames
 from bec_md.structure.names import CHARGES
@@ -63,7 +64,8 @@ def read_output(path: str | Path, *, structure: str | Path | None = None) -> lis
             "labels are read from these",
             "convert other outputs to extended XYZ with a column born_effective_charges:R:9",
         )
-    return reader(file, None if structure is None else Path(structure))
+    with parsing(file, "complete output"):
+        return reader(file, None if structure is None else Path(structure))
 
 
 def reader_of(head: str) -> Callable[[Path, Path | None], list[Frame]] | None:

@@ -16,7 +16,7 @@ from bec_md.current.readers.dipole import differentiate, unwrap_polarization
 from bec_md.current.readers.raw import RawSeries
 from bec_md.current.series import CurrentSeries
 from bec_md.errors import DataError, UsageError
-from bec_md.files import expanded
+from bec_md.files import expanded, parsing
 
 READERS: dict[str, Callable[[Path, SeriesOptions], RawSeries]] = {
     "npy": columns.read_npy,
@@ -71,7 +71,9 @@ def open_current(path: str | Path, options: SeriesOptions | None = None, **chang
             "its content looks like none of the formats that are read here",
             f"name the format: `format={', '.join(READERS)}`",
         )
-    return as_current(READERS[name](path, given), given, path)
+    with parsing(path, f"file of the format {name}"):
+        raw = READERS[name](path, given)
+    return as_current(raw, given, path)
 
 
 def is_current_file(path: str | Path) -> bool:
