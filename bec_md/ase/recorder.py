@@ -132,7 +132,7 @@ class CurrentRecorder:
         for start, rows in committed_chunks(rows_of, self._written, Execution().commit_seconds):
             self._store.write(start, rows)
             self._written = start + len(rows["current"])
-        self._live.forget(self._written)
+        self._live.forget(self._written - 1)  # changes of P need the frame before
 
     def close(self) -> CurrentSeries | None:
         """Complete the file and return its current; None if nothing was recorded."""

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from bec_md.network import BecModel
+    from bec_md.network.predictor import PredictedCurrent
     from bec_md.structure import Frame
 
 
@@ -149,7 +150,7 @@ class ModelCharges:
 
         Where Z* derives from a polarization, tensors of every member would cost three backward passes each.
         This one gives those of the mean alone, the uncertainty at the first frame of each batch, and the
-        currents of the members by `member_current`.
+        currents of the members, and P, by `along`.
         """
         if getattr(self.model, "charges_from", "charges") != "dipole":
             return self
@@ -157,12 +158,13 @@ class ModelCharges:
         lean._lean = True
         return lean
 
-    def member_current(self, frames: Sequence[Frame], velocities: NDArray[np.float64]) -> Array | None:
-        """dP/dt of every member along velocities (F, N, 3), (F, M, 3) e Å/fs; None if tensors give it."""
-        if not self._lean:
-            return None
-        members = self.model.current(frames, velocities).members[:, :, 0]
-        return members if members.shape[1] > 1 else None
+    def along(self, frames: Sequence[Frame], velocities: NDArray[np.float64]) -> PredictedCurrent | None:
+        """dP/dt of all atoms along velocities (F, N, 3), and P; None where tensors give it."""
+        return self.model.current(frames, velocities) if self._lean else None
+
+    def ionic_charges(self, frame: Frame) -> Array:
+        """Charges that move with the atoms, (N,) e; see `bec_md.network.BecModel.ionic_charges`."""
+        return self.model.ionic_charges(frame)
 
     def evaluate(self, frames: Sequence[Frame]) -> ChargeBatch:
         """Predict the tensors of these frames."""

@@ -43,6 +43,9 @@ class Field:
         A single row may stand for all frames.
     may_be_nan
         Rows that were not evaluated are NaN.
+    summed
+        Rows are computed as changes since the row before, and added up when they are joined: where a
+        computation is cut into pieces does not matter then.
     """
 
     name: str
@@ -52,6 +55,7 @@ class Field:
     meaning: str
     one_row: bool = False
     may_be_nan: bool = False
+    summed: bool = False
 
     def shape(self, sizes: Mapping[str, int]) -> tuple[int, ...]:
         """Return the shape of one row, given G and M."""
@@ -142,7 +146,12 @@ class CurrentData:
     ] = None  # fmt: skip
     polarization: Annotated[
         Array | None,
-        _stored(3, unit="e Å", meaning="P(t), continuous, of a model whose tensors are its derivatives"),
+        _stored(
+            3,
+            unit="e Å",
+            meaning="P(t), continuous, of a model whose tensors are its derivatives",
+            summed=True,
+        ),
     ] = None
     cells_ang: Annotated[
         Array | None, _stored(3, 3, unit="Å", meaning="cell, rows are lattice vectors", one_row=True)

@@ -153,7 +153,7 @@ def join_parts(path: Path, parts: PartsFolder, header: dict[str, Any], joined: i
                     _append(file, old, 0, joined)
             for part in chain:
                 with open_hdf5(part.path) as source:
-                    _append(file, source, length_of(file) - part.start, part.stop - part.start)
+                    _append(file, source, length_of(file) - part.start, part.stop - part.start, add_up=True)
             filled = length_of(file) > 0
         if filled and header.get("complete"):
             averages = load_file(partial, header, lazy=True).averages
@@ -170,8 +170,8 @@ def length_of(file: Any) -> int:
     return int(file["current"].shape[0]) if "current" in file else 0
 
 
-def _append(file: Any, source: Any, first: int, stop: int) -> None:
-    """Append rows first … stop−1 of every dataset of one file to another."""
+def _append(file: Any, source: Any, first: int, stop: int, *, add_up: bool = False) -> None:
+    """Append rows first … stop−1 of every dataset of one file to another; changes of a chunk are added up."""
     for name in source:
         dataset = source[name]
         if name not in file:
@@ -189,9 +189,20 @@ def _append(file: Any, source: Any, first: int, stop: int) -> None:
         target = file[name]
         begin = int(target.shape[0])
         target.resize(begin + stop - first, axis=0)
+        summed = add_up and name in FIELDS and FIELDS[name].summed
         for row in range(first, stop, _COPY_ROWS):
-            end = min(row + _COPY_ROWS, stop)
-            target[begin + row - first : begin + end - first] = dataset[row:end]
+            end, at = min(row + _COPY_ROWS, stop), begin + row - first
+            values = dataset[row:end]
+            target[at : at + end - row] = (
+                added_up(values, target[at - 1] if at else None) if summed else values
+            )
+
+
+def added_up(changes: Array, before: Array | None = None) -> Array:
+    """Return what changes (T, …) add up to, after the row before them, one after the other."""
+    whole = changes if before is None else np.concatenate([before[None], changes])
+    total = np.add.accumulate(whole, axis=0)
+    return total if before is None else total[1:]
 
 
 def frame_hashes_of(path: Path, rows: int) -> Array | None:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from bec_md.arrays import Array
 from bec_md.charges.source import ChargeBatch
+from bec_md.current.continuous import Continuous
 from bec_md.current.evaluate import ChargedFrames, Sampling, charged_frames
 from bec_md.current.fields import FIELDS
 from bec_md.current.parts import FRAME_HASH, Rows
@@ -22,6 +23,7 @@ from bec_md.errors import DataError
 
 if TYPE_CHECKING:
     from bec_md.charges.source import ChargeSource
+    from bec_md.network.predictor import PredictedCurrent
     from bec_md.structure import Frame
     from bec_md.trajectory.frame import Trajectory
 
@@ -87,11 +89,12 @@ class Recipe:
     def rows(self, start: int = 0, stop: int | None = None) -> Iterator[tuple[int, Rows]]:
         """Yield (number of the first row, rows) from `start` up to `stop` or the end."""
         pieces = charged_frames(self.trajectory, self.source, self.sampling, start)
+        path = self._polarization_from(start)
         if self.scheme == "midpoint":
             pieces = with_next_frame(pieces)
         try:
             for piece in pieces:
-                rows = self._velocity_rows(piece) if self.scheme == "velocity" else self._midpoint_rows(piece)
+                rows = self._piece_rows(piece, path)
                 if len(rows["current"]) == 0:
                     continue
                 if stop is not None and piece.start + len(rows["current"]) > stop:
@@ -124,16 +127,40 @@ class Recipe:
         hashes = frame_hashes(frames)
         return hashes if self.scheme == "velocity" else 3 * hashes[:-1] + hashes[1:]
 
-    def _velocity_rows(self, piece: ChargedFrames) -> Rows:
-        cells = np.stack([frame.cell_ang for frame in piece.frames])
-        return self._rows(piece, piece.charges, self.velocities(piece.frames), cells)
+    def _polarization_from(self, start: int) -> Continuous | None:
+        """Return what follows P(t) from row `start` on; None if the tensors derive from no polarization."""
+        charges = getattr(self.source, "ionic_charges", None)
+        still = np.zeros((1, len(self.masses_amu), 3))
+        frames = self.trajectory.frames(skip=max(0, start - 1))
+        before = next(frames, None)
+        found = None if before is None or charges is None else self._along([before], still)
+        if before is None or charges is None or found is None or found.polarization is None:
+            return None
+        path = Continuous(charges(before), midpoint=self.scheme == "midpoint")
+        if start > 0:
+            path.begin_after(before, found.polarization[0])
+        return path
 
-    def _midpoint_rows(self, piece: ChargedFrames) -> Rows:
-        cells = np.stack([frame.cell_ang for frame in piece.frames])
-        charges = piece.charges.map(_means)
-        return self._rows(piece, charges, self.velocities(piece.frames), _means(cells))
+    def _along(self, frames: list[Frame], velocities: Array) -> PredictedCurrent | None:
+        along = getattr(self.source, "along", None)
+        found: PredictedCurrent | None = None if along is None else along(frames, velocities)
+        return found
 
-    def _rows(self, piece: ChargedFrames, batch: ChargeBatch, velocities: Array, cells: Array) -> Rows:
+    def _piece_rows(self, piece: ChargedFrames, path: Continuous | None) -> Rows:
+        cells = np.stack([frame.cell_ang for frame in piece.frames])
+        velocities, charges = self.velocities(piece.frames), piece.charges
+        if self.scheme == "midpoint":
+            cells, charges = _means(cells), charges.map(_means)
+        return self._rows(piece, charges, velocities, cells, path)
+
+    def _rows(
+        self,
+        piece: ChargedFrames,
+        batch: ChargeBatch,
+        velocities: Array,
+        cells: Array,
+        path: Continuous | None,
+    ) -> Rows:
         if len(velocities) == 0:
             return {"current": np.empty((0, 0, 3))}
         rows: Rows = dict(self.sums.frame_sums(batch.born_effective_charges, velocities))
@@ -141,9 +168,7 @@ class Recipe:
         rows[FRAME_HASH] = self.row_hashes(piece.frames)
         if batch.uncertainty_e is not None:
             rows["charge_uncertainty_e"] = batch.uncertainty_e.mean(axis=1)
-        members = self._member_current(piece.frames, batch, velocities)
-        if members is not None:
-            rows["member_current"] = members
+        rows |= self._member_rows(piece.frames, batch, velocities, path)
         if batch.eps_inf is not None:
             rows["eps_inf"] = np.asarray(batch.eps_inf, dtype=np.float64)
         if self.sampling.charge_stride > 1:
@@ -152,18 +177,23 @@ class Recipe:
             )
         return rows
 
-    def _member_current(self, frames: list[Frame], batch: ChargeBatch, velocities: Array) -> Array | None:
-        """Barycentric current of each member, (F, M, 3): from its tensors, or along the velocities."""
-        along = getattr(self.source, "member_current", None)
+    def _member_rows(
+        self, frames: list[Frame], batch: ChargeBatch, velocities: Array, path: Continuous | None
+    ) -> Rows:
+        """Barycentric current of each member from its tensors; or along the velocities, and changes of P."""
         if batch.members is not None:
-            return self.sums.member_current(batch.members, velocities)
-        if along is None:
-            return None
+            return {"member_current": self.sums.member_current(batch.members, velocities)}
+        if path is None:
+            return {}
         relative = velocities - self.sums.com_velocity(velocities)[:, None]
-        if self.scheme == "velocity":
-            return along(frames, relative)  # type: ignore[no-any-return]
-        before, after = along(frames[:-1], relative), along(frames[1:], relative)
-        return None if before is None else np.asarray(0.5 * (before + after))
+        ends = (slice(None),) if self.scheme == "velocity" else (slice(None, -1), slice(1, None))
+        found = [along for end in ends if (along := self._along(frames[end], relative)) is not None]
+        moments = [one.polarization for one in found if one.polarization is not None]
+        rows = {
+            "polarization": path.rows(frames, np.concatenate([moments[0], moments[-1][-1:]][: len(ends)]))
+        }
+        members = np.mean([one.members[:, :, 0] for one in found], axis=0)
+        return rows | ({"member_current": members} if members.shape[1] > 1 else {})
 
 
 def frame_hashes(frames: list[Frame]) -> NDArray[np.uint64]:

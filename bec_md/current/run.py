@@ -14,7 +14,8 @@ import numpy as np
 from bec_md.charges.closed_loop import loop_of_source
 from bec_md.current.chunks import Chunk, Missing, committed_chunks
 from bec_md.current.execution import Execution
-from bec_md.current.file import build_series, header_of, load_current
+from bec_md.current.fields import FIELDS
+from bec_md.current.file import added_up, build_series, header_of, load_current
 from bec_md.current.parts import FRAME_HASH, Rows
 from bec_md.current.store import CurrentStore
 from bec_md.errors import UsageError
@@ -93,6 +94,7 @@ def _in_memory(job: CurrentJob, execution: Execution) -> CurrentSeries:
     ordered = [pieces[start] for start in sorted(pieces)]
     arrays = {name: np.concatenate([rows[name] for rows in ordered]) for name in ordered[0]}
     arrays.pop(FRAME_HASH)
+    arrays |= {name: added_up(arrays[name]) for name in arrays if FIELDS[name].summed}
     return build_series(job.header(), arrays, job.info.source)
 
 

@@ -298,6 +298,10 @@ class NativeEngine:
             found["eps_inf"] = result.values["eps_inf"]
         return found
 
+    def ionic_charges(self) -> Array:
+        """Charge of each element that moves with the atoms, where the read-out is a dipole, e."""
+        return self.model.ionic_charges()
+
 
 def native_neighbors(
     positions_ang: Array, cell_ang: Array, pbc: NDArray[np.bool_], cutoff_ang: float

@@ -18,6 +18,7 @@ from bec_md.network.model_file import load_network, read_header
 from bec_md.network.registry import choose_model, model_path
 from bec_md.network.request import TENSORS, Answers, Request
 from bec_md.pending import Pending
+from bec_md.structure.from_ase import as_frame
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -59,6 +60,10 @@ class Engine(Protocol):
 
     def evaluate(self, frames: Sequence[Frame | Atoms], request: Request = TENSORS) -> Answers:
         """Answer what is asked for, by name."""
+        ...
+
+    def ionic_charges(self) -> Array:
+        """Charge of each element that moves with the atoms, where the read-out is a dipole, e."""
         ...
 
 
@@ -169,6 +174,25 @@ class BecModel:
             found["polarization"].mean(axis=1),
             self._known(found["eps_inf"]),
         )
+
+    def ionic_charges(self, frame: Frame | Atoms) -> Array:
+        """Charges q_i of P = Σ_i q_i r_i + Σ_j p_j, (N,) e: what P gains when an atom is taken to its image.
+
+        Raises
+        ------
+        UsageError
+            If the tensors of this model derive from no polarization.
+        """
+        if self.charges_from != "dipole":
+            raise UsageError(
+                f"model {self.name} has no polarization",
+                "its tensors are nobody's derivative",
+                "take a model whose read-out is a dipole",
+            )
+        structure = as_frame(frame)
+        by_number = dict(zip(self.elements, self.engine.ionic_charges().tolist(), strict=True))
+        charges = np.array([by_number[int(number)] for number in structure.numbers])
+        return np.asarray(charges - (charges.sum() - structure.total_charge) / len(charges))
 
     def submit(self, frames: Sequence[Frame | Atoms], *, members: bool = True) -> Pending[Prediction]:
         """Start a prediction. On a GPU this returns at once; on the CPU `result` does the work.

@@ -31,6 +31,7 @@ from bec_md.errors import BecMDWarning
 from bec_md.network.device_neighbors import SearchPlan, find_edges, plan_search
 from bec_md.network.graph import Graph, build_graph, neighbor_pairs, structure
 from bec_md.network.lanes import Lanes
+from bec_md.network.readouts.dipole import Dipole
 from bec_md.network.request import TENSORS, Answers, Request
 from bec_md.pending import Pending
 
@@ -129,6 +130,12 @@ class TorchEngine:
     def evaluate(self, frames: Sequence[Frame | Atoms], request: Request = TENSORS) -> Answers:
         """Answer a request about frames with equally many atoms."""
         return self.submit(frames, request).result()
+
+    def ionic_charges(self) -> Array:
+        """Charge of each element that moves with the atoms, where the read-out is a dipole, e."""
+        readout = self.network.charges_from
+        assert isinstance(readout, Dipole)
+        return np.asarray(readout.reference_charge.detach().cpu().numpy(), dtype=np.float64)
 
     def submit(self, frames: Sequence[Frame | Atoms], request: Request = TENSORS) -> Pending[Answers]:
         """Start to evaluate frames with equally many atoms as one graph, without waiting for the result."""
