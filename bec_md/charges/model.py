@@ -21,8 +21,11 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from bec_md.network import BecModel
-    from bec_md.network.predictor import PredictedCurrent
+    from bec_md.network.predictor import PredictedCurrent, Prediction
     from bec_md.structure import Frame
+
+#: Where the current needs no tensors, one frame in so many has them, for the f-sum rule and the checks.
+TENSORS_EVERY = 16
 
 
 class ModelCharges:
@@ -148,9 +151,10 @@ class ModelCharges:
     def along_velocities(self) -> ModelCharges:
         """Return the source for a current at every frame.
 
-        Where Z* derives from a polarization, tensors of every member would cost three backward passes each.
-        This one gives those of the mean alone, the uncertainty at the first frame of each batch, and the
-        currents of the members, and P, by `along`.
+        Where Z* derives from a polarization, J is one derivative along the velocities and needs no tensors:
+        `along` gives it, those of the members, and P. The tensors of this source are those of the mean of
+        the members at one frame in `TENSORS_EVERY`, which stand for the frames that follow (f-sum rule,
+        charge sums), and its uncertainty is that of the first frame of each batch.
         """
         if getattr(self.model, "charges_from", "charges") != "dipole":
             return self
@@ -158,9 +162,19 @@ class ModelCharges:
         lean._lean = True
         return lean
 
-    def along(self, frames: Sequence[Frame], velocities: NDArray[np.float64]) -> PredictedCurrent | None:
-        """dP/dt of all atoms along velocities (F, N, 3), and P; None where tensors give it."""
-        return self.model.current(frames, velocities) if self._lean else None
+    @property
+    def tensors_every(self) -> int:
+        """How many frames share the tensors of the first of them."""
+        return TENSORS_EVERY if self._lean else 1
+
+    def along(
+        self,
+        frames: Sequence[Frame],
+        velocities: NDArray[np.float64],
+        groups: NDArray[np.int64] | None = None,
+    ) -> PredictedCurrent | None:
+        """dP/dt of groups (N,) of atoms along velocities (F, N, 3), and P; None where tensors give it."""
+        return self.model.current(frames, velocities, groups) if self._lean else None
 
     def ionic_charges(self, frame: Frame) -> Array:
         """Charges that move with the atoms, (N,) e; see `bec_md.network.BecModel.ionic_charges`."""
@@ -175,19 +189,22 @@ class ModelCharges:
     def submit(self, frames: Sequence[Frame]) -> Pending[ChargeBatch]:
         """Start to predict the tensors of these frames; a GPU works while the host prepares the next ones."""
         if self._lean:
-            mean = self.model.submit(frames, members=False)
+            mean = self.model.submit(frames[::TENSORS_EVERY], members=False)
             return Pending(lambda: self._mean_batch(frames, mean.result()))
         if not hasattr(self.model, "submit"):
             return Pending(lambda: self.evaluate(frames))
         pending = self.model.submit(frames)
         return Pending(lambda: self._batch(frames, pending.result()))
 
-    def _mean_batch(self, frames: Sequence[Frame], prediction: Any) -> ChargeBatch:
-        """Tensors without those of the members, with the uncertainty of the first frame."""
+    def _mean_batch(self, frames: Sequence[Frame], prediction: Prediction) -> ChargeBatch:
+        """Tensors of the mean of the members at sampled frames, each for those that follow it."""
+        sampled = self._batch(frames[::TENSORS_EVERY], prediction)
         first = self._batch(frames[:1], self.model.predict_batch(frames[:1])).uncertainty_e
-        shape = np.shape(prediction.uncertainty_e)
-        spread = None if first is None else np.broadcast_to(first, shape)
-        return replace(self._batch(frames, prediction), uncertainty_e=spread, members=None)
+        spread = None if first is None else np.broadcast_to(first, (len(frames), *first.shape[1:]))
+        held = replace(sampled, uncertainty_e=None, members=None).map(
+            lambda values: np.repeat(values, TENSORS_EVERY, axis=0)[: len(frames)]
+        )
+        return replace(held, uncertainty_e=spread)
 
     def _batch(self, frames: Sequence[Frame], prediction: Any) -> ChargeBatch:
         tensors = np.asarray(prediction.born_effective_charges, dtype=np.float64)

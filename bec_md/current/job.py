@@ -152,7 +152,13 @@ def key_of(
         "scheme": recipe.scheme,
         "batch": sampling.batch,
         "charge_stride": sampling.charge_stride,
+        **({"tensors_every": every} if (every := tensors_every(recipe)) > 1 else {}),
     }
+
+
+def tensors_every(recipe: Recipe) -> int:
+    """Return how many frames share the tensors of the first, where the current itself needs none."""
+    return int(getattr(recipe.source, "tensors_every", 1))
 
 
 def _comparable(value: Any) -> Any:

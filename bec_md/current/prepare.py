@@ -13,7 +13,7 @@ from bec_md import __version__
 from bec_md.charges import charges_key, make_charge_source
 from bec_md.current.evaluate import Sampling
 from bec_md.current.grouping import Groups, make_groups
-from bec_md.current.job import CurrentJob, input_state, key_of
+from bec_md.current.job import CurrentJob, input_state, key_of, tensors_every
 from bec_md.current.mobility import PROBED, Mobility, find_immobile
 from bec_md.current.options import CurrentOptions
 from bec_md.current.rigidity import count_constraints
@@ -113,7 +113,10 @@ def prepare_current(
         key=key_of(recipe, divided, first, reading, options),
         input_state=input_state(source, reading, info.fingerprint),
         metadata=_metadata(recipe, info, reading, notes, (*info.warnings, *said), command)
-        | {"remarks": [*info.remarks, *_remarks(mobility, constraints)], "constraints": constraints},
+        | {
+            "remarks": [*info.remarks, *_remarks(mobility, constraints, tensors_every(recipe))],
+            "constraints": constraints,
+        },
     )
 
 
@@ -232,9 +235,15 @@ def _with_stride(
     return replace(recipe, sampling=replace(recipe.sampling, charge_stride=stride)), note
 
 
-def _remarks(mobility: Mobility, constraints: int) -> list[str]:
+def _remarks(mobility: Mobility, constraints: int, every: int) -> list[str]:
     rigid = f"{constraints} distances are rigid: they are no degrees of freedom of the temperature"
-    return [text for text in (mobility.remark, rigid if constraints else "") if text]
+    sampled = (
+        f"J and P(t) of every frame are derivatives along the velocities; Z* itself (f-sum rule, static and "
+        f"charge-sum checks) is that of one frame in {every}"
+    )
+    return [
+        text for text in (mobility.remark, rigid if constraints else "", sampled if every > 1 else "") if text
+    ]
 
 
 def _scheme_warnings(recipe: Recipe, info: TrajectoryInfo) -> tuple[str, ...]:

@@ -141,9 +141,11 @@ class Recipe:
             path.begin_after(before, found.polarization[0])
         return path
 
-    def _along(self, frames: list[Frame], velocities: Array) -> PredictedCurrent | None:
+    def _along(
+        self, frames: list[Frame], velocities: Array, groups: NDArray[np.int64] | None = None
+    ) -> PredictedCurrent | None:
         along = getattr(self.source, "along", None)
-        found: PredictedCurrent | None = None if along is None else along(frames, velocities)
+        found: PredictedCurrent | None = None if along is None else along(frames, velocities, groups)
         return found
 
     def _piece_rows(self, piece: ChargedFrames, path: Continuous | None) -> Rows:
@@ -168,32 +170,42 @@ class Recipe:
         rows[FRAME_HASH] = self.row_hashes(piece.frames)
         if batch.uncertainty_e is not None:
             rows["charge_uncertainty_e"] = batch.uncertainty_e.mean(axis=1)
-        rows |= self._member_rows(piece.frames, batch, velocities, path)
         if batch.eps_inf is not None:
             rows["eps_inf"] = np.asarray(batch.eps_inf, dtype=np.float64)
+        if batch.members is not None:
+            rows["member_current"] = self.sums.member_current(batch.members, velocities)
+        if path is not None:
+            rows |= self._rows_along(piece.frames, velocities, rows["charge_sum"], path)
         if self.sampling.charge_stride > 1:
             rows["interpolation_check"] = _compare(
                 piece, velocities - self.sums.com_velocity(velocities)[:, None]
             )
         return rows
 
-    def _member_rows(
-        self, frames: list[Frame], batch: ChargeBatch, velocities: Array, path: Continuous | None
+    def _rows_along(
+        self, frames: list[Frame], velocities: Array, charge_sum: Array, path: Continuous
     ) -> Rows:
-        """Barycentric current of each member from its tensors; or along the velocities, and changes of P."""
-        if batch.members is not None:
-            return {"member_current": self.sums.member_current(batch.members, velocities)}
-        if path is None:
-            return {}
-        relative = velocities - self.sums.com_velocity(velocities)[:, None]
+        r"""Return what derivatives along the velocities give: J of groups and members, P, ε∞.
+
+        The velocities are those relative to the center of mass, so that no tensors of the frame are needed:
+        :math:`J_g = \sum Z (v - v_\mathrm{com}) + S_g v_\mathrm{com}`, of which every sum rule subtracts the
+        second part again, with the same stored S.
+        """
+        com = self.sums.com_velocity(velocities)[:, None]
+        relative = velocities - com
         ends = (slice(None),) if self.scheme == "velocity" else (slice(None, -1), slice(1, None))
-        found = [along for end in ends if (along := self._along(frames[end], relative)) is not None]
+        found = [one for end in ends if (one := self._along(frames[end], relative, self.group_index))]
         moments = [one.polarization for one in found if one.polarization is not None]
-        rows = {
-            "polarization": path.rows(frames, np.concatenate([moments[0], moments[-1][-1:]][: len(ends)]))
+        rows: Rows = {
+            "current": np.mean([one.current for one in found], axis=0)
+            + polarization_velocity(charge_sum, np.broadcast_to(com, charge_sum.shape[:-1])),
+            "polarization": path.rows(frames, np.concatenate([moments[0], moments[-1][-1:]][: len(ends)])),
         }
-        members = np.mean([one.members[:, :, 0] for one in found], axis=0)
-        return rows | ({"member_current": members} if members.shape[1] > 1 else {})
+        members = np.mean([one.members.sum(axis=2) for one in found], axis=0)
+        if members.shape[1] > 1:
+            rows["member_current"] = members
+        eps_inf = np.mean([one.eps_inf for one in found], axis=0)
+        return rows if np.isnan(eps_inf).any() else rows | {"eps_inf": eps_inf}
 
 
 def frame_hashes(frames: list[Frame]) -> NDArray[np.uint64]:
