@@ -118,16 +118,24 @@ class CurrentRecorder:
             )
         )
         batch = self._options.batch or default_batch(frame.n_atoms, self._options.device)
-        if self._live.count - self._written == batch * -(-PROBED // batch):
+        if self._job is None and self._live.count == batch * -(-PROBED // batch):
+            self._prepare()
+        block = self._job.recipe.sampling.block if self._job else 0
+        if block and self._live.count - self._written == block * -(-PROBED // block):
             self._flush()
 
+    def _prepare(self) -> None:
+        """Bind the tensors to the first frames, and begin the file."""
+        self._job = with_closed_loop(prepare_current(self._live, self._options))
+        writing = CurrentStore.writing(self.path, self._job.header(), overwrite=self._overwrite)
+        self._store = self._open.enter_context(writing)
+
     def _flush(self) -> None:
-        """Evaluate the frames that wait: whole batches, so that the blocks of all rows begin at multiples."""
+        """Evaluate the frames that wait: whole blocks, so that those of all rows begin at multiples."""
         if self._job is None:
-            self._job = with_closed_loop(prepare_current(self._live, self._options))
-            writing = CurrentStore.writing(self.path, self._job.header(), overwrite=self._overwrite)
-            self._store = self._open.enter_context(writing)
+            self._prepare()
         assert self._store is not None
+        assert self._job is not None
         rows_of = self._job.recipe.rows(self._written)
         for start, rows in committed_chunks(rows_of, self._written, Execution().commit_seconds):
             self._store.write(start, rows)

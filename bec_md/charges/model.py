@@ -21,11 +21,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from bec_md.network import BecModel
-    from bec_md.network.predictor import PredictedCurrent, Prediction
+    from bec_md.network.predictor import PredictedCurrent
     from bec_md.structure import Frame
-
-#: Where the current needs no tensors, one frame in so many has them, for the f-sum rule and the checks.
-TENSORS_EVERY = 16
 
 
 class ModelCharges:
@@ -152,20 +149,14 @@ class ModelCharges:
         """Return the source for a current at every frame.
 
         Where Z* derives from a polarization, J is one derivative along the velocities and needs no tensors:
-        `along` gives it, those of the members, and P. The tensors of this source are those of the mean of
-        the members at one frame in `TENSORS_EVERY`, which stand for the frames that follow (f-sum rule,
-        charge sums), and its uncertainty is that of the first frame of each batch.
+        `along` gives it, those of the members, and P. The tensors and the uncertainty of this source are
+        those of the first frame of each call, and stand for the others (f-sum rule, charge sums).
         """
         if getattr(self.model, "charges_from", "charges") != "dipole":
             return self
         lean = copy(self)
         lean._lean = True
         return lean
-
-    @property
-    def tensors_every(self) -> int:
-        """How many frames share the tensors of the first of them."""
-        return TENSORS_EVERY if self._lean else 1
 
     def along(
         self,
@@ -189,22 +180,19 @@ class ModelCharges:
     def submit(self, frames: Sequence[Frame]) -> Pending[ChargeBatch]:
         """Start to predict the tensors of these frames; a GPU works while the host prepares the next ones."""
         if self._lean:
-            mean = self.model.submit(frames[::TENSORS_EVERY], members=False)
-            return Pending(lambda: self._mean_batch(frames, mean.result()))
+            first = self.model.submit(frames[:1])
+            return Pending(lambda: self._held(self._batch(frames[:1], first.result()), len(frames)))
         if not hasattr(self.model, "submit"):
             return Pending(lambda: self.evaluate(frames))
         pending = self.model.submit(frames)
         return Pending(lambda: self._batch(frames, pending.result()))
 
-    def _mean_batch(self, frames: Sequence[Frame], prediction: Prediction) -> ChargeBatch:
-        """Tensors of the mean of the members at sampled frames, each for those that follow it."""
-        sampled = self._batch(frames[::TENSORS_EVERY], prediction)
-        first = self._batch(frames[:1], self.model.predict_batch(frames[:1])).uncertainty_e
-        spread = None if first is None else np.broadcast_to(first, (len(frames), *first.shape[1:]))
-        held = replace(sampled, uncertainty_e=None, members=None).map(
-            lambda values: np.repeat(values, TENSORS_EVERY, axis=0)[: len(frames)]
+    @staticmethod
+    def _held(first: ChargeBatch, n_frames: int) -> ChargeBatch:
+        """Let the tensors of one frame stand for the frames that follow it."""
+        return replace(first, members=None).map(
+            lambda values: np.broadcast_to(values, (n_frames, *values.shape[1:]))
         )
-        return replace(held, uncertainty_e=spread)
 
     def _batch(self, frames: Sequence[Frame], prediction: Any) -> ChargeBatch:
         tensors = np.asarray(prediction.born_effective_charges, dtype=np.float64)

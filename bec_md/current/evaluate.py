@@ -57,17 +57,20 @@ class Sampling:
     check_every
         One segment in so many has a held-out frame in its middle, where the interpolation is compared
         with the evaluated tensors.
+    held
+        Batches that share the tensors of their first frame, where the current itself needs none.
     """
 
     batch: int
     charge_stride: int = 1
     interpolation: Interpolation = "cubic"
     check_every: int = 8
+    held: int = 1
 
     @property
     def block(self) -> int:
         """Frames that belong to one call of the charge source."""
-        return self.batch * self.charge_stride
+        return self.batch * self.charge_stride * self.held
 
     def first_block(self, start: int) -> int:
         """Return the block where reading has to begin so that frame `start` gets all its keys."""

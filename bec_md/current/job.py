@@ -158,7 +158,7 @@ def key_of(
 
 def tensors_every(recipe: Recipe) -> int:
     """Return how many frames share the tensors of the first, where the current itself needs none."""
-    return int(getattr(recipe.source, "tensors_every", 1))
+    return recipe.sampling.block if recipe.source is not recipe.charges else 1
 
 
 def _comparable(value: Any) -> Any:

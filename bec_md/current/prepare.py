@@ -35,6 +35,10 @@ BATCH_ATOMS_GPU = 16384
 MAX_BATCH_GPU = 1024
 
 
+#: Frames that share the tensors of their first one where the current needs none; limited by memory.
+HELD_FRAMES, HELD_ATOMS = 96, 262_144
+
+
 @dataclass(frozen=True)
 class TrajectorySource:
     """How to open the trajectory, here and in workers."""
@@ -150,6 +154,8 @@ def _recipe(
     options: CurrentOptions,
 ) -> Recipe:
     """Return what makes rows of frames."""
+    batch = options.batch or default_batch(len(info.numbers), options.device)
+    lean = getattr(charges, "along_velocities", None)
     return Recipe(
         open=opener,
         charges=charges,
@@ -158,8 +164,9 @@ def _recipe(
         timestep_fs=timestep_fs,
         scheme="velocity" if info.velocity_scheme == "stored" else "midpoint",
         sampling=Sampling(
-            batch=options.batch or default_batch(len(info.numbers), options.device),
+            batch=batch,
             interpolation=options.interpolation,
+            held=1 if lean is None or lean() is charges else held_batches(len(info.numbers), batch),
         ),
         immobile=mobility.immobile,
         rest_ang=None if mobility.immobile is None else first.positions_ang,
@@ -220,6 +227,11 @@ def default_batch(n_atoms: int, device: str) -> int:
     return max(1, min(most, atoms // max(1, n_atoms)))
 
 
+def held_batches(n_atoms: int, batch: int) -> int:
+    """Return how many batches of a model share the tensors of one frame, where the current needs none."""
+    return max(1, -(-min(HELD_FRAMES, HELD_ATOMS // max(1, n_atoms)) // batch))
+
+
 def _with_stride(
     recipe: Recipe, options: CurrentOptions, info: TrajectoryInfo
 ) -> tuple[Recipe, tuple[str, ...]]:
@@ -232,7 +244,8 @@ def _with_stride(
 
         choice = choose_stride(recipe, options.charge_tolerance, info.n_frames)
         stride, note = choice.stride, (choice.describe(),)
-    return replace(recipe, sampling=replace(recipe.sampling, charge_stride=stride)), note
+    held = recipe.sampling.held if stride == 1 else 1
+    return replace(recipe, sampling=replace(recipe.sampling, charge_stride=stride, held=held)), note
 
 
 def _remarks(mobility: Mobility, constraints: int, every: int) -> list[str]:

@@ -144,9 +144,15 @@ class Recipe:
     def _along(
         self, frames: list[Frame], velocities: Array, groups: NDArray[np.int64] | None = None
     ) -> PredictedCurrent | None:
-        along = getattr(self.source, "along", None)
-        found: PredictedCurrent | None = None if along is None else along(frames, velocities, groups)
-        return found
+        """dP/dt along velocities, batch by batch; None where tensors give it."""
+        along, size = getattr(self.source, "along", None), self.sampling.batch
+        if along is None:
+            return None
+        found = [
+            along(frames[cut : cut + size], velocities[cut : cut + size], groups)
+            for cut in range(0, len(frames), size)
+        ]
+        return None if found[0] is None else type(found[0]).joined(found)
 
     def _piece_rows(self, piece: ChargedFrames, path: Continuous | None) -> Rows:
         cells = np.stack([frame.cell_ang for frame in piece.frames])

@@ -52,6 +52,17 @@ class PredictedCurrent:
 
     __repr__ = brief_repr
 
+    @classmethod
+    def joined(cls, parts: Sequence[PredictedCurrent]) -> PredictedCurrent:
+        """Return the parts, of consecutive frames, as one."""
+        moments = [part.polarization for part in parts if part.polarization is not None]
+        return cls(
+            np.concatenate([part.current for part in parts]),
+            np.concatenate([part.members for part in parts]),
+            np.concatenate(moments) if moments else None,
+            np.concatenate([part.eps_inf for part in parts]),
+        )
+
 
 class Engine(Protocol):
     """Evaluates the network for frames with equal atoms."""
