@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from bec_md.arrays import Array
-from bec_md.errors import DataError, UsageError
+from bec_md.current.prepare import timestep_of
+from bec_md.errors import DataError
 from bec_md.modes.reference import ReferenceModes
 from bec_md.trajectory.velocities import midpoint_displacement
 from bec_md.units import AMU_ANG2_FS2_EV, BOLTZMANN_EV_K, SPEED_OF_LIGHT_CM_FS
@@ -101,13 +102,7 @@ def mode_velocities(
     from bec_md.charges.mapping import map_supercell
 
     info = trajectory.info
-    step = info.timestep_fs if info.timestep_fs is not None else timestep_fs
-    if step is None:
-        raise UsageError(
-            f"{info.source} does not say how much time lies between its frames",
-            "frequencies scale with it, so it is never guessed",
-            "give `timestep_fs`",
-        )
+    step = timestep_of(info, timestep_fs, is_open=True)
     frames = trajectory.frames()
     first = next(frames, None)
     found = None

@@ -18,7 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bec_md.arrays import Array, Complex, brief_repr
-from bec_md.errors import DataError, UsageError
+from bec_md.current.prepare import timestep_of
+from bec_md.errors import DataError
 from bec_md.modes.projection import velocities_of
 from bec_md.spectrum.errors.uncertainty import jackknife_error
 from bec_md.spectrum.estimators import corrections, correlation, one_sided
@@ -137,13 +138,7 @@ def compute_vdos(
 def _time_grid(trajectory: Trajectory, timestep_fs: float | None) -> tuple[float, int]:
     """Time between frames and number of velocities, refusing what is unknown or too short."""
     info = trajectory.info
-    step = info.timestep_fs if info.timestep_fs is not None else timestep_fs
-    if step is None:
-        raise UsageError(
-            f"{info.source} does not say how much time lies between its frames",
-            "frequencies scale with it, so it is never guessed",
-            "give `timestep_fs`",
-        )
+    step = timestep_of(info, timestep_fs, is_open=True)
     known = info.n_frames if info.n_frames is not None else sum(1 for _ in trajectory.frames())
     samples = known - (0 if info.velocity_scheme == "stored" else 1)
     if samples < 16:

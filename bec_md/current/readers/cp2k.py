@@ -57,14 +57,8 @@ def read_cp2k(path: Path, options: SeriesOptions) -> RawSeries:
             "print it with &MOMENTS (PERIODIC TRUE) under &DFT &PRINT, at every MD step",
         )
     quanta = _quanta(rows, len(moments))
-    if quanta is None and berry and options.cell_ang is not None:
-        quanta = options.quantum_e * np.asarray(options.cell_ang, dtype=np.float64)[None]
-    if quanta is None and berry and options.unwrap is not False:
-        raise DataError(
-            f"{path.name} holds Berry-phase moments but not their quanta",
-            "they jump by a lattice vector × e, which would be a burst of current",
-            "give the cell with `cell_ang` (or `unwrap=False` if they are continuous)",
-        )
+    if quanta is None and berry:
+        quanta = _quanta_of_cell(options, path.name)
     cell = None if quanta is None else quanta.mean(axis=0) / options.quantum_e
     return RawSeries(
         DEBYE_E_ANG * np.array(moments)[:, None, :],
@@ -108,20 +102,27 @@ def _records(path: Path) -> Array | None:
     return np.array([_values(tuple(words)) for words in rows])
 
 
+def _quanta_of_cell(options: SeriesOptions, where: str) -> Array | None:
+    """Return the quanta of the cell that was given, (1, 3, 3) e Å; None if the moments are continuous."""
+    if options.cell_ang is not None:
+        return options.quantum_e * np.asarray(options.cell_ang, dtype=np.float64)[None]
+    if options.unwrap is not False:
+        raise DataError(
+            f"{where} holds Berry-phase moments but not their quanta",
+            "they jump by a lattice vector × e, which would be a burst of current",
+            "give the cell with `cell_ang` (or `unwrap=False` if they are continuous)",
+        )
+    return None
+
+
 def _from_records(records: Array, options: SeriesOptions, where: str) -> RawSeries:
     uniform_step(records[:, 0], "the step", where)
     quanta = None
     if records.shape[1] == 14:
         quanta = DEBYE_E_ANG * _lattice_rows(records[:, 5:].reshape(-1, 3, 3), options, where)
         quanta = quanta[:1] if np.allclose(quanta, quanta[0], rtol=0.0, atol=1e-6) else quanta
-    elif options.cell_ang is not None:
-        quanta = options.quantum_e * np.asarray(options.cell_ang, dtype=np.float64)[None]
-    elif options.unwrap is not False:
-        raise DataError(
-            f"{where} holds Berry-phase moments but not their quanta",
-            "they jump by a lattice vector × e, which would be a burst of current",
-            "give the cell with `cell_ang` (or `unwrap=False` if they are continuous)",
-        )
+    else:
+        quanta = _quanta_of_cell(options, where)
     cell = None if quanta is None else quanta.mean(axis=0) / options.quantum_e
     return RawSeries(
         DEBYE_E_ANG * records[:, None, 1:4],

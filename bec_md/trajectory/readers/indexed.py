@@ -2,44 +2,20 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Sequence
+from abc import abstractmethod
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
-from pathlib import Path
 
 from bec_md.errors import DataError
-from bec_md.files import fingerprint
 from bec_md.structure import Frame
-from bec_md.structure.names import VelocityUnits
-from bec_md.trajectory.options import ReadOptions
+from bec_md.trajectory.readers.base import FileReader
 from bec_md.trajectory.readers.text import note_cut
 
 
-class IndexedReader(ABC):
-    """Frames of a binary file, read by number.
+class IndexedReader(FileReader):
+    """Frames of a binary file, read by number; parameters as `FileReader`."""
 
-    Parameters
-    ----------
-    path
-        The file.
-    options
-        How to read it.
-    companions
-        Further files that belong to it (a topology).
-    """
-
-    format: str
-
-    def __init__(self, path: Path, options: ReadOptions, companions: Sequence[Path] = ()) -> None:
-        self.path = path
-        self.options = options
-        self.source = path.name
-        self.fingerprint = fingerprint(path, *companions)
-        self.notes: list[str] = []
-        self.warnings: list[str] = []
-        self.timestep_fs: float | None = None
-        self.velocity_units: VelocityUnits | None = None
-        self.n_frames: int | None = 0
+    n_frames: int | None = 0
 
     @abstractmethod
     def opened(self) -> AbstractContextManager[Callable[[int], Frame]]:

@@ -6,23 +6,21 @@ wanted into frames (`TextReader.parse`). Both take time linear in the size of th
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Iterator, Sequence
 from functools import cached_property
 from itertools import count
-from pathlib import Path
 from typing import Generic, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from bec_md.errors import DataError
-from bec_md.files import fingerprint, open_text
+from bec_md.files import open_text
 from bec_md.structure import Frame
-from bec_md.structure.names import VelocityUnits
 from bec_md.structure.species import Species
-from bec_md.trajectory.options import ReadOptions
 from bec_md.trajectory.reader import place
+from bec_md.trajectory.readers.base import FileReader
 
 #: Files larger than this are not counted on opening.
 COUNT_LIMIT_BYTES = 4 << 30
@@ -34,31 +32,10 @@ class CutFrameError(Exception):
     """The file ends inside a frame: the run was stopped, is still writing, or the copy is incomplete."""
 
 
-class TextReader(ABC, Generic[Block]):
-    """Frames of a text file that follow one another.
+class TextReader(FileReader, Generic[Block]):
+    """Frames of a text file that follow one another; parameters as `FileReader`."""
 
-    Parameters
-    ----------
-    path
-        The file.
-    options
-        How to read it.
-    companions
-        Further files that belong to it (velocities, cell).
-    """
-
-    format: str
-
-    def __init__(self, path: Path, options: ReadOptions, companions: Sequence[Path] = ()) -> None:
-        self.path = path
-        self.options = options
-        self.source = path.name
-        self.fingerprint = fingerprint(path, *companions)
-        self.notes: list[str] = []
-        self.warnings: list[str] = []
-        self.timestep_fs: float | None = None
-        self.velocity_units: VelocityUnits | None = None
-        self.species: Species | None = None
+    species: Species | None = None
 
     @abstractmethod
     def blocks(self, lines: Iterator[str]) -> Iterator[Block]:
