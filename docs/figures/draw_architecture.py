@@ -42,13 +42,15 @@ FLOW = (
 BELOW = (
     Room("network", 3.05, 2.1, 1.7, "equivariant network,\nbundled models", GREEN),
     Room("native", 3.05, 0.9, 1.7, "the same in C++17,\nno PyTorch", GREEN),
-    Room("training", 0.95, 2.1, 1.7, "collect, train,\nevaluate", GREEN),
-    Room("lammps", 5.15, 0.9, 1.7, "fix bec: J while\nthe simulation runs", RED),
+    Room("training", 0.95, 2.1, 1.7, "collect, train;\nevaluation", GREEN),
+    Room("structure", 0.95, 0.9, 1.7, "one Frame, one list\nof names", GREEN),
+    Room("lammps, ase", 5.15, 0.9, 1.7, "$J$ and a field while\nthe simulation runs", RED),
+    Room("dynamics", 7.25, 0.9, 1.7, "from a structure to\na trajectory", RED),
     Room("compare, modes", 7.25, 2.1, 1.7, "two spectra;\nnormal modes", YELLOW),
     Room("validate, bench", 9.35, 2.1, 1.7, "exactly solvable cases;\nspeed", YELLOW),
 )
 SURFACE = Room(
-    "cli", 5.15, 4.5, 10.1, "bec-md spectrum · current · train · plot · …   one module per command", GREY
+    "cli", 5.15, 4.5, 10.1, "bec-md spectrum · current · train · plot · …   one table of options", GREY
 )
 
 
@@ -122,7 +124,9 @@ def main() -> None:
         arrow(ax, (3.05, 2.1 + side), (3.05, 3.3 - side), "tensors", GREEN)
         arrow(ax, (3.05, 0.9 + side), (3.05, 2.1 - side), "evaluates", GREEN)
         arrow(ax, (0.95 + 0.92, 2.1), (3.05 - 0.92, 2.1), color=GREEN)
+        arrow(ax, (0.95, 0.9 + side), (0.95, 2.1 - side), "labels", GREEN)
         arrow(ax, (3.05 + 0.92, 0.9), (5.15 - 0.92, 0.9), color=RED)
+        arrow(ax, (7.25 - 0.92, 0.9), (5.15 + 0.92, 0.9), color=RED)
         arrow(ax, (5.15, 0.9 + side), (5.15, 3.3 - side), "log with J(t)", RED)
         arrow(ax, (7.25, 3.3 - side), (7.25, 2.1 + side), color=YELLOW)
         arrow(ax, (9.35 - 0.2, 2.1 + side), (7.25 + 0.6, 3.3 - side), color=YELLOW)
