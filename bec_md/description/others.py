@@ -124,7 +124,7 @@ def describe_force_constants(path: Path, options: ReadOptions, series: SeriesOpt
         "force constants of phonopy",
         (("size", text),),
         {"source": path.name, "n_atoms": counts[-1], "compact": compact},
-        ("motion and structure: bec-md modes TRAJECTORY --force-constants takes them",),
+        ("motion and structure: bec-md modes takes them beside a trajectory",),
     )
 
 
