@@ -21,6 +21,7 @@ from bec_md.current.rows import Recipe
 from bec_md.current.sites import charged_sites
 from bec_md.errors import DataError, UsageError
 from bec_md.trajectory.options import ReadOptions
+from bec_md.trajectory.plausibility import rounding_of
 
 if TYPE_CHECKING:
     from bec_md.charges import ChargeSource
@@ -120,6 +121,7 @@ def prepare_current(
         | {
             "remarks": [*info.remarks, *_remarks(mobility, constraints, tensors_every(recipe))],
             "constraints": constraints,
+            "rounding_ang": None if recipe.scheme == "velocity" else rounding_of(probed),
         },
     )
 

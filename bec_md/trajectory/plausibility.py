@@ -136,6 +136,11 @@ def rounding_grid_ang(positions_ang: NDArray[np.float64]) -> float | None:
     return None
 
 
+def rounding_of(frames: Sequence[Frame]) -> float | None:
+    """Step in Å to which the positions of the first frames are rounded, if they are."""
+    return rounding_grid_ang(np.concatenate([frame.positions_ang for frame in frames[:3]]))
+
+
 def rounding_temperature_k(grid_ang: float, interval_fs: float, masses_amu: NDArray[np.float64]) -> float:
     """Kinetic temperature in K of the noise that rounding gives to differences of positions.
 
@@ -154,7 +159,7 @@ def rounding_warning(frames: Sequence[Frame], interval_fs: float | None) -> str 
     first = frames[0]
     if first.velocities_ang_fs is not None or interval_fs is None:
         return None
-    grid = rounding_grid_ang(np.concatenate([frame.positions_ang for frame in frames[:3]]))
+    grid = rounding_of(frames)
     if grid is None:
         return None
     noise = rounding_temperature_k(grid, interval_fs, first.masses_amu)

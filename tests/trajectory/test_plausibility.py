@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
@@ -9,11 +10,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bec_md.errors import DataError
+from bec_md.errors import BecMDWarning, DataError
 from bec_md.structure import Frame
 from bec_md.structure.extxyz import write_frames
 from bec_md.trajectory import open_trajectory
 from bec_md.trajectory.plausibility import find_exchange, rounding_grid_ang, rounding_temperature_k
+from tests.trajectory.motion import HarmonicMotion
 from tests.trajectory.readers.motion import Motion
 from tests.trajectory.truth import assert_helpful
 
@@ -117,3 +119,23 @@ def test_impossible_cells_and_numbers(tmp_path: Path) -> None:
         with pytest.raises(DataError) as caught:
             open_trajectory(tmp_path / "t.xyz", timestep_fs=1.0)
         assert_helpful(caught.value, *words)
+
+
+@pytest.mark.parametrize(("decimals", "rounded"), [(2, True), (8, False)])
+def test_more_frames_are_no_remedy_for_rounded_positions(
+    tmp_path: Path, decimals: int, rounded: bool
+) -> None:
+    """Vibrations of 300 … 500 cm⁻¹ lie far below the Nyquist wavenumber: what is there is rounding."""
+    import bec_md
+
+    path = tmp_path / "a.xyz"
+    path.write_text(HarmonicMotion(n_frames=400).extxyz(velocities=False, decimals=decimals))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", BecMDWarning)
+        current = bec_md.compute_current(path, charges="fixed:Na=1,Cl=-1", timestep_fs=1.0)
+        spectrum = bec_md.compute_spectrum(current, temperature_k=330.0)
+    (nyquist,) = [check for check in spectrum.quality.checks if check.name == "nyquist"]
+    assert current.metadata["rounding_ang"] == (0.01 if rounded else None)
+    assert (nyquist.status == "fail") == rounded
+    assert ("rounded to 0.01 Å" in nyquist.advice) == rounded
+    assert ("store frames more often" in nyquist.advice) != rounded

@@ -176,9 +176,14 @@ def _share(power: PowerSpectra, low_cm: float, high_cm: float) -> float:
 
 def _time_grid(blocks: CurrentBlocks, power: PowerSpectra) -> list[QualityCheck]:
     nyquist = 0.5 / (SPEED_OF_LIGHT_CM_FS * power.timestep_fs)
+    rounding = next((found for one in blocks.series if (found := one.metadata.get("rounding_ang"))), None)
     checks = [
         quality_checks.check_nyquist(
-            _share(power, 5.0 / 6.0 * nyquist, nyquist), nyquist, power.timestep_fs, blocks.groups
+            _share(power, 5.0 / 6.0 * nyquist, nyquist),
+            nyquist,
+            power.timestep_fs,
+            blocks.groups,
+            rounding,
         )
     ]
     scheme = blocks.series[0].scheme
@@ -186,7 +191,7 @@ def _time_grid(blocks: CurrentBlocks, power: PowerSpectra) -> list[QualityCheck]
         trace = np.cumsum(power.total[:3].sum(axis=0))
         highest = float(power.wavenumber_cm[int(np.searchsorted(trace, 0.95 * trace[-1]))])
         transfer = corrections.transfer_function(np.array([highest]), power.timestep_fs, scheme)
-        checks.append(quality_checks.check_damping(float(transfer[0]), scheme, highest))
+        checks.append(quality_checks.check_damping(float(transfer[0]), scheme, highest, rounding))
     return checks
 
 

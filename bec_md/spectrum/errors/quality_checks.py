@@ -221,9 +221,17 @@ def check_stationarity(seen: Survey) -> QualityCheck:
 
 
 def check_nyquist(
-    share: float, nyquist_cm: float, timestep_fs: float, groups: tuple[str, ...]
+    share: float,
+    nyquist_cm: float,
+    timestep_fs: float,
+    groups: tuple[str, ...],
+    rounding_ang: float | None = None,
 ) -> QualityCheck:
-    """Return the share of the power in the top sixth of the band, which aliasing would fill."""
+    """Return the share of the power in the top sixth of the band, which aliasing and rounding would fill.
+
+    Differences of positions that are rounded to `rounding_ang` carry noise that grows towards the Nyquist
+    wavenumber, and the more, the closer frames lie.
+    """
     hydrogen = "H" in groups and timestep_fs > 4.0
     status = "warn" if hydrogen else graded(share, 0.01, 0.10)
     return QualityCheck(
@@ -231,12 +239,18 @@ def check_nyquist(
         share,
         "below 0.01 (fail: 0.1); at most 4 fs with hydrogen",
         status,
-        f"share of ⟨J²⟩ above 5/6 of Nyquist ({nyquist_cm:.0f} cm⁻¹): folded modes land there",
-        "store frames more often (at most 4 fs with O–H, 10 fs for oxides)",
+        f"share of ⟨J²⟩ above 5/6 of Nyquist ({nyquist_cm:.0f} cm⁻¹): "
+        + ("folded modes land there" if rounding_ang is None else "the noise of rounded positions is there"),
+        "store frames more often (at most 4 fs with O–H, 10 fs for oxides)"
+        if rounding_ang is None
+        else f"positions are rounded to {rounding_ang:g} Å: store velocities, or more digits; of this file "
+        "take a `stride`, as more frames make the noise grow",
     )
 
 
-def check_damping(transfer: float, scheme: str, highest_cm: float) -> QualityCheck:
+def check_damping(
+    transfer: float, scheme: str, highest_cm: float, rounding_ang: float | None = None
+) -> QualityCheck:
     """Return what finite differences left of the highest band before it was divided out."""
     return QualityCheck(
         "finite_difference",
@@ -244,7 +258,9 @@ def check_damping(transfer: float, scheme: str, highest_cm: float) -> QualityChe
         "above 0.8 (fail: 0.3)",
         graded(1.0 - transfer, 0.2, 0.7),
         f"transfer function of the {scheme!r} velocities at {highest_cm:.0f} cm⁻¹, divided out",
-        "store velocities, or frames more often",
+        "store velocities, or frames more often"
+        if rounding_ang is None
+        else f"store velocities: this may be the noise of positions that are rounded to {rounding_ang:g} Å",
     )
 
 
