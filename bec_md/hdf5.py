@@ -33,7 +33,7 @@ def open_hdf5(path: Path) -> Iterator[Any]:
             yield file
     except FileNotFoundError:
         raise
-    except (OSError, RuntimeError, KeyError) as error:
+    except (OSError, RuntimeError) as error:
         raise DataError(
             f"{path.name} cannot be read: {' '.join(str(error).split())}",
             "the file is cut off, damaged, or no HDF5 file: it may have been copied in part",

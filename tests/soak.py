@@ -4,6 +4,8 @@
     python -m tests.soak network 1_000_000      # a current of quartz (9 atoms) with the bundled network
     python -m tests.soak lammps 100_000         # evaluations of fix bec in a running simulation
 
+    python -m tests.soak figure 0 --folder FOLDER   # memory against frames from what the others wrote
+
 Writes FOLDER/KIND.csv (seconds, rows stored, resident MB, MB that are no file's pages); `--folder` names the
 place for the trajectory and all outputs. The motion repeats itself after `PERIOD`
 frames without a seam, so that a long trajectory is one text many times. Not part of the suite: it takes from
@@ -107,10 +109,12 @@ def command_of(kind: str, number: int, folder: Path) -> list[str]:
 
 
 def megabytes(pid: int) -> tuple[float, float]:
-    """Resident memory of a process and its part that is no file's pages, MB."""
+    """Resident memory of a process with its children, and the part that is no file's pages, MB."""
     status = Path(f"/proc/{pid}/status").read_text()
     total, own = (int(re.search(rf"{name}:\s+(\d+)", status)[1]) for name in ("VmRSS", "RssAnon"))  # type: ignore[index]
-    return total / 1024, own / 1024
+    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    below = [megabytes(int(child)) for child in children]
+    return total / 1024 + sum(a for a, _ in below), own / 1024 + sum(b for _, b in below)
 
 
 def rows_stored(folder: Path, kind: str) -> int:
@@ -139,15 +143,38 @@ def record(command: list[str], folder: Path, table: Path) -> int:
     return process.wait()
 
 
+def draw(folder: Path) -> None:
+    """Draw FOLDER/memory.png: own memory against rows stored."""
+    from bec_md.plot.palette import COLORS
+    from bec_md.plot.save import save_figure
+    from bec_md.plot.style import bare_figure, figure_style
+
+    names = {"ions": "spectrum, 2 ions, fixed charges", "network": "current, quartz, network"}
+    with figure_style():
+        figure = bare_figure((3.6, 2.4))
+        ax = figure.add_subplot()
+        for color, (kind, label) in zip(COLORS, names.items(), strict=False):
+            if (folder / f"{kind}.csv").exists():
+                table = np.genfromtxt(folder / f"{kind}.csv", delimiter=",", names=True)
+                stored = table["rows"] > 0
+                ax.plot(table["rows"][stored] / 1e6, table["own_mb"][stored], color=color, label=label)
+        ax.set(xlabel="frames done (10⁶)", ylabel="own memory (MB)", ylim=(0, 300), xlim=(0, None))
+        ax.legend(frameon=False, loc="lower right")
+        save_figure(figure, folder / "memory.png")
+
+
 def main() -> None:
     """Parse the command line, run, and say what was found."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("kind", choices=["ions", "network", "lammps"])
+    parser.add_argument("kind", choices=["ions", "network", "lammps", "figure"])
     parser.add_argument("number", type=int, help="frames, or steps of LAMMPS")
     parser.add_argument("--folder", type=Path)
     options = parser.parse_args()
     folder = (options.folder or Path(tempfile.mkdtemp())).resolve()
     folder.mkdir(parents=True, exist_ok=True)
+    if options.kind == "figure":
+        draw(folder)
+        return
     table = folder / f"{options.kind}.csv"
     status = record(command_of(options.kind, options.number, folder), folder, table)
     own = np.atleast_1d(np.genfromtxt(table, delimiter=",", names=True)["own_mb"])

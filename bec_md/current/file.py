@@ -26,7 +26,7 @@ from bec_md.current.job import SPELLED
 from bec_md.current.parts import FRAME_HASH, PartsFolder, covered, stored_dtype
 from bec_md.current.series import CurrentSeries, mean_cell
 from bec_md.errors import DataError, UsageError
-from bec_md.files import expanded
+from bec_md.files import expanded, parsing
 from bec_md.hdf5 import contents_of, hdf5_for_writing, is_hdf5, open_hdf5
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ def read_header(path: Path) -> dict[str, Any] | None:
     """
     if not is_hdf5(path):
         return None
-    with open_hdf5(path) as file:
+    with parsing(path, "HDF5 file"), open_hdf5(path) as file:
         text = file.attrs.get(HEADER)
     return None if text is None else parse_header(text, path.name)
 

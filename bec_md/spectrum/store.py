@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from bec_md.errors import DataError
+from bec_md.files import parsing
 from bec_md.hdf5 import add_dataset, contents_of, is_hdf5, new_hdf5, open_hdf5
 from bec_md.schema import checked
 from bec_md.spectrum.analysis.peak import Peak
@@ -90,7 +91,7 @@ def is_spectrum_file(path: str | Path) -> bool:
     """Whether this is an HDF5 file written by `write_hdf5`."""
     if not is_hdf5(Path(path)):
         return False
-    with open_hdf5(Path(path)) as file:
+    with parsing(Path(path), "HDF5 file"), open_hdf5(Path(path)) as file:
         return str(file.attrs.get("format", "")).startswith("bec-md spectrum")
 
 

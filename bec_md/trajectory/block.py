@@ -126,7 +126,7 @@ class Block:
         farthest = max(float(moved.max()), -float(moved.min()))
         if farthest <= FAR_ANG:
             return True
-        if not farthest**2 < _LARGEST_SQUARE:
+        if not farthest * farthest < _LARGEST_SQUARE:  # ** would raise an OverflowError
             return False
         far = np.abs(moved).max(axis=2) > FAR_ANG
         frame, atom = np.nonzero(far)

@@ -119,6 +119,11 @@ def test_impossible_cells_and_numbers(tmp_path: Path) -> None:
         with pytest.raises(DataError) as caught:
             open_trajectory(tmp_path / "t.xyz", timestep_fs=1.0)
         assert_helpful(caught.value, *words)
+    frames[7] = replace(frames[7], positions_ang=np.full((4, 3), 1e300))  # far from the first frames, too
+    write_frames(tmp_path / "t.xyz", frames)
+    with pytest.raises(DataError) as caught:
+        list(open_trajectory(tmp_path / "t.xyz", timestep_fs=1.0).frames())
+    assert_helpful(caught.value, "position", "1e+300")
 
 
 @pytest.mark.parametrize(("decimals", "rounded"), [(2, True), (8, False)])
