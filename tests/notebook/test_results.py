@@ -20,7 +20,7 @@ PACKAGE = Path(bec_md.__file__).parent
 ROOMS = sorted(
     f"bec_md.{path.parent.name}"
     for path in PACKAGE.glob("*/__init__.py")
-    if "\n__all__" in path.read_text(encoding="utf-8")
+    if "__all__" in path.read_text(encoding="utf-8")
 )
 
 
