@@ -6,3 +6,7 @@ from bec_md.description.describe import describe, relation_of
 from bec_md.description.description import Description
 
 __all__ = ["Description", "describe", "relation_of"]
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -63,7 +63,7 @@ def test_the_predicted_eps_inf_is_the_mean_along_all_runs() -> None:
     assert given.parameters["eps_inf_source"] == "given"
     with pytest.raises(UsageError, match="carries no prediction of ε_∞"):
         compute_spectrum(current(eps_inf=None), eps_inf="model")
-    with pytest.raises(UsageError, match="or as 'model'"):
+    with pytest.raises(UsageError, match="is not understood"):
         compute_spectrum(current(), eps_inf="modle")
 
 
