@@ -330,7 +330,8 @@ def load_file(path: Path, header: dict[str, Any], *, lazy: bool | None = None) -
             arrays: dict[str, Any] = {name: StoredRows(path.resolve(), name, shapes[name]) for name in names}
         else:
             arrays = {name: np.asarray(file[name][()], dtype=np.float64) for name in names}
-    return build_series(header, arrays, path.name)
+    with parsing(path, "current of bec-md"):
+        return build_series(header, arrays, path.name)
 
 
 def build_series(header: dict[str, Any], arrays: dict[str, Any], where: str) -> CurrentSeries:
