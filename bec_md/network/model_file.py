@@ -150,7 +150,16 @@ def load_network(path: str | Path) -> Network:
     header = read_header(path)
     network = Network(NetworkConfig.model_validate(header["config"]))
     tensors = {k: v for k, v in load_file(path).items() if not k.startswith("coupling.")}
-    network.load_state_dict(_upgraded_weights(tensors) if header["schema"] < SCHEMA else tensors)
+    weights = _upgraded_weights(tensors) if header["schema"] < SCHEMA else tensors
+    for name, weight in weights.items():
+        if not weight.isfinite().all():
+            kind = "NaN" if weight.isnan().any() else "an infinite number"
+            raise DataError(
+                f"tensor {name} of {path} contains {kind}",
+                "every prediction would be meaningless",
+                "train the model again, or take an earlier state: the training had diverged",
+            )
+    network.load_state_dict(weights)
     return network.eval()
 
 

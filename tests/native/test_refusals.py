@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Any
+
 import numpy as np
 import pytest
 from ase import Atoms
 
 from bec_md.errors import DataError
 from bec_md.network.graph import build_graph
+from bec_md.network.model_file import load_network
 from bec_md.network.native import NativeModel
 from tests.native.conftest import ELEMENTS, Reference
+from tests.native.test_library import rewrite
 
 PAIR = np.array([(0.0, 0, 0), (1.5, 0, 0)])
 CELLS = {
@@ -42,3 +47,14 @@ def test_atoms_in_one_place(reference: Reference) -> None:
             model.predict_frames([frame])
         with pytest.raises(DataError, match=match):
             build_graph([frame], 5.0)
+
+
+@pytest.mark.parametrize(("value", "word"), [(np.nan, "NaN"), (np.inf, "an infinite number")])
+def test_weights_without_meaning(reference: Reference, tmp_path: Path, value: float, word: str) -> None:
+    def spoil(tensors: dict[str, Any], header: dict[str, Any]) -> None:
+        tensors["layers.1.update.bias"][3] = value
+
+    path = rewrite(reference.path, tmp_path / "spoiled.safetensors", spoil)
+    for load in (lambda: NativeModel(path, "PBE", ELEMENTS), lambda: load_network(path)):
+        with pytest.raises(DataError, match=rf"tensor layers\.1\.update\.bias of .* contains {word}"):
+            load()
