@@ -12,6 +12,7 @@ import shlex
 import shutil
 import subprocess
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 SOURCE_DIRECTORY = Path(__file__).parent
@@ -27,6 +28,8 @@ COMPILE_FLAGS = (
     "-pthread",
     "-Wno-psabi",
 )
+#: What the sources compile without, as errors in the tests and never in a user's build.
+WARNING_FLAGS = ("-Wall", "-Wextra", "-Wconversion", "-Wshadow", "-Werror")
 
 
 class BuildError(Exception):
@@ -59,8 +62,24 @@ def find_compiler() -> list[str] | None:
     return None
 
 
-def build(output: Path, directory: Path = SOURCE_DIRECTORY, jobs: int | None = None) -> None:
+def build(
+    output: Path,
+    directory: Path = SOURCE_DIRECTORY,
+    jobs: int | None = None,
+    extra_flags: Sequence[str] = (),
+) -> None:
     """Compile the library; `output` appears at once or not at all.
+
+    Parameters
+    ----------
+    output
+        File of the library.
+    directory
+        Folder of the sources.
+    jobs
+        Compilers at a time.
+    extra_flags
+        Further flags of compiler and linker.
 
     Raises
     ------
@@ -78,12 +97,23 @@ def build(output: Path, directory: Path = SOURCE_DIRECTORY, jobs: int | None = N
             objects = [Path(scratch) / f"{path.stem}.o" for path in sources]
 
             def compile_one(source: Path, target: Path) -> None:
-                _run([*compiler, *COMPILE_FLAGS, definition, "-c", str(source), "-o", str(target)])
+                _run(
+                    [
+                        *compiler,
+                        *COMPILE_FLAGS,
+                        *extra_flags,
+                        definition,
+                        "-c",
+                        str(source),
+                        "-o",
+                        str(target),
+                    ]
+                )
 
             with concurrent.futures.ThreadPoolExecutor(jobs or os.cpu_count() or 1) as pool:
                 list(pool.map(compile_one, sources, objects))
             library = Path(scratch) / LIBRARY_NAME
-            _run([*compiler, "-shared", "-pthread", "-o", str(library), *map(str, objects)])
+            _run([*compiler, *extra_flags, "-shared", "-pthread", "-o", str(library), *map(str, objects)])
             os.replace(library, output)
     except OSError as error:
         raise BuildError(f"{output} cannot be written ({error})") from None

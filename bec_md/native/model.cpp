@@ -9,6 +9,8 @@
 namespace bec {
 namespace {
 
+constexpr double longest_cutoff = 100.0;  // Å; tables grow with it
+
 class Loader {
 public:
     Loader(const std::string& path, const std::string& level, const std::vector<int>& numbers)
@@ -60,10 +62,14 @@ private:
             scalar_width_ = size("scalar_width", 1, 4096);
             readouts_of(config);
             const double neighbors = config.at("mean_neighbors").as_number();
-            if (!(model_.cutoff > 0) || !(neighbors > 0)) throw std::runtime_error("a length is not positive");
+            if (!(model_.cutoff > 0 && model_.cutoff <= longest_cutoff))
+                throw std::runtime_error("cutoff_ang = " + std::to_string(model_.cutoff));
+            if (!(neighbors > 0 && std::isfinite(neighbors)))
+                throw std::runtime_error("mean_neighbors = " + std::to_string(neighbors));
             norm_ = 1 / std::sqrt(neighbors);
             const auto& levels = config.at("levels").as_list();
             n_levels_ = static_cast<long>(levels.size());
+            if (levels.empty()) throw std::runtime_error("no levels of theory");
             std::string known;
             const std::string wish = level.empty() ? file_.default_level() : level;
             level_ = wish.empty() ? 0 : -1;

@@ -17,7 +17,7 @@ struct Density {
     double per_angstrom;
     int least;
 };
-constexpr Density density_of_values{64.0, 320}, density_of_derivatives{120.0, 600};
+constexpr Density density_of_values{64.0, 320}, density_of_derivatives{180.0, 900};
 // The universal model has thousands of pairs; older tables are dropped and made again when needed.
 constexpr std::size_t memory_limit = std::size_t{512} << 20;
 // Nodes on either side of a knot from which its slope is taken: the network goes on smoothly beyond r = 0, where it

@@ -80,7 +80,7 @@ Tensor read_tensor(const Json& entry, BlockReader& file, std::uint64_t data_star
 
 void refuse_what_is_no_number(const std::string& path, const std::string& name, const Tensor& tensor) {
     for (const double value : tensor.values)
-        if (!std::isfinite(value))
+        if (!(std::abs(value) <= std::numeric_limits<float>::max()))
             throw Error("tensor " + name + " of " + path + " contains " + (std::isnan(value) ? "NaN" : "an infinite number"),
                         "every prediction would be meaningless",
                         "train the model again, or take an earlier state: the training had diverged");
@@ -105,8 +105,13 @@ TensorFile::TensorFile(const std::string& path) : path_(path) {
         header_ = parse_json(own.data(), own.data() + own.size());
         if (schema() > schema_read) throw std::runtime_error("it was written by a newer bec-md, upgrade this one");
         if (header_.at("convention").as_text() != "dM/du") throw std::runtime_error("unknown convention of Z");
-        for (const auto& [name, entry] : directory.object)
-            if (name != "__metadata__") tensors_[name] = read_tensor(entry, file, 8 + length);
+        std::uint64_t left = (file.length() - 8 - length) / sizeof(float);  // numbers; tensors do not overlap
+        for (const auto& [name, entry] : directory.object) {
+            if (name == "__metadata__") continue;
+            const Tensor& tensor = tensors_[name] = read_tensor(entry, file, 8 + length);
+            if (tensor.values.size() > left) throw std::runtime_error("its tensors overlap");
+            left -= tensor.values.size();
+        }
     } catch (const std::runtime_error& failure) {
         throw Error(path + " is not a bec-md model file (" + failure.what() + ")",
                     "model files are safetensors with a bec_md entry in their metadata",

@@ -54,6 +54,28 @@ def test_files_that_do_not_fit(reference: Reference, tmp_path: Path) -> None:
         load(lambda tensors, header: header["config"].update(l_max=4))
     with pytest.raises(DataError, match='"mean_neighbors" is missing'):
         load(lambda tensors, header: header["config"].pop("mean_neighbors"))
+    with pytest.raises(DataError, match="cutoff_ang = 1000000"):  # tables grow with it
+        load(lambda tensors, header: header["config"].update(cutoff_ang=1e6))
+    with pytest.raises(DataError, match="no levels of theory"):
+        load(lambda tensors, header: (header["config"].update(levels=[]), header["card"].clear()))
+    with pytest.raises(DataError, match="contains an infinite number"):  # in the float32 of the evaluator
+        load(lambda tensors, header: tensors.update(element=np.full(tensors["element"].shape, 1e300)))
+
+
+def test_tensors_that_overlap(reference: Reference, tmp_path: Path) -> None:
+    """A short file whose header names one place a million times would fill the memory."""
+    data = reference.path.read_bytes()
+    length = int.from_bytes(data[:8], "little")
+    directory = json.loads(data[8 : 8 + length])
+    largest = max(
+        (entry for name, entry in directory.items() if name != "__metadata__"),
+        key=lambda entry: entry["data_offsets"][1] - entry["data_offsets"][0],
+    )
+    directory |= {f"copy {i}": largest for i in range(40)}
+    header = json.dumps(directory).encode()
+    (tmp_path / "overlap").write_bytes(len(header).to_bytes(8, "little") + header + data[8 + length :])
+    with pytest.raises(DataError, match="its tensors overlap"):
+        NativeModel(tmp_path / "overlap", "", ELEMENTS)
 
 
 def test_unknown_element_and_level(reference: Reference) -> None:
