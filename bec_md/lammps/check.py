@@ -115,10 +115,6 @@ def _mpirun() -> Finding:
     return Finding("mpirun", "failed", f"{mpirun} does not run LAMMPS on 2 ranks ({why}). {_tail(done)}")
 
 
-#: Read-outs that fix bec evaluates.
-SERVED = ("charges",)
-
-
 def _models(model: str | None) -> Iterator[Finding]:
     from bec_md.network.config import NetworkConfig
     from bec_md.network.model_file import read_header
@@ -134,13 +130,9 @@ def _models(model: str | None) -> Iterator[Finding]:
     for path in paths:
         try:
             config = read_header(path)["config"]
-            source = NetworkConfig(**config).charges_from.name
-            if source not in SERVED:
-                if model is not None:
-                    why = f"its Z* derive from a {source}, which needs PyTorch; fix bec refuses it"
-                    yield Finding("model", "failed", f"{path}: {why}")
-                continue
+            derived = NetworkConfig(**config).charges_from.name == "dipole"
             text = f"{path}: {len(config['elements'])} elements, cutoff {config['cutoff_ang']:g} Å, "
+            text += "predicts a polarization, " if derived else ""
             yield Finding("model", "ok", text + f"levels of theory {', '.join(config['levels'])}")
         except BecMDError as error:
             yield Finding("model", "failed", str(error))

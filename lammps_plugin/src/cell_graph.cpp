@@ -10,7 +10,7 @@ namespace {
 
 // Candidates are kept for a while: the wider, the longer, but the more of them are looked at in each evaluation.
 constexpr double SKIN = 0.8;           // Å
-constexpr double SAME_PLACE = 1e-12;   // Å²
+constexpr double CLOSEST = 0.1;        // Å; as on the Python side
 
 #if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__)
 #define BEC_VARIANTS __attribute__((target_clones("avx512f", "avx2", "default")))
@@ -29,13 +29,13 @@ void squared_distances(int n, const double *x, const double *y, const double *z,
   }
 }
 
-// Vectors to the listed atoms, x, y and z apart, and their squares; returns how many atoms are in the same place.
+// Vectors to the listed atoms, x, y and z apart, and their squares; returns how many of the atoms are too close.
 BEC_VARIANTS
 int vectors_to(int n, const std::int32_t *atoms, const double *positions, const double *from, double *squares,
                float *x, float *y, float *z)
 {
   const double fx = from[0], fy = from[1], fz = from[2];
-  int coincident = 0;
+  int too_close = 0;
   for (int k = 0; k < n; ++k) {
     const double *to = positions + 3 * static_cast<std::int64_t>(atoms[k]);
     const double dx = to[0] - fx, dy = to[1] - fy, dz = to[2] - fz;
@@ -44,9 +44,9 @@ int vectors_to(int n, const std::int32_t *atoms, const double *positions, const 
     x[k] = static_cast<float>(dx);
     y[k] = static_cast<float>(dy);
     z[k] = static_cast<float>(dz);
-    coincident += square < SAME_PLACE;
+    too_close += square < CLOSEST * CLOSEST;
   }
-  return coincident;
+  return too_close;
 }
 
 // Whether all of n atoms are within a distance of where they were; false as well for what is not a number.
@@ -121,8 +121,9 @@ void CellGraph::pick(int n_receivers, const double *const *positions, double cut
     const std::int64_t begin = candidates_first[i];
     const int count = static_cast<int>(candidates_first[i + 1] - begin);
     if (vectors_to(count, candidates.data() + begin, positions[0], positions[i], squares.data(), x, y, z))
-      throw std::runtime_error("two atoms are in the same place; if one of them is a shell or a Drude "
-                               "particle, give its type the element NULL");
+      throw std::runtime_error("two atoms are in the same place or closer than 0.1 A, which is no structure of matter; "
+                               "if one of them is a shell or a Drude particle, give its type the element NULL, else "
+                               "the simulation has blown up");
     const std::int32_t *rows = candidate_rows.data() + begin;
     for (int k = 0; k < count; ++k) {
       // written always, kept only if within reach: no branch to mispredict

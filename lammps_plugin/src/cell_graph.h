@@ -26,7 +26,7 @@ class CellGraph {
 
   // Find the neighbors of the first `n_receivers` of `n_all` atoms. Atoms with `species[i] < 0` have no
   // neighbors and are nobody's neighbor, and neither are atoms with `row_of[i] < 0`. Throws std::runtime_error
-  // on a position that is not finite and on two atoms in one place.
+  // on a position that is not finite and on two atoms closer than 0.1 Å.
   void update(int n_receivers, int n_all, const double *const *positions, const std::int32_t *species,
               const std::int32_t *row_of, double cutoff);
 

@@ -18,6 +18,11 @@ class Evaluator {
   Evaluator(const std::string &path, const std::string &level, const std::vector<std::int32_t> &numbers,
             int n_threads);
 
+  // Whether tensors are derivatives of a dipole, rather than read out themselves.
+  bool derives() const { return derived; }
+  // (species) charge that moves with the atoms of a model with a dipole, e
+  std::vector<double> ionic_charges() const;
+
   double cutoff() const { return bec_model_cutoff(model.get()); }
   int layers() const { return bec_model_layers(model.get()); }
   // Floats per atom that a layer needs from the atoms' neighbors.
@@ -26,9 +31,17 @@ class Evaluator {
   void begin(const bec_graph &graph);
   void layer(int index, const float *messages_in, float *messages_out);
   int members() const;
-  void read_out(double *charges, double *members = nullptr);    // (n × 9), (n × M × 9)
+  // Tensors (n × 9), (n × M × 9), or dipoles (n × lanes × 3), (n × lanes × M × 3); either may be missing.
+  void read_out(double *values, double *members);
+
+  // Reverse mode, from the last layer to the first one; see bec_native.h.
+  void start_sweep(int lanes, const double *directions, int member);
+  void layer_adjoint(int index, const float *messages_in, const float *of_sent, float *of_messages);
+  void gradient(double *gradient) const;    // (rows × lanes × 3)
 
  private:
+  bool derived = false;
+  int n_species = 0;
   std::unique_ptr<bec_model, void (*)(bec_model *)> model{nullptr, bec_model_free};
   std::unique_ptr<bec_evaluation, void (*)(bec_evaluation *)> evaluation{nullptr, bec_evaluation_free};
 };

@@ -43,7 +43,7 @@ FixBec::FixBec(LAMMPS *lmp, int narg, char **arg) : Fix(lmp, narg, arg)
   load_model();
 
   scalar_flag = vector_flag = 1;
-  size_vector = 6;
+  size_vector = 6;    // J, ∫J dt
   extscalar = extvector = 1;
   global_freq = 1;
   peratom_flag = 1;
@@ -54,6 +54,12 @@ FixBec::FixBec(LAMMPS *lmp, int narg, char **arg) : Fix(lmp, narg, arg)
   restart_global = 1;
   maxexchange = 9;
   comm_forward = 2;
+  if (derived)
+    prepare_derived();
+  else if (options.tensors || !options.groups.empty())
+    error->all(FLERR, options.tensors ? options.tensors_argument : options.groups_argument,
+               "fix bec: tensors and groups are for models that predict a polarization; the tensors of model " +
+                   options.model + " are known at every evaluation: f_" + id + "[1] to [9] of the atoms");
 
   grow_arrays(atom->nmax);
   atom->add_callback(Atom::GROW);
@@ -72,6 +78,8 @@ void FixBec::load_model()
   try {
     model_path = find_model(options.model);
     evaluator = std::make_unique<Evaluator>(model_path, options.level, options.numbers, options.threads);
+    derived = evaluator->derives();
+    if (derived) ionic_charges = evaluator->ionic_charges();
     training_domain.read(model_path, options.numbers, evaluator->members());
   } catch (const std::exception &problem) {
     failure = problem.what();
@@ -100,6 +108,8 @@ void FixBec::init()
   const bool pair_suffices = force->pair && force->pair->cutforce >= evaluator->cutoff();
   if (!pair_suffices) comm->cutghostuser = std::max(comm->cutghostuser, ghost_cutoff);
   if (!announced) announce(ghost_cutoff);
+  if (derived) check_derived();
+  warn_of_few_structures();
 }
 
 void FixBec::check_context()
@@ -109,13 +119,17 @@ void FixBec::check_context()
   if (comm->mode != Comm::SINGLE)
     error->all(FLERR, "fix bec needs one ghost cutoff for all atoms: use comm_modify mode single");
   if (!options.has_field) return;
-  if (update->whichflag == 2)
+  if (update->whichflag == 2 && !derived)
     error->all(FLERR, "fix bec efield has no potential energy that a minimizer could follow (only its work is "
-                      "known): minimize without efield, or relax by dynamics with fix viscous");
+                      "known): minimize without efield, or relax by dynamics with fix viscous; or take a model that "
+                      "predicts a polarization");
+  if (update->whichflag == 2 && !thermo_energy)
+    error->all(FLERR, std::string("a minimizer follows the potential energy, which lacks that of the field: fix_modify ")
+                          + id + " energy yes");
   for (Fix *other : modify->get_fix_list())
     if (other->box_change && comm->me == 0)
       error->warning(FLERR, std::string("the pressure that fix ") + other->id + " sees lacks the part of fix bec "
-                            "efield (converse piezoelectric stress): it cannot be had from Born effective charges");
+                            "efield (converse piezoelectric stress), which it does not evaluate");
 }
 
 void FixBec::find_variables()
@@ -146,12 +160,17 @@ void FixBec::announce(double ghost_cutoff)
   }
   utils::logmesg(lmp, "fix bec {}: model {}, cutoff {:.3g} A, {} layers, {} instructions\n", id, model_path,
                  evaluator->cutoff(), evaluator->layers(), bec_native_instruction_set());
-  utils::logmesg(lmp, "  atom types {}; tensors every {} step(s); sum rule {} (net charge {:g} e); ghost cutoff "
+  utils::logmesg(lmp, "  atom types {}; {} every {} step(s); sum rule {} (net charge {:g} e); ghost cutoff "
                       ">= {:.3g} A\n",
-                 types, options.every, options.sum_rule ? "imposed" : "not imposed", options.total_charge,
+                 types, derived ? "polarization and current" : "tensors", options.every, options.sum_rule ? "imposed" : "not imposed", options.total_charge,
                  ghost_cutoff);
+  if (derived && options.tensors)
+    utils::logmesg(lmp, "  tensors of the atoms, derivatives of the polarization, every {} step(s)\n", options.tensors);
+  else if (derived)
+    utils::logmesg(lmp, "  no tensors of the atoms; `tensors N` makes them every N steps\n");
   if (options.has_field && thermo_energy)
-    utils::logmesg(lmp, "  fix_modify energy yes: the scalar of fix {} is minus the work done by the field\n", id);
+    utils::logmesg(lmp, "  fix_modify energy yes: the scalar of fix {} is minus {}\n", id,
+                   derived ? "E.P, the field times the polarization" : "the work done by the field");
 }
 
 /* ---------------------------------------------------------------------- */
@@ -167,10 +186,11 @@ void FixBec::setup(int)
   charges_step = -1;
   lists_changed = true;
   timed(seconds_all, [this] {
-    refresh_charges();
+    if (!derived) refresh_charges();
     if (options.has_field) apply_field();
     sampled_step = -1;
     sample();
+    if (derived && options.tensors && charges_step != update->ntimestep) evaluate_tensors();
   });
   if (rerun_frames > 0) check_rerun();
   check_integrators();
@@ -185,7 +205,7 @@ void FixBec::post_force(int)
   if (charges_step == update->ntimestep) charges_step = -1;
   if (!options.has_field) return;
   timed(seconds_all, [this] {
-    refresh_charges();
+    if (!derived) refresh_charges();
     apply_field();
   });
 }
@@ -217,10 +237,19 @@ void FixBec::min_setup(int vflag)
   min_post_force(vflag);
 }
 
-// Nothing moves in time: the tensors follow the structure, the integrals rest.
+// Nothing moves in time: tensors or polarization follow the structure, the integrals rest.
 void FixBec::min_post_force(int)
 {
   continuous = false;
+  if (derived) {
+    timed(seconds_all, [this] {
+      if (options.has_field)
+        apply_field();
+      else if (update->ntimestep % options.every == 0)
+        evaluate_current();
+    });
+    return;
+  }
   if (update->ntimestep % options.every == 0) charges_step = -1;    // several trial structures in one step
   timed(seconds_all, [this] { refresh_charges(); });
 }
@@ -232,168 +261,40 @@ void FixBec::refresh_charges()
 {
   const Step step = update->ntimestep;
   if (charges_step == step) return;
+  if (derived) {
+    if (options.tensors && (step % options.tensors == 0 || step == update->laststep)) evaluate_tensors();
+    return;
+  }
   if (charges_step < 0 || step % options.every == 0 || charges_atoms != atom->natoms || monte_carlo() ||
       charges_types != sum_over_atoms(&FixBec::type_hash))
     evaluate();
 }
 
-template <typename Function> void FixBec::timed(double &seconds, Function &&function)
-{
-  const auto start = std::chrono::steady_clock::now();
-  function();
-  seconds += std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-}
-
-// Errors inside are kept until all ranks can stop together: none of them may miss a communication.
-template <typename Function> void FixBec::guarded(double &seconds, Function &&function)
-{
-  timed(seconds, [&] {
-    try {
-      if (failure.empty()) function();
-    } catch (const std::exception &problem) {
-      failure = problem.what();
-    }
-  });
-}
-
-void FixBec::evaluate()
-{
-  failure.clear();
-  timed(seconds_communication, [this] { plan_exchange(); });
-  guarded(seconds_graph, [this] { build_graph(); });
-  run_layers();
-  impose_sum_rule();
-  charges_step = update->ntimestep;
-  charges_atoms = atom->natoms;
-  charges_types = sum_over_atoms(&FixBec::type_hash);
-  ++evaluations;
-}
-
-// Ghosts and indices live from one building of neighbor lists to the next; all ranks build at the same steps.
-void FixBec::plan_exchange()
-{
-  if (!lists_changed && neighbor->ncalls == lists_built) return;
-  const int nlocal = atom->nlocal, n_all = nlocal + atom->nghost;
-  owners.assign(n_all, {-1, -1});
-  for (int i = 0; i < nlocal; ++i) owners[i] = {comm->me, i};
-  comm->forward_comm(this, 2);
-  halo.plan(world, nlocal, n_all, atom->x, owners, evaluator->cutoff() + neighbor->skin);
-  graph.forget();
-  lists_changed = false;
-  lists_built = neighbor->ncalls;
-}
-
-void FixBec::build_graph()
-{
-  const int n_all = atom->nlocal + atom->nghost;
-  if (static_cast<std::size_t>(n_all) != halo.row_of.size())
-    throw std::runtime_error("atoms or ghosts have changed without new neighbor lists; which fix adds or removes "
-                             "atoms in the middle of a step? evaluate without it");
-  species.resize(n_all);
-  for (int i = 0; i < n_all; ++i) species[i] = options.species_of_type[atom->type[i]];
-  graph.update(atom->nlocal, n_all, atom->x, species.data(), halo.row_of.data(), evaluator->cutoff());
-  // hidden atoms have no edges: which species they count as does not matter to the network
-  row_species.resize(halo.rows());
-  for (int row = 0; row < halo.rows(); ++row) row_species[row] = std::max(species[halo.atom_of[row]], 0);
-}
-
-void FixBec::run_layers()
-{
-  const int nlocal = atom->nlocal;
-  const int layers = evaluator->layers();
-  raw_charges.resize(9 * static_cast<std::size_t>(nlocal));
-  // a rank without atoms has nothing to evaluate
-  guarded(seconds_model, [&] {
-    if (!nlocal) return;
-    bec_graph view{};
-    view.n_receivers = nlocal;
-    view.n_atoms = halo.rows();
-    view.species = row_species.data();
-    view.first = graph.first.data();
-    view.sender = graph.sender.data();
-    view.vectors = graph.vectors.data();
-    evaluator->begin(view);
-  });
-  for (int layer = 0; layer < layers; ++layer) {
-    const bool last = layer + 1 == layers;
-    const int width = last ? 0 : evaluator->message_width(layer + 1);
-    messages_next.resize(static_cast<std::size_t>(width) * halo.rows());
-    guarded(seconds_model, [&] {
-      if (nlocal)
-        evaluator->layer(layer, layer ? messages.data() : nullptr, last ? nullptr : messages_next.data());
-    });
-    messages.swap(messages_next);
-    if (width) timed(seconds_communication, [&] { halo.exchange(messages.data(), width); });
-  }
-  guarded(seconds_model, [&] {
-    if (!nlocal) return;
-    if (!judging()) return evaluator->read_out(raw_charges.data());
-    raw_members.resize(raw_charges.size() * evaluator->members());
-    evaluator->read_out(raw_charges.data(), raw_members.data());
-  });
-}
-
-// Subtract from every atom its share of Σ_i Z_i − Q·1; the same reduction tells whether a rank has failed.
-void FixBec::impose_sum_rule()
-{
-  const int nlocal = atom->nlocal;
-  double local[11] = {0.0}, global[11];
-  if (failure.empty())
-    for (int i = 0; i < nlocal; ++i) {
-      if (options.species_of_type[atom->type[i]] < 0) continue;
-      for (int k = 0; k < 9; ++k) local[k] += raw_charges[9 * static_cast<std::size_t>(i) + k];
-      local[9] += 1.0;
-    }
-  for (int k = 0; k < 9; ++k)
-    if (failure.empty() && !std::isfinite(local[k]))
-      failure = "the network gave tensors that are not numbers; has the simulation blown up? check the energy "
-                "and the smallest interatomic distance at this step";
-  local[10] = failure.empty() ? 0.0 : 1.0;
-  timed(seconds_communication, [&] { MPI_Allreduce(local, global, 11, MPI_DOUBLE, MPI_SUM, world); });
-  stop_on_failure(global[10] > 0.0);
-  if (judging()) judge_domain();
-
-  double excess[9] = {0.0};
-  if (options.sum_rule && global[9] > 0.0)
-    for (int k = 0; k < 9; ++k) excess[k] = (global[k] - (k % 4 == 0 ? options.total_charge : 0.0)) / global[9];
-  for (int i = 0; i < nlocal; ++i) {
-    const bool shown = (atom->mask[i] & groupbit) && options.species_of_type[atom->type[i]] >= 0;
-    for (int k = 0; k < 9; ++k)
-      charges[i][k] = shown ? raw_charges[9 * static_cast<std::size_t>(i) + k] - excess[k] : 0.0;
-  }
-}
-
-// All ranks learn the message of the first one that failed, and stop.
-void FixBec::stop_on_failure(bool any_failed)
-{
-  if (!any_failed) return;
-  int candidate = failure.empty() ? comm->nprocs : comm->me, first = 0;
-  MPI_Allreduce(&candidate, &first, 1, MPI_INT, MPI_MIN, world);
-  char message[4096] = "";
-  if (comm->me == first) strncpy(message, failure.c_str(), sizeof(message) - 1);
-  MPI_Bcast(message, sizeof(message), MPI_CHAR, first, world);
-  error->all(FLERR, std::string("fix bec: ") + message);
-}
-
 /* ---------------------------------------------------------------------- */
+
+void FixBec::read_field()
+{
+  if (field_variable[0] < 0 && field_variable[1] < 0 && field_variable[2] < 0) return;
+  modify->clearstep_compute();
+  for (int a = 0; a < 3; ++a)
+    if (field_variable[a] >= 0) field[a] = input->variable->compute_equal(field_variable[a]);
+  modify->addstep_compute(update->ntimestep + 1);
+}
 
 // F_ib = Σ_a E_a Z[i,a,b]. No virial: the stress of the field is that of a strained polarization, which
 // Born effective charges do not know.
 void FixBec::apply_field()
 {
-  const bool varies = field_variable[0] >= 0 || field_variable[1] >= 0 || field_variable[2] >= 0;
-  if (varies) {
-    modify->clearstep_compute();
-    for (int a = 0; a < 3; ++a)
-      if (field_variable[a] >= 0) field[a] = input->variable->compute_equal(field_variable[a]);
-    modify->addstep_compute(update->ntimestep + 1);
-  }
+  read_field();
   double **f = atom->f;
   const double scale = force->qe2f;
+  if (derived) evaluate_field_forces();
   for (int i = 0; i < atom->nlocal; ++i) {
     if (!(atom->mask[i] & groupbit)) continue;
     const double *z = charges[i];
-    for (int b = 0; b < 3; ++b) f[i][b] += scale * (field[0] * z[b] + field[1] * z[3 + b] + field[2] * z[6 + b]);
+    for (int b = 0; b < 3; ++b)
+      f[i][b] += derived ? field_forces[3 * i + b]
+                         : scale * (field[0] * z[b] + field[1] * z[3 + b] + field[2] * z[6 + b]);
   }
 }
 
@@ -407,26 +308,54 @@ void FixBec::sample()
 {
   if (sampled_step == update->ntimestep) return;
   const double previous[4] = {current[0], current[1], current[2], power};
+  const bool due = current_due();
+  if (due && derived)
+    evaluate_current();
+  else if (due)
+    sum_current();
+  power = options.has_field ? local_power() : 0.0;
+  if (continuous && now() > power_time) work += 0.5 * (now() - power_time) * (previous[3] + power);
+  power_time = now();
+  if (due) {
+    if (continuous && now() > sample_time)
+      for (int a = 0; a < 3; ++a) integral[a] += 0.5 * (now() - sample_time) * (previous[a] + current[a]);
+    sample_time = now();
+    if (in_run && (derived || charges_step == update->ntimestep)) observe_motion();
+  }
+  continuous = true;
+  sampled_step = update->ntimestep;
+  totals_valid = false;
+}
+
+// Held tensors give a current at every step; the rate of change of a polarization is that of an evaluation.
+bool FixBec::current_due() const
+{
+  const Step step = update->ntimestep;
+  return !derived || sampled_step < 0 || step % options.every == 0 || step == update->laststep;
+}
+
+void FixBec::sum_current()
+{
   std::fill(current, current + 3, 0.0);
   for (int i = 0; i < atom->nlocal; ++i) {
     if (!(atom->mask[i] & groupbit)) continue;
     const double *z = charges[i], *v = atom->v[i];
     for (int a = 0; a < 3; ++a) current[a] += z[3 * a] * v[0] + z[3 * a + 1] * v[1] + z[3 * a + 2] * v[2];
   }
-  power = 0.0;
-  if (options.has_field)
-    for (int a = 0; a < 3; ++a) power += force->qe2f * field[a] * current[a];
+}
 
-  const double elapsed = now() - sample_time;
-  if (continuous && elapsed > 0.0) {
-    for (int a = 0; a < 3; ++a) integral[a] += 0.5 * elapsed * (previous[a] + current[a]);
-    work += 0.5 * elapsed * (previous[3] + power);
+// E·J of the group.
+double FixBec::local_power() const
+{
+  double sum = 0.0;
+  if (!derived) {
+    for (int a = 0; a < 3; ++a) sum += force->qe2f * field[a] * current[a];
+    return sum;
   }
-  if (in_run && charges_step == update->ntimestep) observe_motion();
-  continuous = true;
-  sample_time = now();
-  sampled_step = update->ntimestep;
-  totals_valid = false;
+  for (int i = 0; i < atom->nlocal; ++i)
+    if (atom->mask[i] & groupbit)
+      for (int b = 0; b < 3; ++b) sum += field_forces[3 * i + b] * atom->v[i][b];
+  return sum;
 }
 
 void FixBec::reduce_totals()
@@ -441,17 +370,27 @@ void FixBec::reduce_totals()
 }
 
 // Work done by the field. LAMMPS adds the scalar to the potential energy after `fix_modify ID energy yes`;
-// what makes the sum conserved is minus the work.
+// what makes the sum conserved is minus the work, or the energy −E·P of the field where P is known.
 double FixBec::compute_scalar()
 {
+  if (thermo_energy && derived) return field_energy;
   reduce_totals();
   return thermo_energy ? -totals[6] : totals[6];
 }
 
+// J, ∫J dt, and of models that predict a polarization P and the work of the field.
 double FixBec::compute_vector(int index)
 {
   reduce_totals();
-  return totals[index];
+  if (index < 6) return totals[index];
+  return index < 9 ? polarization[index - 6] : totals[6];
+}
+
+// J of groups: of each the mean over the ensemble, then every member.
+double FixBec::compute_array(int row, int column)
+{
+  reduce_totals();
+  return currents[3 * static_cast<std::size_t>(row) + column];
 }
 
 }    // namespace bec_lammps

@@ -1,9 +1,13 @@
 // fix ID group bec MODEL TYPE1 TYPE2 … [every N] [efield Ex Ey Ez] [sumrule yes|no] [threads N] [level NAME]
-//                                       [charge Q]
+//                                       [charge Q] [tensors N] [groups ID1 ID2 …]
 //
 // Born effective charges Z[i,a,b] = ∂M_a/∂u_ib of a neural network during a simulation: the polarization
 // current J_a = Σ_i Σ_b Z[i,a,b] v[i,b], its time integral, the tensors themselves, and the force of a
 // uniform electric field, F_ib = Σ_a E_a Z[i,a,b].
+//
+// Of a model that predicts a polarization, the tensors are its derivatives: the current is its rate of change along
+// the velocities (forward mode), the force of the field is −∂(−E·P)/∂u (reverse mode, one sweep), the tensors
+// themselves take three sweeps and are made when they are asked for.
 
 #ifndef BEC_LAMMPS_FIX_BEC_H
 #define BEC_LAMMPS_FIX_BEC_H
@@ -17,6 +21,8 @@
 #include "motion.h"
 #include "training_domain.h"
 
+#include <chrono>
+#include <exception>
 #include <memory>
 #include <string>
 #include <vector>
@@ -40,6 +46,7 @@ class FixBec : public LAMMPS_NS::Fix {
 
   double compute_scalar() override;
   double compute_vector(int index) override;
+  double compute_array(int row, int column) override;
   double memory_usage() override;
 
   int pack_forward_comm(int n, int *list, double *buf, int pbc_flag, int *pbc) override;
@@ -67,7 +74,8 @@ class FixBec : public LAMMPS_NS::Fix {
   Step charges_atoms = -1;             // number of atoms in the system at that time
   std::uint64_t charges_types = 0;     // hash of IDs and types of all atoms at that time
   std::vector<double> raw_charges;     // (nlocal, 9) as the network gives them
-  TrainingDomain training_domain;              // judged at some of the evaluations
+  TrainingDomain training_domain;      // judged at some of the evaluations
+  bool judging = false;                // at this one
   std::vector<double> raw_members;     // (nlocal, members, 9)
 
   CellGraph graph;
@@ -77,8 +85,21 @@ class FixBec : public LAMMPS_NS::Fix {
   std::vector<Owner> owners;                      // (nlocal + nghost)
   std::vector<std::int32_t> species;              // (nlocal + nghost), −1 for hidden atoms
   std::vector<std::int32_t> row_species;          // (halo.rows())
-  std::vector<float> messages, messages_next;     // (halo.rows(), width)
+  std::vector<std::vector<float>> messages;       // (halo.rows(), lanes, width) into each layer
   std::string failure;                            // what went wrong on this rank
+
+  // models that predict a polarization
+  bool derived = false;
+  std::vector<double> ionic_charges;              // (species) e, before the excess over the system is subtracted
+  std::vector<int> group_bits;                    // of the fix and of the groups that were named
+  std::vector<float> velocities;                  // (halo.rows(), groups, 3)
+  std::vector<double> dipoles;                    // (nlocal, lanes, members, 3) e Å
+  std::vector<float> adjoints[2];                 // (halo.rows(), lanes, width) of the messages
+  std::vector<double> gradient;                   // (halo.rows(), lanes, 3) e
+  std::vector<double> field_forces;               // (nlocal, 3) force units
+  double polarization[3] = {0.0, 0.0, 0.0};       // e Å, all atoms
+  double field_energy = 0.0;                      // −E·P
+  std::vector<double> currents;                   // (groups, 1 + members, 3) mean and members, all ranks
 
   // local sums; the totals over all ranks are formed when somebody asks
   bool full_step = false;                  // velocities have reached the time of the positions …
@@ -87,7 +108,7 @@ class FixBec : public LAMMPS_NS::Fix {
   bool continuous = false;                 // the previous sample belongs to the same trajectory
   bool in_run = false;
   Step last_run_step = -1;
-  double sample_time = 0.0;
+  double sample_time = 0.0, power_time = 0.0;
   double current[3] = {0.0, 0.0, 0.0};     // e × velocity
   double power = 0.0;                      // energy/time
   double integral[3] = {0.0, 0.0, 0.0};    // e × length
@@ -102,7 +123,7 @@ class FixBec : public LAMMPS_NS::Fix {
   double seconds_graph = 0.0, seconds_model = 0.0, seconds_communication = 0.0, seconds_all = 0.0;
   Step evaluations = 0;
   Motion motion;                           // means since the beginning of the run
-  bool warned_outside = false;
+  bool warned_outside = false, warned_few = false;
   bool checked_integrators = false;
   int rerun_frames = 0;                    // set up within one run: those of `rerun`
   std::uint64_t rerun_velocities = 0;
@@ -121,23 +142,62 @@ class FixBec : public LAMMPS_NS::Fix {
   std::uint64_t velocity_hash(int i) const;
   void check_rerun();
   void check_integrators();
-  bool judging() const;
+  bool time_to_judge() const;
+  void warn_of_few_structures();
   void judge_domain();
   void observe_motion();
   void evaluate();
   void plan_exchange();
   void build_graph();
-  void run_layers();
+  void prepare();
+  void forward(int layers, int tangents, bool reverse);
+  void differentiate(int lanes, const double *directions, int member);
   void impose_sum_rule();
   void stop_on_failure(bool any_failed);
   template <typename Function> void timed(double &seconds, Function &&function);
   template <typename Function> void guarded(double &seconds, Function &&function);
 
+  void read_field();
   void apply_field();
   double now() const;
   void sample();
+  bool current_due() const;
+  void sum_current();
+  double local_power() const;
   void reduce_totals();
+
+  // of a polarization
+  struct Ions;
+  void prepare_derived();
+  void check_derived();
+  bool visible(int i) const { return options.species_of_type[atom_type(i)] >= 0; }
+  int atom_type(int i) const;
+  void set_velocities();
+  Ions sum_ions() const;
+  void evaluate_current();
+  void evaluate_field_forces();
+  void evaluate_tensors();
+  void gradients_to_tensors(double *tensors, std::size_t stride) const;
 };
+
+template <typename Function> void FixBec::timed(double &seconds, Function &&function)
+{
+  const auto start = std::chrono::steady_clock::now();
+  function();
+  seconds += std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+}
+
+// Errors inside are kept until all ranks can stop together: none of them may miss a communication.
+template <typename Function> void FixBec::guarded(double &seconds, Function &&function)
+{
+  timed(seconds, [&] {
+    try {
+      if (failure.empty()) function();
+    } catch (const std::exception &problem) {
+      failure = problem.what();
+    }
+  });
+}
 
 }    // namespace bec_lammps
 

@@ -19,6 +19,8 @@ namespace bec_lammps {
 namespace {
 
 constexpr FixBec::Step JUDGED = 10;    // every tenth evaluation is compared with the training environments
+// Where tensors are derivatives, those of every member cost as much as twenty currents, the mean as much as three.
+constexpr FixBec::Step JUDGED_DERIVED = 1000, TENSORS_DERIVED = 100;
 
 }    // namespace
 
@@ -54,9 +56,21 @@ std::uint64_t FixBec::velocity_hash(int i) const
 }
 
 // The spread of the ensemble costs a larger read-out: some evaluations tell enough.
-bool FixBec::judging() const
+bool FixBec::time_to_judge() const
 {
-  return training_domain.known() && evaluations % JUDGED == 0;
+  return training_domain.known() && evaluations % (derived ? JUDGED_DERIVED : JUDGED) == 0;
+}
+
+void FixBec::warn_of_few_structures()
+{
+  const std::string &few = training_domain.few_structures();
+  if (warned_few || few.empty()) return;
+  warned_few = true;
+  if (comm->me == 0)
+    error->warning(FLERR, fmt::format("fix bec {}: the model {} has learned from fewer than 20 structures with {}: its "
+                                      "tensors and its uncertainty may be far off; compare with a calculation or train "
+                                      "on more",
+                                      id, model_path, few));
 }
 
 void FixBec::judge_domain()
@@ -73,13 +87,18 @@ void FixBec::judge_domain()
                                       id, update->ntimestep, ratio, model_path));
 }
 
-// Mean square velocity and Z of the same time.
+// Mean square velocity and Z of the same time; derived tensors at some of the times.
 void FixBec::observe_motion()
 {
+  if (derived) {
+    judging = time_to_judge();
+    if (judging || (evaluations % TENSORS_DERIVED == 0 && charges_step != update->ntimestep)) evaluate_tensors();
+    ++evaluations;
+  }
   double removed = 0.0;
   for (Fix *other : modify->get_fix_list())
     if (other->dof_flag) removed += static_cast<double>(other->dof(igroup));
-  motion.begin();
+  motion.begin(charges_step == update->ntimestep);
   for (int i = 0; i < atom->nlocal; ++i) {
     const int type = atom->type[i];
     if (!(atom->mask[i] & groupbit) || options.species_of_type[type] < 0) continue;

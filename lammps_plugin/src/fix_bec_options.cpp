@@ -10,12 +10,13 @@ namespace bec_lammps {
 namespace {
 
 const char SYNTAX[] = "fix ID group bec MODEL TYPE1 TYPE2 ... [every N] [efield Ex Ey Ez] [sumrule yes|no] "
-                      "[threads N] [level NAME] [charge Q]";
+                      "[threads N] [level NAME] [charge Q] [tensors N] [groups ID1 ID2 ...]";
 constexpr int FIRST_TYPE = 4;
 
 bool is_keyword(const std::string &word)
 {
-  static const char *const keywords[] = {"every", "efield", "sumrule", "threads", "level", "charge"};
+  static const char *const keywords[] = {"every", "efield", "sumrule", "threads", "level", "charge",
+                                          "tensors", "groups"};
   return std::find(std::begin(keywords), std::end(keywords), word) != std::end(keywords);
 }
 
@@ -87,6 +88,15 @@ void parse_field(FixBecOptions &options, const char *const *args, int index)
   }
 }
 
+// Names up to the next keyword; returns how many.
+int parse_groups(FixBecOptions &options, int n_args, const char *const *args, int index)
+{
+  options.groups_argument = index;
+  for (int i = index; i < n_args && !is_keyword(args[i]); ++i) options.groups.emplace_back(args[i]);
+  if (options.groups.empty()) throw ArgumentError(index, "keyword groups needs the name of a group at least");
+  return static_cast<int>(options.groups.size());
+}
+
 }    // namespace
 
 FixBecOptions FixBecOptions::parse(int n_args, const char *const *args, int n_types)
@@ -99,7 +109,7 @@ FixBecOptions FixBecOptions::parse(int n_args, const char *const *args, int n_ty
   while (index < n_args) {
     const std::string keyword = args[index];
     const int value = index + 1;
-    const int n_values = keyword == "efield" ? 3 : 1;
+    int n_values = keyword == "efield" ? 3 : 1;
     if (!is_keyword(keyword))
       throw ArgumentError(index, "unknown keyword '" + keyword + "'; syntax: " + SYNTAX);
     need(n_values, index, n_args, keyword);
@@ -114,6 +124,11 @@ FixBecOptions FixBecOptions::parse(int n_args, const char *const *args, int n_ty
       options.sum_rule = answer == "yes";
     } else if (keyword == "threads") {
       options.threads = parse_count(args[value], value, "threads");
+    } else if (keyword == "tensors") {
+      options.tensors = parse_count(args[value], value, "tensors");
+      options.tensors_argument = value;
+    } else if (keyword == "groups") {
+      n_values = parse_groups(options, n_args, args, value);
     } else if (keyword == "level") {
       options.level = args[value];
     } else {

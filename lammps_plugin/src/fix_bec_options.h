@@ -35,6 +35,10 @@ struct FixBecOptions {
   int threads = 1;
   std::string level;            // empty: the first level of theory of the model
   double total_charge = 0.0;    // e, net charge of the cell that Σ_i Z_i is set to
+  int tensors = 0;              // of a model with a dipole: steps between tensors of the atoms; 0: no tensors
+  int tensors_argument = 0;
+  std::vector<std::string> groups;    // whose currents are wanted beside that of the fix
+  int groups_argument = 0;
 
   // fix ID group bec MODEL TYPE1 … TYPEn [keyword value …]
   static FixBecOptions parse(int n_args, const char *const *args, int n_types);

@@ -33,7 +33,7 @@ void FixBec::unpack_forward_comm(int n, int first, double *buf)
 void FixBec::grow_arrays(int nmax)
 {
   memory->grow(charges, nmax, 9, "bec:charges");
-  array_atom = charges;
+  array_atom = peratom_flag ? charges : nullptr;
 }
 
 void FixBec::copy_arrays(int i, int j, int)
@@ -79,6 +79,7 @@ void FixBec::restart(char *buf)
   memcpy(record, buf, sizeof(record));
   sample_time = record[8];
   continuous = record[9] != 0.0;
+  power_time = now();    // which is taken at every step
   last_run_step = update->ntimestep;
   totals_valid = false;
   if (comm->me != 0) return;    // local sums: one rank holds what all of them had
@@ -90,8 +91,11 @@ void FixBec::restart(char *buf)
 
 double FixBec::memory_usage()
 {
+  std::size_t floats = velocities.capacity() + adjoints[0].capacity() + adjoints[1].capacity();
+  for (const std::vector<float> &into_layer : messages) floats += into_layer.capacity();
   return 9.0 * sizeof(double) * atom->nmax + raw_charges.capacity() * sizeof(double) + graph.memory_usage() +
-      halo.memory_usage() + (messages.capacity() + messages_next.capacity()) * sizeof(float) +
+      halo.memory_usage() + floats * sizeof(float) +
+      (dipoles.capacity() + gradient.capacity() + field_forces.capacity()) * sizeof(double) +
       (species.capacity() + row_species.capacity()) * sizeof(std::int32_t) + owners.capacity() * sizeof(Owner);
 }
 

@@ -8,7 +8,7 @@ namespace bec_lammps {
 
 namespace {
 
-constexpr int TAG_REQUEST = 4711, TAG_MESSAGES = 4712;
+constexpr int TAG_REQUEST = 4711, TAG_MESSAGES = 4712, TAG_ADJOINTS = 4713;
 
 // Ghosts within reach of the box around the local atoms. Coordinates that are not numbers are out of reach.
 std::vector<std::int32_t> ghosts_within(int n_local, int n_all, const double *const *positions, double reach)
@@ -142,6 +142,36 @@ void Halo::exchange(float *messages, int width)
   }
   wait();
 }
+
+template <typename Number> void Halo::send_back(Number *adjoints, int width, MPI_Datatype type)
+{
+  std::size_t total = 0;
+  for (const Partner &one : partners) total += one.sent.size() * width;
+  std::vector<Number> received(total);
+  requests.clear();
+  Number *to = received.data();
+  for (Partner &one : partners) {
+    if (one.sent.empty()) continue;
+    const int count = static_cast<int>(one.sent.size()) * width;
+    requests.emplace_back();
+    MPI_Irecv(to, count, type, one.rank, TAG_ADJOINTS, world, &requests.back());
+    to += count;
+  }
+  for (Partner &one : partners) {
+    if (!one.count) continue;
+    requests.emplace_back();
+    MPI_Isend(adjoints + static_cast<std::size_t>(one.first) * width, one.count * width, type, one.rank, TAG_ADJOINTS,
+              world, &requests.back());
+  }
+  wait();
+  const Number *from = received.data();
+  for (const Partner &one : partners)
+    for (const std::int32_t atom : one.sent)
+      for (int k = 0; k < width; ++k) adjoints[static_cast<std::size_t>(atom) * width + k] += *from++;
+}
+
+template void Halo::send_back(float *, int, MPI_Datatype);
+template void Halo::send_back(double *, int, MPI_Datatype);
 
 double Halo::memory_usage() const
 {

@@ -36,6 +36,10 @@ class Halo {
 
   // Fill the rows of other ranks' atoms, `width` floats each.
   void exchange(float *messages, int width);
+  // The transposed map: rows of other ranks' atoms are sent to their owners, who add them to their own. Always in the
+  // order of the partners, whatever arrives first.
+  void exchange_back(float *adjoints, int width) { send_back(adjoints, width, MPI_FLOAT); }
+  void exchange_back(double *adjoints, int width) { send_back(adjoints, width, MPI_DOUBLE); }
 
   double memory_usage() const;
 
@@ -55,6 +59,7 @@ class Halo {
   void number_rows(int me, int n_local, const std::vector<std::int32_t> &near, const std::vector<Owner> &owners);
   void tell_owners(int me, int n_local, const std::vector<Owner> &owners);
   Partner &partner(int rank);
+  template <typename Number> void send_back(Number *adjoints, int width, MPI_Datatype type);
   void wait();
 };
 

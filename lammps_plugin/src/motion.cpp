@@ -18,8 +18,9 @@ double dot(const double *row, const double *other)
 
 }    // namespace
 
-void Motion::begin()
+void Motion::begin(bool tensors_known)
 {
+  with_charges = tensors_known;
   std::fill(local, local + SIZE, 0.0);
 }
 
@@ -31,6 +32,7 @@ void Motion::add(const MovingAtom &atom)
   for (int a = 0; a < 3; ++a) local[1 + a] += atom.mass * atom.v[a];
   local[4] += atom.mass;
   local[5] += 1.0;
+  if (!with_charges) return;
   for (int k = 0; k < 6; ++k)
     local[7 + k] += dot(atom.charges + 3 * FIRST[k], atom.charges + 3 * SECOND[k]) / atom.mass;
   for (int k = 0; k < 9; ++k) local[13 + k] += atom.charges[k];
@@ -51,22 +53,24 @@ void Motion::close(MPI_Comm world, double atoms_of_system, double removed_freedo
   freedom += available;
   moving += sum[5];
   all += sum[6];
+  ++count;
+  if (!with_charges) return;
+  ++with_square;
   for (int k = 0; k < 6; ++k) {
     square[k] += sum[7 + k];
     if (barycentric) square[k] -= dot(sum + 13 + 3 * FIRST[k], sum + 13 + 3 * SECOND[k]) / sum[4];
   }
-  ++count;
 }
 
 std::string Motion::text() const
 {
   char line[512];
-  const double n = count;
+  const double n = count, m = std::max(1, with_square);
   snprintf(line, sizeof(line),
            "means of the run: temperature %.8g K (%.0f degrees of freedom, %.0f of %.0f atoms move), sum of Z Z^T/m "
            "%.8g %.8g %.8g %.8g %.8g %.8g e^2/amu",
-           temperature / n, freedom / n, moving / n, all / n, square[0] / n, square[1] / n, square[2] / n,
-           square[3] / n, square[4] / n, square[5] / n);
+           temperature / n, freedom / n, moving / n, all / n, square[0] / m, square[1] / m, square[2] / m,
+           square[3] / m, square[4] / m, square[5] / m);
   return line;
 }
 

@@ -15,7 +15,7 @@ namespace bec_lammps {
 struct MovingAtom {
   double mass;          // amu
   const double *v;      // unit of LAMMPS
-  const double *charges;    // (9) e
+  const double *charges;    // (9) e; nullptr in samples without tensors
 };
 
 // Means over the samples of a run. An atom whose velocity is zero to all digits does not move: it has no degrees
@@ -24,7 +24,7 @@ class Motion {
  public:
   // Begin a sample, add the atoms of this rank, close it: all ranks take part.
   // `removed_freedom`: by rigid bonds and bodies; `energy_of_mvv` and `boltzmann` in the units in force.
-  void begin();
+  void begin(bool tensors_known);
   void add(const MovingAtom &atom);
   void close(MPI_Comm world, double atoms_of_system, double removed_freedom, double energy_of_mvv, double boltzmann);
 
@@ -37,7 +37,8 @@ class Motion {
   static constexpr int SIZE = 22;
   double local[SIZE] = {0.0};    // Σ m v², Σ m v, Σ m, moving, all, Σ Z Zᵀ/m, Σ Z
   double temperature = 0.0, freedom = 0.0, moving = 0.0, all = 0.0, square[6] = {0.0};
-  int count = 0, seen = 0;
+  bool with_charges = false;    // this sample
+  int count = 0, with_square = 0, seen = 0;
 };
 
 // Sum over atoms of a hash of ID and velocity: equal for two frames only if no velocity has changed.

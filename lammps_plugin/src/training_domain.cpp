@@ -7,12 +7,34 @@
 
 namespace bec_lammps {
 
+namespace {
+
+constexpr double FEW_STRUCTURES = 20;    // as on the Python side (familiarity.py)
+
+// "Ti (3), Pb (11)"; a card without the block says nothing.
+std::string elements_hardly_seen(const bec::Json &card, const std::vector<std::int32_t> &numbers)
+{
+  if (!card.has("training_structures")) return "";
+  const bec::Json &counts = card.at("training_structures");
+  std::string text;
+  for (const std::int32_t number : numbers) {
+    const std::string symbol = chemical_symbol(number);
+    const double count = counts.has(symbol) ? counts.at(symbol).as_number() : 0.0;
+    if (count < FEW_STRUCTURES)
+      text += (text.empty() ? "" : ", ") + symbol + " (" + std::to_string(static_cast<long>(count)) + ")";
+  }
+  return text;
+}
+
+}    // namespace
+
 void TrainingDomain::read(const std::string &path, const std::vector<std::int32_t> &numbers, int members)
 {
   n_members = members;
   limits.clear();
   const bec::TensorFile file(path);
   const bec::Json &card = file.card();
+  few = elements_hardly_seen(card, numbers);
   if (members < 2 || !card.has("domain_uncertainty_e")) return;
   const bec::Json &known = card.at("domain_uncertainty_e");
   if (card.has("uncertainty_scale")) scale = card.at("uncertainty_scale").as_number();

@@ -17,6 +17,8 @@ class TrainingDomain {
   // Limits of the elements from the model's card; without them, or with one member only, nothing is judged.
   void read(const std::string &path, const std::vector<std::int32_t> &numbers, int members);
   bool known() const { return !limits.empty(); }
+  // What the card says of elements with few training structures; empty if all are well known, or nothing is said.
+  const std::string &few_structures() const { return few; }
 
   // One structure: raw tensors of the members, (n × M × 9) e, and the species of each atom (−1: not counted).
   // All ranks take part. Returns mean uncertainty over mean limit: above 1 it is outside.
@@ -32,6 +34,7 @@ class TrainingDomain {
   int n_members = 0;
   double scale = 1.0;
   std::vector<double> limits;    // e, by species
+  std::string few;
   double total = 0.0, total_limit = 0.0, outside = 0.0, atoms = 0.0;
   int count = 0;
 };

@@ -23,6 +23,16 @@ SHAPES: dict[str, dict[str, Any]] = {
     "two_layers": {"sent_tensor_channels": 4},
     "one_layer": {"layers": 1},
     "three_layers": {"layers": 3, "sent_tensor_channels": 4, "l_max": 3, "channels": 16},
+    # of these the tensors are derivatives
+    "dipole": {"sent_tensor_channels": 4, "readouts": readouts("dipole", 3)},
+    "dipole_one_layer": {"layers": 1, "readouts": readouts("dipole", 2)},
+    "dipole_three_layers": {
+        "layers": 3,
+        "sent_tensor_channels": 4,
+        "l_max": 3,
+        "channels": 16,
+        "readouts": readouts("dipole", 1),
+    },
 }
 
 

@@ -160,6 +160,6 @@ def charges(lmp: Any, fix_id: str = "bec") -> Array:
     return per_atom(lmp, fix_id).reshape(-1, 3, 3)
 
 
-def vector(lmp: Any, fix_id: str = "bec") -> Array:
-    """Global vector of the fix: J and ∫J dt."""
-    return np.array([lmp.extract_fix(fix_id, 0, 1, i) for i in range(6)])
+def vector(lmp: Any, fix_id: str = "bec", size: int = 6) -> Array:
+    """Global vector of the fix: J and ∫J dt; of models of a polarization (size 10) P and the work."""
+    return np.array([lmp.extract_fix(fix_id, 0, 1, i) for i in range(size)])

@@ -114,6 +114,15 @@ def test_two_atoms_in_one_place(lmp: Any, models: dict[str, Path]) -> None:
     assert "same place" in message_of(lmp, "run 0")
 
 
+def test_two_atoms_that_are_too_close(lmp: Any, models: dict[str, Path]) -> None:
+    atoms = quartz()
+    lmp.commands_string(commands(atoms) + no_forces())
+    x, y, z = atoms.positions[4]
+    lmp.command(f"create_atoms 1 single {x + 0.05:.16g} {y:.16g} {z + 0.06:.16g} units box")
+    lmp.command(f"fix bec all bec {models['two_layers']} Si O H")
+    assert "closer than 0.1 A" in message_of(lmp, "run 0")
+
+
 def test_error_on_one_rank_stops_all(
     run_lmp: Callable[..., subprocess.CompletedProcess[str]], models: dict[str, Path], tmp_path: Path
 ) -> None:

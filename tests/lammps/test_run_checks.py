@@ -245,3 +245,15 @@ def test_velocities_of_atoms_that_nothing_moves(
     groups = "group wall id 1:9\ngroup mobile subtract all wall\nfix move mobile nve\n"
     output = run_lmp(HOT + groups + setting + bec(models["two_layers"]) + "run 3\n").stdout
     assert ("9 atoms have velocities but no fix moves them" in output) is warned
+
+
+def test_elements_that_the_model_hardly_knows(
+    run_lmp: Callable[..., Any], models: dict[str, Path], tmp_path: Path
+) -> None:
+    network, path = load_network(models["two_layers"]), tmp_path / "few.safetensors"
+    save_model(path, network, {"training_structures": {"O": 900, "Si": 11}})
+    output = run_lmp(commands(quartz()) + no_forces() + bec(path) + "run 1\nrun 1\n").stdout
+    assert output.count("has learned from fewer than 20 structures with Si (11), H (0)") == 1
+    save_model(path, network, {"training_structures": {"O": 900, "Si": 20, "H": 35}})
+    output = run_lmp(commands(quartz()) + no_forces() + bec(path) + "run 1\n").stdout
+    assert "has learned" not in output
