@@ -259,6 +259,22 @@ _ANALYSIS = {
         _SPECTRUM,
         "N",
     ),
+    "symmetry": Flag(
+        "--symmetry",
+        str,
+        "Average over a point group: auto for that of the mean structure, a symbol (standard setting), or "
+        "a file with the structure.",
+        _SPECTRUM,
+        "off|auto|m-3m|FILE",
+    ),
+    "symmetry_tolerance_ang": Flag(
+        "--symmetry-tolerance",
+        float | None,
+        "How far an atom of the mean structure may be from the image of another, in Å.",
+        _SPECTRUM,
+        "ANG",
+        "from the noise of the mean, 0.01 … 0.1",
+    ),
     "fit": Flag(
         "--fit",
         FitName | None,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +14,7 @@ from bec_md.cli.options import FitName, Inputs, pick, with_options
 from bec_md.cli.outputs import STDOUT, OutputOptions, write_outputs
 from bec_md.errors import UsageError
 from bec_md.spectrum.analysis.optics_request import OpticsRequest
+from bec_md.spectrum.analysis.point_group import SymmetryOptions
 from bec_md.spectrum.options import SpectrumOptions
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from bec_md.current.series import CurrentSeries
     from bec_md.spectrum import Spectrum
     from bec_md.spectrum.analysis.charge_comparison import ChargeComparison
+    from bec_md.spectrum.analysis.point_group import PointGroup
 
 
 SPECTRUM_HELP = (
@@ -39,12 +41,13 @@ class AnalysisOptions:
     spectrum: SpectrumOptions
     optics: OpticsRequest
     fit: FitName | None = None
+    symmetry: SymmetryOptions = field(default_factory=SymmetryOptions)
 
     @classmethod
     def of(cls, given: Mapping[str, Any]) -> AnalysisOptions:
         """Return the options among the parameters of the command, checked."""
         spectrum = pick(SpectrumOptions, given).changed(groups=given["groups"] != "none")
-        found = cls(spectrum, pick(OpticsRequest, given), given["fit"])
+        found = cls(spectrum, pick(OpticsRequest, given), given["fit"], pick(SymmetryOptions, given))
         found.check()
         return found
 
@@ -53,6 +56,7 @@ class AnalysisOptions:
         spectrum = self.spectrum
         spectrum.check()
         self.optics.check()
+        self.symmetry.check()
         if spectrum.eps_inf is None and self.optics.needs_eps_inf:
             raise UsageError(
                 "--angle, --thickness or --powder without --eps-inf",
@@ -73,7 +77,7 @@ class AnalysisOptions:
             )
 
 
-@with_options(*INPUT_OPTIONS, CompareOptions, SpectrumOptions, OpticsRequest, OutputOptions)
+@with_options(*INPUT_OPTIONS, CompareOptions, SpectrumOptions, SymmetryOptions, OpticsRequest, OutputOptions)
 def spectrum(inputs: Inputs, fit: FitName | None = None, **given: Any) -> None:
     """Compute the infrared spectrum of trajectories or stored currents."""
     # partial spectra by species cost nothing to keep: "none" hides them, and the stored current stays useful
@@ -99,6 +103,7 @@ def run_spectrum(
     from bec_md.cli.charge_comparison import draw_comparison, show_comparison
     from bec_md.cli.currents import compute_currents
     from bec_md.cli.summary import show_preview, summarize
+    from bec_md.cli.symmetry import check_symmetry, find_symmetry
     from bec_md.cli.values import stem_of
 
     preview_wanted = outputs.plot is None
@@ -109,11 +114,13 @@ def run_spectrum(
     asked = settings.spectrum
     require_temperature(sources, asked.temperature_k)
     compared.check(sources)
+    check_symmetry(settings.symmetry, sources)
     for source in sources:
         announce_source(console, source)
     announce_spectrum(console, time_grid(sources), asked.resolution_cm, asked.estimator, asked.max_cm)
     series = compute_currents(console, sources, options, outputs)
-    result, table = further_analysis(console, sources, series, settings, compared)
+    group = find_symmetry(console, sources, settings.symmetry, options.reading)
+    result, table = further_analysis(console, sources, series, settings, compared, group)
     failure: Exception | None = None
     written: list[tuple[str, Path]] = []
     try:
@@ -170,13 +177,17 @@ def further_analysis(
     series: Sequence[CurrentSeries],
     settings: AnalysisOptions,
     compared: CompareOptions,
+    group: PointGroup | None = None,
 ) -> tuple[Spectrum, ChargeComparison | None]:
     """Return the spectrum, with the fit of its bands and the comparison of charges that were asked for."""
     from bec_md.cli.charge_comparison import compare
     from bec_md.spectrum.analysis.fit_table import fit_bands
     from bec_md.spectrum.analysis.measured_optics import with_optics
+    from bec_md.spectrum.analysis.symmetrize import symmetrized
 
     result, table = analyze(series, settings.spectrum), None
+    if group is not None:
+        result = symmetrized(result, group)
     if not settings.optics.empty:
         result = with_optics(result, settings.optics)
     found: dict[str, Any] = {}

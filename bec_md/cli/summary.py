@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from bec_md.cli.announce import show_volume
 from bec_md.cli.console import Console
 from bec_md.cli.preview import preview
+from bec_md.cli.symmetry import show_symmetry
 
 if TYPE_CHECKING:
     from bec_md.current.series import CurrentSeries
@@ -23,6 +24,7 @@ def summarize(console: Console, spectrum: Spectrum, series: Sequence[CurrentSeri
     for item in series:
         show_volume(console, item)
     _sums(console, spectrum)
+    show_symmetry(console, spectrum)
     _corrections(console, spectrum)
     _interpolation(console, series)
     _statics(console, spectrum)

@@ -121,3 +121,27 @@ def test_constraints_tolerance_and_matrix(run: Run, files: dict[str, Path]) -> N
         np.testing.assert_allclose(matrix.sum(axis=(0, 1)), file["n_alpha_cm"][()], rtol=1e-8)
     bad = run("spectrum", files["short"], "--charges", crystal.CHARGES, "--charge-tolerance", "0", status=2)
     assert "--charge-tolerance" in bad.output
+
+
+def test_a_spectrum_is_averaged_over_the_point_group(run: Run, files: dict[str, Path]) -> None:
+    text = run("spectrum", files["xyz"], "--charges", crystal.CHARGES, "--symmetry", "auto",
+               "--json", "a.json", "--csv", "a.csv", "-o", "a.h5").stdout  # fmt: skip
+    assert "m-3m (48 operations)" in text
+    found = json.loads(Path("a.json").read_text())["parameters"]
+    with h5py.File("a.h5") as file:
+        sigma = file["sigma_real"][()]
+    np.testing.assert_allclose(sigma[:, 0, 0], sigma[:, 2, 2], rtol=1e-9)
+    # the plain estimate stands beside: its axes differ, and their mean is that of the average
+    plain = found["symmetry_plain"]["n_alpha_integral_cm2"]
+    assert max(plain) > 1.001 * min(plain)
+    # a stored current has no structure: the group is named, or taken from a file
+    stored = run("spectrum", "mgo_current.h5", "--symmetry", "auto", "--json", "b.json", status=2)
+    assert "keeps J(t), not the structure" in stored.output
+    for way in ("m-3m", str(files["xyz"])):
+        run("spectrum", "mgo_current.h5", "--symmetry", way, "--json", "b.json")
+        again = json.loads(Path("b.json").read_text())["parameters"]
+        assert again["symmetry"] == "m-3m"
+        assert again["symmetry_plain"]["n_alpha_integral_cm2"] == pytest.approx(plain, rel=1e-9)
+    wrong = run("spectrum", "mgo_current.h5", "--symmetry", "m3m", "--json", "b.json", status=2)
+    assert "neither a file nor a point group" in wrong.output
+    run("spectrum", "mgo_current.h5", "--symmetry", "m-3m", "--symmetry-tolerance", "0", status=2)

@@ -14,13 +14,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from bec_md.arrays import Array
 from bec_md.errors import UsageError
+from bec_md.spectrum.analysis.point_group import PointGroup
 from bec_md.spectrum.errors.quality import QualityCheck, QualityReport, Status
+from bec_md.spectrum.response.conductivity import n_alpha_from_conductivity
 from bec_md.spectrum.response.direction import Direction
 from bec_md.spectrum.response.symmetric_tensor import VOIGT
 from bec_md.spectrum.spectrum import Spectrum
@@ -29,7 +32,7 @@ from bec_md.spectrum.spectrum import Spectrum
 DOUBTFUL, CONTRADICTED = 2.0, 4.0
 
 
-def symmetrized(spectrum: Spectrum, rotations: ArrayLike | Sequence[ArrayLike]) -> Spectrum:
+def symmetrized(spectrum: Spectrum, rotations: PointGroup | ArrayLike | Sequence[ArrayLike]) -> Spectrum:
     """Return a spectrum averaged over a point group, with its errors and a check of the group.
 
     Parameters
@@ -37,14 +40,16 @@ def symmetrized(spectrum: Spectrum, rotations: ArrayLike | Sequence[ArrayLike]) 
     spectrum
         Result of `compute_spectrum`.
     rotations
-        (n, 3, 3) Cartesian rotations of the point group of the mean structure, proper or not, all of them.
+        The point group of the mean structure, or its (n, 3, 3) Cartesian rotations, proper or not, all of
+        them.
 
     Raises
     ------
     UsageError
         If they are no group of rotations.
     """
-    group = _checked(rotations)
+    named = rotations if isinstance(rotations, PointGroup) else None
+    group = _checked(rotations.rotations if isinstance(rotations, PointGroup) else rotations)
     weights = {(a, b): _weight(group, a, b) for a, b in VOIGT}
     errors = {pair: spectrum.errors_along(_direction(weight)) for pair, weight in weights.items()}
     sigma = np.einsum("nac,fcd,nbd->fab", group, spectrum.sigma, group) / len(group)
@@ -60,6 +65,13 @@ def symmetrized(spectrum: Spectrum, rotations: ArrayLike | Sequence[ArrayLike]) 
         for name, value in spectrum.static.items()
     }
     deviation = _deviation(spectrum, sigma.real)
+    facts: dict[str, Any] = {
+        "symmetry_operations": len(group),
+        "symmetry_plain": _axes(spectrum),
+    }
+    if named is not None:
+        facts |= {"symmetry": named.symbol, "symmetry_source": named.source}
+        facts |= {"symmetry_tolerance_ang": named.tolerance_ang}
     return replace(
         spectrum,
         sigma=sigma,
@@ -71,8 +83,17 @@ def symmetrized(spectrum: Spectrum, rotations: ArrayLike | Sequence[ArrayLike]) 
         sigma_dc=None if spectrum.sigma_dc is None else _mean(group, spectrum.sigma_dc),
         sigma_dc_err=None if spectrum.sigma_dc_err is None else _mean_error(weights, spectrum.sigma_dc_err),
         quality=QualityReport((*spectrum.quality.checks, _check(deviation, len(group)))),
-        parameters={**spectrum.parameters, "symmetry_operations": len(group)},
+        parameters={**spectrum.parameters, **facts},
     )
+
+
+def _axes(spectrum: Spectrum) -> dict[str, list[float]]:
+    """Numbers along x, y, z before the average, to be seen beside it: ∫nα dν̃ in cm⁻² and the static ones."""
+    step = float(spectrum.wavenumber_cm[1] - spectrum.wavenumber_cm[0])
+    absorbed = n_alpha_from_conductivity(np.einsum("faa->a", spectrum.sigma.real)) * step
+    return {"n_alpha_integral_cm2": absorbed.tolist()} | {
+        name: np.diag(value).tolist() for name, value in spectrum.static.items()
+    }
 
 
 def _checked(rotations: ArrayLike | Sequence[ArrayLike]) -> Array:

@@ -1,0 +1,113 @@
+"""Find the point group that ``--symmetry`` asks for, and say which one it is."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from bec_md.cli.console import Console
+from bec_md.errors import UsageError
+from bec_md.files import expanded
+from bec_md.spectrum.analysis.point_group import (
+    LIQUID,
+    PointGroup,
+    SymmetryOptions,
+    mean_structure,
+    named_group,
+    point_group,
+)
+
+if TYPE_CHECKING:
+    from bec_md.cli.inputs import Source
+    from bec_md.spectrum import Spectrum
+    from bec_md.trajectory.frame import Trajectory
+    from bec_md.trajectory.options import ReadOptions
+
+
+def check_symmetry(options: SymmetryOptions, sources: Sequence[Source]) -> None:
+    """Refuse, before anything is computed, a symmetry that cannot be found.
+
+    Raises
+    ------
+    UsageError
+        For an unknown symbol, or the mean structure of a run whose positions are not among the inputs.
+    """
+    options.check()
+    if options.symmetry == "auto" and all(source.job is None for source in sources):
+        raise UsageError(
+            f"`symmetry=auto` for {sources[0].path}",
+            "a current keeps J(t), not the structure",
+            "name the point group (`symmetry=m-3m`), or a file with the trajectory or the structure",
+        )
+    if options.symmetry not in ("off", "auto") and not expanded(options.symmetry).is_file():
+        named_group(options.symmetry)
+
+
+def find_symmetry(
+    console: Console, sources: Sequence[Source], options: SymmetryOptions, reading: ReadOptions
+) -> PointGroup | None:
+    """Return the point group to average over; None if there is none.
+
+    Parameters
+    ----------
+    console
+        Is told what was found.
+    sources
+        The inputs; the mean structure is that of the first trajectory among them.
+    options
+        What is asked for.
+    reading
+        How a file with the structure is read.
+    """
+    if options.symmetry == "off":
+        return None
+    if options.symmetry != "auto" and not expanded(options.symmetry).is_file():
+        return named_group(options.symmetry)
+    if options.symmetry == "auto":
+        trajectory = next(source.job.recipe.open() for source in sources if source.job is not None)
+    else:
+        from bec_md.trajectory import open_trajectory
+
+        trajectory = open_trajectory(
+            expanded(options.symmetry), reading.changed(start=0, stop=None, stride=1, temperature_k=None)
+        )
+    return _of_trajectory(console, trajectory, options.symmetry_tolerance_ang)
+
+
+def _of_trajectory(
+    console: Console, trajectory: Trajectory, tolerance_ang: float | None
+) -> PointGroup | None:
+    mean = mean_structure(trajectory.frames())
+    several = f"mean structure of {mean.frames} frames" if mean.frames > 1 else "structure"
+    what = f"{several} of {trajectory.info.source}"
+    if not mean.is_crystal:
+        console.item(
+            "symmetry",
+            f"off: atoms leave their places (r.m.s. displacement {mean.spread:.2g} of the distance to the "
+            f"neighbors, crystals stay below {LIQUID:g})",
+        )
+        return None
+    tolerance = mean.tolerance_ang if tolerance_ang is None else tolerance_ang
+    found = point_group(mean.cell_ang, mean.positions_ang, mean.numbers, tolerance, what)
+    if found.trivial:
+        console.item("symmetry", f"none: {found.symbol}, the {what} within {tolerance:.2g} Å")
+        return None
+    return found
+
+
+def show_symmetry(console: Console, spectrum: Spectrum) -> None:
+    """Print the point group, and what it changed."""
+    known = spectrum.parameters
+    if "symmetry_plain" not in known:
+        return
+    within = known.get("symmetry_tolerance_ang")
+    console.item(
+        "symmetry",
+        f"{known.get('symmetry', 'point group')} ({known['symmetry_operations']} operations), "
+        f"{known.get('symmetry_source', '')}" + ("" if within is None else f" within {within:.2g} Å"),
+    )
+    plain = known["symmetry_plain"]["n_alpha_integral_cm2"]
+    step = float(spectrum.wavenumber_cm[1] - spectrum.wavenumber_cm[0])
+    after = [float(spectrum.get("n_alpha", along=axis).sum()) * step for axis in "xyz"]
+    each = "  ".join(f"{a} {p:.4g} → {q:.4g}" for a, p, q in zip("xyz", plain, after, strict=True))
+    console.item("", f"∫nα along {each} cm⁻² (of the run itself → averaged)")

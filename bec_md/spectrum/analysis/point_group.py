@@ -1,0 +1,271 @@
+r"""The point group that a run is averaged over: of its mean structure, of a file, or by its name.
+
+The rotations of a mean cell A (rows) that is symmetric only within its fluctuations are no rotations to all
+digits. Its metric is averaged over them first,
+
+.. math:: G = \frac1{|W|}\sum_W W^T A A^T W, \qquad L = A P, \quad P^2 = A^{-1} G A^{-T}, \qquad
+          R = L^T W L^{-T},
+
+P being symmetric: a pure strain, so that the axes stay where they are.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterable
+from dataclasses import dataclass
+from itertools import chain
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bec_md.arrays import Array
+from bec_md.errors import DataError, UsageError
+from bec_md.options import Options, refuse_not_positive
+from bec_md.structure import Frame
+from bec_md.trajectory.velocities import unwrap
+
+#: A solid whose atoms move by more than this share of the distance to their neighbors is none (Lindemann: it
+#: melts at about 0.1; light atoms of anharmonic crystals reach 0.2).
+LIQUID = 0.3
+#: Bounds of the tolerance that is taken from the run, Å: distortions below the lower one are no noise of MD,
+#: those of displacive transitions (0.1 Å in BaTiO3, 0.3 Å in quartz) must stay visible.
+LEAST_ANG, MOST_ANG = 0.01, 0.1
+_STRETCHES = 64
+
+
+@dataclass(frozen=True)
+class SymmetryOptions(Options):
+    """Whether a spectrum is averaged over a point group.
+
+    Parameters
+    ----------
+    symmetry
+        "off"; "auto" for the point group of the mean structure of the run; the Hermann–Mauguin symbol of a
+        point group in its standard setting (m-3m, 32, 4mm); or a file with the structure.
+    symmetry_tolerance_ang
+        How far an atom of the structure may be from the image of another, Å. None takes twice the difference
+        between the mean structures of both halves of a run, within 0.01 … 0.1 Å.
+    """
+
+    of: ClassVar[str] = "a symmetry"
+
+    symmetry: str = "off"
+    symmetry_tolerance_ang: float | None = None
+
+    def check(self) -> None:
+        """Refuse a tolerance that is none.
+
+        Raises
+        ------
+        UsageError
+            With name and value.
+        """
+        refuse_not_positive(self, {"symmetry_tolerance_ang": "it is a distance in Å"})
+
+
+@dataclass(frozen=True)
+class PointGroup:
+    """A point group and where it comes from.
+
+    Parameters
+    ----------
+    symbol
+        Hermann–Mauguin symbol.
+    rotations
+        (n, 3, 3) Cartesian rotations.
+    source
+        What it is the group of, in words.
+    tolerance_ang
+        Tolerance in Å, None for a group that was named.
+    """
+
+    symbol: str
+    rotations: Array
+    source: str
+    tolerance_ang: float | None = None
+
+    @property
+    def trivial(self) -> bool:
+        """Whether every tensor of rank two has this symmetry: 1 and -1."""
+        return bool(np.allclose(np.abs(np.einsum("naa->n", self.rotations)), 3.0, atol=1e-6))
+
+
+@dataclass(frozen=True)
+class MeanStructure:
+    """Mean cell and positions of a run.
+
+    Parameters
+    ----------
+    cell_ang, positions_ang, numbers
+        (3, 3) rows are lattice vectors, (N, 3), (N,).
+    halves_ang
+        Largest distance of an atom between the means of both halves of the run, Å.
+    spread
+        Largest r.m.s. displacement of an atom over the distance to its nearest neighbor.
+    frames
+        Number of frames.
+    """
+
+    cell_ang: Array
+    positions_ang: Array
+    numbers: NDArray[np.int64]
+    halves_ang: float
+    spread: float
+    frames: int
+
+    @property
+    def is_crystal(self) -> bool:
+        """Whether the atoms stay in their places."""
+        return self.spread < LIQUID
+
+    @property
+    def tolerance_ang(self) -> float:
+        """Tolerance that the noise of the mean asks for, Å."""
+        return float(np.clip(2.0 * self.halves_ang, LEAST_ANG, MOST_ANG))
+
+
+def mean_structure(frames: Iterable[Frame]) -> MeanStructure:
+    """Return the mean structure of frames in the order of time, read once.
+
+    Positions are averaged as fractions of the cell, relative to the motion of their common center.
+
+    Raises
+    ------
+    DataError
+        Without any frame, or without a periodic cell.
+    """
+    rows = unwrap(frames)
+    first = next(rows, None)
+    if first is None or not first.pbc.all():
+        raise DataError(
+            "there is no crystal whose point group could be found",
+            "the mean structure needs frames with a cell that is periodic in three directions",
+            "give the symbol of the point group, e.g. `symmetry=m-3m`, or leave it out",
+        )
+    origin = first.positions_ang @ np.linalg.inv(first.cell_ang)
+    square, cells, count = np.zeros(first.n_atoms), np.zeros((3, 3)), 0
+    stretches, length = [np.zeros_like(origin)], 1  # sums over equally long stretches of the run
+    for frame in chain((first,), rows):
+        moved = frame.positions_ang @ np.linalg.inv(frame.cell_ang) - origin
+        moved -= moved.mean(axis=0)
+        square += np.sum((moved @ frame.cell_ang) ** 2, axis=1)
+        cells += frame.cell_ang
+        if count and count % length == 0:
+            stretches.append(np.zeros_like(origin))
+        stretches[-1] += moved
+        count += 1
+        if len(stretches) == _STRETCHES and count == _STRETCHES * length:
+            stretches, length = (
+                [one + two for one, two in zip(stretches[::2], stretches[1::2], strict=True)],
+                2 * length,
+            )
+    cell = cells / count
+    sums, middle = np.array(stretches), len(stretches) // 2
+    moved = sums.sum(axis=0) / count @ cell
+    halves = 0.0
+    if middle:
+        early, late = sums[:middle].sum(axis=0), sums[middle:].sum(axis=0)
+        difference = early / (middle * length) - late / (count - middle * length)
+        halves = float(np.linalg.norm(difference @ cell, axis=1).max())
+    rms = np.sqrt(np.clip(square / count - np.sum(moved**2, axis=1), 0.0, None))
+    positions = origin @ cell + moved
+    spread = float((rms / _nearest(cell, positions)).max())
+    return MeanStructure(cell, positions, first.numbers, halves, spread, count)
+
+
+def _nearest(cell_ang: Array, positions_ang: Array) -> Array:
+    """Distance to the nearest neighbor of each atom, (N,), Å."""
+    from scipy.spatial import cKDTree
+
+    shifts = np.array(np.meshgrid(*3 * [(-1, 0, 1)])).reshape(3, -1).T
+    fractional = positions_ang @ np.linalg.inv(cell_ang)
+    inside = (fractional - np.floor(fractional)) @ cell_ang
+    images = (inside[None] + (shifts @ cell_ang)[:, None]).reshape(-1, 3)
+    distances = np.asarray(cKDTree(images).query(inside, k=2)[0])
+    return distances[:, 1]
+
+
+def point_group(
+    cell_ang: Array, positions_ang: Array, numbers: Any, tolerance_ang: float = LEAST_ANG, source: str = ""
+) -> PointGroup:
+    """Return the point group of a crystal in its cell (spglib).
+
+    The rotations are those that the cell allows as well: the motion in a supercell of lower symmetry has the
+    symmetry of the supercell.
+
+    Parameters
+    ----------
+    cell_ang, positions_ang, numbers
+        (3, 3) Å, (N, 3) Å, (N,).
+    tolerance_ang
+        How far an atom may be from the image of another.
+    source
+        What the structure is, in words.
+
+    Raises
+    ------
+    DataError
+        If there is no crystal.
+    """
+    import spglib
+
+    cell = np.asarray(cell_ang, dtype=float)
+    fractional = np.asarray(positions_ang) @ np.linalg.inv(cell)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # about its own way to report errors
+        found = spglib.get_symmetry(
+            (cell.tolist(), fractional.tolist(), np.asarray(numbers).tolist()), symprec=tolerance_ang
+        )
+        if found is None:
+            raise DataError(
+                f"no symmetry can be found for {len(fractional)} atoms",
+                f"atoms lie within {tolerance_ang:g} Å of each other, or the cell has no volume",
+                "give a smaller `symmetry_tolerance_ang`, or the symbol of the point group as `symmetry`",
+            )
+        matrices = np.unique(np.asarray(found["rotations"]), axis=0)
+        named: Any = spglib.get_pointgroup(matrices)
+        symbol = str(named[0]).strip()
+    return PointGroup(symbol, _rotations(matrices, cell), source, tolerance_ang)
+
+
+def _rotations(matrices: NDArray[np.int64], cell: Array) -> Array:
+    """Cartesian rotations of integer ones, with the strain of the cell that breaks them taken out."""
+    metric = np.mean([w.T @ cell @ cell.T @ w for w in matrices], axis=0)
+    inverse = np.linalg.inv(cell)
+    squares, axes = np.linalg.eigh(inverse @ metric @ inverse.T)
+    columns = (cell @ (axes * np.sqrt(squares)) @ axes.T).T
+    return np.asarray(np.einsum("ab,nbc,cd->nad", columns, matrices, np.linalg.inv(columns)))
+
+
+def named_group(symbol: str) -> PointGroup:
+    """Return a point group by its Hermann–Mauguin symbol, in the standard setting.
+
+    The axis of uniaxial crystals is z, of monoclinic ones y; a three- or six-fold lattice has a along x.
+
+    Raises
+    ------
+    UsageError
+        For an unknown symbol.
+    """
+    import spglib
+
+    hexagonal = np.array([[1.0, 0.0, 0.0], [-0.5, 0.75**0.5, 0.0], [0.0, 0.0, 1.0]])
+    known: list[str] = []
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        for number in range(1, 531):
+            kind: Any = spglib.get_spacegroup_type(number)
+            name = str(kind.pointgroup_international).strip()
+            if name == symbol:
+                found: Any = spglib.get_symmetry_from_database(number)
+                matrices = np.unique(found["rotations"], axis=0)
+                cell = hexagonal if 143 <= int(kind.number) <= 194 else np.eye(3)
+                return PointGroup(symbol, _rotations(matrices, cell), f"named {symbol}")
+            known += [name] if name not in known else []
+    raise UsageError(
+        f"`symmetry={symbol}` is neither a file nor a point group",
+        f"point groups are {', '.join(known)}",
+        "give `symmetry=auto` for that of the mean structure, a symbol, or a file with the structure",
+    )
