@@ -155,9 +155,15 @@ def _resolve(
             f"{-reference.unstable[0]:.0f}i cm⁻¹: the reference is not a minimum of its potential"
         )
     current = compute_currents(console, [source], inputs, OutputOptions(quiet=options.quiet))[0]
+    source_of_charges = source.job.recipe.charges
+    tensors = None
+    if source_of_charges.constant:  # exact, whatever the motion
+        frame = next(iter(trajectory.frames()))
+        tensors = velocities.reference_tensors(source_of_charges.evaluate([frame]).born_effective_charges[0])
     return resolve_modes(
         velocities,
         current,
+        charges=tensors,
         temperature_k=options.temperature_k,
         degeneracy_cm=options.degeneracy_cm,
         resolution_cm=resolution_cm,

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from bec_md.arrays import Array
 from bec_md.current.prepare import timestep_of
@@ -48,6 +49,10 @@ class ModeVelocities:
         Time between samples; "velocity" or "midpoint" as in `CurrentSeries`.
     mapping
         How atoms were matched, in words.
+    atoms
+        (N,) reference atom of each atom of the trajectory.
+    rotation
+        (3, 3) from the frame of the reference to that of the trajectory.
     """
 
     modes: ReferenceModes
@@ -57,6 +62,17 @@ class ModeVelocities:
     timestep_fs: float
     scheme: Literal["velocity", "midpoint"]
     mapping: str
+    atoms: NDArray[np.int64]
+    rotation: Array
+
+    def reference_tensors(self, tensors: Array) -> Array:
+        """Tensors (N, 3, 3) of the trajectory's atoms as (n, 3, 3) of the reference atoms, means over images.
+
+        Their second index belongs to the frame of the reference, as the eigenvectors do.
+        """
+        count = len(self.modes.numbers)
+        means = np.array([tensors[self.atoms == atom].mean(axis=0) for atom in range(count)])
+        return np.asarray(means @ self.rotation)
 
     def frequencies_cm(self) -> Array:
         """Frequency of each mode in the motion, cm⁻¹, (M,): half of its spectrum lies below it (NaN at rest).
@@ -145,6 +161,8 @@ def mode_velocities(
         float(step),
         "velocity" if stored else "midpoint",
         found.describe(),
+        np.asarray(found.atoms),
+        np.asarray(found.rotation),
     )
 
 

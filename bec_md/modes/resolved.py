@@ -8,7 +8,8 @@ arbitrary.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import warnings
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +18,7 @@ from numpy.typing import NDArray
 
 from bec_md.arrays import Array, brief_repr
 from bec_md.current.series import CurrentSeries
-from bec_md.errors import DataError
+from bec_md.errors import BecMDWarning, DataError
 from bec_md.modes.projection import ModeVelocities
 from bec_md.modes.units import check_frequencies
 from bec_md.units import PLASMA_FREQUENCY2_FS2, angular_frequency_from_wavenumber
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 
 Indices = NDArray[np.int64]
 REST = "rest"
+#: Directions in which the modes of one frequency move by less than this share of the most are not regressed.
+TOLD_APART = 0.05
 _NAN = float("nan")
 _NO_FIT = (_NAN, _NAN, _NAN, _NAN)
 
@@ -135,10 +138,12 @@ def real_part(wavenumber_cm: Array, absorptive: Array) -> Array:
     return out
 
 
-def fitted_charges(velocities: Array, current: Array) -> Array:
-    r"""Mode charges :math:`\langle J_a \dot Q_m\rangle/\langle\dot Q_m^2\rangle` of a run, (M, 3), e/√amu.
+def fitted_charges(velocities: Array, current: Array, groups: Sequence[Indices]) -> Array:
+    r"""Mode charges of a run, (M, 3), e/√amu: regression of J on the velocities of the modes.
 
     They need no tensors and contain their mean change with temperature; noise is 1/√(independent samples).
+    Modes of one frequency keep their phases for as long as nothing scatters them, and are regressed together:
+    each alone would take what the others carry as well.
 
     Parameters
     ----------
@@ -146,8 +151,38 @@ def fitted_charges(velocities: Array, current: Array) -> Array:
         (T, M), √amu Å/fs.
     current
         (T, 3), e Å/fs.
+    groups
+        Modes of one frequency each.
+
+    Warns
+    -----
+    BecMDWarning
+        Where modes of one frequency move in step, so that their charges cannot be told apart.
     """
-    return np.asarray((velocities.T @ current) / np.sum(velocities**2, axis=0)[:, None])
+    out = np.zeros((velocities.shape[1], 3))
+    together = []
+    for group in groups:
+        moving = velocities[:, group]
+        norms = np.linalg.norm(moving, axis=0)
+        norms[norms == 0.0] = 1.0
+        scaled = moving / norms
+        values, vectors = np.linalg.eigh(scaled.T @ scaled)
+        kept = values > TOLD_APART * values[-1]
+        inverse = (vectors[:, kept] / values[kept]) @ vectors[:, kept].T
+        out[group] = inverse @ (scaled.T @ current) / norms[:, None]
+        if not kept.all():
+            together.append(group)
+    if together:
+        which = "; ".join(", ".join(str(int(mode)) for mode in group) for group in together[:3])
+        warnings.warn(
+            BecMDWarning(
+                f"modes {which}{' …' if len(together) > 3 else ''} move in step: their charges and Δε, which "
+                "are fitted to J, are only those of the smallest sum of squares. Charges that do not change, "
+                "or a run in which modes exchange energy, would tell them apart"
+            ),
+            stacklevel=3,
+        )
+    return out
 
 
 def resolve_modes(
@@ -170,8 +205,8 @@ def resolve_modes(
     current
         The total current, from any source of charges.
     charges
-        (n, 3, 3) tensors of the reference atoms, in the frame of the trajectory, for the mode charges; by
-        default they are fitted to the current.
+        (n, 3, 3) tensors of the reference atoms (`ModeVelocities.reference_tensors`), for the mode charges;
+        by default they are fitted to the current.
     temperature_k
         As in `compute_spectrum`.
     degeneracy_cm
@@ -195,11 +230,12 @@ def resolve_modes(
     rule = options.pop("sum_rule", "mass")
     total = current.total(rule)
     per_cell = np.sqrt(velocities.n_cells)
+    groups = velocities.modes.degenerate(degeneracy_cm)
     if charges is None:
-        found = fitted_charges(velocities.velocities, total)  # per supercell: √N_c times that of a cell
+        # per supercell: √N_c times that of a cell
+        found = fitted_charges(velocities.velocities, total, groups)
     else:
         found = per_cell * velocities.modes.mode_charges(charges)
-    groups = velocities.modes.degenerate(degeneracy_cm)
     strength = np.array([float(np.sum(found[g] ** 2)) for g in groups])
     active = strength > active_share * float(strength.sum())
     labels = _labels(velocities.modes.frequencies_cm, groups)

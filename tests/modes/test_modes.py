@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 from ase import Atoms
 
-from bec_md.errors import DataError, UsageError
+from bec_md.errors import BecMDWarning, DataError, UsageError
 from bec_md.modes import mode_velocities, modes_from_force_constants, read_modes, resolve_modes
 from bec_md.modes.files import expand_compact
-from bec_md.modes.resolved import real_part
+from bec_md.modes.resolved import fitted_charges, real_part
 from bec_md.structure import Frame
 from bec_md.units import AMU_ANG2_FS2_EV, wavenumber_from_angular_frequency
 from bec_md.validate.crystal import HarmonicCrystal, random_crystal
@@ -291,3 +291,27 @@ def test_bad_input(crystal: HarmonicCrystal, run, tmp_path: Path) -> None:
     other = [replace(f, numbers=np.full(8, 14)) for f in frames]
     with pytest.raises(DataError, match="do not match"):
         mode_velocities(FrameList(other, DT), modes)
+
+
+def test_modes_of_one_frequency_are_regressed_together() -> None:
+    """Phases that last make them correlated in a finite run: each alone would take what the others carry."""
+    random = np.random.default_rng(3)
+    time = DT * np.arange(4000)
+    phases = np.array([0.0, 0.9, 2.5])
+    beats = 1.0 + 0.9 * np.sin(1e-3 * np.outer(time, [1.0, 1.7, 2.3]) + random.uniform(0, 6, 3))
+    velocities = beats * np.cos(0.05 * time[:, None] + phases)
+    charges = random.normal(size=(3, 3))
+    current = velocities @ charges
+    found = fitted_charges(velocities, current, [np.array([0, 1, 2])])
+    np.testing.assert_allclose(found, charges, rtol=1e-9)
+
+
+def test_modes_that_move_in_step_are_said() -> None:
+    """Three modes of one frequency span two dimensions, cos and sin: three charges cannot be known."""
+    time = DT * np.arange(4000)
+    velocities = np.cos(0.05 * time[:, None] + 2 * np.pi / 3 * np.arange(3))
+    current = velocities @ (0.7 * np.eye(3))
+    with pytest.warns(BecMDWarning, match="modes 0, 1, 2 move in step"):
+        found = fitted_charges(velocities, current, [np.array([0, 1, 2])])
+    np.testing.assert_allclose(velocities @ found, current, atol=1e-6)
+    assert np.sum(found**2) < 3 * 0.7**2
