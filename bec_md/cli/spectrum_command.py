@@ -14,7 +14,7 @@ from bec_md.cli.options import FitName, Inputs, pick, with_options
 from bec_md.cli.outputs import STDOUT, OutputOptions, write_outputs
 from bec_md.errors import UsageError
 from bec_md.spectrum.analysis.optics_request import OpticsRequest
-from bec_md.spectrum.analysis.point_group import SymmetryOptions
+from bec_md.spectrum.analysis.symmetry_options import SymmetryOptions
 from bec_md.spectrum.options import SpectrumOptions
 
 if TYPE_CHECKING:

@@ -11,7 +11,6 @@ from bec_md.files import expanded
 from bec_md.spectrum.analysis.point_group import (
     LIQUID,
     PointGroup,
-    SymmetryOptions,
     mean_structure,
     named_group,
     point_group,
@@ -20,6 +19,7 @@ from bec_md.spectrum.analysis.point_group import (
 if TYPE_CHECKING:
     from bec_md.cli.inputs import Source
     from bec_md.spectrum import Spectrum
+    from bec_md.spectrum.analysis.symmetry_options import SymmetryOptions
     from bec_md.trajectory.frame import Trajectory
     from bec_md.trajectory.options import ReadOptions
 

@@ -15,14 +15,13 @@ import warnings
 from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import chain
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from bec_md.arrays import Array
 from bec_md.errors import DataError, UsageError
-from bec_md.options import Options, refuse_not_positive
 from bec_md.structure import Frame
 from bec_md.trajectory.velocities import unwrap
 
@@ -33,36 +32,6 @@ LIQUID = 0.3
 #: those of displacive transitions (0.1 Å in BaTiO3, 0.3 Å in quartz) must stay visible.
 LEAST_ANG, MOST_ANG = 0.01, 0.1
 _STRETCHES = 64
-
-
-@dataclass(frozen=True)
-class SymmetryOptions(Options):
-    """Whether a spectrum is averaged over a point group.
-
-    Parameters
-    ----------
-    symmetry
-        "off"; "auto" for the point group of the mean structure of the run; the Hermann–Mauguin symbol of a
-        point group in its standard setting (m-3m, 32, 4mm); or a file with the structure.
-    symmetry_tolerance_ang
-        How far an atom of the structure may be from the image of another, Å. None takes twice the difference
-        between the mean structures of both halves of a run, within 0.01 … 0.1 Å.
-    """
-
-    of: ClassVar[str] = "a symmetry"
-
-    symmetry: str = "off"
-    symmetry_tolerance_ang: float | None = None
-
-    def check(self) -> None:
-        """Refuse a tolerance that is none.
-
-        Raises
-        ------
-        UsageError
-            With name and value.
-        """
-        refuse_not_positive(self, {"symmetry_tolerance_ang": "it is a distance in Å"})
 
 
 @dataclass(frozen=True)
