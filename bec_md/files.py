@@ -135,9 +135,11 @@ class _Guarded(io.RawIOBase):
         self._total = self._since_line_end = 0
 
     def readable(self) -> bool:
+        """Yes: for `io.BufferedReader`."""
         return True
 
     def readinto(self, buffer: Any) -> int:
+        """Read into a buffer, within the limits."""
         data = self._read(len(buffer))
         if self._lines:
             if self._total == 0 and data.startswith(_BYTE_ORDER_MARK):
@@ -177,6 +179,7 @@ class _Guarded(io.RawIOBase):
             )
 
     def close(self) -> None:
+        """Close the file below as well."""
         self._stream.close()
         super().close()
 
@@ -208,6 +211,7 @@ class _TimelessGzip(gzip.GzipFile):
         super().__init__(filename="", mode="wb", fileobj=self._file, mtime=0)
 
     def close(self) -> None:
+        """Close the compressed file and the one below."""
         super().close()
         self._file.close()
 

@@ -139,6 +139,7 @@ class _Writer(io.RawIOBase):
         self.failure: OSError | None = None
 
     def readinto(self, buffer: Any) -> int:
+        """Read into a buffer."""
         view = memoryview(buffer)
         done = 0
         while done < len(view):
@@ -150,6 +151,7 @@ class _Writer(io.RawIOBase):
         return len(view)
 
     def write(self, data: Any) -> int:
+        """Write, and keep the first failure."""
         view = memoryview(data).cast("B")
         done = 0
         try:
@@ -160,6 +162,7 @@ class _Writer(io.RawIOBase):
         return len(view)
 
     def truncate(self, size: int | None = None) -> int:
+        """Set the size, and keep the first failure."""
         try:
             if self.failure is None:
                 self._stream.truncate(size)
@@ -168,25 +171,31 @@ class _Writer(io.RawIOBase):
         return size or 0
 
     def seek(self, offset: int, whence: int = 0) -> int:
+        """Set the position."""
         return int(self._stream.seek(offset, whence))
 
     def tell(self) -> int:
+        """Return the position."""
         return int(self._stream.tell())
 
     def flush(self) -> None:
         """Do nothing: the stream has no buffer."""
 
     def close(self) -> None:
+        """Close the file below."""
         self._stream.close()
         super().close()
 
     def readable(self) -> bool:
+        """Yes: HDF5 reads what it has written."""
         return True
 
     def writable(self) -> bool:
+        """Yes."""
         return True
 
     def seekable(self) -> bool:
+        """Yes."""
         return True
 
 

@@ -23,12 +23,14 @@ def on_first_use(
     home = {name: module for module, names in modules.items() for name in names.split()}
 
     def attribute(name: str) -> Any:
+        """Import a name of the package."""
         if name not in home:
             raise AttributeError(f"module {package!r} has no attribute {name!r}")
         module = import_module(f"{package}.{home[name]}")
         return module if home[name] == name else getattr(module, name)
 
     def names() -> list[str]:
+        """Return the public names."""
         return sorted(home)
 
     return attribute, names, sorted(home)

@@ -57,6 +57,7 @@ def torch_contestant(model: BecModel, threads: int) -> Contestant:
     """The same network by PyTorch and e3nn: the reference, and the way without a compiler."""
 
     def run(frames: Sequence[Atoms]) -> object:
+        """Evaluate frames with the reference in PyTorch."""
         set_torch_threads(threads)
         return model.predict_batch(frames)
 
@@ -68,6 +69,7 @@ def edgewise_contestant(network: EdgewiseNetwork, threads: int, name: str = EDGE
     from bec_md.bench.edgewise import predict
 
     def run(frames: Sequence[Atoms]) -> NDArray[np.float64]:
+        """Evaluate frames with the edge-wise network."""
         set_torch_threads(threads)
         return predict(network, frames)
 

@@ -82,6 +82,7 @@ class _Layer:
                 self.inputs[ir] = self.inputs.get(ir, 0) + config.channels + sent
 
     def work(self, neighbors: float) -> dict[str, Work]:
+        """Arithmetic and bytes of the layer for an atom with so many neighbors."""
         width = self.config.channels
         return {
             "gather": self.gather(neighbors),

@@ -6,7 +6,6 @@ fractional column vectors, x' = W x + w; Cartesian rotation R (column vectors): 
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,6 +13,7 @@ from numpy.typing import NDArray
 
 from bec_md.arrays import Array
 from bec_md.errors import DataError
+from bec_md.structure.spacegroup import ask_spglib, cell_of
 
 Indices = NDArray[np.int64]
 
@@ -47,15 +47,8 @@ def symmetry_operations(
     ----------
     Togo, Shinohara and Tanaka, Sci. Technol. Adv. Mater. Methods 4, 2384822 (2024).
     """
-    import spglib
-
-    inverse = np.linalg.inv(cell_ang)
-    fractional = positions_ang @ inverse
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)  # about its own way to report errors
-        found = spglib.get_symmetry(
-            (cell_ang.tolist(), fractional.tolist(), numbers.tolist()), symprec=tolerance_ang
-        )
+    fractional = positions_ang @ np.linalg.inv(cell_ang)
+    found = ask_spglib("get_symmetry", cell_of(cell_ang, positions_ang, numbers), symprec=tolerance_ang)
     if found is None:
         raise DataError(
             f"no symmetry can be found for {len(numbers)} atoms",

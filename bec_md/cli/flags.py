@@ -102,6 +102,7 @@ def with_options(
             )
 
     def decorate(command: Command) -> Command:
+        """Return the command with a signature that typer reads."""
         signature = inspect.signature(command, eval_str=True)
         own = {
             name: parameter
@@ -113,6 +114,7 @@ def with_options(
 
         @functools.wraps(command)
         def wrapper(*arguments: Any, **given: Any) -> None:
+            """Call the command."""
             command(*arguments, **given)
 
         parameters = [*own.values(), *(p for name, p in shared.items() if name not in own)]

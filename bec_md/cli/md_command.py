@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from bec_md.cli import options
 from bec_md.cli.charge_comparison import CompareOptions
 from bec_md.cli.console import Console, duration, times
+from bec_md.cli.flags import Flag, pick, with_options
 from bec_md.cli.inputs import InputOptions
-from bec_md.cli.options import pick, with_options
 from bec_md.cli.outputs import OutputOptions, guard
 from bec_md.cli.spectrum_command import AnalysisOptions, run_spectrum
+from bec_md.dynamics.options import DynamicsOptions
 from bec_md.errors import UsageError
 from bec_md.spectrum.analysis.optics_request import OpticsRequest
 from bec_md.spectrum.options import SpectrumOptions
 
 if TYPE_CHECKING:
-    from bec_md.dynamics import DynamicsOptions
     from bec_md.dynamics.estimate import Estimate
+    from bec_md.network import BecModel
 
 MD_HELP = (
     "Run molecular dynamics of a structure, record J(t), and compute the spectrum.\n\n"
@@ -30,160 +33,161 @@ MD_HELP = (
 _RUN = "Dynamics"
 
 
-@with_options()
+def parse_repeat(text: str) -> tuple[int, int, int]:
+    """Three whole numbers separated by commas."""
+    try:
+        x, y, z = (int(word) for word in text.split(","))
+    except ValueError:
+        raise UsageError(
+            f"`repeat={text}`", "a cell is repeated along three lattice vectors", "write e.g. 2,2,2"
+        ) from None
+    return x, y, z
+
+
+_FLAGS = {
+    "temperature_k": Flag("--temperature", float, "In K.", _RUN, "K"),
+    "time_ps": Flag("--time", float, "Length of every replica.", _RUN, "PS"),
+    "replicas": Flag("--replicas", int, "Runs that are averaged.", _RUN),
+    "md_timestep_fs": Flag(
+        "--md-timestep", float | None, "Integration step.", _RUN, "FS", "0.5 with H, else 1"
+    ),
+    "store_fs": Flag(
+        "--store", float | None, "Longest time between samples.", _RUN, "FS", "2 with H, else 4"
+    ),
+    "equilibration_ps": Flag("--equilibrate", float, "Thermostat before.", _RUN, "PS"),
+    "repeat": Flag(
+        "--supercell", str | None, "Cells to repeat.", _RUN, "NX,NY,NZ", "until 8 Å wide", parse_repeat
+    ),
+    "relax_cell": Flag("--npt", bool, "Take the mean cell at zero pressure instead of the given one.", _RUN),
+    "seed": Flag("--seed", int, "Of the velocities.", _RUN),
+    "calculator": Flag(
+        "--calculator",
+        str,
+        "Potential: chgnet, 7net-0 (weights in their packages), what a module makes, or a file of LAMMPS "
+        "commands.",
+        _RUN,
+        "NAME|module:factory|lammps:INPUT",
+    ),
+    "elements": Flag("--elements", str | None, "Elements of the LAMMPS types 1, 2, ….", _RUN, "Mg,O"),
+    "fit": Flag(
+        "--fit",
+        Literal["pod"] | None,
+        "Fit a fast potential (LAMMPS pod) to --calculator first, and run that: for crystals.",
+        _RUN,
+    ),
+    "plan": Flag("--plan", bool, "Say how long it will take, and do nothing.", _RUN),
+    "output": Flag(
+        "--output -o", str | None, "Begin of all file names.", _RUN, "NAME", "name of the structure"
+    ),
+    "overwrite": Flag("--overwrite", bool, "Start over.", _RUN),
+}
+FLAGS = {**options.FLAGS, **_FLAGS}
+
+
+@with_options(DynamicsOptions, flags=FLAGS)
 def md(
     structure: Annotated[
         Path, typer.Argument(metavar="STRUCTURE", help="CIF, POSCAR, extxyz, …", show_default=False)
     ],
-    calculator: Annotated[
-        str,
-        typer.Option(
-            "--calculator",
-            metavar="NAME|module:factory|lammps:INPUT",
-            help="Potential: chgnet, 7net-0 (weights in their packages), what a module makes, or a file of "
-            "LAMMPS commands.",
-            rich_help_panel=_RUN,
-            show_default=False,
-        ),
-    ],
-    temperature: Annotated[
-        float, typer.Option("--temperature", metavar="K", help="In K.", rich_help_panel=_RUN)
-    ] = 300.0,
-    time: Annotated[
-        float, typer.Option("--time", metavar="PS", help="Length of every replica.", rich_help_panel=_RUN)
-    ] = 10.0,
-    replicas: Annotated[
-        int, typer.Option("--replicas", help="Runs that are averaged.", rich_help_panel=_RUN)
-    ] = 4,
-    md_timestep: Annotated[
-        float | None,
-        typer.Option(
-            "--md-timestep",
-            metavar="FS",
-            help="Integration step.",
-            rich_help_panel=_RUN,
-            show_default="0.5 with H, else 1",
-        ),
-    ] = None,
-    equilibrate: Annotated[
-        float,
-        typer.Option("--equilibrate", metavar="PS", help="Thermostat before.", rich_help_panel=_RUN),
-    ] = 2.0,
-    supercell: Annotated[
-        str | None,
-        typer.Option(
-            "--supercell",
-            metavar="NX,NY,NZ",
-            help="Cells to repeat.",
-            rich_help_panel=_RUN,
-            show_default="until 8 Å wide",
-        ),
-    ] = None,
-    npt: Annotated[
-        bool,
-        typer.Option(
-            "--npt",
-            help="Take the mean cell at zero pressure instead of the given one.",
-            rich_help_panel=_RUN,
-        ),
-    ] = False,
-    fit: Annotated[
-        Literal["pod"] | None,
-        typer.Option(
-            "--fit",
-            help="Fit a fast potential (LAMMPS pod) to --calculator first, and run that: for crystals.",
-            rich_help_panel=_RUN,
-            show_default=False,
-        ),
-    ] = None,
-    elements: Annotated[
-        str | None,
-        typer.Option(
-            "--elements",
-            metavar="Mg,O",
-            help="Elements of the LAMMPS types 1, 2, ….",
-            rich_help_panel=_RUN,
-            show_default=False,
-        ),
-    ] = None,
-    seed: Annotated[int, typer.Option("--seed", help="Of the velocities.", rich_help_panel=_RUN)] = 1,
-    plan: Annotated[
-        bool,
-        typer.Option("--plan", help="Say how long it will take, and do nothing.", rich_help_panel=_RUN),
-    ] = False,
-    output: Annotated[
-        str | None,
-        typer.Option(
-            "--output",
-            "-o",
-            metavar="NAME",
-            help="Begin of all file names.",
-            show_default="name of the structure",
-        ),
-    ] = None,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Start over.")] = False,
+    calculator: str,
+    fit: Literal["pod"] | None = None,
+    elements: str | None = None,
+    plan: bool = False,
+    output: str | None = None,
+    overwrite: bool = False,
     model: str = "auto",
     eps_inf: str | None = "model",
     resolution_cm: float | None = None,
     quiet: bool = False,
+    **given: Any,
 ) -> None:
     """Run the dynamics and hand its currents over to the spectrum."""
-    from bec_md.cli.announce import describe_model
-    from bec_md.dynamics import DynamicsOptions, make_calculator, run_dynamics
-    from bec_md.dynamics.calculators import SHORTCUTS
+    from bec_md.dynamics import run_dynamics
     from bec_md.dynamics.estimate import estimate
-    from bec_md.modes.files import read_structure
-    from bec_md.network import load_model
 
     prefix = Path(output or structure.stem)
-    wanted = DynamicsOptions(
-        temperature,
-        time_ps=time,
-        replicas=replicas,
-        timestep_fs=md_timestep,
-        equilibration_ps=equilibrate,
-        repeat=_cells(supercell),
-        relax_cell=npt,
-        seed=seed,
-    )
+    wanted = pick(DynamicsOptions, given, FLAGS)
     wanted.check()
-    results = OutputOptions(
-        output=prefix.with_name(f"{prefix.name}_spectrum.h5"),
-        csv=prefix.with_name(f"{prefix.name}_spectrum.csv"),
-        plot=prefix.with_name(f"{prefix.name}_spectrum.png"),
-        quiet=quiet,
-    )
-    named = {"--output": results.output, "--output csv": results.csv, "--output png": results.plot}
-    runs = {f"--output {k}": prefix.with_name(f"{prefix.name}-{k}.xyz") for k in range(1, replicas + 1)}
-    guard({**named, **runs, "--output md": prefix.with_name(f"{prefix.name}_md.json")})
+    results = outputs_of(prefix, wanted.replicas, quiet)
     console = Console(quiet)
-    atoms = read_structure(structure)
-    _require_cell(atoms, structure)
-    network = load_model(model, elements=sorted(set(atoms.numbers.tolist())))
-    potential = make_calculator(calculator, elements.split(",") if elements else None)
-    options = wanted.resolved(atoms)
-    describe_model(console, network)
-    console.item("potential", calculator)
-    if calculator in SHORTCUTS:
-        console.warn(SHORTCUTS[calculator].remark)
-    expected = estimate(atoms, potential, options, network)
-    announce(console, options, expected)
+    system = System.of(console, structure, model, calculator, elements)
+    announce_run(console, wanted.resolved(system.atoms))
+    expected = estimate(system.atoms, system.potential, wanted, system.network)
+    if fit is not None:
+        announce_labels(console, system.atoms, expected)
     if plan:
+        if fit is None:
+            announce_duration(console, expected)
         return
     if fit is not None:
-        potential = fitted(console, atoms, potential, wanted, prefix, overwrite)
+        potential = fitted(console, system.atoms, system.potential, wanted, prefix, overwrite)
+        system = replace(system, potential=potential)
+        expected = estimate(system.atoms, potential, wanted, system.network)
+    announce_duration(console, expected)
     with console.progress("dynamics", total=expected.steps, unit="steps") as bar:
         found = run_dynamics(
-            atoms, potential, wanted, prefix, overwrite=overwrite, progress=bar, model=network
+            system.atoms,
+            system.potential,
+            wanted,
+            prefix,
+            overwrite=overwrite,
+            progress=bar,
+            model=system.network,
         )
     for replica in found.replicas:
         text = f"{replica.temperature_k:.0f} K, energy drifts {replica.drift_mev_atom_ps:+.3g} meV/atom/ps"
         console.item(replica.trajectory, text)
     console.say()
-    asked = {"eps_inf": eps_inf, "resolution_cm": resolution_cm, "md_timestep_fs": options.timestep_fs}
-    settings = AnalysisOptions(pick(SpectrumOptions, asked), OpticsRequest())
+    step = wanted.resolved(system.atoms).md_timestep_fs
+    asked = {"eps_inf": eps_inf, "resolution_cm": resolution_cm, "md_timestep_fs": step}
+    settings = AnalysisOptions(pick(SpectrumOptions, asked, FLAGS), OpticsRequest())
     inputs = [str(path) for path in found.currents]
     run_spectrum(inputs, settings, InputOptions.of({}), results, CompareOptions())
+
+
+@dataclass(frozen=True)
+class System:
+    """What is run: atoms, the potential that moves them, the network that gives their charges."""
+
+    atoms: Any
+    potential: Any
+    network: BecModel
+
+    @classmethod
+    def of(
+        cls, console: Console, structure: Path, model: str, calculator: str, elements: str | None
+    ) -> System:
+        """Read and load what the command names, and say what it is.
+
+        Raises
+        ------
+        UsageError
+            Without a periodic cell, or if the model or the potential does not exist.
+        """
+        from bec_md.cli.announce import describe_model
+        from bec_md.dynamics import make_calculator
+        from bec_md.dynamics.calculators import SHORTCUTS
+        from bec_md.modes.files import read_structure
+        from bec_md.network import load_model
+
+        atoms = read_structure(structure)
+        _require_cell(atoms, structure)
+        potential = make_calculator(calculator, elements.split(",") if elements else None)
+        network = load_model(model, elements=sorted(set(atoms.numbers.tolist())))
+        describe_model(console, network)
+        console.item("potential", calculator)
+        if calculator in SHORTCUTS:
+            console.warn(SHORTCUTS[calculator].remark)
+        return cls(atoms, potential, network)
+
+
+def outputs_of(prefix: Path, replicas: int, quiet: bool) -> OutputOptions:
+    """Return the files of the spectrum, once all that will be written is known to replace no input."""
+    files = {kind: prefix.with_name(f"{prefix.name}_spectrum.{kind}") for kind in ("h5", "csv", "png")}
+    runs = [f"-{number}.xyz" for number in range(1, replicas + 1)]
+    others = [prefix.with_name(prefix.name + ending) for ending in (*runs, "_md.json")]
+    guard({f"--output ({path.name})": path for path in (*files.values(), *others)})
+    return OutputOptions(output=files["h5"], csv=files["csv"], plot=files["png"], quiet=quiet)
 
 
 def fitted(
@@ -208,13 +212,13 @@ def fitted(
     return make_calculator(f"lammps:{path}", species_of(settings.read_text(encoding="utf-8")))
 
 
-def announce(console: Console, options: DynamicsOptions, expected: Estimate) -> None:
-    """Say what will be run, how long it takes, and what error is to be expected."""
+def announce_run(console: Console, options: DynamicsOptions) -> None:
+    """Say what will be run, and what error is to be expected."""
     from bec_md.spectrum.analysis.plan import plan_run
 
     assert options.repeat is not None
     cells = "×".join(str(number) for number in options.repeat)
-    console.item("cell", f"{cells}, {expected.n_atoms} atoms, {options.temperature_k:g} K")
+    console.item("cell", f"{cells}, {options.temperature_k:g} K")
     console.item(
         "run",
         f"{options.replicas} × {times(1000 * options.time_ps)} in steps of {options.step_fs:g} fs, "
@@ -223,24 +227,25 @@ def announce(console: Console, options: DynamicsOptions, expected: Estimate) -> 
     planned = plan_run(10.0, 0.1, replicas=options.replicas)
     error = planned.relative_error * (planned.run_time_ps / options.time_ps) ** 0.5
     console.item("error", f"about {100 * error:.0f} % per point at 10 cm⁻¹ for a cubic crystal or a liquid")
+
+
+def announce_labels(console: Console, atoms: Any, expected: Estimate) -> None:
+    """Say how long the labels of a fit take, by what a step of the slow potential takes."""
+    from bec_md.dynamics.pod import labels_of
+
+    count, cells = labels_of(atoms)
+    seconds = count * expected.seconds_per_step * cells / expected.n_atoms
+    console.item("labels", f"about {duration(seconds)}: {count} configurations of {cells} atoms")
+
+
+def announce_duration(console: Console, expected: Estimate) -> None:
+    """Say how long the run takes."""
     console.item(
         "duration",
-        f"about {duration(expected.seconds)}: {expected.steps} steps of "
+        f"about {duration(expected.seconds)}: {expected.steps} steps of {expected.n_atoms} atoms of "
         f"{1000 * expected.seconds_per_step:.3g} ms, {expected.samples} × Z* of "
         f"{1000 * expected.seconds_per_sample:.3g} ms",
     )
-
-
-def _cells(text: str | None) -> tuple[int, int, int] | None:
-    if text is None:
-        return None
-    try:
-        x, y, z = (int(word) for word in text.split(","))
-    except ValueError:
-        raise UsageError(
-            f"--supercell {text}", "a cell is repeated along three lattice vectors", "write e.g. 2,2,2"
-        ) from None
-    return x, y, z
 
 
 def _require_cell(atoms: Any, structure: Path) -> None:

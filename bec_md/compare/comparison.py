@@ -263,6 +263,7 @@ def _fit(kind: str, quantity: str, pair: Pair, source: _Stretched, per_point: fl
             noise_a = np.full_like(pair.a, float(np.std(pair.a)) or 1.0)
 
         def residuals(p: Array, a: Array = noise_a, b: Array = noise_b) -> Array:
+            """Differences in units of their errors."""
             moved = source(kind, float(p[1]) if free else _rest(kind))
             return np.asarray((pair.a - p[0] * moved) / np.hypot(_floored(np.hypot(a, p[0] * b)), floor))
 

@@ -121,6 +121,7 @@ def _round(client: Any, recipe: Recipe, missing: Sequence[Interval], execution: 
     running: dict[Any, Share] = {}
 
     def submit(share: Share, worker: str | None) -> Any:
+        """Send a share of the frames to a worker."""
         place = {} if worker is None else {"workers": [worker], "allow_other_workers": True}
         future = client.submit(
             next_piece,
@@ -273,6 +274,7 @@ def _local_cluster(distributed: Any, workers: int) -> Iterator[Any]:
         """Starts (and restarts) a worker without running the caller's script in it."""
 
         async def instantiate(self) -> Any:
+            """Start the worker without the main script."""
             with _without_main_script():
                 return await super().instantiate()
 

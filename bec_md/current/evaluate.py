@@ -204,6 +204,7 @@ class _Interpolated:
         self.waiting: deque[tuple[int, Frame]] = deque()
 
     def run(self, blocks: Iterator[list[Frame]]) -> Iterator[ChargedFrames]:
+        """Yield frames with their tensors, evaluated or interpolated."""
         for wanted, batch in evaluated_ahead(self.source, self._wanted(blocks)):
             self._add(wanted, batch)
             yield from self._emit(last=wanted.last)

@@ -1,11 +1,17 @@
 """From a structure to a trajectory and its current: potential, equilibration, replicas."""
 
-from bec_md.dynamics.calculators import make_calculator
-from bec_md.dynamics.options import DynamicsOptions
-from bec_md.dynamics.run import run_dynamics
+from __future__ import annotations
 
-__all__ = ["DynamicsOptions", "make_calculator", "run_dynamics"]
+from typing import TYPE_CHECKING
 
+from bec_md.lazy import on_first_use
 
-def __dir__() -> list[str]:
-    return sorted(__all__)
+__getattr__, __dir__, __all__ = on_first_use(
+    __name__,
+    {"calculators": "make_calculator", "options": "DynamicsOptions", "run": "run_dynamics"},
+)
+
+if TYPE_CHECKING:
+    from bec_md.dynamics.calculators import make_calculator as make_calculator
+    from bec_md.dynamics.options import DynamicsOptions as DynamicsOptions
+    from bec_md.dynamics.run import run_dynamics as run_dynamics

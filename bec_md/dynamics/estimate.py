@@ -55,6 +55,7 @@ def estimate(
     random = np.random.default_rng(0)
 
     def forces() -> None:
+        """Compute forces of atoms that have moved a little."""
         atoms.set_positions(atoms.positions + 0.01 * random.normal(size=(len(atoms), 3)))
         atoms.get_forces()
 

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-
-import numpy as np
-from ase import Atoms
+from typing import TYPE_CHECKING, ClassVar
 
 from bec_md.errors import UsageError
+from bec_md.options import Options, refuse_not_positive
+
+if TYPE_CHECKING:
+    from ase import Atoms
 
 #: Shortest distance between opposite faces of the cell that is run, Å: more than two cutoffs of half a cell.
 SMALLEST_WIDTH_ANG = 8.0
 
 
 @dataclass(frozen=True)
-class DynamicsOptions:
+class DynamicsOptions(Options):
     """Options of `run_dynamics`.
 
     Parameters
@@ -25,7 +27,7 @@ class DynamicsOptions:
         Length of every replica, ps.
     replicas
         Runs that start from separate velocities and are averaged.
-    timestep_fs
+    md_timestep_fs
         Integration time step; by default 0.5 fs with hydrogen, else 1 fs.
     store_fs
         Longest time between stored samples; by default 2 fs with hydrogen, else 4 fs.
@@ -39,10 +41,12 @@ class DynamicsOptions:
         Of all random numbers.
     """
 
-    temperature_k: float
+    of: ClassVar[str] = "a dynamics"
+
+    temperature_k: float = 300.0
     time_ps: float = 10.0
     replicas: int = 4
-    timestep_fs: float | None = None
+    md_timestep_fs: float | None = None
     store_fs: float | None = None
     equilibration_ps: float = 2.0
     repeat: tuple[int, int, int] | None = None
@@ -57,15 +61,28 @@ class DynamicsOptions:
         UsageError
             With the name of the option.
         """
-        for name in ("temperature_k", "time_ps", "replicas", "timestep_fs", "store_fs", "equilibration_ps"):
-            value = getattr(self, name)
-            if value is not None and not 0 < value < np.inf:
-                raise UsageError(f"`{name}={value:g}`", "a run cannot have it", "give a number above 0")
+        refuse_not_positive(
+            self,
+            {
+                "temperature_k": "atoms would not move",
+                "time_ps": "it is the length of a run",
+                "replicas": "one run at least",
+                "md_timestep_fs": "it is the step of the integrator",
+                "store_fs": "it is the time between samples",
+                "equilibration_ps": "it is the length of a run",
+            },
+        )
         if self.repeat is not None and min(self.repeat) < 1:
-            raise UsageError(f"repeat {self.repeat}", "a cell is repeated once at least", "give 1 or more")
+            raise UsageError(
+                f"`repeat={','.join(map(str, self.repeat))}`",
+                "a cell is repeated once at least along each lattice vector",
+                "give numbers from 1 on",
+            )
 
     def resolved(self, atoms: Atoms) -> DynamicsOptions:
         """Return these options with every default replaced by what it means for a structure."""
+        import numpy as np
+
         light = bool((atoms.numbers == 1).any())
         widths = atoms.cell.volume / np.linalg.norm(
             np.cross(np.roll(atoms.cell.array, -1, axis=0), np.roll(atoms.cell.array, -2, axis=0)), axis=1
@@ -73,7 +90,7 @@ class DynamicsOptions:
         fits = tuple(int(np.ceil(SMALLEST_WIDTH_ANG / width - 1e-6)) for width in widths)
         return replace(
             self,
-            timestep_fs=self.timestep_fs or (0.5 if light else 1.0),
+            md_timestep_fs=self.md_timestep_fs or (0.5 if light else 1.0),
             store_fs=self.store_fs or (2.0 if light else 4.0),
             repeat=self.repeat or (fits[0], fits[1], fits[2]),
         )
@@ -85,8 +102,8 @@ class DynamicsOptions:
     @property
     def step_fs(self) -> float:
         """Integration time step, fs (options resolved)."""
-        assert self.timestep_fs is not None
-        return self.timestep_fs
+        assert self.md_timestep_fs is not None
+        return self.md_timestep_fs
 
     @property
     def interval(self) -> int:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import tempfile
-import warnings
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,9 +16,12 @@ from ase import Atoms
 from bec_md import atomic
 from bec_md.dynamics.sampling import labeled_frames
 from bec_md.errors import DataError, UsageError
+from bec_md.structure.spacegroup import ask_spglib, cell_of
 
 #: One configuration of so many tests the fit.
 HELD_OUT = 10
+#: Thermal configurations that are labeled.
+FRAMES = 80
 #: Hyperparameters: two- and three-body descriptors are enough for crystals.
 HYPERPARAMETERS = """species {species}
 pbc 1 1 1
@@ -195,7 +198,7 @@ def fitted_to(
     structure: Any,
     calculator: Any,
     *,
-    frames: int = 80,
+    frames: int = FRAMES,
     temperature_k: float = 300.0,
     progress: Callable[[int, int], None] | None = None,
 ) -> PodFit:
@@ -223,7 +226,7 @@ def fitted_to(
     BFGS(cell, logfile=None).run(fmax=0.01, steps=100)  # type: ignore[no-untyped-call]
     repeat = DynamicsOptions(temperature_k).resolved(cell).repeat
     assert repeat is not None
-    labeled, total = [], 6 * len(cell) + frames
+    labeled, total = [], labels_of(structure, frames)[0]
     for atoms in labeled_frames(cell, repeat, calculator, frames, temperatures_k=(50.0, 2.0 * temperature_k)):
         labeled.append(atoms)
         if progress is not None:
@@ -231,14 +234,20 @@ def fitted_to(
     return fit_pod(labeled, hyperparameters_for(cell))
 
 
+def labels_of(structure: Any, frames: int = FRAMES) -> tuple[int, int]:
+    """How many configurations `fitted_to` labels for a crystal, and of how many atoms."""
+    from bec_md.dynamics.options import DynamicsOptions
+
+    cell = reduced_cell(structure)
+    repeat = DynamicsOptions().resolved(cell).repeat
+    assert repeat is not None
+    return 6 * len(cell) + frames, len(cell) * math.prod(repeat)
+
+
 def reduced_cell(atoms: Any) -> Atoms:
     """Return the primitive cell of a crystal (spglib), or a copy where no smaller one is found."""
-    import spglib
-
-    cell = (atoms.cell.array.tolist(), atoms.get_scaled_positions().tolist(), atoms.numbers.tolist())
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)  # about its own way to report errors
-        found = spglib.find_primitive(cell, symprec=1e-3)
+    cell = cell_of(atoms.cell.array, atoms.positions, atoms.numbers)
+    found = ask_spglib("find_primitive", cell, symprec=1e-3)
     if found is None or len(found[2]) >= len(atoms):
         return atoms.copy()  # type: ignore[no-any-return]
     lattice, places, numbers = found

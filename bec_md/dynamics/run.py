@@ -209,6 +209,7 @@ class _Run:
         energies: list[tuple[float, float]] = []
 
         def note() -> None:
+            """Keep kinetic and potential energy, eV."""
             energies.append((self.atoms.get_kinetic_energy(), self.atoms.get_potential_energy()))
 
         dynamics.attach(note, interval=self.options.interval)

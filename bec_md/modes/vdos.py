@@ -111,6 +111,7 @@ def compute_vdos(
     gain = corrections.undamped_gain(nu, step, scheme)
 
     def smooth(power: Array, count: Array) -> Array:
+        """Return the smoothed density of states of a mean power."""
         raw = correlation.even_correlation(power, sums.size, max_lag) / count[..., None, None]
         return one_sided.two_sided_transform(raw * weights, grid, step) * gain
 

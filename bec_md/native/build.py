@@ -97,6 +97,7 @@ def build(
             objects = [Path(scratch) / f"{path.stem}.o" for path in sources]
 
             def compile_one(source: Path, target: Path) -> None:
+                """Compile one source to an object file."""
                 _run(
                     [
                         *compiler,

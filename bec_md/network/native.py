@@ -386,6 +386,7 @@ class _Batch:
             self.charge[index] = item.total_charge
 
     def struct(self) -> FramesStruct:
+        """Return the batch as the library takes it."""
         return FramesStruct(
             len(self.charge),
             _pointer(self.first_atom),

@@ -217,6 +217,7 @@ def _assemble(blocks: CurrentBlocks, options: _Resolved) -> Spectrum:
     factor = _quantum_factor(power.wavenumber_cm, found.top_cm, options)
 
     def sigma_of(spectra: Array) -> Array:
+        """Conductivity of spectra of the current."""
         return response.conductivity_from_power(spectra * factor, blocks.volume_ang3, options.temperature_k)
 
     sigma_real = sigma_of(power.total)  # (6, F)

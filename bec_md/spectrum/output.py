@@ -45,6 +45,7 @@ def inert_json(value: Any) -> str:
     """
 
     def escape(text: re.Match[str]) -> str:
+        """Write a sign that begins a formula as its number."""
         return re.sub(r'([",;|]\s*)([=+@-])', lambda cell: f"{cell[1]}\\u{ord(cell[2]):04x}", text[0])
 
     return re.sub(r'"(?:[^"\\]|\\.)*"', escape, json.dumps(plain(value)))

@@ -97,6 +97,7 @@ def statics(
     volume = blocks.volume_ang3
 
     def susceptibility(covariance: Array) -> Array:
+        """ε(0) − ε_∞ of a covariance of M."""
         return conductivity.static_susceptibility_fluctuation(covariance, volume, temperature_k)
 
     correlation = one_sided.correlation_from_spectrum(power.total, power.timestep_fs)

@@ -85,6 +85,7 @@ def make_layout(
     used: list[int] = []
 
     def take(name: str) -> slice:
+        """Take the columns of a property."""
         begin = len(used)
         used.extend(range(columns[name].first, columns[name].first + columns[name].count))
         return slice(begin, len(used))

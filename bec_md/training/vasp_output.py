@@ -142,10 +142,12 @@ def _outcar_settings(lines: Sequence[str], counts: Sequence[int]) -> tuple[dict[
         return re.findall(rf"(?:^|[\s;]){name}\s*=[ \t]*([^\s;]+)", text)
 
     def last_number(name: str, otherwise: float) -> float:
+        """The last number of this tag."""
         found = [value for value in tags(name) if re.fullmatch(r"[-+\d.Ee]+", value)]
         return float(found[-1]) if found else otherwise
 
     def on(name: str) -> bool:
+        """Whether a logical tag is true."""
         return any(value.strip(".").upper().startswith("T") for value in tags(name))
 
     info: dict[str, Any] = {"code": "VASP"}
@@ -235,6 +237,7 @@ def _labelled_parts(root: ElementTree.Element) -> Iterator[_Part]:
     """Yield tensors, structure and ε_∞ of each calculation, whose structure is its own, or the only one."""
 
     def last(parent: ElementTree.Element, *paths: str) -> ElementTree.Element | None:
+        """The last element at the first path that has one."""
         return next((found[-1] for found in map(parent.findall, paths) if found), None)
 
     whole = last(root, "./structure[@name='finalpos']", ".//structure")
@@ -267,6 +270,7 @@ def _vasprun_settings(root: ElementTree.Element, n_atoms: int) -> tuple[dict[str
                     tags[(item.get("name") or "").strip()] = (item.text or "").strip()  # names may be padded
 
     def number(name: str, otherwise: float) -> float:
+        """The number of this tag."""
         try:
             return float(tags.get(name, otherwise))
         except ValueError:

@@ -100,6 +100,7 @@ def _xyz(recognizes: Callable[[str], bool]) -> Callable[[Head], bool]:
     """Sniff an XYZ file by its comment."""
 
     def sniff(head: Head) -> bool:
+        """Whether a head is that of this kind."""
         comment = _comment(head)
         return comment is not None and recognizes(comment)
 

@@ -287,6 +287,7 @@ def read_header(lines: Iterator[str], where: str) -> DumpHeader | None:
     last = ""
 
     def following() -> Iterator[str]:
+        """The next line."""
         nonlocal last
         for line in lines:
             last = line

@@ -47,6 +47,7 @@ class _Ends:
 
     @classmethod
     def of(cls, trajectory: Trajectory) -> _Ends:
+        """Read the ends of a trajectory."""
         n_frames = trajectory.info.n_frames
         head = list(islice(trajectory.frames(), 2))
         return cls(
@@ -57,6 +58,7 @@ class _Ends:
 
     @property
     def name(self) -> str:
+        """Name of the trajectory."""
         return self.trajectory.info.source
 
 

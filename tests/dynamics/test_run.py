@@ -82,10 +82,10 @@ def test_a_run_that_explodes_stops(quartz: Atoms, tmp_path: Path) -> None:
 def test_defaults_follow_from_the_structure(quartz: Atoms) -> None:
     options = DynamicsOptions(300.0).resolved(quartz)
     assert options.repeat == (2, 2, 2)  # faces 4.26, 4.26 and 5.41 Å apart
-    assert (options.timestep_fs, options.interval) == (1.0, 4)
+    assert (options.md_timestep_fs, options.interval) == (1.0, 4)
     water = Atoms("OH2", positions=[(0, 0, 0), (1, 0, 0), (0, 1, 0)], cell=[9, 9, 9], pbc=True)
     options = DynamicsOptions(300.0).resolved(water)
-    assert (options.timestep_fs, options.interval, options.repeat) == (0.5, 4, (1, 1, 1))
+    assert (options.md_timestep_fs, options.interval, options.repeat) == (0.5, 4, (1, 1, 1))
 
 
 @pytest.mark.parametrize("change", [{"time_ps": 0.0}, {"temperature_k": -1.0}, {"repeat": (0, 1, 1)}])

@@ -82,6 +82,7 @@ def integrate_band(spectrum: Spectrum, low_cm: float, high_cm: float) -> BandInt
 
     def integral(values: Array, errors: Array) -> tuple[float, float]:
         # neighboring points share noise over the bandwidth B: var = B ∫ err² dν̃
+        """Integral over the band with its standard error."""
         variance = bandwidth * step * float(np.sum(errors[inside] ** 2))
         return float(step * np.sum(values[inside])), variance**0.5
 
@@ -178,10 +179,12 @@ def fit_lorentz(
     start = _first_guess(spectrum, along, positions_cm, inside)
 
     def model(parameters: Array) -> Array:
+        """Smoothed spectrum of the oscillators."""
         chi = oscillator.lorentz_susceptibility(smoother.grid_cm, parameters.reshape(-1, 3))
         return response.n_alpha_from_conductivity(smoother(chi).real)[inside]
 
     def derivatives(parameters: Array) -> Array:
+        """Its derivatives by the parameters."""
         chi = oscillator.lorentz_derivatives(smoother.grid_cm, parameters.reshape(-1, 3))
         return response.n_alpha_from_conductivity(smoother(chi).real)[:, inside]
 
@@ -283,11 +286,13 @@ def fit_four_parameter(
     inside = nu <= (nu[-1] if max_cm is None else max_cm)
 
     def model(parameters: Array) -> Array:
+        """Smoothed ε − ε_∞ of the oscillators, real and imaginary part."""
         chi = oscillator.four_parameter(smoother.grid_cm, parameters.reshape(-1, 4), eps_inf) - eps_inf
         smooth = smoother(chi)[inside]
         return np.concatenate([smooth.real, smooth.imag])
 
     def derivatives(parameters: Array) -> Array:
+        """Its derivatives by the parameters."""
         chi = oscillator.four_parameter_derivatives(smoother.grid_cm, parameters.reshape(-1, 4), eps_inf)
         smooth = smoother(chi)[:, inside]
         return np.concatenate([smooth.real, smooth.imag], axis=1)

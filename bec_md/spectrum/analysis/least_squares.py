@@ -45,9 +45,11 @@ def least_squares_fit(
     from scipy.optimize import least_squares
 
     def residuals(parameters: Array) -> Array:
+        """Differences in units of their errors."""
         return (model(parameters) - measured) / errors
 
     def jacobian_of(parameters: Array) -> Array:
+        """Derivatives of the residuals."""
         return np.asarray((derivatives(parameters) / errors).T)
 
     bounds = (-np.inf, np.inf) if lower is None else (lower, np.inf)

@@ -98,6 +98,7 @@ def _surface_columns(spectrum: Spectrum, request: OpticsRequest) -> dict[str, Ar
         name = "" if angle == 0.0 else f"_{p}"
 
         def half_space(*eps: Array, p: str = p) -> Array:
+            """Reflectance of a half space at this angle."""
             return optics.oblique_reflectance(eps[0], angle, p, eps[-1])
 
         if request.angle_deg is not None:
@@ -106,6 +107,7 @@ def _surface_columns(spectrum: Spectrum, request: OpticsRequest) -> dict[str, Ar
             for number, what in enumerate(("reflectance", "transmittance")):
 
                 def through(*eps: Array, p: str = p, number: int = number) -> Array:
+                    """Reflectance or transmittance of a slab."""
                     return optics.slab(nu, eps[0], request.thickness_um or 0.0, angle, p, eps[-1])[number]
 
                 table |= _with_error(f"slab_{what}{name}", through, responses)
@@ -117,6 +119,7 @@ def _powder_columns(spectrum: Spectrum) -> dict[str, Array]:
     tensor = np.asarray(spectrum.eps)
 
     def with_diagonal(*eps: Array) -> Array:
+        """The tensor with other diagonal elements."""
         changed = tensor.copy()
         for a, values in enumerate(eps):
             changed[:, a, a] = values

@@ -11,7 +11,6 @@ P being symmetric: a pure strain, so that the axes stay where they are.
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import chain
@@ -23,6 +22,7 @@ from numpy.typing import NDArray
 from bec_md.arrays import Array
 from bec_md.errors import DataError, UsageError
 from bec_md.structure import Frame
+from bec_md.structure.spacegroup import ask_spglib, cell_of
 from bec_md.trajectory.velocities import unwrap
 
 #: A solid whose atoms move by more than this share of the distance to their neighbors is none (Lindemann: it
@@ -178,24 +178,16 @@ def point_group(
     DataError
         If there is no crystal.
     """
-    import spglib
-
     cell = np.asarray(cell_ang, dtype=float)
-    fractional = np.asarray(positions_ang) @ np.linalg.inv(cell)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)  # about its own way to report errors
-        found = spglib.get_symmetry(
-            (cell.tolist(), fractional.tolist(), np.asarray(numbers).tolist()), symprec=tolerance_ang
+    found = ask_spglib("get_symmetry", cell_of(cell, positions_ang, numbers), symprec=tolerance_ang)
+    if found is None:
+        raise DataError(
+            f"no symmetry can be found for {len(positions_ang)} atoms",
+            f"atoms lie within {tolerance_ang:g} Å of each other, or the cell has no volume",
+            "give a smaller `symmetry_tolerance_ang`, or the symbol of the point group as `symmetry`",
         )
-        if found is None:
-            raise DataError(
-                f"no symmetry can be found for {len(fractional)} atoms",
-                f"atoms lie within {tolerance_ang:g} Å of each other, or the cell has no volume",
-                "give a smaller `symmetry_tolerance_ang`, or the symbol of the point group as `symmetry`",
-            )
-        matrices = np.unique(np.asarray(found["rotations"]), axis=0)
-        named: Any = spglib.get_pointgroup(matrices)
-        symbol = str(named[0]).strip()
+    matrices = np.unique(np.asarray(found["rotations"]), axis=0)
+    symbol = str(ask_spglib("get_pointgroup", matrices)[0]).strip()
     return PointGroup(symbol, _rotations(matrices, cell), source, tolerance_ang)
 
 
@@ -218,21 +210,17 @@ def named_group(symbol: str) -> PointGroup:
     UsageError
         For an unknown symbol.
     """
-    import spglib
-
     hexagonal = np.array([[1.0, 0.0, 0.0], [-0.5, 0.75**0.5, 0.0], [0.0, 0.0, 1.0]])
     known: list[str] = []
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)
-        for number in range(1, 531):
-            kind: Any = spglib.get_spacegroup_type(number)
-            name = str(kind.pointgroup_international).strip()
-            if name == symbol:
-                found: Any = spglib.get_symmetry_from_database(number)
-                matrices = np.unique(found["rotations"], axis=0)
-                cell = hexagonal if 143 <= int(kind.number) <= 194 else np.eye(3)
-                return PointGroup(symbol, _rotations(matrices, cell), f"named {symbol}")
-            known += [name] if name not in known else []
+    for number in range(1, 531):
+        kind = ask_spglib("get_spacegroup_type", number)
+        name = str(kind.pointgroup_international).strip()
+        if name == symbol:
+            found = ask_spglib("get_symmetry_from_database", number)
+            cell = hexagonal if 143 <= int(kind.number) <= 194 else np.eye(3)
+            matrices = np.unique(found["rotations"], axis=0)
+            return PointGroup(symbol, _rotations(matrices, cell), f"named {symbol}")
+        known += [name] if name not in known else []
     raise UsageError(
         f"`symmetry={symbol}` is neither a file nor a point group",
         f"point groups are {', '.join(known)}",

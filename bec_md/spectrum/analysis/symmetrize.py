@@ -55,6 +55,7 @@ def symmetrized(spectrum: Spectrum, rotations: PointGroup | ArrayLike | Sequence
     sigma = np.einsum("nac,fcd,nbd->fab", group, spectrum.sigma, group) / len(group)
 
     def tensor(number: int) -> Array:
+        """Averaged errors of one function as a symmetric tensor."""
         out = np.zeros((len(spectrum.wavenumber_cm), 3, 3))
         for (a, b), found in errors.items():
             out[:, a, b] = out[:, b, a] = found[number]

@@ -168,6 +168,7 @@ def _lag(blocks: CurrentBlocks, options: EstimateOptions) -> PowerSpectra:
         def transform(
             data: Array, before: int = before, inner: int = inner
         ) -> tuple[NDArray[np.complex128], NDArray[np.complex128]]:
+            """Transforms of the blocks that correlation needs."""
             return correlation.block_transforms(data, before, inner, max_lag, size)
 
         block = number * n_kept // len(pieces)
@@ -179,6 +180,7 @@ def _lag(blocks: CurrentBlocks, options: EstimateOptions) -> PowerSpectra:
     grid = one_sided.grid_size(max_lag, step, _grid_resolution_cm(blocks, options))
 
     def smooth(power: Array, norm: float | Array) -> Array:
+        """Spectrum of a correlation within the lag window."""
         if power.ndim > 2:  # group by group: transforms of all at once would double the memory
             return np.array([smooth(one, norm) for one in power]).reshape(*power.shape[:-1], grid // 2 + 1)
         raw = correlation.even_correlation(power, size, max_lag) / norm
@@ -242,6 +244,7 @@ def _tapered(blocks: CurrentBlocks, options: EstimateOptions) -> PowerSpectra:
             def transform(
                 data: Array, window: Array = window
             ) -> tuple[NDArray[np.complex128], NDArray[np.complex128]]:
+                """Transform of a tapered segment."""
                 both = fft.rfft(data * window, grid, axis=-1, workers=2)
                 return both, both
 

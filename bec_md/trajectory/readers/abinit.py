@@ -107,6 +107,7 @@ class AbinitReader(IndexedReader):
             )
 
             def value(name: str, record: int | None) -> NDArray[np.float64]:
+                """A dataset, or its record."""
                 dataset: Any = file[name]
                 return np.asarray(dataset[()] if record is None else dataset[record], dtype=np.float64)
 

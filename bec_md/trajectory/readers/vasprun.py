@@ -56,6 +56,7 @@ class _Handler:
         self._in_atoms = False
 
     def start(self, name: str, attributes: dict[str, str]) -> None:
+        """Begin an element."""
         own = attributes.get("name")
         if name == "structure":
             self._structure = Structure() if own not in _REPEATED else None
@@ -75,6 +76,7 @@ class _Handler:
             self._tag, self._text = own, []
 
     def end(self, name: str) -> None:
+        """End an element."""
         text = "".join(self._text or ())
         if name == "structure":
             if self._structure is not None and self._structure.positions:
@@ -97,6 +99,7 @@ class _Handler:
         self._text = None
 
     def data(self, text: str) -> None:
+        """Take text of an element that is read."""
         if self._text is not None:
             self._text.append(text)
             if len(self._text) > _TEXT_LIMIT or len(text) > _TEXT_LIMIT:

@@ -1,0 +1,25 @@
+"""spglib (Togo, Shinohara and Tanaka 2024) by the names of its functions, without its remarks on itself."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+
+def ask_spglib(name: str, *arguments: Any, **options: Any) -> Any:
+    """Call a function of spglib; what it does not find is None."""
+    import spglib
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # about its own way to report errors
+        return getattr(spglib, name)(*arguments, **options)
+
+
+def cell_of(cell_ang: ArrayLike, positions_ang: ArrayLike, numbers: ArrayLike) -> tuple[Any, Any, Any]:
+    """Return lattice vectors (rows), fractional positions and kinds as spglib takes them."""
+    cell = np.asarray(cell_ang, dtype=float)
+    fractional = np.asarray(positions_ang) @ np.linalg.inv(cell)
+    return cell.tolist(), fractional.tolist(), np.asarray(numbers).tolist()
