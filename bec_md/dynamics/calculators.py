@@ -34,7 +34,7 @@ class Potential:
     arguments: Mapping[str, Any] = field(default_factory=dict)
 
 
-_SOFT = "as all universal networks of 2023–24 it is soft: stretching modes come out 5 to 15 % too low"
+_SOFT = "it is soft: in the examples of bec-md stretching modes come out 7 to 13 % too low"
 #: Universal networks whose weights are part of their PyPI package: nothing is downloaded.
 SHORTCUTS: Mapping[str, Potential] = {
     "chgnet": Potential(
