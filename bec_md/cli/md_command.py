@@ -166,7 +166,7 @@ class System:
         """
         from bec_md.cli.announce import describe_model
         from bec_md.dynamics import make_calculator
-        from bec_md.dynamics.calculators import SHORTCUTS
+        from bec_md.dynamics.calculators import SHORTCUTS, require_forces
         from bec_md.modes.files import read_structure
         from bec_md.network import load_model
 
@@ -178,6 +178,7 @@ class System:
         console.item("potential", calculator)
         if calculator in SHORTCUTS:
             console.warn(SHORTCUTS[calculator].remark)
+        require_forces(atoms, potential)
         return cls(atoms, potential, network)
 
 

@@ -86,6 +86,33 @@ def make_calculator(spec: str, elements: Sequence[str] | None = None) -> Any:
     return _made(known.factory, known.arguments, known.package)
 
 
+def require_forces(atoms: Any, calculator: Any) -> None:
+    """Evaluate the potential once, before hours are spent on it.
+
+    Raises
+    ------
+    UsageError
+        With what the potential says, if it does not know the structure.
+    """
+    known = getattr(calculator, "types", None)
+    missing = sorted(set(atoms.symbols) - set(known)) if known is not None else []
+    if known is not None and missing:
+        raise UsageError(
+            f"{', '.join(missing)} is no element of the LAMMPS types ({', '.join(known)})",
+            "every atom has a type in LAMMPS",
+            "give all of them: `elements=Mg,O`",
+        )
+    try:
+        calculator.get_forces(atoms)
+    except Exception as error:  # a potential raises whatever its library does
+        raise UsageError(
+            f"the potential {type(calculator).__name__} gives no forces for {atoms.symbols}: "
+            f"{' '.join(str(error).split())[:200] or type(error).__name__}",
+            "it does not know these elements, or its input is wrong",
+            "take another potential, or correct its input",
+        ) from error
+
+
 def _made(factory: str, arguments: Mapping[str, Any], package: str) -> Any:
     name, _, attribute = factory.partition(":")
     try:
@@ -121,20 +148,16 @@ def _lammps(path: Path, elements: Sequence[str] | None) -> Any:
             "LAMMPS types are numbers",
             "give `elements=Mg,O`, in the order of the types 1, 2, …",
         )
-    from ase.calculators.lammpslib import LAMMPSlib
+    from bec_md.dynamics.lammps_calculator import LammpsCalculator
 
-    from bec_md.lammps.plugins import preload_mpi
-
-    preload_mpi()
     lines = [line.split("#")[0].strip() for line in path.read_text(encoding="utf-8").splitlines()]
     commands = [line for line in lines if line]
     header = [line for line in commands if line.split()[0] in _HEADER]
     stated = {line.split()[0] for line in header}
     defaults = {"units": "units metal", "atom_style": "atom_style charge"}
     header = [text for word, text in defaults.items() if word not in stated] + header
-    return LAMMPSlib(  # type: ignore[no-untyped-call]
-        lmpcmds=[line for line in commands if line.split()[0] not in _HEADER],
-        lammps_header=[*header, "atom_modify map array sort 0 0"],
-        atom_types={symbol: number for number, symbol in enumerate(elements, start=1)},
-        keep_alive=True,
+    return LammpsCalculator(
+        commands=[line for line in commands if line.split()[0] not in _HEADER],
+        header=[*header, "atom_modify map array sort 0 0"],
+        types=elements,
     )

@@ -103,14 +103,14 @@ def read_structure(source: str | Path | Atoms) -> Atoms:
 
     if not Path(source).is_file():
         raise UsageError(
-            f"there is no structure file {source}", "modes belong to a structure", "check the name"
+            f"there is no structure file {source}", "atoms and cell are read from it", "check the name"
         )
     try:
         return cast("Atoms", read(str(source), index=0))
     except Exception as error:  # ASE raises anything
         raise DataError(
             f"cannot read the structure {Path(source).name}: {error or type(error).__name__}",
-            "modes belong to its atoms",
+            "atoms and cell are read from it",
             "give a POSCAR, an extxyz, or another file that ASE reads",
         ) from error
 

