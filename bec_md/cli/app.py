@@ -12,6 +12,7 @@ from bec_md.cli.cite_command import CITE_HELP, cite
 from bec_md.cli.compare_command import COMPARE_HELP, compare
 from bec_md.cli.compile_command import compile_model
 from bec_md.cli.current_command import CURRENT_HELP, current
+from bec_md.cli.export_command import EXPORT_HELP, export
 from bec_md.cli.failures import CommandGroup
 from bec_md.cli.harmonic_command import HARMONIC_HELP, harmonic
 from bec_md.cli.lammps_command import lammps_app
@@ -74,6 +75,7 @@ app.command("spectrum", rich_help_panel=SPECTRA, help=SPECTRUM_HELP)(spectrum)
 app.command("current", rich_help_panel=SPECTRA, help=CURRENT_HELP)(current)
 app.command("md", rich_help_panel=SPECTRA, help=MD_HELP)(md)
 app.command("plot", rich_help_panel=SPECTRA, help=PLOT_HELP)(plot)
+app.command("export", rich_help_panel=SPECTRA, help=EXPORT_HELP)(export)
 app.command("compare", rich_help_panel=SPECTRA, help=COMPARE_HELP)(compare)
 app.command("modes", rich_help_panel=SPECTRA, help=MODES_HELP)(modes)
 app.command("harmonic", rich_help_panel=SPECTRA, help=HARMONIC_HELP)(harmonic)

@@ -22,8 +22,8 @@ _DIFFERENCE = {c: str(i) for i, c in enumerate("%JKLMNOPQR")} | {
 _REPEAT = {c: str(i) for i, c in enumerate("STUVWXYZs", 1)}
 _TOKEN = re.compile(r"([@A-Ia-i%J-Rj-rS-Zs+\-]?)(\d*\.?\d*(?:[eE][+-]\d+)?)")
 
-#: Unit of the ordinate in a file: quantity, and whether the thickness of the sample stands in it.
-_ORDINATES = {
+#: Ordinate of a file (YUNITS): quantity, and whether the thickness of the sample stands in it.
+ORDINATES = {
     "ABSORBANCE": ("alpha_cm", True),
     "TRANSMITTANCE": ("alpha_cm", True),
     "%TRANSMITTANCE": ("alpha_cm", True),
@@ -31,6 +31,12 @@ _ORDINATES = {
     "%REFLECTANCE": ("reflectivity", False),
     "ABSORPTION COEFFICIENT": ("alpha_cm", False),
     "ABSORPTIVITY": ("alpha_cm", True),
+    "ABSORPTION COEFFICIENT TIMES REFRACTIVE INDEX": ("n_alpha", False),
+    "REFRACTIVE INDEX": ("n", False),
+    "EXTINCTION COEFFICIENT": ("kappa", False),
+    "PERMITTIVITY (REAL PART)": ("eps_real", False),
+    "PERMITTIVITY (IMAGINARY PART)": ("eps_imag", False),
+    "ENERGY LOSS FUNCTION": ("loss", False),
 }
 
 
@@ -42,7 +48,7 @@ def read_jcamp(path: Path) -> tuple[Array, str, Array, str]:
     wavenumber_cm
         (F,), as stored.
     quantity
-        alpha_cm or reflectivity.
+        One of `ORDINATES`.
     values
         (F,); absorbance of a sample of unknown thickness stands for α in a unit of its own.
     note
@@ -55,11 +61,11 @@ def read_jcamp(path: Path) -> tuple[Array, str, Array, str]:
     """
     fields, rows = _parse(path.read_text(encoding="utf-8", errors="replace"))
     unit, ordinate = fields.get("XUNITS", "").upper(), fields.get("YUNITS", "").upper()
-    known = _ORDINATES.get(ordinate)
+    known = ORDINATES.get(ordinate)
     if unit.replace(" ", "") not in ("1/CM", "CM-1", "CM^-1", "MICROMETERS", "MICRONS") or known is None:
         raise DataError(
             f"{path.name}: XUNITS={unit or '?'}, YUNITS={ordinate or '?'}",
-            "an infrared spectrum has 1/CM or MICROMETERS, and one of " + ", ".join(_ORDINATES),
+            "an infrared spectrum has 1/CM or MICROMETERS, and one of " + ", ".join(ORDINATES),
             "correct the two lines of the file, if it is one",
         )
     try:

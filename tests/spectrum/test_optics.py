@@ -29,6 +29,18 @@ def test_index_squares_to_epsilon_and_absorbs() -> None:
     )
 
 
+def test_what_is_below_zero_by_rounding_absorbs_nothing() -> None:
+    """A transparent medium with ε₂ = −1e-16 keeps n > 0 (not −1.5, with R = 25), a mirror stays one."""
+    eps = np.array([2.25 - 1e-16j, -4.0 - 1e-16j])
+    np.testing.assert_allclose(optics.refractive_index(eps), [1.5, 2.0j], atol=1e-15)
+    np.testing.assert_allclose(optics.reflectivity(eps), [0.04, 1.0], rtol=1e-12)
+    for polarization in ("s", "p"):
+        exact = optics.oblique_reflectance(eps.real + 0j, 30.0, polarization)
+        np.testing.assert_allclose(optics.oblique_reflectance(eps, 30.0, polarization), exact, rtol=1e-12)
+    reflected, transmitted = optics.slab(np.full(2, 500.0), eps, 10.0)
+    np.testing.assert_allclose(reflected + transmitted, 1.0, rtol=1e-12)
+
+
 def test_normal_reflectivity_of_glass() -> None:
     assert optics.reflectivity(np.array([2.25 + 0j]))[0] == pytest.approx(0.04, rel=1e-12)  # ((1.5−1)/2.5)²
     assert optics.reflectivity(np.array([-1e9 + 0j]))[0] == pytest.approx(1.0, abs=1e-4)  # ideal metal

@@ -16,8 +16,19 @@ from bec_md.errors import UsageError
 
 
 def refractive_index(eps: NDArray[Any]) -> Complex:
-    """Complex index n + iκ = √ε with κ ≥ 0 (and n ≥ 0 where absorption is zero)."""
-    root = np.sqrt(np.asarray(eps, dtype=complex))
+    """Complex index n + iκ = √ε with n, κ ≥ 0."""
+    return _decaying_root(_passive(eps))
+
+
+def _passive(eps: NDArray[Any]) -> Complex:
+    """ε of a medium that gives no energy: where ε₂ is below zero by rounding or noise, it is zero."""
+    values = np.asarray(eps, dtype=complex)
+    return np.asarray(values.real + 1j * np.maximum(values.imag, 0.0))
+
+
+def _decaying_root(square: Complex) -> Complex:
+    """Return the root with which a wave decays inward."""
+    root = np.sqrt(square)
     return np.asarray(np.where(root.imag < 0.0, -root, root))
 
 
@@ -78,12 +89,13 @@ def _fresnel(
         )
     sine2 = math.sin(math.radians(angle_deg)) ** 2
     cosine = math.cos(math.radians(angle_deg))
+    eps = _passive(eps)
     if polarization == "s":
-        q = refractive_index(eps - sine2)
+        q = _decaying_root(eps - sine2)
         return np.asarray((cosine - q) / (cosine + q)), q
-    normal = eps if eps_normal is None else eps_normal
-    # q² = ε (1 − sin²θ/ε_n): the root that decays inward
-    q = refractive_index(np.asarray(eps) * (1.0 - sine2 / np.asarray(normal, dtype=complex)))
+    normal = eps if eps_normal is None else _passive(eps_normal)
+    # q² = ε (1 − sin²θ/ε_n); between TO in the plane and LO along the normal, Re q is below zero
+    q = _decaying_root(eps * (1.0 - sine2 / normal))
     return np.asarray((eps * cosine - q) / (eps * cosine + q)), q
 
 
