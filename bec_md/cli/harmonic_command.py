@@ -20,8 +20,18 @@ if TYPE_CHECKING:
 HARMONIC_HELP = (
     "Infrared-active modes of a crystal at the zone center: intensities, ionic ε, TO and LO frequencies.\n\n"
     "INPUT is a phonopy.yaml (needs phonopy), or a structure with --force-constants. Errors are those of the "
-    "network's charges; frequencies are those of the force constants."
+    "network's charges (none for --charges born:BORN); frequencies are those of the force constants."
 )
+
+ForceConstants = Annotated[
+    Path | None,
+    typer.Option(
+        "--force-constants",
+        metavar="FILE",
+        help="FORCE_CONSTANTS of phonopy or an .npz, for a structure.",
+        show_default=False,
+    ),
+]
 
 
 @with_options()
@@ -29,15 +39,8 @@ def harmonic(
     source: Annotated[
         Path, typer.Argument(metavar="STRUCTURE|phonopy.yaml", help="Crystal.", show_default=False)
     ],
-    force_constants: Annotated[
-        Path | None,
-        typer.Option(
-            "--force-constants",
-            metavar="FILE",
-            help="FORCE_CONSTANTS of phonopy or an .npz, for a structure.",
-            show_default=False,
-        ),
-    ] = None,
+    force_constants: ForceConstants = None,
+    charges: str = "model",
     model: str = "universal",
     direction: Annotated[
         list[str] | None,
@@ -53,10 +56,6 @@ def harmonic(
     quiet: bool = False,
 ) -> None:
     """Predict the charges of a crystal and resolve its infrared response into modes."""
-    from bec_md.modes.harmonic import predict_response
-    from bec_md.network import load_model
-    from bec_md.network.familiarity import Familiarity
-
     directions = [parse_direction(text) for text in direction or ("1,0,0", "0,1,0", "0,0,1")]
     if csv is not None:
         check_writable("--csv", csv)
@@ -64,12 +63,7 @@ def harmonic(
         check_writable("--json", Path(json))
     console = Console(quiet, json == STDOUT)
     modes = read_reference(source, force_constants)
-    network = load_model(model, elements=sorted(set(modes.numbers.tolist())))
-    describe_model(console, network)
-    remark = Familiarity.of(network.card, _symbols(modes)).remark
-    if remark:
-        console.warn(remark)
-    found = predict_response(modes, network)
+    found = predicted(console, modes, charges, model)
     content = summary(modes, found, directions)
     show(console, content)
     if csv is not None:
@@ -113,10 +107,20 @@ def read_reference(source: Path, force_constants: Path | None) -> ReferenceModes
     return read_phonopy(source)
 
 
-def _symbols(modes: ReferenceModes) -> list[str]:
-    from ase.data import chemical_symbols
+def predicted(console: Console, modes: ReferenceModes, charges: str, model: str) -> HarmonicPrediction:
+    """Return the response, and say where its charges come from."""
+    from bec_md.modes.harmonic import predict_response
+    from bec_md.network import load_model
 
-    return [chemical_symbols[int(number)] for number in modes.numbers]
+    if charges != "model":
+        console.item("charges", charges)
+        return predict_response(modes, charges)
+    network = load_model(model, elements=sorted(set(modes.numbers.tolist())))
+    describe_model(console, network)
+    found = predict_response(modes, network)
+    for note in found.notes:
+        console.warn(note)
+    return found
 
 
 def summary(

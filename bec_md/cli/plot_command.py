@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from bec_md.cli.console import Console
+from bec_md.cli.harmonic_command import ForceConstants, predicted, read_reference
 from bec_md.cli.options import with_options
 from bec_md.cli.outputs import guard
 from bec_md.cli.values import stems_of
@@ -21,7 +22,8 @@ if TYPE_CHECKING:
 
 PLOT_HELP = (
     "Draw a stored spectrum: nα, ε, n and κ, α, R, loss, σ, the autocorrelation, or the self-checks.\n\n"
-    "Several files are laid over each other; --experiment adds measured curves. A log.csv of `bec-md train` "
+    "Several files are laid over each other; --experiment adds measured curves, --harmonic the modes of the "
+    "crystal. A log.csv of `bec-md train` "
     "gives the learning curve."
 )
 
@@ -67,6 +69,19 @@ def plot(
             show_default=False,
         ),
     ] = None,
+    harmonic: Annotated[
+        Path | None,
+        typer.Option(
+            "--harmonic",
+            metavar="phonopy.yaml|STRUCTURE",
+            help="Sticks of the active modes of this crystal, as bec-md harmonic finds them; in loss the "
+            "longitudinal ones.",
+            show_default=False,
+        ),
+    ] = None,
+    force_constants: ForceConstants = None,
+    charges: str = "model",
+    model: str = "universal",
     unit: Annotated[Literal["cm", "thz", "mev"], typer.Option("--unit", help="Of the frequencies.")] = "cm",
     xlim: Annotated[
         str | None,
@@ -79,21 +94,29 @@ def plot(
     quiet: bool = False,
 ) -> None:
     """Draw stored spectra."""
+    console = Console(quiet)
     name = "learning" if files[0].suffix == ".csv" else quantity
     target = output if output is not None else Path(f"{stems_of([str(files[0])])[0]}_{name}.png")
     guard({"--output": target}, figures=("--output",))
     if files[0].suffix == ".csv":
         figure: Any = learning_curve(files, width)
     else:
-        keywords = {"unit": unit, "wavelength": wavelength, "width": width, "xlim": parse_range(xlim)}
+        keywords: dict[str, Any] = {
+            "unit": unit,
+            "wavelength": wavelength,
+            "width": width,
+            "xlim": parse_range(xlim),
+        }
         measured: dict[str, Any] = {}
         for path in experiment or ():
             measured |= {"": (0.0, 0.0)} if quantity in _OWN_FIGURE else read_curves(path, quantity)
+        if harmonic is not None:
+            keywords["sticks"] = sticks_of(console, harmonic, force_constants, charges, model, quantity)
         figure = draw(load(files), quantity, groups, components, measured, keywords)
     from bec_md.plot import save_figure
 
     save_figure(figure, target)
-    Console(quiet).item("figure", str(target))
+    console.item("figure", str(target))
 
 
 def load(files: list[Path]) -> dict[str, Spectrum]:
@@ -119,10 +142,11 @@ def draw(
 
     first = next(iter(spectra.values()))
     if quantity in _OWN_FIGURE:
-        if len(spectra) > 1 or measured:
+        if len(spectra) > 1 or measured or "sticks" in keywords:
             raise UsageError(
                 f"--quantity {quantity} of {len(spectra)} spectra"
-                + (" with --experiment" if measured else ""),
+                + (" with --experiment" if measured else "")
+                + (" with --harmonic" if "sticks" in keywords else ""),
                 "it is drawn for one spectrum, alone",
                 "name one file",
             )
@@ -144,10 +168,38 @@ def draw(
             label=name,
             color=COLORS[number % len(COLORS)],
             experiment=measured if measured and number == 0 else None,
-            **(keywords | {"wavelength": keywords["wavelength"] and number == len(spectra) - 1}),
+            **(keywords if number == len(spectra) - 1 else keywords | {"wavelength": False, "sticks": None}),
         )
     assert axes is not None  # for the type checker: there is at least one spectrum
     return axes
+
+
+def sticks_of(
+    console: Console, source: Path, force_constants: Path | None, charges: str, model: str, quantity: str
+) -> dict[str, tuple[Any, Any]]:
+    """Return the modes of a crystal that a quantity shows: frequencies, and heights that mean their areas."""
+    import numpy as np
+
+    from bec_md.spectrum.quantities import QUANTITIES
+
+    response = predicted(console, read_reference(source, force_constants), charges, model).response
+    if quantity == "loss":
+        found = [response.longitudinal_sticks(axis) for axis in np.eye(3)]
+        places, heights = (np.concatenate(part) for part in zip(*found, strict=True))
+    else:
+        row = QUANTITIES.get(quantity)
+        over_omega = row is not None and row.linear and row.over_omega
+        places, heights = response.transverse_sticks(over_omega=over_omega)
+    if not len(places):
+        raise UsageError(
+            f"no mode of {source.name} is infrared-active",
+            "there is nothing to draw",
+            "leave --harmonic out, or check the force constants",
+        )
+    kind = "LO" if quantity == "loss" else "TO"
+    shown = dict.fromkeys(f"{place:.1f}" for place in np.sort(places))
+    console.item("harmonic", f"{kind} {', '.join(shown)} cm⁻¹")
+    return {f"harmonic {kind}": (places, heights)}
 
 
 def learning_curve(files: list[Path], width: Any) -> Axes:

@@ -3,7 +3,7 @@ r"""Compute the polarization current of a trajectory."""
 from __future__ import annotations
 
 import warnings
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -72,13 +72,7 @@ def compute_current(
     DataError
         If the trajectory or the tensors are damaged; with `output`, what came before is kept.
     """
-    from dataclasses import replace
-
-    of_reading = {item.name for item in fields(ReadOptions)}
-    read = replace(
-        reading or ReadOptions(), **{name: changes.pop(name) for name in [*changes] if name in of_reading}
-    )
-    chosen = (options or CurrentOptions()).changed(**changes)
+    read, chosen = sorted_options(changes, reading, options)
     if model is not None:
         chosen = replace(chosen, model=model)
     if progress is None:
@@ -88,6 +82,16 @@ def compute_current(
     for text in job.warnings:
         warnings.warn(text, BecMDWarning, stacklevel=2)
     return run(job, execution, output=output, overwrite=overwrite)
+
+
+def sorted_options(
+    changes: dict[str, Any], reading: ReadOptions | None = None, options: CurrentOptions | None = None
+) -> tuple[ReadOptions, CurrentOptions]:
+    """Return the options of reading and of the current with changes by name, each where it belongs."""
+    of_reading = {item.name for item in fields(ReadOptions)}
+    of_current = {name: value for name, value in changes.items() if name not in of_reading}
+    read = {name: value for name, value in changes.items() if name in of_reading}
+    return replace(reading or ReadOptions(), **read), (options or CurrentOptions()).changed(**of_current)
 
 
 def default_progress() -> Progress | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from itertools import islice
@@ -90,6 +90,24 @@ def _in_memory(job: CurrentJob, execution: Execution) -> CurrentSeries:
         done += len(rows["current"])
         if execution.progress is not None:
             execution.progress(done, job.n_samples)
+    return series_of(job, pieces)
+
+
+def series_of(job: CurrentJob, pieces: Mapping[int, Rows]) -> CurrentSeries:
+    """Return the current whose rows are all in memory.
+
+    Parameters
+    ----------
+    job
+        What was computed.
+    pieces
+        Number of a first row → rows; together they cover all.
+
+    Raises
+    ------
+    DataError
+        If there are none.
+    """
     job.require_samples(len(pieces))
     ordered = [pieces[start] for start in sorted(pieces)]
     arrays = {name: np.concatenate([rows[name] for rows in ordered]) for name in ordered[0]}

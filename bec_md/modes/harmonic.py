@@ -19,15 +19,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from bec_md.arrays import Array, Complex
+from bec_md.charges import make_charge_source
 from bec_md.errors import DataError
-from bec_md.modes.reference import TRANSLATION_CM, ReferenceModes
+from bec_md.modes.reference import TRANSLATION_CM, ReferenceModes, close_together
 from bec_md.structure import Frame
+from bec_md.trajectory.frame import TrajectoryInfo
 from bec_md.units import (
     INTENSITY_KM_MOL,
     PLASMA_FREQUENCY2_FS2,
@@ -35,8 +37,8 @@ from bec_md.units import (
     wavenumber_from_angular_frequency,
 )
 
-if TYPE_CHECKING:
-    from bec_md.network import BecModel
+#: A mode with less of the largest intensity is not active: what is left of symmetry in single precision.
+ACTIVE = 1e-3
 
 
 @dataclass(frozen=True, eq=False)
@@ -104,6 +106,39 @@ class HarmonicResponse:
         DataError
             Without ε∞, or for a direction of no length.
         """
+        return self._polar_along(direction)[0]
+
+    def transverse_sticks(
+        self, *, over_omega: bool = False, weight: Array | None = None
+    ) -> tuple[Array, Array]:
+        """Active modes: frequencies, cm⁻¹, and their part of the area of absorption, in any unit.
+
+        Parameters
+        ----------
+        over_omega
+            Area of ε₂ instead of that of nα or Re σ.
+        weight
+            (3, 3) weight of trace 1 of a direction; by default the average.
+        """
+        seen = np.eye(3) / 3.0 if weight is None else weight
+        areas = np.einsum("ma,ab,mb->m", self.mode_charges, seen, self.mode_charges)
+        kept = self.optical
+        return _joined(self.frequencies_cm[kept], areas[kept], over_omega)
+
+    def longitudinal_sticks(self, direction: Array) -> tuple[Array, Array]:
+        """Modes of the loss function along a direction: frequencies, cm⁻¹, and areas of −Im 1/ε, in any unit.
+
+        Raises
+        ------
+        DataError
+            Without ε∞, or for a direction of no length.
+        """
+        frequencies, polar = self._polar_along(direction)
+        kept = frequencies > 10.0 * TRANSLATION_CM
+        return _joined(frequencies[kept], polar[kept] ** 2, over_omega=True)
+
+    def _polar_along(self, direction: Array) -> tuple[Array, Array]:
+        """(M,) frequencies of `along`, and (M,) mode charges along the direction, e/√amu."""
         if self.eps_inf is None:
             raise DataError(
                 "no ε∞ is known",
@@ -118,8 +153,20 @@ class HarmonicResponse:
         polar = self.mode_charges @ q
         unit = angular_frequency_from_wavenumber(1.0) ** 2
         squares = np.sign(self.frequencies_cm) * self.frequencies_cm**2 * unit
-        values = np.linalg.eigvalsh(np.diag(squares) + factor * np.outer(polar, polar))
-        return np.asarray(np.sign(values) * np.sqrt(np.abs(values)) * wavenumber_from_angular_frequency(1.0))
+        values, vectors = np.linalg.eigh(np.diag(squares) + factor * np.outer(polar, polar))
+        frequencies = np.sign(values) * np.sqrt(np.abs(values)) * wavenumber_from_angular_frequency(1.0)
+        return np.asarray(frequencies), np.asarray(polar @ vectors)
+
+
+def _joined(frequencies_cm: Array, areas: Array, over_omega: bool) -> tuple[Array, Array]:
+    """Sticks of degenerate modes joined, those of no intensity left out."""
+    if over_omega:
+        areas = areas / frequencies_cm
+    groups = [np.asarray(group) for group in close_together(frequencies_cm)]
+    heights = np.array([areas[group].sum() for group in groups])
+    places = np.array([frequencies_cm[group].mean() for group in groups])
+    kept = heights > ACTIVE * heights.max(initial=0.0)
+    return places[kept], heights[kept]
 
 
 @dataclass(frozen=True, eq=False)
@@ -129,6 +176,7 @@ class HarmonicPrediction:
     response: HarmonicResponse
     members: tuple[HarmonicResponse, ...]
     scale: float = 1.0  # calibration of the ensemble's spread
+    notes: tuple[str, ...] = ()  # of the source of the charges
 
     def error(self, quantity: Callable[[HarmonicResponse], Array]) -> Array | None:
         """Return the model's standard error of a quantity, None without an ensemble."""
@@ -138,8 +186,26 @@ class HarmonicPrediction:
         return np.asarray(self.scale * values.std(axis=0, ddof=1))
 
 
-def predict_response(modes: ReferenceModes, model: BecModel) -> HarmonicPrediction:
-    """Response of a crystal with the charges and ε∞ of a network."""
+def predict_response(
+    modes: ReferenceModes, charges: Any = "model", model: Any = "universal"
+) -> HarmonicPrediction:
+    """Response of a crystal with Born effective charges and ε∞ of a network or of another source.
+
+    Parameters
+    ----------
+    modes
+        Its modes at the zone center.
+    charges
+        A loaded network, or a source of tensors as in `bec_md.current.CurrentOptions`: ``"model"``,
+        ``"born:PATH[,STRUCTURE]"``, ``"fixed:Mg=2,O=-2"``, ….
+    model
+        Name, path or loaded network for ``"model"``.
+
+    Raises
+    ------
+    UsageError, DataError
+        If the source does not exist or does not fit the crystal.
+    """
     frame = Frame(
         positions_ang=modes.positions_ang,
         cell_ang=modes.cell_ang,
@@ -147,10 +213,31 @@ def predict_response(modes: ReferenceModes, model: BecModel) -> HarmonicPredicti
         numbers=modes.numbers,
         masses_amu=modes.masses_amu,
     )
-    prediction = model.predict_batch([frame])
-    eps = None if np.isnan(prediction.eps_inf[0]).any() else np.asarray(prediction.eps_inf[0])
-    of = HarmonicResponse.of
-    members = tuple(of(modes, z, eps) for z in np.asarray(prediction.members)[0])
+    source = make_charge_source(charges, info=_info(modes), model=model).prepare(frame)
+    batch = source.evaluate([frame])
+    eps = None if batch.eps_inf is None or np.isnan(batch.eps_inf).any() else np.asarray(batch.eps_inf[0])
+    of, members = HarmonicResponse.of, () if batch.members is None else np.asarray(batch.members[0])
     return HarmonicPrediction(
-        of(modes, prediction.born_effective_charges[0], eps), members, model.calibration
+        of(modes, batch.born_effective_charges[0], eps),
+        tuple(of(modes, tensors, eps) for tensors in members),
+        float(getattr(source, "details", {}).get("uncertainty_scale", 1.0)),
+        source.notes,
+    )
+
+
+def _info(modes: ReferenceModes) -> TrajectoryInfo:
+    """The reference structure as a source of charges sees it."""
+    return TrajectoryInfo(
+        source=modes.name,
+        format="modes",
+        n_atoms=len(modes.numbers),
+        n_frames=1,
+        numbers=modes.numbers,
+        masses_amu=modes.masses_amu,
+        timestep_fs=None,
+        has_velocities=False,
+        has_charges=False,
+        velocity_scheme="stored",
+        units_note="",
+        fingerprint="",
     )

@@ -85,10 +85,15 @@ class ReferenceModes:
 
     def degenerate(self, tolerance_cm: float = 1.0) -> list[Indices]:
         """Indices of modes closer than the tolerance to their neighbor: only their sum is defined."""
-        if not len(self.frequencies_cm):
-            return []
-        breaks = np.flatnonzero(np.diff(self.frequencies_cm) > tolerance_cm) + 1
-        return [np.asarray(part) for part in np.split(np.arange(len(self.frequencies_cm)), breaks)]
+        return close_together(self.frequencies_cm, tolerance_cm)
+
+
+def close_together(frequencies_cm: Array, tolerance_cm: float = 1.0) -> list[Indices]:
+    """Indices of ascending frequencies that are closer than the tolerance to their neighbor, as groups."""
+    if not len(frequencies_cm):
+        return []
+    breaks = np.flatnonzero(np.diff(frequencies_cm) > tolerance_cm) + 1
+    return [np.asarray(part) for part in np.split(np.arange(len(frequencies_cm)), breaks)]
 
 
 def modes_from_force_constants(

@@ -109,6 +109,34 @@ def test_born_holds_the_independent_atoms(crystal):
     assert "2 of 8 atoms" in output
 
 
+def test_sticks_lie_over_a_spectrum(crystal, monkeypatch):
+    """TO of the springs in nα, √(1 + Δε/ε∞) above it in the loss, at the heights of the panel."""
+    from bec_md.cli import plot_command
+    from bec_md.spectrum import write_hdf5
+    from tests.plot.oscillators import oscillator_spectrum
+
+    monkeypatch.chdir(crystal)
+    write_hdf5(oscillator_spectrum(), "s.h5")
+    run("born", "POSCAR", "-o", "BORN")
+    axes = []
+    monkeypatch.setattr("bec_md.plot.save_figure", lambda figure, path: axes.append(figure))
+    source = ("--harmonic", "POSCAR", "--force-constants", "fc.npz", "--charges", "born:BORN,POSCAR")
+    places = {}
+    for quantity in ("n_alpha", "loss", "reflectivity"):
+        output = run("plot", "s.h5", "--quantity", quantity, *source)
+        (sticks,) = (c for c in axes[-1].collections if str(c.get_label()).startswith("harmonic"))
+        places[quantity] = sticks.get_segments()[0][0, 0]
+        assert sticks.get_segments()[0][1, 1] == pytest.approx(0.6)
+        assert f"{places[quantity]:.1f} cm⁻¹" in output
+    reduced = 24.305 * 15.999 / (24.305 + 15.999)
+    assert places["n_alpha"] == pytest.approx(521.471 * np.sqrt(SPRING * 2.4 / reduced), rel=1e-4)
+    assert places["loss"] > 1.2 * places["n_alpha"]
+    assert places["reflectivity"] == places["n_alpha"]
+    assert plot_command.PLOT_HELP.count("--harmonic") == 1
+    output = " ".join(run("plot", "s.h5", "--quantity", "acf", *source, status=2).split())
+    assert "with --harmonic" in output
+
+
 @pytest.mark.parametrize(
     ("arguments", "status", "message"),
     [

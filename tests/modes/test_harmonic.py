@@ -77,3 +77,57 @@ def test_what_is_missing_is_said():
     bare = HarmonicResponse(response.frequencies_cm, response.mode_charges, response.volume_ang3)
     with pytest.raises(DataError, match="ε∞"):
         bare.along(np.array([0, 0, 1.0]))
+
+
+def test_sticks_are_areas_of_the_curves():
+    """Two bands far apart, of unlike strength along x and y: areas of nα, ε₂ and −Im 1/ε from the curves."""
+    charges = np.array([[2.0, 0.3, 0.0], [0.5, 1.0, 0.0], [0.0, 0.0, 0.0]])
+    response = HarmonicResponse(np.array([300.0, 700.0, 900.0]), charges, 40.0, np.diag([2.0, 3.0, 4.0]))
+    nu = np.linspace(0.01, 3000.0, 600_001)
+    eps = response.eps(nu, 0.2)
+
+    def ratio(curve, places):
+        """Area of the second band over that of the first, ten widths to each side of each (94 % of both)."""
+        return np.divide(
+            *(np.trapezoid(curve[abs(nu - x) < 2.0], nu[abs(nu - x) < 2.0]) for x in places[::-1])
+        )
+
+    for over_omega, curve in ((True, eps.imag), (False, nu[:, None, None] * eps.imag)):
+        for weight in (None, np.diag([1.0, 0.0, 0.0])):
+            places, heights = response.transverse_sticks(over_omega=over_omega, weight=weight)
+            np.testing.assert_allclose(places, [300.0, 700.0])  # the third mode is not active
+            seen = np.einsum("fab,ab->f", curve, np.eye(3) / 3 if weight is None else weight)
+            assert heights[1] / heights[0] == pytest.approx(ratio(seen, places), rel=2e-3)
+    for axis in np.eye(3)[:2]:
+        places, heights = response.longitudinal_sticks(axis)
+        loss = -(1.0 / np.einsum("fab,a,b->f", eps, axis, axis)).imag
+        peaks = nu[1:-1][(loss[1:-1] > loss[:-2]) & (loss[1:-1] > loss[2:])]
+        np.testing.assert_allclose(places, peaks, atol=0.05)
+        assert heights[1] / heights[0] == pytest.approx(ratio(loss, places), rel=2e-3)
+
+
+def test_charges_of_any_source(tmp_path):
+    """Scalars, a BORN file and a network give the response that their tensors give."""
+    from bec_md.charges.born_file import BornFile, born_text
+    from bec_md.modes.harmonic import predict_response
+
+    expected = diatomic()
+    modes = ReferenceModes(
+        CELL,
+        np.array([[0.0, 0.0, 0.0], [2.1, 2.1, 2.1]]),
+        np.array([12, 8]),
+        MASSES,
+        expected.frequencies_cm,
+        expected.mode_charges.reshape(3, 1, 3)
+        * np.sqrt(REDUCED)
+        / CHARGE
+        * (np.sqrt(REDUCED / MASSES) * [1, -1])[None, :, None],
+    )
+    found = predict_response(modes, "fixed:Mg=2,O=-2")
+    np.testing.assert_allclose(found.response.mode_charges, expected.mode_charges, rtol=1e-12)
+    assert found.response.eps_inf is None
+    assert found.error(lambda response: response.ionic_eps) is None
+    tensors = np.array([CHARGE, -CHARGE])[:, None, None] * np.eye(3)
+    (tmp_path / "BORN").write_text(born_text(BornFile(EPS * np.eye(3), tensors, (0, 1))))
+    found = predict_response(modes, f"born:{tmp_path / 'BORN'}")
+    np.testing.assert_allclose(found.response.along(np.eye(3)[2]), expected.along(np.eye(3)[2]), rtol=1e-7)
