@@ -42,10 +42,13 @@ class Console:
         Print nothing but warnings and errors.
     results_on_stdout
         Standard output carries a result (``--json -``): the report goes to stderr.
+    verbose
+        Say all; else what fits one screen.
     """
 
     quiet: bool = False
     results_on_stdout: bool = False
+    verbose: bool = True
     warned: set[str] = field(default_factory=set)
 
     @property
@@ -63,6 +66,11 @@ class Console:
         for line in text.split("\n"):
             head, label = label, ""
             self.say(_wrapped(head, line))
+
+    def detail(self, label: str, text: str) -> None:
+        """Print an entry that belongs to the long report only."""
+        if self.verbose:
+            self.item(label, text)
 
     def warn(self, text: str) -> None:
         """Print a warning on stderr, once."""
@@ -176,6 +184,19 @@ def duration(seconds: float) -> str:
 def memory(n_bytes: float) -> str:
     """Write an amount of memory: 120 MB, 2.1 GB."""
     return f"{n_bytes / 1e9:.1f} GB" if n_bytes >= 1e9 else f"{max(n_bytes / 1e6, 1):.0f} MB"
+
+
+def concise(value: float, error: float) -> str:
+    """Write a number with the standard error of its last digits: 1035.8(5), 489(6), 12.34(12)."""
+    import math
+
+    if not (error > 0.0 and math.isfinite(error)):
+        return f"{value:.1f}"
+    power = math.floor(math.log10(error))
+    begins_with_one = error < 2.0 * 10.0**power  # then two digits of it count
+    digits = max(0, begins_with_one - power)
+    rounded = round(error * 10.0**digits)
+    return f"{value:.{digits}f}({rounded})"
 
 
 def times(value_fs: float) -> str:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bec_md.cli.announce import announce_work
+from bec_md.cli.brief import announce_storage
 from bec_md.cli.console import Console, duration
 from bec_md.cli.failures import InterruptedByUserError, not_written, stopped_by
 from bec_md.cli.inputs import InputOptions, Source, current_path
@@ -34,14 +35,36 @@ def compute_currents(
             "every replica has its own current file",
             "leave --current out: the files are named after the inputs",
         )
+    paths = {
+        source.stem: current_path(source, outputs.folder, outputs.current, outputs.overwrite)
+        for source in jobs
+    }
+    for path in paths.values():
+        outputs.check_current(path)
+    if not console.verbose:
+        stored = [(source, paths[source.stem]) for source in jobs]
+        announce_storage(
+            console,
+            [(s.job, path, _rows_of(path, outputs)) for s, path in stored if s.job is not None],
+            describe_place(options),
+        )
     return [
-        source.series if source.series is not None else _compute(console, source, options, outputs)
+        source.series
+        if source.series is not None
+        else _compute(console, source, paths[source.stem], options, outputs)
         for source in sources
     ]
 
 
+def _rows_of(path: Path, outputs: OutputOptions) -> int:
+    """Samples that are stored and not to be computed anew."""
+    from bec_md.current.file import stored_rows
+
+    return 0 if outputs.overwrite else stored_rows(path)
+
+
 def _compute(
-    console: Console, source: Source, options: InputOptions, outputs: OutputOptions
+    console: Console, source: Source, path: Path, options: InputOptions, outputs: OutputOptions
 ) -> CurrentSeries:
     import time
 
@@ -50,10 +73,9 @@ def _compute(
 
     job = source.job
     assert job is not None  # for the type checker: sources without a series have a job
-    path = current_path(source, outputs.folder, outputs.current, outputs.overwrite)
-    outputs.check_current(path)
-    done = 0 if outputs.overwrite else stored_rows(path)
-    announce_work(console, job, path, done, describe_place(options))
+    done = _rows_of(path, outputs)
+    if console.verbose:
+        announce_work(console, job, path, done, describe_place(options))
     begin = time.monotonic()
     try:
         with console.progress(f"J(t) of {job.info.source}", done, job.n_samples) as progress:
@@ -73,7 +95,7 @@ def _compute(
     if new > 0:
         seconds = max(time.monotonic() - begin, 1e-9)
         per_atom = 1e6 * seconds / (new * job.info.n_atoms)
-        console.item("done", f"{new} samples in {duration(seconds)}, {per_atom:.3g} µs per atom and frame")
+        console.detail("done", f"{new} samples in {duration(seconds)}, {per_atom:.3g} µs per atom and frame")
     return series
 
 

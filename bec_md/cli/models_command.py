@@ -181,7 +181,7 @@ def describe_current(console: Console, series: CurrentSeries, name: str) -> dict
 
 def describe_spectrum(console: Console, spectrum: Spectrum, name: str) -> None:
     """Print what a spectrum file holds."""
-    from bec_md.cli.summary import show_preview, summarize
+    from bec_md.cli.summary import summarize
 
     p = spectrum.parameters
     console.item(
@@ -192,8 +192,7 @@ def describe_spectrum(console: Console, spectrum: Spectrum, name: str) -> None:
     for key in ("source", "charges", "command"):
         if spectrum.metadata.get(key):
             console.item(key, str(spectrum.metadata[key]))
-    summarize(console, spectrum)
-    show_preview(console, spectrum)
+    summarize(console, spectrum, preview=True)
 
 
 def describe_other(console: Console, path: Path, reading: ReadOptions) -> dict[str, Any]:

@@ -394,6 +394,12 @@ _WRITTEN = {
         "Exit status 1 if a self-check fails (outputs are written all the same).",
         _OUTPUT,
     ),
+    "verbose": Flag(
+        "--verbose -v",
+        bool,
+        "Say all: units, engine, sums, corrections, every band with its width, a drawing.",
+        _OUTPUT,
+    ),
     "quiet": Flag("--quiet -q", bool, "Print warnings and errors only.", _OUTPUT),
 }
 

@@ -15,6 +15,7 @@ from bec_md.errors import UsageError
 from bec_md.files import expanded
 
 if TYPE_CHECKING:
+    from bec_md.cli.console import Console
     from bec_md.current.series import CurrentSeries
     from bec_md.spectrum import Spectrum
 
@@ -36,6 +37,7 @@ class OutputOptions:
     tensor: bool = False
     strict: bool = False
     quiet: bool = False
+    verbose: bool = False
 
     @property
     def any_given(self) -> bool:
@@ -259,6 +261,15 @@ def write_outputs(
     if failures:
         raise failures[0]
     return written
+
+
+def show_files(console: Console, written: Sequence[tuple[str, Path]]) -> None:
+    """Print what was written, with a verbose console one file a line."""
+    if console.verbose:
+        for what, path in written:
+            console.item(what, str(path))
+    elif written:
+        console.item("written", ", ".join(str(path) for _, path in written))
 
 
 def _json_path(text: str | None) -> Path | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -17,7 +18,12 @@ from bec_md.current.options import CurrentOptions
 from bec_md.trajectory.options import ReadOptions
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from bec_md.arrays import Array
     from bec_md.charges import ChargeSource
+    from bec_md.charges.source import ChargeBatch
     from bec_md.network.familiarity import Familiarity
     from bec_md.structure import Frame
     from bec_md.trajectory import Trajectory
@@ -86,6 +92,41 @@ def run_predict(input: str, output: Path, inputs: InputOptions, quiet: bool) -> 
     write_charges(console, trajectory, source, output, size)
 
 
+@dataclass
+class Means:
+    """Mean tensors of each element, and ε_∞, over all frames."""
+
+    charges: dict[int, Array] = field(default_factory=dict)
+    counts: dict[int, int] = field(default_factory=dict)
+    electronic: Array | None = None
+    frames: int = 0
+
+    def add(self, numbers: NDArray[np.int64], batch: ChargeBatch, index: int) -> None:
+        """Take up one frame of a batch."""
+        tensors = batch.born_effective_charges[index]
+        for z in sorted(set(numbers.tolist())):
+            chosen = tensors[numbers == z]
+            self.charges[z] = self.charges.get(z, 0.0) + chosen.sum(axis=0)
+            self.counts[z] = self.counts.get(z, 0) + len(chosen)
+        if batch.eps_inf is not None:
+            self.electronic = batch.eps_inf[index] + (0.0 if self.electronic is None else self.electronic)
+            self.frames += 1
+
+    def show(self, console: Console) -> None:
+        """Print the mean diagonals; off-diagonal elements and scatter are in the file."""
+        from ase.data import chemical_symbols
+
+        label = "mean Z*"
+        for z, total in self.charges.items():
+            x, y, zz = total.diagonal() / self.counts[z]
+            each = f"xx {x:+.3f}, yy {y:+.3f}, zz {zz:+.3f}"
+            console.item(label, f"{chemical_symbols[z]} {(x + y + zz) / 3:+.3f} e ({each})")
+            label = ""
+        if self.electronic is not None:
+            x, y, zz = self.electronic.diagonal() / self.frames
+            console.item("ε∞", f"{(x + y + zz) / 3:.3f} (xx {x:.3f}, yy {y:.3f}, zz {zz:.3f})")
+
+
 def alike(frames: Iterator[Frame], most: int) -> Iterator[list[Frame]]:
     """Yield up to `most` successive frames that hold the same atoms."""
     import numpy as np
@@ -112,6 +153,7 @@ def write_charges(
     from bec_md.structure.extxyz import frame_text
 
     info, done, begin = trajectory.info, 0, time.monotonic()
+    means = Means()
     known: Familiarity | None = getattr(source, "familiarity", None)
     outside = 0
     batches = alike(trajectory.frames(), batch)
@@ -130,6 +172,7 @@ def write_charges(
                         born_effective_charges=result.born_effective_charges[i],
                         eps_inf=None if result.eps_inf is None else result.eps_inf[i],
                     )
+                    means.add(frame.numbers, result, i)
                     columns = {} if spread is None else {"charge_uncertainty_e": spread[i]}
                     file.write(frame_text(labelled, columns))
                 done += len(frames)
@@ -146,6 +189,7 @@ def write_charges(
     seconds = max(time.monotonic() - begin, 1e-9)
     per_atom = 1e6 * seconds / max(done * info.n_atoms, 1)
     console.item("done", f"{done} frame(s) in {duration(seconds)}, {per_atom:.3g} µs per atom and frame")
+    means.show(console)
     if outside and known is not None:
         console.warn(known.outside_remark(outside, done))
     console.item("written", str(output))

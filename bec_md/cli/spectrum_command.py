@@ -11,7 +11,7 @@ from bec_md.cli.charge_comparison import CompareOptions
 from bec_md.cli.console import Console
 from bec_md.cli.inputs import INPUT_OPTIONS, InputOptions, Source, open_sources
 from bec_md.cli.options import FitName, Inputs, pick, with_options
-from bec_md.cli.outputs import STDOUT, OutputOptions, write_outputs
+from bec_md.cli.outputs import STDOUT, OutputOptions, show_files, write_outputs
 from bec_md.errors import UsageError
 from bec_md.spectrum.analysis.optics_request import OpticsRequest
 from bec_md.spectrum.analysis.symmetry_options import SymmetryOptions
@@ -100,43 +100,44 @@ def run_spectrum(
 ) -> None:
     """Announce, compute the currents, analyze, write, summarize."""
     from bec_md.cli.announce import announce_source, announce_spectrum, time_grid
+    from bec_md.cli.brief import announce_sources
     from bec_md.cli.charge_comparison import draw_comparison, show_comparison
     from bec_md.cli.currents import compute_currents
-    from bec_md.cli.summary import show_preview, summarize
-    from bec_md.cli.symmetry import check_symmetry, find_symmetry
-    from bec_md.cli.values import stem_of
+    from bec_md.cli.summary import summarize
+    from bec_md.cli.symmetry import check_symmetry, find_axes, find_symmetry
+    from bec_md.cli.values import common_stem
 
     preview_wanted = outputs.plot is None
-    outputs = outputs.with_defaults(stem_of(inputs[0]))
+    outputs = outputs.with_defaults(common_stem(inputs))
     outputs.check()
-    console = Console(outputs.quiet, outputs.json == STDOUT)
+    console = Console(outputs.quiet, outputs.json == STDOUT, outputs.verbose)
     sources = open_sources(inputs, options)
     asked = settings.spectrum
     require_temperature(sources, asked.temperature_k)
     compared.check(sources)
     check_symmetry(settings.symmetry, sources)
-    for source in sources:
-        announce_source(console, source)
+    if outputs.verbose:
+        for source in sources:
+            announce_source(console, source)
+    else:
+        announce_sources(console, sources)
     announce_spectrum(console, time_grid(sources), asked.resolution_cm, asked.estimator, asked.max_cm)
     series = compute_currents(console, sources, options, outputs)
     group = find_symmetry(console, sources, settings.symmetry, options.reading)
     result, table = further_analysis(console, sources, series, settings, compared, group)
+    result = find_axes(sources, result, group)
     failure: Exception | None = None
     written: list[tuple[str, Path]] = []
     try:
         written = write_outputs(result, series, outputs, console.warn, card_of(sources))
     except Exception as error:  # the summary is still worth printing
         failure = error
-    summarize(console, result, series)
+    summarize(console, result, series, preview=preview_wanted)
     if table is not None and compared.compare_charges is not None:
         show_comparison(console, table)
         draw_comparison(table, compared.compare_charges)
         written.append(("charges", compared.compare_charges))
-    if preview_wanted:
-        show_preview(console, result)
-    console.say()
-    for what, path in written:
-        console.item(what, str(path))
+    show_files(console, written)
     if failure is not None:
         raise failure
     if outputs.strict:

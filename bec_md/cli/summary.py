@@ -1,4 +1,4 @@
-"""What is said after the work: the self-checks, the peaks, the warnings."""
+"""What is said after the work, on one screen: conditions, peaks, TO and LO, checks."""
 
 from __future__ import annotations
 
@@ -6,32 +6,46 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from bec_md.cli.announce import show_volume
-from bec_md.cli.console import Console
-from bec_md.cli.preview import preview
+from bec_md.cli.console import Console, concise
+from bec_md.cli.details import show_details, show_preview
 from bec_md.cli.symmetry import show_symmetry
 
 if TYPE_CHECKING:
     from bec_md.current.series import CurrentSeries
-    from bec_md.spectrum import Peak, Spectrum
+    from bec_md.spectrum import Spectrum
 
-MAX_PEAKS = 12
+MAX_BANDS = 12
+_MARKS = {"ok": "✓", "warn": "!", "fail": "✗", "unknown": "?"}
+_WORDS = {"ok": "passed", "warn": "doubtful", "fail": "FAILED", "unknown": "not known"}
 
 
-def summarize(console: Console, spectrum: Spectrum, series: Sequence[CurrentSeries] = ()) -> None:
-    """Print the self-checks and the peaks of a spectrum."""
+def summarize(
+    console: Console, spectrum: Spectrum, series: Sequence[CurrentSeries] = (), *, preview: bool = False
+) -> None:
+    """Print what a spectrum says; with a verbose console everything, and with `preview` a drawing.
+
+    Numbers in parentheses are standard errors of the last digits.
+    """
     console.say()
-    _temperature(console, spectrum, series)
+    source = spectrum.parameters.get("temperature_source", "")
+    console.item("temperature", f"{spectrum.temperature_k:.1f} K ({source})")
     for item in series:
         show_volume(console, item)
-    _sums(console, spectrum)
-    show_symmetry(console, spectrum)
-    _corrections(console, spectrum)
-    _interpolation(console, series)
+    _electronic(console, spectrum)
     _statics(console, spectrum)
+    show_symmetry(console, spectrum)
+    _chosen(console, spectrum)
+    _interpolation(console, series)
     _peaks(console, spectrum)
     _bands(console, spectrum)
     _optics(console, spectrum)
     _fit(console, spectrum)
+    _f_sum(console, spectrum)
+    _lights(console, spectrum)
+    if console.verbose:
+        show_details(console, spectrum, series)
+        if preview:
+            show_preview(console, spectrum)
     for check in spectrum.quality.warnings:
         word = "FAILED" if check.status == "fail" else "doubtful"
         console.warn(
@@ -40,69 +54,68 @@ def summarize(console: Console, spectrum: Spectrum, series: Sequence[CurrentSeri
         )
 
 
-def _value(value: float | tuple[float, ...] | None) -> str:
-    if value is None:
-        return "unknown"
-    return ", ".join(f"{v:.3g}" for v in (value if isinstance(value, tuple) else (value,)))
+def _electronic(console: Console, spectrum: Spectrum) -> None:
+    """Print ε_∞ and where it comes from."""
+    if spectrum.eps_inf is None:
+        console.item("ε∞", "not given, hence no ε, n, R and LO; --eps-inf model takes the prediction")
+        return
+    source = spectrum.parameters.get("eps_inf_source") or "given"
+    axes = [f"{value:.4g}" for value in spectrum.eps_inf.diagonal()]
+    text = axes[0] if len(set(axes)) == 1 else f"{', '.join(axes)} along x, y, z"
+    console.item("ε∞", f"{text} ({source})")
 
 
-def _temperature(console: Console, spectrum: Spectrum, series: Sequence[CurrentSeries]) -> None:
-    source = spectrum.parameters.get("temperature_source", "")
-    text = f"{spectrum.temperature_k:.1f} K ({source})"
-    for number, item in enumerate(series[:4], start=1):
-        constraints = int(spectrum.parameters.get("constraints") or 0)
-        kinetic = item.kinetic_temperature(constraints)
-        if kinetic is not None and item.scheme == "velocity":
-            each = ", ".join(f"{g} {t:.1f}" for g, t in zip(item.groups[:8], kinetic[1], strict=False))
-            of = "" if len(series) == 1 else f" of run {number}"
-            text += (
-                f"; kinetic{of}: {kinetic[0]:.1f} K ({f'{constraints} constraints' if constraints else each})"
-            )
-    console.item("temperature", text)
+def _chosen(console: Console, spectrum: Spectrum) -> None:
+    """Print a quantum correction other than the usual one."""
+    quantum = spectrum.parameters.get("quantum")
+    if quantum not in (None, "harmonic"):
+        console.item("quantum", f"{quantum}: {spectrum.parameters.get('quantum_reason')}")
 
 
-def _sums(console: Console, spectrum: Spectrum) -> None:
-    parameters = spectrum.parameters
-    ratio = parameters.get("f_sum_ratio")
-    if ratio is None:
-        console.item("f-sum", "unknown: a bare J(t) does not carry ΣZZᵀ/m")
-    else:
-        error = parameters.get("f_sum_error") or [0.0, 0.0, 0.0]
-        text = "  ".join(f"{a} {v:.3f} ± {e:.2g}" for a, v, e in zip("xyz", ratio, error, strict=True))
-        console.item("f-sum", f"{text}  (measured over exact; 1 if units, masses, time step and T are right)")
-    residual, rule = parameters.get("sum_rule_residual_e"), str(parameters.get("sum_rule"))
-    if residual is not None:
-        after = {"mass": "0 after, by mass", "equal": "0 after, by equal shares"}.get(rule, "not corrected")
-        console.item("sum rule", f"|ΣZ − Q|/N = {residual:.2e} e before (r.m.s.), {after}")
-    drift = parameters.get("com_drift_ang_per_fs")
-    if drift is not None:
-        state = "removed" if rule in ("mass", "equal") else "left in"
-        console.item("drift", f"center of mass {drift:.2e} Å/fs (r.m.s.), {state}")
-
-
-def _corrections(console: Console, spectrum: Spectrum) -> None:
-    """Print what was done to the spectrum beyond its definition, and why."""
-    parameters = spectrum.parameters
-    console.item("quantum", f"{parameters.get('quantum')}: {parameters.get('quantum_reason')}")
-    if parameters.get("transfer_function_divided_out"):
+def _peaks(console: Console, spectrum: Spectrum) -> None:
+    peaks = spectrum.peaks
+    if not peaks:
+        console.item("peaks", "none stands out of the noise")
+        return
+    strongest = sorted(peaks, key=lambda peak: -peak.height)
+    shown = sorted(strongest[:MAX_BANDS], key=lambda peak: peak.wavenumber_cm)
+    each = ", ".join(concise(peak.wavenumber_cm, peak.wavenumber_err_cm) for peak in shown)
+    rest = len(peaks) - len(shown)
+    top = strongest[0]
+    console.item(
+        "peaks",
+        f"{each} cm⁻¹{f' and {rest} weaker ones' if rest else ''}; the strongest, at "
+        f"{top.wavenumber_cm:.0f}: nα = {top.height:.3g} ± {top.err:.2g} cm⁻¹",
+    )
+    friction = spectrum.parameters.get("thermostat_broadening_cm")
+    if friction is not None:
         console.item(
-            "velocities", f"{parameters['velocity_scheme']} differences; their damping is divided out"
-        )
-    if parameters.get("md_timestep_fs"):
-        console.item(
-            "time step", f"{parameters['md_timestep_fs']:g} fs of velocity Verlet: its shift is undone"
+            "", f"the thermostat broadens every band by {friction:.2f} cm⁻¹: taken off the natural widths"
         )
 
 
-def _interpolation(console: Console, series: Sequence[CurrentSeries]) -> None:
-    for item in series:
-        charge, current = item.charge_interpolation_error_e, item.current_interpolation_error
-        if charge is not None and current is not None:
-            console.item(
-                "stride",
-                f"between evaluated frames the charges are off by {charge:.2g} e (r.m.s.), J by "
-                f"{100 * current:.2g} %",
-            )
+def _bands(console: Console, spectrum: Spectrum) -> None:
+    """Print TO and LO frequencies along the axes, those merged that the crystal makes equal."""
+    if spectrum.eps_inf is None:
+        return
+    from bec_md.spectrum.analysis.axes import shown_directions
+    from bec_md.spectrum.analysis.bands import band_frequencies
+
+    for direction in shown_directions(spectrum):
+        found = band_frequencies(spectrum, direction)
+        along = found.direction
+        short = len(along) <= len("xyz")
+        for name, values, errors in (
+            ("TO", found.to_cm, found.to_err_cm),
+            ("LO", found.lo_cm, found.lo_err_cm),
+        ):
+            each = ", ".join(concise(v, e) for v, e in zip(values[:MAX_BANDS], errors, strict=False))
+            text = f"{each} cm⁻¹" if each else "none is significant"
+            where = "" if short or along == "isotropic" else f"along {along}: "
+            console.item(f"{name} {along}" if short else name, where + text)
+    known = spectrum.parameters.get("principal_axes")
+    if known is not None:
+        console.detail("", f"axes merged by the point group {known['point_group']}, {known['source']}")
 
 
 def _statics(console: Console, spectrum: Spectrum) -> None:
@@ -135,57 +148,41 @@ def _statics(console: Console, spectrum: Spectrum) -> None:
         console.item("σ_dc", text)
 
 
-def _peaks(console: Console, spectrum: Spectrum) -> None:
-    peaks = spectrum.peaks
-    if not peaks:
-        console.item("peaks", "none stands out of the noise")
+def _f_sum(console: Console, spectrum: Spectrum) -> None:
+    ratio = spectrum.parameters.get("f_sum_ratio")
+    if ratio is None:
+        console.item("f-sum", "unknown: a bare J(t) does not carry ΣZZᵀ/m")
         return
-    strongest = sorted(peaks, key=lambda peak: -peak.height)[:MAX_PEAKS]
-    label = "peaks"
-    for peak in sorted(strongest, key=lambda peak: peak.wavenumber_cm):
-        console.item(
-            label,
-            f"{peak.wavenumber_cm:8.1f} ± {peak.wavenumber_err_cm:4.1f} cm⁻¹   "
-            f"nα {peak.height:8.4g} ± {peak.err:.2g}{_model_error(spectrum, peak.wavenumber_cm)} cm⁻¹   "
-            f"width {peak.width_cm:.1f} cm⁻¹{_natural(peak)}",
-        )
-        label = ""
-    if len(peaks) > len(strongest):
-        console.item("", f"and {len(peaks) - len(strongest)} weaker ones")
-    friction = spectrum.parameters.get("thermostat_broadening_cm")
-    if friction is not None:
-        console.item(
-            "", f"the thermostat broadens every band by {friction:.2f} cm⁻¹: taken off the natural widths"
-        )
+    error = spectrum.parameters.get("f_sum_error") or [0.0, 0.0, 0.0]
+    text = "  ".join(f"{a} {v:.3f} ± {e:.2g}" for a, v, e in zip("xyz", ratio, error, strict=True))
+    console.item("f-sum", f"{text}  (measured/exact)")
 
 
-def _natural(peak: Peak) -> str:
-    """Return the width without window and thermostat, in words."""
-    return "" if peak.natural_width_cm is None else f" (natural {peak.natural_width_cm:.1f})"
+def _lights(console: Console, spectrum: Spectrum) -> None:
+    """Print how many checks passed, and the names of the others."""
+    each = []
+    for status, mark in _MARKS.items():
+        names = [check.name for check in spectrum.quality if check.status == status]
+        if names:
+            said = str(len(names)) if status == "ok" else ", ".join(names)
+            each.append(f"{mark} {said} {_WORDS[status]}")
+    console.item("checks", "   ".join(each))
 
 
-def _bands(console: Console, spectrum: Spectrum) -> None:
-    """Print TO and LO frequencies, averaged and along the directions that were asked for or that differ."""
-    if spectrum.eps_inf is None:
-        return
-    from bec_md.spectrum.analysis.axes import distinct_directions
-    from bec_md.spectrum.analysis.bands import band_frequencies
+def _value(value: float | tuple[float, ...] | None) -> str:
+    if value is None:
+        return "unknown"
+    return ", ".join(f"{v:.3g}" for v in (value if isinstance(value, tuple) else (value,)))
 
-    wanted = (spectrum.parameters.get("optics") or {}).get("directions") or ()
-    directions = [*wanted] or list(distinct_directions(spectrum))
-    for direction in directions:
-        found = band_frequencies(spectrum, direction)
-        where = "" if found.direction == "isotropic" else f", along {found.direction}"
-        for label, name, values, errors in (
-            ("TO", "maxima of ε₂", found.to_cm, found.to_err_cm),
-            ("LO", "zeros of ε₁, maxima of −Im(1/ε)", found.lo_cm, found.lo_err_cm),
-        ):
-            each = ", ".join(f"{v:.1f} ± {e:.1f}" for v, e in zip(values[:MAX_PEAKS], errors, strict=False))
-            console.item(label, f"{each} cm⁻¹ ({name}{where})" if each else f"no significant {name}{where}")
-        if found.sidebands_cm:
-            each = ", ".join(f"{v:.0f}" for v in found.sidebands_cm[:MAX_PEAKS])
+
+def _interpolation(console: Console, series: Sequence[CurrentSeries]) -> None:
+    for item in series:
+        charge, current = item.charge_interpolation_error_e, item.current_interpolation_error
+        if charge is not None and current is not None:
             console.item(
-                "", f"weak and broad maxima of ε₂, as of two phonons, not called TO: {each} cm⁻¹{where}"
+                "stride",
+                f"between evaluated frames the charges are off by {charge:.2g} e (r.m.s.), J by "
+                f"{100 * current:.2g} %",
             )
 
 
@@ -231,23 +228,3 @@ def _band_words(band: dict[str, Any]) -> str:
     return "   ".join(
         f"{words.get(name, name)} {band[name]:.4g} ± {band[name + '_err']:.2g}" for name in names
     )
-
-
-def _model_error(spectrum: Spectrum, wavenumber_cm: float) -> str:
-    """Return the spread over the ensemble of networks at a wavenumber, in words."""
-    if spectrum.model_err is None:
-        return ""
-    import numpy as np
-
-    return f" ± {np.interp(wavenumber_cm, spectrum.wavenumber_cm, spectrum.model_err):.2g} (model)"
-
-
-def show_preview(console: Console, spectrum: Spectrum) -> None:
-    """Draw nα up to where it falls below 1 % of its maximum."""
-    import numpy as np
-
-    values = spectrum.n_alpha
-    visible = np.flatnonzero(values > 0.01 * values.max())
-    end = min(max(int(1.15 * visible[-1]) if visible.size else 0, 20), len(values))
-    console.say()
-    console.say(preview(spectrum.wavenumber_cm[:end].tolist(), values[:end].tolist()))

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from bec_md.cli.console import Console
-from bec_md.errors import UsageError
+from bec_md.errors import DataError, UsageError
 from bec_md.files import expanded
+from bec_md.spectrum.analysis.axes import with_axes_of
 from bec_md.spectrum.analysis.point_group import (
     LIQUID,
     PointGroup,
@@ -18,10 +20,14 @@ from bec_md.spectrum.analysis.point_group import (
 
 if TYPE_CHECKING:
     from bec_md.cli.inputs import Source
+    from bec_md.current.job import CurrentJob
     from bec_md.spectrum import Spectrum
     from bec_md.spectrum.analysis.symmetry_options import SymmetryOptions
     from bec_md.trajectory.frame import Trajectory
     from bec_md.trajectory.options import ReadOptions
+
+#: Atoms in frames that are read for the axes of a summary: seconds, where the network takes minutes.
+ATOMS_READ, LEAST_FRAMES = 2_000_000, 200
 
 
 def check_symmetry(options: SymmetryOptions, sources: Sequence[Source]) -> None:
@@ -72,6 +78,32 @@ def find_symmetry(
             expanded(options.symmetry), reading.changed(start=0, stop=None, stride=1, temperature_k=None)
         )
     return _of_trajectory(console, trajectory, options.symmetry_tolerance_ang)
+
+
+def find_axes(sources: Sequence[Source], spectrum: Spectrum, group: PointGroup | None) -> Spectrum:
+    """Return the spectrum with the principal axes that its crystal has, for its TO and LO frequencies.
+
+    They are those of the mean structure of the first trajectory (its beginning, if it is long), whose atoms
+    stay in their places; without one the spectrum shows its axes itself.
+    """
+    if spectrum.eps_inf is None:
+        return spectrum
+    if group is None:
+        job = next((source.job for source in sources if source.job is not None), None)
+        group = None if job is None else _group_of_beginning(job)
+    return spectrum if group is None else with_axes_of(spectrum, group)
+
+
+def _group_of_beginning(job: CurrentJob) -> PointGroup | None:
+    most = max(ATOMS_READ // job.info.n_atoms, LEAST_FRAMES)
+    try:
+        mean = mean_structure(islice(job.recipe.open().frames(), most))
+        if not mean.is_crystal:
+            return None
+        source = f"mean structure of {mean.frames} frames of {job.info.source}"
+        return point_group(mean.cell_ang, mean.positions_ang, mean.numbers, mean.tolerance_ang, source)
+    except DataError:  # no periodic cell, or no symmetry to be found
+        return None
 
 
 def _of_trajectory(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from pathlib import Path
 from typing import Literal
@@ -148,6 +149,22 @@ def stem_of(source: str) -> str:
     while "." in name.lstrip(".") and name.rsplit(".", 1)[1].lower() in _FORMATS:
         name = name.rsplit(".", 1)[0]
     return name.removesuffix("_current") or name
+
+
+def common_stem(sources: list[str]) -> str:
+    """Return what the results of all inputs together are named after: the words that their names share.
+
+    ``quartz_300K_01.npz`` and ``quartz_300K_02.npz`` give ``quartz_300K``; without a common word it is the
+    first name.
+    """
+    stems = [stem_of(source) for source in sources]
+    if len(set(stems)) == 1:
+        return stems[0]
+    words = [re.split(r"(?<=[-_. ])", stem) for stem in stems]
+    shared = [
+        items[0] for items in itertools.takewhile(lambda w: len(set(w)) == 1, zip(*words, strict=False))
+    ]
+    return "".join(shared).rstrip("-_. ") or stems[0]
 
 
 def stems_of(sources: list[str]) -> list[str]:

@@ -7,22 +7,26 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from bec_md.arrays import Array
+from bec_md.spectrum.analysis.bands import highest_longitudinal_cm
 
 if TYPE_CHECKING:
     from bec_md.spectrum.spectrum import Spectrum
 
 
+#: Room above the highest LO frequency, as a factor.
+ABOVE_LO = 1.1
+
+
 def visible_range_cm(
-    spectrum: Spectrum, *, longitudinal: bool = False, fraction: float = 0.01, margin: float = 1.12
+    spectrum: Spectrum, *, fraction: float = 0.01, margin: float = 1.12
 ) -> tuple[float, float]:
-    """Return (0, end) in cm⁻¹: beyond the end nα stays below a fraction of its maximum.
+    """Return (0, end) in cm⁻¹: a tenth above the highest LO frequency, or where nα ends.
 
     Parameters
     ----------
     spectrum
-        The spectrum.
-    longitudinal
-        Also hold the loss function, whose bands lie above those of nα (needs ε_∞).
+        The spectrum. Without ε_∞, or without an LO mode, nα stays below `fraction` of its maximum beyond the
+        end.
     fraction
         Part of the maximum that counts as something.
     margin
@@ -30,9 +34,10 @@ def visible_range_cm(
     """
     grid = spectrum.wavenumber_cm
     last = _last_above(grid, spectrum.n_alpha, fraction)
-    if longitudinal:
-        last = max(last, _last_above(grid, spectrum.loss, 5.0 * fraction))
-    return 0.0, float(min(grid[-1], _round_up(margin * last)))
+    highest = None if spectrum.eps_inf is None else highest_longitudinal_cm(spectrum)
+    if highest is None:
+        return 0.0, float(min(grid[-1], _round_up(margin * last)))
+    return 0.0, float(min(grid[-1], _round_up(max(ABOVE_LO * highest, last), 20)))
 
 
 def _last_above(grid: Array, values: Array, fraction: float) -> float:
@@ -41,11 +46,11 @@ def _last_above(grid: Array, values: Array, fraction: float) -> float:
     return float(grid[visible[-1] if visible.size else -1])
 
 
-def _round_up(value: float) -> float:
-    """Round up to two figures, the second one even."""
+def _round_up(value: float, parts: int = 5) -> float:
+    """Round up to a part of its power of ten: with 5 to two figures, the second one even."""
     if value <= 0.0:
         return value
-    unit = 10.0 ** np.floor(np.log10(value)) / 5.0
+    unit = 10.0 ** np.floor(np.log10(value)) / parts
     return float(np.ceil(value / unit - 1e-9) * unit)
 
 

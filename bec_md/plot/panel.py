@@ -116,8 +116,7 @@ class Panel:
     def _shown_cm(self) -> tuple[float, float]:
         """Where values count: from one resolution width above zero to the end of the bands."""
         resolution = float(self.spectrum.parameters.get("resolution_cm", 0.0))
-        known = self.spectrum.eps_inf is not None
-        return resolution, visible_range_cm(self.spectrum, longitudinal=known)[1]
+        return resolution, visible_range_cm(self.spectrum)[1]
 
     def group_lines(self, quantity: Quantity) -> None:
         """Draw the additive parts as dashed lines above a light fill down to zero."""
@@ -193,8 +192,7 @@ class Panel:
             Limits of the abscissa in its unit, or None.
         """
         if xlim is None:
-            longitudinal = any(q.longitudinal for q in wanted)
-            shown = visible_range_cm(self.spectrum, longitudinal=longitudinal)
+            shown = visible_range_cm(self.spectrum)
         else:
             shown = (xlim[0] / self.unit.per_cm, xlim[1] / self.unit.per_cm)
         low, high = self._bounds(shown, wanted)

@@ -50,7 +50,7 @@ def for_display(spectrum: Spectrum) -> Spectrum:
     Of a grid much finer than the resolution every k-th point is kept, at least eight per resolution width.
     """
     grid = spectrum.wavenumber_cm
-    end = visible_range_cm(spectrum, longitudinal=spectrum.eps_inf is not None)[1]
+    end = visible_range_cm(spectrum)[1]
     stop = min(int(np.searchsorted(grid, 1.02 * end)) + 1, len(grid))
     resolution = float(spectrum.parameters.get("resolution_cm") or 0.0)
     points = resolution / float(grid[1] - grid[0]) if len(grid) > 1 else 0.0

@@ -56,8 +56,6 @@ class Quantity:
         Whether a figure that shows it alone writes its words in front of the symbol.
     over_omega
         Whether it follows from σ/ω, so that it means nothing within one resolution width of zero.
-    longitudinal
-        Whether it has structure up to the highest longitudinal mode.
     """
 
     name: str
@@ -75,7 +73,6 @@ class Quantity:
     column: str = ""
     titled: bool = False
     over_omega: bool = False
-    longitudinal: bool = False
 
 
 def _index_slope(eps: Complex) -> Complex:
@@ -200,7 +197,6 @@ _TABLE = (
         ceiling=1.0,
         titled=True,
         column="reflectivity",
-        longitudinal=True,
         over_omega=True,
     ),
     Quantity(
@@ -213,7 +209,6 @@ _TABLE = (
         lambda nu, eps: -1j / eps**2,
         titled=True,
         column="loss",
-        longitudinal=True,
         over_omega=True,
     ),
 )

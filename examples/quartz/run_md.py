@@ -77,15 +77,19 @@ def equilibrate(system: System, picoseconds: float, seed: int) -> None:
 
 
 def produce(
-    system: System, picoseconds: float, sites_ang: NDArray[np.float64], cell_ang: NDArray[np.float64]
+    system: System,
+    picoseconds: float,
+    store_every: int,
+    sites_ang: NDArray[np.float64],
+    cell_ang: NDArray[np.float64],
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
     """NVE frames: positions [Å], velocities [Å/fs], both (T, N, 3); kinetic, potential energy [eV] (T, 2)."""
-    frames = round(picoseconds * 1000 / (STEP_FS * STORE_EVERY))
+    frames = round(picoseconds * 1000 / (STEP_FS * store_every))
     positions, velocities, energies = [], [], []
     system.lmp.command("run 0")
     for frame in range(frames):
         if frame:
-            system.lmp.command(f"run {STORE_EVERY} pre no post no")
+            system.lmp.command(f"run {store_every} pre no post no")
         offset = (system.gather("x") - sites_ang) @ np.linalg.inv(cell_ang)
         positions.append(sites_ang + (offset - np.round(offset)) @ cell_ang)
         velocities.append(system.gather("v") / 1000.0)  # Å/ps in units metal
@@ -96,11 +100,11 @@ def produce(
 def write(
     path: Path,
     atoms: Atoms,
+    time_fs: float,
     positions: NDArray[np.float64],
     velocities: NDArray[np.float64],
 ) -> None:
     """Write the compact trajectory: integers times a resolution, positions not wrapped."""
-    time_fs = STEP_FS * STORE_EVERY
     frames = [
         Frame(
             positions_ang=positions[t],
@@ -130,6 +134,7 @@ def main() -> None:
     parser.add_argument("--raw", type=Path, help="also write unrounded positions, velocities and energies")
     parser.add_argument("--picoseconds", type=float, default=50.0)
     parser.add_argument("--seed", type=int, default=SEED, help="phases of the normal modes at the start")
+    parser.add_argument("--every", type=int, default=STORE_EVERY, help="steps between stored frames")
     parser.add_argument("--equilibration", type=float, default=4.0, help="picoseconds before the first frame")
     options = parser.parse_args()
 
@@ -143,14 +148,15 @@ def main() -> None:
     offset = (system.gather("x") - atoms.positions) @ np.linalg.inv(cell)
     sites = atoms.positions + (offset - np.round(offset)) @ cell
     equilibrate(system, options.equilibration, options.seed)
-    positions, velocities, energies = produce(system, options.picoseconds, sites, cell)
+    positions, velocities, energies = produce(system, options.picoseconds, options.every, sites, cell)
     if options.raw:
         np.savez(options.raw, positions=positions, velocities=velocities, energies=energies, sites=sites)
-    write(options.output, atoms, positions, velocities)
+    interval_fs = STEP_FS * options.every
+    write(options.output, atoms, interval_fs, positions, velocities)
 
     temperature = 2 * energies[:, 0] / (3 * len(atoms) - 3) / BOLTZMANN_EV_K
     total = energies.sum(axis=1)
-    drift = np.polyfit(np.arange(len(total)) * STEP_FS * STORE_EVERY / 1000, total, 1)[0] / len(atoms)
+    drift = np.polyfit(np.arange(len(total)) * interval_fs / 1000, total, 1)[0] / len(atoms)
     momentum = np.abs(np.einsum("i,tix->tx", system.masses_amu, velocities)).max()
     print(f"{options.output}: {len(positions)} frames, {options.output.stat().st_size / 1e6:.2f} MB")
     print(f"temperature {temperature.mean():.1f} K, fluctuation {temperature.std():.1f} K")

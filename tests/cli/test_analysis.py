@@ -85,7 +85,7 @@ def test_directions_surfaces_slabs_and_powders(run: Run, files: dict[str, Path])
     options = ("--charges", crystal.CHARGES, "--resolution", "15", "--max", "1500", "--json", "a.json")
     text = run("spectrum", files["xyz"], *options, "--eps-inf", "3", "--csv", "a.csv", "--direction", "z",
                "--direction", "1,1,0", "--angle", "45", "--polarization", "p", "--surface", "z",
-               "--thickness", "2", "--powder").stdout  # fmt: skip
+               "--thickness", "2", "--powder", "-v").stdout  # fmt: skip
     header = next(line for line in Path("a.csv").read_text().splitlines() if not line.startswith("#"))
     for name in ("n_alpha_cm[along z]", "loss_err[along 0.7071 0.7071 0]", "reflectance_p", "powder_alpha_cm",
                  "slab_transmittance_p_err"):  # fmt: skip

@@ -44,14 +44,39 @@ def test_one_command_gives_table_data_and_a_resumable_current(run: Run, files: d
 
 
 def test_it_says_before_and_after_what_matters(run: Run, files: dict[str, Path]) -> None:
-    text = run("spectrum", files["xyz"], "--charges", crystal.CHARGES).stdout
+    text = run("spectrum", files["xyz"], "--charges", crystal.CHARGES, "-v").stdout
     before, after = text.split("temperature", 1)
     for fact in ("2000 frames 4 fs apart", "8 ps", "Mg 4, O 4", "Å", "Nyquist 4170 cm⁻¹", "resolution", "MB",
                  "CPU", "fixed:Mg=2,O=-2", "|ΣZ − Q|/N"):  # fmt: skip
         assert fact in " ".join(before.split()), fact
     after = " ".join(after.split())  # lines are folded where the numbers end
-    for fact in ("kinetic: ", "(Mg ", "f-sum", "|ΣZ − Q|/N", "center of mass", "peaks", "± ", "⣿"):
+    for fact in ("kinetic ", "(Mg ", "f-sum", "|ΣZ − Q|/N", "center of mass", "peaks", "± ", "⣿"):
         assert fact in after, fact
+
+
+def test_the_summary_fits_one_screen(
+    run: Run, files: dict[str, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    lines = run("spectrum", files["xyz"], "--charges", crystal.CHARGES, "--eps-inf", "3").stdout.splitlines()
+    assert len(lines) <= 24
+    assert max(len(line) for line in lines) <= 80
+    labels = [line[:12].strip() for line in lines if line[:1].strip()]
+    wanted = "input charges spectrum current temperature ε∞ static peaks TO LO f-sum checks written"
+    assert labels == wanted.split()  # one TO and one LO: the mean structure is cubic, whatever the noise says
+    again = run("spectrum", files["xyz"], "--charges", crystal.CHARGES, "--eps-inf", "3", "-v").stdout
+    assert len(again.splitlines()) > 24
+
+
+def test_replicas_take_the_lines_of_one_run(run: Run, tmp_path: Path) -> None:
+    paths = [
+        crystal.write(tmp_path / f"mgo_{seed}.xyz", crystal.extxyz_text(*crystal.trajectory(300, seed=seed)))
+        for seed in (1, 2, 3)
+    ]
+    text = run("spectrum", *paths, "--charges", crystal.CHARGES).stdout
+    assert "3 runs, mgo_1.xyz … mgo_3.xyz (extxyz): each 300 frames" in " ".join(text.split())
+    assert text.count("\ninput") + text.startswith("input") == 1
+    assert Path("mgo_spectrum.csv").is_file()  # the name that they share
 
 
 def test_json_on_stdout_is_alone_there(run: Run, files: dict[str, Path]) -> None:

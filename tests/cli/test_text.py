@@ -97,6 +97,22 @@ def test_words_for_numbers() -> None:
     assert console.memory(3e9) == "3.0 GB"
 
 
+@pytest.mark.parametrize(
+    ("value", "error", "text"),
+    [(1035.81, 0.52, "1035.8(5)"), (489.1, 5.8, "489(6)"), (12.344, 0.12, "12.34(12)"),
+     (770.9, 12.0, "771(12)"),
+     (411.2, 0.0, "411.2")],
+)  # fmt: skip
+def test_errors_of_last_digits(value: float, error: float, text: str) -> None:
+    assert console.concise(value, error) == text
+
+
+def test_results_of_replicas_have_the_name_that_they_share() -> None:
+    assert values.common_stem(["a/quartz_300K_01.npz", "a/quartz_300K_02.npz"]) == "quartz_300K"
+    assert values.common_stem(["run1.xyz", "run2.xyz"]) == "run1"  # no word in common: that of the first
+    assert values.common_stem(["a/traj.xyz", "b/traj.xyz"]) == "traj"
+
+
 def test_progress_lines_say_rate_and_time_left() -> None:
     lines = console._Lines("J(t)", 100, "frames")
     text = lines.describe(600, 1100, lines.begin + 10.0)

@@ -11,6 +11,7 @@ from bec_md.plot.frequency import wavelength_marks
 from bec_md.plot.limits import value_limits, visible_range_cm
 from bec_md.plot.ordinate import power_of_thousand
 from bec_md.spectrum import Spectrum
+from bec_md.spectrum.analysis.bands import band_frequencies
 
 
 def test_bands_fill_the_panel(spectrum: Spectrum) -> None:
@@ -21,9 +22,13 @@ def test_bands_fill_the_panel(spectrum: Spectrum) -> None:
     assert beyond.max() < 0.01 * spectrum.n_alpha.max()
 
 
-def test_loss_extends_the_range_to_longitudinal_modes(spectrum: Spectrum) -> None:
+def test_the_range_ends_a_tenth_above_the_highest_longitudinal_mode(spectrum: Spectrum) -> None:
+    highest = max(lo for axis in "xyz" for lo in band_frequencies(spectrum, axis).lo_cm)
+    end = visible_range_cm(spectrum)[1]
+    assert 1.1 * highest <= end <= 1.1 * highest + 50.0  # rounded up
     strong = replace(spectrum, sigma=3.0 * spectrum.sigma)
-    assert visible_range_cm(strong, longitudinal=True)[1] > visible_range_cm(strong)[1]
+    assert visible_range_cm(strong)[1] > end
+    assert visible_range_cm(replace(spectrum, eps_inf=None))[1] != end
 
 
 def test_range_ends_with_the_data(spectrum: Spectrum) -> None:

@@ -12,11 +12,18 @@ from scipy.spatial.transform import Rotation
 from bec_md.errors import UsageError
 from bec_md.spectrum import compute_spectrum, load_spectrum, summary, write_hdf5
 from bec_md.spectrum.analysis import fits
-from bec_md.spectrum.analysis.axes import distinct_directions, principal_frame
+from bec_md.spectrum.analysis.axes import (
+    distinct_directions,
+    principal_directions,
+    principal_frame,
+    symmetry_directions,
+    with_axes_of,
+)
 from bec_md.spectrum.analysis.bands import band_frequencies
 from bec_md.spectrum.analysis.fit_table import fit_bands
 from bec_md.spectrum.analysis.measured_optics import optics_columns, with_optics
 from bec_md.spectrum.analysis.optics_request import OpticsRequest
+from bec_md.spectrum.analysis.point_group import named_group
 from bec_md.spectrum.response import optics, oscillator
 from bec_md.spectrum.response.direction import to_direction
 from bec_md.spectrum.spectrum import Spectrum
@@ -70,6 +77,25 @@ def test_equal_axes_are_merged(uniaxial: Spectrum) -> None:
     assert [d.label for d in distinct_directions(uniaxial)] == ["xy", "z"]
     one = langevin_oscillator(10000, 4.0, 400.0, 30.0, MASS, 3, (3,))[1]
     assert [d.label for d in distinct_directions(spectrum_of(one, 2.0))] == ["isotropic"]
+
+
+def test_axes_are_merged_by_the_group_and_not_by_noise(uniaxial: Spectrum) -> None:
+    """Whatever the spectrum looks like: a cubic group gives one spectrum, an orthorhombic one three."""
+    labels = {
+        symbol: [d.label for d in symmetry_directions(uniaxial, named_group(symbol).rotations)]
+        for symbol in ("m-3m", "-42m", "32", "6/mmm", "mmm", "2/m", "-1")
+    }
+    assert labels.pop("m-3m") == ["isotropic"]
+    assert all(labels.pop(symbol) == ["xy", "z"] for symbol in ("-42m", "32", "6/mmm"))
+    # also where the group leaves the axes free: off-diagonal elements vanish within errors
+    assert all(found == ["x", "y", "z"] for found in labels.values())
+    turn = Rotation.from_euler("zyx", [20, 50, 70], degrees=True).as_matrix()
+    plane, axis = symmetry_directions(uniaxial, turn @ named_group("32").rotations @ turn.T)
+    np.testing.assert_allclose(axis.weight, np.outer(turn[:, 2], turn[:, 2]), atol=1e-6)
+    np.testing.assert_allclose(plane.weight, 0.5 * (np.eye(3) - axis.weight), atol=1e-6)
+    known = with_axes_of(uniaxial, named_group("m-3m"))
+    assert [d.label for d in principal_directions(known)] == ["isotropic"]
+    assert [d.label for d in principal_directions(uniaxial)] == ["xy", "z"]
 
 
 def test_axes_of_a_tilted_crystal_are_found() -> None:

@@ -116,6 +116,13 @@ def all_band_frequencies(
     return tuple(band_frequencies(spectrum, direction) for direction in directions)
 
 
+def highest_longitudinal_cm(spectrum: Spectrum) -> float | None:
+    """Return the highest LO frequency along x, y and z, or None if there is none (needs ε_∞)."""
+    resolution = float(spectrum.parameters["resolution_cm"])
+    found = [value for axis in "xyz" for value, _ in _longitudinal(spectrum.along(axis), resolution)]
+    return max(found, default=None)
+
+
 def _longitudinal(seen: Response, resolution_cm: float) -> list[tuple[float, float]]:
     """LO frequencies with errors: where ε₁ rises through zero, else maxima of the loss function.
 
