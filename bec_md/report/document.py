@@ -11,6 +11,7 @@ from bec_md.atomic import write_text
 from bec_md.report import figures, lights, numbers
 from bec_md.report.citations import citations
 from bec_md.report.drawing import formula_svg
+from bec_md.report.explorer import explorer
 from bec_md.report.formulas import formulas_used
 from bec_md.report.model_card import find_card, model_card_html
 from bec_md.report.page import Section, definitions, page, paragraph, table, typeset
@@ -74,7 +75,14 @@ def report_html(
     if card is not None:
         sections.append(Section("model", "Model of the charges", model_card_html(card)))
     sections.append(_citations(spectrum, card))
-    return page(title, _header(spectrum, title), [s for s in sections if s.body], _footer())
+    return page(_tab(spectrum, title), _header(spectrum, title), [s for s in sections if s.body], _footer())
+
+
+def _tab(spectrum: Spectrum, title: str) -> str:
+    """Return what tells the tabs of a browser apart: input, temperature, and the charges."""
+    source, model = (str(spectrum.metadata.get(name) or "") for name in ("source", "model"))
+    words = [Path(source).name.split(".")[0], f"{spectrum.temperature_k:.0f} K", model]
+    return f"{', '.join(word for word in words if word)} – {title}" if source else title
 
 
 def _header(spectrum: Spectrum, title: str) -> str:
@@ -86,12 +94,13 @@ def _header(spectrum: Spectrum, title: str) -> str:
             paragraph(" · ".join(subtitle), "subtitle") if subtitle else "",
             f'<div class="facts">{definitions(numbers.key_facts(spectrum))}</div>',
             lights.verdict(spectrum.quality) if spectrum.quality.checks else "",
+            lights.f_sum_words(spectrum.quality),
         ]
     )
 
 
 def _spectrum(spectrum: Spectrum, shown: Spectrum, experiment: Experiment | None) -> Section:
-    body = [figures.spectrum_figure(shown, experiment)]
+    body = [figures.spectrum_figure(shown, experiment), explorer(shown)]
     rows = numbers.peak_rows(spectrum)
     if rows:
         head = ("position (cm⁻¹)", "height nα (cm⁻¹)", "width (cm⁻¹)", "natural width (cm⁻¹)")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import fields, replace
 from typing import TYPE_CHECKING, Any
 
@@ -71,9 +72,13 @@ def for_display(spectrum: Spectrum) -> Spectrum:
 
 def spectrum_figure(spectrum: Spectrum, experiment: Experiment | None) -> str:
     """Return the main figure: nα with its band and parts, and ε if known."""
-    drawn = figure_of_spectrum(spectrum, experiment=experiment, width="double", footer=False)
+
+    def draw(width: str) -> Figure:
+        """Draw in a width."""
+        return figure_of_spectrum(spectrum, experiment=experiment, width=width, footer=False)
+
     caption = (
-        "Infrared absorption <i>nα</i> (black) with its 68&nbsp;% confidence band (shaded)"
+        "Infrared absorption <i>nα</i> (solid) with its 68&nbsp;% confidence band (shaded)"
         + (
             " and the parts of the groups of atoms, which sum to it"
             if len(spectrum.partial_n_alpha) > 1
@@ -83,50 +88,70 @@ def spectrum_figure(spectrum: Spectrum, experiment: Experiment | None) -> str:
     )
     if spectrum.model_err is not None:
         caption += " Hatched, where it can be seen: with the error of the model of the charges."
-    return figure(inline_svg(drawn, "spectrum", "Infrared spectrum with confidence band"), caption)
+    return _wide_and_narrow(draw, "spectrum", "Infrared spectrum with confidence band", caption)
 
 
 def decomposition_figure(spectrum: Spectrum) -> str:
     """Return the stacked decomposition."""
-    drawn, (panel,) = _panels(1)
-    plot_spectrum(spectrum, "n_alpha", "stacked", panel)
+
+    def draw(width: str) -> Figure:
+        """Draw in a width."""
+        drawn, (panel,) = _panels(1, width)
+        plot_spectrum(spectrum, "n_alpha", "stacked", panel)
+        return drawn
+
     caption = (
         "The same as areas. Positive parts are stacked upwards, negative ones downwards from zero: "
         "their sum is the total."
     )
-    return figure(inline_svg(drawn, "decomposition", "Partial spectra stacked to the total"), caption)
+    return _wide_and_narrow(draw, "decomposition", "Partial spectra stacked to the total", caption)
 
 
 def tensor_figure(spectrum: Spectrum) -> str:
     """Return nα along x, y and z."""
-    drawn, (panel,) = _panels(1)
-    plot_spectrum(spectrum, "n_alpha", False, panel, components=("xx", "yy", "zz"))
+
+    def draw(width: str) -> Figure:
+        """Draw in a width."""
+        drawn, (panel,) = _panels(1, width)
+        plot_spectrum(spectrum, "n_alpha", False, panel, components=("xx", "yy", "zz"))
+        return drawn
+
     caption = "<i>nα</i> along the Cartesian axes, with 68&nbsp;% bands: anisotropy, or the lack of it."
-    return figure(inline_svg(drawn, "tensor", "Absorption along x, y and z"), caption)
+    return _wide_and_narrow(draw, "tensor", "Absorption along x, y and z", caption)
 
 
 def optics_figure(spectrum: Spectrum) -> str:
     """Return reflectivity and loss function."""
-    drawn, panels = _panels(2)
-    plot_spectrum(spectrum, "reflectivity", False, panels[0])
-    plot_spectrum(spectrum, "loss", False, panels[1])
-    panels[0].set_xlabel("")
+
+    def draw(width: str) -> Figure:
+        """Draw in a width."""
+        drawn, panels = _panels(2, width)
+        plot_spectrum(spectrum, "reflectivity", False, panels[0])
+        plot_spectrum(spectrum, "loss", False, panels[1])
+        panels[0].set_xlabel("")
+        return drawn
+
     caption = (
         "Reflectivity at normal incidence, and loss function −Im(1/ε), whose maxima are the longitudinal "
         "optical frequencies."
     )
-    return figure(inline_svg(drawn, "optics", "Reflectivity and loss function"), caption)
+    return _wide_and_narrow(draw, "optics", "Reflectivity and loss function", caption)
 
 
 def acf_figure(spectrum: Spectrum) -> str:
     """Return the autocorrelation with its window."""
-    drawn, (panel,) = _panels(1)
-    plot_acf(spectrum, panel)
+
+    def draw(width: str) -> Figure:
+        """Draw in a width."""
+        drawn, (panel,) = _panels(1, width)
+        plot_acf(spectrum, panel)
+        return drawn
+
     caption = (
         "Autocorrelation of the current, alone and times the lag window. What the window cuts off while "
         "it is still above the noise broadens the lines."
     )
-    return figure(inline_svg(drawn, "acf", "Autocorrelation of the current"), caption)
+    return _wide_and_narrow(draw, "acf", "Autocorrelation of the current", caption)
 
 
 def convergence_figure(spectrum: Spectrum, current: CurrentSeries) -> str:
@@ -144,27 +169,42 @@ def convergence_figure(spectrum: Spectrum, current: CurrentSeries) -> str:
         groups=False,
         dc=False,
     )
-    drawn, panels = _panels(2, side_by_side=True)
-    plot_convergence(spectra, panels[0], show="spectrum")
-    plot_convergence(spectra, panels[1], show="error")
+
+    def draw(width: str) -> Figure:
+        """Draw in a width."""
+        drawn, panels = _panels(2, width, side_by_side=width == "double", shared=False)
+        plot_convergence(spectra, panels[0], show="spectrum")
+        plot_convergence(spectra, panels[1], show="error")
+        return drawn
+
     caption = (
-        "Convergence. Left: spectra of the first eighth, quarter, half and the whole of the run. Right: "
+        "Convergence. First: spectra of the first eighth, quarter, half and the whole of the run. Second: "
         "stated relative error (circles), measured difference from the whole run (squares), and the "
         "expected slope. "
         "Circles far below the squares would mean that the stated error is too small."
     )
-    return figure(
-        inline_svg(drawn, "convergence", "Spectrum and error against the length of the run"), caption
+    return _wide_and_narrow(draw, "convergence", "Spectrum and error against the length of the run", caption)
+
+
+def _wide_and_narrow(draw: Callable[[str], Figure], name: str, description: str, caption: str) -> str:
+    """Return a figure drawn for wide and for narrow windows, of which the style sheet shows one (HTML)."""
+    drawings = "".join(
+        f'<div class="{screen}">{inline_svg(draw(width), identifier, description)}</div>'
+        for screen, width, identifier in (
+            ("wide-window", "double", name),
+            ("narrow-window", "column", f"{name}-narrow"),
+        )
     )
+    return figure(drawings, caption)
 
 
-def _panels(count: int, *, side_by_side: bool = False) -> tuple[Figure, list[Axes]]:
-    """Return a figure of page width with empty panels, below or beside each other."""
+def _panels(
+    count: int, width: str, *, side_by_side: bool = False, shared: bool = True
+) -> tuple[Figure, list[Axes]]:
+    """Return a figure with empty panels, beside each other or below, there with one abscissa or not."""
     with figure_style():
-        height = 2.5 if count == 1 or side_by_side else 3.8
-        drawn = bare_figure((WIDTHS_INCH["double"], height))
-        if side_by_side:
-            found = drawn.subplots(1, count, squeeze=False)[0]
-        else:
-            found = drawn.subplots(count, 1, sharex=True, squeeze=False)[:, 0]
+        height = 2.5 if count == 1 or side_by_side else 3.8 if shared else 4.6
+        drawn = bare_figure((WIDTHS_INCH[width], height))
+        rows = (1, count) if side_by_side else (count, 1)
+        found = drawn.subplots(*rows, sharex=shared and not side_by_side, squeeze=False).ravel().tolist()
         return drawn, [pin_ticks(panel) for panel in found]

@@ -59,6 +59,21 @@ def verdict(report: QualityReport) -> str:
     )
 
 
+def f_sum_words(report: QualityReport) -> str:
+    """Return the light of the f-sum rule with what it tells (HTML); empty where it was not checked."""
+    if "f_sum" not in report or report["f_sum"].value is None:
+        return ""
+    check = report["f_sum"]
+    return (
+        f'<p class="f-sum">{light(check.status)} <strong>f-sum {typeset(check_value(check))}</strong> along '
+        "x, y, z: the measured area ∫ωε₂dω over the exact one, π/(2ε₀V)·Σ⟨ZZᵀ⟩/m, which holds for "
+        "classical motion at any temperature and anharmonicity. It is 1 if temperature, units, masses and "
+        "time step are right. A short run is off by tens of percent without any mistake, because its modes "
+        "have not yet exchanged their energy: the stated error contains that. Far outside it something is "
+        "wrong.</p>"
+    )
+
+
 def quality_table(report: QualityReport) -> str:
     """Return all checks as cards, the worst first (HTML)."""
     checks = sorted(report, key=lambda check: _ORDER.index(check.status))

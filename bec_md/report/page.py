@@ -9,6 +9,8 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
+from bec_md.report.explorer import content_policy, script
+
 STYLE_SHEET = Path(__file__).with_name("report.css")
 
 
@@ -113,8 +115,16 @@ def value_text(value: Any) -> str:
     return str(value)
 
 
-def page(title: str, header: str, sections: Sequence[Section], footer: str) -> str:
-    """Return the whole document: style sheet inside, no scripts, nothing loaded from elsewhere."""
+def page(tab: str, header: str, sections: Sequence[Section], footer: str) -> str:
+    """Return the whole document: style sheet and script inside, nothing loaded from elsewhere.
+
+    Parameters
+    ----------
+    tab
+        Title, which tells the tabs of a browser apart.
+    header, sections, footer
+        Content (HTML).
+    """
     links = "\n".join(f'<li><a href="#{s.anchor}">{escape(s.title)}</a></li>' for s in sections)
     body = "\n\n".join(section.html() for section in sections)
     return f"""<!DOCTYPE html>
@@ -122,7 +132,8 @@ def page(title: str, header: str, sections: Sequence[Section], footer: str) -> s
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
-<title>{escape(title)}</title>
+<meta http-equiv="Content-Security-Policy" content="{escape(content_policy(), quote=True)}">
+<title>{escape(tab)}</title>
 <style>
 {STYLE_SHEET.read_text(encoding="utf-8")}</style>
 </head>
@@ -137,6 +148,7 @@ def page(title: str, header: str, sections: Sequence[Section], footer: str) -> s
 {body}
 </main>
 <footer>{footer}</footer>
+<script>{script()}</script>
 </body>
 </html>
 """

@@ -6,7 +6,7 @@ import csv
 import json
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
 
 import numpy as np
 
@@ -134,12 +134,17 @@ def write_csv(spectrum: Spectrum, path: str | Path, *, tensor: bool = False) -> 
     tensor
         Also write all nine elements of ε₂.
     """
-    table = columns(spectrum, tensor)
     with replacing(path) as partial, partial.open("w", encoding="utf-8") as out:
-        for line in csv_header(spectrum):
-            out.write(f"# {line}\n")
-        csv.writer(out, lineterminator="\n").writerow(table)  # names of groups may hold commas
-        np.savetxt(out, np.column_stack(list(table.values())), fmt="%.8g", delimiter=",")
+        write_table(spectrum, out, tensor=tensor)
+
+
+def write_table(spectrum: Spectrum, out: TextIO, *, tensor: bool = False) -> None:
+    """Write what `write_csv` writes to a text stream."""
+    table = columns(spectrum, tensor)
+    for line in csv_header(spectrum):
+        out.write(f"# {line}\n")
+    csv.writer(out, lineterminator="\n").writerow(table)  # names of groups may hold commas
+    np.savetxt(out, np.column_stack(list(table.values())), fmt="%.8g", delimiter=",")
 
 
 def summary(spectrum: Spectrum) -> dict[str, Any]:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
+import json
 import re
 from dataclasses import replace
 from functools import cache
@@ -13,9 +16,10 @@ import pytest
 
 from bec_md.network.registry import bundled_models
 from bec_md.report import report_html, write_report
+from bec_md.report.explorer import explorer
 from bec_md.report.figures import for_display, spectrum_figure
 from bec_md.report.formulas import formulas_used
-from bec_md.report.lights import overall, quality_table, verdict
+from bec_md.report.lights import f_sum_words, overall, quality_table, verdict
 from bec_md.report.model_card import file_hash, find_card, model_card_html
 from bec_md.report.numbers import (
     band_rows,
@@ -89,15 +93,71 @@ def test_tags_close_and_identifiers_are_unique() -> None:
 
 
 def test_nothing_is_loaded_from_elsewhere() -> None:
-    assert not parsed().tags & {"script", "link", "iframe", "img", "object", "embed", "image"}
+    assert not parsed().tags & {"link", "iframe", "img", "object", "embed", "image"}
+    assert not any(name in ("src", "xlink:href") for _, name, _ in parsed().links)
     assert "@import" not in report()
     assert "@font-face" not in report()
     for tag, _, address in parsed().links:
         # only links for the reader leave the page; drawings refer to themselves
-        assert address.startswith("#") or (tag == "a" and address.startswith("https://doi.org/"))
+        inside = address.startswith(("#", "data:text/csv;base64,"))
+        assert inside or (tag == "a" and address.startswith("https://doi.org/"))
     targets = {address[1:] for _, _, address in parsed().links if address.startswith("#")}
     assert targets <= set(parsed().ids)
     assert set(re.findall(r"url\(#([^)]+)\)", report())) <= set(parsed().ids)
+
+
+def test_the_page_allows_its_own_script_and_no_other() -> None:
+    """The hash in the policy is that of the one script that runs; the other holds numbers."""
+    kinds = re.findall(r"<script([^>]*)>(.*?)</script>", report(), re.DOTALL)
+    run = [text for attributes, text in kinds if "application/json" not in attributes]
+    assert len(run) == 1
+    digest = base64.b64encode(hashlib.sha256(run[0].encode()).digest()).decode()
+    assert f"script-src &#x27;sha256-{digest}&#x27;" in report()
+    assert not re.search(r"\son[a-z]+=", re.sub(r"<script.*?</script>", "", report(), flags=re.DOTALL))
+    assert "eval" not in run[0]
+    assert "innerHTML" not in run[0]
+
+
+def test_numbers_can_be_taken_away() -> None:
+    """The curves of the chart and the table in the link are those of the figures."""
+    shown = for_display(oscillator_spectrum(4096))
+    found = re.search(r'id="explorer-data">(.*?)</script>', report(), re.DOTALL)
+    assert found is not None
+    data = json.loads(found[1])
+    names = [curve["name"] for curve in data["curves"]]
+    assert names[:4] == ["nα", "ε₁", "ε₂", "n"]
+    assert {"nα along z", *(f"nα of {group}" for group in shown.partial_n_alpha)} <= set(names)
+    np.testing.assert_allclose(data["x"], shown.wavenumber_cm, rtol=1e-4)  # five digits
+    np.testing.assert_allclose(data["curves"][0]["y"], shown.n_alpha, rtol=1e-4)
+    np.testing.assert_allclose(data["curves"][0]["e"], shown.n_alpha_err, rtol=5e-3)
+    address = next(link for _, _, link in parsed().links if link.startswith("data:text/csv"))
+    lines = base64.b64decode(address.partition(",")[2]).decode().splitlines()
+    rows = [line for line in lines if not line.startswith("#")]
+    assert rows[0].startswith("wavenumber_cm,n_alpha_cm")
+    assert len(rows) == len(shown.wavenumber_cm) + 1
+
+
+def test_a_name_cannot_end_the_numbers() -> None:
+    plain = oscillator_spectrum(4096)
+    parts = {"</script><b>": plain.n_alpha}
+    html = explorer(for_display(replace(plain, partial_n_alpha=parts, partial_n_alpha_err=parts)))
+    assert "<b>" not in html
+
+
+def test_tabs_are_told_apart() -> None:
+    spectrum = replace(oscillator_spectrum(4096), metadata={"source": "run7.xyz", "model": "silica"})
+    assert "<title>run7, 300 K, silica – Infrared spectrum</title>" in report_html(spectrum)
+
+
+def test_the_f_sum_is_explained_beside_its_light() -> None:
+    words = f_sum_words(oscillator_spectrum(4096).quality)
+    assert words.startswith('<p class="f-sum"><svg class="light"')
+    assert "short run" in words
+    assert f_sum_words(QualityReport((check("ok", "nyquist"),))) == ""
+
+
+def test_every_figure_is_drawn_for_narrow_windows_too() -> None:
+    assert report().count('class="wide-window"') == report().count('class="narrow-window"') >= 5
 
 
 def test_all_sections_are_there() -> None:
