@@ -1,0 +1,81 @@
+r"""What i-PI's driven dynamics and outputs want of a configuration, in its order and units.
+
+i-PI stores :math:`\partial d_a/\partial r_{ib}` in row 3i + b and column a (the transpose of ``Z[i, a, b]``),
+and refuses tensors whose mean over the atoms exceeds ``asr_threshold`` times their number.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from bec_md.arrays import Array
+from bec_md.charges.sum_rule import correct_equal
+from bec_md.structure.from_ase import as_frame
+from bec_md.units import BOHR_ANG
+
+if TYPE_CHECKING:
+    from ase import Atoms
+
+    from bec_md.network import BecModel
+
+
+class BornExtras:
+    """Born effective charges and the dipole of configurations of one system, as i-PI takes them.
+
+    Parameters
+    ----------
+    template
+        Its atoms, in the order of i-PI.
+    model
+        A loaded model, or the name or path of one.
+    **options
+        Of `bec_md.network.load_model`: ``device``, ``threads``, ….
+
+    Raises
+    ------
+    UsageError
+        If there is no such model.
+    DataError
+        If the model does not know an element.
+    """
+
+    def __init__(self, template: Atoms, model: BecModel | str | Path = "auto", **options: Any) -> None:
+        from bec_md.network import BecModel, load_model
+
+        self._template = template.copy()  # type: ignore[no-untyped-call]
+        elements = tuple(sorted({int(number) for number in template.numbers}))
+        self._charge = as_frame(template).total_charge
+        self.model = model if isinstance(model, BecModel) else load_model(model, elements=elements, **options)
+
+    def __call__(self, cell_bohr: Array, positions_bohr: Array) -> dict[str, Any]:
+        """Return the extras of one bead.
+
+        Parameters
+        ----------
+        cell_bohr
+            (3, 3), lattice vectors as columns, as i-PI sends them.
+        positions_bohr
+            (N, 3), not wrapped.
+
+        Returns
+        -------
+        ``BEC``, (3N, 3) in e, whose sum over the atoms is the net charge in double precision; ``dipole``,
+        (3,) in e bohr, where the tensors derive from a polarization; ``eps_inf``, (3, 3), where the model
+        knows it.
+        """
+        atoms = self._template
+        atoms.set_cell(BOHR_ANG * np.asarray(cell_bohr).T)
+        atoms.positions = BOHR_ANG * np.asarray(positions_bohr).reshape(-1, 3)
+        found = self.model.predict_batch([atoms])
+        tensors = correct_equal(found.born_effective_charges[0], self._charge)
+        extras: dict[str, Any] = {"BEC": tensors.transpose(0, 2, 1).reshape(-1, 3).tolist()}
+        if self.model.charges_from == "dipole":
+            moment = self.model.current([atoms], np.zeros((1, len(atoms), 3))).polarization
+            assert moment is not None
+            extras["dipole"] = (np.asarray(moment[0]) / BOHR_ANG).tolist()
+        if np.isfinite(found.eps_inf).all():
+            extras["eps_inf"] = np.asarray(found.eps_inf[0], dtype=np.float64).tolist()
+        return extras
