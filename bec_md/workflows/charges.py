@@ -1,0 +1,89 @@
+"""Charges of one structure as plain numbers, for whatever runs functions and stores what they return."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from bec_md.errors import UsageError
+from bec_md.structure import Frame
+from bec_md.structure.from_ase import as_frame
+
+
+def born_charges(
+    structure: Any, model: str | Path = "universal", threads: int | None = None
+) -> dict[str, Any]:
+    """Born effective charges and ε∞ of a crystal, as JSON can hold them.
+
+    Parameters
+    ----------
+    structure
+        `ase.Atoms`, the dictionary that ``Atoms.todict()`` makes of them, or a `Structure` of pymatgen.
+    model
+        Name or path of a network.
+    threads
+        Of the network.
+
+    Returns
+    -------
+    ``born``, (N, 3, 3) in e with ``born[i][a][b]`` = ∂M_a/∂u_ib; ``epsilon_static``, (3, 3), the electronic
+    ε∞ (clamped ions; None if the model was trained without); ``born_uncertainty_e``, (N,), standard error of
+    a component; ``model``, ``stated_error_e``, ``model_hash``, ``bec_md_version``; ``remarks``, sentences
+    about elements and structures that the model does not know well.
+
+    Raises
+    ------
+    UsageError
+        For something that is no periodic structure, or a model that does not exist.
+    DataError
+        If the model does not know an element.
+    """
+    from ase.data import chemical_symbols
+
+    from bec_md import __version__
+    from bec_md.network import load_model
+    from bec_md.network.familiarity import Familiarity
+
+    frame = _frame(structure)
+    network = load_model(model, elements=tuple(sorted({int(n) for n in frame.numbers})), threads=threads)
+    found = network.predict_batch([frame])
+    known = Familiarity.of(network.card, [chemical_symbols[int(n)] for n in frame.numbers])
+    spread = float(np.mean(found.uncertainty_e[0]))
+    remarks = (known.remark, known.outside_remark(1, 1) if known.outside(spread) else None)
+    eps = np.asarray(found.eps_inf[0], dtype=np.float64)
+    return {
+        "born": np.asarray(found.born_effective_charges[0], dtype=np.float64).tolist(),
+        "epsilon_static": eps.tolist() if np.isfinite(eps).all() else None,
+        "born_uncertainty_e": np.asarray(found.uncertainty_e[0], dtype=np.float64).tolist(),
+        "model": network.name,
+        "model_hash": network.fingerprint,
+        "stated_error_e": network.card.get("stated_error_e"),
+        "bec_md_version": __version__,
+        "remarks": [remark for remark in remarks if remark],
+    }
+
+
+def _frame(structure: Any) -> Frame:
+    """Return the atoms and the cell of an ASE or pymatgen structure."""
+    from ase import Atoms
+
+    if hasattr(structure, "lattice") and hasattr(structure, "cart_coords"):  # pymatgen
+        return Frame(
+            positions_ang=np.asarray(structure.cart_coords, dtype=np.float64),
+            cell_ang=np.asarray(structure.lattice.matrix, dtype=np.float64),
+            pbc=np.ones(3, dtype=bool),
+            numbers=np.asarray(structure.atomic_numbers, dtype=np.int64),
+            total_charge=float(getattr(structure, "charge", 0.0) or 0.0),
+        )
+    atoms = structure
+    if isinstance(structure, dict) and {"numbers", "positions", "cell"} <= structure.keys():
+        atoms = Atoms.fromdict(structure)  # type: ignore[no-untyped-call]
+    if hasattr(atoms, "cell") and hasattr(atoms, "positions") and atoms.cell.rank == 3:
+        return as_frame(atoms)
+    raise UsageError(
+        f"{type(structure).__name__} is no periodic structure",
+        "charges are those of a crystal",
+        "give ase.Atoms with a cell (or their todict()), or a pymatgen Structure",
+    )

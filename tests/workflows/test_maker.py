@@ -1,0 +1,99 @@
+"""The maker in the released jobflow, and the plain function behind it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+from ase import Atoms
+from ase.build import bulk
+
+from bec_md import load_model
+from bec_md.errors import DataError, UsageError
+from bec_md.workflows import BornChargesMaker, born_charges
+
+
+@pytest.fixture(scope="module")
+def crystal() -> Any:
+    atoms = bulk("MgO", "rocksalt", a=4.21)
+    atoms.rattle(0.1, seed=3)
+    return atoms
+
+
+def as_pymatgen(atoms: Any) -> Any:
+    """What is read of a pymatgen Structure."""
+    return SimpleNamespace(
+        lattice=SimpleNamespace(matrix=atoms.cell.array),
+        cart_coords=atoms.positions,
+        atomic_numbers=tuple(int(n) for n in atoms.numbers),
+        charge=None,
+    )
+
+
+def test_the_function_gives_what_the_network_predicts(crystal: Any) -> None:
+    found = json.loads(json.dumps(born_charges(crystal, threads=1)))
+    prediction = load_model("universal", threads=1).predict_batch([crystal])
+    np.testing.assert_array_equal(found["born"], prediction.born_effective_charges[0])
+    np.testing.assert_array_equal(found["epsilon_static"], prediction.eps_inf[0])
+    np.testing.assert_array_equal(found["born_uncertainty_e"], prediction.uncertainty_e[0])
+    assert found["model"] == "universal"
+    for other in (as_pymatgen(crystal), crystal.todict()):
+        assert born_charges(other, threads=1)["born"] == found["born"]
+
+
+@pytest.mark.filterwarnings(
+    "ignore::DeprecationWarning", "ignore:cd is deprecated:FutureWarning"
+)  # of jobflow
+def test_a_job_and_its_output_where_atomate2_looks(
+    crystal: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    from jobflow import Flow, job, run_locally
+
+    made = BornChargesMaker(threads=1).make(crystal.todict())
+    assert made.name == "born effective charges"
+
+    @job
+    def consume(born: Any, eps: Any) -> list[float]:
+        return [float(np.trace(born[0]) / 3), float(np.trace(eps) / 3)]
+
+    output = made.output.calcs_reversed[0].output
+    after = consume(output.outcar["born"], output.epsilon_static)
+    responses = run_locally(Flow([made, after]), log=False, ensure_success=True)
+    expected = born_charges(crystal, threads=1)
+    stored = responses[made.uuid][1].output
+    assert stored["born"] == expected["born"]
+    charge, eps = responses[after.uuid][1].output
+    assert charge == pytest.approx(np.trace(expected["born"][0]) / 3)
+    assert eps == pytest.approx(np.trace(expected["epsilon_static"]) / 3)
+
+
+def test_a_maker_is_stored_and_read_again() -> None:
+    maker = BornChargesMaker(model="silica", threads=2)
+    assert BornChargesMaker.from_dict(json.loads(json.dumps(maker.as_dict()))) == maker
+
+
+def test_what_is_no_crystal_is_refused(crystal: Any) -> None:
+    with pytest.raises(UsageError, match="no periodic structure"):
+        born_charges(Atoms("CO", positions=[[0, 0, 0], [0, 0, 1.1]]))
+    with pytest.raises(UsageError, match="no periodic structure"):
+        born_charges("POSCAR")
+    with pytest.raises(UsageError, match="no periodic structure"):
+        born_charges({"sites": []})
+    with pytest.raises(DataError, match="Mg"):
+        born_charges(crystal, "water")
+
+
+def test_without_jobflow_one_line_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    import sys
+
+    monkeypatch.setitem(sys.modules, "jobflow", None)
+    monkeypatch.delitem(sys.modules, "bec_md.workflows.maker", raising=False)
+    import bec_md.workflows
+
+    with pytest.raises(UsageError, match="pip install jobflow"):
+        _ = bec_md.workflows.BornChargesMaker
