@@ -44,8 +44,12 @@ class Options:
         )
 
 
+#: Squares and inverses of what lies between this and its inverse are ordinary numbers.
+_SMALLEST = 1e-100
+
+
 def refuse_not_positive(options: Any, meanings: dict[str, str]) -> None:
-    """Refuse numbers of an option class that are given and not positive.
+    """Refuse numbers of an option class that are given and not positive, or beyond all measure.
 
     Parameters
     ----------
@@ -61,7 +65,14 @@ def refuse_not_positive(options: Any, meanings: dict[str, str]) -> None:
     """
     for name, why in meanings.items():
         value = getattr(options, name)
-        if value is not None and not 0.0 < value < float("inf"):
+        if value is not None and not _SMALLEST < value < 1.0 / _SMALLEST:
             raise UsageError(
-                f"`{name}={value:g}` is not a positive number", why, f"give a `{name}` above 0, or leave it"
+                f"`{name}={value:g}` is not a positive number"
+                + (
+                    ""
+                    if not 0.0 < value < float("inf")
+                    else f" between {_SMALLEST:g} and {1.0 / _SMALLEST:g}"
+                ),
+                why,
+                f"give a `{name}` above 0, or leave it",
             )
