@@ -63,7 +63,7 @@ NAMES = (
     "-o", "--help", " ", "a b.xyz", "a\nb.xyz", "it's.xyz", '"q".xyz', "*.xyz", "$HOME.xyz", "a;b.xyz",
     "%s%n.xyz", "{0}.xyz", "\x1b[31mred.xyz", "é.xyz", "e\u0301.xyz", "日本.xyz", "\u202ertl.xyz",
     "a" * 240 + ".xyz", ".xyz", "CON.xyz", "t.XYZ", "t.xyz.gz", "t.h5", "t.csv",
-    "t.png", "http:x.xyz", "[bold]t[/bold].xyz",
+    "t.png", "http:x.xyz", "[bold]t.xyz",
 )  # fmt: skip
 
 
