@@ -44,12 +44,12 @@ class Options:
         )
 
 
-#: Squares and inverses of what lies between this and its inverse are ordinary numbers.
+#: The inverse and the square of what is larger are ordinary numbers.
 _SMALLEST = 1e-100
 
 
 def refuse_not_positive(options: Any, meanings: dict[str, str]) -> None:
-    """Refuse numbers of an option class that are given and not positive, or beyond all measure.
+    """Refuse numbers of an option class that are given and not positive.
 
     Parameters
     ----------
@@ -65,14 +65,10 @@ def refuse_not_positive(options: Any, meanings: dict[str, str]) -> None:
     """
     for name, why in meanings.items():
         value = getattr(options, name)
-        if value is not None and not _SMALLEST < value < 1.0 / _SMALLEST:
+        if value is not None and not _SMALLEST < value < float("inf"):
             raise UsageError(
                 f"`{name}={value:g}` is not a positive number"
-                + (
-                    ""
-                    if not 0.0 < value < float("inf")
-                    else f" between {_SMALLEST:g} and {1.0 / _SMALLEST:g}"
-                ),
+                + (f" above {_SMALLEST:g}" if value > 0 else ""),
                 why,
                 f"give a `{name}` above 0, or leave it",
             )

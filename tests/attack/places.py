@@ -70,7 +70,7 @@ NAMES = (
 ENVIRONMENTS = {
     "HOME": "done", "HOME=/dev/null": "done", "HOME=/nowhere": "done", "PATH=": "done",
     "TMPDIR=/nowhere": "any",
-    "XDG_CACHE_HOME=/dev/null": "done", "MPLCONFIGDIR=/dev/null": "done", "MPLBACKEND=nope": "any",
+    "XDG_CACHE_HOME=/dev/null": "done", "MPLCONFIGDIR=/dev/null": "done", "MPLBACKEND=nope": "done",
     "TERM=nope": "done", "COLUMNS=0": "done", "COLUMNS=-5": "done", "OMP_NUM_THREADS=many": "done",
     "OMP_NUM_THREADS=0": "done", "PYTHONIOENCODING=ascii": "done", "LC_ALL=C": "done",
     "LC_ALL=xx_YY.no": "done",
@@ -97,6 +97,10 @@ def places() -> Iterator[Case]:
         for suffix in ("xyz", "lammpstrj", "npz", "h5", "csv", "traj", "nc", "safetensors"):
             yield Case(f"place-{kind}-{suffix}", ["info", f"t.{suffix}"], {f"t.{suffix}": make}, "refused")
         yield Case(f"place-{kind}-spectrum", SPECTRUM, {"t.xyz": make}, "refused")
+        if (
+            kind == "memory"
+        ):  # an ordinary file by its mode, found out while it is written: the others are whole
+            continue
         for output in ("o.h5", "o.csv", "t_current.h5", "t_current.h5.parts"):
             yield Case(f"output-{kind}-{output}", SPECTRUM, {**t, output: make})
     for target in (
@@ -110,7 +114,7 @@ def places() -> Iterator[Case]:
         ".",
     ):
         yield Case(f"output-{target}", ["spectrum", "t.xyz", *FIXED, "-q", "--csv", target], dict(t))
-    yield Case("input-slash", ["spectrum", "t.xyz/", *FIXED, *OUT], dict(t), "refused")
+    yield Case("input-slash", ["spectrum", "t.xyz/", *FIXED, *OUT], dict(t))
     yield Case("input-dots", ["spectrum", "../in/./t.xyz", *FIXED, *OUT], dict(t), "done")
     for text, wants in ENVIRONMENTS.items():
         variable, _, value = text.partition("=")
