@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 from bec_md.errors import UsageError
@@ -14,13 +15,14 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from bec_md.bench.edgewise import EdgewiseNetwork
-    from bec_md.network.native import NativeModel
     from bec_md.network.predictor import BecModel
 
 Run = Callable[["Sequence[Atoms]"], object]
 
 #: Names of the contestants in tables and JSON.
 NATIVE, TORCH, EDGEWISE, COMPILED = "native", "torch", "edge-wise", "edge-wise, compiled"
+#: Z* of all atoms, where a spectrum needs J alone.
+TENSORS = "native, Z*"
 #: Atoms in one call. PyTorch is fastest while its per-edge arrays fit the caches.
 NATIVE_ATOMS, TORCH_ATOMS = 4096, 300
 
@@ -48,18 +50,39 @@ class Contestant:
         return max(1, self.batch_atoms // n_atoms)
 
 
+def per_frame(model: BecModel) -> Run:
+    """What a spectrum needs of every frame: Z* of direct models, J of those that predict a polarization."""
+    if model.charges_from == "charges":
+        return model.predict_batch
+    return lambda frames: model.current(frames, velocities_of(frames))
+
+
+def velocities_of(frames: Sequence[Atoms]) -> NDArray[np.float64]:
+    """Velocities to differentiate along, (F, N, 3) Å/fs; what they are does not change the time."""
+    import numpy as np
+
+    return np.random.default_rng(0).normal(scale=0.01, size=(len(frames), len(frames[0]), 3))
+
+
 def native_contestant(model: BecModel) -> Contestant:
-    """The shipped path: `BecModel.predict_batch` with batches as `bec-md current` makes them."""
-    return Contestant(NATIVE, model.predict_batch, NATIVE_ATOMS)
+    """The shipped path, with batches as `bec-md current` makes them."""
+    return Contestant(NATIVE, per_frame(model), NATIVE_ATOMS)
+
+
+def tensor_contestant(model: BecModel) -> Contestant:
+    """Z* of all atoms, uncertainties and ε∞: what `predict` runs."""
+    return Contestant(TENSORS, model.predict_batch, NATIVE_ATOMS)
 
 
 def torch_contestant(model: BecModel, threads: int) -> Contestant:
     """The same network by PyTorch and e3nn: the reference, and the way without a compiler."""
 
+    evaluate = per_frame(model)
+
     def run(frames: Sequence[Atoms]) -> object:
         """Evaluate frames with the reference in PyTorch."""
         set_torch_threads(threads)
-        return model.predict_batch(frames)
+        return evaluate(frames)
 
     return Contestant(TORCH, run, TORCH_ATOMS)
 
@@ -76,12 +99,21 @@ def edgewise_contestant(network: EdgewiseNetwork, threads: int, name: str = EDGE
     return Contestant(name, run, TORCH_ATOMS)
 
 
-def evaluator_of(model: BecModel) -> NativeModel:
-    """The C++ evaluator behind a model of the native engine."""
+def evaluator_of(model: BecModel) -> Callable[..., object]:
+    """What the C++ evaluator alone does for `per_frame`; takes frames and, by name, a profile."""
     from bec_md.network.native import NativeEngine
 
     assert isinstance(model.engine, NativeEngine)
-    return model.engine.model
+    native = model.engine.model
+    if model.charges_from == "charges":
+        return partial(native.predict_frames, members=True)
+
+    def run(frames: Sequence[Atoms], **options: object) -> object:
+        """Differentiate along velocities, with all members."""
+        moving = {"members": ("current", "polarization"), "velocities": velocities_of(frames).reshape(-1, 3)}
+        return native.evaluate(frames, ("eps_inf",), **moving, **options)  # type: ignore[arg-type]
+
+    return run
 
 
 def set_torch_threads(threads: int) -> None:

@@ -5,8 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import partial
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -15,9 +13,6 @@ from bec_md.bench.ceilings import Ceilings, ceiling_tasks, ceilings_from
 from bec_md.bench.clock import Task, Timing, interleave
 from bec_md.bench.roofline import PARTS, Work, work_per_atom
 from bec_md.bench.structures import SYSTEMS, BenchSystem
-
-if TYPE_CHECKING:
-    from bec_md.network.native import NativeModel
 
 #: Calls from which the shares of the parts are taken, and the atoms in each.
 PROFILE_CALLS, PROFILE_ATOMS = 100, 300
@@ -128,14 +123,15 @@ def measure_system(
         model, config = reference.name, reference.config
         if native is not None:
             runners[who.NATIVE, threads] = who.native_contestant(native)
+            if native.charges_from != "charges":
+                runners[who.TENSORS, threads] = who.tensor_contestant(native)
             evaluator = evaluator or who.evaluator_of(native)
         runners[who.TORCH, threads] = who.torch_contestant(reference, threads)
         for contestant in edgewise[index :: len(settings.threads)]:
             runners[contestant.name, threads] = contestant
     tasks = [_task(_name(key), contestant, system) for key, contestant in runners.items()]
     if evaluator is not None:
-        inner = who.Contestant(EVALUATOR, partial(evaluator.predict_frames, members=True), who.NATIVE_ATOMS)
-        tasks.append(_task(EVALUATOR, inner, system))
+        tasks.append(_task(EVALUATOR, who.Contestant(EVALUATOR, evaluator, who.NATIVE_ATOMS), system))
     timings = interleave([*tasks, *ceiling_tasks()], settings.rounds, settings.budget_s)
     neighbors = count_neighbors(system, config["cutoff_ang"])
     return SystemResult(
@@ -169,7 +165,7 @@ def count_neighbors(system: BenchSystem, cutoff_ang: float) -> float:
 
 
 def _parts(
-    evaluator: NativeModel, system: BenchSystem, timings: Mapping[str, Timing], threads: int
+    evaluator: Callable[..., object], system: BenchSystem, timings: Mapping[str, Timing], threads: int
 ) -> dict[str, float]:
     """Divide the native evaluator's time, µs per atom, among its parts, and add what Python needs.
 
@@ -183,7 +179,7 @@ def _parts(
     for _ in range(PROFILE_CALLS):
         found = ProfileStruct()
         wall, cpu = time.perf_counter(), time.process_time()
-        evaluator.predict_frames(frames, members=True, profile=found)
+        evaluator(frames, profile=found)
         wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
         if wall / cpu < undisturbed:
             undisturbed = wall / cpu

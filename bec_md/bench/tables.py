@@ -15,16 +15,18 @@ from bec_md.bench.roofline import PARTS, least_us, total_flop
 METHOD = """
 Times are processor time of the process, all threads together, in µs per atom: medians of interleaved rounds
 (A B C A B C …) after one that is not counted. They cover the whole path from ASE atoms through neighbor list
-and graph to the tensors, in float32.
+and graph to what a spectrum needs of every frame, in float32: the tensors of direct models, the current of
+models that predict a polarization.
 
-native: the shipped network as spectrum, current and predict run it, about {native_atoms} atoms in a call.
+native: the shipped network as spectrum and current run it, about {native_atoms} atoms in a call ("Z*": the
+tensors of a polarization, as predict gives them).
 torch: the same network by PyTorch and e3nn, about {torch_atoms} atoms in a call. edge-wise: a network of the
 NequIP kind (3 layers, 32 channels, l ≤ 2, 5 Å, tensor products on edges by e3nn), about {torch_atoms} atoms
 in a call. Memory that PyTorch frees is kept in the process (mallopt), which makes both faster.
 
 roofline: the least time that the sparse, splined arithmetic of the network needs at the measured rates of one
 thread: for every part the larger one of arithmetic at the rate of matrix products and of moving messages,
-edges and states.
+edges and states; derivatives of a polarization are not counted.
 
 Processor time on a shared machine varies by tens of percent: compare ratios within one run.
 """
@@ -69,7 +71,7 @@ def _whole(result: BenchResult, threads: int) -> Table:
         )
 
     columns = ("structure", "neighbors", shipped, "ns per neighbor", "torch", "edge-wise", *ratios)
-    title = f"Atoms → Z*, {_thread_text(threads)}, processor time in µs per atom"
+    title = f"Atoms → J or Z*, {_thread_text(threads)}, processor time in µs per atom"
     return Table(title, columns, tuple(row(system) for system in result.systems))
 
 

@@ -13,16 +13,16 @@ from bec_md.errors import DataError
 
 
 def test_the_properties_are_those_of_the_model(quartz: Atoms) -> None:
-    quartz.calc = BornCharges("silica-dipole")
+    quartz.calc = BornCharges("silica")
     tensors = quartz.calc.get_property("born_effective_charges", quartz)
-    found = load_model("silica-dipole").predict_batch([quartz])
+    found = load_model("silica").predict_batch([quartz])
     np.testing.assert_array_equal(tensors, found.born_effective_charges[0])
     np.testing.assert_array_equal(quartz.calc.results["dielectric_tensor"], found.eps_inf[0])
     np.testing.assert_allclose(tensors.sum(axis=0), 0.0, atol=1e-5)
 
 
 def test_a_displaced_atom_changes_the_polarization_by_its_tensor(quartz: Atoms) -> None:
-    quartz.calc = BornCharges("silica-dipole")
+    quartz.calc = BornCharges("silica")
     tensors, step = quartz.calc.get_property("born_effective_charges", quartz), 0.01
     polarization = []
     for sign in (-1, 1):
@@ -37,7 +37,7 @@ def test_what_a_model_lacks_is_refused_by_name(quartz: Atoms) -> None:
     quartz.calc = BornCharges("universal")
     with pytest.raises(PropertyNotImplementedError, match="universal has no polarization"):
         quartz.calc.get_property("polarization", quartz)
-    quartz.calc = BornCharges("silica-dipole")
+    quartz.calc = BornCharges("silica")
     gold = Atoms("Au", cell=[4, 4, 4], pbc=True)
     with pytest.raises(DataError, match="does not know Au"):
         quartz.calc.get_property("born_effective_charges", gold)

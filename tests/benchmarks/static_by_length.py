@@ -1,6 +1,6 @@
 """ε(0) of quartz from ⟨δM²⟩ after 5, 10, 20 and 40 ps of one run, and what the current of each model costs.
 
-    python tests/benchmarks/static_by_length.py silica-dipole silica
+    python tests/benchmarks/static_by_length.py silica silica-direct
 
 One thread, processor time of the whole way from the file to the rows, two groups of atoms, all members.
 """

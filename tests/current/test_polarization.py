@@ -15,7 +15,7 @@ from bec_md.current.series import CurrentSeries
 from bec_md.trajectory import open_trajectory
 from bec_md.trajectory.options import ReadOptions
 
-MODEL = "silica-dipole"
+MODEL = "silica"
 TRAJECTORY = Path(__file__).parents[2] / "examples/quartz/quartz_300K.npz"
 FRAMES = 40
 
