@@ -76,7 +76,6 @@ def tensor_contestant(model: BecModel) -> Contestant:
 
 def torch_contestant(model: BecModel, threads: int) -> Contestant:
     """The same network by PyTorch and e3nn: the reference, and the way without a compiler."""
-
     evaluate = per_frame(model)
 
     def run(frames: Sequence[Atoms]) -> object:

@@ -76,14 +76,44 @@ _HIJES = Citation(
     reason="training data of the model: configurations of water (RPBE-D3)",
     url="https://arxiv.org/abs/2312.15213",
 )
+_ZHONG = Citation(
+    "Zhong2025",
+    ("Zhong, Peichen", "Kim, Dongjin", "King, Daniel S.", "Cheng, Bingqing"),
+    "Machine learning interatomic potential can infer electrical response",
+    "npj Comput. Mater.",
+    2025,
+    reason="training data of the model: Born effective charges of water (RPBE-D3)",
+    url="https://arxiv.org/abs/2504.05169",
+)
+_LU = Citation(
+    "Lu2026",
+    (
+        "Lu, Anh Khoa Augustin",
+        "Maekawa, Naoki",
+        "Ikeda, Akane",
+        "Shimizu, Koji",
+        "Masuda, Hiroshi",
+        "Yoshida, Hidehiro",
+        "Watanabe, Satoshi",
+    ),
+    "Study of the ion mobility in defect-laden ZrO2 under an electric field using neural network with "
+    "predictions for Born effective charges",
+    "Phys. Rev. Mater.",
+    2026,
+    "10",
+    "066001",
+    "10.1103/jcsd-dbl2",
+    "training data of the model: hot ZrO2 with oxygen vacancies (PBE)",
+)
 
 #: Stem of a training file → what it was taken from.
 _SOURCES = {
-    "phonondb_train": _TOGO,
-    "petretto_extra_train": _PETRETTO,
-    "sio2_train": _FALLETTA,
-    "batio3_train": _FALLETTA,
-    "water_train": _HIJES,
+    "phonondb_train": (_TOGO,),
+    "petretto_extra_train": (_PETRETTO,),
+    "sio2_train": (_FALLETTA,),
+    "batio3_train": (_FALLETTA,),
+    "water_train": (_HIJES, _ZHONG),
+    "zro2_train": (_LU,),
 }
 
 
@@ -98,8 +128,8 @@ def of_training_files(card: Mapping[str, Any]) -> list[Citation]:
     training = card.get("training")
     if not isinstance(training, Mapping):
         return []
-    stems = [str(row.get("file", "")).split(".")[0] for row in training.get("data") or ()]
-    found = [_SOURCES[stem] for stem in stems if stem in _SOURCES]
+    files = [str(row.get("file", "")) for row in training.get("data") or ()]
+    found = [work for file in files for work in _SOURCES.get(file.removesuffix(".xyz"), ())]
     start = ((training.get("config") or {}).get("finetune") or {}).get("model")
     if start:
         from bec_md.network.registry import bundled_models

@@ -42,9 +42,11 @@ def test_public_data_of_bundled_models_are_cited() -> None:
     cards = {name: model.card for name, model in bundled_models().items()}
     universal = keys(None, cards["universal"])
     assert {"Togo2018", "Petretto2018", "Falletta2025", "MonteroDeHijes2024"} <= set(universal)
-    zirconia = keys(None, cards["zirconia"])  # started from the universal model
-    assert zirconia.count("Falletta2025") == 1
-    assert "Petretto2018" in zirconia
+    li3po4 = keys(None, cards["li3po4"])  # started from the universal model
+    assert li3po4.count("Falletta2025") == 1
+    assert "Petretto2018" in li3po4
+    assert "Lu2026" in keys(None, cards["zirconia"])
+    assert "Zhong2025" in keys(None, cards["water"])
 
 
 def test_text_and_bibtex() -> None:
