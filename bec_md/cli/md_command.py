@@ -217,7 +217,13 @@ def fitted(
     settings = prefix.with_name(f"{prefix.name}_pod_param.pod")
     if overwrite or not path.exists():
         with console.progress("labels", unit="configurations") as bar:
-            found = fitted_to(atoms, slow, temperature_k=options.temperature_k, progress=bar)
+            found = fitted_to(
+                atoms,
+                slow,
+                temperature_k=options.temperature_k,
+                relax_cell=options.relax_cell,
+                progress=bar,
+            )
         found.write(prefix)
         console.item(
             "fit",

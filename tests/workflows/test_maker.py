@@ -86,14 +86,3 @@ def test_what_is_no_crystal_is_refused(crystal: Any) -> None:
         born_charges({"sites": []})
     with pytest.raises(DataError, match="Mg"):
         born_charges(crystal, "water")
-
-
-def test_without_jobflow_one_line_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
-    import sys
-
-    monkeypatch.setitem(sys.modules, "jobflow", None)
-    monkeypatch.delitem(sys.modules, "bec_md.workflows.maker", raising=False)
-    import bec_md.workflows
-
-    with pytest.raises(UsageError, match="pip install jobflow"):
-        _ = bec_md.workflows.BornChargesMaker
