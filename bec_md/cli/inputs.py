@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -109,7 +109,24 @@ def open_sources(paths: Sequence[str], options: InputOptions) -> list[Source]:
     for path in paths:
         refuse_other_files(path)
     stems = stems_of(list(paths))
-    return [_open(parts, stem, options) for parts, stem in _arranged(paths, stems, options.reading)]
+    found = [_open(parts, stem, options) for parts, stem in _arranged(paths, stems, options.reading)]
+    return _joined(found)
+
+
+def _joined(sources: Sequence[Source]) -> list[Source]:
+    """Put currents that continue one another together, where the first of them stands."""
+    from bec_md.current.joined import find_parts, joined
+
+    known = [(source, source.series) for source in sources if source.series is not None]
+    if len(known) < 2:
+        return list(sources)
+    series, names = [one for _, one in known], [Path(source.path).name for source, _ in known]
+    kept = [source for source in sources if source.series is None]
+    for run in find_parts(series, names):
+        first = known[run.members[0]][0]
+        path = " + ".join(names[number] for number in run.members) if len(run.members) > 1 else first.path
+        kept.append(replace(first, path=path, series=joined(series, run, names)))
+    return kept
 
 
 def _arranged(

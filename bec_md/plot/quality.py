@@ -24,6 +24,7 @@ TITLES = {
     "net_charge": "net charge",
     "com_drift": "center-of-mass drift",
     "temperature": "temperature",
+    "temperature_spread": "one temperature",
     "stationarity": "stationarity",
     "nyquist": "sampling",
     "finite_difference": "finite differences",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any, cast
@@ -10,7 +11,7 @@ import numpy as np
 
 import bec_md
 from bec_md.arrays import Array
-from bec_md.errors import UsageError
+from bec_md.errors import BecMDWarning, UsageError
 from bec_md.spectrum.analysis.peak import Peak, find_spectrum_peaks
 from bec_md.spectrum.electronic import resolve_eps_inf
 from bec_md.spectrum.errors import model_error, uncertainty
@@ -62,7 +63,8 @@ def compute_spectrum(
     Parameters
     ----------
     current
-        One series, or replicas of the same system, averaged with the weight of their lengths.
+        One series, or replicas of the same system, averaged with the weight of their lengths. Parts of one
+        run are joined (a `BecMDWarning` says so): they are no replicas.
     options
         How: see `SpectrumOptions`.
     **changes
@@ -81,7 +83,7 @@ def compute_spectrum(
     """
     chosen = options.changed(**changes)
     chosen.check()
-    series = _as_tuple(current)
+    series = _in_runs(current)
     blocks = open_blocks(series, chosen.sum_rule)
     if not chosen.constraints:  # what the motion shows
         chosen = chosen.changed(constraints=int(series[0].metadata.get("constraints") or 0))
@@ -105,10 +107,18 @@ def compute_spectrum(
     )
 
 
-def _as_tuple(current: CurrentSeries | Sequence[CurrentSeries]) -> tuple[CurrentSeries, ...]:
+def _in_runs(current: CurrentSeries | Sequence[CurrentSeries]) -> tuple[CurrentSeries, ...]:
+    """Independent runs: parts of one are joined, and it is said."""
     if hasattr(current, "current"):
         return (cast("CurrentSeries", current),)
-    return tuple(current)
+    from bec_md.current.joined import in_runs
+
+    given = tuple(current)
+    series = in_runs(given)
+    if len(series) < len(given):
+        said = [text for one in series for text in one.metadata.get("remarks", ()) if "joined to one" in text]
+        warnings.warn(BecMDWarning("; ".join(said)), stacklevel=3)
+    return tuple(series)
 
 
 def _check_constraints(series: Sequence[CurrentSeries], constraints: int) -> None:

@@ -228,7 +228,7 @@ def open_file(path: Path, options: ReadOptions) -> FrameReader:
     unused = sorted(options.given() - COMMON_OPTIONS - row.options)
     if unused:
         raise UsageError(
-            f"{path.name}: {' and '.join(f'{option}=' for option in unused)} with the format {name}",
+            f"{path.name}: {' and '.join(f'`{option}`' for option in unused)} with the format {name}",
             "this format has no use for it, and an option that does nothing may hide a mistake",
             "leave it out, or name the right format with `format`",
         )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import combinations, islice, permutations
 
@@ -81,19 +81,50 @@ def find_runs(trajectories: Sequence[Trajectory]) -> list[Run]:
                 "name every run once",
             )
     ends = [_Ends.of(trajectory) for trajectory in trajectories]
+    return arrange(
+        [one.name for one in ends],
+        lambda one, other: _continues(ends[one], ends[other]),
+        lambda one, other: _refuse_overlap(ends[one], ends[other]),
+    )
+
+
+def arrange(
+    names: Sequence[str],
+    continues: Callable[[int, int], int | None],
+    refuse_overlap: Callable[[int, int], None],
+) -> list[Run]:
+    """Arrange inputs into independent runs.
+
+    Parameters
+    ----------
+    names
+        What they are called.
+    continues
+        How much of the first one the second repeats as its continuation, by their numbers; None if it is
+        none.
+    refuse_overlap
+        Raises an error if the second begins in the middle of the first.
+
+    Raises
+    ------
+    UsageError
+        If two inputs continue the same one, or one continues two.
+    """
     following: dict[int, tuple[int, int]] = {}
     before: dict[int, int] = {}
-    for one, other in permutations(range(len(ends)), 2):
-        repeated = _continues(ends[one], ends[other])
+    for one, other in permutations(range(len(names)), 2):
+        repeated = continues(one, other)
         if repeated is None:
-            _refuse_overlap(ends[one], ends[other])
+            refuse_overlap(one, other)
+            continue
+        if one in _run_from(other, following).members:  # a motion that recurs: the order given is the order
             continue
         if one in following:
-            raise _fork(ends[following[one][0]], ends[other], f"continue {ends[one].name}")
+            raise _fork(names[following[one][0]], names[other], f"continue {names[one]}")
         if other in before:
-            raise _fork(ends[before[other]], ends[one], f"end where {ends[other].name} begins")
+            raise _fork(names[before[other]], names[one], f"end where {names[other]} begins")
         following[one], before[other] = (other, repeated), one
-    return [_run_from(start, following) for start in range(len(ends)) if start not in before]
+    return [_run_from(start, following) for start in range(len(names)) if start not in before]
 
 
 def _run_from(start: int, following: dict[int, tuple[int, int]]) -> Run:
@@ -105,9 +136,9 @@ def _run_from(start: int, following: dict[int, tuple[int, int]]) -> Run:
     return Run(tuple(members), tuple(repeated))
 
 
-def _fork(one: _Ends, other: _Ends, what: str) -> UsageError:
+def _fork(one: str, other: str, what: str) -> UsageError:
     return UsageError(
-        f"{one.name} and {other.name} both {what}",
+        f"{one} and {other} both {what}",
         "a run goes on in one way only; two continuations share their past and are no independent runs",
         "name one of them, or compute them apart",
     )

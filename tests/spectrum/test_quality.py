@@ -7,11 +7,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from bec_md.current import CurrentSeries
 from bec_md.errors import QualityError
 from bec_md.spectrum.analysis.plan import plan_run
 from bec_md.spectrum.compute import compute_spectrum
 from bec_md.spectrum.errors.quality import QualityReport
+from bec_md.spectrum.errors.quality_checks import check_temperature_spread
+from bec_md.spectrum.errors.temperature_spread import temperature_spread
 from bec_md.units import SPEED_OF_LIGHT_CM_FS
 from tests.spectrum.exact import atoms_series, bare, kt_amu, langevin_oscillator, neutral_system
 
@@ -121,6 +126,61 @@ def test_heating_run_is_not_stationary() -> None:
     v = np.random.default_rng(0).normal(size=(4000, 3)) * np.linspace(0.5, 1.5, 4000)[:, None]
     s = compute_spectrum(bare(v), **{**OPTIONS, "resolution_cm": 300.0})
     assert s.quality["stationarity"].status == "fail"
+
+
+def thermal(seed: int, levels: list[float], rows: int = 6000, atoms: int = 32) -> CurrentSeries:
+    """Velocities of a run whose temperature goes through some levels, 50 frames each."""
+    rng = np.random.default_rng(seed)
+    kelvin = np.repeat(rng.choice(levels, rows // 50), 50)
+    masses = np.full(atoms, 10.0)
+    v = rng.normal(size=(rows, atoms, 3)) * np.sqrt(kt_amu() * kelvin / 300.0 / 10.0)[:, None, None]
+    v -= v.mean(axis=1, keepdims=True)
+    charges = np.eye(3) * np.where(np.arange(atoms) % 2, 1.0, -1.0)[:, None, None]
+    return atoms_series(v, charges, masses, ["A", "B"] * (atoms // 2), 1.0)
+
+
+@settings(max_examples=20, deadline=None)
+@given(seed=st.integers(0, 10**6), atoms=st.sampled_from([8, 32, 100]))
+def test_one_temperature_scatters_as_statistics_say(seed: int, atoms: int) -> None:
+    found = temperature_spread(thermal(seed, [300.0], atoms=atoms))
+    assert found is not None
+    # the variance of 6000 independent values has an error of √(2/6000), few degrees of freedom are skewed
+    assert found.ratio == pytest.approx(1.0, abs=0.1 + 5 * found.error)
+    assert check_temperature_spread([found]).status == "ok"
+
+
+@pytest.mark.parametrize(
+    ("levels", "status"),
+    [([300.0, 345.0, 395.0, 450.0], "warn"), ([300.0, 400.0, 530.0, 700.0], "fail"), ([300.0], "ok")],
+)
+def test_exchanged_temperatures_are_no_single_one(levels: list[float], status: str) -> None:
+    s = compute_spectrum(thermal(1, levels), **{**OPTIONS, "resolution_cm": 300.0})
+    assert s.quality["temperature_spread"].status == status
+    hot = thermal(2, [300.0])
+    start = np.ones(6000)
+    start[:400] = 2.0  # an equilibration at the beginning is a question of length, not of exchange
+    assert hot.kinetic_energy_ev is not None
+    hot = replace(hot, kinetic_energy_ev=hot.kinetic_energy_ev * start[:, None], known_averages=None)
+    found = temperature_spread(hot)
+    assert found is not None
+    assert check_temperature_spread([found]).status == "ok"
+
+
+@pytest.mark.parametrize("width_cm", [0.0, 4.0, 20.0])
+@pytest.mark.parametrize("replicas", [1, 6])
+def test_beating_lines_are_no_change_of_the_run(width_cm: float, replicas: int) -> None:
+    """Harmonic crystals at constant energy: every replica has its own energies in its modes, for ever."""
+    for seed in range(5):
+        rng = np.random.default_rng(seed)
+        series = []
+        for _ in range(replicas):
+            wavenumbers = 400.0 + width_cm * rng.uniform(-0.5, 0.5, (12, 1, 3))
+            size = np.sqrt(rng.exponential(1.0, wavenumbers.shape))
+            angle = 2 * np.pi * 2.99792458e-5 * 2.0 * wavenumbers * np.arange(5000)[:, None]
+            angle = angle + rng.uniform(0, 2 * np.pi, wavenumbers.shape)
+            series.append(bare((size * np.cos(angle)).sum(axis=0), 2.0))
+        s = compute_spectrum(series, **{**OPTIONS, "resolution_cm": 20.0})
+        assert s.quality["stationarity"].status == "ok", s.quality["stationarity"].value
 
 
 def test_coarse_sampling_is_noticed() -> None:

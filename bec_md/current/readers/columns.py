@@ -60,7 +60,7 @@ def _only_triple(table: Array, names: tuple[str, ...], where: str) -> list[int]:
     raise UsageError(
         f"{where} has {count} columns{known}{several}",
         "which three of them are the x, y and z components is not stated",
-        "name the three columns, or give their numbers counted from 1",
+        "name the three with `columns=NAME,NAME,NAME`, or by their numbers counted from 1 (`columns=5,6,7`)",
     )
 
 

@@ -45,11 +45,17 @@ def read_log(path: Path, options: SeriesOptions) -> RawSeries:
     chosen = choose_columns(run.names, options.columns, path.name)
     kind, factor, time_fs = _units(options, options.lammps_units or run.settings.units, path)
     values = factor * _not_normalized(run, chosen, path.name)
+    moment = polarization_columns(run.names, chosen)
+    timestep = sampling_fs(run, time_fs, path.name)
     return RawSeries(
         values[:, None],
         kind,
         "lammps-log",
-        timestep_fs=sampling_fs(run, time_fs, path.name),
+        timestep_fs=timestep,
+        start_time_fs=_begin_fs(run.column("Step"), timestep),
+        polarization=_moment(_not_normalized(run, moment, path.name), options, run.settings.units)
+        if moment
+        else None,
         volume_ang3=_volume(run, options.lammps_units),
         **_about(run, run.names[chosen[0]], options, path.name),
     )
@@ -91,11 +97,15 @@ def read_ave_time(path: Path, options: SeriesOptions) -> RawSeries:
             f"the log of the run that wrote {path.name} is not in its folder: its rows are taken as samples "
             "of single steps (Nrepeat 1 of fix ave/time), not as averages",
         )
+    moment = polarization_columns(names, chosen)
+    timestep = sampling_fs(at_every_step, time_fs, path.name) if spacing else None
     return RawSeries(
         factor * table[:, None, chosen],
         kind,
         "lammps-ave-time",
-        timestep_fs=sampling_fs(at_every_step, time_fs, path.name) if spacing else None,
+        timestep_fs=timestep,
+        start_time_fs=_begin_fs(table[:, 0], timestep),
+        polarization=_moment(table[:, moment], options, settings.units) if moment else None,
         volume_ang3=_volume(run, options.lammps_units),
         **about,
     )
@@ -128,6 +138,27 @@ def choose_columns(names: Sequence[str], columns: Sequence[str | int] | None, wh
             "name them: `columns=NAME,NAME,NAME` (thermo_style custom step temp vol f_ID[1] f_ID[2] f_ID[3])",
         )
     return [list(names).index(f"{full[0]}[{k}]") for k in (1, 2, 3)]
+
+
+def polarization_columns(names: Sequence[str], current: Sequence[int]) -> list[int]:
+    """Columns of P(t) beside those of the current: f_ID[7], f_ID[8], f_ID[9] of `fix bec`, all or none."""
+    found = re.fullmatch(r"(f_\w+)\[1\]", names[current[0]])
+    wanted = [f"{found[1]}[{k}]" for k in (7, 8, 9)] if found else []
+    return [list(names).index(name) for name in wanted if name in names] if set(wanted) <= set(names) else []
+
+
+def _moment(values: Array, options: SeriesOptions, style: str | None) -> Array | None:
+    """P(t) in e Å; None where only the unit of the current was given."""
+    if options.units is not None:
+        return None
+    return np.asarray(values * lammps_style(options.lammps_units or style or "")[0])
+
+
+def _begin_fs(steps: Array | None, timestep_fs: float | None) -> float:
+    """Time of the first row by its step, fs: what tells whether another file goes on where this one ends."""
+    if steps is None or timestep_fs is None or len(steps) < 2:
+        return 0.0
+    return float(steps[0] / (steps[-1] - steps[0]) * (len(steps) - 1)) * timestep_fs
 
 
 def _last_run(content: LogContent, path: Path, columns: Sequence[str | int] | None) -> ThermoRun:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from bec_md.archive import array_names
+from bec_md.arrays import Array
 from bec_md.current.file import is_stored_current, load_current
 from bec_md.current.options import SeriesOptions
 from bec_md.current.readers import columns, cp2k, gpumd, lammps
@@ -34,6 +35,8 @@ _HEAD_BYTES = 65536
 AMBIGUOUS = 0.7
 #: A given and a stated time between samples that differ by more contradict each other.
 SAME_CLOCK = 2e-3
+#: Correlation of ΔP and J from which on P(t) is that of this current, and misfit of their ratio that is none.
+_IN_STEP, _SAME_RATE = 0.98, 0.1
 
 
 def open_current(path: str | Path, options: SeriesOptions | None = None, **changes: Any) -> CurrentSeries:
@@ -179,6 +182,7 @@ def as_current(raw: RawSeries, options: SeriesOptions, path: Path) -> CurrentSer
         start_time_fs=raw.start_time_fs + shift * timestep,
         temperature_k=options.temperature_k if options.temperature_k is not None else raw.temperature_k,
         zz_over_mass=None if raw.zz_over_mass is None else raw.zz_over_mass[None, None],
+        polarization=_polarization(raw, timestep, path),
         metadata={
             "source": path.name,
             "format": raw.format,
@@ -188,6 +192,27 @@ def as_current(raw: RawSeries, options: SeriesOptions, path: Path) -> CurrentSer
             "remarks": list(raw.remarks),
         },
     )
+
+
+def _polarization(raw: RawSeries, timestep_fs: float, path: Path) -> Array | None:
+    """P(t) beside a current, which must be its rate of change: ΔP = ½(J + J')Δ."""
+    moment = raw.polarization
+    if moment is None or len(moment) < 3:
+        return None
+    total = raw.values.sum(axis=1)
+    moved, pace = np.diff(moment, axis=0), 0.5 * timestep_fs * (total[1:] + total[:-1])
+    product, square, path2 = float((moved * pace).sum()), float((pace**2).sum()), float((moved**2).sum())
+    if product < _IN_STEP * np.sqrt(square * path2):
+        return None  # samples are too far apart, or P jumps: M is the integral of J then
+    slope = product / square
+    if abs(slope - 1.0) > _SAME_RATE:
+        raise DataError(
+            f"{path.name}: P(t) moves {slope:.4g} times as fast as J says with samples {timestep_fs:g} fs "
+            "apart",
+            "J is the rate of change of P: the time between samples, or the units, are wrong",
+            "correct the time between samples, or name the columns of J with `columns`",
+        )
+    return moment
 
 
 def _continuous(raw: RawSeries, notes: list[str], path: Path) -> tuple[np.ndarray[Any, Any], list[str]]:

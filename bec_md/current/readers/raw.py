@@ -31,6 +31,8 @@ class RawSeries:
         multivalued.
     zz_over_mass
         (3, 3) mean :math:`\sum Z Z^T/m`, e²/amu, for the f-sum rule.
+    polarization
+        (T, 3) P(t), continuous, e Å, beside a current that is its rate of change; None if it is not there.
     notes
         Warnings.
     remarks
@@ -48,5 +50,6 @@ class RawSeries:
     start_time_fs: float = 0.0
     quanta_ang: Array | None = None
     zz_over_mass: Array | None = None
+    polarization: Array | None = None
     notes: tuple[str, ...] = field(default=())
     remarks: tuple[str, ...] = field(default=())

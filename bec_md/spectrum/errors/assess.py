@@ -9,6 +9,7 @@ import numpy as np
 from bec_md.arrays import Array
 from bec_md.spectrum.errors import quality_checks, uncertainty
 from bec_md.spectrum.errors.quality import QualityCheck, QualityReport
+from bec_md.spectrum.errors.temperature_spread import temperature_spread
 from bec_md.spectrum.estimators import corrections, one_sided
 from bec_md.spectrum.estimators.blocks import CurrentBlocks
 from bec_md.spectrum.estimators.estimate import PowerSpectra
@@ -89,6 +90,7 @@ def assess(
     known = [k for k in kinetic if k is not None]
     measured = _mean_array([k[1] for k in known], weights) if len(known) == len(series) else None
     whole = _mean([None if k is None else k[0] for k in kinetic], weights)
+    spreads = [temperature_spread(s, constraints) for s in series]
     checks = [
         *f_checks,
         quality_checks.check_band(_share(power, 0.0, top_cm), top_cm),
@@ -97,7 +99,8 @@ def assess(
         quality_checks.check_net_charge(float(series[0].total_charge_e)),
         quality_checks.check_drift(drift, series[0].total_mass_amu, temperature_k, rule),
         quality_checks.check_temperature(whole, measured, temperature_k, series[0].scheme),
-        quality_checks.check_stationarity(seen),
+        quality_checks.check_temperature_spread([one for one in spreads if one is not None]),
+        quality_checks.check_stationarity(seen, _noise_of_square(power, bins)[0]),
         *_time_grid(blocks, power),
         *_charges(blocks, power),
         quality_checks.check_closed_loop(series[0].metadata.get("closed_loop")),

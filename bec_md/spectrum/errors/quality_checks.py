@@ -10,6 +10,7 @@ import numpy as np
 
 from bec_md.arrays import Array
 from bec_md.spectrum.errors.quality import QualityCheck, Status, graded
+from bec_md.spectrum.errors.temperature_spread import TemperatureSpread
 from bec_md.spectrum.estimators.survey import Survey
 from bec_md.spectrum.statics import Statics
 from bec_md.units import AMU_ANG2_FS2_EV, BOLTZMANN_EV_K
@@ -201,15 +202,40 @@ def check_temperature(
     )
 
 
-def check_stationarity(seen: Survey) -> QualityCheck:
-    """Return the z-score between the mean J² of the first and second halves of each replica."""
+def check_temperature_spread(found: list[TemperatureSpread]) -> QualityCheck:
+    """Return the variance of the kinetic energy over that of a run at one temperature (2/f), the largest."""
+    worst = max(found, key=lambda one: one.ratio - 3.0 * one.error, default=None)
+    return QualityCheck(
+        "temperature_spread",
+        None if worst is None else worst.ratio,
+        "below 1.2 + 3 standard errors (fail: 3)",
+        "unknown" if worst is None else graded(worst.ratio - 3.0 * worst.error, 1.2, 3.0),
+        "variance of the kinetic temperature over that at one temperature, 2T²/f of f degrees of freedom",
+        "the temperature itself changed: exchanged replicas, a ramp, or an equilibration (cut it off with "
+        "`start`); compute spectra from runs at one temperature",
+    )
+
+
+def check_stationarity(seen: Survey, noise: Array) -> QualityCheck:
+    """Return the z-score between the mean J² of the first and second halves of each replica.
+
+    Parameters
+    ----------
+    seen
+        Mean squares of stretches.
+    noise
+        (3,) standard errors of ⟨J_a²⟩ over the whole run by its spectrum: lines narrower than what a run
+        resolves beat, and stretches next to one another then differ less than halves do.
+    """
     value = seen.current_square.sum(axis=-1)
     half = value.shape[1] // 2
     first, second = value[:, :half], value[:, half:]
     # scatter from differences of neighbors: a trend must not hide behind the variance that it makes
     spread = 0.5 * np.mean(np.diff(value, axis=1) ** 2, axis=1) * 2.0 / half
     difference = second.mean(axis=1) - first.mean(axis=1)
-    z = float(difference.sum() / np.sqrt(max(float(spread.sum()), 1e-300)))
+    # halves have twice the variance of the whole, their difference four times
+    of_mean = max(float(spread.sum()) / len(value) ** 2, 4.0 * float((noise**2).sum()))
+    z = float(difference.mean() / np.sqrt(max(of_mean, 1e-300)))
     return QualityCheck(
         "stationarity",
         z,
