@@ -36,6 +36,7 @@ from bec_md.trajectory.readers.hdf5 import is_hdf5
 from bec_md.trajectory.readers.ipi import is_ipi, open_ipi
 from bec_md.trajectory.readers.lammps_cfg import LammpsCfgReader
 from bec_md.trajectory.readers.lammps_yaml import LammpsYamlReader, is_yaml_dump
+from bec_md.trajectory.readers.outcar import OutcarReader, is_outcar
 from bec_md.trajectory.readers.plain_xyz import is_dftb, open_dftb, open_plain
 from bec_md.trajectory.readers.pwx import open_pwx
 from bec_md.trajectory.readers.vaspout import VaspoutReader, is_vaspout
@@ -167,8 +168,9 @@ FORMATS: Mapping[str, Format] = {
         frozenset({"cell_ang", "elements"}),
     ),
     "vasprun": Format(VasprunReader, (), lambda head: b"<modeling>" in head.data[:4096]),
+    "outcar": Format(OutcarReader, (), lambda head: is_outcar(head.path.name, head.lines)),
     "vaspout": Format(VaspoutReader, (), _hdf5(is_vaspout), frozenset({"velocity_units"})),
-    "pw.x": Format(open_pwx, (), lambda head: b"Program PWSCF" in head.data, frozenset({"velocity_units"})),
+    "pw.x": Format(open_pwx, (), lambda head: b"Program PWSCF" in head.data),
     "castep-md": Format(open_castep, (".md",), lambda head: is_castep(head.lines)),
     "dlpoly-history": Format(
         DlPolyReader, (), lambda head: is_history(head.lines), frozenset({"cell_ang", "elements"})
@@ -199,7 +201,8 @@ FORMATS: Mapping[str, Format] = {
 #: Other names for rows: those that ASE uses.
 ALIASES: Mapping[str, str] = {
     "xyz": "extxyz", "lammps-dump-text": "lammps-dump", "npz": "compact", "traj": "ase-traj",
-    "vasp-xdatcar": "xdatcar", "vasp-xml": "vasprun", "dlp-history": "dlpoly-history",
+    "vasp-xdatcar": "xdatcar", "vasp-xml": "vasprun", "vasp-out": "outcar",
+    "dlp-history": "dlpoly-history",
     "trr": "gromacs", "xtc": "gromacs", "netcdf": "amber",
 }  # fmt: skip
 
@@ -232,4 +235,11 @@ def open_file(path: Path, options: ReadOptions) -> FrameReader:
             "this format has no use for it, and an option that does nothing may hide a mistake",
             "leave it out, or name the right format with `format`",
         )
-    return row.open(path, options)
+    reader = row.open(path, options)
+    if options.velocity_units is not None and options.need_velocities and reader.velocity_units is None:
+        raise UsageError(
+            f"{path.name}: `velocity_units={options.velocity_units}`, but it holds no velocities",
+            "an option that does nothing may hide a mistake",
+            "leave it out, or name the file with the velocities by `velocities`",
+        )
+    return reader

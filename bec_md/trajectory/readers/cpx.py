@@ -86,7 +86,10 @@ class CpReader(TextReader[CpBlock]):
         )
         self.notes = ["atomic units", *(f"read along: {other.name}" for other in others)]
         if first.velocities is not None:
-            self.velocity_units = VelocityUnits("atomic", VELOCITY_UNITS["atomic"], assumed=True)
+            units = options.velocity_units or "atomic"
+            self.velocity_units = VelocityUnits(
+                units, VELOCITY_UNITS[units], assumed=options.velocity_units is None
+            )
 
     def blocks(self, lines: Iterator[str]) -> Iterator[CpBlock]:
         """Cut the file at its headers; add velocities and cell of the same step."""

@@ -29,6 +29,7 @@ _TIME_STEP = re.compile(r"Time step\s*=\s*([\d.]{1,30})\s*a\.u\.")
 _AXIS = re.compile(r"a\([123]\) = \(([-+\d.\s]{1,80})\)")
 _ENTER = re.compile(r"Entering Dynamics:?\s*(?:iteration\s*=|it\s*=)\s*(\d{1,12})")
 _TIME = re.compile(r"time\s*=\s*([\d.]{1,30})\s*pico-?seconds")
+_SPECIES = re.compile(r"\s*atomic species\s+valence\s+mass")
 _CARD = re.compile(r"\s*(ATOMIC_POSITIONS|CELL_PARAMETERS)\s*[({]?\s*(\w+)?\s*(?:=\s*([\d.]{1,30}))?")
 
 
@@ -51,6 +52,7 @@ class PwReader(TextReader[PwBlock]):
 
     def __init__(self, path: Path, options: ReadOptions) -> None:
         self._step_fs: float | None = None
+        self._masses: dict[str, float] = {}
         super().__init__(path, options)
         self.first()
         self.notes = ["positions of pw.x, from its iteration 1 on"]
@@ -73,6 +75,8 @@ class PwReader(TextReader[PwBlock]):
                 axes.append(found[1])
                 if len(axes) == 3:
                     cell = floats(axes, (0, 1, 2)) * alat
+            elif _SPECIES.match(line):
+                self._read_masses(lines)
             elif found := _TIME_STEP.search(line):  # Rydberg units: 2 ħ/E_h
                 self._step_fs = float(found[1]) * 2.0 * ATOMIC_TIME_FS
             elif found := _ENTER.search(line):
@@ -111,8 +115,24 @@ class PwReader(TextReader[PwBlock]):
         if self.species is None:
             # "Si1", "Fe_up": pw.x takes labels that begin with the element.
             labels = [re.match(r"[A-Z][a-z]?|\S*", row.strip())[0] for row in rows]  # type: ignore[index]
-            self.species = resolve_species(labels, place=where, masses=self.options.masses)
+            kinds = [row.split()[0] for row in rows]
+            known = all(kind in self._masses for kind in kinds)
+            own = np.array([self._masses[kind] for kind in kinds]) if known else None
+            self.species = resolve_species(
+                labels, place=where, file_masses_amu=own, masses=self.options.masses
+            )
         return self.species
+
+    def _read_masses(self, lines: Iterator[str]) -> None:
+        """Masses of the table of species, which the input may have changed."""
+        for line in lines:
+            words = line.split()
+            if len(words) < 4:
+                return
+            try:
+                self._masses[words[0]] = float(words[2])
+            except ValueError:
+                return
 
 
 def _length(unit: str, alat_ang: float) -> float:

@@ -51,7 +51,10 @@ class VaspoutReader(IndexedReader):
         if self.timestep_fs is not None:
             self.notes.append(f"POTIM = {self.timestep_fs:g} fs")
         if self._velocities:
-            self.velocity_units = VelocityUnits("ang/fs", VELOCITY_UNITS["ang/fs"], assumed=True)
+            units = options.velocity_units or "ang/fs"
+            self.velocity_units = VelocityUnits(
+                units, VELOCITY_UNITS[units], assumed=options.velocity_units is None
+            )
 
     @contextmanager
     def opened(self) -> Iterator[Callable[[int], Frame]]:
@@ -97,7 +100,10 @@ class VaspoutReader(IndexedReader):
             kind.split("_")[0].split("/")[0] for kind, n in zip(kinds, counts, strict=True) for _ in range(n)
         ]
         scale = float(group["scale"][()]) if "scale" in group else 1.0
-        return resolve_species(labels, place=self.source, masses=self.options.masses), scale
+        changed = np.ravel(file["input/incar/POMASS"][()]) if "input/incar/POMASS" in file else np.empty(0)
+        own = np.repeat(changed.astype(np.float64), counts) if len(changed) == len(counts) else None
+        species = resolve_species(labels, place=self.source, file_masses_amu=own, masses=self.options.masses)
+        return species, scale
 
     def _time_step(self, incar: Any) -> float | None:
         """POTIM in fs, if the run is molecular dynamics."""

@@ -46,6 +46,7 @@ class _Handler:
 
     def __init__(self) -> None:
         self.elements: list[str] = []
+        self.kinds: list[list[str]] = []  # number of atoms, element, mass … of each type
         self.tags: dict[str, str] = {}
         self.structures: list[Structure] = []
         self.ended = False
@@ -53,7 +54,7 @@ class _Handler:
         self._rows: list[str] | None = None
         self._text: list[str] | None = None
         self._tag: str | None = None
-        self._in_atoms = False
+        self._array: str | None = None
 
     def start(self, name: str, attributes: dict[str, str]) -> None:
         """Begin an element."""
@@ -67,10 +68,12 @@ class _Handler:
         elif name == "v" and self._rows is not None:
             self._text = []
         elif name == "array":
-            self._in_atoms = own == "atoms"
-        elif name == "rc" and self._in_atoms:
+            self._array = own
+        elif name == "rc" and self._array == "atoms":
             self._tag = "rc"
-        elif name == "c" and self._tag == "rc":
+        elif name == "rc" and self._array == "atomtypes":
+            self.kinds.append([])
+        elif name == "c" and (self._tag == "rc" or (self._array == "atomtypes" and self.kinds)):
             self._text = []
         elif name == "i" and own in _TAGS:
             self._tag, self._text = own, []
@@ -89,6 +92,8 @@ class _Handler:
         elif name == "c" and self._tag == "rc":
             self.elements.append(text.strip())
             self._tag = None
+        elif name == "c" and self._array == "atomtypes" and self.kinds:
+            self.kinds[-1].append(text.strip())
         elif name == "i" and self._tag in _TAGS:
             self.tags.setdefault(self._tag, text.strip())
             self._tag = None
@@ -175,7 +180,7 @@ class VasprunReader:
                         raise self._unreadable(place(self.source, index), error) from None
                     block = b""  # what follows the end of the document is not read
                 if not self._tags and handler.structures:
-                    self._tags, self._elements = handler.tags, handler.elements
+                    self._tags, self._elements, self._kinds = handler.tags, handler.elements, handler.kinds
                 for structure in handler.structures:
                     yield structure
                     index += 1
@@ -183,7 +188,7 @@ class VasprunReader:
                 if not block:
                     return
         if not self._tags:
-            self._tags, self._elements = handler.tags, handler.elements
+            self._tags, self._elements, self._kinds = handler.tags, handler.elements, handler.kinds
         if not handler.ended:
             note_cut(self.warnings, self.source, index)
 
@@ -198,8 +203,19 @@ class VasprunReader:
 
     def _species_of(self, where: str) -> Species:
         if self._species is None:
-            self._species = resolve_species(self._elements, place=where, masses=self._options.masses)
+            self._species = resolve_species(
+                self._elements, place=where, file_masses_amu=self._masses(), masses=self._options.masses
+            )
         return self._species
+
+    def _masses(self) -> NDArray[np.float64] | None:
+        """Masses of all atoms, amu: POMASS of their types; None where the file does not tell."""
+        try:
+            counts = [int(kind[0]) for kind in self._kinds]
+            masses = np.repeat([float(kind[2]) for kind in self._kinds], counts)
+        except (ValueError, IndexError):
+            return None
+        return masses if len(masses) == len(self._elements) > 0 else None
 
     def _unreadable(self, where: str, error: Exception) -> DataError:
         return DataError(

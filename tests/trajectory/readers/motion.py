@@ -114,6 +114,10 @@ def pwx(m: Motion, folder: Path) -> Path:
     lines = ["     Program PWSCF v.7.2 starts", f"     lattice parameter (alat)  =   {alat:10.4f}  a.u."]
     lines += [
         f"     number of atoms/cell      =  {4:10d}",
+        "     atomic species   valence    mass     pseudopotential",
+        "        Na             1.00    22.98977     Na( 1.00)",
+        "        Cl             7.00    35.45     Cl( 1.00)",
+        "",
         "     crystal axes: (cart. coord. in units of alat)",
     ]
     for n, vector in enumerate(m.cell / BOHR / alat, start=1):
@@ -218,7 +222,8 @@ def vasprun(m: Motion, folder: Path, *, learned: bool = True) -> Path:
     )
     text += (
         atoms
-        + '</set></array><array name="atomtypes"><set><rc><c>2</c><c>Na</c></rc></set></array></atominfo>\n'
+        + '</set></array><array name="atomtypes"><set><rc><c>2</c><c>Na</c><c>22.99</c></rc>'
+        + "<rc><c>2</c><c>Cl</c><c>35.45</c><c>7.0</c><c>PAW</c></rc></set></array></atominfo>\n"
     )
     text += structure(m, m.scaled[0], ' name="initialpos"')
     for k, frame in enumerate(m.scaled):
@@ -227,6 +232,38 @@ def vasprun(m: Motion, folder: Path, *, learned: bool = True) -> Path:
     text += structure(m, m.scaled[-1], ' name="finalpos"') + "</modeling>\n"
     (folder / "vasprun.xml").write_text(text)
     return folder / "vasprun.xml"
+
+
+def outcar(
+    m: Motion, folder: Path, *, every: int = 1, learned: bool = True, mass: str = "22.99 35.45"
+) -> Path:
+    """OUTCAR of a run; with `learned`, steps of a force field, one of which DFT prints again."""
+    lines = [" vasp.6.4.3 19Mar24 complex", " INCAR:", "   IBRION = 0", f"   POTIM = {m.timestep_fs}", ""]
+    for element, weight in (("Na", 22.990), ("Cl", 35.453)):
+        lines += [f" POTCAR:    PAW_PBE {element} 06Sep2000", f"   VRHFIN ={element}: s1p0"]
+        lines.append(f"   POMASS = {weight:8.3f}; ZVAL   =    1.000    mass and valenz")
+    lines += ["   number of dos      NEDOS =    301   number of ions     NIONS =      4"]
+    lines += [
+        "   ions per type =               2   2",
+        f"   POTIM  ={m.timestep_fs:8.4f}    time-step for ionic-motion",
+    ]
+    lines += [
+        "   IBRION =      0    ionic relax: 0-MD 1-quasi-New 2-CG",
+        "  Mass of Ions in am",
+        f"   POMASS = {mass}",
+    ]
+    table = ["", " POSITION                                       TOTAL-FORCE (eV/Angst)", " " + 83 * "-"]
+    for k, frame in enumerate(m.positions):
+        by_force_field = learned and k % 3
+        kind = "Ionic step" if by_force_field else "Iteration"
+        lines.append(f"{38 * '-'} {kind} {1 + k * every:6d}{'' if by_force_field else '(   1)'}  {38 * '-'}")
+        lines += ["      direct lattice vectors                 reciprocal lattice vectors"]
+        lines += ["    " + "".join(f"{x:13.9f}" for x in row) + "     0.1  0.1  0.1" for row in m.cell]
+        rows = ["".join(f"{x:13.5f}" for x in [*row, 0.0, 0.0, -0.1]) for row in frame]
+        printed = [*table, *rows, " " + 83 * "-"]
+        lines += printed + (printed if learned and k % 6 == 3 else [])
+    (folder / "OUTCAR").write_text("\n".join(lines) + "\n")
+    return folder / "OUTCAR"
 
 
 def vaspout(m: Motion, folder: Path) -> Path:

@@ -29,6 +29,7 @@ FORMATS: list[tuple[Callable[[Motion, Path], Path], str, dict[str, Any], float, 
     (text.dlpoly, "dlpoly-history", {}, 1e-9, 1e-9),
     (text.xdatcar, "xdatcar", {"timestep_fs": 1.0}, 1e-7, None),  # fractions with 8 digits
     (text.vasprun, "vasprun", {}, 2e-9, None),
+    (text.outcar, "outcar", {}, 6e-6, None),  # five decimals
     (text.vaspout, "vaspout", {}, 1e-9, 1e-12),
     (text.h5md, "h5md", {}, 1e-9, 1e-12),
     (text.abinit, "abinit-hist", {}, 1e-9, 1e-9),
@@ -344,6 +345,79 @@ def test_compressed(motion: Motion, tmp_path: Path, suffix: str) -> None:
         np.testing.assert_allclose(
             [frame.positions_ang for frame in trajectory.frames()], motion.positions, atol=1e-7
         )
+
+
+def test_an_outcar_has_a_clock_and_masses_of_its_own(motion: Motion, tmp_path: Path) -> None:
+    path = text.outcar(motion, tmp_path)
+    info = open_trajectory(path).info
+    assert info.timestep_fs == motion.timestep_fs
+    np.testing.assert_allclose(info.masses_amu, [22.99, 22.99, 35.453, 35.453])
+    with pytest.raises(DataError) as caught:
+        open_trajectory(path, timestep_fs=2.0)
+    assert_helpful(caught.value, "timestep_fs=2", "1 fs apart")
+    every = open_trajectory(text.outcar(motion, tmp_path, every=5, learned=False)).info
+    assert every.timestep_fs == 5.0  # written at every fifth step of the force field
+    assert "every 5 steps" in every.units_note
+    lines = path.read_text().replace("Iteration     21(", "Iteration     26(")
+    path.write_text(lines)
+    with pytest.raises(DataError, match="steps after the frame before it"):
+        list(open_trajectory(path).frames())
+    text.outcar(motion, tmp_path, mass="22.99 36.97")
+    assert open_trajectory(path).info.masses_amu[3] == 36.97  # an isotope that the input asks for
+    path.write_text(path.read_text().replace("IBRION =      0", "IBRION =      2"))
+    info = open_trajectory(path, timestep_fs=1.0).info
+    assert any("IBRION = 2" in warning for warning in info.warnings)
+    assert open_trajectory(path).info.timestep_fs is None
+
+
+@pytest.mark.parametrize(("write", "name", "options", "close", "fast"), FORMATS)
+def test_units_of_velocities_are_taken_or_refused(
+    motion: Motion,
+    tmp_path: Path,
+    write: Any,
+    name: str,
+    options: dict[str, Any],
+    close: float,
+    fast: float | None,
+) -> None:
+    """No format leaves the option unused: the motion contradicts it, files without velocities refuse it."""
+    path, given = write(motion, tmp_path), options_for(motion, tmp_path, options)
+    given |= {"timestep_fs": motion.timestep_fs}
+    units = "ang/ps" if name != "dftb+" else "ang/fs"
+    with pytest.raises((DataError, UsageError)) as caught:
+        open_trajectory(path, velocity_units=units, **given)
+    assert_helpful(caught.value)
+
+
+def test_options_and_input_of_a_vaspout(motion: Motion, tmp_path: Path) -> None:
+    import h5py
+
+    path = text.vaspout(motion, tmp_path)
+    with pytest.raises(DataError, match="1 fs"):
+        open_trajectory(path, velocity_units="ang/ps")  # a thousand times too slow
+    with h5py.File(path, "a") as file:
+        file["input/incar/POMASS"] = [22.99, 36.97]
+    assert open_trajectory(path).info.masses_amu.tolist() == [22.99, 22.99, 36.97, 36.97]
+
+
+@pytest.mark.parametrize("write", [text.vasprun, text.pwx, text.outcar])
+def test_masses_of_the_run_are_used_and_compared(motion: Motion, tmp_path: Path, write: Any) -> None:
+    """Isotopes are masses that the input changed; those of another element are a mistake."""
+    path = write(motion, tmp_path)
+    plain = path.read_text()
+    table = {
+        "vasprun": "<rc><c>2</c><c>Cl</c><c>{}</c><c>7.0</c><c>PAW</c></rc>",
+        "pw": "        Cl             7.00    {}     Cl( 1.00)",
+        "OUTCAR": "   POMASS = 22.99 {}",
+    }[path.stem]
+    assert table.format("35.45") in plain
+    path.write_text(plain.replace(table.format("35.45"), table.format("36.97")))
+    assert open_trajectory(path).info.masses_amu[2:].tolist() == [36.97, 36.97]
+    assert open_trajectory(path, masses={"Cl": 35.0}).info.masses_amu[3] == 35.0
+    path.write_text(plain.replace(table.format("35.45"), table.format("22.99")))
+    with pytest.raises(DataError) as caught:
+        open_trajectory(path)
+    assert_helpful(caught.value, "atom 2 is Cl", "that of Na")
 
 
 def test_relaxations_have_no_times(motion: Motion, tmp_path: Path) -> None:
