@@ -7,6 +7,7 @@ at frame by frame (`bec_md.trajectory.checks`, `bec_md.trajectory.plausibility`)
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -27,10 +28,10 @@ _NUMBERS, _POSITIONS, _VELOCITIES, _LABELS, _TIME = map(
 )
 #: Squares of numbers whose sum is no damage.
 _LARGEST_SQUARE = 1e200
+_ALL = slice(None)
 
 
-@dataclass(frozen=True)
-class Block:
+class Block(ABC):
     """Successive frames of the same atoms and the arrays that all of them hold.
 
     Parameters
@@ -39,6 +40,97 @@ class Block:
         The last frames of the block before, then those of this one.
     old
         How many of them belong to the block before.
+    """
+
+    def __init__(self, frames: Sequence[Frame], old: int) -> None:
+        self.frames, self.old = frames, old
+
+    @abstractmethod
+    def positions_of(self, atoms: slice) -> Array:
+        """Positions of some atoms, (F, n, 3), Å."""
+
+    @abstractmethod
+    def velocities_of(self, atoms: slice) -> Array | None:
+        """Velocities of some atoms, (F, n, 3), Å/fs, or None."""
+
+    @cached_property
+    def cells_ang(self) -> Array:
+        """Lattice vectors: (1, 3, 3) when they are the same in all frames, else (F, 3, 3)."""
+        first = self.frames[0].cell_ang
+        if all(frame.cell_ang is first for frame in self.frames):
+            return first[None]
+        cells = np.concatenate([frame.cell_ang for frame in self.frames]).reshape(-1, 3, 3)
+        return cells[:1] if (cells == first).all() else cells
+
+    @cached_property
+    def counters(self) -> tuple[str, Array] | None:
+        """Times in fs or numbers of steps of all frames; None if not every frame has them."""
+        times = list(map(_TIME, self.frames))
+        if None not in times:
+            return "time", np.array(times, dtype=np.float64)
+        steps = [frame.step for frame in self.frames]
+        if times.count(None) == len(times) and None not in steps:
+            return "step", np.array(steps, dtype=np.float64)
+        return None
+
+    @property
+    def counted(self) -> bool:
+        """Whether a frame has a time or a step."""
+        return any(frame.time_fs is not None or frame.step is not None for frame in self.frames)
+
+    def motion(self, atoms: slice) -> Motion:
+        """Positions and velocities of some atoms."""
+        first = self.frames[0]
+        return Motion(
+            self.positions_of(atoms),
+            self.cells_ang,
+            first.pbc,
+            first.masses_amu[atoms],
+            self.velocities_of(atoms),
+        )
+
+    def finite(self) -> bool:
+        """Whether velocities and tensors are numbers of a usual size, positions of a single frame too."""
+        arrays = [self.velocities_of(_ALL), self.positions_of(_ALL) if len(self.frames) == 1 else None]
+        if CHARGES in self.frames[0].labels:
+            arrays += [frame.born_effective_charges for frame in self.frames[self.old :]]
+        with np.errstate(over="ignore", invalid="ignore"):
+            return all(values is None or _square(values) < _LARGEST_SQUARE for values in arrays)
+
+    def in_place(self) -> bool:
+        """Whether no two atoms of a frame have moved so far that they may have exchanged places.
+
+        Positions that are no numbers are in no place.
+        """
+        since = max(self.old - 1, 0)
+        moved = np.diff(self.positions_of(_ALL)[since:], axis=0)
+        if moved.size == 0:
+            return True
+        farthest = max(float(moved.max()), -float(moved.min()))
+        if farthest <= FAR_ANG:
+            return True
+        if not farthest * farthest < _LARGEST_SQUARE:  # ** would raise an OverflowError
+            return False
+        far = np.abs(moved).max(axis=2) > FAR_ANG
+        frame, atom = np.nonzero(far)
+        cells = self.cells_ang
+        own = cells[0] if len(cells) == 1 else cells[since + 1 + frame]
+        # The nearest image by rounding is never closer than the true one: what is near here is near.
+        steps = moved[frame, atom][:, None]
+        images = np.rint(steps @ np.linalg.inv(own)) * self.frames[0].pbc
+        steps = (steps - images @ own)[:, 0]
+        jumped = np.einsum("ka,ka->k", steps, steps) > FAR_ANG**2
+        return bool(np.bincount(frame[jumped], minlength=1).max() < 2)
+
+
+@dataclass(frozen=True)
+class StackedBlock(Block):
+    """Frames whose arrays have been stacked.
+
+    Parameters
+    ----------
+    frames, old
+        As in `Block`.
     positions_ang
         (F, N, 3), Å.
     velocities_ang_fs
@@ -51,7 +143,7 @@ class Block:
     velocities_ang_fs: Array | None
 
     @classmethod
-    def of(cls, first: Frame, before: Sequence[Frame], frames: Sequence[Frame]) -> Block | None:
+    def of(cls, first: Frame, before: Sequence[Frame], frames: Sequence[Frame]) -> StackedBlock | None:
         """Stack frames like `first`; None if one of them holds other atoms or other arrays."""
         joined = [*before, *frames]
         numbers = list(map(_NUMBERS, joined))
@@ -75,69 +167,13 @@ class Block:
             np.concatenate(stored).reshape(shape) if moving else None,
         )
 
-    @cached_property
-    def cells_ang(self) -> Array:
-        """Lattice vectors: (1, 3, 3) when they are the same in all frames, else (F, 3, 3)."""
-        first = self.frames[0].cell_ang
-        if all(frame.cell_ang is first for frame in self.frames):
-            return first[None]
-        cells = np.concatenate([frame.cell_ang for frame in self.frames]).reshape(-1, 3, 3)
-        return cells[:1] if (cells == first).all() else cells
+    def positions_of(self, atoms: slice) -> Array:
+        """Positions of some atoms, (F, n, 3), Å."""
+        return self.positions_ang[:, atoms]
 
-    @cached_property
-    def counters(self) -> tuple[str, Array] | None:
-        """Times in fs or numbers of steps of all frames; None if not every frame has them."""
-        times = list(map(_TIME, self.frames))
-        if None not in times:
-            return "time", np.array(times, dtype=np.float64)
-        steps = [frame.step for frame in self.frames]
-        if times.count(None) == len(times) and None not in steps:
-            return "step", np.array(steps, dtype=np.float64)
-        return None
-
-    def motion(self, atoms: slice) -> Motion:
-        """Positions and velocities of some atoms."""
-        first, stored = self.frames[0], self.velocities_ang_fs
-        return Motion(
-            self.positions_ang[:, atoms],
-            self.cells_ang,
-            first.pbc,
-            first.masses_amu[atoms],
-            None if stored is None else stored[:, atoms],
-        )
-
-    def finite(self) -> bool:
-        """Whether velocities and tensors are numbers of a usual size, positions of a single frame too."""
-        arrays = [self.velocities_ang_fs, self.positions_ang if len(self.frames) == 1 else None]
-        if CHARGES in self.frames[0].labels:
-            arrays += [frame.born_effective_charges for frame in self.frames[self.old :]]
-        with np.errstate(over="ignore", invalid="ignore"):
-            return all(values is None or _square(values) < _LARGEST_SQUARE for values in arrays)
-
-    def in_place(self) -> bool:
-        """Whether no two atoms of a frame have moved so far that they may have exchanged places.
-
-        Positions that are no numbers are in no place.
-        """
-        since = max(self.old - 1, 0)
-        moved = np.diff(self.positions_ang[since:], axis=0)
-        if moved.size == 0:
-            return True
-        farthest = max(float(moved.max()), -float(moved.min()))
-        if farthest <= FAR_ANG:
-            return True
-        if not farthest * farthest < _LARGEST_SQUARE:  # ** would raise an OverflowError
-            return False
-        far = np.abs(moved).max(axis=2) > FAR_ANG
-        frame, atom = np.nonzero(far)
-        cells = self.cells_ang
-        own = cells[0] if len(cells) == 1 else cells[since + 1 + frame]
-        # The nearest image by rounding is never closer than the true one: what is near here is near.
-        steps = moved[frame, atom][:, None]
-        images = np.rint(steps @ np.linalg.inv(own)) * self.frames[0].pbc
-        steps = (steps - images @ own)[:, 0]
-        jumped = np.einsum("ka,ka->k", steps, steps) > FAR_ANG**2
-        return bool(np.bincount(frame[jumped], minlength=1).max() < 2)
+    def velocities_of(self, atoms: slice) -> Array | None:
+        """Velocities of some atoms, (F, n, 3), Å/fs, or None."""
+        return None if self.velocities_ang_fs is None else self.velocities_ang_fs[:, atoms]
 
 
 def _square(values: Array) -> float:

@@ -110,7 +110,7 @@ class FrameChecker:
         """Counters of a block; their name is empty if there are none. None if only some frames count."""
         frames, key = block.frames, self._key
         found = block.counters
-        if found is not None or any(f.time_fs is not None or f.step is not None for f in frames):
+        if found is not None or block.counted:
             return found
         if key is None:
             return "", np.empty(0)

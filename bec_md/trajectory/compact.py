@@ -21,8 +21,9 @@ up restores the integers exactly.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -38,8 +39,10 @@ from bec_md.schema import Finite, Positive, checked
 from bec_md.structure import Frame
 from bec_md.structure.names import CHARGES, VelocityUnits, as_tensors
 from bec_md.structure.species import resolve_species, symbols_of
+from bec_md.trajectory.block import Block
 from bec_md.trajectory.frame import Trajectory
 from bec_md.trajectory.options import ReadOptions
+from bec_md.trajectory.plausibility import FAR_ANG
 from bec_md.trajectory.reader import place
 
 _REQUIRED = ("numbers", "cell_ang", "positions_ang")
@@ -135,6 +138,13 @@ class CompactReader:
                 labels=self._charges_of(index),
                 total_charge=self._total_charge,
             )
+
+    def block_of(self, frames: Sequence[Frame], old: int) -> Block:
+        """These successive frames as a block of the arrays in memory."""
+        first = frames[0].index
+        stride = frames[1].index - first if len(frames) > 1 else 1
+        rows = slice(first, frames[-1].index + 1, stride)
+        return CompactBlock(frames, old, rows, self._positions, self._velocities, self._cell)
 
     def _charges_of(self, index: int) -> dict[str, NDArray[np.float64]]:
         if self._charges is None:
@@ -257,6 +267,81 @@ class StoredArray:
     def frame(self, index: int) -> NDArray[np.float64]:
         """Values of one frame in units."""
         return np.ascontiguousarray(self.values[index], dtype=np.float64) * self.scale
+
+    def part(self, rows: slice, atoms: slice) -> NDArray[np.float64]:
+        """Values of some atoms in some frames in units."""
+        return np.asarray(self.values[rows, atoms] * self.scale, dtype=np.float64)
+
+    def farthest_step(self, rows: slice) -> float:
+        """Largest change of a value from one of these frames to the next, in units."""
+        values = self.values[rows]
+        if len(values) < 2:
+            return 0.0
+        small = values.dtype.kind in "iu" and values.itemsize < 4  # differences may not fit
+        moved = np.diff(values.astype(np.int32) if small else values, axis=0)
+        return max(float(moved.max()), -float(moved.min())) * self.scale
+
+
+class CompactBlock(Block):
+    """Frames whose arrays lie in memory as they are stored: only what is looked at becomes numbers.
+
+    Parameters
+    ----------
+    frames, old
+        As in `Block`.
+    rows
+        Of the arrays.
+    positions, velocities
+        Of the whole file.
+    cell_ang
+        (3, 3), or (T, 3, 3) of the whole file.
+    """
+
+    def __init__(
+        self,
+        frames: Sequence[Frame],
+        old: int,
+        rows: slice,
+        positions: StoredArray,
+        velocities: StoredArray | None,
+        cell_ang: NDArray[np.float64],
+    ) -> None:
+        super().__init__(frames, old)
+        self._rows, self._positions, self._velocities, self._cell = rows, positions, velocities, cell_ang
+
+    def positions_of(self, atoms: slice) -> NDArray[np.float64]:
+        """Positions of some atoms, (F, n, 3), Å."""
+        return self._positions.part(self._rows, atoms)
+
+    def velocities_of(self, atoms: slice) -> NDArray[np.float64] | None:
+        """Velocities of some atoms, (F, n, 3), Å/fs, or None."""
+        return None if self._velocities is None else self._velocities.part(self._rows, atoms)
+
+    @cached_property
+    def cells_ang(self) -> NDArray[np.float64]:
+        """Lattice vectors: (1, 3, 3) when they are the same in all frames, else (F, 3, 3)."""
+        return self._cell[None] if self._cell.ndim == 2 else self._cell[self._rows]
+
+    @property
+    def counters(self) -> None:
+        """Its frames count nothing: their distance is one number for the file."""
+        return None
+
+    @property
+    def counted(self) -> bool:
+        """Whether a frame has a time or a step."""
+        return False
+
+    def finite(self) -> bool:
+        """Whether velocities and tensors are numbers of a usual size: integers are."""
+        stored = [self._positions, self._velocities]
+        integers = all(one is None or one.values.dtype.kind in "iu" for one in stored)
+        return (integers and CHARGES not in self.frames[0].labels) or super().finite()
+
+    def in_place(self) -> bool:
+        """Whether no two atoms of a frame have moved so far that they may have exchanged places."""
+        since = slice(self.frames[max(self.old - 1, 0)].index, self._rows.stop, self._rows.step)
+        return self._positions.farthest_step(since) <= FAR_ANG or super().in_place()
 
 
 def _stored(arrays: Mapping[str, NDArray[Any]], name: str, source: str) -> StoredArray:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from bec_md.structure import Frame
 from bec_md.structure.names import VelocityUnits
+
+if TYPE_CHECKING:
+    from bec_md.trajectory.block import Block
 
 
 class FrameReader(Protocol):
@@ -36,6 +39,15 @@ class FrameReader(Protocol):
 
     def read(self, start: int, stride: int) -> Iterator[Frame]:
         """Yield frames start, start + stride, … until the end of the data."""
+        ...
+
+
+@runtime_checkable
+class HoldsArrays(Protocol):
+    """A reader that has the arrays of all frames in memory, so that nothing need be stacked."""
+
+    def block_of(self, frames: Sequence[Frame], old: int) -> Block:
+        """These successive frames of its own as a block, the first `old` of which were checked before."""
         ...
 
 

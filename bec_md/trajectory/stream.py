@@ -12,7 +12,7 @@ import numpy as np
 from bec_md.errors import BecMDError, BecMDWarning, DataError, UsageError
 from bec_md.structure import Frame
 from bec_md.structure.names import UNITLESS_TIME_KEYS
-from bec_md.trajectory.block import Block
+from bec_md.trajectory.block import Block, StackedBlock
 from bec_md.trajectory.checks import (
     FrameChecker,
     check_velocities,
@@ -27,12 +27,13 @@ from bec_md.trajectory.joined import JoinedReader
 from bec_md.trajectory.motion import Motion, read_clock, temperature_of_differences
 from bec_md.trajectory.options import ReadOptions
 from bec_md.trajectory.plausibility import check_first_frames, rounding_warning
-from bec_md.trajectory.reader import FrameReader
+from bec_md.trajectory.reader import FrameReader, HoldsArrays
 
 #: Frames read on opening, for time step, units and temperature; fewer of large systems, never below three.
 _PROBED_FRAMES, _PROBED_ATOMS = 24, 120_000
-#: Frames that are checked together: what lies between them costs little then.
-_BLOCK_FRAMES, _BLOCK_ATOMS = 512, 20_000
+#: Frames that are checked together and the atoms in them: what lies between them costs little then, and what
+#: has to be stacked stays in the cache.
+_BLOCK, _HELD_BLOCK = (512, 20_000), (2048, 100_000)
 #: Correlation of successive displacements from which gaps between positions can be told.
 _SMOOTH = 0.9
 
@@ -178,7 +179,8 @@ class StreamedTrajectory:
     def _verified(self, frames: Iterator[Frame]) -> Iterator[Frame]:
         """Check block by block; frames before a fault are handed on before it is raised."""
         limit = self._window.stop
-        size = min(max(_BLOCK_ATOMS // len(self._first.numbers), 1), _BLOCK_FRAMES)
+        most, atoms = _HELD_BLOCK if isinstance(self._reader, HoldsArrays) else _BLOCK
+        size = min(max(atoms // len(self._first.numbers), 1), most)
         checker = self._checker(self._first, self._info.timestep_fs)
         continuity = self._continuity()
         before: Sequence[Frame] = ()
@@ -187,18 +189,17 @@ class StreamedTrajectory:
             read: list[Frame] = []
             fault: BecMDError | None = None
             try:
-                for raw in islice(frames, wanted):
-                    read += (raw,)  # what came before a damaged frame is kept
+                read.extend(islice(frames, wanted))  # what came before a damaged frame is kept
             except BecMDError as error:
                 fault = error
             ended, wanted = len(read) < wanted, size
             if limit is not None and read and read[-1].index >= limit:
                 read, ended = [frame for frame in read if frame.index < limit], True
-            block = Block.of(self._first, before, read) if read and self._options.time_series else None
+            block = self._block(before, read)
             found = checker.first_fault(read, block)
             if found is not None:
                 read, fault = read[: found[0]], found[1]
-                block = Block.of(self._first, before, read) if read else None
+                block = self._block(before, read)
             jump = None if continuity is None or block is None else continuity.first_break(block)
             if jump is not None:
                 read, fault = read[: jump.position], jump.error
@@ -208,6 +209,14 @@ class StreamedTrajectory:
             if ended:
                 return
             before = [*before, *read][-LOOK_BACK:]
+
+    def _block(self, before: Sequence[Frame], frames: Sequence[Frame]) -> Block | None:
+        """Frames as a block; None without any, or where they are no frames of one run."""
+        if not frames or not self._options.time_series:
+            return None
+        if isinstance(self._reader, HoldsArrays):
+            return self._reader.block_of([*before, *frames], len(before))
+        return StackedBlock.of(self._first, before, frames)
 
     def _continuity(self) -> Continuity | None:
         if not self._options.time_series:
