@@ -263,6 +263,16 @@ class DifferenceTemperature:
         return self.kelvin / float(np.sinc(x / np.pi)) ** 2
 
 
+def usual_smoothness(motion: Motion) -> float:
+    """Correlation of successive displacements, cos ωΔ for a vibration: the median, which no gap changes."""
+    moved = motion.displacements()
+    if len(moved) < 2:
+        return 0.0
+    squares = np.einsum("fia,fia->f", moved, moved)
+    products, norms = np.einsum("fia,fia->f", moved[:-1], moved[1:]), 0.5 * (squares[:-1] + squares[1:])
+    return float(np.median(np.divide(products, norms, out=np.zeros_like(norms), where=norms > 0.0)))
+
+
 def temperature_of_differences(motion: Motion, interval_fs: float) -> DifferenceTemperature | None:
     """Kinetic temperature of the displacements; None without two frames."""
     if len(motion.positions_ang) < 2:

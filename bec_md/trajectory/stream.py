@@ -24,7 +24,7 @@ from bec_md.trajectory.clock import Statements, counter_of, counting_key
 from bec_md.trajectory.continuity import LOOK_BACK, Continuity
 from bec_md.trajectory.frame import TrajectoryInfo
 from bec_md.trajectory.joined import JoinedReader
-from bec_md.trajectory.motion import Motion, read_clock, temperature_of_differences
+from bec_md.trajectory.motion import Motion, read_clock, usual_smoothness
 from bec_md.trajectory.options import ReadOptions
 from bec_md.trajectory.plausibility import check_first_frames, rounding_warning
 from bec_md.trajectory.reader import FrameReader, HoldsArrays
@@ -225,8 +225,7 @@ class StreamedTrajectory:
         if self._first.velocities_ang_fs is not None:
             resolved = reading is not None and reading.resolved
             return Continuity(source, reading.upper_fs if reading and resolved else None, resolved=resolved)
-        smooth = temperature_of_differences(Motion.of(self._probed), 1.0)
-        return Continuity(source, None, resolved=smooth is not None and smooth.smoothness > _SMOOTH)
+        return Continuity(source, None, resolved=usual_smoothness(Motion.of(self._probed)) > _SMOOTH)
 
     def _checker(self, first: Frame, timestep_fs: float | None) -> FrameChecker:
         corrected = self._options.timestep_fs is not None

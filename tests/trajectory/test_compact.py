@@ -2,9 +2,12 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from bec_md.errors import DataError, UsageError
 from bec_md.trajectory import open_trajectory, write_compact
+from tests.trajectory.motion import HarmonicMotion
 from tests.trajectory.truth import Truth, assert_helpful
 
 
@@ -128,3 +131,60 @@ def test_writer_wants_a_time_step_a_suffix_and_frames(truth: Truth, tmp_path) ->
         write_compact(tmp_path / "t.npz", [], timestep_fs=1.0)
     path = write_compact(tmp_path / "t.npz", frames, timestep_fs=1.0, velocities=False)
     assert not open_trajectory(path).info.has_velocities
+
+
+def _with_fault(motion: HarmonicMotion, fault: str, at: int) -> tuple[np.ndarray, np.ndarray]:
+    """Positions and velocities of a run in which something happens at one frame."""
+    x, v = motion.positions.copy(), motion.velocities.copy()
+    if fault == "gap":
+        x, v = np.delete(x, slice(at, at + 4), axis=0), np.delete(v, slice(at, at + 4), axis=0)
+    elif fault == "repeat":
+        x, v = np.insert(x, at, x[at - 1], axis=0), np.insert(v, at, v[at - 1], axis=0)
+    elif fault == "backwards":
+        x, v = np.concatenate([x[:at], x[at - 6 :]]), np.concatenate([v[:at], v[at - 6 :]])
+    elif fault == "exchange":
+        x[at:, [0, 2]] = x[at:, [2, 0]]
+    elif fault == "not a number":
+        x[at, 1, 2] = np.nan
+    elif fault == "huge velocity":
+        v[at, 1, 2] = 1e300
+    return x, v
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    fault=st.sampled_from(["gap", "repeat", "backwards", "exchange", "not a number", "huge velocity", ""]),
+    at=st.integers(10, 380),
+    integers=st.booleans(),
+    moving=st.booleans(),
+    start=st.integers(0, 6),
+    seed=st.integers(0, 10**6),
+)
+def test_arrays_in_memory_are_checked_like_frames(
+    tmp_path_factory: pytest.TempPathFactory,
+    fault: str, at: int, integers: bool, moving: bool, start: int, seed: int,
+) -> None:  # fmt: skip
+    """What is wrong with a frame is found at that frame, integers with a scale or floats."""
+    if fault == "backwards" and not moving:
+        fault = "gap"  # positions alone look the same in both directions of time
+    if integers and fault in ("not a number", "huge velocity"):
+        fault = ""  # integers are neither
+    motion = HarmonicMotion(400, 1.0, 16, 150.0, 500.0, seed=seed)
+    x, v = _with_fault(motion, fault if moving or fault != "huge velocity" else "", at)
+    arrays = {"positions_ang": x} | ({"velocities_ang_fs": v} if moving else {})
+    if integers:
+        steps = {"positions_ang": 1e-5, "velocities_ang_fs": 1e-7}
+        arrays = {name: np.rint(values / steps[name]).astype(np.int32) for name, values in arrays.items()}
+        arrays |= {"positions_scale": np.array(1e-5)} | (
+            {"velocities_scale": np.array(1e-7)} if moving else {}
+        )
+    numbers = np.array([11, 17] * 8)
+    path = tmp_path_factory.mktemp("fault") / "t.npz"
+    np.savez(path, numbers=numbers, cell_ang=motion.cell, timestep_fs=1.0, **arrays)
+    found: list[int] = []
+    if fault == "" or (fault == "huge velocity" and not moving):
+        assert len(list(open_trajectory(path, start=start).frames())) == len(x) - start
+        return
+    with pytest.raises(DataError, match=f"frame {at}"):
+        found.extend(frame.index for frame in open_trajectory(path, start=start).frames())
+    assert found in (list(range(start, at)), [])  # on opening, or when the pass gets there
