@@ -177,6 +177,11 @@ class ClockReading:
         return self.correlation >= MIN_CORRELATION and 0.0 < self.upper_fs <= MAX_SPREAD * self.lower_fs
 
     @property
+    def backwards(self) -> bool:
+        """Whether atoms move against their velocities."""
+        return self.correlation <= -MIN_CORRELATION
+
+    @property
     def estimate_fs(self) -> float:
         """(2T + C)/3."""
         return (2.0 * self.upper_fs + self.lower_fs) / 3.0

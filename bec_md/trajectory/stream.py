@@ -24,6 +24,7 @@ from bec_md.trajectory.clock import Statements, counter_of, counting_key
 from bec_md.trajectory.continuity import LOOK_BACK, Continuity
 from bec_md.trajectory.frame import TrajectoryInfo
 from bec_md.trajectory.joined import JoinedReader
+from bec_md.trajectory.lengths import check_lengths
 from bec_md.trajectory.motion import Motion, read_clock, usual_smoothness
 from bec_md.trajectory.options import ReadOptions
 from bec_md.trajectory.plausibility import check_first_frames, rounding_warning
@@ -94,8 +95,11 @@ class StreamedTrajectory:
         if options.time_series:
             check_velocities(motion, reader.source)
         self._reading = read_clock(motion) if options.time_series else None
+        if self._reading is not None and self._reading.backwards:
+            raise _backwards(reader.source, self._reading.correlation)
         self._clock = clock = self._statements().settle()
-        noted = [*reader.warnings, *clock.warnings, *self._seen_cell()]
+        lengths = check_lengths(first, reader.source)
+        noted = [*reader.warnings, *([lengths] if lengths else []), *clock.warnings, *self._seen_cell()]
         notes = [*reader.notes, *clock.notes]
         has_velocities = first.velocities_ang_fs is not None
         if has_velocities and reader.velocity_units is not None:
@@ -312,6 +316,14 @@ class StreamedTrajectory:
             f"the cell changes (V from {min(volumes):.5g} to {max(volumes):.5g} Å³ in the first frames): "
             f"{how}, and the spectrum is per mean volume; the theory is that of a constant one"
         ]
+
+
+def _backwards(source: str, correlation: float) -> DataError:
+    return DataError(
+        f"{source}: its atoms move against their stored velocities (correlation {correlation:.4g})",
+        "the frames are in the reverse order of time, or the velocities have the other sign",
+        "write the frames in the order of time, or leave the velocities out with `velocities=none`",
+    )
 
 
 def _no_frame(source: str, start: int) -> DataError:

@@ -174,6 +174,15 @@ def test_the_bounds_of_one_vibration_are_exact() -> None:
     assert reading.lower_fs == pytest.approx(interval * np.sin(2 * x) / (2 * x), rel=1e-9)
 
 
+@pytest.mark.parametrize("reverse", [True, False])
+def test_time_that_runs_backwards_is_refused(write, reverse) -> None:
+    """A reversed file, or velocities of the other sign: no wrong clock could be told from a right one."""
+    order = list(range(59, -1, -1)) if reverse else None
+    path = write(HarmonicMotion().extxyz(frames=order, scale=1.0 if reverse else -1.0))
+    refused(path, "against their stored velocities", "velocities=none", timestep_fs=1.0)
+    assert len(read_all(path, timestep_fs=1.0, velocities="none")) == 60
+
+
 # ------------------------------------------------------------------ without velocities
 def test_the_temperature_of_differences_is_printed_and_compared(write) -> None:
     path = write(HarmonicMotion(n_atoms=64, seed=4).extxyz(velocities=False))

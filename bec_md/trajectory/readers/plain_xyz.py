@@ -5,12 +5,17 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from bec_md.errors import UsageError
 from bec_md.structure.names import VELOCITY_UNITS, VelocityUnits
 from bec_md.trajectory.options import ReadOptions
 from bec_md.trajectory.readers.xyz import Comment, Dialect, XyzReader
 
 _MD_ITERATION = re.compile(r"\s*MD iter:\s*(\d{1,18})")
-_LAMMPS = re.compile(r"\s*Atoms\. Timestep:\s*(\d{1,18})(?:\s+Time:\s*[-+\d.eE]{1,40})?")
+#: "Atoms. Timestep: 10" (LAMMPS), "Step 10, t=5.00 fs" (ORCA), "time = 1.5 ps": a time counts with its unit.
+_STEP = re.compile(r"\b(?:time)?step\b\s*[:=]?\s*(\d{1,18})", re.IGNORECASE)
+_TIME = re.compile(r"\bt(?:ime)?\s*[:=]\s*([-+\d.eE]{1,40})\s*\(?\s*(fs|ps)\b", re.IGNORECASE)
+_VELOCITY = re.compile(r"\bang(?:strom)?\s*/\s*(fs|ps)\b", re.IGNORECASE)
+_FS = {"fs": 1.0, "ps": 1e3}
 
 
 def is_dftb(comment: str) -> bool:
@@ -24,13 +29,36 @@ def open_dftb(path: Path, options: ReadOptions) -> XyzReader:
 
 
 def open_plain(path: Path, options: ReadOptions) -> XyzReader:
-    """Open any other XYZ file; `cell_ang` gives the cell, `velocities` the file with the velocities."""
-    return XyzReader(path, options, PLAIN)
+    """Open any other XYZ file; `cell_ang` gives the cell, `velocities` the file with the velocities.
+
+    Raises
+    ------
+    UsageError
+        If it holds velocities.
+    """
+    reader = XyzReader(path, options, PLAIN)
+    if _read_plain(reader.first().comment).velocity is not None:
+        raise UsageError(
+            f"{path.name}: velocities of a run, not its positions",
+            "its comment states a unit of velocity",
+            "name the positions, and this file by `velocities`",
+        )
+    return reader
 
 
 def _step_by(pattern: re.Pattern[str], comment: str) -> Comment:
     found = pattern.match(comment)
     return Comment() if found is None else Comment(step=int(found[1]))
+
+
+def _read_plain(comment: str) -> Comment:
+    step, time, velocity = _STEP.search(comment), _TIME.search(comment), _VELOCITY.search(comment)
+    units = f"ang/{velocity[1].lower()}" if velocity else ""
+    return Comment(
+        step=int(step[1]) if step else None,
+        time_fs=float(time[1]) * _FS[time[2].lower()] if time else None,
+        velocity=VelocityUnits(units, VELOCITY_UNITS[units], assumed=False) if velocity else None,
+    )
 
 
 DFTB = Dialect(
@@ -39,4 +67,4 @@ DFTB = Dialect(
     velocity_units=VelocityUnits("ang/ps", VELOCITY_UNITS["ang/ps"], assumed=True),
     velocity_column=lambda n_columns: {7: 4, 8: 5}.get(n_columns),
 )
-PLAIN = Dialect(name="plain-xyz", read=lambda comment: _step_by(_LAMMPS, comment))
+PLAIN = Dialect(name="plain-xyz", read=_read_plain)

@@ -250,6 +250,30 @@ def test_plain_xyz(motion: Motion, tmp_path: Path) -> None:
     np.testing.assert_allclose(next(trajectory.frames()).velocities_ang_fs, motion.velocities[0], atol=1e-9)
 
 
+@pytest.mark.parametrize("comment", ["Step {k}, t={t:.2f} fs, Unit is {u}", "time = {p:.6f} ps ({u})"])
+def test_times_in_comments_count_where_they_have_a_unit(motion: Motion, tmp_path: Path, comment: str) -> None:
+    """As ORCA and others write them: the time is used, or contradicted aloud; units of velocities, too."""
+
+    def comments(unit: str) -> list[str]:
+        """Comments of all frames."""
+        return [comment.format(k=k, t=2.0 * k, p=2e-3 * k, u=unit) for k in range(slow.n_frames)]
+
+    slow = Motion(timestep_fs=2.0)
+    path = text.xyz(text.rows_of(slow, slow.positions), comments("Angstrom"), "trajectory.xyz", tmp_path)
+    speeds = text.rows_of(slow, slow.velocities)
+    other = text.xyz(speeds, comments("Angstrom/fs"), "velocity.xyz", tmp_path)
+    info = open_trajectory(path, cell_ang=motion.cell, velocities=other).info
+    assert info.timestep_fs == pytest.approx(2.0)
+    assert "the motion says 2" in info.units_note
+    assert open_trajectory(path, cell_ang=motion.cell).info.timestep_fs == pytest.approx(2.0)
+    with pytest.raises(DataError) as caught:
+        open_trajectory(path, cell_ang=motion.cell, timestep_fs=5.0)
+    assert_helpful(caught.value, "timestep_fs=5", "2 fs apart")
+    with pytest.raises(UsageError) as caught:
+        open_trajectory(other, cell_ang=motion.cell)
+    assert_helpful(caught.value, "velocities of a run")
+
+
 def test_species_of_h5md(motion: Motion, tmp_path: Path) -> None:
     path = text.h5md(motion, tmp_path, enum=False)
     with pytest.raises(UsageError) as caught:
