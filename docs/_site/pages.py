@@ -28,7 +28,10 @@ NAVIGATION: dict[str, tuple[str, ...]] = {
         "benchmarks",
         "comparison",
     ),
-    "Reference": (*(f"reference/{page}" for page in ("commands", "api", "models", "messages")), "faq"),
+    "Reference": (
+        *(f"reference/{page}" for page in ("commands", "api", "models", "messages", "input_messages")),
+        "faq",
+    ),
     "Project": ("/CHANGELOG", "/CONTRIBUTING", "architecture", "/SECURITY", "/CODE_OF_CONDUCT"),
 }
 

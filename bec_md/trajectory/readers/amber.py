@@ -1,4 +1,7 @@
-"""Amber's NetCDF trajectories: Å, ps, velocities in Å/ps times their scale factor."""
+"""Amber's NetCDF trajectories: Å, ps, velocities in Å/ps times their scale factor, or as `units` state.
+
+LAMMPS' ``dump netcdf`` writes the same format in the units of its run, and says so.
+"""
 
 from __future__ import annotations
 
@@ -19,6 +22,10 @@ from bec_md.trajectory.readers.cells import cell_from_parameters
 from bec_md.trajectory.readers.indexed import IndexedReader
 from bec_md.trajectory.readers.netcdf3 import NetCDF3
 from bec_md.trajectory.readers.topology import species_of_topology, topology_path
+from bec_md.units import BOHR_ANG
+
+_LENGTHS_ANG = {"angstrom": 1.0, "nanometer": 10.0, "nm": 10.0, "bohr": BOHR_ANG}
+_TIMES_FS = {"femtosecond": 1.0, "fs": 1.0, "picosecond": 1e3, "ps": 1e3, "nanosecond": 1e6}
 
 
 class AmberReader(IndexedReader):
@@ -45,12 +52,20 @@ class AmberReader(IndexedReader):
         self.n_frames = self._file.n_records
         if self._file.cut:
             self.note_cut()
+        self._length_ang = self._stated("coordinates", "angstrom")
+        self._edge_ang = self._stated("cell_lengths", "angstrom")
+        self._time_fs = self._stated("time", "picosecond") if "time" in variables else 1e3
         shape = variables["coordinates"].shape
         self._species = species_of_topology(topology, options, self.source, shape[0])
-        self.notes = ["Å, ps and Å/ps of Amber"]
+        length, time = self._unit("coordinates", "angstrom"), self._unit("time", "picosecond")
+        plain = self._length_ang == 1.0 and self._time_fs == 1e3
+        self.notes = ["Å, ps and Å/ps of Amber" if plain else f"{length} and {time}, as it states"]
         self._has_times = "time" in variables and self._clock_runs()
         if options.need_velocities and "velocities" in variables:
-            self.velocity_units = VelocityUnits("ang/ps", 1e-3, assumed=False)
+            factor = self._stated("velocities", "angstrom/picosecond")
+            stated = self._unit("velocities", "angstrom/picosecond")
+            name = "ang/ps" if stated == "angstrom/picosecond" else stated
+            self.velocity_units = VelocityUnits(name, factor, assumed=False)
 
     @contextmanager
     def opened(self) -> Iterator[Callable[[int], Frame]]:
@@ -62,7 +77,7 @@ class AmberReader(IndexedReader):
         where = place(self.source, index)
         lengths, angles = (self._values(stream, name, index) for name in ("cell_lengths", "cell_angles"))
         try:
-            cell = cell_from_parameters(lengths, angles)
+            cell = cell_from_parameters(lengths * self._edge_ang, angles)
         except ValueError as error:
             raise self.damaged(where, error) from None
         velocities = None
@@ -72,11 +87,11 @@ class AmberReader(IndexedReader):
             index=index,
             numbers=self._species.numbers,
             masses_amu=self._species.masses_amu,
-            positions_ang=self._values(stream, "coordinates", index),
+            positions_ang=self._values(stream, "coordinates", index) * self._length_ang,
             cell_ang=cell,
             pbc=np.ones(3, dtype=bool),
             velocities_ang_fs=velocities,
-            time_fs=float(self._values(stream, "time", index)) * 1e3 if self._has_times else None,
+            time_fs=float(self._values(stream, "time", index)) * self._time_fs if self._has_times else None,
         )
 
     def _values(self, stream: IO[bytes], name: str, index: int | None) -> NDArray[np.float64]:
@@ -85,13 +100,44 @@ class AmberReader(IndexedReader):
         values = self._file.read(stream, name, index if variable.by_record else None)
         return np.asarray(values, dtype=np.float64) * float(np.ravel(scale)[0])
 
+    def _unit(self, name: str, usual: str) -> str:
+        """Unit that a variable states, the one of Amber if it states none."""
+        stated = self._file.variables[name].attributes.get("units") if name in self._file.variables else None
+        text = stated.decode("utf-8", "replace") if isinstance(stated, bytes) else str(stated or "")
+        return text.strip(" \x00").lower() or usual
+
+    def _stated(self, name: str, usual: str) -> float:
+        """Factor from the unit of a variable to Å, fs or Å/fs.
+
+        Raises
+        ------
+        DataError
+            For a unit that is not known.
+        """
+        text = self._unit(name, usual)
+        length, _, time = text.partition("/")
+        known = _LENGTHS_ANG | _TIMES_FS
+        factors = [
+            known.get(word.strip().rstrip("s") if word not in known else word)
+            for word in (length, time or "fs")
+        ]
+        if factors[0] is None or factors[1] is None:
+            raise DataError(
+                f"{self.source}: {name} are in the unit {text!r}",
+                "a wrong unit scales all frequencies, and this one is not known here (lj has none)",
+                f"write it in {usual}",
+            )
+        return factors[0] / factors[1]
+
     def _clock_runs(self) -> bool:
         """Whether times differ: some programs write zeros."""
         n_frames = self.n_frames or 0
         if n_frames < 2:
             return True
         with self.path.open("rb") as stream:
-            times = [float(self._values(stream, "time", index)) * 1e3 for index in (0, 1, n_frames - 1)]
+            times = [
+                float(self._values(stream, "time", index)) * self._time_fs for index in (0, 1, n_frames - 1)
+            ]
         if times[0] != times[2]:
             self.timestep_fs = self.mean_step(*times)
             return True

@@ -76,8 +76,11 @@ def dcd(
     return folder / "run.dcd"
 
 
-def amber(m: Motion, folder: Path, *, times: bool = True) -> Path:
-    """Amber NetCDF by SciPy; velocities in Å/ps over 20.455."""
+def amber(
+    m: Motion, folder: Path, *, times: bool = True, units: tuple[str, str] | None = None,
+    length: float = 1.0, time: float = 1e3,
+) -> Path:  # fmt: skip
+    """Amber NetCDF by SciPy; velocities over 20.455 in Å/ps, or stated units of `length` Å and `time` fs."""
     from scipy.io import netcdf_file
 
     lengths = np.linalg.norm(m.cell, axis=1)
@@ -88,16 +91,19 @@ def amber(m: Motion, folder: Path, *, times: bool = True) -> Path:
         for name, size in (("frame", None), ("spatial", 3), ("atom", 4)):
             file.createDimension(name, size)
         values = {
-            "time": (m.timestep_fs / 1e3 * np.arange(m.n_frames) * times, ()),
-            "coordinates": (m.positions, ("atom", "spatial")),
-            "velocities": (m.velocities * 1e3 / 20.455, ("atom", "spatial")),
-            "cell_lengths": (np.broadcast_to(lengths, (m.n_frames, 3)), ("spatial",)),
+            "time": (m.timestep_fs / time * np.arange(m.n_frames) * times, ()),
+            "coordinates": (m.positions / length, ("atom", "spatial")),
+            "velocities": (m.velocities * time / length / 20.455, ("atom", "spatial")),
+            "cell_lengths": (np.broadcast_to(lengths / length, (m.n_frames, 3)), ("spatial",)),
             "cell_angles": (np.broadcast_to(angles, (m.n_frames, 3)), ("spatial",)),
         }
         for name, (array, shape) in values.items():
             variable = file.createVariable(name, "d" if name.startswith("cell") else "f", ("frame", *shape))
             if name == "velocities":
                 variable.scale_factor = 20.455
+            if units is not None:
+                named = {"time": units[1], "velocities": "/".join(units), "cell_angles": "degree"}
+                variable.units = named.get(name, units[0])
             for k in range(m.n_frames):
                 variable[k] = array[k]
     return folder / "run.nc"

@@ -300,6 +300,28 @@ def test_times_that_stand_still(motion: Motion, tmp_path: Path) -> None:
     assert open_trajectory(path, topology=topology, timestep_fs=1.0).info.timestep_fs == 1.0
 
 
+@pytest.mark.parametrize(
+    ("units", "length", "time"),
+    [(("angstrom", "femtosecond"), 1.0, 1.0), (("Angstrom", "picosecond"), 1.0, 1e3),
+     (("nanometer", "picosecond"), 10.0, 1e3), (("bohr", "femtoseconds"), text.BOHR, 1.0)],
+)  # fmt: skip
+def test_netcdf_in_units_that_it_states(
+    motion: Motion, tmp_path: Path, units: tuple[str, str], length: float, time: float
+) -> None:
+    """LAMMPS' dump netcdf writes the units of its run."""
+    path = binary.amber(motion, tmp_path, units=units, length=length, time=time)
+    trajectory = open_trajectory(path, topology=binary.pdb(motion, tmp_path))
+    assert trajectory.info.timestep_fs == pytest.approx(motion.timestep_fs, rel=1e-5)
+    frame = list(trajectory.frames())[7]
+    np.testing.assert_allclose(frame.positions_ang, motion.positions[7], atol=4e-6)
+    np.testing.assert_allclose(frame.velocities_ang_fs, motion.velocities[7], atol=1e-8)
+    assert frame.volume_ang3 == pytest.approx(abs(np.linalg.det(motion.cell)), rel=1e-5)
+    path = binary.amber(motion, tmp_path, units=("lj", "lj"))
+    with pytest.raises(DataError) as caught:
+        open_trajectory(path, topology=binary.pdb(motion, tmp_path))
+    assert_helpful(caught.value, "'lj'")
+
+
 def test_velocities_stored_less_often(motion: Motion, tmp_path: Path) -> None:
     path, topology = binary.trr(motion, tmp_path, every=5), binary.pdb(motion, tmp_path)
     with pytest.raises(UsageError) as caught:
