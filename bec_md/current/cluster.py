@@ -197,6 +197,8 @@ def _sent(client: Any, recipe: Recipe) -> Any:
     """Return the recipe on all workers."""
     try:
         return client.scatter(recipe, broadcast=True, hash=False)
+    except KeyError as error:  # a worker ended while the recipe was on its way to it
+        raise CancelledError(f"worker {error} is gone") from error
     except (TypeError, AttributeError) as error:
         raise UsageError(
             f"the trajectory or the model cannot be sent to other processes ({error})",
@@ -286,18 +288,19 @@ def _local_cluster(distributed: Any, workers: int) -> Iterator[Any]:
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as scratch, dask.config.set(quiet):
         try:
             os.environ.update(_WORKER_ENVIRONMENT)
-            cluster = distributed.LocalCluster(
-                n_workers=workers,
-                threads_per_worker=1,
-                worker_class=Starter,
-                dashboard_address="127.0.0.1:0",
-                memory_limit=0,
-                silence_logs=logging.CRITICAL,
-                security=True,
-                local_directory=scratch,
-                preload=[_PRELOAD],
-                protocol="tls://",
-            )
+            with _starting():
+                cluster = distributed.LocalCluster(
+                    n_workers=workers,
+                    threads_per_worker=1,
+                    worker_class=Starter,
+                    dashboard_address="127.0.0.1:0",
+                    memory_limit=0,
+                    silence_logs=logging.CRITICAL,
+                    security=True,
+                    local_directory=scratch,
+                    preload=[_PRELOAD],
+                    protocol="tls://",
+                )
             try:
                 yield cluster
             finally:
@@ -305,6 +308,18 @@ def _local_cluster(distributed: Any, workers: int) -> Iterator[Any]:
         finally:
             os.environ.clear()
             os.environ.update(environment)
+
+
+@contextmanager
+def _starting() -> Iterator[None]:
+    try:
+        yield
+    except RuntimeError as error:  # the only kind that distributed raises here
+        raise DataError(
+            f"the worker processes do not start ({error})",
+            "one of them ended on its way: memory may have run out, or somebody ended it",
+            "run the same command again, or use fewer `workers`; what is done is kept",
+        ) from error
 
 
 def _close(cluster: Any) -> None:
