@@ -113,7 +113,7 @@ units metal
   72 atoms
 timestep 0.001
 fix move all nve
-fix ir all bec silica-dipole Si O every 2
+fix ir all bec silica Si O every 2
 thermo_style custom step temp vol f_ir[1] f_ir[2] f_ir[3] f_ir[7] f_ir[8] f_ir[9]
 thermo 2
 run {steps}

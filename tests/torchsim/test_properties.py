@@ -94,7 +94,7 @@ def test_polarization_and_its_current_belong_together(tmp_path: Path) -> None:
 
     atoms = bulk("SiO2", "fluorite", a=4.6)
     atoms.rattle(0.05, seed=6)
-    of = property_calculators("silica-dipole", ("polarization", "polarization_current"), threads=1)
+    of = property_calculators("silica", ("polarization", "polarization_current"), threads=1)
     velocities = np.random.default_rng(2).normal(size=(3, 3)) * 0.01  # Å/fs
     states = []
     for sign in (-1.0, 0.0, 1.0):
