@@ -132,7 +132,7 @@ def _polarization(model: BecModel, frame: Frame) -> Array:
         raise UsageError(
             f"model {model.name} has no polarization",
             "its tensors derive from none",
-            "take a -dipole model (`bec-md models`), or integrate the current",
+            "take a model of a polarization (`bec-md models`), or integrate the current",
         )
     return np.asarray(found[0]) / frame.volume_ang3
 
