@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 import warnings
+from glob import glob
 from pathlib import Path
 
 import numpy as np
@@ -148,8 +149,15 @@ def test_the_blocks_of_a_page_run(page: str, files: Path, tmp_path: Path) -> Non
             commands = [[program, *line.split("#")[0].split()[1:]] for line in lines if line.strip()]
             assert all(line.startswith("bec-md ") for line in lines if line.strip()), text
         for command in commands:
+            words = [
+                name
+                for word in command
+                for name in (
+                    sorted(glob(word, root_dir=tmp_path)) if language == "sh" and "*" in word else [word]
+                )
+            ]
             result = subprocess.run(
-                command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
+                words, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
             )
             assert result.returncode == 0, (page, text, result.stderr[-2000:])
 

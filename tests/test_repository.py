@@ -6,6 +6,7 @@ import re
 import shutil
 import subprocess
 import sys
+from glob import glob
 from graphlib import TopologicalSorter
 from pathlib import Path
 
@@ -104,6 +105,10 @@ def test_the_readme_commands_run(playground: Path) -> None:
     ]
     assert len(commands) >= 4
     for command in commands:
-        words = command.split("#")[0].split()
+        words = [
+            name
+            for word in command.split("#")[0].split()
+            for name in (sorted(glob(word, root_dir=playground)) if "*" in word else [word])
+        ]
         result = run(program, *words[1:], cwd=playground)
         assert result.returncode == 0, (command, result.stderr[-2000:])

@@ -112,6 +112,28 @@ def test_every_page_of_the_site_is_linked_from_the_start_page_or_one_below() -> 
         assert (page.name == "README.md" and page.parent == DOCS) or page in first | second, page
 
 
+MADE = "docs/reference/made"
+#: What a reader looks for, its page, and what stands there.
+AIMS = (
+    ("structure to spectrum", "docs/tutorials/structure.html", "bec-md md"),
+    (
+        "what is --sum-rule",
+        "docs/reference/made/commands/spectrum.html",
+        'id="cmdoption-bec-md-spectrum-sum-rule"',
+    ),
+    ("charged cell", "docs/howto/charged_cells.html", "total_charge"),
+    ("slab", "docs/howto/slabs.html", "vacuum"),
+    (
+        "API of compute_spectrum",
+        "docs/reference/made/api/spectrum.html",
+        'id="bec_md.spectrum.compute_spectrum"',
+    ),
+    ("add a format", "CONTRIBUTING.html", "format"),
+    ("report a bug", "CONTRIBUTING.html", "Bug reports"),
+    ("what is new", "CHANGELOG.html", "Unreleased"),
+)
+
+
 @pytest.mark.slow
 def test_the_site_builds_without_a_warning(tmp_path: Path) -> None:
     pytest.importorskip("sphinx", reason="pip install -e '.[docs]'")
@@ -120,6 +142,25 @@ def test_the_site_builds_without_a_warning(tmp_path: Path) -> None:
     assert result.returncode == 0, result.stderr[-4000:]
     index = (tmp_path / "searchindex.js").read_text(encoding="utf-8")
     assert "--sum-rule" in index  # found offline
-    assert "bec_md.spectrum.compute_spectrum" in (
-        tmp_path / "docs/reference/made/api/spectrum.html"
-    ).read_text(encoding="utf-8")
+    reached = two_clicks(tmp_path / "docs" / "README.html")
+    for aim, page, place in AIMS:
+        file = tmp_path / page
+        assert file in reached, aim
+        assert place in file.read_text(encoding="utf-8"), aim
+    for name in ("search.html", "docs/README.html"):  # the search and the pages load nothing from elsewhere
+        text = (tmp_path / name).read_text(encoding="utf-8")
+        assert not re.search(r'<(?:script|img)[^>]*src="(?:https?:)?//', text), name
+        assert not re.search(r'<link[^>]*rel="stylesheet"[^>]*href="(?:https?:)?//', text), name
+
+
+def two_clicks(start: Path) -> set[Path]:
+    """Return the built pages that a reader reaches from a page by at most two clicks."""
+    reached = {start.resolve()}
+    for _ in range(2):
+        reached |= {
+            (page.parent / target).resolve()
+            for page in reached
+            if page.suffix == ".html" and page.is_file()
+            for target in re.findall(r'<a\b[^>]*\shref="([^"#:]+)', page.read_text(encoding="utf-8"))
+        }
+    return reached

@@ -104,7 +104,7 @@ def run_spectrum(
     from bec_md.cli.charge_comparison import draw_comparison, show_comparison
     from bec_md.cli.currents import compute_currents
     from bec_md.cli.summary import summarize
-    from bec_md.cli.symmetry import check_symmetry, find_axes, find_symmetry
+    from bec_md.cli.symmetry import check_symmetry, find_symmetry
     from bec_md.cli.values import common_stem
 
     preview_wanted = outputs.plot is None
@@ -125,7 +125,6 @@ def run_spectrum(
     series = compute_currents(console, sources, options, outputs)
     group = find_symmetry(console, sources, settings.symmetry, options.reading)
     result, table = further_analysis(console, sources, series, settings, compared, group)
-    result = find_axes(sources, result, group)
     failure: Exception | None = None
     written: list[tuple[str, Path]] = []
     try:
@@ -182,6 +181,7 @@ def further_analysis(
 ) -> tuple[Spectrum, ChargeComparison | None]:
     """Return the spectrum, with the fit of its bands and the comparison of charges that were asked for."""
     from bec_md.cli.charge_comparison import compare
+    from bec_md.cli.symmetry import find_axes
     from bec_md.spectrum.analysis.fit_table import fit_bands
     from bec_md.spectrum.analysis.measured_optics import with_optics
     from bec_md.spectrum.analysis.symmetrize import symmetrized
@@ -189,6 +189,8 @@ def further_analysis(
     result, table = analyze(series, settings.spectrum), None
     if group is not None:
         result = symmetrized(result, group)
+    if result.eps_inf is not None or settings.fit is not None:
+        result = find_axes(sources, result, group)
     if not settings.optics.empty:
         result = with_optics(result, settings.optics)
     found: dict[str, Any] = {}

@@ -86,8 +86,6 @@ def find_axes(sources: Sequence[Source], spectrum: Spectrum, group: PointGroup |
     They are those of the mean structure of the first trajectory (its beginning, if it is long), whose atoms
     stay in their places; without one the spectrum shows its axes itself.
     """
-    if spectrum.eps_inf is None:
-        return spectrum
     if group is None:
         job = next((source.job for source in sources if source.job is not None), None)
         group = None if job is None else _group_of_beginning(job)

@@ -197,6 +197,13 @@ def timestep_of(info: TrajectoryInfo, given_fs: float | None, *, is_open: bool =
         return float(info.timestep_fs)
     if given_fs is not None and is_open:
         return float(given_fs)
+    if info.n_frames == 1:
+        raise UsageError(
+            f"{info.source} holds one structure",
+            "a spectrum is that of a motion: of frames at many times",
+            "`bec-md md` makes a trajectory of a structure, and its spectrum; `bec-md harmonic` takes force "
+            "constants, `bec-md predict` gives the tensors",
+        )
     raise UsageError(
         f"{info.source} does not say how much time lies between its frames",
         "frequencies scale with it, so it is never guessed",

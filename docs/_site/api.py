@@ -7,7 +7,7 @@ from pathlib import Path
 
 PACKAGE = Path(__file__).parents[2] / "bec_md"
 #: Bases whose own members are described elsewhere.
-FOREIGN = "BaseModel,Calculator"
+FOREIGN = "BaseModel,Calculator,Maker,MSONable"
 
 
 def public_rooms() -> list[str]:

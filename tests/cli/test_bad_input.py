@@ -41,6 +41,16 @@ def test_damaged_trajectory(run: Run, tmp_path: Path, kind: str) -> None:
     assert fact in result.stderr
 
 
+def test_a_structure_is_no_trajectory(run: Run, tmp_path: Path) -> None:
+    """Who has no trajectory yet is told the way."""
+    text = crystal.extxyz_text(crystal.SITES[None], None, time=False)
+    path = crystal.write(tmp_path / "mgo.xyz", text)
+    result = run("spectrum", path, "--charges", crystal.CHARGES, status=2)
+    what_why_fix(result.stderr)
+    assert "holds one structure" in result.stderr
+    assert "bec-md md" in result.stderr
+
+
 def test_charges_of_the_wrong_shape(run: Run, tmp_path: Path) -> None:
     path = crystal.write(tmp_path / "bad.xyz", crystal.damaged("wrong charges"))
     result = run("spectrum", path, "--charges", "file:born_effective_charges", status=1)

@@ -26,6 +26,8 @@ _PROBES = np.array(
 #: Elements of the averaged probes below this are zero.
 _EXACT = 1e-4
 _PAIRS = ((0, 1), (0, 2), (1, 2))
+#: The frame of the cell, in which directions are called x, y, z.
+CELL = np.eye(3)
 #: Axes are one if their spectra differ by less than this, r.m.s. in standard errors of the difference
 #: (weighted with the absorption), or by less than `SAME_SHARE` of what disjoint bands would give. Error
 #: bars of lines narrower than the resolution are too small by a factor of this size.
@@ -73,12 +75,12 @@ def symmetry_directions(spectrum: Spectrum, rotations: Array) -> tuple[Direction
         (n, 3, 3) Cartesian rotations of the point group.
     """
     shown = _group_mean(rotations, _PROBES)
-    axes = np.eye(3)
+    axes = CELL
     if _mixed(shown, axes) > _EXACT:
         axes = principal_frame(shown)
         if _mixed(shown, axes) > _EXACT:
             free = off_diagonal(spectrum) > ALIGNED
-            axes = principal_frame(_group_mean(rotations, spectrum.sigma.real)) if free else np.eye(3)
+            axes = principal_frame(_group_mean(rotations, spectrum.sigma.real)) if free else CELL
     along = np.einsum("ai,pab,bi->pi", axes, shown, axes)
     equal = [(a, b) for a, b in _PAIRS if np.all(np.abs(along[:, a] - along[:, b]) < _EXACT)]
     return _merged(axes, equal)
@@ -101,7 +103,7 @@ def distinct_directions(spectrum: Spectrum) -> tuple[Direction, ...]:
     the frame in which the tensors of all frequencies together are closest to diagonal. Three equal axes
     give the isotropic average.
     """
-    axes = principal_frame(spectrum.sigma.real) if off_diagonal(spectrum) > ALIGNED else np.eye(3)
+    axes = principal_frame(spectrum.sigma.real) if off_diagonal(spectrum) > ALIGNED else CELL
     values, errors = _along_axes(spectrum, axes)
     distance = {(a, b): _distance(values, errors, a, b) for a, b in _PAIRS}
     if max(distance.values()) < 1.0:
@@ -114,7 +116,7 @@ def _merged(axes: Array, equal: Sequence[tuple[int, int]]) -> tuple[Direction, .
     """Directions along axes (columns), with no, one or all pairs of them joined."""
     if len(equal) > 1:
         return (to_direction(None),)
-    plain = np.array_equal(axes, np.eye(3))
+    plain = axes is CELL
     labels = list("xyz") if plain else [" ".join(f"{c + 0.0:.3g}" for c in axes[:, a]) for a in range(3)]
     weights = [np.outer(axes[:, a], axes[:, a]) for a in range(3)]
     single = [Direction(label, weight) for label, weight in zip(labels, weights, strict=True)]

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from bec_md.errors import UsageError
-from bec_md.spectrum.analysis.axes import distinct_directions
+from bec_md.spectrum.analysis.axes import principal_directions
 from bec_md.spectrum.analysis.fits import OscillatorFit, fit_four_parameter, fit_lorentz
 from bec_md.spectrum.analysis.peak import find_spectrum_peaks
 from bec_md.spectrum.response.direction import Direction, to_direction
@@ -29,7 +29,7 @@ def fit_bands(
         "lorentz" or "four-parameter".
     directions
         By default the principal axes that the spectrum shows, equal ones merged
-        (`bec_md.spectrum.response.direction.distinct_directions`).
+        (`bec_md.spectrum.analysis.axes.principal_directions`).
 
     Returns
     -------
@@ -42,7 +42,7 @@ def fit_bands(
     UsageError
         If no direction has a significant band.
     """
-    chosen = [to_direction(d) for d in directions] or list(distinct_directions(spectrum))
+    chosen = [to_direction(d) for d in directions] or list(principal_directions(spectrum))
     found = [fit for direction in chosen if (fit := _fit(spectrum, model, direction)) is not None]
     if not found:
         raise UsageError(

@@ -192,6 +192,6 @@ def open_blocks(series: tuple[CurrentSeries, ...], sum_rule: SumRule) -> Current
             raise DataError(
                 f"replica {number} has {int(other.current.shape[0])} frames",
                 "a spectrum needs at least 16",
-                "run longer, or check start, stop and stride",
+                "run longer, or check `start`, `stop` and `stride`",
             )
     return CurrentBlocks(series, tuple(s.effective_sum_rule(sum_rule) for s in series))
