@@ -18,7 +18,7 @@ from bec_md.cli.values import (
     parse_masses,
     parse_stride,
 )
-from bec_md.spectrum.options import EstimatorName, QuantumName, SumRuleName, WindowName
+from bec_md.spectrum.options import ControlVariatesName, EstimatorName, QuantumName, SumRuleName, WindowName
 
 Chosen = TypeVar("Chosen")
 
@@ -258,6 +258,14 @@ _ANALYSIS = {
         "temperature.",
         _SPECTRUM,
         "N",
+    ),
+    "control_variates": Flag(
+        "--control-variates",
+        ControlVariatesName,
+        "Take off the noise that goes with what is known exactly: axis for ⟨J²⟩ along each axis (f-sum "
+        "rule), modes for the energy of every mode of a crystal whose sublattices are the groups, auto for "
+        "modes where that is so. The plain estimate is kept beside it.",
+        _SPECTRUM,
     ),
     "symmetry": Flag(
         "--symmetry",

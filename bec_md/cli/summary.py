@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from bec_md.cli.announce import show_volume
 from bec_md.cli.console import Console, concise
 from bec_md.cli.details import show_details, show_preview
-from bec_md.cli.symmetry import show_symmetry
+from bec_md.cli.symmetry import show_control_variates, show_symmetry
 
 if TYPE_CHECKING:
     from bec_md.current.series import CurrentSeries
@@ -34,6 +34,7 @@ def summarize(
     _electronic(console, spectrum)
     _statics(console, spectrum)
     show_symmetry(console, spectrum)
+    show_control_variates(console, spectrum)
     _chosen(console, spectrum)
     _interpolation(console, series)
     _peaks(console, spectrum)

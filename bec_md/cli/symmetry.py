@@ -1,10 +1,12 @@
-"""Find the point group that ``--symmetry`` asks for, and say which one it is."""
+"""Find the point group that ``--symmetry`` asks for, and say what it and control variates changed."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import islice
 from typing import TYPE_CHECKING
+
+import numpy as np
 
 from bec_md.cli.console import Console
 from bec_md.errors import DataError, UsageError
@@ -141,3 +143,25 @@ def show_symmetry(console: Console, spectrum: Spectrum) -> None:
     after = [float(spectrum.get("n_alpha", along=axis).sum()) * step for axis in "xyz"]
     each = "  ".join(f"{a} {p:.4g} → {q:.4g}" for a, p, q in zip("xyz", plain, after, strict=True))
     console.item("", f"∫nα along {each} cm⁻² (of the run itself → averaged)")
+
+
+def show_control_variates(console: Console, spectrum: Spectrum) -> None:
+    """Print what the known moments changed, beside the plain estimate."""
+    if "control_variates" not in spectrum.quality:
+        return
+    check, plain = spectrum.quality["control_variates"], spectrum.plain_n_alpha
+    if plain is None:
+        console.item("variance", f"{check.meaning}; {check.advice}")
+        return
+    gain = check.value if isinstance(check.value, tuple) else ()
+    each = "  ".join(f"{axis} ÷ {value:.2g}" for axis, value in zip("xyz", gain, strict=False))
+    console.item("variance", f"{each} by control variates, mean over the absorption")
+    top = int(np.argmax(plain.mean(axis=1)))
+    text = (
+        f"nα at {spectrum.wavenumber_cm[top]:.0f} cm⁻¹ {plain[top].mean():.5g} → {spectrum.n_alpha[top]:.5g}"
+    )
+    known = spectrum.parameters["control_variates_plain"]
+    for name, words in (("fluctuation", "⟨δM²⟩"), ("kramers_kronig", "∫ε₂/ω")):
+        before, after = np.mean(known[name]), float(spectrum.static[name].trace()) / 3.0
+        text += f", static from {words} {before:.4g} → {after:.4g}"
+    console.item("", f"{text} (plain → reduced)")

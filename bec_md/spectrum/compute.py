@@ -18,11 +18,13 @@ from bec_md.spectrum.errors import model_error, uncertainty
 from bec_md.spectrum.errors.assess import Assessment, assess
 from bec_md.spectrum.estimators import corrections, one_sided
 from bec_md.spectrum.estimators.blocks import CurrentBlocks, open_blocks
+from bec_md.spectrum.estimators.control_variates import Reduction
 from bec_md.spectrum.estimators.estimate import EstimateOptions, PowerSpectra, estimate
 from bec_md.spectrum.estimators.lag_window import default_resolution_cm, window_span_fs
 from bec_md.spectrum.estimators.periodogram import Periodogram, decimate, periodogram
-from bec_md.spectrum.estimators.survey import survey
+from bec_md.spectrum.estimators.survey import Survey, survey
 from bec_md.spectrum.options import SpectrumOptions
+from bec_md.spectrum.reduction import Passes, Reduced, plain_facts, reduced, reduced_errors
 from bec_md.spectrum.response import conductivity as response
 from bec_md.spectrum.response import quantum
 from bec_md.spectrum.response.symmetric_tensor import to_matrix
@@ -181,6 +183,14 @@ class _Estimated:
     statics: Statics
     keep: slice
     top_cm: float
+    plain: PowerSpectra
+    reduced: Reduced | None = None
+    plain_statics: Statics | None = None
+
+    @property
+    def reduction(self) -> Reduction | None:
+        """What control variates did."""
+        return None if self.reduced is None else self.reduced.reduction
 
 
 def _estimate(blocks: CurrentBlocks, options: _Resolved) -> _Estimated:
@@ -197,20 +207,39 @@ def _estimate(blocks: CurrentBlocks, options: _Resolved) -> _Estimated:
         )
     resolution = options.estimate.resolution_cm
     asked = options.asked
-    still = statics(
+    still = _statics_of(blocks, power, bins, seen, options)
+    found = assess(
+        blocks, power, bins, seen, still, options.temperature_k, top, resolution, asked.constraints
+    )
+    if asked.control_variates == "off":
+        return _Estimated(power, bins, found, still, keep, top, power)
+
+    def again(changed: CurrentBlocks) -> Passes:
+        """All passes over a changed current."""
+        spectra = _corrected(estimate(changed, options.estimate), changed, options)
+        ordinates, sums = periodogram(changed), survey(changed)
+        return Passes(spectra, ordinates, _statics_of(changed, spectra, ordinates, sums, options))
+
+    first = Passes(power, bins, still)
+    less = reduced(blocks, first, found, options.temperature_k, asked, again)
+    found = replace(found, report=less.report)
+    return _Estimated(less.power, bins, found, less.statics, keep, top, power, less, still)
+
+
+def _statics_of(
+    blocks: CurrentBlocks, power: PowerSpectra, bins: Periodogram, seen: Survey, options: _Resolved
+) -> Statics:
+    asked = options.asked
+    return statics(
         blocks,
         power,
         bins,
         seen,
         options.temperature_k,
-        resolution,
+        options.estimate.resolution_cm,
         dc=True if asked.subtract_dc else asked.dc,
         required=asked.subtract_dc,
     )
-    found = assess(
-        blocks, power, bins, seen, still, options.temperature_k, top, resolution, asked.constraints
-    )
-    return _Estimated(power, bins, found, still, keep, top)
 
 
 def _quantum_factor(grid: Array, top_cm: float, options: _Resolved) -> Array:
@@ -233,10 +262,14 @@ def _assemble(blocks: CurrentBlocks, options: _Resolved) -> Spectrum:
     sigma_real = sigma_of(power.total)  # (6, F)
     sigma = one_sided.continuous_response(sigma_real)
     raw_grid, raw_alpha = _raw(found.bins, blocks, options, found.top_cm)
+    errors = _errors(sigma_real, power, keep)
+    if found.reduction is not None:
+        errors = reduced_errors(errors, found.reduction, power, sigma_of, keep)
     return Spectrum(
         wavenumber_cm=power.wavenumber_cm[keep],
         sigma=to_matrix(sigma[:, keep]),
-        **_errors(sigma_real, power, keep),
+        **errors,
+        dof=uncertainty.degrees_of_freedom(sigma_real[:3].mean(axis=0)[keep], errors["iso_real_err"] ** 2),
         temperature_k=options.temperature_k,
         volume_ang3=blocks.volume_ang3,
         eps_inf=options.eps_inf,
@@ -250,12 +283,23 @@ def _assemble(blocks: CurrentBlocks, options: _Resolved) -> Spectrum:
         lag_window=power.lag_window,
         raw_wavenumber_cm=raw_grid,
         raw_n_alpha=raw_alpha,
+        plain_n_alpha=_plain(found, sigma_of),
         static=_static(found.statics, options.eps_inf),
         peaks=_peaks(sigma_real, power, keep, options),
         quality=found.assessment.report,
-        parameters=_parameters(blocks, power, options, found.assessment, found.statics),
+        parameters={
+            **_parameters(blocks, power, options, found.assessment, found.statics),
+            **plain_facts(found.reduced, found.plain_statics, options.eps_inf),
+        },
         metadata=dict(blocks.series[0].metadata),
     )
+
+
+def _plain(found: _Estimated, sigma_of: Any) -> Array | None:
+    """Return nα along x, y, z before control variates, (F, 3); None without any."""
+    if found.reduction is None:
+        return None
+    return np.asarray(response.n_alpha_from_conductivity(sigma_of(found.plain.total[:3]))[:, found.keep].T)
 
 
 def _peaks(sigma_real: Array, power: PowerSpectra, keep: slice, options: _Resolved) -> tuple[Peak, ...]:
@@ -286,7 +330,6 @@ def _errors(sigma_real: Array, power: PowerSpectra, keep: slice) -> dict[str, An
         density, power.lag_window, power.timestep_fs, power.total_time_fs, keep.stop
     )
     root = np.sqrt(np.clip(imag, 0.0, None))
-    mean = sigma_real[:3].mean(axis=0)
     return {
         "sigma_real_err": to_matrix(np.sqrt(component[:, keep])),
         "sigma_imag_err": to_matrix(root[:6, keep]),
@@ -294,7 +337,6 @@ def _errors(sigma_real: Array, power: PowerSpectra, keep: slice) -> dict[str, An
         "iso_real_err": np.sqrt(isotropic[keep]),
         "iso_imag_err": root[6, keep],
         "iso_covariance": covariance[6, keep],
-        "dof": uncertainty.degrees_of_freedom(mean[keep], isotropic[keep]),
     }
 
 
@@ -376,6 +418,7 @@ def _parameters(
         "transfer_function_divided_out": options.asked.undo_damping and series[0].scheme != "velocity",
         "md_timestep_fs": options.asked.md_timestep_fs,
         "subtract_dc": options.asked.subtract_dc,
+        "control_variates": options.asked.control_variates,
         "thermostat_friction_per_ps": options.asked.thermostat_friction_per_ps,
         "thermostat_broadening_cm": _friction_cm(options.asked.thermostat_friction_per_ps),
         "constraints": options.asked.constraints,

@@ -30,6 +30,7 @@ FIELDS: dict[str, tuple[tuple[str, ...], str]] = {
     "dof": (_F, "1"),
     "model_err": (_F, "cm^-1"),
     "jackknife_err": (_F, "cm^-1"),
+    "plain_n_alpha": (("wavenumber_cm", "axis"), "cm^-1"),
     "group_matrix_n_alpha": (("group", "group_2", "wavenumber_cm"), "cm^-1"),
     "acf": (("acf_time_fs", "axis", "axis_2"), "(e Angstrom/fs)^2"),
     "lag_window": (("acf_time_fs",), "1"),

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 EstimatorName = Literal["lag", "welch", "multitaper"]
 WindowName = Literal["gaussian", "parzen", "bartlett", "lorentzian"]
 SumRuleName = Literal["mass", "equal", "none"]
+ControlVariatesName = Literal["off", "axis", "modes", "auto"]
 QuantumName = Literal["harmonic", "none", "standard", "schofield"]
 
 _CHOICES: dict[str, tuple[tuple[str, ...], str]] = {
@@ -27,6 +28,7 @@ _CHOICES: dict[str, tuple[tuple[str, ...], str]] = {
         get_args(QuantumName),
         "the factor must be one of the published detailed-balance corrections",
     ),
+    "control_variates": (get_args(ControlVariatesName), "these are the moments that are known exactly"),
 }
 _POSITIVE = {
     "temperature_k": "the prefactor is 1/(V k_B T)",
@@ -76,6 +78,11 @@ class SpectrumOptions(Options):
         `estimators.conduction`). The spectrum of an insulator vanishes at ω = 0.
     subtract_dc
         Leave the DC conductivity out of ε (ionic conductors).
+    control_variates
+        "axis": the exact ⟨J²⟩ of each axis (f-sum rule) takes off the noise that goes with its excess, see
+        `estimators.control_variates`; "modes": the energy of every mode does, the groups being the
+        sublattices of a crystal, see `estimators.mode_basis`; "auto": modes where the current says that they
+        are, else axis; "off" leaves the plain estimate. All have the same limit.
     thermostat_friction_per_ps
         Friction γ of a Langevin thermostat, 1/ps (LAMMPS: 1/damp), which broadens every band by γ: taken
         off the natural widths of the peaks, and recorded. The spectrum itself is not changed.
@@ -101,6 +108,7 @@ class SpectrumOptions(Options):
     undo_damping: bool = True
     dc: bool | None = None
     subtract_dc: bool = False
+    control_variates: ControlVariatesName = "off"
     thermostat_friction_per_ps: float | None = None
     constraints: int = 0
 

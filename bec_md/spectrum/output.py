@@ -70,6 +70,8 @@ def columns(spectrum: Spectrum, tensor: bool = False) -> dict[str, Array]:
         table[q.column] = seen.get(q)
         if q.unit != "S/m":  # Re σ is nα in another unit
             table[f"{q.column}_err"] = seen.error(q)
+    if spectrum.plain_n_alpha is not None:
+        table["n_alpha_plain_cm"] = spectrum.plain_n_alpha.mean(axis=1)
     table |= {q.column: seen.get(q) for q in later}
     table |= {f"n_alpha_cm[{group}]": values for group, values in spectrum.partial_n_alpha.items()}
     table |= {f"{q.column}_err": seen.error(q) for q in later}

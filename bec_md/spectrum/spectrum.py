@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     import pandas as pd
     import xarray as xr
 
+#: Weights of the squares of all nine elements in the variance of tr(Pσ): both places of one are one number.
+_PAIRS = 2.0 - np.eye(3)
 #: A direction by itself, its name or components; None averages over all.
 Along = Direction | str | Sequence[float] | None
 
@@ -68,6 +70,8 @@ class Spectrum(Functions):
         (L,), (L, 3, 3) autocorrelation of the current in (e Å/fs)² and (L,) the lag window.
     raw_wavenumber_cm, raw_n_alpha
         The periodogram without smoothing (bins averaged if there are very many).
+    plain_n_alpha
+        (F, 3) nα along x, y, z before control variates, cm⁻¹; None without any.
     static
         Static dielectric numbers: keys fluctuation, fluctuation_err, kramers_kronig, each (3, 3); with
         ε_∞ they are ε(0), without it ε(0) − ε_∞.
@@ -106,6 +110,7 @@ class Spectrum(Functions):
     lag_window: Array = field(default_factory=lambda: np.zeros(0))
     raw_wavenumber_cm: Array = field(default_factory=lambda: np.zeros(0))
     raw_n_alpha: Array = field(default_factory=lambda: np.zeros(0))
+    plain_n_alpha: Array | None = None
     static: Mapping[str, Array] = field(default_factory=dict)
     peaks: tuple[Peak, ...] = ()
     quality: QualityReport = field(default_factory=QualityReport)
@@ -215,6 +220,8 @@ class Spectrum(Functions):
 
     def _projected_errors(self, weight: Array) -> tuple[Array, Array, Array]:
         """Errors of both parts of tr(Pσ) and their covariance."""
+        if self.plain_n_alpha is not None:
+            return self._projected_reduced(weight)
         r = uncertainty.diagonal_relative_variance(*self.diagonals())
         density = uncertainty.projection_density(weight, self.sigma.real, r)
         # the periodogram reaches to the Nyquist wavenumber: beyond the written range nothing is known
@@ -228,6 +235,15 @@ class Spectrum(Functions):
             full[None], self.lag_window, timestep, total_time, len(density) + 1
         )
         return np.sqrt(density * r), np.sqrt(np.clip(imag[0, 1:], 0.0, None)), covariance[0, 1:]
+
+    def _projected_reduced(self, weight: Array) -> tuple[Array, Array, Array]:
+        """Errors of tr(Pσ) with control variates: the six elements are taken as independent."""
+        squares = weight**2
+        return (
+            np.sqrt(np.einsum("ab,fab->f", squares * _PAIRS, self.sigma_real_err**2)),
+            np.sqrt(np.einsum("ab,fab->f", squares * _PAIRS, self.sigma_imag_err**2)),
+            np.einsum("ab,fab->f", squares * _PAIRS, self.sigma_covariance),
+        )
 
     # --- tensors ----------------------------------------------------------------------------------
     @property

@@ -21,6 +21,7 @@ NAVIGATION: dict[str, tuple[str, ...]] = {
     "How to": (),  # all of docs/howto
     "Explanation": (
         "concepts",
+        "control_variates",
         "conventions",
         "quality",
         "validation",

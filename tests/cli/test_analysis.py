@@ -145,3 +145,18 @@ def test_a_spectrum_is_averaged_over_the_point_group(run: Run, files: dict[str, 
     wrong = run("spectrum", "mgo_current.h5", "--symmetry", "m3m", "--json", "b.json", status=2)
     assert "neither a file nor a point group" in wrong.output
     run("spectrum", "mgo_current.h5", "--symmetry", "m-3m", "--symmetry-tolerance", "0", status=2)
+
+
+def test_known_moments_take_noise_off_and_the_plain_estimate_stays(run: Run, files: dict[str, Path]) -> None:
+    options = ("--charges", crystal.CHARGES, "--resolution", "30", "--json", "a.json", "--csv", "a.csv")
+    text = run("spectrum", files["xyz"], *options, "--control-variates", "axis").stdout
+    found = json.loads(Path("a.json").read_text())
+    check = next(c for c in found["quality"] if c["name"] == "control_variates")
+    assert "variance" in text
+    if check["value"] is None:  # a reason is given
+        assert check["advice"] in " ".join(text.split())
+    else:
+        assert "plain → reduced" in text
+        assert "n_alpha_plain_cm" in Path("a.csv").read_text()
+    wrong = run("spectrum", files["short"], *options[:2], "--control-variates", "none", status=2)
+    assert "axis" in wrong.output

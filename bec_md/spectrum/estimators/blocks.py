@@ -93,12 +93,14 @@ class CurrentBlocks:
         counts = {0 if s.member_current is None else int(s.member_current.shape[1]) for s in self.series}
         return counts.pop() if len(counts) == 1 else 0
 
+    def currents(self, replica: int, start: int, stop: int) -> Array:
+        """Group currents of one replica with the sum rule imposed, (n, G, 3)."""
+        return group_current(self.series[replica], start, stop, self.sum_rules[replica])
+
     def read(self, replica: int, start: int, stop: int) -> Array:
         """Group currents of one replica, channels first: (G, 3, n), scaled to the mean volume."""
-        series = self.series[replica]
-        current = group_current(series, start, stop, self.sum_rules[replica])
-        scale = (self.volume_ang3 / float(series.volume_ang3)) ** 0.5
-        result = np.ascontiguousarray(np.moveaxis(current, 0, -1))
+        scale = (self.volume_ang3 / float(self.series[replica].volume_ang3)) ** 0.5
+        result = np.ascontiguousarray(np.moveaxis(self.currents(replica, start, stop), 0, -1))
         result *= scale
         self._remember(replica, start, stop, result)
         return result

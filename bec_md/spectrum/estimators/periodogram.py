@@ -42,16 +42,29 @@ class Periodogram:
     timestep_fs: float
 
 
-def periodogram(blocks: CurrentBlocks, longest: int = LONGEST) -> Periodogram:
-    """Average the periodograms of consecutive stretches, as long as the shortest replica and memory allow."""
+def periodogram(
+    blocks: CurrentBlocks, longest: int = LONGEST, part: tuple[float, float] = (0.0, 1.0)
+) -> Periodogram:
+    """Average the periodograms of consecutive stretches, as long as the shortest replica and memory allow.
+
+    Parameters
+    ----------
+    blocks
+        The current.
+    longest
+        Most samples of a stretch.
+    part
+        Share of each replica where it begins and where it ends.
+    """
     from scipy import fft
 
-    length = min(min(blocks.lengths), longest)
+    pieces = [(round(part[0] * n), round(part[1] * n)) for n in blocks.lengths]
+    length = min(min(stop - start for start, stop in pieces), longest)
     length = 2 * (length // 2)
     total, dipole = np.zeros((2, 3, length // 2 + 1))
     count = 0
-    for replica, n in enumerate(blocks.lengths):
-        for start in range(0, n - length + 1, length):
+    for replica, (first, last) in enumerate(pieces):
+        for start in range(first, last - length + 1, length):
             current = np.empty((3, length))
             for begin in range(0, length, 65536):
                 end = min(begin + 65536, length)

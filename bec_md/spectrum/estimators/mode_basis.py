@@ -1,0 +1,381 @@
+r"""Mode coordinates of a run: each has the mean square velocity k_B T, whatever the forces.
+
+The mean velocity :math:`V_g` of a sublattice of total mass :math:`M_g`, relative to the center of mass, has
+:math:`⟨\sqrt{M_gM_h}\,V_gV_h^T⟩ = k_BT\,(δ_{gh} - \sqrt{M_gM_h}/M)` exactly; J of constant tensors depends on
+nothing else. In these coordinates w the force constants that reproduce the motion best,
+:math:`\min⟨|\ddot w + Φw|^2⟩` over symmetric Φ, solve
+
+.. math:: \tfrac12(ΦC_0 + C_0Φ) = C_0 - C_τ, \qquad C_τ = ⟨w(t)\,w^T(t+τ)⟩_\mathrm{sym},
+
+with eigenvalues 1 − cos ωτ. Modes closer than the run resolves, or degenerate, form one cluster; its
+coordinates q are brought to their known covariance by :math:`q' = (⟨qq^T⟩/k_BT)^{-1/2} q`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bec_md.arrays import Array
+from bec_md.errors import DataError
+from bec_md.spectrum.estimators.blocks import REMEMBERED_FRAMES, CurrentBlocks, rows
+from bec_md.spectrum.estimators.control_variates import (
+    Control,
+    Reduction,
+    moments,
+    ordinate_variance,
+    smoothed,
+    squares,
+    to_area,
+)
+from bec_md.spectrum.estimators.estimate import PowerSpectra
+from bec_md.spectrum.estimators.periodogram import Periodogram, periodogram
+from bec_md.units import SPEED_OF_LIGHT_CM_FS
+
+#: Overlap of two normalized lines from which they are one cluster.
+OVERLAP = 0.1
+#: Share of the strongest axis below which a cluster is left alone along an axis: it shows what others do.
+FAINT = 0.05
+#: Least energy over k_B T that a coordinate is brought to k_B T from: what is below is not its own motion.
+LEAST_ENERGY = 0.02
+#: Coordinates up to this number are kept in memory (256 MB), and frames from which mean tensors are taken.
+KEPT_NUMBERS, SAMPLED_FRAMES = 1 << 25, 256
+_BLOCK = 1 << 16
+
+
+@dataclass(frozen=True)
+class ModeBasis:
+    """Clusters of mode coordinates.
+
+    Parameters
+    ----------
+    wavenumber_cm
+        (C,) mean of each cluster.
+    projections
+        (C, 3G, 3G) of w onto each cluster.
+    scales
+        (C, 3G, 3G) of w onto each cluster, brought to its known covariance.
+    energies
+        (C,) mean square of the velocities of each cluster over k_B T.
+    sizes
+        (C,) coordinates in each cluster.
+    """
+
+    wavenumber_cm: Array
+    projections: Array
+    scales: Array
+    energies: Array
+    sizes: tuple[int, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Motion:
+    """Mode coordinates of the replicas of a run, kept in memory where they fit.
+
+    Parameters
+    ----------
+    blocks
+        The current, with the momenta and the tensors of its groups.
+    charges
+        (G, 3, 3) of each replica: c of J = c w for the mean tensors of each group, e/√amu.
+    """
+
+    blocks: CurrentBlocks
+    charges: tuple[Array, ...]
+    _kept: dict[int, Array] = field(default_factory=dict, repr=False)
+
+    @classmethod
+    def of(cls, blocks: CurrentBlocks) -> Motion:
+        """Take the mean tensors from frames spread over each replica."""
+        found = []
+        for series in blocks.series:
+            stored = series.charge_sum
+            assert stored is not None  # for the type checker
+            step = max(int(stored.shape[0]) // SAMPLED_FRAMES, 1)
+            spread = range(0, int(stored.shape[0]), step)
+            mean = np.mean([np.asarray(stored[t], dtype=float) for t in spread], axis=0)
+            found.append(mean / np.sqrt(np.asarray(series.group_mass_amu, dtype=float))[:, None, None])
+        return cls(blocks, tuple(found))
+
+    def velocities(self, replica: int, start: int, stop: int) -> Array:
+        """Return w = √M_g V_g of the groups relative to the center of mass, (n, 3G), √amu Å/fs."""
+        if 3 * len(self.blocks.groups) * sum(self.blocks.lengths) > KEPT_NUMBERS:
+            return self._read(replica, start, stop)
+        if replica not in self._kept:
+            self._kept[replica] = self._read(replica, 0, self.blocks.lengths[replica])
+        return self._kept[replica][start:stop]
+
+    def _read(self, replica: int, start: int, stop: int) -> Array:
+        series = self.blocks.series[replica]
+        momentum = rows(series.momentum, start, stop)
+        mass = np.asarray(series.group_mass_amu, dtype=float)
+        center = momentum.sum(axis=1) / mass.sum()
+        mean = momentum / mass[:, None] - center[:, None, :]
+        return np.asarray((mean * np.sqrt(mass)[:, None]).reshape(len(mean), -1))
+
+    def current(self, replica: int, start: int, stop: int, change: Array) -> Array:
+        """Return the current that w carries after a linear change (3G, 3G), of each group, (n, G, 3)."""
+        charges = self.charges[replica]  # one product of matrices for all groups
+        weights = np.einsum("gab,gbm->mga", charges, change.reshape(len(charges), 3, -1))
+        moved = self.velocities(replica, start, stop) @ weights.reshape(change.shape[1], -1)
+        return np.asarray(moved.reshape(len(moved), len(charges), 3))
+
+
+def motion_of(blocks: CurrentBlocks) -> Motion:
+    """Return the mode coordinates of a run.
+
+    Raises
+    ------
+    DataError
+        If the current has no two groups with momenta.
+    """
+    if any(s.momentum is None or s.charge_sum is None for s in blocks.series) or len(blocks.groups) < 2:
+        raise DataError(
+            f"{len(blocks.groups)} group(s) without mode coordinates",
+            "they are made of the momenta of sublattices",
+            "compute the current with the sublattices as `groups`, or use `control_variates=axis`",
+        )
+    return Motion.of(blocks)
+
+
+def mode_basis(motion: Motion, thermal: float, lag: int = 1) -> ModeBasis:
+    """Find the clusters of mode coordinates of a run.
+
+    Parameters
+    ----------
+    motion
+        Its mode coordinates.
+    thermal
+        k_B T in amu Å²/fs².
+    lag
+        τ in samples: less than half of the shortest period.
+    """
+    blocks = motion.blocks
+    first = blocks.series[0]
+    mass = np.asarray(first.group_mass_amu, dtype=float)
+    now, later = _covariances(motion, lag)
+    rigid = np.kron(np.sqrt(mass / mass.sum())[:, None], np.eye(3))  # (3G, 3)
+    free = np.linalg.svd(rigid, full_matrices=True)[0][:, 3:]
+    frequencies, vectors = _modes(free.T @ now @ free, free.T @ later @ free, lag * blocks.timestep_fs)
+    vectors = free @ vectors
+    members = _clusters(motion, vectors)
+    projections, scales, energies = [], [], []
+    for member in members:
+        own = vectors[:, member]
+        values, axes = np.linalg.eigh(own.T @ now @ own / thermal)
+        root = (axes / np.sqrt(np.maximum(values, LEAST_ENERGY))) @ axes.T
+        projections.append(own @ own.T)
+        scales.append(own @ root @ own.T)
+        energies.append(float(values.mean()))
+    return ModeBasis(
+        np.array([frequencies[m].mean() for m in members]),
+        np.array(projections),
+        np.array(scales),
+        np.array(energies),
+        tuple(len(m) for m in members),
+    )
+
+
+def _clusters(motion: Motion, vectors: Array) -> list[NDArray[np.int64]]:
+    """Coordinates (3G, M) whose lines overlap, in groups.
+
+    The covariance of two of them scatters by ∫S_k S_l dν, as much as their own energies if that is ∫S² dν.
+    """
+    from scipy.ndimage import uniform_filter1d
+    from scipy.sparse.csgraph import connected_components
+
+    blocks = motion.blocks
+    padded = np.hstack([vectors, np.zeros((len(vectors), -vectors.shape[1] % 3))])
+    lines = [
+        periodogram(
+            CoordinateBlocks(blocks.series, blocks.sum_rules, motion=motion, vectors=padded[:, k : k + 3])
+        ).power
+        for k in range(0, padded.shape[1], 3)
+    ]
+    power = uniform_filter1d(np.concatenate(lines)[: vectors.shape[1]], 5, axis=1)
+    power /= np.sqrt(np.maximum((power**2).sum(axis=1, keepdims=True), 1e-300))
+    count, label = connected_components(power @ power.T > OVERLAP, directed=False)
+    return [np.flatnonzero(label == number) for number in range(count)]
+
+
+def _covariances(motion: Motion, lag: int) -> tuple[Array, Array]:
+    """C(0) and C(τ) over all replicas."""
+    size = 3 * len(motion.blocks.groups)
+    now, later, count, pairs = np.zeros((size, size)), np.zeros((size, size)), 0, 0
+    for replica, length in enumerate(motion.blocks.lengths):
+        for start in range(0, length, _BLOCK):
+            w = motion.velocities(replica, start, min(start + _BLOCK + lag, length))
+            inner = w[:_BLOCK]
+            now += inner.T @ inner
+            later += w[:-lag].T @ w[lag:]
+            count, pairs = count + len(inner), pairs + len(w) - lag
+    later = 0.5 * (later + later.T) / pairs
+    return now / count, later
+
+
+def _modes(now: Array, later: Array, lag_fs: float) -> tuple[Array, Array]:
+    """Wavenumbers (M,) and orthonormal vectors (M, M) of the best symmetric force constants."""
+    from scipy.linalg import solve_continuous_lyapunov
+
+    scale = float(np.trace(now)) / len(now)
+    steady = now + 1e-9 * scale * np.eye(len(now))
+    values, vectors = np.linalg.eigh(solve_continuous_lyapunov(0.5 * steady, now - later))
+    phase = np.arccos(np.clip(1.0 - values, -1.0, 1.0))
+    return phase / (2.0 * np.pi * SPEED_OF_LIGHT_CM_FS * lag_fs), vectors
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModeBlocks(CurrentBlocks):
+    """The current of a run whose mode coordinates have been brought to their known mean squares.
+
+    Parameters
+    ----------
+    change
+        (3G, 3G) what is added to w.
+    """
+
+    motion: Motion
+    change: Array
+    _moved: dict[int, Array] = field(default_factory=dict, repr=False, compare=False)
+
+    @classmethod
+    def of(cls, motion: Motion, basis: ModeBasis) -> ModeBlocks:
+        """Return the current with every cluster rescaled."""
+        blocks, change = motion.blocks, (basis.scales - basis.projections).sum(axis=0)
+        return cls(blocks.series, blocks.sum_rules, motion=motion, change=change)
+
+    def currents(self, replica: int, start: int, stop: int) -> Array:
+        """Return what is read, with the change of the modes in every group."""
+        added = self.motion.current(replica, start, stop, self.change)
+        return super().currents(replica, start, stop) + added
+
+    @property
+    def has_polarization(self) -> bool:
+        """Whether P(t) is known: it needs the integral of what was added."""
+        return super().has_polarization and sum(self.lengths) <= REMEMBERED_FRAMES
+
+    def read_polarization(self, replica: int, start: int, stop: int) -> Array:
+        """P(t) with the integral of the change, (3, n) in e Å."""
+        if replica not in self._moved:
+            added = self.motion.current(replica, 0, self.lengths[replica], self.change).sum(axis=1)
+            self._moved[replica] = self.timestep_fs * (np.cumsum(added, axis=0) - 0.5 * added).T
+        return super().read_polarization(replica, start, stop) + self._moved[replica][:, start:stop]
+
+
+@dataclass(frozen=True, kw_only=True)
+class CoordinateBlocks(CurrentBlocks):
+    """Three mode coordinates of a run in place of a current.
+
+    Parameters
+    ----------
+    vectors
+        (3G, 3).
+    """
+
+    motion: Motion
+    vectors: Array
+
+    def currents(self, replica: int, start: int, stop: int) -> Array:
+        """Return the coordinates, (n, 1, 3)."""
+        return np.asarray((self.motion.velocities(replica, start, stop) @ self.vectors)[:, None, :])
+
+    @property
+    def has_polarization(self) -> bool:
+        """No."""
+        return False
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClusterBlocks(CurrentBlocks):
+    """The current that a part of the mode coordinates carries, of one cluster.
+
+    Parameters
+    ----------
+    scale
+        (3G, 3G) of w onto it.
+    """
+
+    motion: Motion
+    scale: Array
+
+    def currents(self, replica: int, start: int, stop: int) -> Array:
+        """Return the current of the cluster, (n, 1, 3)."""
+        moved = self.motion.current(replica, start, stop, self.scale)
+        return np.asarray(moved.sum(axis=1, keepdims=True))
+
+    @property
+    def has_polarization(self) -> bool:
+        """No: the cluster's own M is the integral of its current."""
+        return False
+
+
+def cluster_square(motion: Motion, projection: Array, thermal: float) -> Array:
+    """Exact ⟨J_a²⟩ of one cluster, (3,) in (e Å/fs)²."""
+    charges = np.hstack(list(motion.charges[0]))  # (3, 3G)
+    return np.asarray(thermal * np.einsum("am,mn,an->a", charges, projection, charges))
+
+
+def mode_reduction(
+    motion: Motion, basis: ModeBasis, power: PowerSpectra, bins: Periodogram, thermal: float
+) -> Reduction:
+    r"""Bias and errors of spectra whose modes have been brought to their known mean squares.
+
+    With the area of every band fixed, :math:`S' = \hat S D/\hat D` of one cluster,
+
+    .. math:: ⟨S'⟩ = S\,[1 + \tfrac{m+1}{2}(v - a/SD)], \qquad
+              \mathrm{var}\,S' = \mathrm{var}\,\hat S - 2\frac{S}{D}a + \frac{S^2}{D^2}V,
+
+    a, V and v as in `control_variates`, m the coordinates that are brought to k_B T together (⟨C⁻¹⟩ of their
+    sample covariance). For a line narrower than the resolution both are S and 0.
+
+    Parameters
+    ----------
+    motion
+        The mode coordinates as they were.
+    basis
+        Its clusters.
+    power, bins
+        Spectra and periodogram after the change (`ModeBlocks`).
+    thermal
+        k_B T in amu Å²/fs².
+    """
+    size, window, step = 2 * (power.total.shape[-1] - 1), power.lag_window, power.timestep_fs
+    top, blocks = np.maximum(power.total[:3], 1e-300), motion.blocks
+    factor, shares = np.zeros_like(top), np.zeros_like(top)
+    controls, known = [], np.zeros(3)
+    for scale, projection, size_of in zip(basis.scales, basis.projections, basis.sizes, strict=True):
+        exact = cluster_square(motion, projection, thermal)
+        own = periodogram(ClusterBlocks(blocks.series, blocks.sum_rules, motion=motion, scale=scale))
+        found = moments(own, window, size)
+        active = exact > FAINT * exact.max()
+        area = np.where(active, exact, 1.0)[:, None]
+        spectrum = np.maximum(found.spectrum, 1e-12 * found.spectrum.max(axis=1, keepdims=True) + 1e-300)
+        twice = 2.0 / (own.stretches * own.length * own.timestep_fs)
+        a = twice * smoothed(own.power**2 * own.stretches / (own.stretches + 1.0), window, size, step)
+        coupled = 0.5 * (min(size_of, 3) + 1.0)  # ⟨C⁻¹⟩ of the sample covariance C of so many coordinates
+        gain = 1.0 / np.clip(1.0 + coupled * (found.spread[:, None] - a / (spectrum * area)), 0.5, 2.0)
+        gain = np.where(active[:, None], to_area(gain, spectrum, np.ones_like(top), area[:, 0], step), 1.0)
+        shares += spectrum
+        factor += spectrum * (gain - 1.0)
+        slope = np.where(active[:, None], spectrum / area, 0.0)
+        controls.append(Control(found.covariance, found.variance, slope))
+        ratio = np.where(active, own.dipole.sum(axis=1) / np.maximum(own.power.sum(axis=1), 1e-300), 0.0)
+        mixed = 0.5 * (squares(own.dipole, own.power) + squares(own.power, own.dipole)).sum(axis=1)
+        known += 2.0 * ratio * mixed - ratio**2 * squares(own.power).sum(axis=1)
+    # in the dark below the lowest band leakage is all there is, and ε(0) weighs it with 1/ω²
+    lowest = power.wavenumber_cm / float(basis.wavenumber_cm.min())
+    bright = np.clip(4.0 * lowest - 1.0, 0.0, 1.0)
+    factor = 1.0 + bright * factor / np.maximum(shares, top)
+    square = squares(bins.power)
+    variance, density = ordinate_variance(square, window, size, step, bins)
+    return Reduction(
+        factor=factor,
+        density=density,
+        variance=variance,
+        exponent_noise=np.zeros_like(top),
+        controls=tuple(controls),
+        static_share=np.clip(known / np.maximum(squares(bins.dipole).sum(axis=1), 1e-300), 0.0, 1.0),
+        used=np.ones(3, dtype=bool),
+    )

@@ -1,0 +1,330 @@
+"""Spectra, static numbers and errors with the variance that control variates take away."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from bec_md.arrays import Array
+from bec_md.spectrum.errors import uncertainty
+from bec_md.spectrum.errors.assess import Assessment
+from bec_md.spectrum.errors.quality import QualityCheck, QualityReport
+from bec_md.spectrum.estimators import one_sided
+from bec_md.spectrum.estimators.blocks import CurrentBlocks
+from bec_md.spectrum.estimators.control_variates import LARGEST_VARIANCE, Reduction, axis_reduction
+from bec_md.spectrum.estimators.estimate import PowerSpectra
+from bec_md.spectrum.estimators.mode_basis import ModeBasis, ModeBlocks, mode_basis, mode_reduction, motion_of
+from bec_md.spectrum.estimators.periodogram import Periodogram
+from bec_md.spectrum.estimators.survey import to_tensor
+from bec_md.spectrum.options import SpectrumOptions
+from bec_md.spectrum.response import conductivity
+from bec_md.spectrum.response.symmetric_tensor import VOIGT, to_matrix
+from bec_md.spectrum.statics import Statics
+from bec_md.units import AMU_ANG2_FS2_EV, BOLTZMANN_EV_K, SPEED_OF_LIGHT_CM_FS
+
+#: Least share of a variance that is stated to be left: what is neglected is of this order.
+LEAST_SHARE = 0.005
+
+
+@dataclass(frozen=True)
+class Reduced:
+    """What control variates leave of power spectra and static numbers."""
+
+    power: PowerSpectra
+    statics: Statics
+    report: QualityReport
+    reduction: Reduction | None = None
+    basis: ModeBasis | None = None
+
+
+@dataclass(frozen=True)
+class Passes:
+    """What the passes over a current give.
+
+    Parameters
+    ----------
+    power, bins, statics
+        Corrected spectra, periodogram, and what is known at zero frequency.
+    """
+
+    power: PowerSpectra
+    bins: Periodogram
+    statics: Statics
+
+
+def reduced(
+    blocks: CurrentBlocks,
+    first: Passes,
+    assessment: Assessment,
+    temperature_k: float,
+    options: SpectrumOptions,
+    again: Callable[[CurrentBlocks], Passes],
+) -> Reduced:
+    """Apply the known mean squares of J along each axis, or of mode coordinates, where the run allows it.
+
+    Parameters
+    ----------
+    blocks, first, assessment
+        The current, what it gave, and the checks.
+    temperature_k
+        Temperature in use.
+    options
+        Which moments, and the time step whose Verlet shift has been undone.
+    again
+        Makes the passes over a changed current.
+    """
+    plain = Reduced(first.power, first.statics, assessment.report)
+    exact = [s.zz_sum(rule) for s, rule in zip(blocks.series, blocks.sum_rules, strict=True)]
+    if any(e is None for e in exact):
+        return _without(plain, "a bare J(t) does not carry ΣZZᵀ/m")
+    if not _by_chance(assessment):
+        return _without(plain, "the f-sum ratios are not 1 within their errors: what is off is no noise")
+    thermal = BOLTZMANN_EV_K * temperature_k / AMU_ANG2_FS2_EV
+    kind = options.control_variates
+    if kind == "modes" or (kind == "auto" and has_modes(blocks)):
+        return _by_modes(plain, blocks, thermal, temperature_k, again)
+    mean = np.average([np.diag(e[0]) for e in exact if e is not None], axis=0, weights=blocks.lengths)
+    reduction = axis_reduction(blocks, first.power, first.bins, thermal * mean, options.md_timestep_fs)
+    if not reduction.used.any():
+        return _without(
+            plain, f"⟨J²⟩ has fewer than {2.0 / LARGEST_VARIANCE:.0f} independent samples: run longer"
+        )
+    return _applied(plain, plain, reduction, blocks.volume_ang3, temperature_k, "the exact ⟨J²⟩ of each axis")
+
+
+def _by_chance(found: Assessment) -> bool:
+    """Whether f-sum ratios may be off by noise alone: within three errors, expected or measured.
+
+    Measured alone, the error of a mode with little energy is as small as that energy, and leaving such runs
+    plain would be a choice by their outcome.
+    """
+    if found.f_sum_ratio is None or found.f_sum_error is None:
+        return False
+    ratio, error = np.array(found.f_sum_ratio), np.array(found.f_sum_error)
+    relative = error / np.maximum(ratio, 1e-300)
+    return bool(np.all(np.abs(ratio - 1.0) < 0.02 + 3.0 * relative * np.maximum(ratio, 1.0)))
+
+
+def has_modes(blocks: CurrentBlocks) -> bool:
+    """Whether the groups of a current are the sublattices of a crystal."""
+    return all(s.metadata.get("sublattices") for s in blocks.series) and len(blocks.groups) > 1
+
+
+def _by_modes(
+    plain: Reduced,
+    blocks: CurrentBlocks,
+    thermal: float,
+    temperature_k: float,
+    again: Callable[[CurrentBlocks], Passes],
+) -> Reduced:
+    if blocks.series[0].scheme != "velocity":
+        return _without(plain, "mode coordinates need stored velocities")
+    motion = motion_of(blocks)
+    basis = mode_basis(motion, thermal, _lag(plain.power))
+    changed = again(ModeBlocks.of(motion, basis))
+    reduction = mode_reduction(motion, basis, changed.power, changed.bins, thermal)
+    found = _applied(
+        plain,
+        Reduced(changed.power, changed.statics, plain.report),
+        reduction,
+        blocks.volume_ang3,
+        temperature_k,
+        f"the known energies of {sum(basis.sizes)} mode coordinates",
+    )
+    return replace(found, basis=basis)
+
+
+def _lag(power: PowerSpectra) -> int:
+    """Samples in 0.4 of the period of the highest band."""
+    trace = np.cumsum(power.total[:3].sum(axis=0))
+    highest = float(power.wavenumber_cm[int(np.searchsorted(trace, 0.99 * trace[-1]))])
+    period_fs = 1.0 / (SPEED_OF_LIGHT_CM_FS * max(highest, 1.0))
+    return max(int(0.4 * period_fs / power.timestep_fs), 1)
+
+
+def _applied(
+    plain: Reduced,
+    changed: Reduced,
+    reduction: Reduction,
+    volume_ang3: float,
+    temperature_k: float,
+    known: str,
+) -> Reduced:
+    scaled = scaled_power(changed.power, reduction.factor)
+    return Reduced(
+        scaled,
+        _statics(changed.statics, scaled, reduction, volume_ang3, temperature_k),
+        QualityReport((*plain.report.checks, _check(reduction, changed.power, known))),
+        reduction,
+    )
+
+
+def _without(plain: Reduced, why: str) -> Reduced:
+    check = QualityCheck(
+        "control_variates",
+        None,
+        "a moment that is known",
+        "unknown",
+        "not applied: this is the plain estimate",
+        why,
+    )
+    return replace(plain, report=QualityReport((*plain.report.checks, check)))
+
+
+def _check(reduction: Reduction, power: PowerSpectra, known: str) -> QualityCheck:
+    gain = mean_gain(reduction, power)
+    return QualityCheck(
+        "control_variates",
+        tuple(float(g) for g in gain),
+        "at least 0.9",
+        "ok" if float(gain.min()) > 0.9 else "warn",
+        f"variance of the spectrum over what is left of it with {known} (x, y, z; mean over the absorption)",
+        "leave the option out: the bands are much weaker, or wider, than those that it knows about",
+    )
+
+
+def mean_gain(reduction: Reduction, power: PowerSpectra) -> Array:
+    """Gain of each axis, (3,), averaged over the spectrum with its power as weight."""
+    weight = np.maximum(power.total[:3], 0.0)
+    return np.asarray((reduction.gain() * weight).sum(axis=1) / np.maximum(weight.sum(axis=1), 1e-300))
+
+
+def plain_facts(found: Reduced | None, statics: Statics | None, eps_inf: Array | None) -> dict[str, Any]:
+    """Return the static numbers along x, y, z before the reduction, and the modes, for the record."""
+    if found is None or found.reduction is None or statics is None:
+        return {}
+    reduction, basis = found.reduction, found.basis
+    modes = None
+    if basis is not None:
+        modes = [
+            {"wavenumber_cm": float(nu), "energy_over_kt": float(energy), "coordinates": size}
+            for nu, energy, size in zip(basis.wavenumber_cm, basis.energies, basis.sizes, strict=True)
+        ]
+    offset = np.zeros(3) if eps_inf is None else np.diag(eps_inf)
+    return {
+        "control_variates_axes": [axis for axis, used in zip("xyz", reduction.used, strict=True) if used],
+        "control_variates_modes": modes,
+        "control_variates_plain": {
+            name: (np.diag(getattr(statics, name)) + (0.0 if name.endswith("_err") else offset)).tolist()
+            for name in ("fluctuation", "fluctuation_err", "kramers_kronig", "kramers_kronig_err")
+        },
+    }
+
+
+def _six(factor: Array) -> Array:
+    """(6, ...) factors of all elements from those of the diagonal: geometric means."""
+    return np.array([np.sqrt(factor[a] * factor[b]) for a, b in VOIGT])
+
+
+def scaled_power(power: PowerSpectra, factor: Array) -> PowerSpectra:
+    """Power spectra with S_aa multiplied by a factor (3, F); groups still sum to the total."""
+    six = _six(factor)
+    total = power.total * six
+    before = power.total[:3].sum(axis=0)
+    trace = np.divide(total[:3].sum(axis=0), before, out=np.ones_like(before), where=before > 0.0)
+    scaled: dict[str, Any] = {name: getattr(power, name) * six for name in ("partial", "auto")}
+    scaled |= {name: getattr(power, name) * trace for name in ("matrix", "members", "block_trace")}
+    return replace(power, total=total, **scaled)
+
+
+def _statics(
+    found: Statics,
+    power: PowerSpectra,
+    reduction: Reduction,
+    volume_ang3: float,
+    temperature_k: float,
+) -> Statics:
+    """Static numbers of the reduced spectra; ⟨δM²⟩ changes as ∫ε₂/ω does."""
+    integral = to_tensor(
+        conductivity.static_susceptibility_kramers_kronig(
+            one_sided.correlation_from_spectrum(power.total, power.timestep_fs),
+            power.timestep_fs,
+            volume_ang3,
+            temperature_k,
+        )
+    )
+    earlier, after = (np.diag(tensor) for tensor in (found.kramers_kronig, integral))
+    changed = np.divide(after, earlier, out=np.ones(3), where=(earlier > 0.0) & (after > 0.0))
+    factor = to_matrix(_six(changed)[:, None])[0]
+    left = np.sqrt(np.maximum(1.0 - reduction.static_share, LEAST_SHARE))
+    error = factor * np.where(np.eye(3) > 0.0, left, 1.0)
+    return replace(
+        found,
+        fluctuation=found.fluctuation * factor,
+        fluctuation_err=found.fluctuation_err * error,
+        kramers_kronig=integral,
+        kramers_kronig_err=found.kramers_kronig_err * error,
+    )
+
+
+def reduced_errors(
+    plain: dict[str, Any],
+    reduction: Reduction,
+    power: PowerSpectra,
+    sigma_of: Callable[[Array], Array],
+    keep: slice,
+) -> dict[str, Any]:
+    """Errors of σ with those of the diagonal replaced by what the control variates leave.
+
+    The ordinates' squares are taken from the periodogram itself, which sees lines narrower than the
+    resolution. Both parts of σ are linear in it, so that what is known of one is known of the other by
+    Kramers–Kronig.
+
+    Parameters
+    ----------
+    plain
+        Errors of the reduced spectrum by the formulas of the plain one.
+    reduction
+        The control variates.
+    power
+        Reduced power spectra.
+    sigma_of
+        σ of power spectra.
+    keep
+        Frequencies that are kept.
+    """
+    factor = reduction.factor
+    variance = sigma_of(factor * np.sqrt(reduction.variance + reduction.exponent_noise)) ** 2
+    density = sigma_of(factor * np.sqrt(np.maximum(reduction.density, 0.0))) ** 2
+    imag, cross = uncertainty.response_covariance(
+        density, power.lag_window, power.timestep_fs, power.total_time_fs, keep.stop
+    )
+    real = variance[:, : keep.stop]
+    whole = real, imag
+    for control in reduction.controls:
+        known = one_sided.continuous_response(sigma_of(factor * control.covariance))[:, : keep.stop]
+        slope = one_sided.continuous_response(sigma_of(factor * control.slope))[:, : keep.stop]
+        v = control.variance[:, None]
+        real = real - 2.0 * slope.real * known.real + slope.real**2 * v
+        imag = imag - 2.0 * slope.imag * known.imag + slope.imag**2 * v
+        cross = cross - slope.real * known.imag - slope.imag * known.real + slope.real * slope.imag * v
+    real = np.maximum(real, LEAST_SHARE * whole[0])[:, keep]
+    imag = np.maximum(imag, LEAST_SHARE * whole[1])[:, keep]
+    bound = np.sqrt(real * imag)
+    cross = np.clip(cross[:, keep], -bound, bound)
+    return _replaced(
+        plain,
+        np.where(reduction.used[:, None, None], np.array([real, imag, cross]).transpose(1, 0, 2), np.nan),
+    )
+
+
+def _replaced(plain: dict[str, Any], diagonal: Array) -> dict[str, Any]:
+    """Errors with (3, 3, F) axis × (var Re, var Im, cov) instead of the diagonal's; NaN keeps those."""
+    out = {name: np.array(value) for name, value in plain.items()}
+    names = ("sigma_real_err", "sigma_imag_err", "sigma_covariance")
+    isotropic = ("iso_real_err", "iso_imag_err", "iso_covariance")
+    for number, (name, iso) in enumerate(zip(names, isotropic, strict=True)):
+        squared = number < 2
+        before = np.array([out[name][:, a, a] for a in range(3)])
+        before = before**2 if squared else before
+        after = np.where(np.isnan(diagonal[:, number]), before, diagonal[:, number])
+        for a in range(3):
+            out[name][:, a, a] = np.sqrt(after[a]) if squared else after[a]
+        change = (after - before).sum(axis=0) / 9.0
+        old = out[iso] ** 2 if squared else out[iso]
+        new = np.maximum(old + change, LEAST_SHARE * old) if squared else old + change
+        out[iso] = np.sqrt(new) if squared else new
+    return out
