@@ -23,8 +23,9 @@ from bec_md.trajectory.motion import Motion
 from bec_md.trajectory.plausibility import FAR_ANG
 
 #: Arrays of many frames, which `map` collects without a step of Python for each.
-_NUMBERS, _POSITIONS, _VELOCITIES, _LABELS, _TIME = map(
-    attrgetter, ("numbers", "positions_ang", "velocities_ang_fs", "labels", "time_fs")
+_NUMBERS, _POSITIONS, _VELOCITIES, _LABELS, _TIME, _STEP, _CELL = map(
+    attrgetter,
+    ("numbers", "positions_ang", "velocities_ang_fs", "labels", "time_fs", "step", "cell_ang"),
 )
 #: Squares of numbers whose sum is no damage.
 _LARGEST_SQUARE = 1e200
@@ -57,9 +58,10 @@ class Block(ABC):
     def cells_ang(self) -> Array:
         """Lattice vectors: (1, 3, 3) when they are the same in all frames, else (F, 3, 3)."""
         first = self.frames[0].cell_ang
-        if all(frame.cell_ang is first for frame in self.frames):
+        found = list(map(_CELL, self.frames))
+        if all(map(is_, found, repeat(first))):
             return first[None]
-        cells = np.concatenate([frame.cell_ang for frame in self.frames]).reshape(-1, 3, 3)
+        cells = np.concatenate(found).reshape(-1, 3, 3)
         return cells[:1] if (cells == first).all() else cells
 
     @cached_property
@@ -68,7 +70,7 @@ class Block(ABC):
         times = list(map(_TIME, self.frames))
         if None not in times:
             return "time", np.array(times, dtype=np.float64)
-        steps = [frame.step for frame in self.frames]
+        steps = list(map(_STEP, self.frames))
         if times.count(None) == len(times) and None not in steps:
             return "step", np.array(steps, dtype=np.float64)
         return None
@@ -151,9 +153,8 @@ class StackedBlock(Block):
             np.array_equal(found, first.numbers) for found in numbers
         ):
             return None
-        if [CHARGES in labels for labels in map(_LABELS, joined)].count(CHARGES in first.labels) < len(
-            joined
-        ):
+        labels = list(map(_LABELS, joined))
+        if (first.labels or any(labels)) and len({CHARGES in found for found in (first.labels, *labels)}) > 1:
             return None
         moving = first.velocities_ang_fs is not None
         stored = list(map(_VELOCITIES, joined))

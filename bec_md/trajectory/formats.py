@@ -113,7 +113,7 @@ def _is_extxyz(comment: str) -> bool:
 
 
 def _is_plain_xyz(head: Head) -> bool:
-    return _comment(head) is not None and head.suffix in (".xyz", ".extxyz")
+    return _comment(head) is not None and head.suffix in (".xyz", ".extxyz", ".ani")  # SIESTA's .ANI
 
 
 def _hdf5(recognizes: Callable[[Path], bool]) -> Callable[[Head], bool]:

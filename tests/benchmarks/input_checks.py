@@ -1,11 +1,12 @@
-"""What the checks of trajectories cost: the same pass with and without them, in the same process.
+"""What the checks of trajectories cost, of reading and of a whole command, in one process and in turns.
 
     python tests/benchmarks/input_checks.py [REPEATS]
 
 Reading is a pass over `open_trajectory(…).frames()` with the checks of blocks of frames taken out, opening
-included (where the numbers of the compact format are unpacked). The checks are measured on the same frames in
-memory: the difference of two passes is smaller than what passes differ by on a machine that others use too.
-Processor time of one thread, best of REPEATS (default 5).
+included (where the numbers of the compact format are unpacked). The checks are measured on frames in memory:
+the difference of two passes is smaller than what passes differ by on a machine that others use too. The whole
+is `compute_current` with one fixed number for each element, the cheapest charges there are. The three take
+turns; processor time of one thread, best of REPEATS (default 3).
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from pathlib import Path
 
 import numpy as np
 
+from bec_md.current import compute_current
 from bec_md.structure import Frame
 from bec_md.structure.extxyz import frame_text
 from bec_md.trajectory import open_trajectory
@@ -27,10 +29,12 @@ from bec_md.trajectory.compact import write_compact
 from bec_md.trajectory.stream import StreamedTrajectory
 from bec_md.units import SPEED_OF_LIGHT_CM_FS
 
-#: Atoms and frames of the trajectories.
-SIZES = ((4, 10_000), (24, 4000), (192, 1000), (1536, 200))
-#: Frames that are checked in memory, as many as lie in the cache after parsing.
-IN_MEMORY = 600
+#: Atoms and frames of the trajectories, and formats.
+SIZES = ((8, 20_000), (192, 10_000))
+FORMATS = ("npz", "xyz", "lammpstrj")
+#: Atoms in frames that are checked in memory, as many as lie in the cache after parsing; a whole file where
+#: it lies in memory anyway.
+IN_MEMORY = {"npz": 2_000_000, "xyz": 50_000, "lammpstrj": 50_000}
 
 
 def salt(n_atoms: int, n_frames: int) -> Iterator[Frame]:
@@ -70,13 +74,18 @@ def write_dump(path: Path, frames: Iterator[Frame]) -> None:
                 file.write(f"{number + 1} {symbol} " + " ".join(f"{value:.6f}" for value in row) + "\n")
 
 
-def write(folder: Path, n_atoms: int, n_frames: int) -> list[Path]:
-    """Write the same motion in three formats."""
-    paths = [folder / f"{n_atoms}.{suffix}" for suffix in ("npz", "xyz", "lammpstrj")]
-    write_compact(paths[0], salt(n_atoms, n_frames), timestep_fs=1.0)
-    paths[1].write_text("".join(frame_text(frame) for frame in salt(n_atoms, n_frames)))
-    write_dump(paths[2], salt(n_atoms, n_frames))
-    return paths
+def write(folder: Path, n_atoms: int, n_frames: int) -> Iterator[Path]:
+    """Write the same motion in three formats, one after the other."""
+    for suffix in FORMATS:
+        path = folder / f"{n_atoms}.{suffix}"
+        if suffix == "npz":
+            write_compact(path, salt(n_atoms, n_frames), timestep_fs=1.0)
+        elif suffix == "xyz":
+            with path.open("w") as file:
+                file.writelines(frame_text(frame) for frame in salt(n_atoms, n_frames))
+        else:
+            write_dump(path, salt(n_atoms, n_frames))
+        yield path
 
 
 class Unchecked(StreamedTrajectory):
@@ -100,27 +109,41 @@ def unchecked(path: Path) -> Iterator[Frame]:
     yield from trajectory.frames()
 
 
-def measure(path: Path, n_frames: int, repeats: int) -> tuple[float, float]:
-    """Time of reading and of checking a frame, µs."""
-    reading = min(seconds(unchecked(path)) for _ in range(repeats)) / n_frames
+def computed(path: Path) -> float:
+    """Processor time of `compute_current` with fixed charges, s."""
+    begin = time.process_time()
+    compute_current(path, charges="fixed:Na=1,Cl=-1", timestep_fs=1.0)
+    return time.process_time() - begin
+
+
+def measure(path: Path, n_frames: int, repeats: int) -> tuple[float, float, float]:
+    """Time of reading, of checking and of the whole computation, µs a frame."""
     trajectory = open_trajectory(path, timestep_fs=1.0)
     assert isinstance(trajectory, StreamedTrajectory)
-    frames = list(islice(trajectory.frames(), IN_MEMORY))
-    checked = min(seconds(trajectory._verified(iter(frames))) for _ in range(4 * repeats))
-    plain = min(seconds(frame for frame in frames) for _ in range(4 * repeats))
-    return 1e6 * reading, 1e6 * (checked - plain) / len(frames)
+    frames = list(islice(trajectory.frames(), IN_MEMORY[path.suffix[1:]] // trajectory.info.n_atoms))
+    found: dict[str, list[float]] = {"reading": [], "checked": [], "plain": [], "whole": []}
+    for _ in range(repeats):
+        found["reading"].append(seconds(unchecked(path)) / n_frames)
+        found["checked"] += [seconds(trajectory._verified(iter(frames))) / len(frames) for _ in range(4)]
+        found["plain"] += [seconds(frame for frame in frames) / len(frames) for _ in range(4)]
+        found["whole"].append(computed(path) / n_frames)
+    best = {name: 1e6 * min(times) for name, times in found.items()}
+    return best["reading"], best["checked"] - best["plain"], best["whole"]
 
 
 def main() -> None:
     """Measure and print a table."""
-    repeats = int(sys.argv[1]) if len(sys.argv) > 1 else 5
-    print("| format | atoms | reading, µs a frame | checks, µs a frame | of reading |\n|---|---|---|---|---|")
+    repeats = int(sys.argv[1]) if len(sys.argv) > 1 else 3
+    print("| format | atoms | frames | reading | checks | of reading | whole | of the whole |")
+    print("|---|---|---|---|---|---|---|---|")
     with tempfile.TemporaryDirectory() as folder:
         for n_atoms, n_frames in SIZES:
             for path in write(Path(folder), n_atoms, n_frames):
-                reading, checks = measure(path, n_frames, repeats)
-                row = f"{path.suffix[1:]} | {n_atoms} | {reading:.1f} | {checks:.2f}"
-                print(f"| {row} | {100 * checks / reading:.1f} % |")
+                reading, checks, whole = measure(path, n_frames, repeats)
+                parts = f"{reading:.1f} µs | {checks:.2f} µs | {100 * checks / reading:.1f} %"
+                row = f"{path.suffix[1:]} | {n_atoms} | {n_frames} | {parts}"
+                print(f"| {row} | {whole:.0f} µs | {100 * checks / whole:.2f} % |", flush=True)
+                path.unlink()
 
 
 if __name__ == "__main__":

@@ -233,6 +233,8 @@ def test_plain_xyz(motion: Motion, tmp_path: Path) -> None:
     comments = [f"Atoms. Timestep: {10 * k}" for k in range(motion.n_frames)]
     path = text.xyz(rows, comments, "dump.xyz", tmp_path)
     options: dict[str, Any] = {"timestep_fs": 1.0, "cell_ang": motion.cell}
+    siesta = text.xyz(text.rows_of(motion, motion.positions), [""] * motion.n_frames, "run.ANI", tmp_path)
+    assert open_trajectory(siesta, **options).info.format == "plain-xyz"
     with pytest.raises(UsageError) as caught:
         open_trajectory(path, **options)
     assert_helpful(caught.value, "types 1, 2", "`elements")
