@@ -42,7 +42,9 @@ def salt(n_atoms: int, n_frames: int) -> Iterator[Frame]:
     random = np.random.default_rng(0)
     edge = (15.0 * n_atoms) ** (1 / 3)
     omega = 2 * np.pi * SPEED_OF_LIGHT_CM_FS * random.uniform(100, 900, (n_atoms, 3))
-    phase, site = random.uniform(0, 2 * np.pi, (n_atoms, 3)), random.uniform(0, edge, (n_atoms, 3))
+    phase = random.uniform(0, 2 * np.pi, (n_atoms, 3))
+    side = int(np.ceil(n_atoms ** (1 / 3)))
+    site = np.array(list(np.ndindex(side, side, side)))[:n_atoms] * edge / side
     cell, numbers = np.eye(3) * edge, np.array([11, 17] * (n_atoms // 2))
     for number in range(n_frames):
         angle = omega * number + phase
