@@ -182,7 +182,8 @@ _CURRENT = {
     "groups": Flag(
         "--groups",
         str,
-        "Partial spectra by species, molecules, layers:z:8, a file with one label per atom, or none.",
+        "Partial spectra by species, molecules, sublattices of a crystal, layers:z:8, a file with one label "
+        "per atom, or none.",
         _SPECTRUM,
         "HOW",
     ),

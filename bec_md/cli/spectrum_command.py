@@ -82,6 +82,8 @@ def spectrum(inputs: Inputs, fit: FitName | None = None, **given: Any) -> None:
     """Compute the infrared spectrum of trajectories or stored currents."""
     # partial spectra by species cost nothing to keep: "none" hides them, and the stored current stays useful
     kept = given | ({"groups": "species"} if given["groups"] == "none" else {})
+    if given["control_variates"] == "modes" and kept["groups"] == "species":
+        kept["groups"] = "sublattices"
     run_spectrum(
         inputs,
         AnalysisOptions.of(given | {"fit": fit}),

@@ -13,12 +13,11 @@ from bec_md.errors import DataError, UsageError
 from bec_md.files import expanded
 from bec_md.spectrum.analysis.axes import with_axes_of
 from bec_md.spectrum.analysis.point_group import (
-    LIQUID,
     PointGroup,
-    mean_structure,
     named_group,
     point_group,
 )
+from bec_md.trajectory.mean_structure import LIQUID, MeanStructure, mean_structure
 
 if TYPE_CHECKING:
     from bec_md.cli.inputs import Source
@@ -41,10 +40,11 @@ def check_symmetry(options: SymmetryOptions, sources: Sequence[Source]) -> None:
         For an unknown symbol, or the mean structure of a run whose positions are not among the inputs.
     """
     options.check()
-    if options.symmetry == "auto" and all(source.job is None for source in sources):
+    unknown = all(source.job is None for source in sources) and _stored_mean(sources) is None
+    if options.symmetry == "auto" and unknown:
         raise UsageError(
             f"`symmetry=auto` for {sources[0].path}",
-            "a current keeps J(t), not the structure",
+            "a current keeps J(t), not the structure, unless it was made with `groups=sublattices`",
             "name the point group (`symmetry=m-3m`), or a file with the trajectory or the structure",
         )
     if options.symmetry not in ("off", "auto") and not expanded(options.symmetry).is_file():
@@ -71,6 +71,10 @@ def find_symmetry(
         return None
     if options.symmetry != "auto" and not expanded(options.symmetry).is_file():
         return named_group(options.symmetry)
+    stored = _stored_mean(sources)
+    if options.symmetry == "auto" and stored is not None:
+        mean, source = stored
+        return _of_mean(console, mean, source, options.symmetry_tolerance_ang)
     if options.symmetry == "auto":
         trajectory = next(source.job.recipe.open() for source in sources if source.job is not None)
     else:
@@ -109,9 +113,25 @@ def _group_of_beginning(job: CurrentJob) -> PointGroup | None:
 def _of_trajectory(
     console: Console, trajectory: Trajectory, tolerance_ang: float | None
 ) -> PointGroup | None:
-    mean = mean_structure(trajectory.frames())
+    return _of_mean(console, mean_structure(trajectory.frames()), trajectory.info.source, tolerance_ang)
+
+
+def _stored_mean(sources: Sequence[Source]) -> tuple[MeanStructure, str] | None:
+    """Mean structure that a current keeps, and what it is of; None without any."""
+    for source in sources:
+        metadata = {} if source.series is None else source.series.metadata
+        if metadata.get("mean_structure"):
+            return MeanStructure.from_dict(metadata["mean_structure"]), str(
+                metadata.get("source", source.path)
+            )
+    return None
+
+
+def _of_mean(
+    console: Console, mean: MeanStructure, source: str, tolerance_ang: float | None
+) -> PointGroup | None:
     several = f"mean structure of {mean.frames} frames" if mean.frames > 1 else "structure"
-    what = f"{several} of {trajectory.info.source}"
+    what = f"{several} of {source}"
     if not mean.is_crystal:
         console.item(
             "symmetry",

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 Indices = NDArray[np.int64]
 
 FORMS = (
-    "species, none, atoms, molecules, molecules:each, layers:z:N, a file (one label per atom, or JSON "
-    '{"name": [atoms]}), or a mapping name → atoms'
+    "species, none, atoms, sublattices (of a crystal), molecules, molecules:each, layers:z:N, a file (one "
+    'label per atom, or JSON {"name": [atoms]}), or a mapping name → atoms'
 )
 
 #: Atoms are bonded when closer than this times the sum of their covalent radii.

@@ -19,7 +19,9 @@ from bec_md.current.options import CurrentOptions
 from bec_md.current.rigidity import count_constraints
 from bec_md.current.rows import Recipe
 from bec_md.current.sites import charged_sites
+from bec_md.current.sublattices import sublattices
 from bec_md.errors import DataError, UsageError
+from bec_md.trajectory.mean_structure import mean_structure
 from bec_md.trajectory.options import ReadOptions
 from bec_md.trajectory.plausibility import rounding_of
 
@@ -99,7 +101,8 @@ def prepare_current(
     probed = list(islice(trajectory.frames(), PROBED))
     mobility = find_immobile(probed, step)
     constraints = count_constraints(probed, mobility.free(info.masses_amu)) if len(probed) > 2 else 0
-    divided = make_groups(options.groups, first)
+    mean = mean_structure(opener().frames()) if options.groups == "sublattices" else None
+    divided = make_groups(options.groups, first) if mean is None else sublattices(mean)
     bound = _bound_charges(options, info, first)
     recipe, stride_note = _with_stride(
         _recipe(opener, bound, divided, step, info, mobility, first, options), options, info
@@ -121,6 +124,7 @@ def prepare_current(
         | {
             "remarks": [*info.remarks, *_remarks(mobility, constraints, tensors_every(recipe))],
             "constraints": constraints,
+            **({} if mean is None else {"sublattices": True, "mean_structure": mean.to_dict()}),
             "rounding_ang": None if recipe.scheme == "velocity" else rounding_of(probed),
         },
     )

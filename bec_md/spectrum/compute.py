@@ -285,7 +285,7 @@ def _assemble(blocks: CurrentBlocks, options: _Resolved) -> Spectrum:
         raw_n_alpha=raw_alpha,
         plain_n_alpha=_plain(found, sigma_of),
         static=_static(found.statics, options.eps_inf),
-        peaks=_peaks(sigma_real, power, keep, options),
+        peaks=_peaks(sigma_real, errors["iso_real_err"], power, keep, options),
         quality=found.assessment.report,
         parameters={
             **_parameters(blocks, power, options, found.assessment, found.statics),
@@ -302,12 +302,13 @@ def _plain(found: _Estimated, sigma_of: Any) -> Array | None:
     return np.asarray(response.n_alpha_from_conductivity(sigma_of(found.plain.total[:3]))[:, found.keep].T)
 
 
-def _peaks(sigma_real: Array, power: PowerSpectra, keep: slice, options: _Resolved) -> tuple[Peak, ...]:
-    variance = uncertainty.isotropic_variance(sigma_real, power.relative_variance)[keep]
+def _peaks(
+    sigma_real: Array, error: Array, power: PowerSpectra, keep: slice, options: _Resolved
+) -> tuple[Peak, ...]:
     return find_spectrum_peaks(
         power.wavenumber_cm[keep],
         response.n_alpha_from_conductivity(sigma_real[:3].mean(axis=0))[keep],
-        response.n_alpha_from_conductivity(np.sqrt(variance)),
+        response.n_alpha_from_conductivity(error),
         options.estimate.resolution_cm,
         friction_cm=_friction_cm(options.asked.thermostat_friction_per_ps) or 0.0,
     )

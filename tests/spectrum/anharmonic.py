@@ -11,10 +11,27 @@ from tests.spectrum.exact import TEMPERATURE_K, kt_amu
 MASS, VOLUME, BARRIER_KT, WELL_ANG = 16.0, 300.0, 1.0, 0.3
 
 
-def double_well(
-    picoseconds: float, seed: int, particles: int = 3, timestep_fs: float = 1.0, gamma_cm: float = 20.0
-) -> CurrentSeries:
-    """Independent charges in U = B[(x/w)² − 1]², B = k_B T, along x, y and z: no mode has a frequency.
+def double_well(picoseconds: float, seed: int, timestep_fs: float = 1.0) -> CurrentSeries:
+    """The current of three of the charges of `motion`, along x, y and z."""
+    return series_of(*motion(picoseconds, seed, 3, timestep_fs), timestep_fs)
+
+
+def series_of(positions: Array, velocities: Array, timestep_fs: float = 1.0) -> CurrentSeries:
+    """The current of charges with positions and velocities (T, 3) along x, y and z."""
+    return CurrentSeries(
+        velocities[:, None, :],
+        ("total",),
+        timestep_fs,
+        VOLUME,
+        zz_over_mass=(np.eye(3) / MASS)[None, None],
+        polarization=positions,
+    )
+
+
+def motion(
+    picoseconds: float, seed: int, particles: int, timestep_fs: float = 1.0, gamma_cm: float = 20.0
+) -> tuple[Array, Array]:
+    """Positions and velocities (T, particles) in U = B[(x/w)² − 1]², B = k_B T: no mode has a frequency.
 
     Langevin dynamics by the splitting of Leimkuhler and Matthews (BAOAB), started after 2 ps.
 
@@ -25,7 +42,7 @@ def double_well(
     seed
         Of the noise.
     particles
-        Number of axes that carry a charge, three.
+        Number of independent charges.
     gamma_cm
         Friction γ/(2πc).
     """
@@ -55,11 +72,4 @@ def double_well(
         v = v + half * a
         if t >= before:
             positions[t - before], velocities[t - before] = x, v
-    return CurrentSeries(
-        velocities[:, None, :],
-        ("total",),
-        timestep_fs,
-        VOLUME,
-        zz_over_mass=(np.eye(3) / MASS)[None, None],
-        polarization=positions,
-    )
+    return positions, velocities

@@ -9,17 +9,11 @@ import numpy as np
 import pytest
 
 from bec_md.errors import DataError, UsageError
-from bec_md.spectrum.analysis.point_group import (
-    LEAST_ANG,
-    MOST_ANG,
-    MeanStructure,
-    mean_structure,
-    named_group,
-    point_group,
-)
+from bec_md.spectrum.analysis.point_group import named_group, point_group
 from bec_md.spectrum.analysis.symmetrize import symmetrized
 from bec_md.structure import Frame
 from bec_md.trajectory import open_trajectory
+from bec_md.trajectory.mean_structure import LEAST_ANG, MOST_ANG, MeanStructure, mean_structure
 from tests.spectrum.test_symmetrize import run
 
 QUARTZ = Path(__file__).parents[2] / "examples/quartz/quartz_300K.npz"
