@@ -42,6 +42,8 @@ from bec_md.spectrum.estimators.periodogram import Periodogram, periodogram
 LARGEST_VARIANCE = 0.1
 #: Largest exponent; bands much stronger than the others would have larger ones.
 LARGEST_EXPONENT = 4.0
+#: 2 − √2: what of the mean exponent counts in errors where one half of the run alone has one.
+ONE_HALF = 2.0 - 2.0**0.5
 #: Parts of every replica whose exponents act on each other's excess.
 HALVES = ((0.0, 0.5), (0.5, 1.0))
 
@@ -233,7 +235,10 @@ def axis_reduction(
     factor = np.exp(-np.clip(shift, -1.0, 1.0) - bias_of(whole, parts, mean))
     factor = to_area(factor, power.total[:3], np.where(both[:, None], mean, 0.0), exact, step)
     used, v = served[0] | served[1], whole.relative_variance
-    slope = mean * whole.spectrum / np.maximum(whole.square, 1e-300)[:, None]
+    # with one half alone ½L_i is taken off, which leaves half of the variance: 2s − s² = ½
+    fraction = 0.5 * (served[0].astype(float) + served[1])
+    alone = np.where(both, 1.0, ONE_HALF)[:, None]
+    slope = alone * mean * whole.spectrum / np.maximum(whole.square, 1e-300)[:, None]
     variance, density = ordinate_variance(squares(bins.power), window, size, step, bins)
     fields = {
         "factor": factor,
@@ -248,9 +253,7 @@ def axis_reduction(
         shown = corrections.verlet_shown_wavenumber(grid, md_timestep_fs)
         fields = {n: np.array([np.interp(shown, grid, row) for row in f]) for n, f in fields.items()}
     control = Control(fields.pop("covariance"), whole.variance, fields.pop("slope"))
-    return Reduction(
-        **fields, controls=(control,), static_share=np.where(used, _static_share(bins), 0.0), used=used
-    )
+    return Reduction(**fields, controls=(control,), static_share=fraction * _static_share(bins), used=used)
 
 
 def _static_share(bins: Periodogram) -> Array:
