@@ -32,7 +32,7 @@ from ase.md.nose_hoover_chain import NoseHooverChainNVT
 from ase.md.nptberendsen import NPTBerendsen
 from ase.md.verlet import VelocityVerlet
 
-from bec_md.errors import BecMDError
+from bec_md.errors import BecMDError, BecMDWarning
 from bec_md.trajectory import open_trajectory
 
 STEP_FS = 5.0
@@ -83,7 +83,8 @@ def said_of(path: Path, **options: Any) -> list[str]:
                 pass
         except BecMDError as error:
             return [str(error)]
-    return [*trajectory.info.warnings, *(str(warning.message) for warning in caught)]
+    own = [str(warning.message) for warning in caught if issubclass(warning.category, BecMDWarning)]
+    return [*trajectory.info.warnings, *own]
 
 
 def fresh(folder: Path, count: int = 60) -> Iterator[tuple[str, list[str]]]:
