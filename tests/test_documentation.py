@@ -153,7 +153,7 @@ def test_the_blocks_of_a_page_run(page: str, files: Path, tmp_path: Path) -> Non
                 name
                 for word in command
                 for name in (
-                    sorted(glob(word, root_dir=tmp_path)) if language == "sh" and "*" in word else [word]
+                    (language == "sh" and "*" in word and sorted(glob(word, root_dir=tmp_path))) or [word]
                 )
             ]
             result = subprocess.run(
