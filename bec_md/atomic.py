@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from bec_md.files import expanded
+from bec_md.files import resolved
 
 MARK = ".partial-"
 
@@ -29,7 +29,7 @@ def replacing(path: str | Path, *, keep: bool = False) -> Iterator[Path]:
     keep
         Leave the partial file after an exception, for results that are worth something in part.
     """
-    target = expanded(path).resolve()
+    target = resolved(path)
     _remove_stale(target)
     partial = partial_name(target)
     partial.unlink(missing_ok=True)
@@ -59,9 +59,9 @@ def fitting(stem: str) -> str:
 
 
 def write_text(path: str | Path, text: str) -> None:
-    """Write a text file, whole or not at all."""
+    """Write a text file, whole or not at all; bytes of file names that are no UTF-8 are escaped."""
     with replacing(path) as partial:
-        partial.write_text(text, encoding="utf-8")
+        partial.write_text(text, encoding="utf-8", errors="backslashreplace")
 
 
 def write_bytes(path: str | Path, data: bytes) -> None:

@@ -70,6 +70,22 @@ def expanded(path: str | Path) -> Path:
         return Path(path)
 
 
+def resolved(path: str | Path) -> Path:
+    """Return the file that a name stands for: absolute, with all links followed.
+
+    Raises
+    ------
+    UsageError
+        If links lead in a circle.
+    """
+    try:
+        return expanded(path).resolve()
+    except RuntimeError as error:  # Python before 3.13
+        raise UsageError(
+            f"{path} is a link that leads back to itself", "no file has this name", "remove the link"
+        ) from error
+
+
 def require_file(path: Path) -> Path:
     """Return `path` if it is a non-empty file; else raise with the closest names of its folder.
 

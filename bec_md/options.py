@@ -44,6 +44,10 @@ class Options:
         )
 
 
+#: The inverse and the square of what is larger are ordinary numbers.
+_SMALLEST = 1e-100
+
+
 def refuse_not_positive(options: Any, meanings: dict[str, str]) -> None:
     """Refuse numbers of an option class that are given and not positive.
 
@@ -61,7 +65,10 @@ def refuse_not_positive(options: Any, meanings: dict[str, str]) -> None:
     """
     for name, why in meanings.items():
         value = getattr(options, name)
-        if value is not None and not 0.0 < value < float("inf"):
+        if value is not None and not _SMALLEST < value < float("inf"):
             raise UsageError(
-                f"`{name}={value:g}` is not a positive number", why, f"give a `{name}` above 0, or leave it"
+                f"`{name}={value:g}` is not a positive number"
+                + (f" above {_SMALLEST:g}" if value > 0 else ""),
+                why,
+                f"give a `{name}` above 0, or leave it",
             )

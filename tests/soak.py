@@ -7,9 +7,9 @@
     python -m tests.soak figure 0 --folder FOLDER   # memory against frames from what the others wrote
 
 Writes FOLDER/KIND.csv (seconds, rows stored, resident MB, MB that are no file's pages); `--folder` names the
-place for the trajectory and all outputs. The motion repeats itself after `PERIOD`
-frames without a seam, so that a long trajectory is one text many times. Not part of the suite: it takes from
-minutes to an hour.
+place for the trajectory and all outputs, where the same command goes on after it was ended. The motion
+repeats itself after `PERIOD` frames without a seam, so that a long trajectory is one text many times. Not
+part of the suite: it takes from minutes to an hour.
 """
 
 from __future__ import annotations
@@ -64,8 +64,11 @@ def write_trajectory(path: Path, kind: str, n_frames: int) -> None:
         )
         masses, cell = quartz.get_masses(), quartz.cell.array
         text = text_of(quartz.get_chemical_symbols(), masses, quartz.positions, cell, 100.0)
+    times = n_frames // PERIOD
+    if path.exists() and path.stat().st_size == times * len(text.encode()):
+        return  # an earlier run ended before its time: go on with what it has stored
     with path.open("w") as out:
-        for _ in range(n_frames // PERIOD):
+        for _ in range(times):
             out.write(text)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 def main() -> None:
     """Run ``bec-md`` with the arguments of the process; the exit status is 0, 1 (data) or 2 (usage)."""
+    import os
     import sys
 
     from bec_md.cli.app import app
@@ -14,5 +15,6 @@ def main() -> None:
         reconfigure = getattr(stream, "reconfigure", None)
         if reconfigure is not None:  # a terminal without Å must not end the program
             reconfigure(errors="replace")
+    os.environ["MPLBACKEND"] = "agg"  # figures go into files: no window, whatever the machine is set to
     take_signals()
     app()

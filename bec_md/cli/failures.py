@@ -77,6 +77,12 @@ _NOT_WRITTEN = {
     errno.ESTALE: ("the network file system lost it", "try again"),
 }
 
+_NO_FOLDER = DataError(
+    "the working folder is no longer there",
+    "relative names have no meaning in it",
+    "change to another folder",
+)
+
 
 def not_written(path: Path | str, error: OSError, kept: str = "") -> BaseException:
     """Return the error for a file that cannot be written; other failures of the system as they are."""
@@ -131,6 +137,8 @@ def describe(error: BaseException, program: str = "bec-md", called: Any = None) 
     if isinstance(error, OSError) and error.filename and error.strerror:
         said = error.strerror[:1].lower() + error.strerror[1:]
         return f"error: {DataError(f'{error.filename}: {said}', 'the system refuses it', _PLACE)}", 1
+    if isinstance(error, FileNotFoundError) and not error.filename:
+        return f"error: {_NO_FOLDER}", 1
     format_message = getattr(error, "format_message", None)  # typer's own usage errors
     if format_message is not None:
         text, status = str(format_message()), int(getattr(error, "exit_code", 2))

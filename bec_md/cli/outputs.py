@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from bec_md.cli.failures import not_written
 from bec_md.errors import UsageError
-from bec_md.files import expanded
+from bec_md.files import expanded, resolved
 
 if TYPE_CHECKING:
     from bec_md.cli.console import Console
@@ -93,7 +93,7 @@ class OutputOptions:
             With the flag of the result.
         """
         for flag, file in self.results().items():
-            if file is not None and expanded(file).resolve() == path.resolve():
+            if file is not None and resolved(file) == resolved(path):
                 raise UsageError(
                     f"{flag} {file} is the file that keeps the current",
                     "it would be overwritten, and the next analysis would compute it anew",
@@ -126,7 +126,7 @@ def guard(outputs: Mapping[str, Path | str | None], figures: Collection[str] = (
         check_writable(flag, path)
         if flag in figures:
             _check_figure(flag, path)
-        other = seen.setdefault(expanded(path).resolve(), flag)
+        other = seen.setdefault(resolved(path), flag)
         if other != flag:
             raise UsageError(
                 f"{other} and {flag} name the same file {path}",

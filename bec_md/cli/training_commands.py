@@ -14,6 +14,7 @@ from bec_md.cli.outputs import STDOUT, emit_json, guard
 
 if TYPE_CHECKING:
     from bec_md.evaluation import Evaluation
+    from bec_md.training.config import TrainingConfig
 
 TRAIN_HELP = "Train a network as a YAML file describes it: data, shape, schedule; or fine-tune one."
 EVALUATE_HELP = "Measure the errors of a model on labelled structures."
@@ -81,13 +82,27 @@ def train(
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on from the checkpoint in the output folder.")
     ] = False,
+    cross_validate: Annotated[
+        int | None,
+        typer.Option(
+            "--cross-validate",
+            metavar="K",
+            help="Train K times more, each time with another part of the frames held back: the model then "
+            "states the error on all of them.",
+            show_default=False,
+        ),
+    ] = None,
     quiet: bool = False,
 ) -> None:
     """Train a network."""
     from bec_md.training import train as run_training
 
     console = Console(quiet)
-    result = run_training(config, data_root=data_root, output=output, resume=resume, report=console.say)
+    described: Path | TrainingConfig = config
+    if cross_validate is not None:
+        described = with_cross_validation(console, config, cross_validate, data_root, output)
+        data_root = data_root or config.resolve().parent
+    result = run_training(described, data_root=data_root, output=output, resume=resume, report=console.say)
     if result.interrupted:
         raise InterruptedByUserError(
             f"interrupted after {result.epochs} epochs; the best model so far is {result.model}",
@@ -101,6 +116,35 @@ def train(
     console.item("log", str(result.log))
     if result.figures:
         console.item("figures", ", ".join(map(str, result.figures)))
+
+
+def with_cross_validation(
+    console: Console, path: Path, folds: int, data_root: Path | None, output: Path | None
+) -> TrainingConfig:
+    """Return the configuration with the error by cross-validation in its card."""
+    from bec_md.training.config import load_config
+    from bec_md.training.cross_validation import cross_validate
+
+    config = load_config(path)
+    folder = Path(output if output is not None else config.output)
+    found = cross_validate(
+        config,
+        folds,
+        config_folder=path.resolve().parent,
+        data_root=data_root,
+        output=folder,
+        report=console.say,
+    )
+    if found is None:
+        raise InterruptedByUserError(
+            "interrupted during the cross-validation",
+            "folds that are done are kept",
+            "run the same command again",
+            KeyboardInterrupt(),
+        )
+    each = ", ".join(f"{error:.4g}" for error in found.fold_rmse_e)
+    console.item("folds", f"RMSE {found.rmse_e:.4g} e on held-back frames ({each})")
+    return config.model_copy(update={"card": {**config.card, **found.card()}})
 
 
 @with_options()

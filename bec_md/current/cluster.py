@@ -35,10 +35,15 @@ Interval = tuple[int, int]
 MAX_IDLE_ROUNDS = 2
 _CLOSE_SECONDS = 2.0
 _START_SECONDS = 60.0
-#: Run in every worker: Ctrl-C reaches the whole group of processes, and the asking one answers it.
-_PRELOAD = """import signal
+#: Run in every worker: Ctrl-C reaches the whole group of processes, and the asking one answers it. A worker
+#: ends with the process that asks, however busy it is: Linux kills it (PR_SET_PDEATHSIG is 1); elsewhere a
+#: thread of dask notices the closed pipe.
+_PRELOAD = """import signal, sys
 signal.signal(signal.SIGINT, signal.SIG_IGN)
 signal.signal(signal.SIGHUP, signal.SIG_IGN)
+if sys.platform == "linux":
+    import ctypes
+    ctypes.CDLL(None).prctl(1, signal.SIGKILL)
 """
 #: Set before workers start: none imports from the folder where it is started; their threads are ours.
 _WORKER_ENVIRONMENT = {"PYTHONSAFEPATH": "1", "OMP_NUM_THREADS": "1"}

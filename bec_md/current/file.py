@@ -324,6 +324,7 @@ def load_file(path: Path, header: dict[str, Any], *, lazy: bool | None = None) -
     """Return a joined file as a series; large ones are read lazily unless told otherwise."""
     with contents_of(path) as file:
         names = [name for name in FIELDS if name in file]
+        _check_numbers(file, names, path)
         shapes = {name: tuple(int(n) for n in file[name].shape) for name in names}
         size = sum(int(np.prod(shape)) * 8 for shape in shapes.values())
         if lazy or (lazy is None and size > LAZY_BYTES):
@@ -332,6 +333,17 @@ def load_file(path: Path, header: dict[str, Any], *, lazy: bool | None = None) -
             arrays = {name: np.asarray(file[name][()], dtype=np.float64) for name in names}
     with parsing(path, "current of bec-md"):
         return build_series(header, arrays, path.name)
+
+
+def _check_numbers(file: Any, names: list[str], path: Path) -> None:
+    for name in names:
+        stored = file[name].dtype
+        if stored.kind != "f":
+            raise DataError(
+                f"{path.name}: {name} holds {stored.name} numbers",
+                f"bec-md writes it as {stored_dtype(name).name}: something else has changed this file",
+                "compute the current anew, or read series of other codes from NumPy and text files",
+            )
 
 
 def build_series(header: dict[str, Any], arrays: dict[str, Any], where: str) -> CurrentSeries:

@@ -63,7 +63,7 @@ class PartsFolder:
 
     def __init__(self, path: Path) -> None:
         self.file_name = path.name
-        self.path = path.with_name(path.name + ".parts")
+        self.path = path.parent / f"{path.name}.parts"  # path.with_name refuses "."
 
     @property
     def is_there(self) -> bool:

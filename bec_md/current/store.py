@@ -22,7 +22,7 @@ from bec_md.current.header import SCHEMA
 from bec_md.current.job import SPELLED
 from bec_md.current.parts import PartsFolder, Rows, gaps
 from bec_md.errors import UsageError
-from bec_md.files import expanded
+from bec_md.files import expanded, resolved
 
 
 class CurrentStore:
@@ -69,7 +69,7 @@ class CurrentStore:
             written by another process.
         """
         path = expanded(path)
-        path = path.resolve() if path.is_symlink() else path
+        path = resolved(path) if path.is_symlink() else path
         if not path.parent.is_dir():
             raise UsageError(
                 f"there is no folder {path.parent}",

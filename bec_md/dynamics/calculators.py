@@ -132,7 +132,14 @@ def _made(factory: str, arguments: Mapping[str, Any], package: str) -> Any:
             "module:factory names a function or class that returns an ASE calculator",
             "correct the name",
         ) from None
-    calculator = make(**arguments)
+    try:
+        calculator = make(**arguments)
+    except Exception as error:  # whatever a library raises
+        raise UsageError(
+            f"{factory}() fails: {type(error).__name__}: {' '.join(str(error).split())[:200]}",
+            "module:factory is called without arguments and returns an ASE calculator",
+            "name one that can be, or write a function that makes the calculator",
+        ) from error
     if not hasattr(calculator, "get_forces"):
         raise UsageError(
             f"{factory} gives a {type(calculator).__name__}, which has no get_forces",

@@ -16,6 +16,7 @@ from bec_md.spectrum.analysis.peak import Peak, find_spectrum_peaks
 from bec_md.spectrum.electronic import resolve_eps_inf
 from bec_md.spectrum.errors import model_error, uncertainty
 from bec_md.spectrum.errors.assess import Assessment, assess
+from bec_md.spectrum.errors.silence import refuse_silence
 from bec_md.spectrum.estimators import corrections, one_sided
 from bec_md.spectrum.estimators.blocks import CurrentBlocks, open_blocks
 from bec_md.spectrum.estimators.control_variates import Reduction
@@ -205,6 +206,7 @@ def _estimate(blocks: CurrentBlocks, options: _Resolved) -> _Estimated:
             f"the grid starts at {grid[1]:.3g} cm⁻¹",
             "raise `max_cm`",
         )
+    refuse_silence(blocks, seen, options.temperature_k)
     resolution = options.estimate.resolution_cm
     asked = options.asked
     still = _statics_of(blocks, power, bins, seen, options)

@@ -51,6 +51,8 @@ class Source(Section):
     """Fraction held back, or the path of a file of its own, or nothing."""
     split: Literal["composition", "block"] = "composition"
     """Hold back whole compositions (crystals) or one stretch of time at the end (trajectories)."""
+    fold: tuple[int, int] | None = None
+    """Number (from 0) and count of folds: hold back this part instead of the last one (cross-validation)."""
     charges_key: str | None = None
     """Column of the tensors; found under its usual names when not given."""
     index_order: IndexOrder | None = None

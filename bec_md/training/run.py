@@ -335,6 +335,7 @@ def make_card(
     step = max(1, len(rows) // 50)
     return {
         "name": config.name,
+        "default_level": sources[0].source.level,  # also where a fine-tuned network knows others
         **config.card,
         "eps_inf_trained": config.loss.eps_inf > 0.0
         and any(frame.eps_inf is not None for item in sources for frame in item.training),

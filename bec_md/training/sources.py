@@ -87,9 +87,11 @@ def load_source(
     elif source.validation and not isinstance(source.validation, str):
         if source.split == "composition":
             formulas = [frame.formula for frame in frames]
-            first, second = split_by_composition(formulas, source.validation, seed, where=path.name)
+            first, second = split_by_composition(
+                formulas, source.validation, seed, where=path.name, fold=source.fold
+            )
         else:
-            first, second = split_by_block(len(frames), source.validation, where=path.name)
+            first, second = split_by_block(len(frames), source.validation, where=path.name, fold=source.fold)
         frames, held = [frames[i] for i in first], [frames[i] for i in second]
         if source.teachers:
             held = []  # copies of held-back frames must not be learned from

@@ -15,12 +15,18 @@ def composition_rank(formula: str, seed: int) -> float:
 
 
 def split_by_composition(
-    formulas: Sequence[str], fraction: float, seed: int, *, where: str = "data"
+    formulas: Sequence[str],
+    fraction: float,
+    seed: int,
+    *,
+    where: str = "data",
+    fold: tuple[int, int] | None = None,
 ) -> tuple[list[int], list[int]]:
     """Indices of training and validation frames; no reduced formula is in both.
 
     Compositions whose :func:`composition_rank` is below `fraction` are held back (at least one), so
-    that a composition held back in one file is held back in all files with the same fraction.
+    that a composition held back in one file is held back in all files with the same fraction. With a `fold`,
+    every n-th composition in the order of ranks is.
 
     Raises
     ------
@@ -31,6 +37,8 @@ def split_by_composition(
     held = {formula for formula, rank in ranks.items() if rank < fraction}
     order = sorted(ranks, key=lambda formula: ranks[formula])
     held = held or set(order[:1])
+    if fold is not None:
+        held = set(order[fold[0] :: fold[1]])
     if len(ranks) < 2 or len(held) == len(ranks):
         raise UsageError(
             f"{where}: {len(ranks)} composition(s), {len(held)} of them held back at fraction {fraction}",
@@ -41,8 +49,10 @@ def split_by_composition(
     return training, [i for i, formula in enumerate(formulas) if formula in held]
 
 
-def split_by_block(n_frames: int, fraction: float, *, where: str = "data") -> tuple[list[int], list[int]]:
-    """Indices of training and validation frames; the last part of the file is held back.
+def split_by_block(
+    n_frames: int, fraction: float, *, where: str = "data", fold: tuple[int, int] | None = None
+) -> tuple[list[int], list[int]]:
+    """Indices of training and validation frames; the last part of the file, or that of `fold`, is held back.
 
     Raises
     ------
@@ -56,4 +66,13 @@ def split_by_block(n_frames: int, fraction: float, *, where: str = "data") -> tu
             "nothing is left to train on",
             "give more frames or a smaller fraction",
         )
-    return list(range(n_frames - held)), list(range(n_frames - held, n_frames))
+    begin, end = n_frames - held, n_frames
+    if fold is not None:
+        begin, end = (n_frames * number // fold[1] for number in (fold[0], fold[0] + 1))
+        if begin == end:
+            raise UsageError(
+                f"{where}: {n_frames} frame(s) in {fold[1]} folds",
+                "a fold without a frame tells nothing",
+                f"take at most {n_frames} folds",
+            )
+    return [*range(begin), *range(end, n_frames)], list(range(begin, end))

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from bec_md.archive import read_arrays
 from bec_md.atomic import replacing
@@ -19,6 +20,9 @@ from bec_md.training.loop import TrainingData, predict_dataset
 
 if TYPE_CHECKING:
     from bec_md.network.network import Network
+
+#: Fewer held-back frames than this are no test.
+FEW_FRAMES = 10
 
 CARD_KEYS = (
     "rmse_e",
@@ -116,6 +120,7 @@ def card_entries(
     entries: dict[str, Any] = {"validation": table}
     if table:
         entries["stated_error_e"] = float(np.mean([row["rmse_e"] for row in table.values()]))
+        entries["stated_error_data"] = held_back_words([item.frame for item in evaluations.values()])
     scales = {
         name: item.metrics["calibration"]["scale_95" if unseen else "scale"]
         for name, item in evaluations.items()
@@ -127,6 +132,19 @@ def card_entries(
         entries["uncertainty_scales"] = scales
         entries["calibrated_on"] = "unseen compositions" if unseen else "held-back frames"
     return entries
+
+
+def held_back_words(frames: Sequence[NDArray[np.int64]]) -> str:
+    """Say what the error on held-back frames is worth: they chose the weights, and may be few.
+
+    Parameters
+    ----------
+    frames
+        Frame of each tensor, for every file.
+    """
+    count = sum(len(np.unique(item)) for item in frames)
+    few = "; too few to be a test: cross-validate" if count < FEW_FRAMES else ""
+    return f"{count} held-back frame{'s' if count != 1 else ''}, which also chose the weights{few}"
 
 
 def training_domain(

@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -13,17 +14,26 @@ from hypothesis import strategies as st
 
 from bec_md.current import load_current
 from bec_md.current.cluster import Share, halved, split
+from bec_md.current.parts import PartsFolder
 from bec_md.errors import DataError, UsageError
 
 from .test_store import compute, datasets, write_trajectory
 from .toy import DyingCharges, RefusingCharges, WavyCharges, oscillators, trajectory
 
 
-def workers_of_this_process() -> list[int]:
-    """Return the processes that were started to work (and not to clean up after them)."""
-    threads = Path(f"/proc/{os.getpid()}/task").iterdir()
+def workers_of(pid: int) -> list[int]:
+    """Return the processes that a process has started to work (and not to clean up after them)."""
+    threads = Path(f"/proc/{pid}/task").iterdir()
     children = [int(child) for task in threads for child in (task / "children").read_text().split()]
     return [child for child in children if b"spawn_main" in Path(f"/proc/{child}/cmdline").read_bytes()]
+
+
+def runs(pid: int) -> bool:
+    """Whether a process is there and is no zombie."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
+    except OSError:
+        return False
 
 
 @pytest.mark.parametrize("stride", [1, 3])
@@ -53,7 +63,7 @@ def test_the_block_of_a_killed_worker_is_done_again(tmp_path: Path) -> None:
 
     def kill_one(done: int, total: int | None) -> None:
         if not killed:  # in mid-run
-            killed.append(workers_of_this_process()[0])
+            killed.append(workers_of(os.getpid())[0])
             os.kill(killed[0], signal.SIGKILL)
 
     compute(source, tmp_path / "c.h5", charges=WavyCharges(delay_s=0.004), workers=2, progress=kill_one)
@@ -150,6 +160,35 @@ def test_workers_do_not_run_the_script_that_starts_them(tmp_path: Path) -> None:
     command = [sys.executable, "-P", str(script)]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert (done.stdout, done.stderr, done.returncode) == ("30\n", "", 0)
+
+
+SCRIPT = """
+import sys, time
+from bec_md.current import compute_current
+from tests.current.toy import WavyCharges
+print(flush=True)
+compute_current(sys.argv[1], charges=WavyCharges(delay_s=0.05), timestep_fs=2.0, output=sys.argv[2],
+                workers=2, commit_seconds=0.1)
+"""
+
+
+def test_workers_end_with_their_parent(tmp_path: Path) -> None:
+    source = write_trajectory(tmp_path / "t.xyz", 2000)
+    parent = subprocess.Popen([sys.executable, "-c", SCRIPT, source, str(tmp_path / "c.h5")])
+    try:
+        while not any(part.start == 0 for part in PartsFolder(tmp_path / "c.h5").find()):  # they are at work
+            assert parent.poll() is None
+            time.sleep(0.02)
+        workers = workers_of(parent.pid)
+    finally:
+        parent.kill()
+        parent.wait()
+    assert len(workers) == 2
+    while any(runs(pid) for pid in workers):  # else the test ends by its limit of time
+        time.sleep(0.01)
+    whole = compute(source)
+    kept = load_current(tmp_path / "c.h5")
+    assert np.array_equal(kept.current, whole.current[: kept.n_frames])
 
 
 def test_a_missing_package_is_named_with_its_command(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -260,6 +260,17 @@ def test_damaged_files_are_named(tmp_path: Path) -> None:
         load_current(tmp_path / "flipped.h5", lazy=False)
 
 
+@pytest.mark.parametrize("kind", ["int64", "complex128", "S4"])
+def test_numbers_of_another_kind_are_named(tmp_path: Path, kind: str) -> None:
+    compute(write_trajectory(tmp_path / "t.xyz", 8), tmp_path / "c.h5")
+    with h5py.File(tmp_path / "c.h5", "r+") as file:
+        shape = file["current"].shape
+        del file["current"]
+        file["current"] = np.zeros(shape, kind)
+    with pytest.raises(DataError, match=r"c\.h5: current holds \w+ numbers"):
+        load_current(tmp_path / "c.h5")
+
+
 def test_foreign_files_are_never_overwritten(tmp_path: Path) -> None:
     source = write_trajectory(tmp_path / "t.xyz", 5)
     foreign = tmp_path / "thesis.h5"

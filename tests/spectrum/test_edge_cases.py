@@ -5,16 +5,17 @@ from __future__ import annotations
 import resource
 import time
 import tracemalloc
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
 
 from bec_md.current.series import CurrentSeries
-from bec_md.errors import DataError
+from bec_md.errors import DataError, UsageError
 from bec_md.spectrum import summary
 from bec_md.spectrum.compute import compute_spectrum
-from tests.spectrum.exact import bare
+from tests.spectrum.exact import atoms_series, bare
 
 OPTIONS: dict[str, Any] = {"temperature_k": 300.0, "resolution_cm": 100.0, "eps_inf": 2.0}
 
@@ -43,7 +44,7 @@ def endless(n: int, n_groups: int) -> CurrentSeries:
 
 
 @pytest.mark.parametrize("estimator", ["lag", "welch", "multitaper"])
-def test_silent_axes_and_silence(estimator: str) -> None:
+def test_silent_axes(estimator: str) -> None:
     v = np.random.default_rng(0).normal(size=(2000, 3)) * np.array([1.0, 0.0, 0.0])
     s = compute_spectrum(bare(v), **OPTIONS, estimator=estimator)
     assert np.all(s.sigma[:, 1, 1] == 0.0)
@@ -51,11 +52,34 @@ def test_silent_axes_and_silence(estimator: str) -> None:
     assert s.sigma_dc is None  # nothing to take a logarithm of
     with pytest.raises(DataError, match="positive power"):
         compute_spectrum(bare(v), **OPTIONS, estimator=estimator, subtract_dc=True)
-    nothing = compute_spectrum(bare(0.0 * v), **OPTIONS, estimator=estimator)
-    assert np.all(nothing.n_alpha == 0.0)
-    assert nothing.peaks == ()
-    assert np.all(nothing.eps_real == pytest.approx(2.0))
-    assert summary(nothing)["sigma_dc_s_per_m"] is None
+    assert summary(s)["sigma_dc_s_per_m"] is None
+
+
+def gas(first_charge_e: float, second_charge_e: float) -> CurrentSeries:
+    """Atoms of one mass, half of them with either charge."""
+    velocities = 0.01 * np.random.default_rng(0).normal(size=(200, 6, 3))
+    charges = np.array([first_charge_e, second_charge_e] * 3)[:, None, None] * np.eye(3)
+    return atoms_series(velocities, charges, np.full(6, 39.95), ["Ar"] * 6, 1.0)
+
+
+@pytest.mark.parametrize(
+    ("series", "kind", "reason"),
+    [
+        (bare(np.zeros((200, 3))), DataError, "rows were lost, or no atom moves"),
+        (gas(0.0, 0.0), UsageError, "charges of all atoms are zero"),
+        (gas(1.0, 1.0), UsageError, "all atoms carry the same charge for their mass"),
+        (replace(gas(1.0, -1.0), current=np.zeros((200, 1, 3))), DataError, "rows were lost"),
+    ],
+)
+def test_silence_is_refused_and_explained(series: CurrentSeries, kind: type, reason: str) -> None:
+    with pytest.raises(kind, match="the current is zero in all 200 frames") as error:
+        compute_spectrum(series, **OPTIONS)
+    assert reason in error.value.why
+
+
+def test_a_current_far_below_the_thermal_one_is_still_a_current() -> None:
+    series = gas(1.0, -1.0)
+    assert np.all(compute_spectrum(replace(series, current=1e-6 * series.current), **OPTIONS).n_alpha > 0.0)
 
 
 @pytest.mark.parametrize("estimator", ["lag", "welch", "multitaper"])

@@ -11,6 +11,7 @@ from bec_md.structure.extxyz import read_frames
 from bec_md.training import train
 from bec_md.training.config import parse_config
 from bec_md.training.pretrained import extend_levels, make_network_config
+from bec_md.training.splits import split_by_block, split_by_composition
 from bec_md.training.validation import read_parity
 
 from .toy import write_toy
@@ -46,6 +47,9 @@ def test_a_run_leaves_a_model_that_loads_and_says_where_it_comes_from(trained):
     assert len(card["training"]["data"][0]["sha256"]) == 64
     assert card["validation"]["toy"]["rmse_e"] > 0
     assert card["uncertainty_scale"] > 0
+    assert card["default_level"] == "toy"
+    # two frames are no test, and the card says so
+    assert card["stated_error_data"].startswith("2 held-back frames, which also chose the weights; too few")
     assert str(folder) not in str(card)  # no path of this machine
     assert any("element mean" in line for line in lines)
     assert [path.name for path in result.figures] == ["loss.png", "errors_toy.png"]
@@ -99,7 +103,9 @@ def test_fine_tuning_starts_from_the_model_and_learns_a_new_level(trained, tmp_p
     }
     file = tmp_path / "fine.yaml"
     file.write_text(yaml.safe_dump(config))
-    tuned = load_network(train(file, output=tmp_path / "run", report=lambda line: None).model)
+    tuned_file = train(file, output=tmp_path / "run", report=lambda line: None).model
+    tuned = load_network(tuned_file)
+    assert load_model(tuned_file, engine="torch").level == "other"  # that of the new labels
     start = load_network(result.model)
     assert tuned.config.levels == ("toy", "other")
     assert torch.equal(tuned.layers[0].hidden.weight, start.layers[0].hidden.weight)  # frozen
@@ -146,3 +152,36 @@ def test_network_section_is_checked(given, words):
     with pytest.raises(UsageError) as caught:
         make_network_config(given, elements=(8, 12), levels=("toy",))
     assert words in caught.value.what
+
+
+def test_cross_validation_holds_every_frame_back_once(trained, tmp_path, monkeypatch):
+    folder, _, _ = trained
+    from typer.testing import CliRunner
+
+    from bec_md.cli.app import app
+
+    monkeypatch.chdir(tmp_path)
+    command = ["train", str(folder / "tiny.yaml"), "-o", "run", "--cross-validate", "3", "-q"]
+    done = CliRunner().invoke(app, command)
+    assert done.exit_code == 0, done.output
+    card = read_header("run/model.safetensors")["card"]
+    found = card["cross_validation"]
+    assert sum(found["n_tensors"]) == 80  # 10 frames of 8 atoms
+    assert len(found["rmse_e"]) == 3
+    pooled = np.average(np.square(found["rmse_e"]), weights=found["n_tensors"]) ** 0.5
+    assert card["stated_error_e"] == pytest.approx(pooled)
+    assert card["stated_error_data"].startswith("3-fold cross-validation, 80 tensors")
+    refused = CliRunner().invoke(app, ["train", str(folder / "tiny.yaml"), "--cross-validate", "1"])
+    assert refused.exit_code == 2
+
+
+def test_folds_are_disjoint_and_complete():
+    for split in (
+        lambda fold: split_by_block(10, 0.25, fold=fold),
+        lambda fold: split_by_composition(list("aabcddefgh"), 0.25, 1, fold=fold),
+    ):
+        parts = [split((number, 4)) for number in range(4)]
+        assert sorted(i for _, held in parts for i in held) == list(range(10))
+        assert all(sorted(kept + held) == list(range(10)) for kept, held in parts)
+    with pytest.raises(UsageError, match="at most 3 folds"):
+        split_by_block(3, 0.25, fold=(0, 4))
