@@ -165,7 +165,7 @@ def test_the_blocks_of_a_page_run(page: str, files: Path, tmp_path: Path) -> Non
 def test_links_of_the_documentation_lead_somewhere() -> None:
     pages = [*DOCS.rglob("*.md"), ROOT / "README.md", *(ROOT / "examples").rglob("*.md")]
     for page in pages:
-        for target in re.findall(r"\]\(([^)#\s]+)(?:#[^)]*)?\)", page.read_text(encoding="utf-8")):
+        for target in re.findall(r"(?<!\\)\]\(([^)#\s]+)(?:#[^)]*)?\)", page.read_text(encoding="utf-8")):
             if not target.startswith(("http://", "https://")):
                 assert (page.parent / target).exists(), (page, target)
 
