@@ -62,6 +62,7 @@ class LammpsDumpReader:
         self._origin = _box(header, self.source).origin  # of the first frame: a box may move as it changes
         self._ids: NDArray[np.int64] | None = None
         self._types: NDArray[np.int64] | None = None
+        self._named: list[str] | None = None
         self._species: Species | None = None
         self._last_box: tuple[tuple[str, ...], DumpBox] | None = None
         how = "stated in the file" if header.units else "as given"
@@ -171,6 +172,12 @@ class LammpsDumpReader:
         masses = None
         if "mass" in columns.offset:
             masses = values[:, columns.offset["mass"]] * self._units.mass_amu
+        if (
+            self._species is not None
+            and labels == self._named
+            and (masses is None or np.array_equal(masses, self._species.momentum_masses_amu))
+        ):
+            return self._species
         species = resolve_species(labels, place=where, file_masses_amu=masses, masses=self._options.masses)
         if self._species is None:
             if len(np.unique(ids)) != len(ids):
@@ -179,7 +186,7 @@ class LammpsDumpReader:
                     "atoms are followed in time by their id",
                     "dump each atom once",
                 )
-            self._species, self._ids, self._types = species, ids, types
+            self._species, self._ids, self._types, self._named = species, ids, types, labels
         elif np.array_equal(species.numbers, self._species.numbers):
             return self._species
         return species
