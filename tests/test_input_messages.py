@@ -16,7 +16,7 @@ GUIDE = ROOT / "docs" / "howto" / "input_checks.md"
 
 def test_every_sentence_of_the_source_stands_in_the_catalogue() -> None:
     written = input_messages.PAGE.read_text(encoding="utf-8")
-    assert written == input_messages.page(), "run python docs/_site/input_messages.py"
+    assert written == input_messages.page(), "run cd docs && python -m _site.input_messages"
 
 
 def test_a_new_message_is_found() -> None:

@@ -1,6 +1,6 @@
 """Every sentence about the input that the program may print, found in its source.
 
-python docs/_site/input_messages.py        (writes docs/reference/input_messages.md)
+cd docs && python -m _site.input_messages        (writes docs/reference/input_messages.md)
 """
 
 from __future__ import annotations
@@ -10,9 +10,10 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+from _site.messages import ERRORS, errors_of, name_of, text_of
+
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "reference" / "input_messages.md"
-ERRORS = ("UsageError", "DataError")
 #: Heading, and the modules that look at what the user gives.
 ROOMS = {
     "Trajectories": ("trajectory",),
@@ -37,7 +38,7 @@ HEAD = """# Every sentence about your input
 What the program may say about files and runs, found in its source: `…` stands for numbers and names. Search
 for the words that you see. [What is checked](../howto/input_checks.md) explains the frequent ones.
 
-*Written by `python docs/_site/input_messages.py`; a test compares it with the source.*
+*Written by `cd docs && python -m _site.input_messages`; a test compares it with the source.*
 """
 
 
@@ -46,17 +47,6 @@ def modules(parts: tuple[str, ...]) -> Iterator[Path]:
     for part in parts:
         path = ROOT / "bec_md" / part
         yield from sorted(path.rglob("*.py")) if path.is_dir() else [path]
-
-
-def errors_of(tree: ast.AST) -> list[tuple[str, str, str]]:
-    """Return what, why and remedy of every error of a module."""
-    found = []
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Call) and _name(node) in ERRORS and len(node.args) >= 3:
-            what, why, remedy = (_text(argument) for argument in node.args[:3])
-            if len(re.sub(r"[^a-zA-Z]", "", what + why)) > 6:
-                found.append((what, why, remedy))
-    return found
 
 
 def notes_of(tree: ast.AST) -> list[str]:
@@ -71,7 +61,7 @@ def notes_of(tree: ast.AST) -> list[str]:
         if isinstance(node, ast.JoinedStr) or (
             isinstance(node, ast.Constant) and isinstance(node.value, str)
         ):
-            text = _text(node)
+            text = text_of(node)
             if len(re.findall(r"[A-Za-zα-ωΑ-Ω]{2,}", text)) >= 4 and not _CODE.search(text):
                 found.append(text)
             return
@@ -85,29 +75,11 @@ def notes_of(tree: ast.AST) -> list[str]:
 def _not_printed(tree: ast.AST) -> Iterator[ast.AST]:
     """Yield errors, docstrings, annotations and metadata of fields."""
     for node in ast.walk(tree):
-        silent = isinstance(node, ast.Call) and _name(node) in (*ERRORS, "compile", "_stored", "TypeError")
+        silent = isinstance(node, ast.Call) and name_of(node) in (*ERRORS, "compile", "_stored", "TypeError")
         if silent or (isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)):
             yield node
         elif isinstance(node, (ast.AnnAssign, ast.arg)) and node.annotation is not None:
             yield node.annotation
-
-
-def _name(node: ast.Call) -> str:
-    return node.func.id if isinstance(node.func, ast.Name) else getattr(node.func, "attr", "")
-
-
-def _text(node: ast.AST) -> str:
-    """Return a text with … for what is known only when it is said; both branches of a choice."""
-    if isinstance(node, ast.Constant):
-        return str(node.value)
-    if isinstance(node, ast.JoinedStr):
-        text = "".join(part.value if isinstance(part, ast.Constant) else "…" for part in node.values)
-        return re.sub(r"…( …)*", "…", text)
-    if isinstance(node, ast.IfExp):
-        return " / ".join(dict.fromkeys((_text(node.body), _text(node.orelse))))
-    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add):
-        return _text(node.left) + _text(node.right)
-    return "…"
 
 
 def page() -> str:

@@ -15,17 +15,28 @@ def messages() -> dict[str, list[tuple[str, str, str]]]:
     found: dict[str, list[tuple[str, str, str]]] = {}
     for path in sorted(PACKAGE.rglob("*.py")):
         room = path.relative_to(PACKAGE).parts[0].removesuffix(".py")
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            if not isinstance(node, ast.Call) or len(node.args) < 3:
-                continue
-            name = node.func.id if isinstance(node.func, ast.Name) else getattr(node.func, "attr", "")
-            parts = [_text(argument) for argument in node.args[:3]]
-            if name in ERRORS and _says_something(parts[0]):
-                found.setdefault(room, []).append((parts[0], parts[1], parts[2]))
+        if errors := errors_of(ast.parse(path.read_text(encoding="utf-8"))):
+            found.setdefault(room, []).extend(errors)
     return found
 
 
-def _text(node: ast.expr) -> str:
+def errors_of(tree: ast.AST) -> list[tuple[str, str, str]]:
+    """Return what, why and remedy of every error of a module."""
+    found = []
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and name_of(node) in ERRORS and len(node.args) >= 3:
+            what, why, remedy = (text_of(argument) for argument in node.args[:3])
+            if len(re.sub(r"[^a-zA-Z]", "", what + why)) > 6:
+                found.append((what, why, remedy))
+    return found
+
+
+def name_of(node: ast.Call) -> str:
+    """Return the name of what is called."""
+    return node.func.id if isinstance(node.func, ast.Name) else getattr(node.func, "attr", "")
+
+
+def text_of(node: ast.AST) -> str:
     """Return a text with … for what is known only when it is said; both branches of a choice."""
     if isinstance(node, ast.Constant):
         return str(node.value)
@@ -33,14 +44,10 @@ def _text(node: ast.expr) -> str:
         text = "".join(part.value if isinstance(part, ast.Constant) else "…" for part in node.values)
         return re.sub(r"…( …)*", "…", text)
     if isinstance(node, ast.IfExp):
-        return " / ".join(dict.fromkeys((_text(node.body), _text(node.orelse))))
+        return " / ".join(dict.fromkeys((text_of(node.body), text_of(node.orelse))))
     if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add):
-        return _text(node.left) + _text(node.right)
+        return text_of(node.left) + text_of(node.right)
     return "…"
-
-
-def _says_something(text: str) -> bool:
-    return len(re.sub(r"[^a-zA-Z]", "", text)) > 6
 
 
 def messages_page() -> str:
