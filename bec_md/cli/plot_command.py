@@ -34,51 +34,55 @@ Quantity = Literal[
 _OWN_FIGURE = ("acf", "quality")
 
 
+Files = Annotated[
+    list[Path],
+    typer.Argument(metavar="FILE...", help="Spectra written by bec-md spectrum -o.", show_default=False),
+]
+Output = Annotated[
+    Path | None,
+    typer.Option(
+        "--output", "-o", metavar="FILE.png|pdf|svg", help="Figure.", show_default="NAME_QUANTITY.png"
+    ),
+]
+Components = Annotated[
+    str | None,
+    typer.Option(
+        "--components", metavar="xx,zz", help="Tensor elements instead of the average.", show_default=False
+    ),
+]
+Experiment = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--experiment",
+        metavar="FILE",
+        help="Measured curve, read as by bec-md compare (tables with units in the header, JCAMP-DX, "
+        "refractiveindex.info, spectra), or two columns: wavenumber (cm⁻¹) and value; repeatable.",
+        show_default=False,
+    ),
+]
+Harmonic = Annotated[
+    Path | None,
+    typer.Option(
+        "--harmonic",
+        metavar="phonopy.yaml|STRUCTURE",
+        help="Sticks of the active modes of this crystal, as bec-md harmonic finds them; in loss the "
+        "longitudinal ones.",
+        show_default=False,
+    ),
+]
+
+
 @with_options()
 def plot(
-    files: Annotated[
-        list[Path],
-        typer.Argument(metavar="FILE...", help="Spectra written by bec-md spectrum -o.", show_default=False),
-    ],
-    output: Annotated[
-        Path | None,
-        typer.Option(
-            "--output", "-o", metavar="FILE.png|pdf|svg", help="Figure.", show_default="NAME_QUANTITY.png"
-        ),
-    ] = None,
+    files: Files,
+    output: Output = None,
     quantity: Annotated[Quantity, typer.Option("--quantity", help="What to draw.")] = "n_alpha",
     groups: Annotated[
         Literal["lines", "stacked", "none"], typer.Option("--groups", help="Partial spectra.")
     ] = "lines",
-    components: Annotated[
-        str | None,
-        typer.Option(
-            "--components",
-            metavar="xx,zz",
-            help="Tensor elements instead of the average.",
-            show_default=False,
-        ),
-    ] = None,
-    experiment: Annotated[
-        list[Path] | None,
-        typer.Option(
-            "--experiment",
-            metavar="FILE",
-            help="Measured curve, read as by bec-md compare (tables with units in the header, JCAMP-DX, "
-            "refractiveindex.info, spectra), or two columns: wavenumber (cm⁻¹) and value; repeatable.",
-            show_default=False,
-        ),
-    ] = None,
-    harmonic: Annotated[
-        Path | None,
-        typer.Option(
-            "--harmonic",
-            metavar="phonopy.yaml|STRUCTURE",
-            help="Sticks of the active modes of this crystal, as bec-md harmonic finds them; in loss the "
-            "longitudinal ones.",
-            show_default=False,
-        ),
-    ] = None,
+    components: Components = None,
+    experiment: Experiment = None,
+    harmonic: Harmonic = None,
     force_constants: ForceConstants = None,
     charges: str = "model",
     model: str = "universal",

@@ -418,15 +418,9 @@ def test_an_outcar_has_a_clock_and_masses_of_its_own(motion: Motion, tmp_path: P
     assert open_trajectory(path).info.timestep_fs is None
 
 
-@pytest.mark.parametrize(("write", "name", "options", "close", "fast"), FORMATS)
+@pytest.mark.parametrize(("write", "name", "options"), [row[:3] for row in FORMATS])
 def test_units_of_velocities_are_taken_or_refused(
-    motion: Motion,
-    tmp_path: Path,
-    write: Any,
-    name: str,
-    options: dict[str, Any],
-    close: float,
-    fast: float | None,
+    motion: Motion, tmp_path: Path, write: Any, name: str, options: dict[str, Any]
 ) -> None:
     """No format leaves the option unused: the motion contradicts it, files without velocities refuse it."""
     path, given = write(motion, tmp_path), options_for(motion, tmp_path, options)
