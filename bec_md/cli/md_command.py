@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -24,14 +25,15 @@ from bec_md.spectrum.analysis.optics_request import OpticsRequest
 from bec_md.spectrum.options import SpectrumOptions
 
 if TYPE_CHECKING:
+    from bec_md.dynamics.calculators import NamedCalculator
     from bec_md.dynamics.estimate import Estimate
     from bec_md.network import BecModel
 
 MD_HELP = (
     "Run molecular dynamics of a structure, record J(t), and compute the spectrum.\n\n"
-    "A thermostat equilibrates; replicas with separate velocities then conserve their energy. Writes "
-    "NAME-1.xyz, NAME-1_current.h5, … and NAME_spectrum.png, .csv, .h5. What was stopped goes on with the "
-    "first replica that is not complete."
+    "A thermostat equilibrates every replica, which then conserves its energy. Writes "
+    "NAME-1.xyz, NAME-1_current.h5, … and NAME_spectrum.png, .csv, .h5. Replicas run side by side on the "
+    "cores there are. What was stopped goes on with the replicas that are not complete."
 )
 _RUN = "Dynamics"
 
@@ -57,7 +59,10 @@ _FLAGS = {
     "store_fs": Flag(
         "--store", float | None, "Longest time between samples.", _RUN, "FS", "2 with H, else 4"
     ),
-    "equilibration_ps": Flag("--equilibrate", float, "Thermostat before.", _RUN, "PS"),
+    "equilibration_ps": Flag("--equilibrate", float, "Thermostat before every replica.", _RUN, "PS"),
+    "workers": Flag(
+        "--workers", int | None, "Processes: replicas, and labels of a fit.", _RUN, "N", "as many as cores"
+    ),
     "repeat": Flag(
         "--supercell", str | None, "Cells to repeat.", _RUN, "NX,NY,NZ", "until 8 Å wide", parse_repeat
     ),
@@ -95,6 +100,7 @@ def md(
     calculator: str,
     fit: Literal["pod"] | None = None,
     elements: str | None = None,
+    workers: int | None = None,
     plan: bool = False,
     output: str | None = None,
     overwrite: bool = False,
@@ -107,36 +113,40 @@ def md(
     """Run the dynamics and hand its currents over to the spectrum."""
     from bec_md.dynamics import run_dynamics
     from bec_md.dynamics.estimate import estimate
+    from bec_md.processes import cores
 
     prefix = Path(output or structure.stem)
     wanted = pick(DynamicsOptions, given, FLAGS)
     wanted.check()
+    count = cores() if workers is None else workers
     results = outputs_of(prefix, wanted.replicas, quiet)
     console = Console(quiet)
-    system = System.of(console, structure, model, calculator, elements)
+    system = System.of(console, structure, model, calculator, elements, count)
     announce_run(console, wanted.resolved(system.atoms))
-    expected = estimate(system.atoms, system.potential, wanted, system.network)
+    expected = estimate(system.atoms, system.potential(), wanted, system.network, workers=count)
     if fit is not None:
-        announce_labels(console, system.atoms, expected)
+        announce_labels(console, system.atoms, expected, count)
     if plan:
         if fit is None:
             announce_duration(console, expected)
         return
+    again = "give the same command again: it goes on where it stopped"
     if fit is not None:
-        with stoppable("the labels of the fit are not kept", "give the same command again"):
-            potential = fitted(console, system.atoms, system.potential, wanted, prefix, overwrite)
+        with stoppable("labels of the fit are kept", again):
+            potential = fitted(console, system, wanted, prefix, count, overwrite)
         system = replace(system, potential=potential)
-        expected = estimate(system.atoms, potential, wanted, system.network)
+        expected = estimate(system.atoms, potential(), wanted, system.network, workers=count)
     announce_duration(console, expected)
-    kept = "complete replicas are kept, and the equilibrated structure"
-    again = "give the same command again: it begins with the first replica that is not complete"
-    with stoppable(kept, again), console.progress("dynamics", total=expected.steps, unit="steps") as bar:
+    total = expected.options.total_steps
+    kept = "complete replicas are kept, and the cell"
+    with stoppable(kept, again), console.progress("dynamics", total=total, unit="steps") as bar:
         found = run_dynamics(
             system.atoms,
             system.potential,
             wanted,
             prefix,
             overwrite=overwrite,
+            workers=count,
             progress=bar,
             model=system.network,
         )
@@ -165,12 +175,18 @@ class System:
     """What is run: atoms, the potential that moves them, the network that gives their charges."""
 
     atoms: Any
-    potential: Any
+    potential: NamedCalculator
     network: BecModel
 
     @classmethod
     def of(
-        cls, console: Console, structure: Path, model: str, calculator: str, elements: str | None
+        cls,
+        console: Console,
+        structure: Path,
+        model: str,
+        calculator: str,
+        elements: str | None,
+        workers: int,
     ) -> System:
         """Read and load what the command names, and say what it is.
 
@@ -180,21 +196,32 @@ class System:
             Without a periodic cell, or if the model or the potential does not exist.
         """
         from bec_md.cli.announce import describe_model
-        from bec_md.dynamics import make_calculator
-        from bec_md.dynamics.calculators import SHORTCUTS, require_forces
+        from bec_md.dynamics.calculators import SHORTCUTS, NamedCalculator, require_forces
         from bec_md.modes.files import read_structure
         from bec_md.network import load_model
+        from bec_md.processes import cores
 
         atoms = read_structure(structure)
         _require_cell(atoms, structure)
-        potential = make_calculator(calculator, elements.split(",") if elements else None)
-        network = load_model(model, elements=sorted(set(atoms.numbers.tolist())))
+        potential = NamedCalculator(calculator, tuple(elements.split(",")) if elements else None)
+        threads = max(1, cores() // max(1, workers))
+        potential()
+        _limit_torch(threads)
+        known = sorted(set(atoms.numbers.tolist()))
+        network = load_model(model, elements=known, threads=threads)
         describe_model(console, network)
         console.item("potential", calculator)
         if calculator in SHORTCUTS:
             console.warn(SHORTCUTS[calculator].remark)
-        require_forces(atoms, potential)
+        require_forces(atoms, potential())
         return cls(atoms, potential, network)
+
+
+def _limit_torch(threads: int) -> None:
+    """Let a potential of PyTorch take its share of the cores, as it will in every worker."""
+    torch = sys.modules.get("torch")
+    if torch is not None:
+        torch.set_num_threads(threads)
 
 
 def outputs_of(prefix: Path, replicas: int, quiet: bool) -> OutputOptions:
@@ -207,21 +234,30 @@ def outputs_of(prefix: Path, replicas: int, quiet: bool) -> OutputOptions:
 
 
 def fitted(
-    console: Console, atoms: Any, slow: Any, options: DynamicsOptions, prefix: Path, overwrite: bool
-) -> Any:
+    console: Console, system: System, options: DynamicsOptions, prefix: Path, workers: int, overwrite: bool
+) -> NamedCalculator:
     """Return a fast potential: fitted now, or by a run before this one."""
-    from bec_md.dynamics import make_calculator
-    from bec_md.dynamics.pod import fitted_to, species_of
+    from bec_md.dynamics.calculators import NamedCalculator
+    from bec_md.dynamics.labels import KeptLabels
+    from bec_md.dynamics.pod import fitted_to, settings_of, species_of
 
     path = prefix.with_name(f"{prefix.name}_pod.lmp")
     settings = prefix.with_name(f"{prefix.name}_pod_param.pod")
+    labels = prefix.with_name(f"{prefix.name}_labels.xyz")
+    if overwrite:
+        labels.unlink(missing_ok=True)
+    relax = options.relax_cell
+    about = settings_of(system.atoms, str(system.potential), options.temperature_k, relax_cell=relax)
+    kept = KeptLabels(labels, about)
     if overwrite or not path.exists():
         with console.progress("labels", unit="configurations") as bar:
             found = fitted_to(
-                atoms,
-                slow,
+                system.atoms,
+                system.potential,
                 temperature_k=options.temperature_k,
-                relax_cell=options.relax_cell,
+                relax_cell=relax,
+                workers=workers,
+                kept=kept,
                 progress=bar,
             )
         found.write(prefix)
@@ -231,7 +267,7 @@ def fitted(
             f"{1000 * found.rms_force_ev_ang:.0f}, {found.energy_error_mev_atom:.2f} meV/atom",
         )
     console.item("potential", str(path))
-    return make_calculator(f"lammps:{path}", species_of(settings.read_text(encoding="utf-8")))
+    return NamedCalculator(f"lammps:{path}", tuple(species_of(settings.read_text(encoding="utf-8"))))
 
 
 def announce_run(console: Console, options: DynamicsOptions) -> None:
@@ -251,23 +287,31 @@ def announce_run(console: Console, options: DynamicsOptions) -> None:
     console.item("error", f"about {100 * error:.0f} % per point at 10 cm⁻¹ for a cubic crystal or a liquid")
 
 
-def announce_labels(console: Console, atoms: Any, expected: Estimate) -> None:
+def announce_labels(console: Console, atoms: Any, expected: Estimate, workers: int) -> None:
     """Say how long the labels of a fit take, by what a step of the slow potential takes."""
     from bec_md.dynamics.pod import labels_of
 
     count, cells = labels_of(atoms)
-    seconds = count * expected.seconds_per_step * cells / expected.n_atoms
-    console.item("labels", f"about {duration(seconds)}: {count} configurations of {cells} atoms")
+    seconds = count * expected.seconds_per_step * cells / expected.n_atoms / max(1, workers)
+    console.item(
+        "labels",
+        f"about {duration(seconds)}: {count} configurations of {cells} atoms{_shared(workers)}",
+    )
 
 
 def announce_duration(console: Console, expected: Estimate) -> None:
     """Say how long the run takes."""
+    options = expected.options
     console.item(
         "duration",
-        f"about {duration(expected.seconds)}: {expected.steps} steps of {expected.n_atoms} atoms of "
-        f"{1000 * expected.seconds_per_step:.3g} ms, {expected.samples} × Z* of "
-        f"{1000 * expected.seconds_per_sample:.3g} ms",
+        f"about {duration(expected.seconds)}: {options.total_steps} steps of {expected.n_atoms} atoms of "
+        f"{1000 * expected.seconds_per_step:.3g} ms, {options.replicas * expected.samples} × Z* of "
+        f"{1000 * expected.seconds_per_sample:.3g} ms{_shared(expected.workers)}",
     )
+
+
+def _shared(workers: int) -> str:
+    return f", {workers} processes" if workers > 1 else ""
 
 
 def _require_cell(atoms: Any, structure: Path) -> None:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 import signal
-import sys
 import tempfile
 import warnings
 from collections.abc import Iterator, Sequence
@@ -24,6 +23,7 @@ from bec_md.current.chunks import Chunk, Missing, committed_chunks
 from bec_md.current.execution import Execution
 from bec_md.current.parts import Rows, gaps
 from bec_md.errors import BecMDWarning, DataError, UsageError
+from bec_md.processes import set_for_workers, without_main_script
 
 if TYPE_CHECKING:
     from bec_md.current.job import CurrentJob
@@ -35,18 +35,8 @@ Interval = tuple[int, int]
 MAX_IDLE_ROUNDS = 2
 _CLOSE_SECONDS = 2.0
 _START_SECONDS = 60.0
-#: Run in every worker: Ctrl-C reaches the whole group of processes, and the asking one answers it. A worker
-#: ends with the process that asks, however busy it is: Linux kills it (PR_SET_PDEATHSIG is 1); elsewhere a
-#: thread of dask notices the closed pipe.
-_PRELOAD = """import signal, sys
-signal.signal(signal.SIGINT, signal.SIG_IGN)
-signal.signal(signal.SIGHUP, signal.SIG_IGN)
-if sys.platform == "linux":
-    import ctypes
-    ctypes.CDLL(None).prctl(1, signal.SIGKILL)
-"""
-#: Set before workers start: none imports from the folder where it is started; their threads are ours.
-_WORKER_ENVIRONMENT = {"PYTHONSAFEPATH": "1", "OMP_NUM_THREADS": "1"}
+#: Run in every worker: Ctrl-C reaches the whole group of processes, and the asking one answers it.
+_PRELOAD = "from bec_md.processes import obey\nobey()\n"
 
 
 @dataclass(frozen=True)
@@ -282,37 +272,35 @@ def _local_cluster(distributed: Any, workers: int) -> Iterator[Any]:
 
         async def instantiate(self) -> Any:
             """Start the worker without the main script."""
-            with _without_main_script():
+            with without_main_script():
                 return await super().instantiate()
 
-    environment = dict(os.environ)
     quiet: dict[str, list[str]] = {
         "distributed.scheduler.http.routes": [],
         "distributed.worker.http.routes": [],
     }
-    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as scratch, dask.config.set(quiet):
+    with (
+        tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as scratch,
+        dask.config.set(quiet),
+        set_for_workers(),
+    ):
+        with _starting():
+            cluster = distributed.LocalCluster(
+                n_workers=workers,
+                threads_per_worker=1,
+                worker_class=Starter,
+                dashboard_address="127.0.0.1:0",
+                memory_limit=0,
+                silence_logs=logging.CRITICAL,
+                security=True,
+                local_directory=scratch,
+                preload=[_PRELOAD],
+                protocol="tls://",
+            )
         try:
-            os.environ.update(_WORKER_ENVIRONMENT)
-            with _starting():
-                cluster = distributed.LocalCluster(
-                    n_workers=workers,
-                    threads_per_worker=1,
-                    worker_class=Starter,
-                    dashboard_address="127.0.0.1:0",
-                    memory_limit=0,
-                    silence_logs=logging.CRITICAL,
-                    security=True,
-                    local_directory=scratch,
-                    preload=[_PRELOAD],
-                    protocol="tls://",
-                )
-            try:
-                yield cluster
-            finally:
-                _close(cluster)
+            yield cluster
         finally:
-            os.environ.clear()
-            os.environ.update(environment)
+            _close(cluster)
 
 
 @contextmanager
@@ -337,19 +325,3 @@ def _close(cluster: Any) -> None:
     for process in workers:
         with suppress(ProcessLookupError):
             os.kill(process, signal.SIGKILL)
-
-
-@contextmanager
-def _without_main_script() -> Iterator[None]:
-    """Hide the file of the main module: multiprocessing would run it again in every new process."""
-    main = sys.modules["__main__"]
-    hidden: dict[str, Any] = {
-        name: vars(main).pop(name) for name in ("__file__", "__spec__") if name in vars(main)
-    }
-    main.__spec__ = None
-    try:
-        yield
-    finally:
-        with suppress(AttributeError):
-            del main.__spec__
-        vars(main).update(hidden)

@@ -57,6 +57,33 @@ SHORTCUTS: Mapping[str, Potential] = {
 _HEADER = ("units", "atom_style", "newton", "package", "suffix", "atom_modify", "processors")
 
 
+@dataclass
+class NamedCalculator:
+    """A potential by name: makes its calculator once in every process that asks for it.
+
+    Parameters
+    ----------
+    spec, elements
+        Of `make_calculator`.
+    """
+
+    spec: str
+    elements: tuple[str, ...] | None = None
+    _made: Any = field(default=None, init=False, repr=False, compare=False)
+
+    def __call__(self) -> Any:
+        """Return the calculator."""
+        if self._made is None:
+            self._made = make_calculator(self.spec, self.elements)
+        return self._made
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**vars(self), "_made": None}
+
+    def __str__(self) -> str:
+        return self.spec
+
+
 def make_calculator(spec: str, elements: Sequence[str] | None = None) -> Any:
     """Return the ASE calculator that a text names.
 

@@ -24,28 +24,40 @@ class Estimate:
     ----------
     n_atoms
         Atoms of the repeated cell.
-    steps
-        Time steps of everything together.
-    samples
-        Samples of the current of all replicas.
+    options
+        Resolved.
+    workers
+        Processes that run replicas side by side.
     seconds_per_step, seconds_per_sample
-        Measured here: forces, and Z*.
+        Measured here: forces, and Z*, of one process.
     """
 
     n_atoms: int
-    steps: int
-    samples: int
+    options: DynamicsOptions
+    workers: int
     seconds_per_step: float
     seconds_per_sample: float
 
     @property
+    def samples(self) -> int:
+        """Samples of the current of one replica."""
+        return self.options.steps(self.options.time_ps) // self.options.interval + 1
+
+    @property
     def seconds(self) -> float:
-        """Expected duration."""
-        return self.steps * self.seconds_per_step + self.samples * self.seconds_per_sample
+        """Expected duration: the cell by one process, then as many rounds of replicas as it takes."""
+        replica = self.options.replica_steps * self.seconds_per_step + self.samples * self.seconds_per_sample
+        rounds = -(-self.options.replicas // self.workers)
+        return self.options.cell_steps * self.seconds_per_step + rounds * replica
 
 
 def estimate(
-    structure: Atoms, calculator: Any, options: DynamicsOptions, model: BecModel | None = None
+    structure: Atoms,
+    calculator: Any,
+    options: DynamicsOptions,
+    model: BecModel | None = None,
+    *,
+    workers: int = 1,
 ) -> Estimate:
     """Time a few force calls and evaluations of Z* (`model`) on slightly displaced atoms."""
     options = options.resolved(structure)
@@ -59,10 +71,9 @@ def estimate(
         atoms.set_positions(atoms.positions + 0.01 * random.normal(size=(len(atoms), 3)))
         atoms.get_forces()
 
-    samples = options.replicas * (options.steps(options.time_ps) // options.interval + 1)
     per_step = _seconds(forces)
     per_sample = 0.0 if model is None else _seconds(lambda: model.predict_batch([atoms] * 4)) / 4
-    return Estimate(len(atoms), options.total_steps, samples, per_step, per_sample)
+    return Estimate(len(atoms), options, min(workers, options.replicas), per_step, per_sample)
 
 
 def _seconds(call: Any) -> float:

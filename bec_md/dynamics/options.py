@@ -32,13 +32,14 @@ class DynamicsOptions(Options):
     store_fs
         Longest time between stored samples; by default 2 fs with hydrogen, else 4 fs.
     equilibration_ps
-        Langevin dynamics before the first replica; a quarter of it between replicas.
+        Langevin dynamics before each replica, ps: replicas are independent if they forget their common
+        start in it (2 ps for a crystal; for a liquid its slowest relaxation, 10 ps for water).
     repeat
         Cells along the three lattice vectors; by default until opposite faces are 8 Å apart.
     relax_cell
-        Take the mean cell of a run at zero pressure (as long as the equilibration) before.
+        Take the mean cell of a run at zero pressure (as long as an equilibration) before.
     seed
-        Of all random numbers.
+        Of all random numbers: those of replica n follow from it and n.
     """
 
     of: ClassVar[str] = "a dynamics"
@@ -112,8 +113,17 @@ class DynamicsOptions(Options):
         return max(1, int(self.store_fs / self.step_fs + 1e-9))
 
     @property
+    def cell_steps(self) -> int:
+        """Time steps of the run that relaxes the cell (options resolved)."""
+        before = self.steps(self.equilibration_ps / 4) + self.steps(self.equilibration_ps)
+        return before if self.relax_cell else 0
+
+    @property
+    def replica_steps(self) -> int:
+        """Time steps of one replica (options resolved)."""
+        return self.steps(self.equilibration_ps) + self.steps(self.time_ps)
+
+    @property
     def total_steps(self) -> int:
         """Time steps of everything together (options resolved)."""
-        before = self.steps(self.equilibration_ps) * (2 if self.relax_cell else 1)
-        between = self.steps(self.equilibration_ps / 4) * (self.replicas - 1)
-        return before + between + self.replicas * self.steps(self.time_ps)
+        return self.cell_steps + self.replicas * self.replica_steps

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import math
 import tempfile
 from collections.abc import Callable, Iterable, Sequence
@@ -14,6 +15,8 @@ import numpy as np
 from ase import Atoms
 
 from bec_md import atomic
+from bec_md.dynamics.labels import KeptLabels, Labels
+from bec_md.dynamics.replica import made
 from bec_md.dynamics.sampling import labeled_frames
 from bec_md.errors import DataError, UsageError
 from bec_md.structure.spacegroup import ask_spglib, cell_of
@@ -204,6 +207,8 @@ def fitted_to(
     frames: int = FRAMES,
     temperature_k: float = 300.0,
     relax_cell: bool = False,
+    workers: int = 1,
+    kept: KeptLabels | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> PodFit:
     """Fit a potential to a slow one, for one crystal.
@@ -213,33 +218,53 @@ def fitted_to(
     structure
         The crystal; its atoms are relaxed first.
     calculator
-        The slow potential.
+        The slow potential, or a function that makes it; with several `workers` the latter.
     frames
         Thermal configurations, from 50 K to twice the temperature.
     temperature_k
         Temperature that the fit is meant for, K.
     relax_cell
         Relax the cell with them: for runs at zero pressure, which the fit then knows.
+    workers
+        Processes that label side by side.
+    kept
+        Labels of an earlier run that was stopped, and where new ones are kept.
     progress
         Called with (configurations labeled, all).
     """
+    from bec_md.dynamics.options import DynamicsOptions
+
+    kept = kept or KeptLabels()
+    cell: Any = kept.first or relaxed(reduced_cell(structure), made(calculator), relax_cell=relax_cell)
+    repeat = DynamicsOptions(temperature_k).resolved(cell).repeat
+    assert repeat is not None
+    total = labels_of(structure, frames)[0]
+    say = None if progress is None else lambda done: progress(done, total)
+    with Labels(calculator, workers, kept, say) as label:
+        first = label([cell])  # the first that is kept: what is stopped goes on from the same cell
+        labeled = first + labeled_frames(
+            cell, repeat, label, frames, temperatures_k=(50.0, 2.0 * temperature_k)
+        )
+    return fit_pod(labeled[1:], hyperparameters_for(cell))
+
+
+def settings_of(structure: Any, potential: str, temperature_k: float, *, relax_cell: bool) -> str:
+    """Say what the labels of a fit depend on."""
+    geometry = [structure.numbers.tolist(), structure.cell.array.tolist(), structure.positions.tolist()]
+    return json.dumps([potential, temperature_k, relax_cell, *geometry])
+
+
+def relaxed(cell: Any, calculator: Any, *, relax_cell: bool) -> Atoms:
+    """Return a crystal with its atoms, and its cell if asked for, where their forces vanish."""
     from ase.filters import FrechetCellFilter
     from ase.optimize import BFGS
 
-    from bec_md.dynamics.options import DynamicsOptions
-
-    cell: Any = reduced_cell(structure)
+    cell = cell.copy()
     cell.calc = calculator
     moved: Any = FrechetCellFilter(cell) if relax_cell else cell  # type: ignore[no-untyped-call]
     BFGS(moved, logfile=None).run(fmax=0.01, steps=100)  # type: ignore[no-untyped-call]
-    repeat = DynamicsOptions(temperature_k).resolved(cell).repeat
-    assert repeat is not None
-    labeled, total = [], labels_of(structure, frames)[0]
-    for atoms in labeled_frames(cell, repeat, calculator, frames, temperatures_k=(50.0, 2.0 * temperature_k)):
-        labeled.append(atoms)
-        if progress is not None:
-            progress(len(labeled), total)
-    return fit_pod(labeled, hyperparameters_for(cell))
+    cell.calc = None
+    return cell  # type: ignore[no-any-return]
 
 
 def labels_of(structure: Any, frames: int = FRAMES) -> tuple[int, int]:
@@ -249,7 +274,7 @@ def labels_of(structure: Any, frames: int = FRAMES) -> tuple[int, int]:
     cell = reduced_cell(structure)
     repeat = DynamicsOptions().resolved(cell).repeat
     assert repeat is not None
-    return 6 * len(cell) + frames, len(cell) * math.prod(repeat)
+    return 1 + 6 * len(cell) + frames, len(cell) * math.prod(repeat)
 
 
 def reduced_cell(atoms: Any) -> Atoms:

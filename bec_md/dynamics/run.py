@@ -9,42 +9,17 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from ase import Atoms, units
+from ase import Atoms
 
 from bec_md import atomic
-from bec_md.ase.recorder import CurrentRecorder
 from bec_md.dynamics.options import DynamicsOptions
-from bec_md.errors import DataError, UsageError
-from bec_md.interruption import checkpoint, held
-
-#: Friction of the thermostat, 1/fs: velocities are forgotten in 50 fs.
-FRICTION_PER_FS = 0.02
-#: A kinetic temperature above so many times the wanted one is no fluctuation.
-EXPLODED = 4.0
-#: Relaxation times of the thermostat and the barostat at zero pressure, fs.
-THERMOSTAT_FS, BAROSTAT_FS = 50.0, 500.0
+from bec_md.dynamics.phases import Phases
+from bec_md.dynamics.replica import Replica, ReplicaRuns, made
+from bec_md.errors import UsageError
+from bec_md.interruption import held
+from bec_md.processes import Team
 
 Progress = Callable[[int, int], None]
-
-
-@dataclass(frozen=True)
-class Replica:
-    """One energy-conserving run.
-
-    Parameters
-    ----------
-    trajectory, current
-        Names of its files.
-    temperature_k
-        Mean kinetic temperature, K, the center of mass at rest.
-    drift_mev_atom_ps
-        Slope of the total energy, meV per atom and ps.
-    """
-
-    trajectory: str
-    current: str
-    temperature_k: float
-    drift_mev_atom_ps: float
 
 
 @dataclass(frozen=True)
@@ -78,22 +53,25 @@ def run_dynamics(
     output: str | Path,
     *,
     overwrite: bool = False,
+    workers: int = 1,
     progress: Progress | None = None,
     **recorded: Any,
 ) -> DynamicsResult:
     """Run replicas of a structure and record the current of each.
 
-    A thermostat equilibrates (Langevin), with ``relax_cell`` after a run at zero pressure (Martyna, Tobias
-    and Klein 1994) whose mean cell is kept. Every replica then has new velocities from the Maxwell–Boltzmann
-    distribution and conserves its energy (velocity Verlet): no friction broadens the bands. A run that was
-    stopped goes on with the first replica that is not complete.
+    With ``relax_cell`` a run at zero pressure comes first (Martyna, Tobias and Klein 1994), whose mean cell
+    is that of all replicas. Every replica is equilibrated by a thermostat (Langevin), then has new velocities
+    from the Maxwell–Boltzmann distribution and conserves its energy (velocity Verlet): no friction broadens
+    the bands. It depends on the seed and its number alone, wherever it runs. A run that was stopped goes on
+    with the replicas that are not complete.
 
     Parameters
     ----------
     structure
         Crystal, glass or liquid in its periodic cell.
     calculator
-        ASE calculator with energy and forces (stress for ``relax_cell``).
+        ASE calculator with energy and forces (stress for ``relax_cell``), or a function without arguments
+        that makes one; with several `workers` the latter.
     options
         Temperature, times and sizes.
     output
@@ -101,6 +79,8 @@ def run_dynamics(
         ``PREFIX_md.json``.
     overwrite
         Start over even if files of this name exist.
+    workers
+        Processes that run replicas side by side.
     progress
         Called with (steps done, steps in total).
     **recorded
@@ -109,22 +89,22 @@ def run_dynamics(
     Raises
     ------
     UsageError
-        If files of this name belong to a run with other settings.
+        If files of this name belong to a run with other settings, or workers cannot make the calculator.
     DataError
-        If the run explodes.
+        If a run explodes.
     """
     options.check()
+    if workers < 1:
+        raise UsageError(f"`workers={workers}`", "somebody has to do the work", "give `workers=1` or more")
     options = options.resolved(structure)
     assert options.repeat is not None
     atoms = structure.repeat(options.repeat)  # type: ignore[no-untyped-call]
-    atoms.calc = calculator
-    run = _Run(atoms, options, Path(output).expanduser(), progress, recorded)
+    run = _Run(atoms, calculator, options, Path(output).expanduser(), progress, recorded)
     run.begin(overwrite)
     with held():
         if run.state["start"] is None:
-            run.equilibrate()
-        while len(run.state["replicas"]) < options.replicas:
-            run.replica()
+            run.find_start()
+        run.replicas(workers)
     replicas = tuple(Replica(**item) for item in run.state["replicas"])
     return DynamicsResult(replicas, run.state["start"]["cell"], run.prefix.parent)
 
@@ -135,19 +115,20 @@ class _Run:
     def __init__(
         self,
         atoms: Any,
+        calculator: Any,
         options: DynamicsOptions,
         prefix: Path,
         progress: Progress | None,
         recorded: dict[str, Any],
     ) -> None:
-        self.atoms, self.options, self.prefix = atoms, options, prefix
+        self.atoms, self.calculator, self.options, self.prefix = atoms, calculator, options, prefix
         self.recorded = recorded
-        self._progress, self._done = progress, 0
+        self._progress: Progress = progress or (lambda done, total: None)
         self.state: dict[str, Any] = {
             "settings": {
                 **asdict(options),
                 "formula": str(atoms.symbols),
-                "calculator": type(atoms.calc).__name__,
+                "calculator": _name_of(calculator),
                 "recorded": {
                     name: str(getattr(value, "fingerprint", value))
                     for name, value in sorted(recorded.items())
@@ -156,7 +137,6 @@ class _Run:
             "start": None,
             "replicas": [],
         }
-        self._random = np.random.default_rng(options.seed)
 
     @property
     def _file(self) -> Path:
@@ -179,131 +159,48 @@ class _Run:
         if self.state["start"] is not None:
             self.atoms.set_cell(np.array(self.state["start"]["cell"]))
             self.atoms.set_positions(np.array(self.state["start"]["positions"]))
-        done = len(self.state["replicas"])
-        self._random = np.random.default_rng([self.options.seed, done])
-        replica = self.options.steps(self.options.time_ps) + self.options.steps(
-            self.options.equilibration_ps / 4
-        )
-        self._done = done * replica
 
-    # ------------------------------------------------------------------ phases
-    def equilibrate(self) -> None:
-        """Bring the structure to the temperature, and the cell to zero pressure if that is asked for."""
-        self._draw_velocities()
+    def find_start(self) -> None:
+        """Bring the cell to zero pressure if that is asked for: all replicas begin there."""
         if self.options.relax_cell:
-            self._relax_cell()
-        self._thermalize(self.options.equilibration_ps)
-        self._keep_start()
-
-    def replica(self) -> None:
-        """Run and record the next replica."""
-        from ase.md.verlet import VelocityVerlet
-
-        number = len(self.state["replicas"]) + 1
-        if number > 1:
-            self._thermalize(self.options.equilibration_ps / 4)
-        self._draw_velocities()
-        trajectory = self.prefix.with_name(f"{self.prefix.name}-{number}.xyz")
-        current = self.prefix.with_name(f"{self.prefix.name}-{number}_current.h5")
-        dynamics: Any = VelocityVerlet(self.atoms, self._step)
-        energies: list[tuple[float, float]] = []
-
-        def note() -> None:
-            """Keep kinetic and potential energy, eV."""
-            energies.append((self.atoms.get_kinetic_energy(), self.atoms.get_potential_energy()))
-
-        dynamics.attach(note, interval=self.options.interval)
-        with (
-            atomic.replacing(trajectory, keep=True) as partial,
-            partial.open("w", encoding="utf-8") as stream,
-        ):
-            dynamics.attach(self._store, self.options.interval, stream, dynamics)
-            with CurrentRecorder(
-                dynamics, current, interval=self.options.interval, overwrite=True, **self.recorded
-            ):
-                self._advance(dynamics, self.options.time_ps)
-        table = np.array(energies)
-        total, count = table.sum(axis=1), len(self.atoms)
-        times = np.arange(len(total)) * self.options.interval * self.options.step_fs / 1000.0
-        drift = float(np.polyfit(times, total, 1)[0]) if len(total) > 1 else 0.0
-        freedom = 1.5 * units.kB * (count - 1)
-        done = Replica(
-            trajectory.name, current.name, float(table[:, 0].mean() / freedom), 1000.0 * drift / count
-        )
-        self.state["replicas"].append(asdict(done))
-        self._keep_start()
-
-    def _thermalize(self, time_ps: float) -> None:
-        from ase.md.langevin import Langevin
-
-        dynamics = Langevin(
-            self.atoms,
-            self._step,
-            temperature_K=self.options.temperature_k,
-            friction=FRICTION_PER_FS / units.fs,
-            fixcm=False,  # velocities are drawn anew after it
-            rng=self._random,
-        )
-        self._advance(dynamics, time_ps)
-
-    def _relax_cell(self) -> None:
-        from ase.md.nose_hoover_chain import MTKNPT, IsotropicMTKNPT
-
-        lengths, angles = np.split(self.atoms.cell.cellpar(), 2)
-        cubic = np.ptp(lengths) < 1e-3 * lengths[0] and bool((np.abs(angles - 90.0) < 0.1).all())
-        self._thermalize(self.options.equilibration_ps / 4)
-        dynamics: Any = (IsotropicMTKNPT if cubic else MTKNPT)(
-            self.atoms,
-            self._step,
-            temperature_K=self.options.temperature_k,
-            pressure_au=0.0,
-            tdamp=THERMOSTAT_FS * units.fs,
-            pdamp=BAROSTAT_FS * units.fs,
-        )
-        cells: list[Any] = []
-        dynamics.attach(lambda: cells.append(self.atoms.cell.array.copy()), interval=1)
-        self._advance(dynamics, self.options.equilibration_ps)
-        self.atoms.set_cell(np.mean(cells[len(cells) // 2 :], axis=0), scale_atoms=True)
-
-    # ------------------------------------------------------------------ pieces
-    @property
-    def _step(self) -> float:
-        return self.options.step_fs * units.fs
-
-    def _draw_velocities(self) -> None:
-        """Draw momenta from the Maxwell–Boltzmann distribution, the center of mass at rest."""
-        masses = self.atoms.get_masses()[:, None]
-        spread = np.sqrt(units.kB * self.options.temperature_k * masses)
-        momenta = spread * self._random.standard_normal((len(masses), 3))
-        self.atoms.set_momenta(momenta - masses / masses.sum() * momenta.sum(axis=0))
-
-    def _advance(self, dynamics: Any, time_ps: float) -> None:
-        for _ in dynamics.irun(self.options.steps(time_ps)):
-            checkpoint()
-            if dynamics.nsteps and self._progress is not None:
-                self._done += 1
-                self._progress(self._done, self.options.total_steps)
-            if dynamics.nsteps % 20 == 0:
-                self._require_sane()
-
-    def _require_sane(self) -> None:
-        temperature = float(self.atoms.get_temperature())
-        if not temperature < EXPLODED * self.options.temperature_k + 300.0:
-            raise DataError(
-                f"the run has exploded: {temperature:.0f} K instead of {self.options.temperature_k:g} K",
-                "the potential does not hold this structure, or the time step is too long for it",
-                "try a shorter time step; look at the structure; take another potential",
-            )
-
-    def _store(self, stream: Any, dynamics: Any) -> None:
-        from ase.io.extxyz import write_extxyz
-
-        frame = self.atoms.copy()
-        frame.info = {"time_fs": float(dynamics.get_time() / units.fs), "step": int(dynamics.nsteps)}
-        write_extxyz(stream, [frame], columns=["symbols", "positions", "momenta"], write_results=False)
-
-    def _keep_start(self) -> None:
-        """Write what is done, and where the next replica begins."""
+            self.atoms.calc = made(self.calculator)
+            Phases(self.atoms, self.options, 0, self._told).relax_cell()
+            self.atoms.calc = None
         cell, positions = self.atoms.cell.array.tolist(), self.atoms.positions.tolist()
         self.state["start"] = {"cell": cell, "positions": positions}
+        self._keep()
+
+    def replicas(self, workers: int) -> None:
+        """Run those that are not complete, each kept as soon as it is."""
+        complete = {self._number(item) for item in self.state["replicas"]}
+        left = [number for number in range(1, self.options.replicas + 1) if number not in complete]
+        done = dict.fromkeys(complete, self.options.replica_steps)
+
+        def heard(index: int, steps: int) -> None:
+            """Add up what all replicas have done."""
+            done[left[index]] = steps
+            self._told(self.options.cell_steps + sum(done.values()))
+
+        runs = ReplicaRuns(self.atoms, self.calculator, self.options, self.prefix, self.recorded)
+        with Team(runs, min(workers, max(1, len(left)))) as team:
+            for index, replica in team.work_on(left, heard):
+                self.state["replicas"].append(asdict(replica))
+                self.state["replicas"].sort(key=self._number)
+                self._keep()
+                heard(index, self.options.replica_steps)
+
+    def _number(self, item: dict[str, Any]) -> int:
+        return int(item["trajectory"].removeprefix(f"{self.prefix.name}-").removesuffix(".xyz"))
+
+    def _told(self, steps: int) -> None:
+        self._progress(steps, self.options.total_steps)
+
+    def _keep(self) -> None:
         atomic.write_text(self._file, json.dumps(self.state, indent=1) + "\n")
+
+
+def _name_of(calculator: Any) -> str:
+    """Return the class of a calculator, or what names the one that is made."""
+    if hasattr(calculator, "get_forces"):
+        return type(calculator).__name__
+    return str(getattr(calculator, "spec", getattr(calculator, "__name__", type(calculator).__name__)))

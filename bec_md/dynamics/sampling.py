@@ -8,12 +8,11 @@ had its frequency.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 from ase import Atoms
-from ase.calculators.singlepoint import SinglePointCalculator
 
 from bec_md.arrays import Array
 from bec_md.units import AMU_ANG2_FS2_EV, BOLTZMANN_EV_K, angular_frequency_from_wavenumber
@@ -21,35 +20,31 @@ from bec_md.units import AMU_ANG2_FS2_EV, BOLTZMANN_EV_K, angular_frequency_from
 #: Displacement of the finite differences, Å.
 STEP_ANG = 0.02
 
-
-def label(atoms: Any, calculator: Any) -> Atoms:
-    """Return a copy, wrapped, with energy and forces stored."""
-    labeled: Any = atoms.copy()
-    labeled.wrap()
-    labeled.calc = calculator
-    energy = labeled.get_potential_energy(force_consistent=True)
-    labeled.calc = SinglePointCalculator(labeled, energy=energy, forces=labeled.get_forces())  # type: ignore[no-untyped-call]
-    return labeled  # type: ignore[no-any-return]
+#: Returns copies of configurations with energy and forces stored.
+LabelAll = Callable[[Sequence[Any]], list[Atoms]]
 
 
-def displaced(cell: Any, repeat: tuple[int, int, int], calculator: Any) -> tuple[list[Atoms], Array]:
-    """Labeled displaced supercells and the (3N, 3N) force constants of the supercell in eV/Å²."""
-    supercell = cell.repeat(repeat)
-    n, frames = len(cell), []
+def displaced(cell: Any, repeat: tuple[int, int, int]) -> list[Atoms]:
+    """Supercells with one atom of the first cell moved along one axis, there and back: 6 for every atom."""
+    frames = []
+    for atom, axis, sign in np.ndindex(len(cell), 3, 2):
+        moved = cell.repeat(repeat)
+        moved.positions[atom, axis] += (1 - 2 * sign) * STEP_ANG
+        frames.append(moved)
+    return frames
+
+
+def force_constants(cell: Any, repeat: tuple[int, int, int], labeled: Sequence[Any]) -> Array:
+    """(3N, 3N) force constants of the supercell in eV/Å², from the labeled frames of `displaced`."""
+    n = len(cell)
     constants_of = np.zeros((*repeat, n, 3, *repeat, n, 3))
-    for atom in range(n):
-        for axis in range(3):
-            forces: list[Array] = []
-            for sign in (1, -1):
-                moved = supercell.copy()
-                moved.positions[atom, axis] += sign * STEP_ANG
-                frames.append(label(moved, calculator))
-                forces.append(frames[-1].get_forces())  # type: ignore[no-untyped-call]
-            row = -(forces[0] - forces[1]).reshape(*repeat, n, 3) / (2 * STEP_ANG)
-            for shift in np.ndindex(*repeat):
-                constants_of[(*shift, atom, axis)] = np.roll(row, shift, axis=(0, 1, 2))
-    square = constants_of.reshape(3 * len(supercell), -1)
-    return frames, (square + square.T) / 2
+    forces = np.array([atoms.get_forces() for atoms in labeled]).reshape(n, 3, 2, *repeat, n, 3)
+    for atom, axis in np.ndindex(n, 3):
+        row = -(forces[atom, axis, 0] - forces[atom, axis, 1]) / (2 * STEP_ANG)
+        for shift in np.ndindex(*repeat):
+            constants_of[(*shift, atom, axis)] = np.roll(row, shift, axis=(0, 1, 2))
+    square = constants_of.reshape(3 * n * int(np.prod(repeat)), -1)
+    return (square + square.T) / 2
 
 
 def normal_modes(supercell: Atoms, hessian: Array, floor_cm: float) -> tuple[Array, Array]:
@@ -84,15 +79,15 @@ def random_frame(
 def labeled_frames(
     cell: Any,
     repeat: tuple[int, int, int],
-    calculator: Any,
+    label: LabelAll,
     frames: int,
     *,
     temperatures_k: tuple[float, float] = (50.0, 900.0),
     strain: float = 0.004,
     floor_cm: float = 60.0,
     seed: int = 1,
-) -> Iterator[Atoms]:
-    """Yield labeled configurations: 6 of every atom of the cell, then `frames` thermal ones.
+) -> list[Atoms]:
+    """Return labeled configurations: 6 of every atom of the cell, then `frames` thermal ones.
 
     Parameters
     ----------
@@ -100,8 +95,8 @@ def labeled_frames(
         Crystal near its mechanical equilibrium.
     repeat
         Cells along the three lattice vectors.
-    calculator
-        The slow potential, an ASE calculator.
+    label
+        Labels configurations with the slow potential (`bec_md.dynamics.labels.Labels`).
     frames
         Number of thermal configurations.
     temperatures_k
@@ -113,14 +108,22 @@ def labeled_frames(
     seed
         Of the random numbers.
     """
-    first, hessian = displaced(cell, repeat, calculator)
-    yield from first
+    first = label(displaced(cell, repeat))
+    hessian = force_constants(cell, repeat, first)
     supercell = cell.repeat(repeat)
     frequencies, patterns = normal_modes(supercell, hessian, floor_cm)
     generator = np.random.default_rng(seed)
     low, high = temperatures_k
-    for k in range(frames):
-        temperature = low + (high - low) * (k + 0.5) / frames
-        yield label(
-            random_frame(supercell, frequencies, patterns, temperature, strain, generator), calculator
-        )
+    return first + label(
+        [
+            random_frame(
+                supercell,
+                frequencies,
+                patterns,
+                low + (high - low) * (k + 0.5) / frames,
+                strain,
+                generator,
+            )
+            for k in range(frames)
+        ]
+    )

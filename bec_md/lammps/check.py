@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import subprocess
 import sys
@@ -15,6 +14,7 @@ from typing import Literal
 
 from bec_md.errors import BecMDError
 from bec_md.lammps import build, installation
+from bec_md.processes import cores
 
 State = Literal["ok", "missing", "failed"]
 TIMEOUT_S = 120.0
@@ -147,8 +147,7 @@ def _torch() -> Finding:
 
 
 def _threads() -> Finding:
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    text = f"{cores} cores; fix bec takes one thread per MPI rank unless it says `threads N`"
+    text = f"{cores()} cores; fix bec takes one thread per MPI rank unless it says `threads N`"
     return Finding("threads", "ok", text)
 
 

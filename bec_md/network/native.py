@@ -30,6 +30,7 @@ from bec_md.network.native_library import (
     native_status,
 )
 from bec_md.network.request import TENSORS, Answers, Request
+from bec_md.processes import cores
 from bec_md.structure.from_ase import as_frame
 
 if TYPE_CHECKING:
@@ -265,7 +266,7 @@ class NativeEngine:
     def __init__(self, path: str | Path, level: str, *, threads: int | None = None) -> None:
         status = native_status()
         self.name = f"native ({status.instruction_set})"
-        self.threads = threads or _available_processors()
+        self.threads = threads or cores()
         elements = read_header(path)["config"]["elements"]
         self.model = NativeModel(path, level, elements)
 
@@ -416,8 +417,3 @@ def _pointer(array: NDArray[Any]) -> Any:
 
 def _pointer_or_none(array: NDArray[Any] | None) -> Any:
     return None if array is None else _pointer(array)
-
-
-def _available_processors() -> int:
-    affinity = getattr(os, "sched_getaffinity", None)
-    return len(affinity(0)) if affinity is not None else os.cpu_count() or 1

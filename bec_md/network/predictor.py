@@ -125,6 +125,11 @@ class BecModel:
         self.reason = ""
         self.engine_note = ""
         self.engine: Engine = self._make_engine(engine, device, threads, precision)
+        self._made = {"device": device, "engine": engine, "threads": threads, "precision": precision}
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Another process loads the file anew."""
+        return _loaded_again, (self.path, self.reason, {**self._made, "level": self.level})
 
     def __repr__(self) -> str:
         from bec_md.notebook import model_line
@@ -316,6 +321,12 @@ class BecModel:
                 f"it was trained on {len(self.elements)} other elements",
                 "choose another model (`bec-md models`), train one, or give charges with `charges`",
             )
+
+
+def _loaded_again(path: Path, reason: str, options: dict[str, Any]) -> BecModel:
+    model = BecModel(path, **options)
+    model.reason = reason
+    return model
 
 
 def load_model(

@@ -15,7 +15,8 @@ from typing import Any
 
 import ase.io
 
-from bec_md.dynamics.sampling import label, labeled_frames
+from bec_md.dynamics.labels import Labels
+from bec_md.dynamics.sampling import labeled_frames
 
 
 def network(name: str) -> Any:
@@ -44,16 +45,16 @@ def main() -> None:
     parser.add_argument("--output", type=Path, required=True)
     options = parser.parse_args()
 
-    calculator = network(options.network)
+    label = Labels(network(options.network))
     if options.relabel:
         for atoms in ase.io.iread(options.relabel):
-            ase.io.write(options.output, label(atoms, calculator), format="extxyz", append=True)
+            ase.io.write(options.output, label([atoms]), format="extxyz", append=True)
         return
     for path in options.structures:
         for atoms in labeled_frames(
             ase.io.read(path),
             tuple(options.repeat),
-            calculator,
+            label,
             options.frames,
             temperatures_k=tuple(options.temperatures),
             strain=options.strain,
