@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -160,7 +161,9 @@ def _made(factory: str, arguments: Mapping[str, Any], package: str) -> Any:
             "correct the name",
         ) from None
     try:
-        calculator = make(**arguments)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # advice of libraries to their own users
+            calculator = make(**arguments)
     except Exception as error:  # whatever a library raises
         raise UsageError(
             f"{factory}() fails: {type(error).__name__}: {' '.join(str(error).split())[:200]}",

