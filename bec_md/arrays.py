@@ -35,3 +35,17 @@ def brief_repr(item: Any) -> str:
     """Return the name of a dataclass with its fields in a few words: its ``__repr__``."""
     shown = [f"{f.name}={brief(getattr(item, f.name))}" for f in fields(item) if f.repr]
     return f"{type(item).__name__}({', '.join(shown)})"
+
+
+def spread_rows(array: Any, count: int) -> Array:
+    """Return about `count` rows, at most twice as many, spread evenly over a field; all of a shorter one."""
+    return np.asarray(array[:: max(len(array) // count, 1)], dtype=np.float64)
+
+
+def mean_row(array: Any, block: int) -> Array:
+    """Return the mean over the rows of a field, which is read in blocks."""
+    total = sum(
+        np.asarray(array[start : start + block], dtype=np.float64).sum(axis=0)
+        for start in range(0, len(array), block)
+    )
+    return np.asarray(total / len(array))

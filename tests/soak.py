@@ -3,6 +3,7 @@
     python -m tests.soak ions 10_000_000        # spectrum of two ions with fixed charges
     python -m tests.soak network 1_000_000      # a current of quartz (9 atoms) with the bundled network
     python -m tests.soak lammps 100_000         # evaluations of fix bec in a running simulation
+    python -m tests.soak rows 10_000_000        # spectrum of a stored current of so many rows (4.6 GB)
 
     python -m tests.soak figure 0 --folder FOLDER   # memory against frames from what the others wrote
 
@@ -72,6 +73,26 @@ def write_trajectory(path: Path, kind: str, n_frames: int) -> None:
             out.write(text)
 
 
+def write_current(path: Path, n_frames: int) -> None:
+    """Write a current of the two ions, one period of rows many times, as a run stores it."""
+    from bec_md.current.chunks import joined
+    from bec_md.current.options import CurrentOptions
+    from bec_md.current.prepare import prepare_current
+    from bec_md.current.store import CurrentStore
+    from bec_md.trajectory.options import ReadOptions
+
+    source = path.with_suffix(".xyz")
+    write_trajectory(source, "ions", PERIOD)
+    options = CurrentOptions(charges="fixed:Na=1,Cl=-1", threads=1)
+    job = prepare_current(str(source), options, ReadOptions(timestep_fs=1.0, velocity_units="ang/fs"))
+    period = joined([rows for _, rows in job.recipe.rows(0, None)])
+    rows = {name: np.concatenate([values] * 32) for name, values in period.items()}
+    with CurrentStore.writing(path, job.header()) as store:
+        for start in range(0, n_frames, 32 * PERIOD):
+            store.write(start, {name: values[: n_frames - start] for name, values in rows.items()})
+        store.join(complete=True)
+
+
 LAMMPS = """units metal
 atom_modify map yes
 read_data {data}
@@ -103,6 +124,9 @@ def command_of(kind: str, number: int, folder: Path) -> list[str]:
         script = LAMMPS.format(data="quartz.data", model=BUNDLED / "silica.safetensors", steps=number)
         (folder / "in.soak").write_text(script)
         return [str(Path(sys.executable).with_name("lmp")), "-in", "in.soak", "-log", "none"]
+    if kind == "rows":
+        write_current(folder / "rows.h5", number)
+        return [*BEC_MD, "spectrum", "rows.h5", "-q", "-o", "rows_spectrum.h5", "--csv", "rows.table.csv"]
     write_trajectory(folder / f"{kind}.xyz", kind, number)
     units = ["--timestep", "1", "--velocity-units", "ang/fs", "--threads", "1", "-q"]
     if kind == "ions":
@@ -169,7 +193,7 @@ def draw(folder: Path) -> None:
 def main() -> None:
     """Parse the command line, run, and say what was found."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("kind", choices=["ions", "network", "lammps", "figure"])
+    parser.add_argument("kind", choices=["ions", "network", "lammps", "rows", "figure"])
     parser.add_argument("number", type=int, help="frames, or steps of LAMMPS")
     parser.add_argument("--folder", type=Path)
     options = parser.parse_args()

@@ -75,7 +75,7 @@ class CurrentData:
     r"""Polarization current of a trajectory as arrays, per group of atoms, and what belongs to it.
 
     Fields annotated with `_stored` depend on time, (T, …); `FIELDS` has their shapes, units and meanings.
-    They may be arrays or lazily read stand-ins with ``shape`` and slicing (`bec_md.current.file.StoredRows`).
+    They may be arrays or lazily read stand-ins with ``shape`` and slicing (`bec_md.current.lazy_rows`).
 
     Parameters
     ----------

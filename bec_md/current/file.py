@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import json
 import math
+import shutil
 import tempfile
+import weakref
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -23,6 +24,7 @@ from bec_md.current.averages import Averages
 from bec_md.current.fields import FIELDS
 from bec_md.current.header import SCHEMA, parse_header
 from bec_md.current.job import SPELLED
+from bec_md.current.lazy_rows import StoredRows
 from bec_md.current.parts import FRAME_HASH, PartsFolder, covered, stored_dtype
 from bec_md.current.series import CurrentSeries, mean_cell
 from bec_md.errors import DataError, UsageError
@@ -220,59 +222,6 @@ def frame_hashes_of(path: Path, rows: int) -> Array | None:
 
 
 # ---------------------------------------------------------------------- reading
-@dataclass(frozen=True)
-class StoredRows:
-    """Rows of a dataset, read when they are asked for; stands in for an array of a `CurrentSeries`.
-
-    The file is opened for each read, so that nothing is held open and the object can be sent to other
-    processes.
-    """
-
-    path: Path
-    name: str
-    shape: tuple[int, ...]
-    offset: int = 0
-    step: int = 1
-
-    @property
-    def ndim(self) -> int:
-        """Number of axes."""
-        return len(self.shape)
-
-    @property
-    def dtype(self) -> np.dtype[np.float64]:
-        """Type of the numbers."""
-        return np.dtype(np.float64)
-
-    def __len__(self) -> int:
-        return self.shape[0]
-
-    def __getitem__(self, index: Any) -> Any:
-        rows, rest = (index[0], index[1:]) if isinstance(index, tuple) else (index, ())
-        if not isinstance(rows, slice):
-            return np.asarray(self)[index]
-        start, stop, step = rows.indices(len(self))
-        if step != 1 or rest:
-            return np.asarray(self[start : max(stop, start)] if step > 0 else self)[::step][
-                (slice(None), *rest)
-            ]
-        last = self.offset + (max(stop, start) - 1) * self.step + 1
-        with open_hdf5(self.path) as file:
-            values = file[self.name][self.offset + start * self.step : max(last, 0) : self.step]
-        return np.asarray(values, dtype=np.float64)[: max(0, stop - start)]
-
-    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:
-        return np.asarray(self[0 : len(self)], dtype=dtype)
-
-    def part(self, rows: slice) -> StoredRows:
-        """Return a slice that is still lazy."""
-        start, stop, step = rows.indices(len(self))
-        length = len(range(start, stop, step))
-        return StoredRows(
-            self.path, self.name, (length, *self.shape[1:]), self.offset + start * self.step, self.step * step
-        )
-
-
 def load_current(path: str | Path, *, lazy: bool | None = None) -> CurrentSeries:
     """Return a stored current; also one that is still being computed or was interrupted.
 
@@ -307,28 +256,48 @@ def load_current(path: str | Path, *, lazy: bool | None = None) -> CurrentSeries
     raise UsageError(f"there is no file {path}", "a stored current is read from it", "check the name")
 
 
+class _Scratch:
+    """A folder that is removed when nothing refers to this object any more, or Python ends."""
+
+    def __init__(self) -> None:
+        self.path = Path(tempfile.mkdtemp())
+        weakref.finalize(self, shutil.rmtree, self.path, ignore_errors=True)
+
+
 def _load_interrupted(path: Path, parts: PartsFolder, header: dict[str, Any]) -> CurrentSeries:
-    """Read what an unfinished run has stored so far, without touching it."""
-    import shutil
-
+    """Read what an unfinished run has stored so far, without touching it: its rows keep a copy."""
     header = header | {"complete": False}
-    with tempfile.TemporaryDirectory() as scratch:
-        view, joined = Path(scratch) / path.name, joined_rows(path)
-        if joined:
-            shutil.copyfile(path, view)
-        join_parts(view, parts, header, joined)
-        return load_file(view, header, lazy=False)
+    scratch = _Scratch()
+    view, joined = scratch.path / path.name, joined_rows(path)
+    if joined:
+        shutil.copyfile(path, view)
+    join_parts(view, parts, header, joined)
+    return load_file(view, header, keeper=scratch)
 
 
-def load_file(path: Path, header: dict[str, Any], *, lazy: bool | None = None) -> CurrentSeries:
-    """Return a joined file as a series; large ones are read lazily unless told otherwise."""
+def load_file(
+    path: Path, header: dict[str, Any], *, lazy: bool | None = None, keeper: Any = None
+) -> CurrentSeries:
+    """Return a joined file as a series; large ones are read lazily unless told otherwise.
+
+    Parameters
+    ----------
+    path, header
+        The file and its header.
+    lazy
+        Read rows when they are needed; by default for files above 128 MB.
+    keeper
+        What keeps a temporary file: lazy rows hold on to it.
+    """
     with contents_of(path) as file:
         names = [name for name in FIELDS if name in file]
         _check_numbers(file, names, path)
         shapes = {name: tuple(int(n) for n in file[name].shape) for name in names}
         size = sum(int(np.prod(shape)) * 8 for shape in shapes.values())
         if lazy or (lazy is None and size > LAZY_BYTES):
-            arrays: dict[str, Any] = {name: StoredRows(path.resolve(), name, shapes[name]) for name in names}
+            arrays: dict[str, Any] = {
+                name: StoredRows(path.resolve(), name, shapes[name], keeper=keeper) for name in names
+            }
         else:
             arrays = {name: np.asarray(file[name][()], dtype=np.float64) for name in names}
     with parsing(path, "current of bec-md"):

@@ -14,6 +14,7 @@ from itertools import combinations
 import numpy as np
 
 from bec_md.arrays import Array
+from bec_md.current.lazy_rows import shifted_rows
 from bec_md.current.series import CurrentSeries, concatenate
 from bec_md.errors import UsageError
 from bec_md.trajectory.runs import Run, arrange
@@ -193,4 +194,4 @@ def _with_continuous_polarization(before: CurrentSeries, after: CurrentSeries) -
     pace = before.read("current", last).sum(axis=1) + after.read("current", first).sum(axis=1)
     expected = before.read("polarization", last) + 0.5 * before.timestep_fs * pace
     shift = (expected - after.read("polarization", first))[0]
-    return replace(after, polarization=after.read("polarization", slice(0, after.n_frames)) + shift)
+    return replace(after, polarization=shifted_rows(after.polarization, shift))

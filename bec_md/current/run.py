@@ -21,6 +21,7 @@ from bec_md.current.store import CurrentStore
 from bec_md.errors import UsageError
 from bec_md.files import expanded
 from bec_md.interruption import checkpoint, held
+from bec_md.memory import require_memory
 
 if TYPE_CHECKING:
     from bec_md.current.job import CurrentJob
@@ -83,6 +84,13 @@ def with_closed_loop(job: CurrentJob, stored: dict[str, Any] | None = None) -> C
 
 
 def _in_memory(job: CurrentJob, execution: Execution) -> CurrentSeries:
+    if job.n_samples is not None:
+        require_memory(
+            2.0 * job.bytes_per_sample * job.n_samples,
+            f"a current of {job.n_samples} samples",
+            "without an output all of its rows are held in memory",
+            "give an output (`output`): rows then are stored, and read where they are needed",
+        )
     pieces: dict[int, Rows] = {}
     done = 0
     for start, rows in _chunks(job, [(0, job.n_samples)], execution):

@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from bec_md.arrays import Array
+from bec_md.arrays import Array, mean_row
 from bec_md.current import checks, rules
 from bec_md.current.averages import Averages, averages_of
 from bec_md.current.fields import BLOCK_ROWS, CurrentData, Scheme, SumRule
+from bec_md.current.lazy_rows import joined_rows, part_of
 from bec_md.errors import DataError, UsageError
 from bec_md.units import AMU_ANG2_FS2_EV, BOLTZMANN_EV_K
 
@@ -247,7 +248,7 @@ class CurrentSeries(CurrentData):
                 "choose start < stop within the series",
             )
         changes: dict[str, Any] = {
-            name: _cut(array, slice(start, stop, step))
+            name: part_of(array, slice(start, stop, step))
             for name, array in self.time_fields()
             if array.shape[0] == self.n_frames
         }
@@ -313,11 +314,6 @@ class CurrentSeries(CurrentData):
         return np.asarray(total / self.n_frames)
 
 
-def _cut(array: Any, rows: slice) -> Array:
-    """Return rows of an array; of stored rows without reading them."""
-    return cast(Array, array.part(rows) if hasattr(array, "part") else array[rows])
-
-
 def mean_cell(cells_ang: Any) -> tuple[Array, float]:
     """Return the mean cell (3, 3), Å, and the mean volume, Å³, of cells (T, 3, 3), block by block."""
     total, volume = np.zeros((3, 3)), 0.0
@@ -329,7 +325,7 @@ def mean_cell(cells_ang: Any) -> tuple[Array, float]:
 
 
 def concatenate(series: Sequence[CurrentSeries]) -> CurrentSeries:
-    """Join consecutive pieces (shards) of one current along time.
+    """Join consecutive pieces (shards) of one current along time; rows that are read lazily stay so.
 
     Raises
     ------
@@ -344,9 +340,9 @@ def concatenate(series: Sequence[CurrentSeries]) -> CurrentSeries:
     changes: dict[str, Any] = {"known_averages": None}
     for name, array in first.time_fields():
         if all(getattr(s, name).shape[0] == s.n_frames for s in series):
-            changes[name] = np.concatenate([np.asarray(getattr(s, name)) for s in series])
+            changes[name] = joined_rows([getattr(s, name) for s in series])
         else:
-            rows = [np.asarray(getattr(s, name)).mean(axis=0) * (s.n_frames / total) for s in series]
+            rows = [mean_row(getattr(s, name), BLOCK_ROWS) * (s.n_frames / total) for s in series]
             changes[name] = np.sum(rows, axis=0)[None] if array.shape[0] == 1 else rows
     weights = [s.n_frames / total for s in series]
     changes["volume_ang3"] = float(sum(w * s.volume_ang3 for w, s in zip(weights, series, strict=True)))

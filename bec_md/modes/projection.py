@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from bec_md.arrays import Array
 from bec_md.current.prepare import timestep_of
 from bec_md.errors import DataError
+from bec_md.memory import require_memory
 from bec_md.modes.reference import ReferenceModes
 from bec_md.trajectory.velocities import midpoint_displacement
 from bec_md.units import AMU_ANG2_FS2_EV, BOLTZMANN_EV_K, SPEED_OF_LIGHT_CM_FS
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
 
 #: Frames projected by one matrix product.
 _BLOCK = 256
+#: Copies of the velocities of all modes that are in memory at once: joining, transforming, summing.
+_COPIES = 4
 
 
 @dataclass(frozen=True, eq=False)
@@ -144,6 +147,12 @@ def mode_velocities(
     vectors = modes.eigenvectors[:, found.atoms] @ found.rotation.T * weights
     projector = np.ascontiguousarray(vectors.reshape(len(vectors), -1).T)
     stored = info.velocity_scheme == "stored"
+    require_memory(
+        _COPIES * 8.0 * (info.n_frames or 0) * len(vectors),
+        f"a projection of {info.n_frames} frames on {len(vectors)} modes",
+        "the velocities of all modes are held in memory, and transformed",
+        "take a part of the run, or every nth frame (`stop`, `stride`)",
+    )
     blocks, volumes = [], []
     for velocities, volume in _blocks(trajectory, step, stored):
         blocks.append(velocities @ projector)

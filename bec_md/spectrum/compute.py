@@ -20,10 +20,16 @@ from bec_md.spectrum.errors.silence import refuse_silence
 from bec_md.spectrum.estimators import corrections, one_sided
 from bec_md.spectrum.estimators.blocks import CurrentBlocks, open_blocks
 from bec_md.spectrum.estimators.control_variates import Reduction
-from bec_md.spectrum.estimators.estimate import EstimateOptions, PowerSpectra, estimate
+from bec_md.spectrum.estimators.estimate import (
+    EstimateOptions,
+    PowerSpectra,
+    check_resolution,
+    estimate,
+)
 from bec_md.spectrum.estimators.lag_window import default_resolution_cm, window_span_fs
 from bec_md.spectrum.estimators.periodogram import Periodogram, decimate, periodogram
 from bec_md.spectrum.estimators.survey import Survey, survey
+from bec_md.spectrum.memory import require_room
 from bec_md.spectrum.options import SpectrumOptions
 from bec_md.spectrum.reduction import Passes, Reduced, plain_facts, reduced, reduced_errors
 from bec_md.spectrum.response import conductivity as response
@@ -96,18 +102,13 @@ def compute_spectrum(
     if resolution is None:
         lengths = [n * blocks.timestep_fs for n in blocks.lengths]
         resolution = default_resolution_cm(sum(lengths), max(lengths))
-    return _assemble(
-        blocks,
-        _Resolved(
-            chosen,
-            temperature,
-            source,
-            *resolve_eps_inf(series, chosen.eps_inf),
-            EstimateOptions(
-                chosen.estimator, float(resolution), chosen.window, chosen.groups, chosen.group_matrix
-            ),
-        ),
+    how = EstimateOptions(
+        chosen.estimator, float(resolution), chosen.window, chosen.groups, chosen.group_matrix
     )
+    check_resolution(blocks, how)
+    require_room(blocks, how, again=chosen.control_variates != "off")
+    electronic = resolve_eps_inf(series, chosen.eps_inf)
+    return _assemble(blocks, _Resolved(chosen, temperature, source, *electronic, how))
 
 
 def _in_runs(current: CurrentSeries | Sequence[CurrentSeries]) -> tuple[CurrentSeries, ...]:

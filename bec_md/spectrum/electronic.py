@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from bec_md.arrays import Array, brief
+from bec_md.arrays import Array, brief, mean_row
+from bec_md.current.fields import BLOCK_ROWS
 from bec_md.errors import UsageError
 from bec_md.spectrum.response.symmetric_tensor import parse_tensor
 
@@ -64,7 +65,7 @@ def resolve_eps_inf(series: Sequence[CurrentSeries], value: Any) -> tuple[Array 
                 "that predicts ε_∞",
                 "give numbers such as `eps_inf=2.4`, or compute the current with `charges=model`",
             )
-        means.append(np.asarray(item.eps_inf[:]).mean(axis=0))
+        means.append(mean_row(item.eps_inf, BLOCK_ROWS))
     mean = np.average(means, axis=0, weights=[item.n_frames for item in series])
     made = str(series[0].metadata.get("charges") or "the network")
     return np.asarray(0.5 * (mean + mean.T)), f"predicted by {made}"

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bec_md.arrays import Array
+from bec_md.arrays import Array, spread_rows
 from bec_md.spectrum.errors import quality_checks, uncertainty
 from bec_md.spectrum.errors.quality import QualityCheck, QualityReport
 from bec_md.spectrum.errors.temperature_spread import temperature_spread
@@ -19,6 +19,9 @@ from bec_md.spectrum.estimators.survey import Survey
 from bec_md.spectrum.response.symmetric_tensor import to_matrix
 from bec_md.spectrum.statics import Statics
 from bec_md.units import SPEED_OF_LIGHT_CM_FS
+
+#: Frames, spread over a run, whose quantiles are those of the run.
+SAMPLED_ROWS = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -213,7 +216,11 @@ def _charges(blocks: CurrentBlocks, power: PowerSpectra) -> list[QualityCheck]:
     checks += quality_checks.check_model_error(share)
     first = blocks.series[0]
     domain = float(first.metadata.get("domain_uncertainty_e") or 0.0)
-    known = [s.charge_uncertainty_e for s in blocks.series if s.charge_uncertainty_e is not None]
+    known = [
+        spread_rows(s.charge_uncertainty_e, SAMPLED_ROWS)
+        for s in blocks.series
+        if s.charge_uncertainty_e is not None
+    ]
     if domain > 0.0 and known:
         checks += quality_checks.check_model_domain(np.concatenate(known), domain)
     return checks

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from bec_md.arrays import Array
+from bec_md.arrays import Array, spread_rows
 from bec_md.current import rules
 from bec_md.errors import DataError, UsageError
 
@@ -137,10 +137,7 @@ class CurrentBlocks:
         known = (series.charge_sum, series.velocity_sum, series.momentum, series.total_mass_amu)
         if len(self.groups) < 2 or series.group_count is None or any(item is None for item in known):
             return None
-        stored = series.charge_sum
-        assert stored is not None  # for the type checker
-        spread = range(0, int(stored.shape[0]), max(int(stored.shape[0]) // SAMPLED_FRAMES, 1))
-        mean = np.mean([np.asarray(stored[t], dtype=float) for t in spread], axis=0)
+        mean = spread_rows(series.charge_sum, SAMPLED_FRAMES).mean(axis=0)
         return np.asarray(mean / np.asarray(series.group_count)[:, None, None])
 
     def read_mean_current(self, replica: int, start: int, stop: int, tensors: Array) -> Array:

@@ -90,8 +90,8 @@ class EstimateOptions:
     matrix: bool = False
 
 
-def estimate(blocks: CurrentBlocks, options: EstimateOptions) -> PowerSpectra:
-    """Power spectra of the current by the chosen estimator.
+def check_resolution(blocks: CurrentBlocks, options: EstimateOptions) -> None:
+    """Refuse a resolution that the run does not have.
 
     Raises
     ------
@@ -112,6 +112,10 @@ def estimate(blocks: CurrentBlocks, options: EstimateOptions) -> PowerSpectra:
             "nothing would be left to resolve",
             "store frames more often, or ask for a finer resolution",
         )
+
+
+def estimate(blocks: CurrentBlocks, options: EstimateOptions) -> PowerSpectra:
+    """Power spectra of the current by the chosen estimator; see `check_resolution`."""
     return _tapered(blocks, options) if options.estimator in TAPERED else _lag(blocks, options)
 
 
@@ -120,7 +124,8 @@ def _period_cm(blocks: CurrentBlocks) -> float:
     return 1.0 / (SPEED_OF_LIGHT_CM_FS * blocks.timestep_fs * max(blocks.lengths))
 
 
-def _grid_resolution_cm(blocks: CurrentBlocks, options: EstimateOptions) -> float:
+def grid_resolution_cm(blocks: CurrentBlocks, options: EstimateOptions) -> float:
+    """Return the resolution that the grid follows: none finer than the run can show."""
     return max(options.resolution_cm, FINEST_GRID * _period_cm(blocks))
 
 
@@ -177,7 +182,7 @@ def _lag(blocks: CurrentBlocks, options: EstimateOptions) -> PowerSpectra:
             for member, current in enumerate(blocks.read_members(replica, begin, end)):
                 sums.add_member(member, *transform(current))
 
-    grid = one_sided.grid_size(max_lag, step, _grid_resolution_cm(blocks, options))
+    grid = one_sided.grid_size(max_lag, step, grid_resolution_cm(blocks, options))
 
     def smooth(power: Array, norm: float | Array) -> Array:
         """Spectrum of a correlation within the lag window."""
@@ -230,7 +235,7 @@ def _tapered(blocks: CurrentBlocks, options: EstimateOptions) -> PowerSpectra:
     tapers = make_tapers(width, min(lengths))
     n_tapers, n = tapers.shape
     hop = max(round(n * (1.0 - overlap)), 1)
-    grid = one_sided.grid_size(n, step, _grid_resolution_cm(blocks, options))
+    grid = one_sided.grid_size(n, step, grid_resolution_cm(blocks, options))
     starts = [welch.segment_starts(length, n, hop) for length in lengths]
     count = sum(s.size for s in starts)
     n_kept = min(JACKKNIFE_BLOCKS, count // 4)  # overlapping neighbors are correlated

@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from bec_md.arrays import Array
+from bec_md.arrays import Array, spread_rows
 from bec_md.errors import DataError
 from bec_md.spectrum.estimators.blocks import REMEMBERED_FRAMES, CurrentBlocks, rows
 from bec_md.spectrum.estimators.control_variates import (
@@ -91,11 +91,7 @@ class Motion:
         """Take the mean tensors from frames spread over each replica."""
         found = []
         for series in blocks.series:
-            stored = series.charge_sum
-            assert stored is not None  # for the type checker
-            step = max(int(stored.shape[0]) // SAMPLED_FRAMES, 1)
-            spread = range(0, int(stored.shape[0]), step)
-            mean = np.mean([np.asarray(stored[t], dtype=float) for t in spread], axis=0)
+            mean = spread_rows(series.charge_sum, SAMPLED_FRAMES).mean(axis=0)
             found.append(mean / np.sqrt(np.asarray(series.group_mass_amu, dtype=float))[:, None, None])
         return cls(blocks, tuple(found))
 
@@ -104,7 +100,11 @@ class Motion:
         if 3 * len(self.blocks.groups) * sum(self.blocks.lengths) > KEPT_NUMBERS:
             return self._read(replica, start, stop)
         if replica not in self._kept:
-            self._kept[replica] = self._read(replica, 0, self.blocks.lengths[replica])
+            length = self.blocks.lengths[replica]
+            kept = np.empty((length, 3 * len(self.blocks.groups)))
+            for at in range(0, length, _BLOCK):
+                kept[at : at + _BLOCK] = self._read(replica, at, min(at + _BLOCK, length))
+            self._kept[replica] = kept
         return self._kept[replica][start:stop]
 
     def _read(self, replica: int, start: int, stop: int) -> Array:
@@ -259,7 +259,12 @@ class ModeBlocks(CurrentBlocks):
     def read_polarization(self, replica: int, start: int, stop: int) -> Array:
         """P(t) with the integral of the change, (3, n) in e Å."""
         if replica not in self._moved:
-            added = self.motion.current(replica, 0, self.lengths[replica], self.change).sum(axis=1)
+            length = self.lengths[replica]
+            pieces = [
+                self.motion.current(replica, at, min(at + _BLOCK, length), self.change).sum(axis=1)
+                for at in range(0, length, _BLOCK)
+            ]
+            added = np.concatenate(pieces)
             self._moved[replica] = self.timestep_fs * (np.cumsum(added, axis=0) - 0.5 * added).T
         return super().read_polarization(replica, start, stop) + self._moved[replica][:, start:stop]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -65,13 +66,11 @@ def periodogram(
     count = 0
     for replica, (first, last) in enumerate(pieces):
         for start in range(first, last - length + 1, length):
-            current = np.empty((3, length))
-            for begin in range(0, length, 65536):
-                end = min(begin + 65536, length)
-                current[:, begin:end] = blocks.read_total(replica, start + begin, start + end)
-            position = np.cumsum(current, axis=1) - 0.5 * current
+            current = _whole(blocks.read_total, replica, start, length)
             if blocks.has_polarization:
-                position = blocks.read_polarization(replica, start, start + length) / blocks.timestep_fs
+                position = _whole(blocks.read_polarization, replica, start, length) / blocks.timestep_fs
+            else:
+                position = np.cumsum(current, axis=1) - 0.5 * current
             for sums, data in ((total, current), (dipole, position - position.mean(axis=1, keepdims=True))):
                 transform = fft.rfft(data, axis=-1, workers=2, overwrite_x=True)
                 sums += transform.real**2 + transform.imag**2
@@ -80,6 +79,15 @@ def periodogram(
     wavenumber = np.arange(length // 2 + 1) / (length * step * SPEED_OF_LIGHT_CM_FS)
     scale = step / (length * count)
     return Periodogram(wavenumber, total * scale, dipole * scale * step**2, count, length, step)
+
+
+def _whole(read: Callable[[int, int, int], Array], replica: int, start: int, length: int) -> Array:
+    """Return a stretch of three components, (3, length), read in blocks."""
+    whole = np.empty((3, length))
+    for begin in range(0, length, 65536):
+        end = min(begin + 65536, length)
+        whole[:, begin:end] = read(replica, start + begin, start + end)
+    return whole
 
 
 def decimate(x: Array, y: Array, max_points: int = 20000) -> tuple[Array, Array]:

@@ -1,0 +1,182 @@
+"""Rows of the fields of long currents, read when they are asked for: they stand in for arrays."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from bec_md.arrays import Array
+from bec_md.hdf5 import open_hdf5
+
+
+class LazyRows(ABC):
+    """A field of a current, (T, …), of which only the rows that are asked for are read."""
+
+    shape: tuple[int, ...]
+
+    @abstractmethod
+    def read(self, rows: range) -> Array:
+        """Return rows, at least one, in ascending order."""
+
+    @abstractmethod
+    def part(self, rows: slice) -> LazyRows:
+        """Return a slice that is still lazy."""
+
+    @property
+    def ndim(self) -> int:
+        """Number of axes."""
+        return len(self.shape)
+
+    @property
+    def dtype(self) -> np.dtype[np.float64]:
+        """Type of the numbers."""
+        return np.dtype(np.float64)
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def __getitem__(self, index: Any) -> Any:
+        index, rest = (index[0], index[1:]) if isinstance(index, tuple) else (index, ())
+        if isinstance(index, slice):
+            rows = range(len(self))[index]
+            forward = rows if rows.step > 0 else rows[::-1]
+            values = self.read(forward) if len(rows) else np.empty((0, *self.shape[1:]))
+            return values[:: 1 if rows.step > 0 else -1][(slice(None), *rest)]
+        row = range(len(self))[index]
+        return self.read(range(row, row + 1))[0][rest]
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:
+        return np.asarray(self[:], dtype=dtype)
+
+
+@dataclass(frozen=True)
+class StoredRows(LazyRows):
+    """Rows of a dataset of an HDF5 file.
+
+    The file is opened for each read, so that nothing is held open and the object can be sent to other
+    processes.
+
+    Parameters
+    ----------
+    path, name
+        The file and its dataset.
+    shape
+        Of the rows that are shown.
+    first, step
+        The first of them in the dataset, and their distance.
+    keeper
+        What keeps a temporary file as long as its rows are needed.
+    """
+
+    path: Path
+    name: str
+    shape: tuple[int, ...]
+    first: int = 0
+    step: int = 1
+    keeper: Any = field(default=None, repr=False, compare=False)
+
+    def read(self, rows: range) -> Array:
+        """Return rows, at least one, in ascending order."""
+        start, last = (self.first + self.step * row for row in (rows[0], rows[-1]))
+        with open_hdf5(self.path) as file:
+            values = file[self.name][start : last + 1 : self.step * rows.step]
+        return np.asarray(values, dtype=np.float64)
+
+    def part(self, rows: slice) -> StoredRows:
+        """Return a slice that is still lazy."""
+        kept = range(len(self))[rows]
+        first, step = self.first + kept.start * self.step, self.step * kept.step
+        return StoredRows(self.path, self.name, (len(kept), *self.shape[1:]), first, step, self.keeper)
+
+
+@dataclass(frozen=True)
+class JoinedRows(LazyRows):
+    """Rows of consecutive parts of one run.
+
+    Parameters
+    ----------
+    pieces
+        Arrays or other lazy rows, with rows of the same shape.
+    """
+
+    pieces: tuple[Any, ...]
+
+    @property
+    def shape(self) -> tuple[int, ...]:  # type: ignore[override]
+        """Shape of all rows."""
+        return (sum(len(piece) for piece in self.pieces), *self.pieces[0].shape[1:])
+
+    def read(self, rows: range) -> Array:
+        """Return rows, at least one, in ascending order."""
+        found = [piece[kept.start : kept.stop : kept.step] for piece, kept in self._shares(rows)]
+        return np.asarray(found[0] if len(found) == 1 else np.concatenate(found), dtype=np.float64)
+
+    def part(self, rows: slice) -> JoinedRows:
+        """Return a slice that is still lazy."""
+        shares = self._shares(range(len(self))[rows]) or [(self.pieces[0], range(0))]
+        return JoinedRows(
+            tuple(part_of(piece, slice(own.start, own.stop, own.step)) for piece, own in shares)
+        )
+
+    def _shares(self, rows: range) -> list[tuple[Any, range]]:
+        """Pieces with those of their own rows that are wanted."""
+        found, begin = [], 0
+        for piece in self.pieces:
+            before = len(range(rows.start, max(min(rows.stop, begin), rows.start), rows.step))
+            upto = len(range(rows.start, max(min(rows.stop, begin + len(piece)), rows.start), rows.step))
+            if upto > before:
+                first = rows.start + before * rows.step - begin
+                found.append((piece, range(first, first + (upto - before - 1) * rows.step + 1, rows.step)))
+            begin += len(piece)
+        return found
+
+
+@dataclass(frozen=True)
+class ShiftedRows(LazyRows):
+    """Rows with a constant added to each.
+
+    Parameters
+    ----------
+    rows
+        An array or other lazy rows.
+    shift
+        What is added, of the shape of one row.
+    """
+
+    rows: Any
+    shift: Array
+
+    @property
+    def shape(self) -> tuple[int, ...]:  # type: ignore[override]
+        """Shape of all rows."""
+        return tuple(self.rows.shape)
+
+    def read(self, rows: range) -> Array:
+        """Return rows, at least one, in ascending order."""
+        return np.asarray(self.rows[rows.start : rows.stop : rows.step] + self.shift)
+
+    def part(self, rows: slice) -> ShiftedRows:
+        """Return a slice that is still lazy."""
+        return ShiftedRows(part_of(self.rows, rows), self.shift)
+
+
+def part_of(array: Any, rows: slice) -> Any:
+    """Return rows of an array; of lazy rows without reading them."""
+    return array.part(rows) if isinstance(array, LazyRows) else array[rows]
+
+
+def joined_rows(pieces: Sequence[Any]) -> Any:
+    """Return consecutive pieces as one array, lazily if one of them is."""
+    if any(isinstance(piece, LazyRows) for piece in pieces):
+        return JoinedRows(tuple(pieces))
+    return np.concatenate(pieces)
+
+
+def shifted_rows(array: Any, shift: Array) -> Any:
+    """Return a field with a constant added to each row, lazily if it is."""
+    return ShiftedRows(array, shift) if isinstance(array, LazyRows) else array + shift
