@@ -128,7 +128,7 @@ def test_norm_is_undone_with_the_number_of_atoms(tmp_path: Path) -> None:
 def test_norm_of_a_column_that_may_be_a_density_is_refused(tmp_path: Path) -> None:
     text = HEAD.replace("fix ir all bec silica Si O every 4", "fix ir all vector 1 c_x[1]")
     with pytest.raises(DataError, match="norm divides columns"):
-        read(tmp_path, text + "thermo_modify norm yes\nrun 160\n" + one(rows()))
+        read(tmp_path, text + "thermo_modify norm yes\nrun 160\n" + one(rows()), columns=COLUMNS[4:])
 
 
 def test_norm_with_a_number_of_atoms_that_changes(tmp_path: Path) -> None:
@@ -263,6 +263,8 @@ def test_zero_and_stale_velocities_of_a_rerun(tmp_path: Path) -> None:
         ("fix ir all bec silica Si O efield 0 0 0", False),
         ("fix e all efield 0.0 0.0 0.1", True),
         ("fix x all nvt/sllod temp 300 300 0.1", True),
+        ("fix v all viscous 0.01", True),
+        ("fix m wall move linear 1 0 0", True),
         ("fix x all langevin 300 300 0.1 77", False),
     ],
 )
@@ -369,3 +371,75 @@ def test_ready_correlations_are_refused_with_what_to_print(tmp_path: Path) -> No
     with pytest.raises(DataError, match="correlations") as error:
         open_current(path)
     assert "ave/time 1 1 1 f_ir[1] f_ir[2] f_ir[3]" in error.value.fix
+
+
+# ---------------------------------------------------------------------- where columns come from
+FORCES = "fix sp all spring tether 5 5 5 5 0\n"
+CHAIN = "variable jx equal f_ir[1]\nvariable jy equal f_ir[2]\nvariable jz equal f_ir[3]\n"
+
+
+@pytest.mark.parametrize("order", ["", "v"])
+def test_averages_are_recognized_behind_other_columns(tmp_path: Path, order: str) -> None:
+    """Thermo output of fix ave/time, also through variables; with Nrepeat 1 it is the current itself."""
+    columns = (*COLUMNS[:4], "f_a[1]", "f_a[2]", "f_a[3]")
+    values = "v_jx v_jy v_jz" if order else "f_ir[1] f_ir[2] f_ir[3]"
+    text = HEAD + CHAIN + f"fix a all ave/time {{}} {values}\nrun 160\n" + one(rows(), columns)
+    with pytest.raises(DataError, match="fix a ave/time averages 4 samples"):
+        read(tmp_path, text.format("1 4 4"))
+    assert_reference(read(tmp_path, text.format("4 1 4")))
+    named = text.format("1 4 4").replace("f_a[", "v_a")
+    for k in (1, 2, 3):
+        named = named.replace(f"v_a{k}]", f"v_a{k}")
+        named = named.replace("run 160", f"variable a{k} equal f_a[{k}]\nrun 160")
+    with pytest.raises(DataError, match="fix a ave/time averages 4 samples"):
+        read(tmp_path, named, columns=("v_a1", "v_a2", "v_a3"))
+
+
+def test_vectors_of_other_fixes_are_no_current(tmp_path: Path) -> None:
+    columns = (*COLUMNS[:4], "f_sp[1]", "f_sp[2]", "f_sp[3]")
+    text = HEAD + FORCES + "run 160\n" + one(rows(), columns)
+    with pytest.raises(DataError, match=r"f_sp\[1\] of log.lammps comes from fix sp spring"):
+        read(tmp_path, text)
+    assert read(tmp_path, text, columns=("f_sp[1]", "f_sp[2]", "f_sp[3]")).n_frames == 41  # they know
+
+
+def test_averages_of_averages_and_titles_of_the_user(tmp_path: Path) -> None:
+    path = ave_time(tmp_path, "4 1 4 f_ir[1] f_ir[2] f_ir[3] file J.dat")
+    assert_reference(open_current(path))
+    numbers = "\n".join(path.read_text().splitlines()[2:]) + "\n"
+    for title in ("", "# my current\n# step jx jy jz\n"):
+        path.write_text(title + numbers)
+        assert_reference(open_current(path))  # units and clock by the log, as with the usual titles
+    again = ave_time(tmp_path, "1 4 4 f_ir[1] f_ir[2] f_ir[3] file J.dat")
+    again.write_text("# step jx jy jz\n" + numbers)
+    with pytest.raises(DataError, match="averages 4 samples"):
+        open_current(again)
+    log = tmp_path / "log.lammps"
+    chain = "fix a all ave/time 1 2 4 f_ir[*]\nfix out all ave/time 4 1 4 f_a[*]"
+    single = "fix out all ave/time 1 4 4 f_ir[1] f_ir[2] f_ir[3]"
+    log.write_text(log.read_text().replace(single, chain))
+    with pytest.raises(DataError, match="fix a ave/time averages 2 samples"):
+        open_current(again)
+
+
+# ---------------------------------------------------------------------- no equilibrium
+@pytest.mark.parametrize(
+    ("kind", "said"), [("ramp", True), ("decay", True), ("canonical", False), ("NVE", False)]
+)
+def test_a_temperature_that_changes_is_said(tmp_path: Path, kind: str, said: bool) -> None:
+    """400 rows of 72 atoms (213 degrees of freedom): T scatters by √(2/213) at one temperature."""
+    random, x = np.random.default_rng(5), np.arange(400) / 400.0
+    level = {"ramp": 1.0 + 0.8 * x, "decay": np.exp(-3.0 * x)}.get(kind, np.ones(400))
+    noise = np.sqrt((1.0 if kind != "NVE" else 0.4) * 2 / 213) * random.normal(size=400)
+    table = np.column_stack([4 * np.arange(400), 0.002 * np.arange(400), 300 * level * (1 + noise),
+                             np.full(400, 904.0), random.normal(size=(400, 3))])  # fmt: skip
+    found = read(tmp_path, HEAD + "run 1596\n" + one(table)).metadata["warnings"]
+    assert ["a spectrum needs one temperature" in text for text in found] == [True] * said
+
+
+@pytest.mark.parametrize(
+    "command", ["atom/swap 5 20 4321 500 types 1 2", "mol/swap 5 1 1 2 7 300", "gcmc 2 6 6 3 7 50 -1 0.3"]
+)
+def test_monte_carlo_moves_are_said(tmp_path: Path, command: str) -> None:
+    [warning] = read(tmp_path, HEAD + f"fix mc all {command}\nrun 160\n" + one(rows())).metadata["warnings"]
+    assert f"fix mc all {command.split()[0]} moves atoms" in warning

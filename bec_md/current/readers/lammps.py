@@ -15,15 +15,20 @@ from typing import NoReturn, TypedDict
 import numpy as np
 
 from bec_md.arrays import Array
+from bec_md.current.kinetic_spread import spread_of
 from bec_md.current.options import SeriesOptions
 from bec_md.current.readers.ave_file import read_ave_file
 from bec_md.current.readers.lammps_commands import RunSettings
-from bec_md.current.readers.lammps_log import LogContent, log_of, parse_log
+from bec_md.current.readers.lammps_log import LogContent, RunMeans, log_of, parse_log
+from bec_md.current.readers.lammps_origin import averaged_values, check_origin, fix_id, refuse_averages
 from bec_md.current.readers.raw import Kind, RawSeries
 from bec_md.current.readers.table import pick_columns, uniform_step
 from bec_md.current.readers.thermo_runs import ThermoRun, group_runs, join, sampling_fs
 from bec_md.current.readers.units import lammps_style, parse_units
 from bec_md.errors import DataError, UsageError
+
+#: Styles of fixes that hold atoms.
+_FREEZING = ("setforce", "freeze")
 
 
 class _About(TypedDict):
@@ -43,6 +48,8 @@ def read_log(path: Path, options: SeriesOptions) -> RawSeries:
     """
     run = _last_run(parse_log(path), path, options.columns)
     chosen = choose_columns(run.names, options.columns, path.name)
+    columns = [run.names[c] for c in chosen]
+    check_origin(columns, run.settings, path.name, named=options.columns is not None)
     kind, factor, time_fs = _units(options, options.lammps_units or run.settings.units, path)
     values = factor * _not_normalized(run, chosen, path.name)
     moment = polarization_columns(run.names, chosen)
@@ -73,6 +80,12 @@ def read_ave_time(path: Path, options: SeriesOptions) -> RawSeries:
         If its rows are averages over several steps, or over all that came before.
     """
     table, names = read_ave_file(path)
+    found = log_of(path)
+    content, command = found or (LogContent(), ())
+    values = averaged_values(command, table.shape[1] - 1)
+    origin = ("TimeStep", *values) if values else names
+    if "TimeStep" not in names:  # titles of the user
+        names = origin if options.columns is None or not names else ("TimeStep", *names[1:])
     if "TimeStep" not in names:
         raise DataError(
             f"the header of {path.name} names {', '.join(names) or 'no columns'}",
@@ -80,11 +93,11 @@ def read_ave_time(path: Path, options: SeriesOptions) -> RawSeries:
             "write the current with 'fix ave/time N 1 N f_ID[1] f_ID[2] f_ID[3] file NAME'",
         )
     chosen = choose_columns(names, options.columns, path.name)
-    found = log_of(path)
-    content, command = found or (LogContent(), ())
-    _refuse_averages(command, path.name)
+    refuse_averages(command, path.name)
     run = _run_with(content, table[:, 0])
     settings = run.settings if run.names else content.settings
+    columns = [origin[c] for c in chosen]
+    check_origin(columns, settings, path.name, named=options.columns is not None)
     kind, factor, time_fs = _units(options, options.lammps_units or settings.units, path)
     spacing = uniform_step(table[:, 0], "the time step", path.name)
     at_every_step = ThermoRun(("Step",), table[:, :1], settings, run.n_atoms)
@@ -193,7 +206,7 @@ def _not_normalized(run: ThermoRun, chosen: Sequence[int], where: str) -> Array:
         return values
     atoms = run.column("Atoms")
     names = [run.names[c] for c in chosen]
-    ours = all(run.settings.style(_fix_id(name)) == "bec" for name in names)
+    ours = all(run.settings.style(fix_id(name)) == "bec" for name in names)
     if not ours or (atoms is None and (run.n_atoms is None or run.settings.atoms_change)):
         raise DataError(
             f"thermo_modify norm divides columns of {where} by the number of atoms",
@@ -203,32 +216,6 @@ def _not_normalized(run: ThermoRun, chosen: Sequence[int], where: str) -> Array:
             "run with thermo_modify norm no, or write the current by fix ave/time, which divides by nothing",
         )
     return values * (atoms[:, None] if atoms is not None else float(run.n_atoms or 0))
-
-
-def _fix_id(column: str) -> str:
-    found = re.fullmatch(r"f_(\w+)\[\d+\]", column)
-    return found[1] if found else ""
-
-
-def _refuse_averages(command: Sequence[str], where: str) -> None:
-    """Refuse rows that are not samples of one step: fix ID group ave/time Nevery Nrepeat Nfreq …"""
-    if not command:
-        return
-    why = "an average over steps damps the high frequencies and folds those above Nyquist onto the low ones"
-    if len(command) > 6 and command[5] != "1":
-        cause = f"fix {command[1]} ave/time averages {command[5]} samples for each row of {where}"
-        every = command[4]
-    elif "ave" in command[:-1] and command[command.index("ave", 4) + 1] in ("running", "window"):
-        mode = command[command.index("ave", 4) + 1]
-        cause = f"fix {command[1]} ave/time has put averages over earlier rows (ave {mode}) into {where}"
-        why, every = "they are no samples of J(t)", command[4]
-    else:
-        return
-    raise DataError(
-        cause,
-        why,
-        f"write samples: fix {command[1]} {command[2]} ave/time {every} 1 {every} … file NAME",
-    )
 
 
 def _units(options: SeriesOptions, style: str | None, path: Path) -> tuple[Kind, float, float | None]:
@@ -280,10 +267,15 @@ def _volume(run: ThermoRun, lammps_units: str | None) -> float | None:
 def _about(run: ThermoRun, column: str, options: SeriesOptions, where: str) -> _About:
     """Return temperature, ΣZZᵀ/m and notes of a run; ask for the temperature if the log cannot tell it."""
     settings, temperatures = run.settings, run.column("Temp")
-    means = run.means_of(_fix_id(column))
+    means = run.means_of(fix_id(column))
     notes = [
         f"the run is driven ({drive}): fluctuations tell the response of a system in equilibrium only"
         for drive in settings.driven
+    ]
+    notes += [
+        f"{move} moves atoms, or changes what they are, at once: J(t) jumps there, which puts a background "
+        "under the spectrum"
+        for move in settings.exchanged
     ]
     if run.lost_steps:
         notes.append(
@@ -292,6 +284,7 @@ def _about(run: ThermoRun, column: str, options: SeriesOptions, where: str) -> _
         )
     if temperatures is not None and len(temperatures) > 2 and np.ptp(temperatures) == 0.0 < temperatures[0]:
         _constant_temperature(settings, notes, where)
+    notes += _changing_temperature(run, means, where)
     temperature = None if temperatures is None else float(temperatures.mean())
     if means is not None and not settings.constrained:
         temperature = means.temperature_k
@@ -324,6 +317,23 @@ def _degrees_of_freedom(settings: RunSettings, n_atoms: int | None) -> float:
     return (n_atoms - 1.0) / n_atoms
 
 
+def _changing_temperature(run: ThermoRun, means: RunMeans | None, where: str) -> list[str]:
+    """Say when Temp scatters more than in a run at one temperature; nothing where f is not known."""
+    settings, temperatures, atoms = run.settings, run.column("Temp"), run.n_atoms
+    unknown = settings.constrained or settings.hidden_types or settings.atoms_change
+    moving = means.moving if means is not None else atoms
+    if temperatures is None or unknown or not moving or (means is None and settings.ids(_FREEZING)):
+        return []
+    found = spread_of(temperatures, 3.0 * moving - 3.0)
+    if found is None or not found.is_wide:
+        return []
+    return [
+        f"Temp in {where} goes from {temperatures.min():.4g} to {temperatures.max():.4g} K and scatters "
+        f"{found.ratio:.2g} times as much as at one temperature (variance 2T²/f): a ramp, an equilibration "
+        "or a loss of energy is part of the run; a spectrum needs one temperature"
+    ]
+
+
 def _constant_temperature(settings: RunSettings, notes: list[str], where: str) -> None:
     if settings.isokinetic:
         return
@@ -339,7 +349,7 @@ def _constant_temperature(settings: RunSettings, notes: list[str], where: str) -
 
 def _refuse_hidden(settings: RunSettings, has_means: bool, where: str) -> None:
     """Ask for the temperature where the printed one is not that of the atoms that carry the current."""
-    frozen = [] if has_means else settings.ids(("setforce", "freeze"))
+    frozen = [] if has_means else settings.ids(_FREEZING)
     if not frozen and not settings.hidden_types:
         return
     cause = f"fix {frozen[0]} {settings.style(frozen[0])}" if frozen else "NULL in fix bec"

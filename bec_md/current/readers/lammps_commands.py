@@ -19,10 +19,19 @@ RUN_COMMANDS = {
     *("neb", "neb/spin", "prd", "tad", "hyper"),
 }
 #: Styles of fixes that drive a system: what it dissipates then is no measure of how it fluctuates.
-_DRIVING = ("efield", "addforce", "heat", "ehex", "thermal/conductivity", "viscosity", "nvt/sllod", "deform")
+_DRIVING = (
+    *("efield", "addforce", "addtorque", "heat", "ehex", "thermal/conductivity", "viscosity", "nvt/sllod"),
+    *("nvt/uef", "npt/uef", "deform", "viscous", "drag", "smd", "gravity", "flow/gauss", "accelerate/cos"),
+    *("move", "indent", "ttm", "ttm/grid", "ttm/mod", "propel/self", "append/atoms", "wall/piston", "msst"),
+)
 _ISOKINETIC = ("nvk", "temp/rescale")
 _CONSTRAINING = ("shake", "rattle", "rigid", "lincs")
 _BOX_CHANGES = ("npt", "nph", "deform", "box/relax", "press/")
+#: Monte Carlo moves: atoms change types or places without having moved there.
+_EXCHANGING = (
+    *("atom/swap", "neighbor/swap", "mol/swap", "sgcmc", "bond/swap", "tfmc", "gcmc", "charge/regulation"),
+    *("bond/react", "deposit", "evaporate", "pour"),
+)
 _ATOMS_CHANGE = ("gcmc", "widom", "deposit", "evaporate", "pour", "mol/swap")
 
 
@@ -48,6 +57,8 @@ class RunSettings:
         Whether `fix bec` was given NULL for a type.
     box_volume
         Volume of the box when it was last printed, length³.
+    variables
+        Name → formula of the variables of style equal.
     """
 
     units: str | None = None
@@ -59,6 +70,7 @@ class RunSettings:
     dynamics: int = 0
     hidden_types: bool = False
     box_volume: float | None = None
+    variables: Mapping[str, str] = field(default_factory=dict)
 
     def after(self, line: str) -> RunSettings:
         """Return the settings after one line of the log, a command or what LAMMPS says about itself."""
@@ -82,6 +94,8 @@ class RunSettings:
             return replace(self, normalized=answer in ("yes", "on", "true"))
         if head == "timestep" and len(words) > 1:
             return replace(self, timestep=_number(words[1], self.timestep), dynamics=self.dynamics + 1)
+        if head == "variable" and words[2:3] == ["equal"] and len(words) > 3:
+            return replace(self, variables={**self.variables, words[1]: " ".join(words[3:]).strip("\"'")})
         if head == "clear":
             return RunSettings(dynamics=self.dynamics + 1, units=self.units)
         if head in _NEW_DYNAMICS:
@@ -152,6 +166,11 @@ class RunSettings:
     def box_changes(self) -> bool:
         """Whether the volume may change during a run."""
         return bool(self.ids(_BOX_CHANGES))
+
+    @property
+    def exchanged(self) -> list[str]:
+        """Commands of fixes that move atoms by Monte Carlo, or make bonds."""
+        return [" ".join(self.fixes[name][:4]) for name in self.ids(_EXCHANGING)]
 
     @property
     def driven(self) -> list[str]:

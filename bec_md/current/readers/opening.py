@@ -14,6 +14,7 @@ from bec_md.current.file import is_stored_current, load_current
 from bec_md.current.options import SeriesOptions
 from bec_md.current.readers import columns, cp2k, gpumd, lammps
 from bec_md.current.readers.dipole import differentiate, unwrap_polarization
+from bec_md.current.readers.lammps_log import log_of
 from bec_md.current.readers.raw import RawSeries
 from bec_md.current.series import CurrentSeries
 from bec_md.errors import DataError, UsageError
@@ -66,6 +67,8 @@ def open_current(path: str | Path, options: SeriesOptions | None = None, **chang
     if not path.is_file():
         raise UsageError(f"there is no file {path}", "a current is read from it", "check the name")
     name = given.format or recognize(path)
+    if name == "columns" and given.format is None and _is_average(path):
+        name = "lammps-ave-time"
     if name is None or name not in READERS:
         raise UsageError(
             f"{path.name} is not recognized as a current or a dipole moment"
@@ -111,6 +114,12 @@ def recognize(path: Path) -> str | None:
     if count == 4 and path.name.startswith("dipole"):
         return "gpumd-dipole"
     return "columns" if count is not None and count >= 3 else None
+
+
+def _is_average(path: Path) -> bool:
+    """Whether a log beside a table shows that a ``fix ave/time`` with titles of its own has written it."""
+    found = log_of(path)
+    return found is not None and found[1][3] == "ave/time"
 
 
 def _looks_like_log(head: str) -> bool:

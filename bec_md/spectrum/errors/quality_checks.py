@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from bec_md.arrays import Array
+from bec_md.current.kinetic_spread import WIDE, TemperatureSpread
 from bec_md.spectrum.errors.quality import QualityCheck, Status, graded
-from bec_md.spectrum.errors.temperature_spread import TemperatureSpread
 from bec_md.spectrum.estimators.survey import Survey
 from bec_md.spectrum.statics import Statics
 from bec_md.units import AMU_ANG2_FS2_EV, BOLTZMANN_EV_K
@@ -204,12 +204,12 @@ def check_temperature(
 
 def check_temperature_spread(found: list[TemperatureSpread]) -> QualityCheck:
     """Return the variance of the kinetic energy over that of a run at one temperature (2/f), the largest."""
-    worst = max(found, key=lambda one: one.ratio - 3.0 * one.error, default=None)
+    worst = max(found, key=lambda one: one.at_least, default=None)
     return QualityCheck(
         "temperature_spread",
         None if worst is None else worst.ratio,
         "below 1.2 + 3 standard errors (fail: 3)",
-        "unknown" if worst is None else graded(worst.ratio - 3.0 * worst.error, 1.2, 3.0),
+        "unknown" if worst is None else graded(worst.at_least, WIDE, 3.0),
         "variance of the kinetic temperature over that at one temperature, 2T²/f of f degrees of freedom",
         "the temperature itself changed: exchanged replicas, a ramp, or an equilibration (cut it off with "
         "`start`); compute spectra from runs at one temperature",
