@@ -34,6 +34,8 @@ _COLUMNS = {
     "alpha_cm": ("alpha_cm", 1.0), "alpha": ("alpha_cm", 1.0),
     "reflectivity": ("reflectivity", 1.0), "r": ("reflectivity", 1.0), "loss": ("loss", 1.0),
 }  # fmt: skip
+#: Quantities that no passive material has below zero.
+_POSITIVE = ("kappa", "eps_imag", "n_alpha", "alpha_cm", "loss")
 
 
 def open_curve(path: str | Path, quantity: str = "n_alpha") -> Curve:
@@ -98,34 +100,62 @@ def _from_yaml(path: Path, quantity: str) -> Curve:
     try:
         content = yaml.safe_load(text)
         entries = content["DATA"]
-        tables = {str(e["type"]): e["data"] for e in entries if str(e["type"]).startswith("tabulated")}
-        columns = {
-            kind.split()[-1]: np.array([line.split() for line in text.strip().splitlines()], dtype=np.float64)
-            for kind, text in tables.items()
-        }
-        if any(table.ndim != 2 or table.shape[1] < 1 + len(kind) for kind, table in columns.items()):
-            raise ValueError("a row needs the wavelength and every quantity that is named")
+        tables = [(str(e["type"]), e["data"]) for e in entries if str(e["type"]).startswith("tabulated")]
+        pieces: dict[str, list[Array]] = {}
+        for kind, rows in tables:
+            table = np.array([line.split() for line in rows.strip().splitlines()], dtype=np.float64)
+            name = kind.split()[-1]
+            if table.ndim != 2 or table.shape[1] < 1 + len(name):
+                raise ValueError("a row needs the wavelength and every quantity that is named")
+            pieces.setdefault(name, []).append(table[:, : 1 + len(name)])
     except (yaml.YAMLError, KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
         raise DataError(
             f"{path.name} is not a table of refractiveindex.info: {type(error).__name__} {error}",
             "DATA with entries of type 'tabulated nk' is expected",
             "download the full database record (YAML) of a material with tabulated data",
         ) from error
+    columns = {name: np.concatenate(found) for name, found in pieces.items()}
     if "nk" in columns:
-        wavelength, n, kappa = columns["nk"].T[:3]
+        wavelength, n, kappa = columns["nk"].T
     elif {"n", "k"} <= set(columns):
-        wavelength, n = columns["n"].T[:2]
-        kappa = np.interp(wavelength, *columns["k"].T[:2])
+        wavelength, n, kappa = _on_common_range(columns["n"], columns["k"], path.name)
     else:
         raise DataError(
-            f"{path.name} holds {', '.join(tables) or 'no table'}",
+            f"{path.name} holds {', '.join(kind for kind, _ in tables) or 'no table'}",
             "an infrared spectrum needs n and k at each wavelength",
             "choose a record with 'tabulated nk'",
         )
+    if not (wavelength > 0.0).all():
+        raise _no_wavelength(path.name)
     nu = 1e4 / wavelength
     order = np.argsort(nu, kind="stable")
     values = from_index(quantity, nu, n, kappa)
     return _sorted(path.name, quantity, nu[order], values[order], None, "n and k of refractiveindex.info")
+
+
+def _on_common_range(n: Array, k: Array, where: str) -> tuple[Array, Array, Array]:
+    """Wavelengths, n and κ of two tables (wavelength, value) where they overlap, at the points of both."""
+    tables = [table[np.argsort(table[:, 0], kind="stable")] for table in (n, k)]
+    low, high = max(table[0, 0] for table in tables), min(table[-1, 0] for table in tables)
+    points = np.unique(np.concatenate([table[:, 0] for table in tables]))
+    points = points[(points >= low) & (points <= high)]
+    if len(points) < 4:
+        raise DataError(
+            f"{where}: n is tabulated at wavelengths {n[:, 0].min():g} … {n[:, 0].max():g}, k at "
+            f"{k[:, 0].min():g} … {k[:, 0].max():g}",
+            "an infrared spectrum needs both at the same wavelengths",
+            "choose a record with n and k in one range",
+        )
+    index, kappa = (np.interp(points, table[:, 0], table[:, 1]) for table in tables)
+    return points, index, kappa
+
+
+def _no_wavelength(where: str) -> DataError:
+    return DataError(
+        f"{where} holds wavelengths that are not positive",
+        "a wavenumber is the inverse of the wavelength",
+        "remove these rows",
+    )
 
 
 def _from_jcamp(path: Path, quantity: str) -> Curve:
@@ -153,6 +183,8 @@ def _from_table(path: Path, quantity: str) -> Curve:
             f"name the column in the header line, one of {', '.join(list(_AXES)[:9])}, wavelength_um",
         )
     factor, x = _AXES[names[axis]], data[:, axis]
+    if factor <= 0.0 and not (x > 0.0).all():
+        raise _no_wavelength(path.name)
     nu = x * factor if factor > 0.0 else (1e4 if factor == 0.0 else 1e7) / x
     known: dict[str, Array] = {}
     for i, name in enumerate(names):
@@ -182,6 +214,7 @@ def _read_table(path: Path) -> tuple[list[str], dict[str, float], list[str], Arr
     comments = [line[1:].strip() for line in lines if line.startswith("#")]
     rows = [line for line in lines if line.strip() and not line.startswith("#")]
     separator = "," if rows and "," in rows[0] else (";" if rows and ";" in rows[0] else None)
+    rows = _side_by_side(rows, path.name)
     names = [name.strip().lower() for name in _cells(rows[0], separator)] if rows else []
     try:
         [float(name) for name in names]
@@ -211,6 +244,21 @@ def _read_table(path: Path) -> tuple[list[str], dict[str, float], list[str], Arr
                     "correct the line, or remove it",
                 ) from None
     return comments, parameters, names, data
+
+
+def _side_by_side(rows: list[str], where: str) -> list[str]:
+    """Rows ``wl,n,k`` for a CSV of refractiveindex.info with ``wl,n`` above ``wl,k``; others unchanged."""
+    heads = {row.strip().lower(): number for number, row in enumerate(rows) if "wl," in row.lower()}
+    if set(heads) != {"wl,n", "wl,k"} or min(heads.values()) != 0:
+        return rows
+    middle = max(heads.values())
+    parts = [
+        np.array([row.split(",") for row in part], dtype=np.float64)
+        for part in (rows[1:middle], rows[middle + 1 :])
+    ]
+    n, k = (part.reshape(-1, 2) for part in (parts if heads["wl,n"] == 0 else parts[::-1]))
+    table = zip(*_on_common_range(n, k, where), strict=True)
+    return ["wl,n,k", *(",".join(repr(float(value)) for value in row) for row in table)]
 
 
 def bare_table(path: Path) -> tuple[Array, Array] | None:
@@ -245,6 +293,9 @@ def _cells(line: str, separator: str | None) -> list[str]:
 def _derive(path: Path, quantity: str, nu: Array, known: Mapping[str, Array], names: list[str]) -> Array:
     if quantity in known:
         return known[quantity]
+    for name in ("kappa", "eps_imag"):
+        if name in known and quantity != name and np.median(known[name]) < 0.0:
+            raise _other_sign(path.name, name)
     if {"n", "kappa"} <= set(known):
         return from_index(quantity, nu, known["n"], known["kappa"])
     if {"eps_real", "eps_imag"} <= set(known):
@@ -261,7 +312,26 @@ def _derive(path: Path, quantity: str, nu: Array, known: Mapping[str, Array], na
     )
 
 
+def _other_sign(label: str, quantity: str) -> DataError:
+    return DataError(
+        f"{label}: {quantity} is negative",
+        "it is written for fields that go as exp(+iωt), n − iκ; here they go as exp(−iωt), n + iκ",
+        f"reverse the sign of the column {quantity}",
+    )
+
+
 def _sorted(label: str, quantity: str, nu: Array, values: Array, errors: Array | None, note: str) -> Curve:
-    """Drop repeated wavenumbers (tables list the ends of joined pieces twice)."""
+    """Drop repeated wavenumbers (tables list the ends of joined pieces twice); refuse what no material has.
+
+    Noise may carry κ, ε₂ and absorption below zero, and a reflectivity a little above one.
+    """
+    if quantity == "reflectivity" and np.median(values) > 1.05:
+        raise DataError(
+            f"{label}: reflectivities up to {values.max():.4g}",
+            "a reflectivity lies between 0 and 1; the numbers look like percent",
+            "divide the column by 100",
+        )
+    if quantity in _POSITIVE and np.median(values) < 0.0:
+        raise _other_sign(label, quantity)
     kept = np.concatenate([[True], np.diff(nu) > 0.0])
     return Curve(label, quantity, nu[kept], values[kept], None if errors is None else errors[kept], note=note)

@@ -18,6 +18,7 @@ from bec_md.structure import Frame
 from bec_md.trajectory.block import Block
 from bec_md.trajectory.motion import Motion
 from bec_md.trajectory.reader import place
+from bec_md.trajectory.scaled_velocities import ScaledVelocities
 
 #: Atoms compared in every frame.
 _ATOMS = 16
@@ -57,12 +58,15 @@ class Continuity:
         self._source = source
         self._interval_fs = interval_fs
         self._resolved = resolved
+        self.velocities = None if interval_fs is None else ScaledVelocities(interval_fs)
 
     def first_break(self, block: Block) -> Break | None:
         """Find the first break among the new frames of a block."""
         if len(block.frames) < 2:
             return None
         motion = block.motion(slice(None, None, -(-len(block.frames[0].numbers) // _ATOMS)))
+        if self.velocities is not None:
+            self.velocities.look(block, motion)
         if self._resolved and self._regular(motion):
             return None
         found = self._repetition(block.frames, motion, block.old)

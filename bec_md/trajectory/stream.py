@@ -211,6 +211,9 @@ class StreamedTrajectory:
             if fault is not None:
                 raise fault
             if ended:
+                said = continuity.velocities.warning() if continuity and continuity.velocities else None
+                if said is not None:
+                    warnings.warn(f"{self._reader.source}: {said}", BecMDWarning, stacklevel=2)
                 return
             before = [*before, *read][-LOOK_BACK:]
 

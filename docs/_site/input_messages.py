@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+from _site import native_messages
 from _site.messages import ERRORS, errors_of, name_of, text_of
 
 ROOT = Path(__file__).parents[2]
@@ -96,6 +97,12 @@ def page() -> str:
         notes = sorted({note for tree in trees for note in notes_of(tree)})
         if notes:
             lines += ["Warnings, notes and remarks:\n", *(f"- {_cell(note)}" for note in notes), ""]
+    lines += ["## Models and structures in the native evaluator\n", "| it says | because | what to do |"]
+    lines += [
+        "|---|---|---|",
+        *("| " + " | ".join(map(_cell, row)) + " |" for row in native_messages.errors()),
+    ]
+    lines += ["\n## In LAMMPS: fix bec\n", *(f"- {_cell(text)}" for text in native_messages.sentences()), ""]
     return "\n".join(lines)
 
 

@@ -34,7 +34,7 @@ FixBec::FixBec(LAMMPS *lmp, int narg, char **arg) : Fix(lmp, narg, arg)
   const std::string units = update->unit_style;
   if (units != "metal" && units != "real")
     error->all(FLERR, "fix bec works in Angstrom: use units metal or real, not " + units);
-  if (domain->dimension != 3) error->all(FLERR, "fix bec needs a three-dimensional system");
+  if (domain->dimension != 3) error->all(FLERR, "fix bec needs a three-dimensional system: use dimension 3");
   try {
     options = FixBecOptions::parse(narg, arg, atom->ntypes);
   } catch (const ArgumentError &problem) {

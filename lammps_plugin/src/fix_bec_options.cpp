@@ -64,7 +64,7 @@ int parse_types(FixBecOptions &options, int n_args, const char *const *args, int
                             " elements: name one element for each type, in the order of the types; NULL hides a "
                             "type (shells, Drude particles) from the model");
   if (options.numbers.empty())
-    throw ArgumentError(FIRST_TYPE, "every atom type is NULL: there is nothing that carries a charge tensor");
+    throw ArgumentError(FIRST_TYPE, "every atom type is NULL: name the element of a type that carries a charge tensor");
   return index;
 }
 

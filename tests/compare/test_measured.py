@@ -184,3 +184,72 @@ def test_names_of_groups_with_commas_come_back(tmp_path: Path) -> None:
     found = open_curve(tmp_path / "a.csv")
     np.testing.assert_allclose(found.values, s.n_alpha, rtol=1e-6)
     assert found.errors is not None
+
+
+# ---------------------------------------------------------------------- other layouts of measured tables
+NU = np.linspace(60.0, 800.0, 75)
+INDEX = np.sqrt(3.0 + 2 * 300**2 / (300**2 - NU**2 - 20j * NU))
+
+
+def record(*tables: tuple[str, np.ndarray]) -> str:
+    text = "REFERENCES: somebody\nDATA:\n"
+    for kind, table in tables:
+        rows = "\n".join("        " + " ".join(f"{value:.9g}" for value in row) for row in table)
+        text += f"  - type: tabulated {kind}\n    data: |\n{rows}\n"
+    return text
+
+
+N_TABLE = np.column_stack([1e4 / NU, INDEX.real])
+K_TABLE = np.column_stack([1e4 / NU, INDEX.imag])
+NK_TABLE = np.column_stack([1e4 / NU, INDEX.real, INDEX.imag])
+LAYOUTS = {
+    "n and k apart.yml": record(("n", N_TABLE[::-1]), ("k", K_TABLE[::-1])),
+    "falling.yml": record(("n", N_TABLE), ("k", K_TABLE)),
+    "k in a part.yml": record(("n", N_TABLE[::-1]), ("k", K_TABLE[20:40][::-1])),
+    "n in a part.yml": record(("k", K_TABLE), ("n", N_TABLE[30:60][::-1])),
+    "two pieces.yml": record(("nk", NK_TABLE[40:]), ("nk", NK_TABLE[:41])),
+}
+CSV = "\r\n".join(f"{a:.9g},{b:.9g}" for a, b in N_TABLE)
+LAYOUTS["site.csv"] = (
+    "wl,n\r\n" + CSV + "\r\n\r\nwl,k\r\n" + "\r\n".join(f"{a:.9g},{b:.9g}" for a, b in K_TABLE)
+)
+
+
+@pytest.mark.parametrize("name", list(LAYOUTS))
+def test_layouts_of_refractiveindex_info(tmp_path: Path, name: str) -> None:
+    """n and k of one oscillator: every point that both tables hold, and no other."""
+    (tmp_path / name).write_text(LAYOUTS[name], newline="")
+    found = open_curve(tmp_path / name, "eps_imag")
+    assert len(found.values) == {"k in a part.yml": 20, "n in a part.yml": 30}.get(name, 75)
+    expected = np.interp(found.wavenumber_cm, NU, (INDEX**2).imag)
+    np.testing.assert_allclose(found.values, expected, rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("header", "columns", "quantity", "match"),
+    [
+        ("cm-1,n,k", [NU, INDEX.real, -INDEX.imag], "reflectivity", r"kappa is negative.*\n.*exp\(\+iωt\)"),
+        ("thz,eps1,eps2", [NU, (INDEX**2).real, -(INDEX**2).imag], "n_alpha", "eps_imag is negative"),
+        ("cm-1,alpha", [NU, -INDEX.imag], "alpha_cm", "alpha_cm is negative"),
+        (
+            "cm-1,r",
+            [NU, 100 * abs((INDEX - 1) / (INDEX + 1)) ** 2],
+            "reflectivity",
+            r"up to [\d.]+\n.*percent",
+        ),
+        ("wl,n,k", [NU - 60.0, INDEX.real, INDEX.imag], "n", "not positive"),
+    ],
+)
+def test_tables_that_no_material_has(
+    tmp_path: Path, header: str, columns: list[np.ndarray], quantity: str, match: str
+) -> None:
+    rows = "\n".join(",".join(f"{value:.9g}" for value in row) for row in zip(*columns, strict=True))
+    (tmp_path / "a.csv").write_text(f"{header}\n{rows}\n")
+    with pytest.raises(DataError, match=match):
+        open_curve(tmp_path / "a.csv", quantity)
+
+
+def test_records_whose_tables_do_not_meet(tmp_path: Path) -> None:
+    (tmp_path / "a.yml").write_text(record(("n", N_TABLE[:20]), ("k", K_TABLE[30:])))
+    with pytest.raises(DataError, match=r"n is tabulated at wavelengths .* k at"):
+        open_curve(tmp_path / "a.yml")

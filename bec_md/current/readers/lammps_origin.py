@@ -73,7 +73,7 @@ def refuse_averages(command: Sequence[str], where: str) -> None:
 
 
 def averaged_values(command: Sequence[str], count: int) -> tuple[str, ...]:
-    """Return what a ``fix ave/time`` puts into its `count` columns, f_ID[k], c_ID, v_NAME; empty if unknown."""
+    """Return what a ``fix ave/time`` puts into `count` columns, f_ID[k], c_ID, v_NAME; empty if unknown."""
     values = tuple(word for word in command[7:] if re.match(r"[cfv]_\w", word))
     if len(values) == 1 and values[0].endswith("[*]"):
         return tuple(values[0].replace("*", str(k)) for k in range(1, count + 1))

@@ -1,0 +1,160 @@
+r"""Velocities that change at once while positions go on: replicas exchanged, velocities scaled or drawn anew.
+
+Between frames n and n + 1 any smooth motion has, by velocities at four frames,
+
+    Δr = Δ [13/24 (v_n + v_{n+1}) − 1/24 (v_{n−1} + v_{n+2})]
+
+up to the fourth power of ωΔ. Where all velocities are multiplied by a factor s at one of the two frames, Δr
+differs from it by ±13/24 (s − 1) of v, along v; where they are drawn anew, by another vector. In a replica
+exchange (`temper` of LAMMPS) s² = T'/T; a thermostat that rescales puts the same temperature there each time.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass
+
+import numpy as np
+
+from bec_md.structure import Frame
+from bec_md.trajectory.block import Block
+from bec_md.trajectory.motion import Motion
+
+#: Deviations, in standard deviations of the intervals around and relative to v, that are a change at once.
+_SIGMAS, _LEAST = 6.0, 0.006
+#: Share of a deviation that may be across v where velocities were scaled, and not drawn anew.
+_ALONG = 0.5
+#: Intervals that are remembered, and that a verdict needs.
+_REMEMBERED, _FEW = 256, 32
+#: Changes from which on their temperatures tell a thermostat from exchanged replicas.
+_TELLING = 3
+#: Frames that one change may disturb, and share of all atoms that have to take part in it.
+_ONE, _OF_ALL = 2, 0.2
+#: Atoms below which nothing is said.
+_ATOMS = 8
+_WEIGHTS = 13.0 / 24.0, -1.0 / 24.0
+
+
+@dataclass(frozen=True)
+class Change:
+    """One change of all velocities between two frames.
+
+    Parameters
+    ----------
+    index
+        The second frame.
+    deviation
+        Of Δr from what velocities say, relative to v, less its usual value.
+    misfit
+        Its square, with what is across v.
+    scaled
+        Whether it is along v.
+    before, after
+        Σ m v² of the two frames.
+    """
+
+    index: int
+    deviation: float
+    misfit: float
+    scaled: bool
+    before: float
+    after: float
+
+
+class ScaledVelocities:
+    """Looks at blocks of successive frames with velocities.
+
+    Parameters
+    ----------
+    interval_fs
+        Time between frames as the motion shows it.
+    """
+
+    def __init__(self, interval_fs: float) -> None:
+        self._interval_fs = interval_fs
+        self._ratios: deque[float] = deque(maxlen=_REMEMBERED)
+        self._across: deque[float] = deque(maxlen=_REMEMBERED)
+        self.changes: list[Change] = []
+
+    def look(self, block: Block, motion: Motion) -> None:
+        """Take the intervals of a block whose four frames end in a new one."""
+        v = motion.velocities_ang_fs
+        first = max(block.old - 3, 0)
+        if v is None or len(v) - first < 4 or v.shape[1] < _ATOMS:
+            return
+        v, steps = v[first:], motion.displacements()[first + 1 : -1]
+        ends = v[1:-2] + v[2:-1]
+        beside = steps / self._interval_fs - _WEIGHTS[0] * ends - _WEIGHTS[1] * (v[:-3] + v[3:])
+        along, square, whole = (
+            np.einsum("fia,fia,i->f", one, other, motion.masses_amu, optimize=True)
+            for one, other in ((beside, ends), (ends, ends), (beside, beside))
+        )
+        safe = np.where(square > 0.0, square, np.inf)
+        ratio, across = 2.0 * along / safe, whole / safe - (along / safe) ** 2
+        self._ratios.extend(ratio.tolist())
+        self._across.extend(across.tolist())
+        if len(self._ratios) < _FEW:
+            return
+        usual = np.array(self._ratios)
+        middle, beyond = float(np.median(usual)), float(np.median(self._across))
+        limit = max(_SIGMAS * 1.4826 * float(np.median(np.abs(usual - middle))), _LEAST)
+        moving = square > 0.3 * np.median(square)  # not where all atoms turn
+        for row in np.flatnonzero(moving & (np.abs(ratio - middle) > limit)).tolist():
+            single = np.einsum("ia,ia,i->i", beside[row], beside[row], motion.masses_amu)
+            if single.sum() ** 2 < _OF_ALL * len(single) * float(single @ single):
+                continue  # collisions of a few atoms: Andersen's thermostat
+            deviation = float(ratio[row] - middle)
+            part, rest = 0.25 * deviation**2, max(float(across[row]) - beyond, 0.0)
+            frames = block.frames[first + row + 1 : first + row + 3]
+            scaled = rest < _ALONG * part
+            self._add(Change(frames[1].index, deviation, part + rest, scaled, *map(_kinetic, frames)))
+
+    def _add(self, found: Change) -> None:
+        """Keep a change; of neighbors, which feel it too, the largest."""
+        last = self.changes[-1] if self.changes else None
+        if last is None or found.index - last.index > _ONE:
+            self.changes.append(found)
+        elif found.misfit > last.misfit:
+            self.changes[-1] = found
+
+    def warning(self) -> str | None:
+        """Say where replicas were exchanged or velocities drawn anew; nothing of thermostats that rescale."""
+        drawn = [change.index for change in self.changes if not change.scaled]
+        scaled = [change for change in self.changes if change.scaled]
+        if drawn and len(drawn) >= len(scaled):
+            return (
+                f"all velocities change at once at {_places(drawn)} while positions go on: they were drawn "
+                "anew there (velocity create), and what is correlated over it is lost"
+            )
+        if not scaled or _same_temperature(scaled):
+            return None
+        factors = 1.0 + np.abs([change.deviation for change in scaled]) / _WEIGHTS[0]
+        return (
+            f"all velocities are multiplied at once, by up to {factors.max():.3g}, at "
+            f"{_places([change.index for change in scaled])}: exchanged replicas (temper), or a command that "
+            "rescales; compute spectra from runs at one temperature"
+        )
+
+
+def _same_temperature(changes: list[Change]) -> bool:
+    """Whether the temperature is the same after each change: a thermostat or a command rescales to it."""
+    if len(changes) < _TELLING:
+        return False
+    deviations = np.array([change.deviation for change in changes])
+    before, after = (np.log([getattr(c, side) for c in changes]) for side in ("before", "after"))
+    # the first of the two frames has its old velocities if Δr follows the new ones
+    old_first = float(deviations @ (after - before)) > 0.0
+    factors = 2.0 * np.log1p((1.0 if old_first else -1.0) * deviations / _WEIGHTS[0])
+    cold, hot = (before, before + factors) if old_first else (after - factors, after)
+    return bool(hot.std() < 0.5 * cold.std())
+
+
+def _kinetic(frame: Frame) -> float:
+    v = frame.velocities_ang_fs
+    assert v is not None  # blocks of frames with velocities
+    return max(float(np.einsum("i,ia,ia->", frame.masses_amu, v, v)), 1e-300)
+
+
+def _places(indices: list[int]) -> str:
+    shown = ", ".join(str(index) for index in indices[:4]) + (" …" if len(indices) > 4 else "")
+    return f"frame {shown}" if len(indices) == 1 else f"{len(indices)} frames ({shown})"
