@@ -40,7 +40,8 @@ class CurrentOptions(Options):
         the path of a file with one label per atom.
     charge_stride
         Evaluate the tensors every k-th frame and interpolate; the error is measured at held-out frames.
-        ``"auto"`` takes the largest k that keeps the error of J below `charge_tolerance`.
+        ``"auto"`` takes the largest k that keeps the error of J below `charge_tolerance`; 1 for models of a
+        polarization, whose J needs no tensors.
     interpolation
         ``"cubic"`` or ``"linear"``.
     charge_tolerance

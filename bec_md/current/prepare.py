@@ -161,7 +161,6 @@ def _recipe(
 ) -> Recipe:
     """Return what makes rows of frames."""
     batch = options.batch or default_batch(len(info.numbers), options.device)
-    lean = getattr(charges, "along_velocities", None)
     return Recipe(
         open=opener,
         charges=charges,
@@ -169,11 +168,7 @@ def _recipe(
         masses_amu=info.masses_amu,
         timestep_fs=timestep_fs,
         scheme="velocity" if info.velocity_scheme == "stored" else "midpoint",
-        sampling=Sampling(
-            batch=batch,
-            interpolation=options.interpolation,
-            held=1 if lean is None or lean() is charges else held_batches(len(info.numbers), batch),
-        ),
+        sampling=Sampling(batch=batch, interpolation=options.interpolation),
         immobile=mobility.immobile,
         rest_ang=None if mobility.immobile is None else first.positions_ang,
     )
@@ -248,17 +243,27 @@ def held_batches(n_atoms: int, batch: int) -> int:
 def _with_stride(
     recipe: Recipe, options: CurrentOptions, info: TrajectoryInfo
 ) -> tuple[Recipe, tuple[str, ...]]:
+    """Return the recipe with the stride of the tensors, and what there is to say about it."""
     if recipe.charges.constant:
         return recipe, ()
-    stride = options.charge_stride
-    note: tuple[str, ...] = ()
-    if stride == "auto":
+    stride, note, held = options.charge_stride, "", 1
+    if recipe.derivative is not None:
+        if stride == "auto":
+            stride, note = 1, "J of every frame is a derivative along the velocities: no stride makes it cheaper"
+        elif stride > 1:
+            note = (
+                f"`charge_stride={stride}` interpolates tensors: J of every frame, a derivative along the "
+                "velocities, is exact and usually costs less; leave it out"
+            )
+        if stride == 1:
+            held = held_batches(len(info.numbers), recipe.sampling.batch)
+    elif stride == "auto":
         from bec_md.current.stride import choose_stride
 
         choice = choose_stride(recipe, options.charge_tolerance, info.n_frames)
-        stride, note = choice.stride, (choice.describe(),)
-    held = recipe.sampling.held if stride == 1 else 1
-    return replace(recipe, sampling=replace(recipe.sampling, charge_stride=stride, held=held)), note
+        stride, note = choice.stride, choice.describe()
+    sampling = replace(recipe.sampling, charge_stride=stride, held=held)
+    return replace(recipe, sampling=sampling), (note,) if note else ()
 
 
 def _remarks(mobility: Mobility, constraints: int, every: int) -> list[str]:

@@ -68,11 +68,16 @@ class Recipe:
         return GroupSums(self.group_index, self.masses_amu, self.immobile)
 
     @cached_property
+    def derivative(self) -> ChargeSource | None:
+        """The source that gives J as one derivative along the velocities; None where only tensors give it."""
+        along = getattr(self.charges, "along_velocities", None)
+        source: ChargeSource = self.charges if along is None else along()
+        return None if source is self.charges else source
+
+    @property
     def source(self) -> ChargeSource:
-        """The source of tensors, without those of members where their currents come along the velocities."""
-        lean = getattr(self.charges, "along_velocities", None)
-        source: ChargeSource = self.charges
-        return source if lean is None or self.sampling.charge_stride > 1 else lean()
+        """What is evaluated: the derivative where there is one, unless tensors are interpolated."""
+        return self.charges if self.derivative is None or self.sampling.charge_stride > 1 else self.derivative
 
     @cached_property
     def trajectory(self) -> Trajectory:
@@ -82,7 +87,7 @@ class Recipe:
     def __getstate__(self) -> dict[str, Any]:
         state = dict(self.__dict__)
         state.pop("sums", None)
-        state.pop("source", None)
+        state.pop("derivative", None)
         state.pop("trajectory", None)
         return state
 

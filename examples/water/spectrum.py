@@ -45,13 +45,13 @@ BEND_FEET_CM = (1500.0, 1790.0)
 EPS_INF = 1.775  # square of the refractive index at 589 nm and 25 °C, 1.3325
 
 
-def current_of(path: Path, stride: int, charges: str = "model") -> CurrentSeries:
+def current_of(path: Path, charges: str = "model") -> CurrentSeries:
     """Current of one trajectory with the bundled water network, kept beside it, or with other charges."""
     if charges != "model":
         return bec_md.compute_current(path, charges=charges)
     store = path.with_name(f"{path.stem}_current.h5")
     model = bec_md.load_model("water")
-    return bec_md.compute_current(path, model, charge_stride=stride, output=store)
+    return bec_md.compute_current(path, model, output=store)
 
 
 def mean_charges(paths: Sequence[Path], samples: int = 8) -> dict[str, float]:
@@ -199,7 +199,6 @@ def main() -> None:
     parser.add_argument("--run", nargs="+", action="append", required=True, metavar="LABEL FILE…")
     parser.add_argument("--experiment", type=Path)
     parser.add_argument("--resolution", type=float, default=25.0, help="cm⁻¹")
-    parser.add_argument("--charge-stride", type=int, default=2, help="evaluate the network every n-th frame")
     parser.add_argument("--timestep", type=float, default=0.5, help="integration step of the runs in fs")
     parser.add_argument("--output", type=Path, default=Path("water.png"))
     parser.add_argument("--csv", type=Path)
@@ -208,16 +207,14 @@ def main() -> None:
     experiment = None if options.experiment is None else open_curve(options.experiment, "n_alpha")
     spectra: dict[str, Spectrum] = {}
     for label, *names in options.run:
-        series = [current_of(Path(name), options.charge_stride) for name in names]
+        series = [current_of(Path(name)) for name in names]
         spectra[label] = spectrum_of(series, options.resolution, options.timestep)
         print("\n".join(sum_rule_lines(label, series, spectra[label])))
     paths = [Path(name) for name in options.run[0][1:]]
     scalars = mean_charges(paths)
     print("fixed charges: " + ", ".join(f"{symbol} {value:+.3f} e" for symbol, value in scalars.items()))
     charges = "fixed:" + ",".join(f"{symbol}={value:.6f}" for symbol, value in scalars.items())
-    fixed = spectrum_of(
-        [current_of(path, 1, charges) for path in paths], options.resolution, options.timestep
-    )
+    fixed = spectrum_of([current_of(path, charges) for path in paths], options.resolution, options.timestep)
     everything = {**spectra, "fixed charges": fixed}
     print("\n".join(band_table(everything, experiment)))
     bec_md.plot.save_figure(draw(spectra, fixed, experiment), options.output)

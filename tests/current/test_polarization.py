@@ -104,3 +104,13 @@ def test_its_rate_is_the_current(run: list[Atoms]) -> None:
     # central differences of 5 fs lose 6 % of the fastest mode, 1070 cm⁻¹: (ωΔ)²/6
     assert np.abs(rate - current).max() < 0.15 * np.abs(current).max()
     assert np.corrcoef(rate.ravel(), current.ravel())[0, 1] > 0.99
+
+
+def test_no_stride_makes_a_derivative_cheaper(run: list[Atoms]) -> None:
+    auto = _current(run, charge_stride="auto")
+    assert auto.metadata["charge_stride"] == 1
+    assert np.array_equal(auto.current, _current(run).current)
+    assert any("derivative along the velocities" in note for note in auto.metadata["notes"])
+    strided = _current(run, charge_stride=4)
+    assert any("leave it out" in note for note in strided.metadata["notes"])
+    assert strided.current == pytest.approx(auto.current, abs=0.02 * np.abs(auto.current).max())
