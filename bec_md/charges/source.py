@@ -61,7 +61,8 @@ class ChargeSource(Protocol):
     """A source of tensors: frames in, Z out.
 
     A source that works beside the host may have a method `submit` as well, which takes frames and returns
-    them `Pending`, without waiting.
+    them `Pending`, without waiting. One whose tensors derive from a polarization has `along_velocities`; see
+    `derivative_of`.
     """
 
     @property
@@ -91,6 +92,16 @@ class ChargeSource(Protocol):
     def evaluate(self, frames: Sequence[Frame]) -> ChargeBatch:
         """Return the tensors of these frames."""
         ...
+
+
+def derivative_of(source: ChargeSource) -> Any:
+    """Return the source that gives J as one derivative along velocities, by its method `along`.
+
+    None where only tensors give it.
+    """
+    along = getattr(source, "along_velocities", None)
+    found = source if along is None else along()
+    return None if found is source else found
 
 
 def digest(*parts: object) -> str:

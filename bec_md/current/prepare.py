@@ -39,7 +39,7 @@ MAX_BATCH_GPU = 1024
 
 
 #: Frames that share the tensors of their first one where the current needs none; limited by memory.
-HELD_FRAMES, HELD_ATOMS = 96, 262_144
+HELD_FRAMES, HELD_ATOMS = 192, 262_144
 
 
 @dataclass(frozen=True)
@@ -270,7 +270,7 @@ def _remarks(mobility: Mobility, constraints: int, every: int) -> list[str]:
     rigid = f"{constraints} distances are rigid: they are no degrees of freedom of the temperature"
     sampled = (
         f"J and P(t) of every frame are derivatives along the velocities; Z* itself (f-sum rule, static and "
-        f"charge-sum checks) is that of one frame in {every}"
+        f"charge-sum checks) and ε∞ are those of one frame in {every}"
     )
     return [
         text for text in (mobility.remark, rigid if constraints else "", sampled if every > 1 else "") if text

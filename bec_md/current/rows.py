@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bec_md.arrays import Array
-from bec_md.charges.source import ChargeBatch
+from bec_md.charges.source import ChargeBatch, derivative_of
 from bec_md.current.continuous import Continuous
 from bec_md.current.evaluate import ChargedFrames, Sampling, charged_frames
 from bec_md.current.fields import FIELDS
@@ -70,9 +70,8 @@ class Recipe:
     @cached_property
     def derivative(self) -> ChargeSource | None:
         """The source that gives J as one derivative along the velocities; None where only tensors give it."""
-        along = getattr(self.charges, "along_velocities", None)
-        source: ChargeSource = self.charges if along is None else along()
-        return None if source is self.charges else source
+        source: ChargeSource | None = derivative_of(self.charges)
+        return source
 
     @property
     def source(self) -> ChargeSource:
@@ -196,7 +195,7 @@ class Recipe:
     def _rows_along(
         self, frames: list[Frame], velocities: Array, charge_sum: Array, path: Continuous
     ) -> Rows:
-        r"""Return what derivatives along the velocities give: J of groups and members, P, ε∞.
+        r"""Return what derivatives along the velocities give: J of groups and members, and P.
 
         The velocities are those relative to the center of mass, so that no tensors of the frame are needed:
         :math:`J_g = \sum Z (v - v_\mathrm{com}) + S_g v_\mathrm{com}`, of which every sum rule subtracts the
@@ -215,8 +214,7 @@ class Recipe:
         members = np.mean([one.members.sum(axis=2) for one in found], axis=0)
         if members.shape[1] > 1:
             rows["member_current"] = members
-        eps_inf = np.mean([one.eps_inf for one in found], axis=0)
-        return rows if np.isnan(eps_inf).any() else rows | {"eps_inf": eps_inf}
+        return rows
 
 
 def frame_hashes(frames: list[Frame]) -> NDArray[np.uint64]:

@@ -102,11 +102,14 @@ void BlockWork::gather(const Layer& layer, const float* messages) {
         call.out = out + static_cast<std::int64_t>(atom) * model_.width;
         call.out_sent = out_sent + static_cast<std::int64_t>(atom) * layer.sent_channels;
         kernels_.gather(call);
-        // splines 7, harmonics 2 per component and channel, message 1 per degree; twice for each rate
+        // radial functions with their slopes, then for values and twice for each rate: harmonics 2 per component and
+        // channel, message 1 per degree
+        const double radial = !call.edges.polynomials ? 7.0 : tangents == 0 ? 11.0 : 20.0;
         scratch_.profile.gather_flop +=
-            (1 + 2 * tangents) * call.edges.n_edges *
-            (7.0 * call.edges.table_width + 2.0 * components * model_.width +
-             (layer.first ? 0.0 : (model_.l_max + 1.0) * model_.width) + 2.0 * sent_rows * layer.sent_channels);
+            call.edges.n_edges * (radial * call.edges.table_width +
+                                  (1 + 2 * tangents) * (2.0 * components * model_.width +
+                                                        (layer.first ? 0.0 : (model_.l_max + 1.0) * model_.width) +
+                                                        2.0 * sent_rows * layer.sent_channels));
     }
 }
 

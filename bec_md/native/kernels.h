@@ -51,7 +51,7 @@ struct EdgeCall {
     float inverse_step;  // of the radial tables
     int intervals;
     int table_width;     // outputs of one knot
-    bool polynomials;    // tables hold four coefficients for each interval, else value and slope at each knot
+    bool polynomials;    // tables hold six coefficients for each interval, else value and slope at each knot
     const float* const* tables;  // [species of sender] table of the pair
     int n_edges;
     const float* vectors;           // [E × 3]
@@ -94,14 +94,13 @@ struct GatherAdjointCall {
 // Splines from values at equidistant nodes; slopes come from `slope_reach` nodes on either side.
 constexpr int slope_reach = 4;
 
-template <typename Real>
 struct SplineCall {
-    const Real* outputs;     // [knot][width], and slope_reach rows more before and after
-    const Real* bias;        // [width]
+    const float* outputs;    // [knot][width], and slope_reach rows more before and after
+    const float* bias;       // [width]
     const double* envelope;  // [knot][factor, its slope × step]
     int knots;
     int width;               // a multiple of 8
-    Real* spline;            // [knot][value, slope × step][width]
+    float* spline;           // [knot][value, slope × step][width]
 };
 
 struct Kernels {
@@ -126,8 +125,7 @@ struct Kernels {
     // x / (1 + exp(−x)), and its derivative unless slope is nullptr; length is a multiple of 8
     void (*silu)(float* x, float* slope, std::int64_t length);
     void (*silu_double)(double* x, std::int64_t length);
-    void (*spline)(const SplineCall<float>& call);
-    void (*spline_double)(const SplineCall<double>& call);
+    void (*spline)(const SplineCall& call);
 };
 
 // Columns are cut into panels of 32, 16 and 8, each stored as [inputs][panel].

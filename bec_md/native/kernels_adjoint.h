@@ -53,8 +53,8 @@ BEC_INLINE void scalar_adjoints(const GatherAdjointCall& call, const EdgeArrays&
 #pragma GCC unroll 4
     for (int l = 0; l <= LMAX; ++l) {
         const float* own = knot + l * from.channels;
-        radial[l] = sent[l] = radial_value<V>(edges, e, own, from.table_width);
-        slope[l] = radial_slope<V>(edges.slopes, edges.stride, e, own, from.table_width);
+        radial[l] = sent[l] = radial_value<6, V>(edges, e, own, from.table_width);
+        slope[l] = radial_slope<V>(edges, e, own, from.table_width);
     }
     if (!FIRST) {
         const V h = load<V>(from.messages + from.sender[e] * from.message_width + at);
@@ -103,8 +103,8 @@ BEC_INLINE void tensor_adjoints(const GatherAdjointCall& call, const EdgeArrays&
     const float* message = from.messages + from.sender[e] * from.message_width + from.channels + at;
 #pragma GCC unroll 3
     for (int i = 0; i < 3; ++i) {
-        const V radial = radial_value<V>(edges, e, knot + i * width, from.table_width);
-        const V slope = radial_slope<V>(edges.slopes, edges.stride, e, knot + i * width, from.table_width);
+        const V radial = radial_value<6, V>(edges, e, knot + i * width, from.table_width);
+        const V slope = radial_slope<V>(edges, e, knot + i * width, from.table_width);
 #pragma GCC unroll 3
         for (int a = 0; a < A; ++a) {
             const float* sum = call.sum_sent + a * call.sent_lane_stride + at;

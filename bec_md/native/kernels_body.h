@@ -74,7 +74,7 @@ BEC_INLINE float sum_of(V value) {
 const Kernels& table() {
     static const Kernels kernels{BEC_TEXT(BEC_SET), multiply, couple, couple_adjoint, gather, gather_adjoint,
                                  add_products, subtract, multiply_double, silu,
-                                 silu_double, spline<float>, spline<double>};
+                                 silu_double, spline};
     return kernels;
 }
 

@@ -67,8 +67,8 @@ BEC_INLINE void harmonics_of(T x, T y, T z, Put put) {
 struct EdgeArrays {
     long stride;
     float* harmonics;    // [component][edge]
-    float* weights;      // [4][edge] of the spline
-    float* slopes;       // [3][edge] the same of its derivative by r
+    float* weights;      // [4 or 6][edge] of the spline
+    float* slopes;       // [5][edge] the same of its derivative by r
     float* unit;         // [3][edge] direction
     float* inverse;      // [edge] 1/r
     const float** knot;  // [edge] place in the table
@@ -78,8 +78,8 @@ struct EdgeArrays {
         : stride((call.n_edges + edge_pad - 1) / edge_pad * edge_pad),
           harmonics(call.scratch),
           weights(harmonics + components * stride),
-          slopes(weights + 4 * stride),
-          unit(slopes + 3 * stride),
+          slopes(weights + 6 * stride),
+          unit(slopes + 5 * stride),
           inverse(unit + 3 * stride),
           knot(reinterpret_cast<const float**>(inverse + stride)),
           rest(inverse + 3 * stride) {}
@@ -104,7 +104,7 @@ void prepare_edges(const EdgeCall& call, const EdgeArrays& edges) {
         ys[e] = 0.0f;
         zs[e] = 0.0f;
     }
-    const long interval_floats = (call.polynomials ? 4L : 2L) * call.table_width;
+    const long interval_floats = (call.polynomials ? 6L : 2L) * call.table_width;
     const V last = V{} + static_cast<float>(call.intervals - 1);
     const V one = V{} + 1.0f;
     for (long e = 0; e < stride; e += BEC_LANES) {
@@ -115,16 +115,22 @@ void prepare_edges(const EdgeCall& call, const EdgeArrays& edges) {
         const I interval = __builtin_convertvector(u < last ? u : last, I);
         V t = u - __builtin_convertvector(interval, V);
         t = t < one ? t : one;  // beyond the cutoff: its end, where all is zero
-        const V rest = 1.0f - t;
-        const V weights[4] = {(1.0f + 2.0f * t) * rest * rest, t * rest * rest, t * t * (3.0f - 2.0f * t), -t * t * rest};
-        const V powers[4] = {one, t, t * t, t * t * t};
-        for (int w = 0; w < 4; ++w) store<V>(edges.weights + w * stride + e, call.polynomials ? powers[w] : weights[w]);
-        if (SLOPES) {
-            store<V>(edges.slopes + e, V{} + call.inverse_step);
-            store<V>(edges.slopes + stride + e, 2.0f * call.inverse_step * t);
-            store<V>(edges.slopes + 2 * stride + e, 3.0f * call.inverse_step * (t * t));
-            store<V>(edges.inverse + e, inverse);
+        if (call.polynomials) {
+            V power = one;
+#pragma GCC unroll 6
+            for (int w = 0; w < 6; ++w) {
+                store<V>(edges.weights + w * stride + e, power);
+                if (SLOPES && w < 5) store<V>(edges.slopes + w * stride + e, static_cast<float>(w + 1) * call.inverse_step * power);
+                power *= t;
+            }
+        } else {
+            const V rest = 1.0f - t;
+            store<V>(edges.weights + e, (1.0f + 2.0f * t) * rest * rest);
+            store<V>(edges.weights + stride + e, t * rest * rest);
+            store<V>(edges.weights + 2 * stride + e, t * t * (3.0f - 2.0f * t));
+            store<V>(edges.weights + 3 * stride + e, -t * t * rest);
         }
+        if (SLOPES) store<V>(edges.inverse + e, inverse);
         const V x = load<V>(xs + e) * inverse, y = load<V>(ys + e) * inverse, z = load<V>(zs + e) * inverse;
         store<V>(xs + e, x);
         store<V>(ys + e, y);
@@ -147,32 +153,35 @@ BEC_INLINE void harmonic_rates(const EdgeArrays& edges, long e, V dx, V dy, V dz
     harmonics_of<LMAX>(x, y, z, [&](int m, Dual<V> value) BEC_LAMBDA { store<V>(out + m * edges.stride + e, value.rate); });
 }
 
-// N registers of a radial function from four numbers of each knot.
-template <typename V, int N>
+// N registers of a radial function: Σ of W rows of its table, four of a spline or six of a polynomial.
+template <int W, typename V, int N>
 BEC_INLINE void radial_values(V (&value)[N], const EdgeArrays& edges, int e, const float* knot, int width) {
     constexpr int L = sizeof(V) / sizeof(float);
-    const long stride = edges.stride;
-    const float w0 = edges.weights[e], w1 = edges.weights[stride + e];
-    const float w2 = edges.weights[2 * stride + e], w3 = edges.weights[3 * stride + e];
+#pragma GCC unroll 6
+    for (int w = 0; w < W; ++w) {
+        const float weight = edges.weights[w * edges.stride + e];
 #pragma GCC unroll 4
-    for (int n = 0; n < N; ++n) {
-        const float* p = knot + n * L;
-        value[n] = w0 * load<V>(p) + w1 * load<V>(p + width) + w2 * load<V>(p + 2 * width) + w3 * load<V>(p + 3 * width);
+        for (int n = 0; n < N; ++n) {
+            const V row = load<V>(knot + w * width + n * L);
+            value[n] = w == 0 ? weight * row : value[n] + weight * row;
+        }
     }
 }
 
-template <typename V>
+template <int W, typename V>
 BEC_INLINE V radial_value(const EdgeArrays& edges, int e, const float* knot, int width) {
     V value[1];
-    radial_values<V, 1>(value, edges, e, knot, width);
+    radial_values<W, V, 1>(value, edges, e, knot, width);
     return value[0];
 }
 
-// Its derivative, of a table of polynomials: differences of values at knots would be too inaccurate.
+// The derivative of a polynomial: differences of values at knots would be too inaccurate.
 template <typename V>
-BEC_INLINE V radial_slope(const float* weights, long stride, int e, const float* knot, int width) {
-    return weights[e] * load<V>(knot + width) + weights[stride + e] * load<V>(knot + 2 * width) +
-           weights[2 * stride + e] * load<V>(knot + 3 * width);
+BEC_INLINE V radial_slope(const EdgeArrays& edges, int e, const float* knot, int width) {
+    V slope = edges.slopes[e] * load<V>(knot + width);
+#pragma GCC unroll 4
+    for (int w = 1; w < 5; ++w) slope += edges.slopes[w * edges.stride + e] * load<V>(knot + (w + 1) * width);
+    return slope;
 }
 
 // First row of each irrep that neighbors send: 1o, 1e, 2e.

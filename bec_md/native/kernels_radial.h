@@ -67,35 +67,27 @@ void silu_double(double* x, std::int64_t length) {
 // Value f u and slope f' u + f u' at every knot. A cubic Hermite spline is off by h⁴ f⁗ t² (1 − t)² / 24, always to
 // one side; f + h⁴ f⁗/720 instead of f centers that, which halves the largest error and lets sums over neighbors
 // average it out. Both derivatives are central differences over slope_reach nodes on either side.
-template <typename Real>
-void spline(const SplineCall<Real>& call) {
+void spline(const SplineCall& call) {
     constexpr double center = 91.0 / 8;
     constexpr double fourth[slope_reach] = {-122.0 / 15, 169.0 / 60, -2.0 / 5, 7.0 / 240};
     constexpr double first[slope_reach] = {4.0 / 5, -1.0 / 5, 4.0 / 105, -1.0 / 280};
     constexpr double fifth[slope_reach] = {29.0 / 6, -13.0 / 3, 3.0 / 2, -1.0 / 6};
-    constexpr int L = 32 / sizeof(Real);
-    typedef Real V __attribute__((vector_size(L * sizeof(Real))));
-    const auto at = [](const Real* p) BEC_LAMBDA {
-        V value;
-        __builtin_memcpy(&value, p, sizeof(V));
-        return value;
-    };
+    typedef typename LanesOf<8>::type V;
     const long width = call.width;
     for (long knot = 0; knot < call.knots; ++knot) {
-        const Real* row = call.outputs + knot * width;
-        const Real factor = static_cast<Real>(call.envelope[2 * knot]), rate = static_cast<Real>(call.envelope[2 * knot + 1]);
-        for (long k = 0; k < width; k += L) {
-            V f = at(row + k), slope = {};
-            f += static_cast<Real>(center / 720) * f + at(call.bias + k);
+        const float* row = call.outputs + knot * width;
+        const float factor = static_cast<float>(call.envelope[2 * knot]), rate = static_cast<float>(call.envelope[2 * knot + 1]);
+        for (long k = 0; k < width; k += 8) {
+            V f = load<V>(row + k), slope = {};
+            f += static_cast<float>(center / 720) * f + load<V>(call.bias + k);
 #pragma GCC unroll 4
             for (int d = 0; d < slope_reach; ++d) {
-                const V after = at(row + k + (d + 1) * width), before = at(row + k - (d + 1) * width);
-                f += static_cast<Real>(fourth[d] / 720) * (after + before);
-                slope += static_cast<Real>(first[d] + fifth[d] / 720) * (after - before);
+                const V after = load<V>(row + k + (d + 1) * width), before = load<V>(row + k - (d + 1) * width);
+                f += static_cast<float>(fourth[d] / 720) * (after + before);
+                slope += static_cast<float>(first[d] + fifth[d] / 720) * (after - before);
             }
-            const V value = factor * f, change = factor * slope + rate * f;
-            __builtin_memcpy(call.spline + 2 * knot * width + k, &value, sizeof(V));
-            __builtin_memcpy(call.spline + (2 * knot + 1) * width + k, &change, sizeof(V));
+            store<V>(call.spline + 2 * knot * width + k, factor * f);
+            store<V>(call.spline + (2 * knot + 1) * width + k, factor * slope + rate * f);
         }
     }
 }

@@ -4,25 +4,21 @@
 #include <cmath>
 #include <numeric>
 
-#include "kernels.h"
 #include "matrix.h"
 
 namespace bec {
 namespace {
 
 constexpr double pi = 3.14159265358979323846;
-// Interpolation errors are then below the rounding of float32 for trained networks, those of derivatives, too: knots
+// Interpolation errors are then below the rounding of float32 for trained networks, those of derivatives, too: intervals
 // per Å, and at least so many, since the functions of a short cutoff vary faster.
 struct Density {
     double per_angstrom;
     int least;
 };
-constexpr Density density_of_values{64.0, 320}, density_of_derivatives{180.0, 900};
+constexpr Density density_of_values{64.0, 320}, density_of_derivatives{32.0, 160};
 // The universal model has thousands of pairs; older tables are dropped and made again when needed.
 constexpr std::size_t memory_limit = std::size_t{512} << 20;
-// Nodes on either side of a knot from which its slope is taken: the network goes on smoothly beyond r = 0, where it
-// is even, and beyond the cutoff, where only its envelope ends.
-constexpr int reach = slope_reach;
 constexpr int block_nodes = 48;  // evaluated at a time
 
 // √(2n) sin(nπx)/(nπx) with x = r/cutoff: the network's normalization.
@@ -67,9 +63,6 @@ void apply(const Dense<double>& dense, const double* x, int stride, int rows, do
 void silu(float* x, std::int64_t length) { kernels().silu(x, nullptr, length); }
 void silu(double* x, std::int64_t length) { kernels().silu_double(x, length); }
 
-void make_spline(const SplineCall<float>& call) { kernels().spline(call); }
-void make_spline(const SplineCall<double>& call) { kernels().spline_double(call); }
-
 }  // namespace
 
 RadialNetwork::RadialNetwork(const TensorFile& file, const std::string& prefix, const RadialShape& shape)
@@ -103,12 +96,12 @@ void RadialNetwork::set_distances(const TensorFile& file, const std::string& pre
     const int hidden = shape_.hidden, functions = shape_.functions;
     const auto& weight = file.tensor(prefix + "from_distance.weight", {hidden, functions}).values;
     const auto& bias = file.tensor(prefix + "from_distance.bias", {hidden}).values;
-    const int nodes = intervals_ + 1 + 2 * reach;
-    distance_.resize(static_cast<std::size_t>(nodes) * static_cast<std::size_t>(hidden_padded_));
+    distance_.resize(static_cast<std::size_t>(nodes()) * static_cast<std::size_t>(hidden_padded_));
     std::vector<double> basis(static_cast<std::size_t>(functions));
-    for (int node = 0; node < nodes; ++node) {
-        for (int n = 1; n <= functions; ++n)
-            basis[static_cast<std::size_t>(n - 1)] = bessel(static_cast<double>(node - reach) / intervals_, n);
+    // the network goes on smoothly beyond r = 0, where it is even, and beyond the cutoff, where only its envelope ends
+    for (int node = 0; node < nodes(); ++node) {
+        const double x = static_cast<double>(node - reach()) / (intervals_ * nodes_per_interval());
+        for (int n = 1; n <= functions; ++n) basis[static_cast<std::size_t>(n - 1)] = bessel(x, n);
         double* row = distance_.data() + std::ptrdiff_t{node} * hidden_padded_;
         for (int h = 0; h < hidden; ++h)
             row[h] = std::inner_product(basis.begin(), basis.end(), weight.begin() + std::ptrdiff_t{h} * functions,
@@ -118,25 +111,26 @@ void RadialNetwork::set_distances(const TensorFile& file, const std::string& pre
 
 // u(x) = 1 − 28 x⁶ + 48 x⁷ − 21 x⁸, zero at the cutoff.
 void RadialNetwork::set_envelope() {
-    for (int knot = 0; knot < intervals_; ++knot) {
-        const double x = static_cast<double>(knot) / intervals_, x5 = x * x * x * x * x;
+    const int steps = intervals_ * nodes_per_interval();
+    for (int node = 0; node < steps; ++node) {
+        const double x = static_cast<double>(node) / steps, x5 = x * x * x * x * x;
         envelope_.push_back(shape_.norm * (1.0 + x5 * x * (-28.0 + x * (48.0 - 21.0 * x))));
-        envelope_.push_back(shape_.norm * x5 * (-168.0 + x * (336.0 - 168.0 * x)) / intervals_);
+        envelope_.push_back(shape_.norm * x5 * (-168.0 + x * (336.0 - 168.0 * x)) / steps);
     }
-    envelope_.resize(2 * static_cast<std::size_t>(intervals_ + 1));
+    envelope_.resize(2 * static_cast<std::size_t>(steps + 1));
 }
 
-// Splines of one pair, from `shift` of the first layer.
+// Outputs of the perceptron at all nodes, [node][output] without bias, from `shift` of its first layer.
 template <typename Real>
-void RadialNetwork::evaluate(const std::vector<double>& shift, const Dense<Real>& hidden, const Dense<Real>& output,
-                             RadialScratch<Real>& scratch, Real* spline) const {
-    const int nodes = intervals_ + 1 + 2 * reach, width = hidden_padded_;
+const Real* RadialNetwork::evaluate(const std::vector<double>& shift, const Dense<Real>& hidden, const Dense<Real>& output,
+                                    RadialScratch<Real>& scratch) const {
+    const int width = hidden_padded_;
     const auto floats = [](int rows, int columns) { return static_cast<std::size_t>(rows) * static_cast<std::size_t>(columns); };
     Real* x = scratch.x.require(floats(block_nodes, width));
     Real* y = scratch.y.require(floats(block_nodes, width));
-    Real* outputs = scratch.outputs.require(floats(nodes, width_));
-    for (int node = 0; node < nodes; node += block_nodes) {
-        const int rows = std::min(block_nodes, nodes - node);
+    Real* outputs = scratch.outputs.require(floats(nodes(), width_));
+    for (int node = 0; node < nodes(); node += block_nodes) {
+        const int rows = std::min(block_nodes, nodes() - node);
         const double* distance = distance_.data() + std::ptrdiff_t{node} * width;
         for (int i = 0; i < rows * width; ++i) x[i] = static_cast<Real>(distance[i] + shift[static_cast<std::size_t>(i % width)]);
         silu(x, rows * width);
@@ -146,7 +140,7 @@ void RadialNetwork::evaluate(const std::vector<double>& shift, const Dense<Real>
         silu(y, rows * width);
         apply(output, y, width, rows, outputs + std::ptrdiff_t{node} * width_);
     }
-    make_spline({outputs + std::ptrdiff_t{reach} * width_, output.bias.data(), envelope_.data(), intervals_ + 1, width_, spline});
+    return outputs;
 }
 
 Buffer<float> RadialNetwork::tabulate(const std::vector<double>& receiver, const std::vector<double>& sender,
@@ -157,31 +151,39 @@ Buffer<float> RadialNetwork::tabulate(const std::vector<double>& receiver, const
         for (std::ptrdiff_t k = 0; k < embedding; ++k)
             shift[static_cast<std::size_t>(h)] += from_receiver_[static_cast<std::size_t>(h * embedding + k)] * receiver[static_cast<std::size_t>(k)] +
                         from_sender_[static_cast<std::size_t>(h * embedding + k)] * sender[static_cast<std::size_t>(k)];
-    const auto width = static_cast<std::size_t>(width_), intervals = static_cast<std::size_t>(intervals_);
-    const std::size_t numbers = 2 * (intervals + 1) * width;
-    if (!shape_.differentiated) {
-        Buffer<float> table = Buffer<float>::unset(numbers);
-        evaluate(shift, hidden_, output_, memory.single, table.data());
-        return table;
-    }
-    double* spline = memory.spline.require(numbers);
-    evaluate(shift, hidden_twofold_, output_twofold_, memory.twofold, spline);
-    Buffer<float> table = Buffer<float>::unset(4 * intervals * width);
-    to_polynomials(spline, table);
+    if (shape_.differentiated) return polynomials_of(evaluate(shift, hidden_twofold_, output_twofold_, memory.twofold));
+    const float* outputs = evaluate(shift, hidden_, output_, memory.single) + std::ptrdiff_t{reach()} * width_;
+    Buffer<float> table = Buffer<float>::unset(2 * static_cast<std::size_t>(intervals_ + 1) * static_cast<std::size_t>(width_));
+    kernels().spline({outputs, output_.bias.data(), envelope_.data(), intervals_ + 1, width_, table.data()});
     return table;
 }
 
-void RadialNetwork::to_polynomials(const double* spline, Buffer<float>& table) const {
+// Newton's polynomial Σ_k Δ^k f₀ · C(5t, k) through six equidistant nodes, its powers collected.
+Buffer<float> RadialNetwork::polynomials_of(const double* outputs) const {
+    constexpr double power_of_binomial[degree + 1][degree + 1] = {  // of (5t)^m in C(5t, k): Stirling numbers over k!
+        {1.0}, {0.0, 1.0}, {0.0, -1.0 / 2, 1.0 / 2}, {0.0, 2.0 / 6, -3.0 / 6, 1.0 / 6},
+        {0.0, -6.0 / 24, 11.0 / 24, -6.0 / 24, 1.0 / 24}, {0.0, 24.0 / 120, -50.0 / 120, 35.0 / 120, -10.0 / 120, 1.0 / 120}};
     const std::ptrdiff_t w = width_;
+    Buffer<float> table = Buffer<float>::unset((degree + 1) * static_cast<std::size_t>(intervals_) * static_cast<std::size_t>(w));
     for (std::ptrdiff_t interval = 0; interval < intervals_; ++interval) {
-        const double* knot = spline + 2 * interval * w;
-        float* out = table.data() + 4 * interval * w;
+        const std::ptrdiff_t first = degree * interval;
+        float* out = table.data() + (degree + 1) * interval * w;
         for (std::ptrdiff_t k = 0; k < w; ++k) {
-            const double f0 = knot[k], s0 = knot[w + k], f1 = knot[2 * w + k], s1 = knot[3 * w + k];
-            const double coefficients[4] = {f0, s0, 3 * (f1 - f0) - 2 * s0 - s1, 2 * (f0 - f1) + s0 + s1};
-            for (std::ptrdiff_t c = 0; c < 4; ++c) out[c * w + k] = static_cast<float>(coefficients[c]);
+            double differences[degree + 1];
+            for (std::ptrdiff_t node = 0; node <= degree; ++node)
+                differences[node] = envelope_[static_cast<std::size_t>(2 * (first + node))] *
+                                    (outputs[(first + node) * w + k] + output_twofold_.bias.data()[k]);
+            for (int order = 1; order <= degree; ++order)
+                for (int node = degree; node >= order; --node) differences[node] -= differences[node - 1];
+            double scale = 1.0;
+            for (int m = 0; m <= degree; ++m, scale *= degree) {
+                double sum = 0.0;
+                for (int order = m; order <= degree; ++order) sum += power_of_binomial[order][m] * differences[order];
+                out[m * w + k] = static_cast<float>(scale * sum);
+            }
         }
     }
+    return table;
 }
 
 void RadialFunctions::add_missing(const std::vector<Pair>& missing, ThreadPool& pool) {

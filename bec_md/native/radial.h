@@ -1,4 +1,5 @@
-// Radial functions of pairs of species, tabulated as cubic Hermite splines when a pair first occurs.
+// Radial functions of pairs of species, tabulated when a pair first occurs: as cubic Hermite splines, or as polynomials
+// of degree 5 where derivatives are wanted.
 #pragma once
 
 #include <cstdint>
@@ -11,6 +12,7 @@
 #include <vector>
 
 #include "buffer.h"
+#include "kernels.h"
 #include "tensor_file.h"
 #include "thread_pool.h"
 
@@ -21,7 +23,7 @@ struct RadialShape {
     int functions, embedding, hidden;
     double norm;             // factor on every output
     std::vector<int> parts;  // outputs, part by part; each is padded in the table
-    bool differentiated;     // derivatives of the splines will be taken
+    bool differentiated;     // derivatives will be taken
 };
 
 // A linear map of the perceptron; rows of its inputs and outputs are padded.
@@ -41,10 +43,11 @@ struct RadialScratch {
 struct RadialMemory {
     RadialScratch<float> single;
     RadialScratch<double> twofold;
-    Buffer<double> spline;
 };
 
-// The perceptron of one layer: in float, or in double where derivatives of its splines will be taken.
+constexpr int degree = 5;  // of the polynomials; their intervals have as many nodes, and the next one's first
+
+// The perceptron of one layer: in float, or in double where derivatives will be taken.
 class RadialNetwork {
 public:
     RadialNetwork(const TensorFile& file, const std::string& prefix, const RadialShape& shape);
@@ -53,8 +56,8 @@ public:
     float inverse_step() const { return static_cast<float>(intervals_ / shape_.cutoff); }
     int width() const { return width_; }  // padded outputs
     bool polynomials() const { return shape_.differentiated; }
-    // [knot][value, slope × step][outputs], or, where derivatives are wanted, the same splines as
-    // [interval][coefficient of t⁰, t¹, t², t³][outputs]
+    // [knot][value, slope × step][outputs], or, where derivatives are wanted,
+    // [interval][coefficient of t⁰ … t⁵][outputs]
     Buffer<float> tabulate(const std::vector<double>& receiver, const std::vector<double>& sender,
                            RadialMemory& memory) const;
 
@@ -65,16 +68,19 @@ private:
     int hidden_padded_;
     std::vector<double> from_receiver_, from_sender_;
     std::vector<double> distance_;  // [node][hidden]: what all pairs share
-    std::vector<double> envelope_;  // [knot][norm × u, norm × slope × step]
+    std::vector<double> envelope_;  // [node][norm × u, norm × slope × step], up to the cutoff
     Dense<float> hidden_, output_;
     Dense<double> hidden_twofold_, output_twofold_;
 
     void set_envelope();
     void set_distances(const TensorFile& file, const std::string& prefix);
+    int nodes_per_interval() const { return shape_.differentiated ? degree : 1; }
+    int reach() const { return shape_.differentiated ? 0 : slope_reach; }  // nodes beyond either end
+    int nodes() const { return intervals_ * nodes_per_interval() + 1 + 2 * reach(); }
     template <typename Real>
-    void evaluate(const std::vector<double>& shift, const Dense<Real>& hidden, const Dense<Real>& output,
-                  RadialScratch<Real>& scratch, Real* spline) const;
-    void to_polynomials(const double* spline, Buffer<float>& table) const;
+    const Real* evaluate(const std::vector<double>& shift, const Dense<Real>& hidden, const Dense<Real>& output,
+                         RadialScratch<Real>& scratch) const;
+    Buffer<float> polynomials_of(const double* outputs) const;
 };
 
 struct PairTable {

@@ -48,7 +48,6 @@ class PredictedCurrent:
     current: Array  # (F, G, 3) e Å/fs, mean over the ensemble
     members: Array  # (F, M, G, 3) e Å/fs
     polarization: Array | None  # (F, 3) e Å of the positions as given; None if the tensors derive from none
-    eps_inf: Array  # (F, 3, 3); NaN where the model was trained without ε∞
 
     __repr__ = brief_repr
 
@@ -60,7 +59,6 @@ class PredictedCurrent:
             np.concatenate([part.current for part in parts]),
             np.concatenate([part.members for part in parts]),
             np.concatenate(moments) if moments else None,
-            np.concatenate([part.eps_inf for part in parts]),
         )
 
 
@@ -180,15 +178,14 @@ class BecModel:
             found = self.engine.evaluate(frames)
             share = np.eye(count)[group] * (group >= 0)[:, None]  # (N, G)
             current = np.einsum("fmnab,fnb,ng->fmga", found["charges"], velocities, share, optimize=True)
-            return PredictedCurrent(current.mean(axis=1), current, None, self._known(found["eps_inf"]))
+            return PredictedCurrent(current.mean(axis=1), current, None)
         lanes = np.where(group[:, None] == np.arange(count), 1.0, 0.0)[..., None] * velocities[:, :, None]
-        request = Request(("current", "polarization", "eps_inf"), velocities=lanes)  # (F, N, G, 3)
+        request = Request(("current", "polarization"), velocities=lanes)  # (F, N, G, 3)
         found = self.engine.evaluate(frames, request)
         return PredictedCurrent(
             found["current"].mean(axis=1),
             found["current"],
             found["polarization"].mean(axis=1),
-            self._known(found["eps_inf"]),
         )
 
     def ionic_charges(self, frame: Frame | Atoms) -> Array:

@@ -74,7 +74,7 @@ def test_currents_along_the_velocities_are_those_of_the_tensors(
         mine = np.einsum("fnab,fnb->fa", tensors.mean(axis=1)[:, part], relative[:, part])
         np.testing.assert_allclose(series.partial("mass")[:, group], mine, atol=2e-6)
     np.testing.assert_allclose(series.total("equal"), series.total("mass"), atol=2e-6)
-    assert "that of one frame in" in " ".join(series.metadata["remarks"])
+    assert "those of one frame in" in " ".join(series.metadata["remarks"])
     assert series.charge_uncertainty_e is not None
     first = model.predict_batch(run[:1]).uncertainty_e.mean()
     assert series.charge_uncertainty_e[0] == pytest.approx(first, rel=1e-4)
