@@ -74,7 +74,8 @@ def closed_loop(
               ∮ Z·du = \int_0^{2π} \sum_i Z_i(u) \frac{∂u_i}{∂φ}\, dφ
 
     with two random directions :math:`d_1, d_2` of all atoms. The trapezoidal rule of p points leaves terms
-    of order :math:`r^{p-1}` out: in quartz 2·10⁻⁵ with 8 points, less than the rounding of float32 with 12. The net charge plays no role: displacements leave the center in place.
+    of order :math:`r^{p-1}` out: in quartz 2·10⁻⁵ with 8 points, less than the rounding of float32 with 12.
+    The net charge plays no role: displacements leave the center in place.
 
     Parameters
     ----------

@@ -249,7 +249,8 @@ def _with_stride(
     stride, note, held = options.charge_stride, "", 1
     if recipe.derivative is not None:
         if stride == "auto":
-            stride, note = 1, "J of every frame is a derivative along the velocities: no stride makes it cheaper"
+            stride = 1
+            note = "J of every frame is a derivative along the velocities: no stride makes it cheaper"
         elif stride > 1:
             note = (
                 f"`charge_stride={stride}` interpolates tensors: J of every frame, a derivative along the "

@@ -81,7 +81,7 @@ void CellList::build(std::int64_t n_atoms, const double* positions, const double
                         "neighbors cannot be found from NaN or infinite coordinates",
                         "check the trajectory at this frame: the simulation may have blown up");
     add_images(n_atoms, positions, cell, periodic);
-    sort_points(n_atoms);
+    bins_.sort(static_cast<std::int64_t>(owner_.size()), points_.data(), owner_.data(), cutoff_);
 }
 
 void CellList::add_images(std::int64_t n_atoms, const double* positions, const double* cell,
@@ -151,98 +151,28 @@ void CellList::add_images(std::int64_t n_atoms, const double* positions, const d
                     "evaluate it with LAMMPS on several MPI ranks");
 }
 
-void CellList::sort_points(std::int64_t n_atoms) {
-    const std::size_t n = owner_.size();
-    double low[3] = {0, 0, 0}, high[3] = {0, 0, 0};
-    for (int k = 0; k < 3 && n > 0; ++k) low[k] = high[k] = points_[k];
-    for (std::size_t p = 0; p < n; ++p)
-        for (int k = 0; k < 3; ++k) {
-            low[k] = std::min(low[k], points_[3 * p + k]);
-            high[k] = std::max(high[k], points_[3 * p + k]);
-        }
-    // rows of bins along x: a neighbor search reads contiguous stretches of them
-    const double wish[3] = {0.125 * cutoff_, cutoff_, cutoff_};
-    double bins = 1;
-    for (int k = 0; k < 3; ++k) bins *= std::floor((high[k] - low[k]) / wish[k]) + 1;
-    const double coarser = std::max(1.0, std::cbrt(bins / (8.0 * static_cast<double>(n) + 64.0)));
-    for (int k = 0; k < 3; ++k) {
-        origin_[k] = low[k];
-        bin_[k] = wish[k] * coarser;
-        n_bins_[k] = static_cast<int>(std::min(1e9, std::floor((high[k] - low[k]) / bin_[k]))) + 1;
-        while (static_cast<double>(n_bins_[k]) > 8.0 * static_cast<double>(n) + 64.0) {  // atoms on a long line
-            bin_[k] *= 2;
-            n_bins_[k] = static_cast<int>(std::floor((high[k] - low[k]) / bin_[k])) + 1;
-        }
-    }
-    const std::size_t total = static_cast<std::size_t>(n_bins_[0]) * n_bins_[1] * n_bins_[2];
-    start_.assign(total + 1, 0);
-    bin_of_.resize(n);
-    for (std::size_t p = 0; p < n; ++p) {
-        int at[3];
-        for (int k = 0; k < 3; ++k)
-            at[k] = std::min(n_bins_[k] - 1, static_cast<int>((points_[3 * p + k] - origin_[k]) / bin_[k]));
-        bin_of_[p] = static_cast<std::int32_t>((static_cast<std::int64_t>(at[2]) * n_bins_[1] + at[1]) * n_bins_[0] + at[0]);
-        ++start_[bin_of_[p] + 1];
-    }
-    for (std::size_t b = 0; b < total; ++b) start_[b + 1] += start_[b];
-    x_.resize(n);
-    y_.resize(n);
-    z_.resize(n);
-    source_.resize(n);
-    place_.resize(static_cast<std::size_t>(n_atoms));
-    for (std::size_t p = 0; p < n; ++p) {
-        const std::int32_t to = start_[bin_of_[p]]++;
-        x_[to] = points_[3 * p];
-        y_[to] = points_[3 * p + 1];
-        z_[to] = points_[3 * p + 2];
-        source_[to] = owner_[p];
-        if (p < static_cast<std::size_t>(n_atoms)) place_[p] = to;
-    }
-    for (std::size_t b = total; b > 0; --b) start_[b] = start_[b - 1];
-    start_[0] = 0;
-}
-
 void CellList::append_neighbors(std::int64_t atom, std::int32_t offset, EdgeList& edges, std::int64_t row) const {
-    const std::int32_t self = place_[atom];
-    const double x = x_[self], y = y_[self], z = z_[self], square = cutoff_ * cutoff_;
-    const auto range = [&](int k, double value, double reach, int& low, int& high) {
-        low = std::max(0, static_cast<int>(std::floor((value - reach - origin_[k]) / bin_[k])));
-        high = std::min(n_bins_[k] - 1, static_cast<int>((value + reach - origin_[k]) / bin_[k]));
-    };
-    // distance from a coordinate to the slab of one bin
-    const auto gap = [&](int k, double value, int bin) {
-        const double low = origin_[k] + bin * bin_[k];
-        return std::max(0.0, std::max(low - value, value - low - bin_[k]));
-    };
+    const std::int32_t self = bins_.place(atom);
+    const double *xs = bins_.x(), *ys = bins_.y(), *zs = bins_.z();
+    const std::int32_t* atoms = bins_.labels();
+    const double x = xs[self], y = ys[self], z = zs[self], square = cutoff_ * cutoff_;
     std::int64_t n = edges.count;
     int overlaps = 0;
-    int y0, y1, z0, z1;
-    range(1, y, cutoff_, y0, y1);
-    range(2, z, cutoff_, z0, z1);
-    for (int iz = z0; iz <= z1; ++iz) {
-        const double dz = gap(2, z, iz);
-        for (int iy = y0; iy <= y1; ++iy) {
-            const double dy = gap(1, y, iy), left = square - dz * dz - dy * dy;
-            if (left < 0) continue;
-            int x0, x1;
-            range(0, x, std::sqrt(left), x0, x1);
-            const std::int64_t line = (static_cast<std::int64_t>(iz) * n_bins_[1] + iy) * n_bins_[0];
-            const std::int32_t first = start_[line + x0], last = start_[line + x1 + 1];
-            const std::int64_t needed = n + (last - first);
-            std::int32_t* sender = edges.sender.grow(static_cast<std::size_t>(needed), static_cast<std::size_t>(n));
-            float* vectors = edges.vectors.grow(static_cast<std::size_t>(3 * needed), static_cast<std::size_t>(3 * n));
-            for (std::int32_t c = first; c < last; ++c) {
-                const double ex = x_[c] - x, ey = y_[c] - y, ez = z_[c] - z;
-                vectors[3 * n] = static_cast<float>(ex);
-                vectors[3 * n + 1] = static_cast<float>(ey);
-                vectors[3 * n + 2] = static_cast<float>(ez);
-                sender[n] = source_[c] + offset;
-                const double distance = ex * ex + ey * ey + ez * ez;
-                overlaps += (distance < closest_atoms * closest_atoms) & (c != self);
-                n += (distance < square) & (c != self);
-            }
+    bins_.near(x, y, z, cutoff_, [&](std::int32_t first, std::int32_t last) {
+        const std::int64_t needed = n + (last - first);
+        std::int32_t* sender = edges.sender.grow(static_cast<std::size_t>(needed), static_cast<std::size_t>(n));
+        float* vectors = edges.vectors.grow(static_cast<std::size_t>(3 * needed), static_cast<std::size_t>(3 * n));
+        for (std::int32_t c = first; c < last; ++c) {
+            const double ex = xs[c] - x, ey = ys[c] - y, ez = zs[c] - z;
+            vectors[3 * n] = static_cast<float>(ex);
+            vectors[3 * n + 1] = static_cast<float>(ey);
+            vectors[3 * n + 2] = static_cast<float>(ez);
+            sender[n] = atoms[c] + offset;
+            const double distance = ex * ex + ey * ey + ez * ez;
+            overlaps += (distance < closest_atoms * closest_atoms) & (c != self);
+            n += (distance < square) & (c != self);
         }
-    }
+    });
     const std::int64_t start = edges.count;
     edges.count = n;
     edges.first.data()[row + 1] = n;

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "bins.h"
 #include "buffer.h"
 
 namespace bec {
@@ -33,18 +34,11 @@ public:
 private:
     double cutoff_ = 0;
     const std::int64_t* names_ = nullptr;
-    double origin_[3] = {}, bin_[3] = {};
-    int n_bins_[3] = {};
     std::vector<double> points_;       // atoms wrapped into the cell, then images; [points × 3]
     std::vector<std::int32_t> owner_;  // atom of each image
-    std::vector<std::int32_t> bin_of_;
-    std::vector<std::int32_t> start_;  // first sorted point of each bin
-    std::vector<double> x_, y_, z_;    // sorted points
-    std::vector<std::int32_t> source_;
-    std::vector<std::int32_t> place_;  // sorted place of each atom's own point
+    Bins bins_;                        // of the points, labelled by their atoms
 
     void add_images(std::int64_t n_atoms, const double* positions, const double* cell, const std::uint8_t* periodic);
-    void sort_points(std::int64_t n_atoms);
     std::int64_t name(std::int64_t atom) const { return names_ != nullptr ? names_[atom] : atom; }
     [[noreturn]] void refuse_overlap(std::int64_t atom, const EdgeList& edges, std::int64_t start,
                                      std::int32_t offset) const;

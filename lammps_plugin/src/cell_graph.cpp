@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <stdexcept>
 
 namespace bec_lammps {
@@ -17,17 +18,6 @@ constexpr double CLOSEST = 0.1;        // Å; as on the Python side
 #else
 #define BEC_VARIANTS
 #endif
-
-BEC_VARIANTS
-void squared_distances(int n, const double *x, const double *y, const double *z, const double *from,
-                       double *result)
-{
-  const double fx = from[0], fy = from[1], fz = from[2];
-  for (int k = 0; k < n; ++k) {
-    const double dx = x[k] - fx, dy = y[k] - fy, dz = z[k] - fz;
-    result[k] = dx * dx + dy * dy + dz * dz;
-  }
-}
 
 // Vectors to the listed atoms, x, y and z apart, and their squares; returns how many of the atoms are too close.
 BEC_VARIANTS
@@ -87,8 +77,7 @@ void CellGraph::search(int n_receivers, int n_all, const double *const *position
                        const std::int32_t *row_of, double reach)
 {
   forget();
-  bound(n_receivers, positions, species, reach);
-  bin(n_all, positions, species, row_of, reach);
+  bin(n_receivers, n_all, positions, species, row_of, reach);
   candidates_first.resize(static_cast<std::size_t>(n_receivers) + 1);
   std::int64_t n_found = 0, longest = 0;
   for (int i = 0; i < n_receivers; ++i) {
@@ -138,134 +127,61 @@ void CellGraph::pick(int n_receivers, const double *const *positions, double cut
   first[n_receivers] = n;
 }
 
-// Box around the receivers and everything within reach of them.
-void CellGraph::bound(int n_receivers, const double *const *positions, const std::int32_t *species,
-                      double reach)
+// Sort the atoms in the box around the receivers and everything within reach of them.
+void CellGraph::bin(int n_receivers, int n_all, const double *const *positions, const std::int32_t *species,
+                    const std::int32_t *row_of, double reach)
 {
-  bool empty = true;
-  for (int a = 0; a < 3; ++a) low[a] = high[a] = 0.0;
+  constexpr double INFINITE = std::numeric_limits<double>::infinity();
+  double low[3] = {INFINITE, INFINITE, INFINITE}, high[3] = {-INFINITE, -INFINITE, -INFINITE};
   for (int i = 0; i < n_receivers; ++i) {
     if (species[i] < 0) continue;
     for (int a = 0; a < 3; ++a) {
       const double x = positions[i][a];
       if (!std::isfinite(x)) throw std::runtime_error("an atom has a coordinate that is not a number; the "
                                                       "simulation has blown up before this step");
-      low[a] = empty ? x : std::min(low[a], x);
-      high[a] = empty ? x : std::max(high[a], x);
+      low[a] = std::min(low[a], x - reach);
+      high[a] = std::max(high[a], x + reach);
     }
-    empty = false;
   }
-  for (int a = 0; a < 3; ++a) {
-    low[a] -= reach;
-    high[a] += reach;
-  }
-}
-
-int CellGraph::cell_index(double x, int axis) const
-{
-  return std::max(0, std::min(cells[axis] - 1, static_cast<int>((x - low[axis]) * per_length[axis])));
-}
-
-// Distance from x to a slab of cells, a little less than exact so that rounding loses nobody.
-double CellGraph::distance_to_cells(double x, int index, int axis) const
-{
-  const double start = low[axis] + index * edge[axis];
-  return std::max(0.0, std::max(start - x, x - start - edge[axis]) - 1e-6);
-}
-
-// Sort the atoms into cells: edges of the reach along y and z; along x, where neighboring cells are neighbors
-// in memory, an eighth of it, so that a row can be cut where it leaves the sphere.
-void CellGraph::bin(int n_all, const double *const *positions, const std::int32_t *species,
-                    const std::int32_t *row_of, double reach)
-{
-  // A gas in a huge box would need more cells than atoms: make them larger until it does not.
-  double size[3] = {0.125 * reach, reach, reach};
-  for (;; size[0] *= 1.5, size[1] *= 1.5, size[2] *= 1.5) {
-    double product = 1.0;
-    for (int a = 0; a < 3; ++a) product *= std::floor((high[a] - low[a]) / size[a]) + 1.0;
-    if (product <= 16.0 * n_all + 64.0) break;
-  }
-  std::int64_t n_cells = 1;
-  for (int a = 0; a < 3; ++a) {
-    cells[a] = std::max(1, static_cast<int>((high[a] - low[a]) / size[a]));
-    per_length[a] = cells[a] / (high[a] - low[a]);
-    edge[a] = (high[a] - low[a]) / cells[a];
-    n_cells *= cells[a];
-  }
-
-  cell_of.assign(n_all, -1);
-  cell_start.assign(n_cells + 1, 0);
+  near.clear();
+  points.clear();
   for (int i = 0; i < n_all; ++i) {
     const double *x = positions[i];
+    bool inside = species[i] >= 0 && row_of[i] >= 0;
     // written so that a coordinate that is not a number counts as out of reach
-    const bool near = x[0] >= low[0] && x[0] <= high[0] && x[1] >= low[1] && x[1] <= high[1] &&
-        x[2] >= low[2] && x[2] <= high[2];
-    if (!near || species[i] < 0 || row_of[i] < 0) continue;
-    cell_of[i] = (cell_index(x[2], 2) * cells[1] + cell_index(x[1], 1)) * cells[0] + cell_index(x[0], 0);
-    ++cell_start[cell_of[i] + 1];
+    for (int a = 0; a < 3; ++a) inside = inside && x[a] >= low[a] && x[a] <= high[a];
+    if (!inside) continue;
+    near.push_back(i);
+    points.insert(points.end(), x, x + 3);
   }
-  for (std::int64_t c = 0; c < n_cells; ++c) cell_start[c + 1] += cell_start[c];
-  const std::size_t count = cell_start[n_cells];
-  order.resize(count);
-  sorted.resize(3 * count);
-  // filling moves each start to the start of the next cell; shifting by one cell restores them
-  for (int i = 0; i < n_all; ++i) {
-    if (cell_of[i] < 0) continue;
-    const std::int64_t slot = cell_start[cell_of[i]]++;
-    order[slot] = i;
-    for (int a = 0; a < 3; ++a) sorted[a * count + slot] = positions[i][a];
-  }
-  for (std::int64_t c = n_cells; c > 0; --c) cell_start[c] = cell_start[c - 1];
-  cell_start[0] = 0;
+  bins.sort(static_cast<std::int64_t>(near.size()), points.data(), near.data(), reach);
 }
 
 // Append the candidates of one receiver; returns the new number of them.
 std::int64_t CellGraph::search_around(int receiver, const double *position, double reach, std::int64_t n_found)
 {
   const double px = position[0], py = position[1], pz = position[2], reach2 = reach * reach;
-  const int last_y = cell_index(py + reach, 1), last_z = cell_index(pz + reach, 2);
-  for (int z = cell_index(pz - reach, 2); z <= last_z; ++z) {
-    const double dz = distance_to_cells(pz, z, 2);
-    for (int y = cell_index(py - reach, 1); y <= last_y; ++y) {
-      const double dy = distance_to_cells(py, y, 1);
-      const double rest = reach2 - dy * dy - dz * dz;
-      if (rest < 0.0) continue;
-      // of a row of cells along x, neighbors in memory, only the piece within reach
-      const double along = std::sqrt(rest);
-      const std::int64_t row = static_cast<std::int64_t>(z * cells[1] + y) * cells[0];
-      const std::int64_t begin = cell_start[row + cell_index(px - along, 0)];
-      const std::int64_t end = cell_start[row + cell_index(px + along, 0) + 1];
-      n_found = append(receiver, position, reach2, begin, end, n_found);
+  const double *x = bins.x(), *y = bins.y(), *z = bins.z();
+  const std::int32_t *atoms = bins.labels();
+  bins.near(px, py, pz, reach, [&](std::int32_t begin, std::int32_t end) {
+    const std::size_t needed = static_cast<std::size_t>(n_found + end - begin);
+    if (needed > candidates.size()) candidates.resize(needed + needed / 2);
+    for (std::int32_t k = begin; k < end; ++k) {
+      const double dx = x[k] - px, dy = y[k] - py, dz = z[k] - pz;
+      candidates[static_cast<std::size_t>(n_found)] = atoms[k];
+      n_found += (dx * dx + dy * dy + dz * dz < reach2) & (atoms[k] != receiver);
     }
-  }
-  return n_found;
-}
-
-// Append those of the sorted atoms begin … end − 1 that are within reach, the receiver itself excepted.
-std::int64_t CellGraph::append(int receiver, const double *position, double reach2, std::int64_t begin,
-                               std::int64_t end, std::int64_t n_found)
-{
-  const int n = static_cast<int>(end - begin);
-  if (n_found + n > static_cast<std::int64_t>(candidates.size())) candidates.resize(3 * (n_found + n) / 2);
-  if (n > static_cast<int>(distances.size())) distances.resize(2 * n);
-  const std::size_t count = order.size();
-  const double *xs = sorted.data() + begin;
-  squared_distances(n, xs, xs + count, xs + 2 * count, position, distances.data());
-  for (int k = 0; k < n; ++k) {
-    const std::int32_t other = order[begin + k];
-    candidates[n_found] = other;
-    n_found += (distances[k] < reach2) & (other != receiver);
-  }
+  });
   return n_found;
 }
 
 double CellGraph::memory_usage() const
 {
-  const std::size_t words = sender.capacity() + vectors.capacity() + cell_of.capacity() + order.capacity() +
-      held_species.capacity() + candidates.capacity() + candidate_rows.capacity() + differences.capacity();
-  const std::size_t double_words = first.capacity() + cell_start.capacity() + sorted.capacity() +
-      distances.capacity() + held.capacity() + candidates_first.capacity() + squares.capacity();
-  return static_cast<double>(4 * words + 8 * double_words);
+  const std::size_t words = sender.capacity() + vectors.capacity() + near.capacity() + held_species.capacity() +
+      candidates.capacity() + candidate_rows.capacity() + differences.capacity();
+  const std::size_t double_words = first.capacity() + points.capacity() + held.capacity() +
+      candidates_first.capacity() + squares.capacity();
+  return static_cast<double>(4 * words + 8 * double_words + bins.memory());
 }
 
 }    // namespace bec_lammps

@@ -12,6 +12,8 @@
 #include <cstdint>
 #include <vector>
 
+#include "bins.h"
+
 namespace bec_lammps {
 
 class CellGraph {
@@ -33,14 +35,9 @@ class CellGraph {
   double memory_usage() const;
 
  private:
-  // linked cells
-  int cells[3];
-  double low[3], high[3], edge[3], per_length[3];
-  std::vector<std::int32_t> cell_of;       // (n_all), −1 for atoms that are out of reach or hidden
-  std::vector<std::int64_t> cell_start;    // (n_cells + 1)
-  std::vector<std::int32_t> order;         // atoms sorted by cell
-  std::vector<double> sorted;              // (3, n_sorted) their positions
-  std::vector<double> distances;           // scratch of one row of cells
+  bec::Bins bins;
+  std::vector<double> points;           // (n_near, 3) atoms that may be neighbors
+  std::vector<std::int32_t> near;       // (n_near) their indices
 
   // pairs that may become neighbors
   int n_held = -1;                              // atoms at the time of the search; −1: no search yet
@@ -55,15 +52,10 @@ class CellGraph {
                    const std::int32_t *species) const;
   void search(int n_receivers, int n_all, const double *const *positions, const std::int32_t *species,
               const std::int32_t *row_of, double reach);
-  void bound(int n_receivers, const double *const *positions, const std::int32_t *species, double reach);
-  void bin(int n_all, const double *const *positions, const std::int32_t *species, const std::int32_t *row_of,
-           double reach);
+  void bin(int n_receivers, int n_all, const double *const *positions, const std::int32_t *species,
+           const std::int32_t *row_of, double reach);
   std::int64_t search_around(int receiver, const double *position, double reach, std::int64_t n_found);
-  std::int64_t append(int receiver, const double *position, double reach2, std::int64_t begin, std::int64_t end,
-                      std::int64_t n_found);
   void pick(int n_receivers, const double *const *positions, double cutoff);
-  int cell_index(double x, int axis) const;
-  double distance_to_cells(double x, int index, int axis) const;
 };
 
 }    // namespace bec_lammps
