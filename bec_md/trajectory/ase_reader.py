@@ -37,6 +37,10 @@ if TYPE_CHECKING:
     from ase import Atoms
 
 
+#: Endings that ASE gives to one format (``gamess-us-punch`` …) and everybody else to tables and texts.
+_COMMON_ENDINGS = (".dat", ".out", ".log", ".txt", ".in", ".inp")
+
+
 class AtomsReader:
     """Frames from `ase.Atoms`, in memory or read one at a time from a file of any ASE format."""
 
@@ -138,7 +142,7 @@ class AtomsReader:
         except BecMDError:
             raise
         except Exception as error:  # ASE's readers raise whatever their parsing runs into
-            if type(error).__name__ == "UnknownFileTypeError":
+            if type(error).__name__ == "UnknownFileTypeError" or self._only_named():
                 raise DataError(
                     f"{self.source}: its format is not recognized",
                     "neither its content nor its name is that of a format that is known here or to ASE",
@@ -150,6 +154,10 @@ class AtomsReader:
                 "it is damaged or cut off, or of another format than its name says",
                 "name the format with `format`, or convert the file to extended XYZ",
             ) from error
+
+    def _only_named(self) -> bool:
+        """Whether nothing but the end of a name that many programs use speaks for the format."""
+        return self._ase_format is None and self._path is not None and self._path.suffix in _COMMON_ENDINGS
 
     def _recognized(self) -> str:
         from ase.io.formats import filetype

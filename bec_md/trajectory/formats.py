@@ -23,6 +23,7 @@ from bec_md.trajectory.mdanalysis_reader import open_with_topology
 from bec_md.trajectory.options import ReadOptions
 from bec_md.trajectory.reader import FrameReader
 from bec_md.trajectory.readers.abinit import AbinitReader, is_hist
+from bec_md.trajectory.readers.aims import open_aims
 from bec_md.trajectory.readers.amber import AmberReader
 from bec_md.trajectory.readers.ase_traj import AseTrajReader, is_traj
 from bec_md.trajectory.readers.castep import is_castep, open_castep
@@ -171,6 +172,7 @@ FORMATS: Mapping[str, Format] = {
     "outcar": Format(OutcarReader, (), lambda head: is_outcar(head.path.name, head.lines)),
     "vaspout": Format(VaspoutReader, (), _hdf5(is_vaspout), frozenset({"velocity_units"})),
     "pw.x": Format(open_pwx, (), lambda head: b"Program PWSCF" in head.data),
+    "fhi-aims": Format(open_aims, (), lambda head: b"Invoking FHI-aims" in head.data),
     "castep-md": Format(open_castep, (".md",), lambda head: is_castep(head.lines)),
     "dlpoly-history": Format(
         DlPolyReader, (), lambda head: is_history(head.lines), frozenset({"cell_ang", "elements"})
@@ -202,7 +204,7 @@ FORMATS: Mapping[str, Format] = {
 ALIASES: Mapping[str, str] = {
     "xyz": "extxyz", "lammps-dump-text": "lammps-dump", "npz": "compact", "traj": "ase-traj",
     "vasp-xdatcar": "xdatcar", "vasp-xml": "vasprun", "vasp-out": "outcar",
-    "dlp-history": "dlpoly-history",
+    "dlp-history": "dlpoly-history", "aims-output": "fhi-aims",
     "trr": "gromacs", "xtc": "gromacs", "netcdf": "amber",
 }  # fmt: skip
 

@@ -363,3 +363,27 @@ def test_cp2k_moments_of_one_line_each(tmp_path: Path, transposed: bool) -> None
     with pytest.raises(DataError, match="quanta"):
         open_current(path, timestep_fs=0.5)
     assert np.allclose(open_current(path, timestep_fs=0.5, cell_ang=lower).current, found.current, atol=1e-6)
+
+
+@pytest.mark.parametrize("kind", ["MM", "TB"])
+def test_cp2k_moments_of_force_fields_and_of_xtb_are_branches_too(tmp_path: Path, kind: str) -> None:
+    """CP2K 2023 says '(Berry phase)' above the moment and prints no quanta: the cell has to be given."""
+    cell = np.array([6.3, 6.4, 6.5])
+    exact = np.linspace(0.0, 1.7, 40)[:, None] * cell  # e Å, wraps once
+    path = tmp_path / "moments.dat"
+    blocks = []
+    for moment in exact - cell * np.rint(exact / cell):
+        debye = "".join(f"{value:18.8f}" for value in moment / DEBYE_E_ANG)
+        blocks.append(
+            f"\n {kind}_DIPOLE| Dipole type                                   periodic (Berry phase)\n"
+            + (f" {kind}_DIPOLE| Reference Point [Boh 0.0 0.0 0.0\n" if kind == "TB" else "")
+            + f" {kind}_DIPOLE| Moment [a.u.]    0.0 0.0 0.0\n {kind}_DIPOLE| Moment [Debye]    {debye}\n"
+            f" {kind}_DIPOLE| Derivative [a.u.]       0.00106876       0.00044454       0.00018036\n"
+        )
+    path.write_text("".join(blocks))
+    with pytest.raises(DataError, match="Berry-phase moments but not their quanta"):
+        open_current(path, timestep_fs=1.0, volume_ang3=262.0)
+    found = open_current(path, timestep_fs=1.0, cell_ang=np.diag(cell))
+    np.testing.assert_allclose(found.total(), np.diff(exact, axis=0), atol=1e-6)
+    path.write_text("".join(blocks).replace("periodic (Berry phase)", "non-periodic"))
+    assert open_current(path, timestep_fs=1.0, volume_ang3=262.0).n_frames == 39

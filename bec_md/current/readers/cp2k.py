@@ -1,4 +1,4 @@
-r"""CP2K: dipole moments of PRINT%MOMENTS (Quickstep) or of classical runs, from file or output.
+r"""CP2K: dipole moments of PRINT%MOMENTS (Quickstep, xTB) or of classical runs, from file or output.
 
 Newer versions write one line for each moment: ``MOMENTS| step x y z norm [nine numbers of the cell]``.
 With the periodic (Berry phase) operator the moment is defined modulo the cell matrix × e, which the file
@@ -22,12 +22,15 @@ from bec_md.errors import DataError
 _NUMBER = r"([-+]?\d*\.?\d+(?:[EeDd][-+]?\d+)?)"
 _MOMENT = re.compile(rf"X=\s*{_NUMBER}\s+Y=\s*{_NUMBER}\s+Z=\s*{_NUMBER}")
 _CLASSICAL = re.compile(
-    r"(?:MM_DIPOLE\|\s*Moment \[Debye\]|MM DIPOLE \[BERRY PHASE\]\(Debye\)\|)"
+    r"(?:(?:MM|TB)_DIPOLE\|\s*Moment \[Debye\]|MM DIPOLE \[BERRY PHASE\]\(Debye\)\|)"
     rf"\s*{_NUMBER}\s+{_NUMBER}\s+{_NUMBER}"
 )
 _QUANTUM = re.compile(rf"\[([XYZ])\][\s=]*\[\s*{_NUMBER}\s+{_NUMBER}\s+{_NUMBER}\s*\]")
 _RECORD = "MOMENTS|"
-MARKS = (_RECORD, "Dipole moment [Debye]", "MM_DIPOLE| Moment [Debye]", "MM DIPOLE [BERRY PHASE](Debye)|")
+MARKS = (
+    *(_RECORD, "Dipole moment [Debye]", "MM DIPOLE [BERRY PHASE](Debye)|"),
+    *("MM_DIPOLE| Moment [Debye]", "TB_DIPOLE| Moment [Debye]"),
+)
 
 
 def read_cp2k(path: Path, options: SeriesOptions) -> RawSeries:
@@ -40,7 +43,7 @@ def read_cp2k(path: Path, options: SeriesOptions) -> RawSeries:
     expecting, berry = False, False
     with path.open(encoding="utf-8", errors="replace") as lines:
         for line in lines:
-            if "modulo integer multiples of the cell matrix" in line:
+            if "modulo integer multiples of the cell matrix" in line or "(Berry phase)" in line:
                 berry = True
             elif found := _QUANTUM.search(line):
                 rows[found.group(1)].append(_values(found.groups()[1:]))

@@ -136,6 +136,40 @@ def pwx(m: Motion, folder: Path) -> Path:
     return folder / "pw.out"
 
 
+def aims(m: Motion, folder: Path) -> Path:
+    """Output of FHI-aims: each structure after its step, the first one also as the initial conditions."""
+    rule = "-" * 60
+    lines = [rule, "          Invoking FHI-aims ...", "", "  | Number of species                 :        2"]
+    for name, mass in (("Na_tight", 22.98976928), ("Cl1", 35.45)):
+        lines.append(f"  Reading configuration options for species {name}        .")
+        lines.append(f"  | Found atomic mass :     {mass:.8f}      amu")
+    lines += ["  Input geometry:", "  | Unit cell: "]
+    lines += ["  | " + " ".join(f"{x:18.8f}" for x in row) for row in m.cell]
+    lines += ["  | Number of atoms                   :        4"]
+    names = {"Na": "Na_tight", "Cl": "Cl1"}
+    for number in (-1, *range(m.n_frames)):
+        k = max(number, 0)
+        title = "Initial conditions for" if number < 0 else "Advancing structure using"
+        last = "Final atomic" if number == m.n_frames - 1 else "Atomic"
+        lines += [
+            rule,
+            f"  {title} Born-Oppenheimer Molecular Dynamics:",
+            *(["  Complete information for previous time-step:"] if number >= 0 else []),
+            f"  | Time step number          : {number:8d}",
+            f"  | Simulation time           :  {k * m.timestep_fs / 1000:30.15E} ps",
+            "  | Temperature (nuclei)      :           0.300000000000000E+03 K",
+            rule,
+            f"  {last} structure (and velocities) as used in the preceding time step: ",
+            " " * 22 + "x [A]             y [A]             z [A]       Atom",
+        ]
+        for name, x, v in zip(m.symbols, m.positions[k], m.velocities[k], strict=True):
+            lines.append("   atom       " + "".join(f"  {value:16.8f}" for value in x) + f"  {names[name]}")
+            lines.append("     velocity " + "".join(f"  {1000 * value:18.8f}" for value in v))
+        lines.append(rule)
+    (folder / "aims.out").write_text("\n".join(lines) + "\n")
+    return folder / "aims.out"
+
+
 def castep(m: Motion, folder: Path) -> Path:
     """SEED.md in atomic units."""
     lines = [" BEGIN header", "  made up", " END header", ""]

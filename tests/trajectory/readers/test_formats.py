@@ -25,6 +25,7 @@ FORMATS: list[tuple[Callable[[Motion, Path], Path], str, dict[str, Any], float, 
     (text.dftb, "dftb+", {"timestep_fs": 1.0, "cell_ang": "cell"}, 1e-9, 1e-9),
     (text.cpx, "cp.x", NACL, 1e-9, 1e-9),
     (text.pwx, "pw.x", {}, 2e-7, None),  # axes with 8 digits
+    (text.aims, "fhi-aims", {}, 6e-9, 6e-12),  # eight decimals
     (text.castep, "castep-md", {}, 1e-9, 1e-9),
     (text.dlpoly, "dlpoly-history", {}, 1e-9, 1e-9),
     (text.xdatcar, "xdatcar", {"timestep_fs": 1.0}, 1e-7, None),  # fractions with 8 digits
@@ -442,7 +443,7 @@ def test_options_and_input_of_a_vaspout(motion: Motion, tmp_path: Path) -> None:
     assert open_trajectory(path).info.masses_amu.tolist() == [22.99, 22.99, 36.97, 36.97]
 
 
-@pytest.mark.parametrize("write", [text.vasprun, text.pwx, text.outcar])
+@pytest.mark.parametrize("write", [text.vasprun, text.pwx, text.outcar, text.aims])
 def test_masses_of_the_run_are_used_and_compared(motion: Motion, tmp_path: Path, write: Any) -> None:
     """Isotopes are masses that the input changed; those of another element are a mistake."""
     path = write(motion, tmp_path)
@@ -451,6 +452,7 @@ def test_masses_of_the_run_are_used_and_compared(motion: Motion, tmp_path: Path,
         "vasprun": "<rc><c>2</c><c>Cl</c><c>{}</c><c>7.0</c><c>PAW</c></rc>",
         "pw": "        Cl             7.00    {}     Cl( 1.00)",
         "OUTCAR": "   POMASS = 22.99 {}",
+        "aims": "  | Found atomic mass :     {}000000      amu",
     }[path.stem]
     assert table.format("35.45") in plain
     path.write_text(plain.replace(table.format("35.45"), table.format("36.97")))
