@@ -24,10 +24,15 @@ from bec_md.trajectory.motion import Motion
 _SIGMAS, _LEAST = 6.0, 0.006
 #: Share of a deviation that may be across v where velocities were scaled, and not drawn anew.
 _ALONG = 0.5
+#: Usual deviation across v, relative to (2v)², up to which frames follow one another smoothly enough to tell
+#: a factor, and that of velocities drawn anew, which is 0.15 or more.
+_SMOOTH, _DRAWN = 5e-4, 0.04
 #: Intervals that are remembered, and that a verdict needs.
 _REMEMBERED, _FEW = 256, 32
 #: Changes from which on their temperatures tell a thermostat from exchanged replicas.
 _TELLING = 3
+#: Probability of temperatures as equal as that by chance.
+_BY_CHANCE = 0.01
 #: Frames that one change may disturb, and share of all atoms that have to take part in it.
 _ONE, _OF_ALL = 2, 0.2
 #: Atoms below which nothing is said.
@@ -99,14 +104,17 @@ class ScaledVelocities:
         middle, beyond = float(np.median(usual)), float(np.median(self._across))
         limit = max(_SIGMAS * 1.4826 * float(np.median(np.abs(usual - middle))), _LEAST)
         moving = square > 0.3 * np.median(square)  # not where all atoms turn
-        for row in np.flatnonzero(moving & (np.abs(ratio - middle) > limit)).tolist():
+        odd = (np.abs(ratio - middle) > limit) | (across - beyond > _DRAWN)
+        for row in np.flatnonzero(moving & odd).tolist():
             single = np.einsum("ia,ia,i->i", beside[row], beside[row], motion.masses_amu)
             if single.sum() ** 2 < _OF_ALL * len(single) * float(single @ single):
                 continue  # collisions of a few atoms: Andersen's thermostat
             deviation = float(ratio[row] - middle)
             part, rest = 0.25 * deviation**2, max(float(across[row]) - beyond, 0.0)
+            scaled, drawn = rest < _ALONG * part and beyond < _SMOOTH, rest > _DRAWN
+            if not scaled and not drawn:
+                continue
             frames = block.frames[first + row + 1 : first + row + 3]
-            scaled = rest < _ALONG * part
             self._add(Change(frames[1].index, deviation, part + rest, scaled, *map(_kinetic, frames)))
 
     def _add(self, found: Change) -> None:
@@ -140,13 +148,16 @@ def _same_temperature(changes: list[Change]) -> bool:
     """Whether the temperature is the same after each change: a thermostat or a command rescales to it."""
     if len(changes) < _TELLING:
         return False
+    from scipy.stats import f as variance_ratio
+
     deviations = np.array([change.deviation for change in changes])
     before, after = (np.log([getattr(c, side) for c in changes]) for side in ("before", "after"))
     # the first of the two frames has its old velocities if Δr follows the new ones
     old_first = float(deviations @ (after - before)) > 0.0
     factors = 2.0 * np.log1p((1.0 if old_first else -1.0) * deviations / _WEIGHTS[0])
     cold, hot = (before, before + factors) if old_first else (after - factors, after)
-    return bool(hot.std() < 0.5 * cold.std())
+    chance = variance_ratio.cdf(hot.var() / max(cold.var(), 1e-300), len(changes) - 1, len(changes) - 1)
+    return bool(chance < _BY_CHANCE)  # replicas scatter before and after alike
 
 
 def _kinetic(frame: Frame) -> float:
