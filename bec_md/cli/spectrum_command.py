@@ -125,7 +125,7 @@ def run_spectrum(
         announce_sources(console, sources)
     announce_spectrum(console, time_grid(sources), asked.resolution_cm, asked.estimator, asked.max_cm)
     series = compute_currents(console, sources, options, outputs)
-    group = find_symmetry(console, sources, settings.symmetry, options.reading)
+    group = find_symmetry(console, sources, series, settings.symmetry, options.reading)
     result, table = further_analysis(console, sources, series, settings, compared, group)
     failure: Exception | None = None
     written: list[tuple[str, Path]] = []
@@ -192,7 +192,7 @@ def further_analysis(
     if group is not None:
         result = symmetrized(result, group)
     if result.eps_inf is not None or settings.fit is not None:
-        result = find_axes(sources, result, group)
+        result = find_axes(sources, series, result, group)
     if not settings.optics.empty:
         result = with_optics(result, settings.optics)
     found: dict[str, Any] = {}

@@ -22,6 +22,7 @@ from bec_md.trajectory.mean_structure import LIQUID, MeanStructure, mean_structu
 if TYPE_CHECKING:
     from bec_md.cli.inputs import Source
     from bec_md.current.job import CurrentJob
+    from bec_md.current.series import CurrentSeries
     from bec_md.spectrum import Spectrum
     from bec_md.spectrum.analysis.symmetry_options import SymmetryOptions
     from bec_md.trajectory.frame import Trajectory
@@ -40,11 +41,12 @@ def check_symmetry(options: SymmetryOptions, sources: Sequence[Source]) -> None:
         For an unknown symbol, or the mean structure of a run whose positions are not among the inputs.
     """
     options.check()
-    unknown = all(source.job is None for source in sources) and _stored_mean(sources) is None
+    stored = [source.series for source in sources if source.series is not None]
+    unknown = all(source.job is None for source in sources) and _stored_mean(stored) is None
     if options.symmetry == "auto" and unknown:
         raise UsageError(
             f"`symmetry=auto` for {sources[0].path}",
-            "a current keeps J(t), not the structure, unless it was made with `groups=sublattices`",
+            "it holds J(t) and no mean structure: it comes from another program, or an older bec-md",
             "name the point group (`symmetry=m-3m`), or a file with the trajectory or the structure",
         )
     if options.symmetry not in ("off", "auto") and not expanded(options.symmetry).is_file():
@@ -52,7 +54,11 @@ def check_symmetry(options: SymmetryOptions, sources: Sequence[Source]) -> None:
 
 
 def find_symmetry(
-    console: Console, sources: Sequence[Source], options: SymmetryOptions, reading: ReadOptions
+    console: Console,
+    sources: Sequence[Source],
+    series: Sequence[CurrentSeries],
+    options: SymmetryOptions,
+    reading: ReadOptions,
 ) -> PointGroup | None:
     """Return the point group to average over; None if there is none.
 
@@ -60,8 +66,8 @@ def find_symmetry(
     ----------
     console
         Is told what was found.
-    sources
-        The inputs; the mean structure is that of the first trajectory among them.
+    sources, series
+        The inputs and their currents; the mean structure is that of the first one that has any.
     options
         What is asked for.
     reading
@@ -71,7 +77,7 @@ def find_symmetry(
         return None
     if options.symmetry != "auto" and not expanded(options.symmetry).is_file():
         return named_group(options.symmetry)
-    stored = _stored_mean(sources)
+    stored = _stored_mean(series)
     if options.symmetry == "auto" and stored is not None:
         mean, source = stored
         return _of_mean(console, mean, source, options.symmetry_tolerance_ang)
@@ -86,28 +92,42 @@ def find_symmetry(
     return _of_trajectory(console, trajectory, options.symmetry_tolerance_ang)
 
 
-def find_axes(sources: Sequence[Source], spectrum: Spectrum, group: PointGroup | None) -> Spectrum:
+def find_axes(
+    sources: Sequence[Source], series: Sequence[CurrentSeries], spectrum: Spectrum, group: PointGroup | None
+) -> Spectrum:
     """Return the spectrum with the principal axes that its crystal has, for its TO and LO frequencies.
 
-    They are those of the mean structure of the first trajectory (its beginning, if it is long), whose atoms
-    stay in their places; without one the spectrum shows its axes itself.
+    They are those of a mean structure whose atoms stay in their places: the one that a current keeps, or that
+    of the beginning of a trajectory. Without one the spectrum shows its axes itself.
     """
     if group is None:
-        job = next((source.job for source in sources if source.job is not None), None)
-        group = None if job is None else _group_of_beginning(job)
+        group = _group_of_run(sources, series)
     return spectrum if group is None else with_axes_of(spectrum, group)
+
+
+def _group_of_run(sources: Sequence[Source], series: Sequence[CurrentSeries]) -> PointGroup | None:
+    stored = _stored_mean(series)
+    try:
+        if stored is None:
+            job = next((source.job for source in sources if source.job is not None), None)
+            return None if job is None else _group_of_beginning(job)
+        mean, source = stored
+        what = f"mean structure of {mean.frames} frames of {source}"
+        return _crystal_group(mean, what)
+    except DataError:  # no periodic cell, or no symmetry to be found
+        return None
 
 
 def _group_of_beginning(job: CurrentJob) -> PointGroup | None:
     most = max(ATOMS_READ // job.info.n_atoms, LEAST_FRAMES)
-    try:
-        mean = mean_structure(islice(job.recipe.open().frames(), most))
-        if not mean.is_crystal:
-            return None
-        source = f"mean structure of {mean.frames} frames of {job.info.source}"
-        return point_group(mean.cell_ang, mean.positions_ang, mean.numbers, mean.tolerance_ang, source)
-    except DataError:  # no periodic cell, or no symmetry to be found
+    mean = mean_structure(islice(job.recipe.open().frames(), most))
+    return _crystal_group(mean, f"mean structure of {mean.frames} frames of {job.info.source}")
+
+
+def _crystal_group(mean: MeanStructure, what: str) -> PointGroup | None:
+    if not mean.is_crystal:
         return None
+    return point_group(mean.cell_ang, mean.positions_ang, mean.numbers, mean.tolerance_ang, what)
 
 
 def _of_trajectory(
@@ -116,14 +136,12 @@ def _of_trajectory(
     return _of_mean(console, mean_structure(trajectory.frames()), trajectory.info.source, tolerance_ang)
 
 
-def _stored_mean(sources: Sequence[Source]) -> tuple[MeanStructure, str] | None:
+def _stored_mean(series: Sequence[CurrentSeries]) -> tuple[MeanStructure, str] | None:
     """Mean structure that a current keeps, and what it is of; None without any."""
-    for source in sources:
-        metadata = {} if source.series is None else source.series.metadata
-        if metadata.get("mean_structure"):
-            return MeanStructure.from_dict(metadata["mean_structure"]), str(
-                metadata.get("source", source.path)
-            )
+    for one in series:
+        if one.metadata.get("mean_structure"):
+            mean = MeanStructure.from_dict(one.metadata["mean_structure"])
+            return mean, str(one.metadata.get("source", "the run"))
     return None
 
 

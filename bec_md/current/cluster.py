@@ -22,6 +22,7 @@ from uuid import uuid4
 from bec_md.current.chunks import Chunk, Missing, committed_chunks
 from bec_md.current.execution import Execution
 from bec_md.current.parts import Rows, gaps
+from bec_md.current.places import cut
 from bec_md.errors import BecMDWarning, DataError, UsageError
 from bec_md.processes import set_for_workers, without_main_script
 
@@ -138,7 +139,7 @@ def _round(client: Any, recipe: Recipe, missing: Sequence[Interval], execution: 
         future.release()
         for text in piece.warnings:
             warnings.warn(text, BecMDWarning, stacklevel=2)
-        rows = {name: values[: share.stop - piece.start] for name, values in piece.rows.items()}
+        rows = cut(piece.rows, piece.start, share.stop)
         yield replace(piece, rows=rows)  # what lies beyond was given to another worker in the meantime
         share.position = piece.start + len(rows["current"])
         if share.position < share.stop:

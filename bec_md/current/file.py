@@ -26,6 +26,7 @@ from bec_md.current.header import SCHEMA, parse_header
 from bec_md.current.job import SPELLED
 from bec_md.current.lazy_rows import StoredRows
 from bec_md.current.parts import FRAME_HASH, PartsFolder, covered, stored_dtype
+from bec_md.current.places import PLACE_ROW, PLACES, mean_structure_entry, thinned
 from bec_md.current.series import CurrentSeries, mean_cell
 from bec_md.errors import DataError, UsageError
 from bec_md.files import expanded, parsing
@@ -144,7 +145,7 @@ def join_parts(path: Path, parts: PartsFolder, header: dict[str, Any], joined: i
         if part.start <= position < part.stop:
             chain.append(part)
             position = part.stop
-    if not chain and path.is_file() and _without_averages(read_header(path)) == header:
+    if not chain and path.is_file() and _as_written(read_header(path)) == header:
         return
     with replacing(path) as partial:
         with hdf5_for_writing(partial, "w") as file:
@@ -153,18 +154,33 @@ def join_parts(path: Path, parts: PartsFolder, header: dict[str, Any], joined: i
             if joined:
                 with open_hdf5(path) as old:
                     _append(file, old, 0, joined)
+                    _append_places(file, old, 0, joined)
             for part in chain:
                 with open_hdf5(part.path) as source:
-                    _append(file, source, length_of(file) - part.start, part.stop - part.start, add_up=True)
+                    begin = length_of(file)
+                    _append(file, source, begin - part.start, part.stop - part.start, add_up=True)
+                    _append_places(file, source, begin, part.stop)
             filled = length_of(file) > 0
-        if filled and header.get("complete"):
-            averages = load_file(partial, header, lazy=True).averages
+            _thin_places(file)
+        if filled:
+            found = _summary(partial, header)
             with hdf5_for_writing(partial, "r+") as file:
-                file.attrs[HEADER] = json.dumps(header | {"averages": averages.to_json()})
+                file.attrs[HEADER] = json.dumps(header | found)
 
 
-def _without_averages(header: dict[str, Any] | None) -> dict[str, Any]:
-    return {name: value for name, value in (header or {}).items() if name != "averages"}
+def _summary(path: Path, header: dict[str, Any]) -> dict[str, Any]:
+    """Return what the rows of a file say together: the mean structure, and averages of a complete one."""
+    series = load_file(path, header, lazy=True)
+    with open_hdf5(path) as file:
+        row, places = (file[name][()] if name in file else None for name in (PLACE_ROW, PLACES))
+    found = mean_structure_entry(row, places, series.cells_ang, header["system"].get("numbers"))
+    return found | ({"averages": series.averages.to_json()} if header.get("complete") else {})
+
+
+def _as_written(header: dict[str, Any] | None) -> dict[str, Any]:
+    """Return a header without what the rows say together."""
+    found = ("averages", "mean_structure")
+    return {name: value for name, value in (header or {}).items() if name not in found}
 
 
 def length_of(file: Any) -> int:
@@ -172,23 +188,58 @@ def length_of(file: Any) -> int:
     return int(file["current"].shape[0]) if "current" in file else 0
 
 
+def _growing(file: Any, name: str, row_shape: tuple[int, ...]) -> Any:
+    """Return a dataset of a file that can grow; made now if it is not there."""
+    if name not in file:
+        row_bytes = max(1, math.prod(row_shape)) * stored_dtype(name).itemsize
+        created = file.create_dataset(
+            name,
+            shape=(0, *row_shape),
+            maxshape=(None, *row_shape),
+            chunks=(max(1, min(65536, CHUNK_BYTES // row_bytes)), *row_shape),
+            dtype=stored_dtype(name),
+            fletcher32=True,
+        )
+        if name in FIELDS:
+            created.attrs["units"], created.attrs["long_name"] = FIELDS[name].unit, FIELDS[name].meaning
+    return file[name]
+
+
+def _append_places(file: Any, source: Any, begin: int, end: int) -> None:
+    """Append the positions that belong to rows begin … end−1."""
+    if PLACE_ROW not in source or PLACES not in source:
+        return
+    rows = source[PLACE_ROW][()]
+    wanted = (rows >= begin) & (rows < end)
+    for name in (PLACE_ROW, PLACES):
+        target = _growing(file, name, source[name].shape[1:])
+        at = len(target)
+        target.resize(at + int(wanted.sum()), axis=0)
+        target[at:] = source[name][()][wanted]
+
+
+def _thin_places(file: Any) -> None:
+    """Keep no more positions than a run of this length needs."""
+    if PLACE_ROW not in file:
+        return
+    kept = thinned(file[PLACE_ROW][()], length_of(file), file[PLACES].shape[1])
+    if kept is not None and len(kept) == len(file[PLACE_ROW]):
+        return
+    for name in (PLACE_ROW, PLACES):
+        values = file[name][()][[] if kept is None else kept]
+        del file[name]
+        target = _growing(file, name, values.shape[1:])
+        target.resize(len(values), axis=0)
+        target[:] = values
+
+
 def _append(file: Any, source: Any, first: int, stop: int, *, add_up: bool = False) -> None:
     """Append rows first … stop−1 of every dataset of one file to another; changes of a chunk are added up."""
     for name in source:
+        if name in (PLACE_ROW, PLACES):
+            continue
         dataset = source[name]
-        if name not in file:
-            row_bytes = max(1, math.prod(dataset.shape[1:])) * stored_dtype(name).itemsize
-            created = file.create_dataset(
-                name,
-                shape=(0, *dataset.shape[1:]),
-                maxshape=(None, *dataset.shape[1:]),
-                chunks=(max(1, min(65536, CHUNK_BYTES // row_bytes)), *dataset.shape[1:]),
-                dtype=stored_dtype(name),
-                fletcher32=True,
-            )
-            if name in FIELDS:
-                created.attrs["units"], created.attrs["long_name"] = FIELDS[name].unit, FIELDS[name].meaning
-        target = file[name]
+        target = _growing(file, name, dataset.shape[1:])
         begin = int(target.shape[0])
         target.resize(begin + stop - first, axis=0)
         summed = add_up and name in FIELDS and FIELDS[name].summed
@@ -343,7 +394,9 @@ def build_series(header: dict[str, Any], arrays: dict[str, Any], where: str) -> 
         total_charge_e=float(system["total_charge_e"]),
         start_time_fs=float(system["start_time_fs"]),
         known_averages=None if known is None else Averages.from_json(known),
-        metadata=header["metadata"] | {"key": header["key"], "complete": header.get("complete", True)},
+        metadata={name: header[name] for name in ("mean_structure",) if name in header}
+        | header["metadata"]
+        | {"key": header["key"], "complete": header.get("complete", True)},
         **arrays,
     )
 

@@ -34,6 +34,7 @@ class System(BaseModel):
     total_charge_e: Finite
     start_time_fs: Finite
     volume_ang3: Positive | None = None
+    numbers: list[Annotated[int, Field(ge=0, le=118)]] | None = None
 
     @model_validator(mode="after")
     def _fits(self) -> System:
@@ -56,6 +57,25 @@ class StoredAverages(BaseModel):
     excess2_e2: NotNegative | None = None
 
 
+class StoredStructure(BaseModel):
+    """Numbers of `bec_md.trajectory.mean_structure.MeanStructure`."""
+
+    cell_ang: list[list[Finite]]
+    positions_ang: list[list[Finite]]
+    numbers: list[Annotated[int, Field(ge=0, le=118)]]
+    halves_ang: NotNegative
+    spread: NotNegative
+    frames: Count
+
+    @model_validator(mode="after")
+    def _fits(self) -> StoredStructure:
+        if len(self.cell_ang) != 3 or any(len(row) != 3 for row in (*self.cell_ang, *self.positions_ang)):
+            raise ValueError("a mean structure whose vectors are not three numbers")
+        if len(self.positions_ang) != len(self.numbers) or not self.numbers:
+            raise ValueError(f"{len(self.positions_ang)} positions of {len(self.numbers)} atoms")
+        return self
+
+
 class Header(BaseModel):
     """The header as a whole."""
 
@@ -66,6 +86,7 @@ class Header(BaseModel):
     input: dict[str, Any] | None = None
     complete: bool = True
     averages: StoredAverages | None = None
+    mean_structure: StoredStructure | None = None
 
     @model_validator(mode="after")
     def _fits(self) -> Header:

@@ -110,6 +110,7 @@ class CurrentJob:
                 "anchored": sums.anchored,
                 "total_charge_e": self.total_charge_e,
                 "start_time_fs": self.start_time_fs,
+                **({} if self.recipe.place_every is None else {"numbers": self.info.numbers.tolist()}),
             },
             "metadata": dict(self.metadata),
         }

@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 from bec_md.atomic import MARK, write_text
 from bec_md.current.fields import FIELDS
 from bec_md.current.header import parse_header
+from bec_md.current.places import PLACE_ROW, PLACES
 from bec_md.errors import UsageError
 from bec_md.hdf5 import add_dataset, new_hdf5
 
@@ -34,6 +35,11 @@ COMMIT_BYTES = 64 * 1024**2
 #: Dataset with a hash of each frame: tells whether a trajectory still is the one of the stored rows.
 FRAME_HASH = "frame_hash"
 
+_DTYPES: dict[str, np.dtype[Any]] = {
+    FRAME_HASH: np.dtype(np.uint64),
+    PLACE_ROW: np.dtype(np.int64),
+    PLACES: np.dtype(np.float32),
+}
 _CHUNK = re.compile(r"rows-(\d{12})-(\d{12})\.h5")
 _OWN = re.compile(rf"(rows-\d{{12}}-\d{{12}}|header)({re.escape(MARK)}\d+)?\.(h5|json)|lock")
 
@@ -49,7 +55,7 @@ class Part:
 
 def stored_dtype(name: str) -> np.dtype[Any]:
     """Return the type that a field is stored in."""
-    return np.dtype(np.uint64 if name == FRAME_HASH else FIELDS[name].dtype)
+    return _DTYPES[name] if name in _DTYPES else np.dtype(FIELDS[name].dtype)
 
 
 class PartsFolder:

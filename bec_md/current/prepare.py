@@ -16,6 +16,7 @@ from bec_md.current.grouping import Groups, make_groups
 from bec_md.current.job import CurrentJob, input_state, key_of, tensors_every
 from bec_md.current.mobility import PROBED, Mobility, find_immobile
 from bec_md.current.options import CurrentOptions
+from bec_md.current.places import place_every
 from bec_md.current.rigidity import count_constraints
 from bec_md.current.rows import Recipe
 from bec_md.current.sites import charged_sites
@@ -171,6 +172,7 @@ def _recipe(
         sampling=Sampling(batch=batch, interpolation=options.interpolation),
         immobile=mobility.immobile,
         rest_ang=None if mobility.immobile is None else first.positions_ang,
+        place_every=place_every(first, info.n_frames),
     )
 
 

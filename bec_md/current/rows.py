@@ -18,6 +18,7 @@ from bec_md.current.continuous import Continuous
 from bec_md.current.evaluate import ChargedFrames, Sampling, charged_frames
 from bec_md.current.fields import FIELDS
 from bec_md.current.parts import FRAME_HASH, Rows
+from bec_md.current.places import PLACE_ROW, PLACES, cut, pick
 from bec_md.current.sums import GroupSums, polarization_velocity
 from bec_md.errors import DataError
 
@@ -50,6 +51,8 @@ class Recipe:
         (N,) atoms that do not move (see `bec_md.current.mobility`); None if all do.
     rest_ang
         (N, 3) positions in the first frame, where these atoms have to stay.
+    place_every
+        Every so many rows positions are kept for the mean structure; None where there is none.
     """
 
     open: Callable[[], Trajectory]
@@ -61,6 +64,7 @@ class Recipe:
     sampling: Sampling
     immobile: NDArray[np.bool_] | None = None
     rest_ang: Array | None = None
+    place_every: int | None = None
 
     @cached_property
     def sums(self) -> GroupSums:
@@ -102,7 +106,7 @@ class Recipe:
                 if len(rows["current"]) == 0:
                     continue
                 if stop is not None and piece.start + len(rows["current"]) > stop:
-                    rows = {name: values[: stop - piece.start] for name, values in rows.items()}
+                    rows = cut(rows, piece.start, stop)
                 check_finite(rows, piece.frames)
                 yield piece.start, rows
                 if stop is not None and piece.start + len(rows["current"]) >= stop:
@@ -178,6 +182,8 @@ class Recipe:
         rows: Rows = dict(self.sums.frame_sums(batch.born_effective_charges, velocities))
         rows["cells_ang"] = cells
         rows[FRAME_HASH] = self.row_hashes(piece.frames)
+        if self.place_every is not None:
+            rows |= pick(piece.frames[: len(velocities)], piece.start, self.place_every)
         if batch.uncertainty_e is not None:
             rows["charge_uncertainty_e"] = batch.uncertainty_e.mean(axis=1)
         if batch.eps_inf is not None:
@@ -242,7 +248,7 @@ def frame_hashes(frames: list[Frame]) -> NDArray[np.uint64]:
 def check_finite(rows: Rows, frames: list[Frame]) -> None:
     """Refuse rows that are not finite, naming the frame."""
     for name, values in rows.items():
-        if name in FIELDS and FIELDS[name].may_be_nan:
+        if name in (PLACE_ROW, PLACES) or (name in FIELDS and FIELDS[name].may_be_nan):
             continue
         finite = np.isfinite(values).reshape(len(values), -1).all(axis=1)
         if not finite.all():

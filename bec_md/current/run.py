@@ -17,6 +17,7 @@ from bec_md.current.execution import Execution
 from bec_md.current.fields import FIELDS
 from bec_md.current.file import added_up, build_series, header_of, load_current
 from bec_md.current.parts import FRAME_HASH, Rows
+from bec_md.current.places import PLACE_ROW, PLACES, mean_structure_entry
 from bec_md.current.store import CurrentStore
 from bec_md.errors import UsageError
 from bec_md.files import expanded
@@ -120,8 +121,10 @@ def series_of(job: CurrentJob, pieces: Mapping[int, Rows]) -> CurrentSeries:
     ordered = [pieces[start] for start in sorted(pieces)]
     arrays = {name: np.concatenate([rows[name] for rows in ordered]) for name in ordered[0]}
     arrays.pop(FRAME_HASH)
+    header, row, places = job.header(), arrays.pop(PLACE_ROW, None), arrays.pop(PLACES, None)
+    header |= mean_structure_entry(row, places, arrays["cells_ang"], header["system"].get("numbers"))
     arrays |= {name: added_up(arrays[name]) for name in arrays if FIELDS[name].summed}
-    return build_series(job.header(), arrays, job.info.source)
+    return build_series(header, arrays, job.info.source)
 
 
 def _fill(job: CurrentJob, store: CurrentStore, execution: Execution) -> None:

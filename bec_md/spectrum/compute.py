@@ -294,7 +294,9 @@ def _assemble(blocks: CurrentBlocks, options: _Resolved) -> Spectrum:
             **_parameters(blocks, power, options, found.assessment, found.statics),
             **plain_facts(found.reduced, found.plain_statics, options.eps_inf),
         },
-        metadata=dict(blocks.series[0].metadata),
+        metadata={
+            name: value for name, value in blocks.series[0].metadata.items() if name != "mean_structure"
+        },
     )
 
 

@@ -66,6 +66,22 @@ class MeanStructure:
             frames=int(stored["frames"]),
         )
 
+    @classmethod
+    def of_places(cls, places: Array, cell_ang: Array, numbers: NDArray[np.int64]) -> MeanStructure:
+        """Return the mean of fractional positions (K, N, 3) in the order of time, in a mean cell."""
+        mean, middle = places.mean(axis=0), len(places) // 2
+        square = np.mean(np.sum(((places - mean) @ cell_ang) ** 2, axis=2), axis=0)
+        halves = (places[:middle].mean(axis=0) - places[middle:].mean(axis=0)) if middle else 0.0 * mean
+        positions = mean @ cell_ang
+        return cls(
+            cell_ang=cell_ang,
+            positions_ang=positions,
+            numbers=numbers,
+            halves_ang=float(np.linalg.norm(halves @ cell_ang, axis=1).max()),
+            spread=float((np.sqrt(square) / _nearest(cell_ang, positions)).max()),
+            frames=len(places),
+        )
+
     @property
     def is_crystal(self) -> bool:
         """Whether the atoms stay in their places."""

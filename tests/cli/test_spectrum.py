@@ -66,6 +66,9 @@ def test_the_summary_fits_one_screen(
     assert labels == wanted.split()  # one TO and one LO: the mean structure is cubic, whatever the noise says
     again = run("spectrum", files["xyz"], "--charges", crystal.CHARGES, "--eps-inf", "3", "-v").stdout
     assert len(again.splitlines()) > 24
+    stored = run("spectrum", "mgo_current.h5", "--eps-inf", "3").stdout  # as from the trajectory
+    of_modes = [line for line in stored.splitlines() if line.startswith(("TO", "LO"))]
+    assert of_modes == [line for line in lines if line.startswith(("TO", "LO"))]
 
 
 def test_replicas_take_the_lines_of_one_run(run: Run, tmp_path: Path) -> None:
