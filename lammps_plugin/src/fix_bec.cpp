@@ -29,7 +29,7 @@ namespace bec_lammps {
 
 /* ---------------------------------------------------------------------- */
 
-FixBec::FixBec(LAMMPS *lmp, int narg, char **arg) : Fix(lmp, narg, arg)
+FixBec::FixBec(LAMMPS *lammps, int narg, char **arg) : Fix(lammps, narg, arg)
 {
   const std::string units = update->unit_style;
   if (units != "metal" && units != "real")

@@ -44,8 +44,8 @@ std::uint64_t FixBec::sum_over_atoms(std::uint64_t (FixBec::*of_atom)(int) const
 
 std::uint64_t FixBec::type_hash(int i) const
 {
-  const std::uint64_t id = atom->tag_enable ? static_cast<std::uint64_t>(atom->tag[i]) : 0;
-  std::uint64_t hash = (id * 0x9e3779b97f4a7c15ull) ^ (static_cast<std::uint64_t>(atom->type[i]) << 32);
+  const std::uint64_t tag = atom->tag_enable ? static_cast<std::uint64_t>(atom->tag[i]) : 0;
+  std::uint64_t hash = (tag * 0x9e3779b97f4a7c15ull) ^ (static_cast<std::uint64_t>(atom->type[i]) << 32);
   hash *= 0xff51afd7ed558ccdull;
   return hash ^ (hash >> 32);
 }
@@ -104,7 +104,7 @@ void FixBec::observe_motion()
     if (!(atom->mask[i] & groupbit) || options.species_of_type[type] < 0) continue;
     motion.add({atom->rmass ? atom->rmass[i] : atom->mass[type], atom->v[i], charges[i]});
   }
-  motion.close(world, atom->natoms, removed, force->mvv2e, force->boltz);
+  motion.close(world, static_cast<double>(atom->natoms), removed, force->mvv2e, force->boltz);
 }
 
 // A dump without velocities leaves those of before the rerun in every frame.

@@ -13,7 +13,7 @@ namespace bec_lammps {
 // A wrong argument: `index` is its position in the command, for the pointer that LAMMPS draws under it.
 class ArgumentError : public std::runtime_error {
  public:
-  ArgumentError(int index, const std::string &message) : std::runtime_error(message), index(index) {}
+  ArgumentError(int place, const std::string &message) : std::runtime_error(message), index(place) {}
   int index;
 };
 

@@ -241,9 +241,9 @@ void FixBec::evaluate_tensors()
 void FixBec::gradients_to_tensors(double *tensors, std::size_t stride) const
 {
   for (int i = 0; i < atom->nlocal; ++i, tensors += stride) {
-    const int species = options.species_of_type[atom->type[i]];
+    const int element = options.species_of_type[atom->type[i]];
     for (int k = 0; k < 9; ++k)
-      tensors[k] = gradient[9 * static_cast<std::size_t>(i) + k] + (k % 4 == 0 && species >= 0 ? ionic_charges[species] : 0.0);
+      tensors[k] = gradient[9 * static_cast<std::size_t>(i) + k] + (k % 4 == 0 && element >= 0 ? ionic_charges[element] : 0.0);
   }
 }
 

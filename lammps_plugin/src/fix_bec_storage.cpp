@@ -91,12 +91,11 @@ void FixBec::restart(char *buf)
 
 double FixBec::memory_usage()
 {
-  std::size_t floats = velocities.capacity() + adjoints[0].capacity() + adjoints[1].capacity();
-  for (const std::vector<float> &into_layer : messages) floats += into_layer.capacity();
-  return 9.0 * sizeof(double) * atom->nmax + raw_charges.capacity() * sizeof(double) + graph.memory_usage() +
-      halo.memory_usage() + floats * sizeof(float) +
-      (dipoles.capacity() + gradient.capacity() + field_forces.capacity()) * sizeof(double) +
-      (species.capacity() + row_species.capacity()) * sizeof(std::int32_t) + owners.capacity() * sizeof(Owner);
+  const auto bytes = [](const auto &...arrays) { return (0.0 + ... + static_cast<double>(arrays.capacity() * sizeof(arrays[0]))); };
+  double sum = 9.0 * sizeof(double) * atom->nmax + graph.memory_usage() + halo.memory_usage() +
+      bytes(raw_charges, dipoles, gradient, field_forces, species, row_species, owners, velocities, adjoints[0], adjoints[1]);
+  for (const std::vector<float> &into_layer : messages) sum += bytes(into_layer);
+  return sum;
 }
 
 }    // namespace bec_lammps
