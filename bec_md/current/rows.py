@@ -229,19 +229,20 @@ def frame_hashes(frames: list[Frame]) -> NDArray[np.uint64]:
     These are positions, cell, velocities and stored tensors, and what is rare: open boundaries, a net charge.
     """
     out = np.empty(len(frames), dtype=np.uint64)
+    closed: NDArray[np.bool_] | None = None  # boundaries of the frames so far, which usually share them
     for row, frame in enumerate(frames):
-        state = blake2b(digest_size=8)
-        for values in (
+        stored = (
             frame.positions_ang,
             frame.cell_ang,
             frame.velocities_ang_fs,
             frame.born_effective_charges,
-        ):
-            if values is not None:
-                state.update(np.ascontiguousarray(values, dtype="<f8").data)
-        if not frame.pbc.all() or frame.total_charge:
-            state.update(f"{frame.pbc.tolist()} {frame.total_charge!r}".encode())
-        out[row] = int.from_bytes(state.digest(), "little")
+        )
+        parts = [np.asarray(values, dtype="<f8").tobytes() for values in stored if values is not None]
+        if frame.pbc is not closed:
+            closed = frame.pbc if frame.pbc.all() else None
+        if closed is None or frame.total_charge:
+            parts.append(f"{frame.pbc.tolist()} {frame.total_charge!r}".encode())
+        out[row] = int.from_bytes(blake2b(b"".join(parts), digest_size=8).digest(), "little")
     return out
 
 

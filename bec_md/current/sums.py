@@ -74,12 +74,18 @@ class GroupSums:
         without mass, which belong to the atoms that hold them), ``kinetic_energy_ev``, and for groups of
         mixed masses ``charge_over_mass`` :math:`\sum Z/m`.
         """
-        inverse = self._inverse_masses[:, None, None]
         out = {
             "current": self.over_groups(polarization_velocity(charges, velocities)),
-            "charge_sum": self.over_groups(charges),
             **self.motion_sums(velocities),
         }
+        constant = charges.strides[0] == 0  # tensors of one frame that stand for all: summed once
+        sums = self._tensor_sums(charges[:1] if constant else charges)
+        return out | {name: np.broadcast_to(s, (len(charges), *s.shape[1:])) for name, s in sums.items()}
+
+    def _tensor_sums(self, charges: Array) -> dict[str, Array]:
+        """Return the group sums of F frames of tensors that motion has no part in."""
+        inverse = self._inverse_masses[:, None, None]
+        out = {"charge_sum": self.over_groups(charges)}
         if not self.massless:
             out["zz_over_mass"] = self.over_groups(_square(charges) * inverse)
         if self.mixed_masses:

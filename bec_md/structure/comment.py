@@ -105,13 +105,21 @@ def parse_cell(pairs: Mapping[str, str], place: str) -> NDArray[np.float64]:
             'write Lattice="ax ay az bx by bz cx cy cz" (Å) into the comment of every frame',
         )
     try:
-        return np.array(re.sub(r"[,\[\]]", " ", text).split(), dtype=np.float64).reshape(3, 3)
+        return _matrix(text)
     except ValueError:
         raise DataError(
             f'{place}: Lattice="{text}" is not nine numbers',
             "the three lattice vectors have three components each",
             'write Lattice="ax ay az bx by bz cx cy cz" in Å',
         ) from None
+
+
+@lru_cache(maxsize=4)
+def _matrix(text: str) -> NDArray[np.float64]:
+    """Nine numbers as (3, 3), read-only: successive frames with the same text share the array."""
+    matrix = np.array(re.sub(r"[,\[\]]", " ", text).split(), dtype=np.float64).reshape(3, 3)
+    matrix.flags.writeable = False
+    return matrix
 
 
 def parse_tensor(text: str, key: str, place: str) -> NDArray[np.float64]:
@@ -133,14 +141,25 @@ def parse_tensor(text: str, key: str, place: str) -> NDArray[np.float64]:
 def parse_pbc(pairs: Mapping[str, str], place: str, *, default: bool = True) -> NDArray[np.bool_]:
     """Periodicity along the lattice vectors, shape (3,); `default` when the comment does not say."""
     text = pairs.get("pbc", "T T T" if default else "F F F")
-    words = re.sub(r"[,\[\]]", " ", text).split()
-    if len(words) != 3 or any(word not in _TRUE | _FALSE for word in words):
+    try:
+        return _three_flags(text)
+    except ValueError:
         raise DataError(
             f'{place}: pbc="{text}" cannot be read',
             "it states periodicity along three directions",
             'write it like pbc="T T T"',
-        )
-    return np.array([word in _TRUE for word in words])
+        ) from None
+
+
+@lru_cache(maxsize=4)
+def _three_flags(text: str) -> NDArray[np.bool_]:
+    """Three truth values, (3,), read-only: successive frames with the same text share the array."""
+    words = re.sub(r"[,\[\]]", " ", text).split()
+    if len(words) != 3 or any(word not in _TRUE | _FALSE for word in words):
+        raise ValueError(text)
+    flags = np.array([word in _TRUE for word in words])
+    flags.flags.writeable = False
+    return flags
 
 
 def parse_number(
