@@ -10,6 +10,7 @@ from bec_md.current.execution import Execution
 from bec_md.current.options import CurrentOptions
 from bec_md.current.prepare import prepare_current
 from bec_md.current.run import run
+from bec_md.current.sums import GroupSums
 from bec_md.errors import BecMDWarning, DataError, UsageError
 from bec_md.trajectory import ReadOptions
 
@@ -75,6 +76,18 @@ def test_batches_do_not_matter(stride: int, velocities: bool) -> None:
     )
     for name, values in one.time_fields():
         assert np.array_equal(values, getattr(other, name), equal_nan=True), name
+
+
+def test_tensors_that_stand_for_all_frames_give_the_bits_of_tensors_of_each() -> None:
+    random = np.random.default_rng(4)
+    group = np.array([0, 1, 1, 2, 1, 0, 2, 1])
+    sums = GroupSums(group, random.uniform(1.0, 30.0, 8))  # groups of mixed masses
+    one, velocities = random.normal(size=(8, 3, 3)), random.normal(size=(7, 8, 3))
+    shared = sums.frame_sums(np.broadcast_to(one, (7, 8, 3, 3)), velocities)
+    each = sums.frame_sums(np.array([one] * 7), velocities)
+    assert shared.keys() == each.keys()
+    for name, values in each.items():
+        assert np.array_equal(shared[name], values), name
 
 
 def test_members_give_barycentric_currents() -> None:

@@ -3,6 +3,7 @@ from __future__ import annotations
 import bz2
 import gzip
 import lzma
+from pathlib import Path
 
 import ase.io
 import numpy as np
@@ -181,3 +182,16 @@ def test_large_variable_cells_and_blank_lines_at_the_end(truth: Truth, write) ->
     assert trajectory.info.n_frames == 5
     lengths = [frame.cell_ang[0, 0] for frame in trajectory.frames()]
     assert lengths == [7.0, 7.2, 7.0, 7.0, 7.0]
+
+
+def test_cells_that_frames_share_cannot_be_changed_through_one_of_them(tmp_path: Path) -> None:
+    head = '1\nLattice="5 0 0 0 5 0 0 0 {}" Properties=species:S:1:pos:R:3 pbc="T T F"\nH 0 0 {}\n'
+    text = "".join(head.format(5 if n < 3 else 6, 0.1 * n) for n in range(6))
+    (tmp_path / "a.xyz").write_text(text)
+    frames = list(open_trajectory(tmp_path / "a.xyz", timestep_fs=1.0))
+    assert [frame.cell_ang[2, 2] for frame in frames] == [5.0] * 3 + [6.0] * 3
+    assert frames[0].cell_ang is frames[1].cell_ang
+    with pytest.raises(ValueError, match="read-only"):
+        frames[0].cell_ang[0, 0] = 7.0
+    with pytest.raises(ValueError, match="read-only"):
+        frames[0].pbc[2] = True
