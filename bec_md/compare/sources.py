@@ -11,7 +11,7 @@ import numpy as np
 
 from bec_md.arrays import Array
 from bec_md.compare.curve import QUANTITIES, Curve, from_index
-from bec_md.errors import DataError, UsageError
+from bec_md.errors import BecMDError, DataError, UsageError
 from bec_md.files import expanded, parsing, read_text
 from bec_md.hdf5 import is_hdf5
 from bec_md.units import CM_PER_THZ, MEV_PER_CM
@@ -244,6 +244,16 @@ def _read_table(path: Path) -> tuple[list[str], dict[str, float], list[str], Arr
                     "correct the line, or remove it",
                 ) from None
     return comments, parameters, names, data
+
+
+def named_quantity(path: Path) -> str | None:
+    """Return the first quantity that the header of a table names beside a frequency; None for other files."""
+    try:
+        _, _, names, _ = _read_table(path)
+    except (BecMDError, ValueError):
+        return None
+    known = [_COLUMNS[name][0] for name in names if name in _COLUMNS]
+    return known[0] if known and set(names) & set(_AXES) else None
 
 
 def _side_by_side(rows: list[str], where: str) -> list[str]:

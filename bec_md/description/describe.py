@@ -9,19 +9,19 @@ from pathlib import Path
 from bec_md.current.options import SeriesOptions
 from bec_md.description.description import Description, in_one_line
 from bec_md.description.others import (
-    describe_ase_log,
     describe_born,
     describe_curve,
     describe_force_constants,
     describe_labels,
     describe_phonopy,
+    describe_run_log,
     describe_series,
-    is_ase_log,
     is_born,
     is_curve,
     is_force_constants,
     is_output,
     is_phonopy,
+    is_run_log,
     is_series,
 )
 from bec_md.description.structures import describe_structures
@@ -52,7 +52,7 @@ KINDS = (
     Kind(is_phonopy, describe_phonopy),
     Kind(is_curve, describe_curve),
     Kind(is_force_constants, describe_force_constants),
-    Kind(is_ase_log, describe_ase_log),
+    Kind(is_run_log, describe_run_log),
     Kind(is_series, describe_series),
 )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,23 @@ from bec_md.trajectory.options import ReadOptions
 
 _CURVES = (".csv", ".dat", ".txt", ".tsv", ".yml", ".yaml", ".jdx", ".dx", ".jcamp")
 _LARGEST_CURVE = 32 << 20
-_ASE_LOG = re.compile(r"\s*Time\[ps\]\s+Etot")
+
+
+@dataclass(frozen=True)
+class _RunLog:
+    """First line of a log, what stands between its names, names of time and temperature, fs per time."""
+
+    head: re.Pattern[str]
+    between: str
+    time: str
+    temperature: str
+    time_fs: float
+
+
+_LOGS = {
+    "ASE": _RunLog(re.compile(r"\s*Time\[ps\]\s+Etot"), r"\s+", "Time[ps]", "T[K]", 1e3),
+    "CP2K": _RunLog(re.compile(r"#\s+Step Nr\.\s+Time\[fs\]"), r"\s{2,}", "Time[fs]", "Temp[K]", 1.0),
+}
 
 
 def _head(path: Path) -> str:
@@ -133,7 +150,9 @@ def is_curve(path: Path) -> bool:
     """Whether it is a spectrum that `bec-md compare` reads."""
     if path.suffix.lower() not in _CURVES or path.stat().st_size > _LARGEST_CURVE:
         return False
-    return bool(_quantities(path))
+    from bec_md.compare.sources import named_quantity
+
+    return bool(_quantities(path)) or named_quantity(path) is not None
 
 
 def _quantities(path: Path) -> dict[str, Any]:
@@ -155,7 +174,11 @@ def _quantities(path: Path) -> dict[str, Any]:
 
 def describe_curve(path: Path, options: ReadOptions, series: SeriesOptions) -> Description:
     """Range and quantities of a measured or computed spectrum."""
+    from bec_md.compare.sources import named_quantity, open_curve
+
     found = _quantities(path)
+    if not found:  # its header names one, and its numbers are no such thing
+        open_curve(path, str(named_quantity(path)))
     curve = next(iter(found.values()))
     low, high = float(curve.wavenumber_cm[0]), float(curve.wavenumber_cm[-1])
     return Description(
@@ -165,24 +188,31 @@ def describe_curve(path: Path, options: ReadOptions, series: SeriesOptions) -> D
     )
 
 
-def is_ase_log(path: Path) -> bool:
-    """Whether it is the log of ASE's molecular dynamics."""
-    return bool(_ASE_LOG.match(_head(path)))
+def is_run_log(path: Path) -> bool:
+    """Whether it is the log of ASE's molecular dynamics, or the energies (``.ener``) of CP2K's."""
+    return _program_of(_head(path)) is not None
 
 
-def describe_ase_log(path: Path, options: ReadOptions, series: SeriesOptions) -> Description:
-    """Times and temperatures of a log of ASE."""
+def _program_of(line: str) -> str | None:
+    return next((program for program, log in _LOGS.items() if log.head.match(line)), None)
+
+
+def describe_run_log(path: Path, options: ReadOptions, series: SeriesOptions) -> Description:
+    """Times and temperatures of a run."""
     lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
-    names = lines[0].split()
-    rows = [line.split() for line in lines[1:] if not _ASE_LOG.match(line)]
+    program = str(_program_of(lines[0]))
+    log = _LOGS[program]
+    names = re.split(log.between, lines[0].lstrip("# ").rstrip())
+    rows = [line.split() for line in lines[1:] if not log.head.match(line)]
     try:
         table = np.array(
             [[float(word) for word in row[: len(names)]] for row in rows if len(row) >= len(names)]
         )
-        times, kelvin = table[:, 0] * 1e3, table[:, names.index("T[K]")]
+        times = table[:, names.index(log.time)] * log.time_fs
+        kelvin = table[:, names.index(log.temperature)]
     except (ValueError, IndexError):
         raise DataError(
-            f"{path.name}: rows of this log of ASE cannot be read",
+            f"{path.name}: rows of this log of {program} cannot be read",
             "it is damaged, or not only a log",
             "describe the trajectory of the run instead",
         ) from None
@@ -190,7 +220,7 @@ def describe_ase_log(path: Path, options: ReadOptions, series: SeriesOptions) ->
     apart = f"{steps[0][0]:g} fs apart" if steps else "one row"
     mean, spread = float(kelvin.mean()), float(kelvin.std())
     return Description(
-        f"log of ASE's molecular dynamics, {len(times)} rows",
+        f"log of {program}'s molecular dynamics, {len(times)} rows",
         (
             ("time", f"{times[0]:g} … {times[-1]:g} fs, rows {apart}"),
             ("temperature", f"{mean:.1f} ± {spread:.1f} K (mean and standard deviation of the rows)"),

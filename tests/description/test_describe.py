@@ -115,6 +115,28 @@ def test_a_log_of_ase_tells_time_and_temperature(tmp_path: Path) -> None:
     assert found.values["mean_temperature_k"] == pytest.approx(300.0)
 
 
+def test_energies_of_cp2k_tell_time_and_temperature(tmp_path: Path) -> None:
+    """The first rows of a real run."""
+    text = (
+        "#     Step Nr.          Time[fs]        Kin.[a.u.]          Temp[K]            Pot.[a.u.]"
+        "        Cons Qty[a.u.]        UsedTime[s]\n"
+        "         0            0.000000         0.081436084       272.121172178        -9.375046818"
+        "        -9.293610734         0.000000000\n"
+        "         1            2.000000         0.082159260       274.537685655        -9.375772036"
+        "        -9.293612777         0.068553632\n"
+    )
+    found = describe(put(tmp_path, "run-1.ener", text))
+    assert found.kind == "log of CP2K's molecular dynamics, 2 rows"
+    assert "rows 2 fs apart" in words(found)
+    assert found.values["mean_temperature_k"] == pytest.approx(273.33, abs=0.01)
+
+
+def test_a_measured_table_that_cannot_be_is_no_unknown_file(tmp_path: Path) -> None:
+    rows = "\n".join(f"{nu},{nu % 70 + 10}" for nu in range(100, 200, 10))
+    with pytest.raises(DataError, match="reflectivities up to"):
+        describe(put(tmp_path, "r.csv", f"cm-1,r\n{rows}\n"))
+
+
 def test_a_log_of_lammps_tells_what_it_holds_and_what_is_lost(tmp_path: Path) -> None:
     rows = "\n".join(f"{4 * k} {0.002 * k:.3f} 300.{k} 904.0 {np.sin(k):.4f} 0.1 0.2" for k in range(20))
     text = (
