@@ -275,14 +275,11 @@ def healthy(door: Door, folder: Path) -> bytes:
     return (folder / door.name).read_bytes()
 
 
-def main(minutes: float, only: str = "", guided: bool = False) -> None:
+def main(minutes: float, only: str = "") -> None:
     """Damage and open until the time is over; print what crashed or raised, and keep it."""
     doors = [door for door in DOORS if only in door.name]
     folder = Path(tempfile.mkdtemp())
     contents = {door.name: healthy(door, folder) for door in doors}
-    if guided:
-        _guided(doors[0], contents[doors[0].name], folder, minutes)
-        return
     tally: Counter[str] = Counter()
     seed, end = int(time.time()), time.monotonic() + 60 * minutes
     while time.monotonic() < end:
@@ -308,31 +305,28 @@ def main(minutes: float, only: str = "", guided: bool = False) -> None:
     print(dict(tally))
 
 
-def _guided(door: Door, content: bytes, folder: Path, minutes: float) -> None:
+def _guided(minutes: float, only: str = "") -> None:
     """Let atheris choose what is damaged, by the lines of bec_md that a file reaches."""
     atheris = import_module("atheris")
-    for name in [name for name in sys.modules if name.startswith("bec_md")]:
-        del sys.modules[name]  # imported anew, instrumented
-    with atheris.instrument_imports(include=["bec_md"]):
-        errors = import_module("bec_md.errors")
-        import_module("bec_md.trajectory"), import_module("bec_md.current"), import_module("bec_md.compare")
-
-    def one(data: bytes) -> None:
+    for name in [name for name in sys.modules if name.split(".")[0] in ("bec_md", "tests")]:
+        del sys.modules[name]
+    with atheris.instrument_imports(include=["bec_md"]):  # what is imported late, too
+        anew = import_module("tests.doors")
+        door = next(door for door in anew.DOORS if only in door.name)
+        folder = Path(tempfile.mkdtemp())
+        (corpus := folder / "corpus").mkdir()
+        (corpus / "healthy").write_bytes(anew.healthy(door, folder))
         path = folder / door.name
-        path.write_bytes(data)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            try:
-                door.open(path)
-            except errors.BecMDError as error:
-                assert_helpful(error)
 
-    (corpus := folder / "corpus").mkdir()
-    (corpus / "healthy").write_bytes(content)
-    atheris.Setup([sys.argv[0], f"-max_total_time={60 * minutes:.0f}", "-timeout=60", str(corpus)], one)
-    atheris.Fuzz()
+        def one(data: bytes) -> None:
+            path.write_bytes(data)
+            anew.attempt(door, path)
+
+        limits = [f"-max_total_time={60 * minutes:.0f}", "-timeout=60", "-len_control=0"]
+        atheris.Setup([sys.argv[0], *limits, f"-artifact_prefix={folder}/", str(corpus)], one)
+        atheris.Fuzz()
 
 
 if __name__ == "__main__":
     words = [word for word in sys.argv[1:] if word != "--guided"]
-    main(float(words[0]), *words[1:2], guided="--guided" in sys.argv)
+    (_guided if "--guided" in sys.argv else main)(float(words[0]), *words[1:2])
