@@ -45,6 +45,7 @@ from bec_md.structure.names import (
 from bec_md.structure.species import Species, resolve_species, symbols_of
 
 _GEOMETRY_KEYS = frozenset({"Lattice", "Properties", "pbc"})
+_CHARGE_UNITS = dict.fromkeys(TOTAL_CHARGE_KEYS, 1.0)  # e
 
 
 @dataclass
@@ -168,8 +169,7 @@ class ExtxyzParser:
             velocities_ang_fs=velocities,
             time_fs=comment_line.parse_number(pairs, TIME_KEYS, where),
             labels=self._labels(pairs, layout, values, where),
-            total_charge=comment_line.parse_number(pairs, dict.fromkeys(TOTAL_CHARGE_KEYS, 1.0), where)
-            or 0.0,
+            total_charge=comment_line.parse_number(pairs, _CHARGE_UNITS, where) or 0.0,
             index=index,
             info={key: value for key, value in pairs.items() if key not in _GEOMETRY_KEYS},
         )

@@ -53,7 +53,8 @@ class ExtxyzReader:
         """Yield frames start, start + stride, … of the file."""
         with open_text(self._path) as lines:
             for index in count():
-                n_atoms = next_count(lines, place(self._path, index))
+                where = place(self._path, index)
+                n_atoms = next_count(lines, where)
                 if n_atoms is None:
                     return
                 if index < start or (index - start) % stride:
@@ -63,7 +64,7 @@ class ExtxyzReader:
                 if _is_cut(frame, n_atoms):
                     self._note_cut(index)
                     return
-                yield self._parser.parse(frame[0], frame[1:], index, place(self._path, index))
+                yield self._parser.parse(frame[0], frame[1:], index, where)
 
     def _inspect_first_frame(self) -> None:
         """Fix the units of velocities and the time step from the first comment line."""
