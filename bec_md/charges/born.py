@@ -146,7 +146,8 @@ def born_charges(spec: str) -> ReferenceCharges:
                 "constant tensors are read from it",
                 "give the path of a BORN file, or of an extxyz with born_effective_charges",
             )
-    if not looks_like_born(path):
+    named = not path.suffix and path.name.upper().startswith("BORN")
+    if not named and not looks_like_born(path):
         return _from_structure_file(path)
     born = read_born(path)
     if structure_path is None:

@@ -136,7 +136,9 @@ class Continuity:
                 number = max(near, key=lambda n: abs(float(np.log(max(paths[n], 1e-30 * usual) / usual))))
             frame = number + offset + 1
             if frame >= old:
-                return self._described(frames[frame], frame - old, float(slopes[number]), bool(clear[number]))
+                still = bool(paths[number] < _REPEAT**2 * norms[number])
+                slope = float(slopes[number]) if clear[number] else None
+                return self._described(frames[frame], frame - old, slope, still=still)
         return None
 
     def _paces(self, motion: Motion) -> tuple[Array, Array, Array, int]:
@@ -157,19 +159,20 @@ class Continuity:
         squares = 0.5 * (np.einsum("fia,fia->f", before, before) + np.einsum("fia,fia->f", after, after))
         return steps, pace, squares, offset
 
-    def _described(self, frame: Frame, position: int, ratio: float, clear: bool) -> Break:
+    def _described(self, frame: Frame, position: int, ratio: float | None, *, still: bool) -> Break:
+        """Say what a step is: `ratio` of it to the usual one where it is along the motion."""
         where, why = place(self._source, frame.index), "a spectrum needs frames at equal intervals"
-        if clear and ratio > 0.0:
-            what = f"{where}: its atoms have moved {ratio:.2g} times as far as in the usual interval"
-            why += ": frames are missing here"
-        elif clear and ratio < 0.0:
-            what, why = f"{where}: its atoms have moved backwards in time", why + ": a restart overlaps here"
-        elif abs(ratio) < _GAP:
+        if still:
             what = f"{where}: its atoms have hardly moved since the frame before it"
             why += ": a restart wrote this time twice"
+        elif ratio is not None and ratio > 0.0:
+            what = f"{where}: its atoms have moved {ratio:.2g} times as far as in the usual interval"
+            why += ": frames are missing here"
+        elif ratio is not None:
+            what, why = f"{where}: its atoms have moved backwards in time", why + ": a restart overlaps here"
         else:
             what = f"{where}: its atoms have jumped since the frame before it"
-            why += ": frames are missing, or another run begins here"
+            why += ": frames are missing, replicas were exchanged, or another run begins here"
         return self._break(position, what, why, frame.index)
 
     def _break(self, position: int, what: str, why: str, index: int) -> Break:

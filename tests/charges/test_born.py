@@ -143,6 +143,15 @@ def cubic_perovskite() -> Atoms:
     )
 
 
+def test_a_damaged_born_file_is_named_by_its_line(tmp_path: Path) -> None:
+    """Also where it no longer looks like one."""
+    write(tmp_path / "POSCAR", quartz(), format="vasp")
+    for row, match in (("1 0 0 0 1 0 0 0 1 0", "line 3"), ("one two three", "line 3")):
+        (tmp_path / "BORN").write_text(f"# made up\n2 0 0 0 2 0 0 0 2\n{row}\n")
+        with pytest.raises(DataError, match=match):
+            bound_tensors(f"born:{tmp_path / 'BORN'}", frame_of(quartz()))
+
+
 @pytest.mark.parametrize("place", [2, 3, 4])
 @pytest.mark.parametrize("axis", [0, 1, 2])
 def test_a_tensor_of_another_equivalent_atom_is_refused_with_the_one_it_fits(

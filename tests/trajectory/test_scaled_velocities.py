@@ -11,7 +11,7 @@ from ase import Atoms, units
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bec_md.errors import BecMDWarning
+from bec_md.errors import BecMDWarning, DataError
 from bec_md.trajectory import open_trajectory
 
 N_ATOMS, STEP_FS, FRAMES = 32, 2.0, 200
@@ -111,3 +111,24 @@ def test_thermostats_are_no_exchange(name: str, late: bool, seed: int) -> None:
 def test_frames_far_apart_are_no_exchange(step_fs: float, seed: int) -> None:
     """Up to 2.6 rad from frame to frame: velocities at four frames do not tell the way between them."""
     assert said(run(lambda n, v, _: v, seed=seed, step_fs=step_fs), step_fs) == []
+
+
+def test_replicas_sorted_by_temperature_are_refused() -> None:
+    """GROMACS writes one file per temperature: positions go on in another run where replicas exchange."""
+    one, other = (run(lambda n, v, _: v, seed=seed) for seed in (1, 2))
+    apart = 0.15 * np.random.default_rng(3).normal(size=(N_ATOMS, 3))
+    shift = one[79].positions - other[79].positions + apart  # the same crystal, another state
+    for atoms in other:
+        atoms.positions += shift
+    trajectory = open_trajectory(one[:80] + other[80:], timestep_fs=STEP_FS)
+    with pytest.raises(DataError, match="frame 80: its atoms have jumped") as error:
+        list(trajectory.frames())
+    assert "replicas were exchanged" in error.value.why
+
+
+def test_the_same_place_at_another_time_is_no_jump() -> None:
+    frames = run(lambda n, v, _: v)
+    again = [*frames[:80], frames[79].copy(), *frames[80:]]
+    again[80].positions += 1e-9
+    with pytest.raises(DataError, match="frame 80: its atoms have hardly moved"):
+        list(open_trajectory(again, timestep_fs=STEP_FS).frames())
