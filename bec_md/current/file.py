@@ -192,11 +192,12 @@ def _growing(file: Any, name: str, row_shape: tuple[int, ...]) -> Any:
     """Return a dataset of a file that can grow; made now if it is not there."""
     if name not in file:
         row_bytes = max(1, math.prod(row_shape)) * stored_dtype(name).itemsize
+        most = 64 if name in (PLACE_ROW, PLACES) else 65536  # a chunk takes its room also half empty
         created = file.create_dataset(
             name,
             shape=(0, *row_shape),
             maxshape=(None, *row_shape),
-            chunks=(max(1, min(65536, CHUNK_BYTES // row_bytes)), *row_shape),
+            chunks=(max(1, min(most, CHUNK_BYTES // row_bytes)), *row_shape),
             dtype=stored_dtype(name),
             fletcher32=True,
         )
