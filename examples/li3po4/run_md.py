@@ -47,13 +47,13 @@ def glass_start(repeat: tuple[int, int, int], seed: int, melt_ps: float, quench_
             f"timestep {STEP_FS / 2000}",
             f"velocity all create {MELT_K} {seed} mom yes loop all",
             "fix move all nve",
-            f"fix bath all langevin {MELT_K} {MELT_K} {DAMPING_PS} {seed} zero yes",
+            f"fix bath all langevin {MELT_K} {MELT_K} {DAMPING_PS} {seed}",
             f"fix shape all deform 1 x final 0 {edge} y final 0 {edge} z final 0 {edge} remap x",
             f"run {round(melt_ps * 1000 / STEP_FS)} post no",  # half the time, with half the time step
             "unfix shape",
             f"run {round(melt_ps * 1000 / STEP_FS)} post no",
             f"timestep {STEP_FS / 1000}",
-            f"fix bath all langevin {MELT_K} 300 {DAMPING_PS} {seed + 1} zero yes",
+            f"fix bath all langevin {MELT_K} 300 {DAMPING_PS} {seed + 1}",
             f"run {round(quench_ps * 1000 / STEP_FS)} post no",
         ]
     )
@@ -81,7 +81,7 @@ def equilibrate(system: System, temperature_k: float, picoseconds: float, seed: 
             f"timestep {STEP_FS / 1000}",
             f"velocity all create {temperature_k} {seed} mom yes loop all",
             "fix move all nve",
-            f"fix bath all langevin {temperature_k} {temperature_k} {DAMPING_PS} {seed} zero yes",
+            f"fix bath all langevin {temperature_k} {temperature_k} {DAMPING_PS} {seed}",
             f"run {round(picoseconds * 500 / STEP_FS)} post no",
             "unfix bath",
             "velocity all zero linear",

@@ -43,7 +43,7 @@ def equilibrate(system: System, temperature_k: float, picoseconds: float, step_f
             f"timestep {step_fs / 1000}",
             f"velocity all create {2 * temperature_k} {seed} mom yes loop all",
             "fix integrate all nve",
-            f"fix bath all langevin {temperature_k} {temperature_k} {FRICTION_PS} {seed} zero yes",
+            f"fix bath all langevin {temperature_k} {temperature_k} {FRICTION_PS} {seed}",
             f"run {round(picoseconds * 500 / step_fs)} post no",
             "unfix bath",
             "velocity all zero linear",

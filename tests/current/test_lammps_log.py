@@ -279,7 +279,12 @@ def test_a_langevin_thermostat_moves_the_center_of_mass(tmp_path: Path) -> None:
     mean = rows()[:, 2].mean()
     heated = HEAD + "fix hot all langevin 300 300 0.1 77{}\nrun 160\n" + one(rows())
     assert read(tmp_path, heated.format("")).temperature_k == pytest.approx(mean * 71 / 72)
-    assert read(tmp_path, heated.format(" zero yes")).temperature_k == pytest.approx(mean)
+    zeroed = read(tmp_path, heated.format(" zero yes"))
+    assert zeroed.temperature_k == pytest.approx(mean)
+    assert any("same random force from light and heavy" in note for note in zeroed.metadata["warnings"])
+    assert not any(
+        "random force" in n for n in read(tmp_path, heated.format(" zero no")).metadata["warnings"]
+    )
 
 
 MEANS = (

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 from typing import NoReturn, TypedDict
 
@@ -29,6 +30,12 @@ from bec_md.errors import DataError, UsageError
 
 #: Styles of fixes that hold atoms.
 _FREEZING = ("setforce", "freeze")
+_UNEVEN = (
+    "fix {name} in {where} is a Langevin thermostat with `zero yes`: it takes the same random force from "
+    "light and heavy atoms, so that uniform modes, those of J, are hotter or colder than the rest "
+    "(⟨J²⟩ of BaTiO3: 1.45 times that of its temperature, in cells of any size); leave `zero` out, and use "
+    "`velocity all zero linear` before NVE"
+)
 
 
 class _About(TypedDict):
@@ -285,6 +292,7 @@ def _about(run: ThermoRun, column: str, options: SeriesOptions, where: str) -> _
     if temperatures is not None and len(temperatures) > 2 and np.ptp(temperatures) == 0.0 < temperatures[0]:
         _constant_temperature(settings, notes, where)
     notes += _changing_temperature(run, means, where)
+    notes += [_UNEVEN.format(name=name, where=where) for name in _zeroed(settings)]
     temperature = None if temperatures is None else float(temperatures.mean())
     if means is not None and not settings.constrained:
         temperature = means.temperature_k
@@ -309,12 +317,17 @@ def _degrees_of_freedom(settings: RunSettings, n_atoms: int | None) -> float:
     LAMMPS divides by 3N − 3 degrees of freedom; a Langevin thermostat without ``zero yes`` moves the center
     of mass as well, so that the kinetic energy is that of 3N.
     """
-    langevin = [settings.fixes[name] for name in settings.ids(("langevin",))]
-    free = [words for words in langevin if not ("zero" in words and words[words.index("zero") + 1] == "yes")]
+    free = set(settings.ids(("langevin",))) - set(_zeroed(settings))
     held = settings.ids(("momentum", "recenter")) or settings.constrained
     if not free or held or not n_atoms or n_atoms < 2:
         return 1.0
     return (n_atoms - 1.0) / n_atoms
+
+
+def _zeroed(settings: RunSettings) -> list[str]:
+    """Langevin thermostats whose random forces add up to zero."""
+    langevin = {name: settings.fixes[name] for name in settings.ids(("langevin",))}
+    return [name for name, words in langevin.items() if ("zero", "yes") in pairwise(words)]
 
 
 def _changing_temperature(run: ThermoRun, means: RunMeans | None, where: str) -> list[str]:
