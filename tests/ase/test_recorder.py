@@ -14,7 +14,7 @@ from bec_md.ase import CurrentRecorder
 from bec_md.errors import UsageError
 
 
-@pytest.mark.parametrize(("model", "steps"), [("silica-direct", 150), ("silica", 250)])
+@pytest.mark.parametrize(("model", "steps"), [("silica-direct", 150), ("silica", 450)])
 def test_the_current_is_that_of_the_stored_frames(
     quartz: Atoms, tmp_path: Path, model: str, steps: int
 ) -> None:
