@@ -187,7 +187,7 @@ def test_the_training_configurations_are_valid() -> None:
     shown = [
         parse_config(yaml.safe_load(block)) for block in re.findall(r"```yaml\n(.*?)```", text, re.DOTALL)
     ]
-    assert [config.name for config in shown] == ["mine", "teacher", "pupil"]
+    assert [config.name for config in shown] == ["mine", "teacher", "pupil", "mgo"]
     pupil = shown[2]
     assert pupil.data[1].teachers == ("teacher/model.safetensors",)
     assert pupil.data[1].validation == pupil.data[0].validation  # the same frames are held back
