@@ -76,7 +76,7 @@ class RunSettings:
         """Return the settings after one line of the log, a command or what LAMMPS says about itself."""
         words = line.split()
         head = words[0]
-        if head == "fix" and len(words) > 3:
+        if head == "fix" and len(words) > 3 and not words[2].endswith(":"):  # "fix bec ID: …" is what it says
             return self._with_fix(words)
         if head == "unfix" and len(words) > 1:
             style = self.style(words[1])
