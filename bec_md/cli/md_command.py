@@ -27,6 +27,7 @@ from bec_md.spectrum.options import SpectrumOptions
 if TYPE_CHECKING:
     from bec_md.dynamics.calculators import NamedCalculator
     from bec_md.dynamics.estimate import Estimate
+    from bec_md.dynamics.run import DynamicsResult
     from bec_md.network import BecModel
 
 MD_HELP = (
@@ -150,15 +151,20 @@ def md(
             progress=bar,
             model=system.network,
         )
-    for replica in found.replicas:
-        text = f"{replica.temperature_k:.0f} K, energy drifts {replica.drift_mev_atom_ps:+.3g} meV/atom/ps"
-        console.item(replica.trajectory, text)
-    console.say()
+    announce_replicas(console, found)
     step = wanted.resolved(system.atoms).md_timestep_fs
     asked = {"eps_inf": eps_inf, "resolution_cm": resolution_cm, "md_timestep_fs": step}
     settings = AnalysisOptions(pick(SpectrumOptions, asked, FLAGS), OpticsRequest())
     inputs = [str(path) for path in found.currents]
     run_spectrum(inputs, settings, InputOptions.of({}), results, CompareOptions())
+
+
+def announce_replicas(console: Console, found: DynamicsResult) -> None:
+    """Say how each replica went."""
+    for replica in found.replicas:
+        text = f"{replica.temperature_k:.0f} K, energy drifts {replica.drift_mev_atom_ps:+.3g} meV/atom/ps"
+        console.item(replica.trajectory, text)
+    console.say()
 
 
 @contextmanager

@@ -7,7 +7,7 @@ import sys
 import time
 from contextlib import ExitStack
 from pathlib import Path
-from uuid import uuid4
+from tempfile import TemporaryDirectory
 
 import ase.io
 import numpy as np
@@ -22,15 +22,15 @@ INPUT = """<simulation verbosity='low'>
   <output prefix='run'>
     <properties stride='1' filename='out'> [ step, conserved ] </properties>
     <trajectory filename='bec' stride='1' extra_type='BEC' bead='1'> extras </trajectory>
-    <trajectory filename='pos' stride='1' bead='1' format='ase'> positions{{ase}} </trajectory>
+    <trajectory filename='pos' stride='1' bead='1' format='ase'> positions{ase} </trajectory>
   </output>
   <total_steps> 3 </total_steps>
   <prng> <seed> 1 </seed> </prng>
   <ffsocket name='potential' mode='unix' pbc='false'>
-    <address> p{address} </address> <latency> 1e-3 </latency>
+    <address> forces </address> <latency> 1e-3 </latency>
   </ffsocket>
   <ffsocket name='charges' mode='unix' pbc='false'>
-    <address> c{address} </address> <latency> 1e-3 </latency>
+    <address> charges </address> <latency> 1e-3 </latency>
   </ffsocket>
   <system>
     <initialize nbeads='2'>
@@ -58,20 +58,21 @@ def test_charges_beside_the_forces_of_another_driver(tmp_path: Path, monkeypatch
     atoms.set_cell(atoms.cell.standard_form()[0], scale_atoms=True)
     atoms.rattle(0.1, seed=2)
     ase.io.write("start.xyz", atoms)
-    address = uuid4().hex[:12]
-    Path("input.xml").write_text(INPUT.format(address=address))
-    client = [PROGRAMS / "i-pi-driver-py", "-u", "-m"]
-    commands = [
-        [*client, "harmonic", "-a", f"p{address}", "-o", "0.1"],
-        [*client, "custom", "-P", DRIVER, "-a", f"c{address}", "-o", "template=start.xyz,model=universal"],
-    ]
+    Path("input.xml").write_text(INPUT)
     with ExitStack() as stack:
+        # the paths of sockets must be short
+        prefix = stack.enter_context(TemporaryDirectory()) + "/"
+        client = [PROGRAMS / "i-pi-driver-py", "-u", "-S", prefix, "-m"]
+        commands = [
+            [*client, "harmonic", "-a", "forces", "-o", "0.1"],
+            [*client, "custom", "-P", DRIVER, "-a", "charges", "-o", "template=start.xyz,model=universal"],
+        ]
         log = stack.enter_context(Path("log").open("w"))
         server = stack.enter_context(
-            subprocess.Popen([PROGRAMS / "i-pi", "input.xml"], stdout=log, stderr=log)
+            subprocess.Popen([PROGRAMS / "i-pi", "-S", prefix, "input.xml"], stdout=log, stderr=log)
         )
         stack.callback(server.kill)
-        while not all(Path(f"/tmp/ipi_{kind}{address}").exists() for kind in "pc"):
+        while not all(Path(prefix, name).exists() for name in ("forces", "charges")):
             assert server.poll() is None, Path("log").read_text()[-2000:]
             time.sleep(0.1)
         for command in commands:
