@@ -36,6 +36,18 @@ def cores() -> int:
     return len(affinity(0)) if affinity is not None else os.cpu_count() or 1
 
 
+def require_workers(workers: int) -> None:
+    """Refuse a number of workers that can do nothing.
+
+    Raises
+    ------
+    UsageError
+        If there is not one.
+    """
+    if workers < 1:
+        raise UsageError(f"`workers={workers}`", "somebody has to do the work", "give `workers=1` or more")
+
+
 def obey() -> None:
     """Leave signals of the terminal to the process that asks, and end with it, however busy.
 

@@ -250,7 +250,7 @@ def _read_structure(path: Path) -> ReferenceCell:
         atoms = cast("Atoms", read(str(path), index=0))
     except Exception as error:  # ASE raises anything, from StopIteration to UnknownFileTypeError
         raise DataError(
-            f"cannot read the structure {path.name}: {error or type(error).__name__}",
+            f"cannot read the structure {path.name}: {str(error) or type(error).__name__}",
             "tensors are mapped from its atoms",
             "give a POSCAR, an extxyz, or another file that ASE reads",
         ) from error

@@ -114,12 +114,13 @@ def md(
     """Run the dynamics and hand its currents over to the spectrum."""
     from bec_md.dynamics import run_dynamics
     from bec_md.dynamics.estimate import estimate
-    from bec_md.processes import cores
+    from bec_md.processes import cores, require_workers
 
     prefix = Path(output or structure.stem)
     wanted = pick(DynamicsOptions, given, FLAGS)
     wanted.check()
     count = cores() if workers is None else workers
+    require_workers(count)
     results = outputs_of(prefix, wanted.replicas, quiet)
     console = Console(quiet)
     system = System.of(console, structure, model, calculator, elements, count)

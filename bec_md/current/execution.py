@@ -6,8 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, ClassVar
 
-from bec_md.errors import UsageError
 from bec_md.options import Options
+from bec_md.processes import require_workers
 
 if TYPE_CHECKING:
     from bec_md.current.options import CurrentOptions
@@ -49,7 +49,4 @@ class Execution(Options):
 
     def check(self) -> None:
         """Refuse a number of workers that can do nothing."""
-        if self.workers < 1:
-            raise UsageError(
-                f"`workers={self.workers}`", "somebody has to do the work", "give `workers=1` or more"
-            )
+        require_workers(self.workers)

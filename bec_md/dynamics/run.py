@@ -17,7 +17,7 @@ from bec_md.dynamics.phases import Phases
 from bec_md.dynamics.replica import Replica, ReplicaRuns, made
 from bec_md.errors import UsageError
 from bec_md.interruption import held
-from bec_md.processes import Team
+from bec_md.processes import Team, require_workers
 
 Progress = Callable[[int, int], None]
 
@@ -94,8 +94,7 @@ def run_dynamics(
         If a run explodes.
     """
     options.check()
-    if workers < 1:
-        raise UsageError(f"`workers={workers}`", "somebody has to do the work", "give `workers=1` or more")
+    require_workers(workers)
     options = options.resolved(structure)
     assert options.repeat is not None
     atoms = structure.repeat(options.repeat)  # type: ignore[no-untyped-call]

@@ -109,7 +109,7 @@ def read_structure(source: str | Path | Atoms) -> Atoms:
         return cast("Atoms", read(str(source), index=0))
     except Exception as error:  # ASE raises anything
         raise DataError(
-            f"cannot read the structure {Path(source).name}: {error or type(error).__name__}",
+            f"cannot read the structure {Path(source).name}: {str(error) or type(error).__name__}",
             "atoms and cell are read from it",
             "give a POSCAR, an extxyz, or another file that ASE reads",
         ) from error

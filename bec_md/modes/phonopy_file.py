@@ -51,7 +51,7 @@ def read_phonopy(path: str | Path) -> ReferenceModes:
         dynamical = np.asarray(matrix.dynamical_matrix).real
     except Exception as error:  # phonopy raises anything
         raise DataError(
-            f"phonopy cannot use {file.name}: {error or type(error).__name__}",
+            f"phonopy cannot use {file.name}: {str(error) or type(error).__name__}",
             "modes need force sets or force constants",
             "put FORCE_SETS or FORCE_CONSTANTS beside it",
         ) from error

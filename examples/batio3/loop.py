@@ -22,6 +22,7 @@ from bec_md.units import BOLTZMANN_EV_K
 
 HERE = Path(__file__).parent
 Array = NDArray[np.float64]
+Measured = tuple[float, float]  # value and standard error
 #: ε₀ in e²/(eV Å), and e/Å² in C/m².
 EPSILON_0 = 8.8541878128e-12 / 1.602176634e-19 * 1e-10
 C_PER_M2 = 16.02176634
@@ -45,7 +46,7 @@ def simulate(options: argparse.Namespace) -> None:
     subprocess.run([*command, *variables], check=True)
 
 
-def mean_and_error(values: Array) -> tuple[float, float]:
+def mean_and_error(values: Array) -> Measured:
     """Mean and its standard error; NaN of less than two values."""
     if len(values) < 2:
         return float("nan"), float("nan")
@@ -81,8 +82,8 @@ def weak_line(field: Array, polarization: Array, amplitude: float) -> tuple[floa
     return float(slope), float(remanent)
 
 
-def draw(field: Array, density: Array, coercive: float, remanent: float, output: Path) -> None:
-    """The loop with its coercive field and remanent polarization."""
+def draw(field: Array, density: Array, coercive: Measured, remanent: Measured, output: Path) -> None:
+    """The loop with its coercive field and remanent polarization, and their standard errors."""
     from bec_md.plot import save_figure
     from bec_md.plot.palette import COLORS, GREY, INK
     from bec_md.plot.style import bare_figure, figure_style, pin_ticks
@@ -93,8 +94,14 @@ def draw(field: Array, density: Array, coercive: float, remanent: float, output:
         axes.axhline(0.0, color=GREY, linewidth=0.6)
         axes.axvline(0.0, color=GREY, linewidth=0.6)
         axes.plot(field, density, color=INK, linewidth=0.9)
-        axes.plot([-coercive, coercive], [0, 0], "o", color=COLORS[0], markersize=4, label=r"$E_c$")
-        axes.plot([0, 0], [-remanent, remanent], "s", color=COLORS[1], markersize=4, label=r"$P_r$")
+        both = np.array([-1.0, 1.0])
+        mark = {"linestyle": "none", "markersize": 4, "capsize": 3}
+        axes.errorbar(
+            both * coercive[0], 0 * both, xerr=coercive[1], fmt="o", color=COLORS[0], label=r"$E_c$", **mark
+        )
+        axes.errorbar(
+            0 * both, both * remanent[0], yerr=remanent[1], fmt="s", color=COLORS[1], label=r"$P_r$", **mark
+        )
         axes.set_xlabel("Field (MV/m)")
         axes.set_ylabel("Polarization (C/m²)")
         axes.legend(loc="upper left")
@@ -136,7 +143,7 @@ def main() -> None:
     print(f"remanent polarization       {remanent[0]:.4f} ± {remanent[1]:.4f} C/m²")
     print(f"ε(0) − ε_∞ from the slope   {response[0]:.2f} ± {response[1]:.2f}")
     print(f"    from the fluctuations   {fluctuations[0]:.2f} ± {fluctuations[1]:.2f}")
-    draw(MV_PER_M * field, density, coercive[0], remanent[0], options.output)
+    draw(MV_PER_M * field, density, coercive, remanent, options.output)
     print(options.output)
 
 

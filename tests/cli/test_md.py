@@ -87,3 +87,10 @@ def test_what_cannot_run_is_said(run: Run, mgo: tuple[str, str]) -> None:
     )
     ase.io.write("free.xyz", Atoms("OH2", positions=[(0, 0, 0), (1, 0, 0), (0, 1, 0)]))
     assert "no periodic cell" in run("md", "free.xyz", "--calculator", potential, status=2).stderr
+
+
+@pytest.mark.parametrize("extra", [(), ("--plan",)])
+def test_no_workers_do_no_work(run: Run, mgo: tuple[str, str], extra: tuple[str, ...]) -> None:
+    structure, potential = mgo
+    arguments = ("md", structure, "--calculator", potential, "--elements", "Mg,O", "--workers", "0")
+    assert "somebody has to do the work" in run(*arguments, *extra, status=2).output
