@@ -139,6 +139,19 @@ BEC_EXPORT int64_t bec_neighbors(int64_t n_atoms, const double* positions, const
                                  const uint8_t* periodic, double cutoff, int64_t capacity, int32_t* receiver,
                                  int32_t* sender, float* vectors, char* error, size_t error_size);
 
+/* One non-zero Clebsch–Gordan coefficient: component u of the left, v of the right factor. */
+typedef struct bec_coupling_entry {
+    int16_t u;
+    int16_t v;
+    float value;
+} bec_coupling_entry;
+
+/* Product of features, channel by channel, for training: out[atom][row] = Σ value · left[atom][u] · right[atom][v] over
+ * the entries of the row, which end at ends[row]. Arrays are [n_atoms × components × channels], channels a multiple of 8. */
+BEC_EXPORT void bec_couple(int64_t n_atoms, int channels, int rows, int left_components, int right_components,
+                           const bec_coupling_entry* entries, const int32_t* ends, const float* left,
+                           const float* right, float* out);
+
 /* Staged evaluation. The object keeps its memory and its threads from one step to the next. `readouts`: names,
  * separated by spaces, of what will be read out; the last layer is evaluated as far as these need it (NULL: all). */
 BEC_EXPORT bec_evaluation* bec_evaluation_create(const bec_model* model, const char* readouts, int n_threads,

@@ -118,6 +118,15 @@ int64_t bec_neighbors(int64_t n_atoms, const double* positions, const double* ce
     return count;
 }
 
+void bec_couple(int64_t n_atoms, int channels, int rows, int left_components, int right_components,
+                const bec_coupling_entry* entries, const int32_t* ends, const float* left, const float* right,
+                float* out) {
+    const bec::Kernels& kernels = bec::kernels();
+    for (int64_t atom = 0; atom < n_atoms; ++atom)
+        kernels.couple({entries, ends, rows, 1, channels, left + atom * left_components * channels,
+                        right + atom * right_components * channels, out + atom * rows * channels});
+}
+
 bec_evaluation* bec_evaluation_create(const bec_model* model, const char* readouts, int n_threads, char* error,
                                       size_t error_size) {
     bec_evaluation* evaluation = nullptr;

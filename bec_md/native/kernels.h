@@ -7,6 +7,8 @@
 
 #include <cstdint>
 
+#include "bec_native.h"
+
 namespace bec {
 
 constexpr int channel_pad = 8;
@@ -23,12 +25,7 @@ struct Segment {
     int stride;
 };
 
-// One non-zero Clebsch–Gordan coefficient: component u of the left, v of the right factor.
-struct CouplingEntry {
-    std::int16_t u;
-    std::int16_t v;
-    float value;
-};
+using CouplingEntry = bec_coupling_entry;
 
 // out[row] = Σ_entries value · u[entry.u] · v[entry.v]; ends[row] ends its entries.
 struct CoupleCall {

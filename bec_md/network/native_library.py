@@ -51,6 +51,12 @@ class OutputStruct(ctypes.Structure):
     _fields_ = (("name", ctypes.c_char_p), ("values", _double_p), ("members", _double_p))
 
 
+class CouplingEntry(ctypes.Structure):
+    """`bec_coupling_entry` of bec_native.h."""
+
+    _fields_ = (("u", ctypes.c_int16), ("v", ctypes.c_int16), ("value", ctypes.c_float))
+
+
 class GraphStruct(ctypes.Structure):
     """`bec_graph` of bec_native.h."""
 
@@ -202,6 +208,13 @@ def _declare(library: ctypes.CDLL) -> None:
             (
                 *(ctypes.c_int64, _double_p, _double_p, _uint8_p, ctypes.c_double),
                 *(ctypes.c_int64, _int32_p, _int32_p, _float_p, *error),
+            ),
+        ),
+        "bec_couple": (
+            None,
+            (
+                *(ctypes.c_int64, ctypes.c_int, ctypes.c_int, ctypes.c_int, ctypes.c_int),
+                *(ctypes.POINTER(CouplingEntry), *(ctypes.c_void_p,) * 4),
             ),
         ),
         "bec_evaluation_create": (handle, (handle, ctypes.c_char_p, ctypes.c_int, *error)),

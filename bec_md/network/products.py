@@ -12,6 +12,8 @@ import torch
 from e3nn import o3
 from torch import Tensor, nn
 
+from bec_md.network.coupling import Coupling
+
 Features = dict[o3.Irrep, Tensor]
 
 
@@ -25,22 +27,6 @@ STATE_IRREPS = tuple(o3.Irrep(name) for name in ("0e", "1o", "1e", "2e"))
 
 #: A 3×3 tensor: trace, antisymmetric part, symmetric traceless part.
 TENSOR_IRREPS = tuple(o3.Irrep(name) for name in ("0e", "1e", "2e"))
-
-
-class ExactTable:
-    """A constant array in float64, rounded once to each dtype and copied once to each device in use."""
-
-    def __init__(self, exact: Tensor) -> None:
-        self._exact = exact
-        self._cast: dict[tuple[torch.device, torch.dtype], Tensor] = {}
-
-    def like(self, values: Tensor) -> Tensor:
-        """Return the table on the device and in the dtype of `values`."""
-        key = (values.device, values.dtype)
-        if key not in self._cast:
-            with torch.inference_mode(False):  # what is made in inference mode knows no derivatives
-                self._cast[key] = self._exact.to(device=values.device, dtype=values.dtype)
-        return self._cast[key]
 
 
 def cartesian_basis() -> Tensor:
@@ -107,15 +93,14 @@ class ChannelwiseProduct(nn.Module):
             self.rows.setdefault(c, []).append(row)
             self.widths[c] = self.widths.get(c, 0) + channels
             row += c.dim
-        self._coefficients = ExactTable(coefficients.reshape(row, -1))  # Clebsch–Gordan, (rows, M1·M2)
+        self._coupling = Coupling(coefficients)
         self.mix = ChannelMixing(self.widths, channels, scale)
 
     def forward(self, u: Mapping[o3.Irrep, Tensor], v: Mapping[o3.Irrep, Tensor]) -> Features:
         """Product of u and v, both with (N, 2l+1, K) for each of their irreps."""
         x = torch.cat([u[ir] for ir in self.left], dim=1)  # (N, M1, K)
         y = torch.cat([v[ir] for ir in self.right], dim=1)  # (N, M2, K)
-        outer = (x[:, :, None, :] * y[:, None, :, :]).flatten(1, 2)  # (N, M1·M2, K)
-        coupled = torch.matmul(self._coefficients.like(outer), outer)  # (N, rows, K)
+        coupled = self._coupling(x, y)  # (N, rows, K)
         out: Features = {}
         for irrep, rows in self.rows.items():
             parts = coupled[:, rows[0] : rows[-1] + irrep.dim]  # (N, paths·(2l+1), K)
