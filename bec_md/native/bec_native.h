@@ -152,6 +152,29 @@ BEC_EXPORT void bec_couple(int64_t n_atoms, int channels, int rows, int left_com
                            const bec_coupling_entry* entries, const int32_t* ends, const float* left,
                            const float* right, float* out);
 
+/* Edges of a batch, for training: what they carry has M components in L sets, K channels. */
+typedef struct bec_messages {
+    int64_t n_edges;
+    const int64_t* receiver;    /* [E] */
+    const int64_t* sender;      /* [E] */
+    int32_t sets;               /* L */
+    const int32_t* components;  /* [L] of each set; M is their sum */
+    int32_t channels;           /* K, a multiple of 8 */
+} bec_messages;
+
+/* Sums over the neighbors, with weights w [E × L × K] and l the set of component m; out [atoms × M × K] is added to:
+ *   bec_send_harmonics     out[receiver][m] += y[e][m] · w[e][l]         y [E × M]
+ *   bec_send_tensors       out[receiver][m] += t[sender][m] · w[e][l]    t [atoms × M × K]
+ * and their transposes, which write their result:
+ *   bec_weigh_harmonics    w[e][l] = Σ_m sum[receiver][m] · y[e][m]
+ *   bec_weigh_tensors      w[e][l] = Σ_m sum[receiver][m] · t[sender][m]
+ *   bec_project_harmonics  y[e][m] = Σ_k sum[receiver][m] · w[e][l] */
+BEC_EXPORT void bec_send_harmonics(const bec_messages* edges, const float* y, const float* w, float* out);
+BEC_EXPORT void bec_send_tensors(const bec_messages* edges, const float* t, const float* w, float* out);
+BEC_EXPORT void bec_weigh_harmonics(const bec_messages* edges, const float* sum, const float* y, float* w);
+BEC_EXPORT void bec_weigh_tensors(const bec_messages* edges, const float* sum, const float* t, float* w);
+BEC_EXPORT void bec_project_harmonics(const bec_messages* edges, const float* sum, const float* w, float* y);
+
 /* Staged evaluation. The object keeps its memory and its threads from one step to the next. `readouts`: names,
  * separated by spaces, of what will be read out; the last layer is evaluated as far as these need it (NULL: all). */
 BEC_EXPORT bec_evaluation* bec_evaluation_create(const bec_model* model, const char* readouts, int n_threads,

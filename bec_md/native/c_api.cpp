@@ -127,6 +127,26 @@ void bec_couple(int64_t n_atoms, int channels, int rows, int left_components, in
                         right + atom * right_components * channels, out + atom * rows * channels});
 }
 
+void bec_send_harmonics(const bec_messages* edges, const float* y, const float* w, float* out) {
+    bec::kernels().send_harmonics(*edges, y, w, out);
+}
+
+void bec_send_tensors(const bec_messages* edges, const float* t, const float* w, float* out) {
+    bec::kernels().send_tensors(*edges, t, w, out);
+}
+
+void bec_weigh_harmonics(const bec_messages* edges, const float* sum, const float* y, float* w) {
+    bec::kernels().weigh_harmonics(*edges, sum, y, w);
+}
+
+void bec_weigh_tensors(const bec_messages* edges, const float* sum, const float* t, float* w) {
+    bec::kernels().weigh_tensors(*edges, sum, t, w);
+}
+
+void bec_project_harmonics(const bec_messages* edges, const float* sum, const float* w, float* y) {
+    bec::kernels().project_harmonics(*edges, sum, w, y);
+}
+
 bec_evaluation* bec_evaluation_create(const bec_model* model, const char* readouts, int n_threads, char* error,
                                       size_t error_size) {
     bec_evaluation* evaluation = nullptr;

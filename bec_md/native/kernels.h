@@ -123,6 +123,12 @@ struct Kernels {
     void (*silu)(float* x, float* slope, std::int64_t length);
     void (*silu_double)(double* x, std::int64_t length);
     void (*spline)(const SplineCall& call);
+    // bec_send_… and their transposes
+    void (*send_harmonics)(const bec_messages& call, const float* numbers, const float* weights, float* out);
+    void (*send_tensors)(const bec_messages& call, const float* tensors, const float* weights, float* out);
+    void (*weigh_harmonics)(const bec_messages& call, const float* sums, const float* numbers, float* weights);
+    void (*weigh_tensors)(const bec_messages& call, const float* sums, const float* tensors, float* weights);
+    void (*project_harmonics)(const bec_messages& call, const float* sums, const float* weights, float* numbers);
 };
 
 // Columns are cut into panels of 32, 16 and 8, each stored as [inputs][panel].

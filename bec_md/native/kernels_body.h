@@ -62,6 +62,8 @@ BEC_INLINE float sum_of(V value) {
 
 #include "kernels_adjoint.h"
 
+#include "kernels_messages.h"
+
 #include "kernels_elementwise.h"
 
 #include "kernels_radial.h"
@@ -74,7 +76,8 @@ BEC_INLINE float sum_of(V value) {
 const Kernels& table() {
     static const Kernels kernels{BEC_TEXT(BEC_SET), multiply, couple, couple_adjoint, gather, gather_adjoint,
                                  add_products, subtract, multiply_double, silu,
-                                 silu_double, spline};
+                                 silu_double, spline, send_harmonics, send_tensors, weigh_harmonics,
+                                 weigh_tensors, project_harmonics};
     return kernels;
 }
 

@@ -17,6 +17,7 @@ References: Drautz 2019 (atomic cluster expansion); Batatia et al. 2022 (MACE).
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 
 import torch
 from e3nn import o3
@@ -24,6 +25,7 @@ from torch import Tensor, nn
 
 from bec_md.network.config import NetworkConfig
 from bec_md.network.graph import Graph
+from bec_md.network.messages import Messages
 from bec_md.network.products import (
     STATE_IRREPS,
     ChannelMixing,
@@ -32,6 +34,7 @@ from bec_md.network.products import (
     add,
     bounded,
     natural_irreps,
+    split,
 )
 from bec_md.network.radial import RadialNetwork, bessel_functions
 
@@ -52,10 +55,9 @@ class Edges:
             degrees, graph.vectors, normalize=True, normalization="component"
         )  # (E, (l_max+1)²)
 
-    def sum_to_receivers(self, messages: Tensor) -> Tensor:
-        """Σ over the neighbors of each atom: (E, …) → (N, …)."""
-        total = messages.new_zeros(self.n_atoms, *messages.shape[1:])
-        return total.index_add(0, self.receiver, messages)
+    def messages(self, irreps: Iterable[o3.Irrep]) -> Messages:
+        """Sums over neighbors of what has these irreps."""
+        return Messages(self.receiver, self.sender, self.n_atoms, tuple(ir.dim for ir in irreps))
 
 
 class Layer(nn.Module):
@@ -106,28 +108,24 @@ class Layer(nn.Module):
 
     def gather(self, edges: Edges, embedding: Tensor, state: Features) -> Features:
         """What each atom learns from its neighbors, joined with what it knows of itself."""
-        radial = self.radial(edges.r, edges.basis, embedding, edges.receiver, edges.sender) * self.norm
+        radial = self.radial(edges.r, edges.basis, embedding, edges.receiver, edges.sender)
         n_natural = len(self.gathered) * self.width
         scalars = radial[:, :n_natural].unflatten(1, (len(self.gathered), self.width))  # (E, l, K)
         if not self.first:
             sent = self.send_scalars(state[SCALAR][:, 0])  # (N, K)
             scalars = scalars * sent[edges.sender][:, None, :]
-        collected: dict[o3.Irrep, list[Tensor]] = {}
-        start = 0
-        for index, ir in enumerate(self.gathered):
-            harmonics = edges.harmonics[:, start : start + ir.dim]  # (E, 2l+1)
-            start += ir.dim
-            message = harmonics[:, :, None] * scalars[:, index, None, :]  # (E, 2l+1, K)
-            collected[ir] = [edges.sum_to_receivers(message)]
+        natural = edges.messages(self.gathered).sum_harmonics(edges.harmonics, scalars)
+        collected = {ir: [part] for ir, part in split(self.norm * natural, self.gathered).items()}
         if not self.first:
             for ir in STATE_IRREPS:
                 collected.setdefault(ir, []).append(state[ir])
             if self.sent_width:
                 tensors = self.send_tensors(state)
                 weights = radial[:, n_natural:].unflatten(1, (len(self.sent), self.sent_width))
-                for index, ir in enumerate(self.sent):
-                    message = tensors[ir][edges.sender] * weights[:, index, None, :]
-                    collected[ir].append(edges.sum_to_receivers(message))
+                joined = torch.cat([tensors[ir] for ir in self.sent], dim=1)  # (N, Σ(2l+1), K)
+                arrived = edges.messages(self.sent).sum_tensors(joined, weights)
+                for ir, part in split(self.norm * arrived, self.sent).items():
+                    collected[ir].append(part)
         return bounded({ir: torch.cat(parts, dim=-1) for ir, parts in collected.items()})
 
     def gate(self, state: Features, embedding: Tensor) -> Features:

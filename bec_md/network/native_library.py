@@ -12,6 +12,7 @@ import platform
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from bec_md.native.build import LIBRARY_NAME, SOURCE_DIRECTORY, BuildError, build, source_hash
 from bec_md.native.cache import cache_root, may_be_loaded, private_folder
@@ -55,6 +56,23 @@ class CouplingEntry(ctypes.Structure):
     """`bec_coupling_entry` of bec_native.h."""
 
     _fields_ = (("u", ctypes.c_int16), ("v", ctypes.c_int16), ("value", ctypes.c_float))
+
+
+class MessagesStruct(ctypes.Structure):
+    """`bec_messages` of bec_native.h."""
+
+    _fields_ = (
+        ("n_edges", ctypes.c_int64),
+        ("receiver", ctypes.c_void_p),
+        ("sender", ctypes.c_void_p),
+        ("sets", ctypes.c_int32),
+        ("components", _int32_p),
+        ("channels", ctypes.c_int32),
+    )
+
+
+#: Products along edges and their transposes, each of two arrays into a third.
+MESSAGE_PRODUCTS = ("send_harmonics", "send_tensors", "weigh_harmonics", "weigh_tensors", "project_harmonics")
 
 
 class GraphStruct(ctypes.Structure):
@@ -184,7 +202,9 @@ def _open(path: Path, wanted: str) -> ctypes.CDLL | None:
 def _declare(library: ctypes.CDLL) -> None:
     handle, size = ctypes.c_void_p, ctypes.c_size_t
     error = (ctypes.c_char_p, size)
-    signatures = {
+    along_edges = (ctypes.POINTER(MessagesStruct), *(ctypes.c_void_p,) * 3)
+    signatures: dict[str, tuple[Any, tuple[Any, ...]]] = {
+        **{f"bec_{name}": (None, along_edges) for name in MESSAGE_PRODUCTS},
         "bec_native_abi": (ctypes.c_int, ()),
         "bec_native_source": (ctypes.c_char_p, ()),
         "bec_native_instruction_set": (ctypes.c_char_p, ()),

@@ -6,7 +6,7 @@ Features are dictionaries from an e3nn `Irrep` (0e, 1o, 1e, 2e …) to arrays (N
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 import torch
 from e3nn import o3
@@ -117,6 +117,12 @@ def add(*features: Mapping[o3.Irrep, Tensor]) -> Features:
         for irrep, value in item.items():
             total[irrep] = total[irrep] + value if irrep in total else value
     return total
+
+
+def split(values: Tensor, irreps: Sequence[o3.Irrep]) -> Features:
+    """Features of (N, Σ(2l+1), K), the irreps one after the other."""
+    parts = torch.split_with_sizes(values, [ir.dim for ir in irreps], dim=1)
+    return dict(zip(irreps, parts, strict=True))
 
 
 def bounded(features: Mapping[o3.Irrep, Tensor]) -> Features:

@@ -14,8 +14,8 @@ import torch
 from torch import Tensor
 
 from bec_md.network.config import NetworkConfig, ReadoutConfig
-from bec_md.network.graph import Graph
 from bec_md.network.coupling import ExactTable
+from bec_md.network.graph import Graph
 from bec_md.network.products import TENSOR_IRREPS, ChannelMixing, Features, cartesian_basis
 from bec_md.network.readouts.base import Readout, atoms_of_frames, element_charges, sum_over_frames
 
