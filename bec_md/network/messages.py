@@ -6,8 +6,8 @@ What an edge e from j to i carries has sets l of components m, with one weight w
    A_{i,m,k} = \sum_{e → i} y_{e,m}\, w_{e,l(m),k}, \qquad
    T_{i,m,k} = \sum_{e → i} t_{j(e),m,k}\, w_{e,l(m),k}
 
-with the harmonics y of the edge or tensors t of the sender. Transposes are sums of the same kind: over channels
-(∂L/∂y), over the components of a set (∂L/∂w), over the edges that leave an atom (∂L/∂t).
+with the harmonics y of the edge or tensors t of the sender. Transposes are sums of the same kind: over
+channels (∂L/∂y), over the components of a set (∂L/∂w), over the edges that leave an atom (∂L/∂t).
 """
 
 from __future__ import annotations
