@@ -21,6 +21,7 @@ from numpy.lib import format as npy_format
 from numpy.typing import NDArray
 
 from bec_md.errors import DataError
+from bec_md.files import in_words
 
 #: An array may unpack to this size, or to this multiple of its file.
 _UNPACKED_BYTES, _UNPACKED_RATIO = 512 << 20, 1000
@@ -62,9 +63,8 @@ def _damage(path: Path) -> Iterator[None]:
     except DataError:
         raise
     except _DAMAGE as error:
-        text = " ".join(str(error).split())[:160] or type(error).__name__
         raise DataError(
-            f"{path.name} cannot be read: {text}",
+            f"{path.name} cannot be read: {in_words(error, path)}",
             f"a {path.suffix} file holds plain arrays of numbers; this one is damaged, cut off, or "
             f"holds other things",
             "check that the copy is complete, or write it again (numpy.savez; no objects)",

@@ -24,6 +24,8 @@ _CHUNK = 1 << 18
 _LINE_BYTES = 32 << 20
 #: A file may unpack to this size, or to this multiple of its own.
 _UNPACKED_BYTES, _UNPACKED_RATIO = 128 << 20, 2000
+#: Reads at the end of a file by one that takes its header at its word.
+_ENDS = 10_000
 #: Size of a file that is read as a whole.
 _WHOLE_BYTES = 256 << 20
 #: What parsing raises where a file lacks a part, or has another one in its place.
@@ -40,6 +42,14 @@ COMPRESSIONS: Mapping[str, tuple[bytes, Callable[..., Any]]] = {
 }
 
 
+def in_words(error: Exception, path: Path | None = None) -> str:
+    """Say in one line what a library says about a file; where it says nothing, what kind of error it is."""
+    if isinstance(error, MemoryError):
+        announced = "it announces" if path is None else f"its {path.stat().st_size} bytes announce"
+        return f"{announced} more than fits into memory"
+    return " ".join(str(error).split())[:200] or type(error).__name__
+
+
 @contextmanager
 def parsing(path: Path, kind: str) -> Iterator[None]:
     """Turn what parsers raise where a file holds something else than it should into what, why and what to do.
@@ -54,9 +64,8 @@ def parsing(path: Path, kind: str) -> Iterator[None]:
     try:
         yield
     except DAMAGE as error:
-        text = " ".join(str(error).split())[:160]
         raise DataError(
-            f"{path.name} is damaged, or no {kind}: {text or type(error).__name__}",
+            f"{path.name} is damaged, or no {kind}: {in_words(error, path)}",
             f"something else stands where this format has its parts ({type(error).__name__})",
             "copy it again, or look at what it holds",
         ) from error
@@ -145,10 +154,11 @@ class _Guarded(io.RawIOBase):
 
     def __init__(self, stream: IO[bytes], path: Path, lines: bool) -> None:
         self._stream = stream
-        self._name = path.name
+        self._file_name = path.name
         self._lines = lines
-        self._allowed = max(_UNPACKED_BYTES, _UNPACKED_RATIO * path.stat().st_size)
-        self._total = self._since_line_end = 0
+        self._allowed = unpacked_limit(path)
+        self._total = self._since_line_end = self._ends = 0
+        self.name = str(path)
 
     def readable(self) -> bool:
         """Yes: for `io.BufferedReader`."""
@@ -163,9 +173,16 @@ class _Guarded(io.RawIOBase):
                 data = data[len(_BYTE_ORDER_MARK) :] or self._read(len(buffer))
             self._check_line(data)
         self._total += len(data)
+        self._ends = 0 if data else self._ends + 1
+        if self._ends > _ENDS:
+            raise DataError(
+                f"{self._file_name} ends before what it announces",
+                "more is expected by its header than there is behind it",
+                "correct the number in its header, or copy the file again",
+            )
         if self._total > self._allowed:
             raise DataError(
-                f"{self._name}: more than {self._total >> 20} MiB after unpacking",
+                f"{self._file_name}: more than {self._total >> 20} MiB after unpacking",
                 f"that is over {_UNPACKED_RATIO} times its size: no trajectory compresses like this",
                 "unpack it by hand and look at what it holds",
             )
@@ -179,7 +196,7 @@ class _Guarded(io.RawIOBase):
             return b""
         except (OSError, zlib.error, lzma.LZMAError) as error:
             raise DataError(
-                f"{self._name}: it cannot be read on: {error}",
+                f"{self._file_name}: it cannot be read on: {error}",
                 "compressed data are damaged, or the disk reports an error",
                 "copy the file again, or recover it with gzrecover or a similar program",
             ) from error
@@ -189,10 +206,18 @@ class _Guarded(io.RawIOBase):
         self._since_line_end = len(data) - 1 - end if end >= 0 else self._since_line_end + len(data)
         if self._since_line_end > _LINE_BYTES:
             raise DataError(
-                f"{self._name}: a line of more than {_LINE_BYTES >> 20} MiB",
+                f"{self._file_name}: a line of more than {_LINE_BYTES >> 20} MiB",
                 "no line of a trajectory is that long; it is a binary file, or zeros of a disk that was full",
                 "check what the file holds, or name its format with `format`",
             )
+
+    def seekable(self) -> bool:
+        """Whether one may go to another place: not where lines are counted."""
+        return not self._lines
+
+    def seek(self, place: int, whence: int = io.SEEK_SET) -> int:
+        """Go to another place."""
+        return self._stream.seek(place, whence)
 
     def close(self) -> None:
         """Close the file below as well."""
@@ -200,11 +225,17 @@ class _Guarded(io.RawIOBase):
         super().close()
 
 
+def unpacked_limit(path: Path) -> int:
+    """Bytes that a file may unpack to."""
+    return max(_UNPACKED_BYTES, _UNPACKED_RATIO * path.stat().st_size)
+
+
 def open_binary(path: Path, lines: bool = True) -> IO[bytes]:
     """Open for reading bytes, decompressing gzip, bzip2 and xz by content, within limits.
 
     A compressed file that breaks off (the run is still writing it, or a copy was cut) ends where it breaks.
-    With `lines` it is text, whose lines have a limit and whose byte order mark is dropped.
+    With `lines` it is text, whose lines have a limit and whose byte order mark is dropped; without, one may
+    go back and forth in it.
     """
     kind = compression_of(path)
     stream = path.open("rb", buffering=_BUFFER) if kind is None else COMPRESSIONS[kind][1](path, "rb")

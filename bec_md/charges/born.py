@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,8 +20,6 @@ from bec_md.errors import DataError, UsageError
 from bec_md.files import expanded
 
 if TYPE_CHECKING:
-    from ase import Atoms
-
     from bec_md.structure import Frame
 
 
@@ -244,16 +242,9 @@ def _misplaced(
 
 
 def _read_structure(path: Path) -> ReferenceCell:
-    from ase.io import read
+    from bec_md.structure.ase_files import read_structure
 
-    try:
-        atoms = cast("Atoms", read(str(path), index=0))
-    except Exception as error:  # ASE raises anything, from StopIteration to UnknownFileTypeError
-        raise DataError(
-            f"cannot read the structure {path.name}: {str(error) or type(error).__name__}",
-            "tensors are mapped from its atoms",
-            "give a POSCAR, an extxyz, or another file that ASE reads",
-        ) from error
+    atoms = read_structure(path)
     return ReferenceCell(
         np.array(atoms.cell), np.array(atoms.positions), np.array(atoms.numbers, dtype=np.int64), path.name
     )

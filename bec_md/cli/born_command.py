@@ -41,9 +41,9 @@ def born(
     from bec_md.charges.born_file import BornFile, born_text
     from bec_md.charges.symmetry import orbits, symmetry_operations
     from bec_md.errors import UsageError
-    from bec_md.modes.files import read_structure
     from bec_md.network import load_model
     from bec_md.network.familiarity import Familiarity
+    from bec_md.structure.ase_files import read_structure
 
     check_writable("--output", output)
     console = Console(quiet)

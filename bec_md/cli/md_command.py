@@ -204,9 +204,9 @@ class System:
         """
         from bec_md.cli.announce import describe_model
         from bec_md.dynamics.calculators import SHORTCUTS, NamedCalculator, require_forces
-        from bec_md.modes.files import read_structure
         from bec_md.network import load_model
         from bec_md.processes import cores
+        from bec_md.structure.ase_files import read_structure
 
         atoms = read_structure(structure)
         _require_cell(atoms, structure)

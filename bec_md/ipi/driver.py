@@ -11,7 +11,7 @@ from ipi.pes.dummy import Dummy_driver
 
 from bec_md.arrays import Array
 from bec_md.ipi.extras import BornExtras
-from bec_md.modes.files import read_structure
+from bec_md.structure.ase_files import read_structure
 
 __DRIVER_NAME__ = "bec_md"
 __DRIVER_CLASS__ = "BornDriver"

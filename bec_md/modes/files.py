@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +14,7 @@ from bec_md.errors import DataError, UsageError
 from bec_md.files import expanded, parsing
 from bec_md.modes.reference import ReferenceModes, modes_from_force_constants
 from bec_md.modes.units import parse_force_constant_units, stated_units
+from bec_md.structure.ase_files import read_structure
 from bec_md.trajectory.velocities import minimum_image
 
 if TYPE_CHECKING:
@@ -85,34 +86,6 @@ def read_modes(
     with parsing(path, "table of force constants"):
         phi = factor * read_force_constants(path, cell, positions, numbers)
     return modes_from_force_constants(phi, cell, positions, numbers, weights, f"{path.name} in {unit}")
-
-
-def read_structure(source: str | Path | Atoms) -> Atoms:
-    """Read the first structure of a file by ASE; `ase.Atoms` are returned as they are.
-
-    Raises
-    ------
-    UsageError
-        If there is no such file.
-    DataError
-        If ASE cannot read it.
-    """
-    if not isinstance(source, (str, Path)):
-        return source
-    from ase.io import read
-
-    if not Path(source).is_file():
-        raise UsageError(
-            f"there is no structure file {source}", "atoms and cell are read from it", "check the name"
-        )
-    try:
-        return cast("Atoms", read(str(source), index=0))
-    except Exception as error:  # ASE raises anything
-        raise DataError(
-            f"cannot read the structure {Path(source).name}: {str(error) or type(error).__name__}",
-            "atoms and cell are read from it",
-            "give a POSCAR, an extxyz, or another file that ASE reads",
-        ) from error
 
 
 def _from_npz(path: Path, cell: Array, positions: Array, numbers: Indices, masses: Array) -> ReferenceModes:

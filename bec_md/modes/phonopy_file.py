@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from bec_md.errors import DataError, UsageError
-from bec_md.files import expanded
+from bec_md.files import expanded, in_words
 from bec_md.modes.reference import ReferenceModes, modes_from_force_constants
 
 
@@ -51,7 +51,7 @@ def read_phonopy(path: str | Path) -> ReferenceModes:
         dynamical = np.asarray(matrix.dynamical_matrix).real
     except Exception as error:  # phonopy raises anything
         raise DataError(
-            f"phonopy cannot use {file.name}: {str(error) or type(error).__name__}",
+            f"phonopy cannot use {file.name}: {in_words(error, file)}",
             "modes need force sets or force constants",
             "put FORCE_SETS or FORCE_CONSTANTS beside it",
         ) from error

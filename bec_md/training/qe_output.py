@@ -12,6 +12,7 @@ from scipy import constants
 
 from bec_md.errors import DataError
 from bec_md.structure import Frame
+from bec_md.structure.ase_files import images
 from bec_md.structure.names import labels_of
 from bec_md.training.theory import plus_u, qe_functional
 from bec_md.units import ANGSTROM_M
@@ -113,11 +114,9 @@ def _element(label: str, mass_amu: float, name: str) -> str:
 
 def _from_pw(path: Path) -> tuple[Any, dict[str, str]]:
     """Structure and settings of a pw.x input or output."""
-    import ase.io
-
     text = path.read_text(encoding="utf-8", errors="replace")
     kind = "espresso-out" if "Program PWSCF" in text else "espresso-in"
-    atoms = ase.io.read(path, format=kind)
+    *_, atoms = images(path, slice(-1, None), kind)
     charge = re.search(r"tot_charge\s*=\s*" + _NUMBER, text)
     settings = {"total_charge": charge[1].replace("d", "e").replace("D", "e")} if charge else {}
     if plus_u(text):

@@ -14,8 +14,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from bec_md.errors import DataError, UsageError
+from bec_md.errors import BecMDError, DataError, UsageError
+from bec_md.files import in_words
 from bec_md.structure import Frame
+from bec_md.structure.ase_files import images
 from bec_md.structure.from_ase import as_frame
 from bec_md.structure.names import TOTAL_CHARGE_KEYS
 from bec_md.training.config import Source
@@ -26,13 +28,13 @@ if TYPE_CHECKING:
 
 def read_geometries(path: Path, source: Source) -> list[Frame]:
     """Structures of any file that ASE reads, without labels."""
-    import ase.io
-
     try:
-        found = ase.io.read(path, index=":")
+        found = list(images(path, slice(None)))
+    except BecMDError:
+        raise
     except Exception as error:  # ASE's readers raise whatever they meet
         raise DataError(
-            f"{path}: ASE cannot read it ({error})",
+            f"{path}: ASE cannot read it ({in_words(error, path)})",
             "structures for a teacher come from a file that ASE reads",
             "convert it to extended XYZ",
         ) from None

@@ -14,8 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bec_md.errors import BecMDError, DataError
-from bec_md.files import fingerprint
+from bec_md.files import fingerprint, in_words
 from bec_md.structure import Frame
+from bec_md.structure.ase_files import images
 from bec_md.structure.from_ase import number_of, stored_arrays
 from bec_md.structure.names import (
     CHARGES,
@@ -126,19 +127,9 @@ class AtomsReader:
         return self._read_file(start, stride)
 
     def _read_file(self, start: int, stride: int) -> Iterator[Atoms]:
-        from ase.io import iread
-        from ase.io.formats import filetype, get_ioformat
-
         assert self._path is not None
         try:
-            if start > 0 and get_ioformat(self._ase_format or filetype(str(self._path))).single:
-                return
-            yield from iread(
-                self._path,
-                index=slice(start, None, stride),
-                format=self._ase_format,
-                do_not_split_by_at_sign=True,
-            )
+            yield from images(self._path, slice(start, None, stride), self._ase_format)
         except BecMDError:
             raise
         except Exception as error:  # ASE's readers raise whatever their parsing runs into
@@ -150,7 +141,7 @@ class AtomsReader:
                 ) from None
             raise DataError(
                 f"{self.source} cannot be read as {self._ase_format or self._recognized()} by ASE"
-                f"{_in_words(error)}",
+                f"{_in_words(error, self._path)}",
                 "it is damaged or cut off, or of another format than its name says",
                 "name the format with `format`, or convert the file to extended XYZ",
             ) from error
@@ -186,9 +177,8 @@ class AtomsReader:
         return digest.hexdigest()[:16]
 
 
-def _in_words(error: Exception) -> str:
+def _in_words(error: Exception, path: Path) -> str:
     """What ASE says about a file, if it is about the file: its programming errors say nothing to anybody."""
     if isinstance(error, (AttributeError, TypeError, AssertionError, KeyError, IndexError, StopIteration)):
         return ""
-    text = " ".join(str(error).split())[:160]
-    return f": {text}" if text else ""
+    return f": {in_words(error, path)}"

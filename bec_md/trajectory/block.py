@@ -28,7 +28,7 @@ _NUMBERS, _POSITIONS, _VELOCITIES, _LABELS, _TIME, _STEP, _CELL = map(
     ("numbers", "positions_ang", "velocities_ang_fs", "labels", "time_fs", "step", "cell_ang"),
 )
 #: Squares of numbers whose sum is no damage.
-_LARGEST_SQUARE = 1e200
+_LARGEST_SQUARE = 1e60
 _ALL = slice(None)
 
 

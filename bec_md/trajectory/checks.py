@@ -23,7 +23,7 @@ _IMPOSSIBLE_K = 1e5
 #: Ratio of two temperatures that no start of a run explains: a wrong time step enters squared.
 _UNLIKE = 4.0
 #: Cells larger than a millimeter, and numbers whose squares overflow, are damage.
-_LARGEST_ANG, _LARGEST_SUM = 1e7, 1e100
+_LARGEST_ANG, _LARGEST_SUM = 1e7, 1e30
 #: Volume in Å³ below which a cell has none.
 _SMALLEST_ANG3 = 1e-6
 #: Resolution of times that a file holds in single precision.
@@ -202,7 +202,7 @@ class FrameChecker:
         atom = int(bad[0])
         raise DataError(
             f"{place(self._source, raw.index)}: {name} of atom {atom} is {values[atom].ravel().tolist()}",
-            "one number that is not finite spoils the whole spectrum",
+            "no simulation gives such a number, and one of them spoils the whole spectrum",
             f"look at the run around this frame (has it exploded?) and cut the file with `stop={raw.index}`",
         )
 

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bec_md.errors import BecMDError, DataError, UsageError
-from bec_md.files import fingerprint, require_file
+from bec_md.files import fingerprint, in_words, require_file
 from bec_md.structure import Frame
 from bec_md.structure.names import VelocityUnits, find_charge_key
 from bec_md.trajectory.options import ReadOptions
@@ -88,7 +88,7 @@ class MDAnalysisReader:
             positions = np.array(step.positions, dtype=np.float64)
         except Exception as error:  # MDAnalysis raises OSError, NoDataError, …, by format
             raise DataError(
-                f"{where} cannot be read by MDAnalysis: {error}",
+                f"{where} cannot be read by MDAnalysis: {in_words(error)}",
                 "the file is damaged or cut off here, or the frame holds no positions",
                 f"read the part before it with `stop={index}`, or write positions into every frame",
             ) from error
@@ -126,7 +126,8 @@ class MDAnalysisReader:
             raise
         except Exception as error:
             raise DataError(
-                f"{self.source} with topology {self._pair[0].name} cannot be opened by MDAnalysis: {error}",
+                f"{self.source} with topology {self._pair[0].name} cannot be opened by MDAnalysis: "
+                f"{in_words(error, self._pair[1])}",
                 "a format is not recognized, a file is damaged, or their numbers of atoms differ",
                 "check that both files belong to the same run",
             ) from error

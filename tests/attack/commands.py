@@ -51,6 +51,7 @@ def structures() -> Iterator[Case]:
         "nan": POSCAR.replace("0.5 0.5 0.5", "nan 0.5 0.5"),
         "count-0": POSCAR.replace("\n1 1\n", "\n0 0\n"),
         "count-negative": POSCAR.replace("\n1 1\n", "\n-1 1\n"),
+        "count-1e8": POSCAR.replace("\n1 1\n", "\n300000000 1\n"),
         "count-1e12": POSCAR.replace("\n1 1\n", "\n1000000000000 1\n"),
         "element": POSCAR.replace("Na Cl", "Qq Cl"),
         "no-elements": POSCAR.replace("Na Cl\n", ""),
@@ -61,6 +62,7 @@ def structures() -> Iterator[Case]:
         "cartesian-far": POSCAR.replace("Direct", "Cartesian").replace("0.5 0.5 0.5", "1e9 1e9 1e9"),
     }
     certain = {"scale-0", "scale-nan", "flat", "singular", "overlap", "nan", "cut", "empty", "element"}
+    certain |= {"count-1e8", "count-1e12"}
     for name, text in poscar.items():
         wants = "refused" if name in certain else "any"
         data = text.encode("latin-1" if name == "latin" else "utf-8")

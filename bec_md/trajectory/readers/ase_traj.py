@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bec_md.errors import DataError
-from bec_md.files import compression_of, open_binary
+from bec_md.files import compression_of, in_words, open_binary
 from bec_md.trajectory.ase_reader import AtomsReader
 from bec_md.trajectory.options import ReadOptions
 from bec_md.trajectory.reader import place
@@ -118,9 +118,10 @@ def _image(trajectory: Any, index: int) -> Any:
         return None
 
 
-def _damaged(path: Path, error: object) -> DataError:
+def _damaged(path: Path, error: Exception | str) -> DataError:
+    said = error if isinstance(error, str) else in_words(error, path)
     return DataError(
-        f"{path.name} cannot be read as a trajectory of ASE: {' '.join(str(error).split())[:160]}",
+        f"{path.name} cannot be read as a trajectory of ASE: {said}",
         "it is damaged, or cut off before its first frame",
         "copy it again from where it was written, or name another format with `format`",
     )

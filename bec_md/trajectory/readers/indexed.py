@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 
 from bec_md.errors import DataError
+from bec_md.files import in_words
 from bec_md.structure import Frame
 from bec_md.trajectory.readers.base import FileReader
 from bec_md.trajectory.readers.text import note_cut
@@ -43,10 +44,10 @@ class IndexedReader(FileReader):
         """Warn about a last frame that is cut off."""
         note_cut(self.warnings, self.source, self.n_frames or 0)
 
-    def damaged(self, where: str, error: object) -> DataError:
+    def damaged(self, where: str, error: Exception | str) -> DataError:
         """Error for a file that its library cannot read."""
         return DataError(
-            f"{where} cannot be read: {error}",
+            f"{where} cannot be read: {error if isinstance(error, str) else in_words(error, self.path)}",
             f"it is damaged or cut off there, or not of the format {self.format}",
             "copy it again from where it was written, or read the part before with `stop`",
         )

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bec_md.errors import DataError, UsageError
-from bec_md.files import require_file
+from bec_md.files import in_words, require_file
 from bec_md.structure.species import HIDDEN, ISOTOPES, SITE, Species, resolve_species
 from bec_md.trajectory.options import ReadOptions
 
@@ -54,7 +54,7 @@ def species_of_topology(topology: Path, options: ReadOptions, source: str, n_ato
             universe = MDAnalysis.Universe(str(topology), to_guess=())
     except Exception as error:  # parsers raise whatever they run into
         raise DataError(
-            f"topology {topology.name} cannot be read: {' '.join(str(error).split())[:200]}",
+            f"topology {topology.name} cannot be read: {in_words(error, topology)}",
             "its format is not recognized by MDAnalysis, or it is damaged",
             "give a PDB, TPR, PSF, PRMTOP or GRO file of the same run with `topology`",
         ) from None

@@ -1,0 +1,118 @@
+"""Files that ASE reads, within limits.
+
+A number of atoms in a header promises nothing: ASE allocates it, or reads on behind the end of the file for
+each of them. Headers are compared with the bytes that are there before, and reading ends at the end.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any, cast
+
+from bec_md.errors import BecMDError, DataError, UsageError
+from bec_md.files import compression_of, in_words, open_binary, read_head, unpacked_limit
+
+if TYPE_CHECKING:
+    from ase import Atoms
+
+_VASP = r"\A(?:[^\n]*\n){5}(?:[^\n\d]*\n)?[ \t]*(\d+(?:[ \t]+\d+)*)"
+#: What a header announces (atoms, columns, grid points), by ASE's name of the format.
+_ANNOUNCED = {
+    "cfg": r"^(?:Number of particles|entry_count)\s*=\s*(\d+)",
+    "cube": r"\A[^\n]*\n[^\n]*\n\s*-?(\d+)",
+    "extxyz": r"\A\s*(\d+)\s*$|:[SRIL]:(\d+)",
+    "lammps-data": r"^\s*(\d+)\s+(?:atoms|bonds|angles|dihedrals|impropers)",
+    "vasp": _VASP,
+    "vasp-xdatcar": _VASP,
+}
+
+
+def read_structure(source: str | Path | Atoms) -> Atoms:
+    """Read the first structure of a file by ASE; `ase.Atoms` are returned as they are.
+
+    Raises
+    ------
+    UsageError
+        If there is no such file.
+    DataError
+        If ASE cannot read it.
+    """
+    if not isinstance(source, (str, Path)):
+        return source
+    path = Path(source)
+    if not path.is_file():
+        raise UsageError(
+            f"there is no structure file {source}", "atoms and cell are read from it", "check the name"
+        )
+    try:
+        return next(images(path))
+    except BecMDError:
+        raise
+    except Exception as error:  # ASE raises anything, from StopIteration to UnknownFileTypeError
+        raise DataError(
+            f"cannot read the structure {path.name}: {in_words(error, path)}",
+            "atoms and cell are read from it",
+            "give a POSCAR, an extxyz, or another file that ASE reads",
+        ) from error
+
+
+def images(path: Path, index: slice = slice(0, 1), ase_format: str | None = None) -> Iterator[Atoms]:
+    """Yield structures of a file; whatever ASE raises is left to the caller.
+
+    Parameters
+    ----------
+    path
+        The file.
+    index
+        Which of its structures.
+    ase_format
+        ASE's name of the format; by default what ASE takes it for.
+
+    Raises
+    ------
+    DataError
+        If it announces more than it holds.
+    """
+    from ase.io import iread
+    from ase.io.formats import filetype, get_ioformat
+
+    name = ase_format or filetype(str(path))
+    kind: Any = get_ioformat(name)
+    if kind.single and (index.start or 0) > 0:
+        return
+    check_announced(path, name)
+    if not kind.acceptsfd:
+        yield from iread(str(path), index=index, format=name, do_not_split_by_at_sign=True)
+        return
+    with open_binary(path, lines=False) as stream:
+        opened: IO[Any] = stream
+        if not kind.isbinary:
+            opened = io.TextIOWrapper(cast(Any, stream), encoding="utf-8-sig", errors="replace")
+        yield from iread(cast(Any, opened), index=index, format=name)
+
+
+def check_announced(path: Path, ase_format: str) -> None:
+    """Refuse a file whose header announces more than its bytes can hold.
+
+    Raises
+    ------
+    DataError
+        With both numbers.
+    """
+    pattern = _ANNOUNCED.get(ase_format)
+    if pattern is None:
+        return
+    head = read_head(path).decode("utf-8", "replace")
+    numbers = " ".join(" ".join(match.groups("")) for match in re.finditer(pattern, head, re.MULTILINE))
+    announced = max(map(int, numbers.split()), default=0)
+    size = path.stat().st_size
+    held = size if compression_of(path) is None else unpacked_limit(path)
+    if announced > held:
+        raise DataError(
+            f"{path.name} announces {announced} atoms or columns, but has {size} bytes",
+            "each of them takes some bytes: the number is damaged, or the file is cut off",
+            "correct the number, or copy the file again",
+        )

@@ -1,0 +1,107 @@
+"""Files for ASE whose headers announce more than they hold, and what ASE raises in words."""
+
+from __future__ import annotations
+
+import gzip
+import re
+from pathlib import Path
+
+import ase.io
+import numpy as np
+import pytest
+from ase import Atoms
+
+from bec_md.errors import DataError
+from bec_md.files import in_words
+from bec_md.structure.ase_files import images, read_structure
+from bec_md.trajectory import open_trajectory
+
+SALT = Atoms("NaCl", cell=[5.6] * 3, positions=[[0.0, 0, 0], [2.8, 2.8, 2.8]], pbc=True)
+MANY = 10**12
+#: Format → a number of its header, and what it is replaced by.
+COUNTS = {
+    "vasp": (r"\n +1 +1\n", f"\n {MANY} 1\n"),
+    "vasp-xdatcar": (r"\n +1 +1\n", f"\n {MANY} 1\n"),
+    "extxyz": (r"\A2", str(MANY)),
+    "xyz": (r"\A2", str(MANY)),
+    "lammps-data": (r"2 atoms", f"{MANY} atoms"),
+    "cfg": (r"particles = 2", f"particles = {MANY}"),
+    "cube": (r"\n +2 ", f"\n {MANY} "),
+    "jsv": (r"\[nbond\]  0", f"[nbond]  {MANY}"),
+}
+
+
+@pytest.fixture
+def written(tmp_path: Path):
+    def write(kind: str, old: str = "", new: str = "") -> Path:
+        path = tmp_path / ("POSCAR" if kind == "vasp" else f"s.{kind}")
+        ase.io.write(path, SALT, format=kind)
+        changed = re.sub(old, new, path.read_text(), count=1)
+        assert not old or changed != path.read_text()
+        path.write_text(changed)
+        return path
+
+    return write
+
+
+@pytest.mark.parametrize("kind", COUNTS)
+def test_counts_beyond_the_bytes_are_refused(kind: str, written) -> None:
+    with pytest.raises(DataError, match=f"announces {MANY} .* has|ends before what it announces"):
+        read_structure(written(kind, *COUNTS[kind]))
+
+
+def test_columns_beyond_the_bytes_are_refused(written) -> None:
+    path = written("extxyz", "pos:R:3", f"pos:R:{MANY}")
+    with pytest.raises(DataError, match=f"announces {MANY} atoms or columns, but has {path.stat().st_size}"):
+        read_structure(path)
+
+
+def test_a_trajectory_by_ase_is_compared_too(written) -> None:
+    with pytest.raises(DataError, match=f"announces {MANY}"):
+        open_trajectory(written("vasp", *COUNTS["vasp"]), time_series=False)
+
+
+def test_arrays_beyond_memory_are_a_sentence(written) -> None:
+    path = written("json", re.escape("[[3, 3]"), "[[3, 1000000000000000]")
+    with pytest.raises(
+        DataError, match=f"its {path.stat().st_size} bytes announce more than fits into memory"
+    ):
+        read_structure(path)
+
+
+@pytest.mark.parametrize("kind", ["vasp", "extxyz", "lammps-data", "cube", "cif", "traj", "json"])
+def test_healthy_files_are_read_as_ase_reads_them(kind: str, tmp_path: Path) -> None:
+    path = tmp_path / f"s.{kind}"
+    ase.io.write(path, SALT, format=kind)
+    found, expected = read_structure(path), ase.io.read(path, format=kind)
+    assert found.get_chemical_formula() == expected.get_chemical_formula()
+    np.testing.assert_array_equal(found.positions, expected.positions)
+    np.testing.assert_array_equal(found.cell.array, expected.cell.array)
+
+
+def test_compressed_and_latin_files_are_read(written, tmp_path: Path) -> None:
+    path = written("vasp")
+    path.write_bytes(b"sel \xe9" + path.read_bytes())
+    packed = tmp_path / "POSCAR.gz"
+    packed.write_bytes(gzip.compress(path.read_bytes()))
+    np.testing.assert_array_equal(read_structure(path).positions, SALT.positions)
+    np.testing.assert_array_equal(read_structure(packed).positions, SALT.positions)
+
+
+def test_a_large_cell_of_one_atom_announces_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "POSCAR"
+    path.write_text("x\n1\n1000 0 0\n0 1000 0\n0 0 1000\n1\nDirect\n0 0 0\n".replace("x", "H"))
+    assert len(read_structure(path)) == 1
+
+
+def test_frames_are_chosen(tmp_path: Path) -> None:
+    path = tmp_path / "t.extxyz"
+    ase.io.write(path, [SALT[:1], SALT], format="extxyz")
+    assert [len(atoms) for atoms in images(path, slice(1, None))] == [2]
+    assert [len(atoms) for atoms in images(path, slice(None))] == [1, 2]
+
+
+def test_errors_without_words_have_a_name() -> None:
+    assert in_words(KeyError()) == "KeyError"
+    assert in_words(ValueError("a\n  b")) == "a b"
+    assert in_words(MemoryError()) == "it announces more than fits into memory"
