@@ -27,7 +27,7 @@ _UNPACKED_BYTES, _UNPACKED_RATIO = 128 << 20, 2000
 #: Reads at the end of a file by one that takes its header at its word.
 _ENDS = 10_000
 #: Size of a file that is read as a whole.
-_WHOLE_BYTES = 256 << 20
+_WHOLE_BYTES = 1 << 30
 #: What parsing raises where a file lacks a part, or has another one in its place.
 DAMAGE = (
     LookupError, TypeError, ValueError, AttributeError, ArithmeticError, RecursionError, EOFError,
@@ -276,13 +276,13 @@ def open_for_writing(path: Path) -> TextIO:
     return path.open("w", encoding="utf-8")
 
 
-def read_text(path: Path) -> str:
-    """Content of a text file that is read as a whole: configurations, tables.
+def read_text(path: Path, strict: bool = True) -> str:
+    """Content of a text file that is read as a whole: configurations, tables, outputs of one calculation.
 
     Raises
     ------
     DataError
-        If it is not UTF-8, or larger than any such file.
+        If it is larger than any such file, or, if `strict`, not UTF-8.
     """
     if path.stat().st_size > _WHOLE_BYTES:
         raise DataError(
@@ -292,7 +292,7 @@ def read_text(path: Path) -> str:
         )
     data = path.read_bytes().removeprefix(_BYTE_ORDER_MARK)
     try:
-        return data.decode("utf-8").replace("\r\n", "\n")
+        return data.decode("utf-8", "strict" if strict else "replace").replace("\r\n", "\n")
     except UnicodeDecodeError as error:
         utf16 = data.startswith((b"\xff\xfe", b"\xfe\xff"))
         raise DataError(

@@ -76,6 +76,18 @@ def test_results_are_written_whole_or_not_at_all() -> None:
         assert set(names) <= {"partial", "atomic"}, path
 
 
+def test_files_of_the_user_are_read_within_limits() -> None:
+    """Whole files are read by `bec_md.files.read_text`, which looks at their size first."""
+    own = {  # what the program has written or brought along, the system's tables, and models
+        "dynamics/pod.py", "files.py", "lammps/build.py", "lammps/installation.py", "memory.py",
+        "native/build.py", "network/predictor.py", "report/explorer.py", "report/model_card.py",
+        "report/page.py", "training/collection.py",
+    }  # fmt: skip
+    for path in PACKAGE.rglob("*.py"):
+        whole = re.search(r"\.(read_text|read_bytes|readlines)\(", path.read_text(encoding="utf-8"))
+        assert whole is None or str(path.relative_to(PACKAGE)) in own, path
+
+
 def blocks(path: Path, language: str) -> list[str]:
     return re.findall(rf"```{language}\n(.*?)```", path.read_text(encoding="utf-8"), re.DOTALL)
 

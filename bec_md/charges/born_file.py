@@ -10,6 +10,7 @@ import numpy as np
 
 from bec_md.arrays import Array
 from bec_md.errors import DataError
+from bec_md.files import parsing, read_head, read_text
 
 
 @dataclass(frozen=True)
@@ -34,8 +35,8 @@ class BornFile:
 def looks_like_born(path: Path) -> bool:
     """Whether a file has the shape of a BORN file: after one header line only rows of nine numbers."""
     try:
-        lines = _content(path.read_text(encoding="utf-8", errors="strict")[:4096])
-    except (OSError, UnicodeDecodeError):
+        lines = _content(read_head(path, 4096).decode("utf-8"))
+    except (DataError, OSError):
         return False
     rows = lines[1:3]
     return len(rows) == 2 and all(len(_numbers(row) or ()) == 9 for row in rows)
@@ -53,10 +54,14 @@ def read_born(path: Path) -> BornFile:
     DataError
         With the line, if the file is not of this form.
     """
-    lines = _content(path.read_text(encoding="utf-8", errors="replace"))
+    with parsing(path, "BORN file"):
+        return _parsed(path.name, _content(read_text(path, strict=False)))
+
+
+def _parsed(name: str, lines: list[str]) -> BornFile:
     if len(lines) < 3:
         raise DataError(
-            f"{path.name} has {len(lines)} lines",
+            f"{name} has {len(lines)} lines",
             "a BORN file has a header, the dielectric tensor, and a tensor per independent atom",
             "write it with phonopy-vasp-born, or give an extxyz with born_effective_charges",
         )
@@ -65,16 +70,16 @@ def read_born(path: Path) -> BornFile:
         values = _numbers(line)
         if values is None or len(values) != 9:
             raise DataError(
-                f"line {number} of {path.name} is {line[:60]!r}",
+                f"line {number} of {name} is {line[:60]!r}",
                 "nine numbers of one 3×3 tensor, row by row, are expected there",
                 "write one tensor per line",
             )
         rows.append(np.array(values).reshape(3, 3))
-    header = re.search(r"atoms?\s+((?:\d+\s*)+)$", lines[0])
+    header = re.search(r"atoms?\s+(\d+(?:\s+\d+)*)$", lines[0])
     atoms = tuple(int(word) - 1 for word in header.group(1).split()) if header else None
     if atoms is not None and len(atoms) != len(rows) - 1:
         raise DataError(
-            f"the header of {path.name} names {len(atoms)} atoms, {len(rows) - 1} tensors follow",
+            f"the header of {name} names {len(atoms)} atoms, {len(rows) - 1} tensors follow",
             "each listed atom needs its tensor",
             "write the file again with phonopy-vasp-born",
         )

@@ -21,6 +21,7 @@ from bec_md.cli.outputs import OutputOptions, guard
 from bec_md.cli.spectrum_command import AnalysisOptions, run_spectrum
 from bec_md.dynamics.options import DynamicsOptions
 from bec_md.errors import UsageError
+from bec_md.files import read_text
 from bec_md.spectrum.analysis.optics_request import OpticsRequest
 from bec_md.spectrum.options import SpectrumOptions
 
@@ -274,7 +275,7 @@ def fitted(
             f"{1000 * found.rms_force_ev_ang:.0f}, {found.energy_error_mev_atom:.2f} meV/atom",
         )
     console.item("potential", str(path))
-    return NamedCalculator(f"lammps:{path}", tuple(species_of(settings.read_text(encoding="utf-8"))))
+    return NamedCalculator(f"lammps:{path}", tuple(species_of(read_text(settings))))
 
 
 def announce_run(console: Console, options: DynamicsOptions) -> None:

@@ -12,6 +12,7 @@ import numpy as np
 
 from bec_md.arrays import Array
 from bec_md.errors import DataError
+from bec_md.files import read_text
 
 _SQUEEZED = {c: str(i) for i, c in enumerate("@ABCDEFGHI")} | {
     c: f"-{i}" for i, c in enumerate("abcdefghi", 1)
@@ -59,7 +60,7 @@ def read_jcamp(path: Path) -> tuple[Array, str, Array, str]:
     DataError
         For a damaged file, or units that are no infrared spectrum.
     """
-    fields, rows = _parse(path.read_text(encoding="utf-8", errors="replace"))
+    fields, rows = _parse(read_text(path, strict=False))
     unit, ordinate = fields.get("XUNITS", "").upper(), fields.get("YUNITS", "").upper()
     known = ORDINATES.get(ordinate)
     if unit.replace(" ", "") not in ("1/CM", "CM-1", "CM^-1", "MICROMETERS", "MICRONS") or known is None:

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bec_md.errors import DataError, UsageError
-from bec_md.files import expanded
+from bec_md.files import expanded, read_text
 
 if TYPE_CHECKING:
     from bec_md.structure import Frame
@@ -147,7 +147,7 @@ def _from_mapping(spec: Mapping[Any, Any], frame: Frame, where: str) -> Groups:
 
 
 def _from_file(path: Path, frame: Frame) -> Groups:
-    text = path.read_text(encoding="utf-8")
+    text = read_text(path)
     if text.lstrip().startswith("{"):
         try:
             return _from_mapping(json.loads(text), frame, path.name)

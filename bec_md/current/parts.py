@@ -25,6 +25,7 @@ from bec_md.current.fields import FIELDS
 from bec_md.current.header import parse_header
 from bec_md.current.places import PLACE_ROW, PLACES
 from bec_md.errors import UsageError
+from bec_md.files import read_text
 from bec_md.hdf5 import add_dataset, new_hdf5
 
 Rows = dict[str, NDArray[Any]]
@@ -105,7 +106,7 @@ class PartsFolder:
         if not self.is_there or file.is_symlink() or not file.is_file():
             return None
         return parse_header(
-            file.read_text(encoding="utf-8", errors="replace"),
+            read_text(file, strict=False),
             f"{self.path.name}/{file.name}",
             f"remove the folder {self.path.name}; its rows are computed again",
         )

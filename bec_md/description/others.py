@@ -14,7 +14,7 @@ from bec_md.current.options import SeriesOptions
 from bec_md.description.description import Description, in_one_line
 from bec_md.description.structures import composition
 from bec_md.errors import BecMDError, DataError, UsageError
-from bec_md.files import read_head
+from bec_md.files import read_head, read_text
 from bec_md.structure.names import CHARGES, EPS_INF
 from bec_md.trajectory.options import ReadOptions
 
@@ -113,7 +113,7 @@ def is_phonopy(path: Path) -> bool:
 
 def describe_phonopy(path: Path, options: ReadOptions, series: SeriesOptions) -> Description:
     """The cells of a phonopy.yaml."""
-    text = path.read_text(encoding="utf-8", errors="replace")
+    text = read_text(path, strict=False)
     cells = re.findall(r"^(unit_cell|primitive_cell|supercell):", text, re.MULTILINE)
     units = re.findall(r"^\s+(force_constants|length|atomic_mass):\s*\"?([^\"\n]+)", text, re.MULTILINE)
     rows = [("cells", ", ".join(cells) or "none"), *((name, unit) for name, unit in units)]
@@ -199,7 +199,7 @@ def _program_of(line: str) -> str | None:
 
 def describe_run_log(path: Path, options: ReadOptions, series: SeriesOptions) -> Description:
     """Times and temperatures of a run."""
-    lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
+    lines = read_text(path, strict=False).splitlines()
     program = str(_program_of(lines[0]))
     log = _LOGS[program]
     names = re.split(log.between, lines[0].lstrip("# ").rstrip())

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from bec_md.errors import UsageError
-from bec_md.files import require_file
+from bec_md.files import read_text, require_file
 
 
 @dataclass(frozen=True)
@@ -190,7 +190,7 @@ def _lammps(path: Path, elements: Sequence[str] | None) -> Any:
         )
     from bec_md.dynamics.lammps_calculator import LammpsCalculator
 
-    lines = [line.split("#")[0].strip() for line in path.read_text(encoding="utf-8").splitlines()]
+    lines = [line.split("#")[0].strip() for line in read_text(path).splitlines()]
     commands = [line for line in lines if line]
     header = [line for line in commands if line.split()[0] in _HEADER]
     stated = {line.split()[0] for line in header}

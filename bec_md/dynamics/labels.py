@@ -16,6 +16,7 @@ from bec_md import atomic
 from bec_md.arrays import Array
 from bec_md.dynamics.replica import made
 from bec_md.errors import UsageError
+from bec_md.files import read_text
 from bec_md.interruption import checkpoint, held
 from bec_md.processes import Team
 from bec_md.structure.comment import parse_comment
@@ -126,7 +127,7 @@ class KeptLabels:
         self.first: Atoms | None = None
         if path is None or not path.exists():
             return
-        text = path.read_text(encoding="utf-8")
+        text = read_text(path)
         whole = 0
         for comment, rows, end in _frames(text):
             pairs = parse_comment(comment)

@@ -16,6 +16,7 @@ from bec_md.dynamics.options import DynamicsOptions
 from bec_md.dynamics.phases import Phases
 from bec_md.dynamics.replica import Replica, ReplicaRuns, made
 from bec_md.errors import UsageError
+from bec_md.files import read_text
 from bec_md.interruption import held
 from bec_md.processes import Team, require_workers
 
@@ -145,7 +146,7 @@ class _Run:
         """Take up what an earlier run of the same settings has left."""
         if overwrite or not self._file.exists():
             return
-        stored = json.loads(self._file.read_text(encoding="utf-8"))
+        stored = json.loads(read_text(self._file))
         wanted = json.loads(json.dumps(self.state["settings"]))
         differing = sorted(name for name in wanted if stored.get("settings", {}).get(name) != wanted[name])
         if differing:

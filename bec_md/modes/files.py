@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from bec_md.archive import read_arrays
 from bec_md.arrays import Array
 from bec_md.errors import DataError, UsageError
-from bec_md.files import expanded, parsing
+from bec_md.files import expanded, parsing, read_text
 from bec_md.modes.reference import ReferenceModes, modes_from_force_constants
 from bec_md.modes.units import parse_force_constant_units, stated_units
 from bec_md.structure.ase_files import read_structure
@@ -121,7 +121,7 @@ def read_force_constants(path: Path, cell: Array, positions: Array, numbers: Ind
     DataError
         For a damaged file, or one of another structure.
     """
-    words = path.read_text(encoding="utf-8").split("\n", 1)
+    words = read_text(path).split("\n", 1)
     try:
         head = [int(word) for word in words[0].split()]
         rows = np.array(words[1].split(), dtype=np.float64).reshape(-1, 11)

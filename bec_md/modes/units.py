@@ -10,6 +10,7 @@ import numpy as np
 from scipy import constants
 
 from bec_md.errors import DataError, UsageError
+from bec_md.files import read_text
 from bec_md.units import ANGSTROM_M
 
 if TYPE_CHECKING:
@@ -61,7 +62,7 @@ def stated_units(force_constants: Path) -> tuple[float, str] | None:
         path = force_constants.parent / name
         if not path.is_file():
             continue
-        text = path.read_text(encoding="utf-8", errors="replace")
+        text = read_text(path, strict=False)
         block = re.search(r"^physical_unit:[^\n]*\n((?:[ \t]+[^\n]*\n)+)", text, re.MULTILINE)
         unit = re.search(r"force_constants:\s*[\"']?([^\"'\n]+)", block[1]) if block else None
         if unit is not None:

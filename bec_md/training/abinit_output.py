@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bec_md.errors import DataError
+from bec_md.files import read_text
 from bec_md.structure import Frame
 from bec_md.structure.names import labels_of
 from bec_md.training.qe_output import BOHR_ANG
@@ -133,7 +134,7 @@ def read_abinit_output(path: Path) -> Frame:
     DataError
         If a table is missing, a cycle did not converge, or the datasets hold different structures.
     """
-    text = path.read_text(encoding="utf-8", errors="replace")
+    text = read_text(path, strict=False)
     name = path.name
     unconverged = re.search(r"nstep\s*=\s*(\d+)\s+was not enough SCF cycles", text)
     if unconverged:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from scipy import constants
 
 from bec_md.errors import DataError
+from bec_md.files import read_text
 from bec_md.structure import Frame
 from bec_md.structure.ase_files import images
 from bec_md.structure.names import labels_of
@@ -114,7 +115,7 @@ def _element(label: str, mass_amu: float, name: str) -> str:
 
 def _from_pw(path: Path) -> tuple[Any, dict[str, str]]:
     """Structure and settings of a pw.x input or output."""
-    text = path.read_text(encoding="utf-8", errors="replace")
+    text = read_text(path, strict=False)
     kind = "espresso-out" if "Program PWSCF" in text else "espresso-in"
     *_, atoms = images(path, slice(-1, None), kind)
     charge = re.search(r"tot_charge\s*=\s*" + _NUMBER, text)
@@ -130,7 +131,7 @@ def _matching_pw(folder: Path, n_atoms: int, tau_ang: NDArray[np.float64], margi
     for file in files:
         if file.stat().st_size > 50_000_000:
             continue
-        text = file.read_text(encoding="utf-8", errors="replace")
+        text = read_text(file, strict=False)
         if "Program PWSCF" not in text and "ATOMIC_POSITIONS" not in text:
             continue
         try:
@@ -160,7 +161,7 @@ def read_ph_output(path: Path, *, structure: Path | None = None) -> Frame:
     """
     from ase.data import atomic_numbers
 
-    text = path.read_text(encoding="utf-8", errors="replace")
+    text = read_text(path, strict=False)
     name = path.name
     if re.search(r"convergence (has )?not (been )?achieved", text, re.IGNORECASE):
         raise DataError(f"{name}: not converged", "labels would be noise", "raise niter_ph and run again")

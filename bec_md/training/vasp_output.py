@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bec_md.errors import DataError
+from bec_md.files import read_text
 from bec_md.structure import Frame
 from bec_md.structure.names import labels_of
 from bec_md.training.theory import VaspTags
@@ -61,7 +62,7 @@ def read_outcar(path: Path) -> list[Frame]:
     DataError
         If a block is missing or cut.
     """
-    lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
+    lines = read_text(path, strict=False).splitlines()
     name = path.name
     symbols, counts = _outcar_species(lines, name)
     numbers = _numbers(symbols, name)

@@ -220,3 +220,13 @@ def test_a_full_list_in_another_order_is_refused_or_said(tmp_path: Path) -> None
     mixed = tensors[[0, 1, 2, 4, 3, 5, 6, 7, 8]]
     _, notes = bound_tensors(f"born:{write_born(tmp_path / 'BORN', mixed)}", frame_of(crystal))
     assert any("break the symmetry" in note for note in notes)
+
+
+@pytest.mark.parametrize("ending", ["", "x"], ids=["number", "no number"])
+def test_a_header_of_thousands_of_digits_is_a_sentence_at_once(tmp_path: Path, ending: str) -> None:
+    # with a pattern that may share digits among repeats, "x" would take 2^5000 attempts
+    path = write_born(tmp_path / "BORN", site_tensors(quartz())[:2], "# of atoms " + 5000 * "9" + ending)
+    with pytest.raises(
+        DataError, match="damaged, or no BORN file" if not ending else "POSCAR|structure|atoms"
+    ):
+        bound_tensors(f"born:{path}", frame_of(quartz()))

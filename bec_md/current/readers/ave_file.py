@@ -11,6 +11,7 @@ import numpy as np
 from bec_md.arrays import Array
 from bec_md.current.readers.table import read_columns
 from bec_md.errors import DataError
+from bec_md.files import read_text
 
 
 def read_ave_file(path: Path) -> tuple[Array, tuple[str, ...]]:
@@ -33,7 +34,7 @@ def read_ave_file(path: Path) -> tuple[Array, tuple[str, ...]]:
 def _yaml(path: Path) -> tuple[Array, tuple[str, ...]]:
     names: tuple[str, ...] = ()
     rows: list[list[float]] = []
-    for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
+    for line in read_text(path, strict=False).splitlines():
         if line.startswith("keywords:"):
             names = ("TimeStep", *re.findall(r"'([^']*)'", line)[1:])
         elif line.lstrip().startswith("- ["):
@@ -55,7 +56,7 @@ def _blocks(path: Path, columns: list[str]) -> tuple[Array, tuple[str, ...]]:
         )
     lines = [
         line.split()
-        for line in path.read_text(encoding="utf-8", errors="replace").splitlines()
+        for line in read_text(path, strict=False).splitlines()
         if line.strip() and not line.startswith("#")
     ]
     rows, at = [], 0

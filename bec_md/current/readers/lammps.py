@@ -27,6 +27,7 @@ from bec_md.current.readers.table import pick_columns, uniform_step
 from bec_md.current.readers.thermo_runs import ThermoRun, group_runs, join, sampling_fs
 from bec_md.current.readers.units import lammps_style, parse_units
 from bec_md.errors import DataError, UsageError
+from bec_md.files import read_head
 
 #: Styles of fixes that hold atoms.
 _FREEZING = ("setforce", "freeze")
@@ -133,7 +134,7 @@ def read_ave_time(path: Path, options: SeriesOptions) -> RawSeries:
 
 def refuse_correlations(path: Path, options: SeriesOptions) -> NoReturn:
     """Say what is needed instead of the file of a ``fix ave/correlate``."""
-    names = re.findall(r"(f_\w+\[\d\])\*", path.read_text(encoding="utf-8", errors="replace")[:4096])
+    names = re.findall(r"(f_\w+\[\d\])\*", read_head(path, 4096).decode("utf-8", "replace"))
     columns = " ".join(dict.fromkeys(names)) or "f_ID[1] f_ID[2] f_ID[3]"
     raise DataError(
         f"{path.name} holds correlations of fix ave/correlate",

@@ -30,7 +30,7 @@ _AXIS = re.compile(r"a\([123]\) = \(([-+\d.\s]{1,80})\)")
 _ENTER = re.compile(r"Entering Dynamics:?\s*(?:iteration\s*=|it\s*=)\s*(\d{1,12})")
 _TIME = re.compile(r"time\s*=\s*([\d.]{1,30})\s*pico-?seconds")
 _SPECIES = re.compile(r"\s*atomic species\s+valence\s+mass")
-_CARD = re.compile(r"\s*(ATOMIC_POSITIONS|CELL_PARAMETERS)\s*[({]?\s*(\w+)?\s*(?:=\s*([\d.]{1,30}))?")
+_CARD = re.compile(r"\s*+(ATOMIC_POSITIONS|CELL_PARAMETERS)\s*+[({]?\s*+(\w+)?\s*+(?:=\s*+([\d.]{1,30}))?")
 
 
 @dataclass(frozen=True)

@@ -28,6 +28,7 @@ from tests.trajectory.truth import assert_helpful
 _WORDS = (
     b"", b"-", b"1e999", b"nan", b"999999999999999999999", b"-1", b"0", b"\n", b"\x00", b"\xff\xfe",
     b"1e-320", b"{", b'"', b"=", b"1_0", b" ", b"\xc2\xb2",
+    b"9" * 5000, b" " * 3000, b"1 " * 2000,
 )  # fmt: skip
 
 
