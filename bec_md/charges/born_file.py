@@ -35,7 +35,7 @@ class BornFile:
 def looks_like_born(path: Path) -> bool:
     """Whether a file has the shape of a BORN file: after one header line only rows of nine numbers."""
     try:
-        lines = _content(read_head(path, 4096).decode("utf-8"))
+        lines = _content(read_head(path, 4096).decode("utf-8", "replace"))
     except (DataError, OSError):
         return False
     rows = lines[1:3]
