@@ -98,7 +98,13 @@ class Field(ModelCalculator):
         return self
 
     def properties_of(self, atoms: Atoms) -> dict[str, Any]:
-        """Energy and forces in the field at `time_fs`."""
+        """Energy (eV) and forces (eV/Å) in the field at `time_fs`.
+
+        Raises
+        ------
+        UsageError
+            If the field changes with time and the time is not known.
+        """
         if callable(self._field) and self.time_fs is None:
             raise UsageError(
                 "the time of the field is not known",

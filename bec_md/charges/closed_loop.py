@@ -42,7 +42,7 @@ class ClosedLoop:
     gradient_e_per_ang
         The same of ∂Z/∂u itself: residual_e_per_ang is √2 times this if the two are unrelated.
     radius_ang
-        R.m.s. displacement of an atom.
+        R.m.s. displacement of an atom, Å.
     loops, evaluations
         Number of loops, and of configurations whose tensors were evaluated.
     """
@@ -89,6 +89,11 @@ def closed_loop(
         R.m.s. displacement of an atom, Å.
     seed
         Of the directions.
+
+    Returns
+    -------
+    ClosedLoop
+        `share` is zero for tensors that derive from a polarization.
     """
     rng = np.random.default_rng(seed)
     angles = 2.0 * np.pi * np.arange(points) / points

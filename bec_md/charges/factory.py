@@ -45,6 +45,11 @@ def make_charge_source(
     total_charge
         Net charge of the cell, e, that oxidation numbers have to add up to.
 
+    Returns
+    -------
+    ChargeSource
+        Not yet bound to a system, see `ChargeSource.prepare`.
+
     Raises
     ------
     UsageError

@@ -143,7 +143,12 @@ def compare(a: Curve, b: Curve, *, min_cm: float | None = None, max_cm: float | 
     a, b
         Curves; with an experiment, a is the computed one by custom.
     min_cm, max_cm
-        Range.
+        Range that is compared, cm⁻¹; by default where both have values.
+
+    Returns
+    -------
+    Comparison
+        χ², factors of intensity and frequency, and the points they come from.
 
     Raises
     ------

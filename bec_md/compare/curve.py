@@ -36,7 +36,7 @@ class Curve:
     errors
         (F,) standard errors, or None for a measured curve without.
     resolution_cm
-        Full width at half maximum of the smoothing of a computed curve; 0 for a measured one, which is
+        Full width at half maximum, cm⁻¹, of the smoothing of a computed curve; 0 for a measured one, which is
         taken as sharp.
     bandwidth_cm
         Equivalent noise bandwidth: points closer than this share noise; 0 without errors.

@@ -51,6 +51,11 @@ def open_curve(path: str | Path, quantity: str = "n_alpha") -> Curve:
     quantity
         One of `QUANTITIES`; computed from n and k, or from ε, where the file has these.
 
+    Returns
+    -------
+    Curve
+        Wavenumbers in cm⁻¹; the unit of the values belongs to the quantity.
+
     Raises
     ------
     UsageError

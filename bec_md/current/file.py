@@ -284,6 +284,11 @@ def load_current(path: str | Path, *, lazy: bool | None = None) -> CurrentSeries
     lazy
         Read rows when they are needed; by default for files above 128 MB.
 
+    Returns
+    -------
+    CurrentSeries
+        J in e Å/fs and all that belongs to it.
+
     Raises
     ------
     UsageError

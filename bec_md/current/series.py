@@ -85,6 +85,11 @@ class CurrentSeries(CurrentData):
 
         A series that carries only J (output of another code) has nothing to correct with: every rule
         then is ``"none"``.
+
+        Raises
+        ------
+        UsageError
+            If `sum_rule` is none of "mass", "equal", "none".
         """
         if sum_rule not in ("mass", "equal", "none"):
             raise UsageError(

@@ -72,6 +72,11 @@ def describe(
     series
         How J(t) or M(t) of another code would be read; by default what `reading` says of it.
 
+    Returns
+    -------
+    Description
+        Kind, rows of a table, warnings and what to do with the file.
+
     Raises
     ------
     UsageError, DataError

@@ -97,6 +97,11 @@ def make_calculator(spec: str, elements: Sequence[str] | None = None) -> Any:
     elements
         Chemical symbols of the LAMMPS types 1, 2, ….
 
+    Returns
+    -------
+    ase.calculators.calculator.Calculator
+        Energies in eV, forces in eV/Å.
+
     Raises
     ------
     UsageError

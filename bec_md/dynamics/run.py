@@ -87,6 +87,11 @@ def run_dynamics(
     **recorded
         Of `bec_md.current.CurrentOptions`: ``model``, ``charges``, ….
 
+    Returns
+    -------
+    DynamicsResult
+        Files, temperatures (K) and drifts of the replicas.
+
     Raises
     ------
     UsageError

@@ -73,6 +73,11 @@ def evaluate_model(
     device, engine, threads
         Where a model given by name runs.
 
+    Returns
+    -------
+    Evaluation
+        Errors in e, with the arrays they come from; ``us_per_atom`` among its metrics.
+
     Raises
     ------
     DataError

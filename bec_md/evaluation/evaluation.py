@@ -23,18 +23,36 @@ from bec_md.evaluation.metrics import (
 
 @dataclass(frozen=True)
 class Evaluation:
-    """Predictions beside labels (the arrays of a parity plot) and the errors between them."""
+    """Predictions beside labels (the arrays of a parity plot) and the errors between them.
+
+    Parameters
+    ----------
+    model, data
+        What was measured, on what.
+    numbers, frame
+        (N,) atomic numbers of the atoms of all frames, end to end, and the frame of each atom.
+    labels, predicted
+        (N, 3, 3) tensors, e.
+    uncertainty_e
+        (N,) standard deviation of one component that the model states, e; None if it states none.
+    eps_inf_labels, eps_inf_predicted
+        (L, 3, 3) ε∞ of the frames that have a label.
+    metrics
+        Errors in e by the names of the JSON output.
+    warnings
+        What the reader should know.
+    """
 
     model: str
     data: str
-    numbers: NDArray[np.int64]  # (N,) atomic numbers of all frames, end to end
-    frame: NDArray[np.int64]  # (N,) frame of each atom
-    labels: Array  # (N, 3, 3) e
-    predicted: Array  # (N, 3, 3) e
-    uncertainty_e: Array | None  # (N,) standard deviation of one component
-    eps_inf_labels: Array  # (L, 3, 3) of the frames that have one
-    eps_inf_predicted: Array  # (L, 3, 3)
-    metrics: Mapping[str, Any]  # the keys of the JSON output
+    numbers: NDArray[np.int64]
+    frame: NDArray[np.int64]
+    labels: Array
+    predicted: Array
+    uncertainty_e: Array | None
+    eps_inf_labels: Array
+    eps_inf_predicted: Array
+    metrics: Mapping[str, Any]
     warnings: tuple[str, ...] = field(default=())
 
     __repr__ = brief_repr
@@ -63,6 +81,8 @@ def compare(
 
     Parameters
     ----------
+    model, data
+        Their names.
     numbers, frame, labels, predicted, uncertainty_e
         Per atom, as in :class:`Evaluation`.
     total_charge
@@ -70,9 +90,14 @@ def compare(
     eps_inf_labels, eps_inf_predicted
         (L, 3, 3) for the frames with a label.
     element_means
-        Mean charge of each element in the training data: gives the baseline ``element_mean``.
+        Mean charge of each element in the training data, e: gives the baseline ``element_mean``.
     extra
         Further metrics, e.g. ``us_per_atom``.
+
+    Returns
+    -------
+    Evaluation
+        Errors in e, with the arrays they come from.
     """
     metrics: dict[str, Any] = tensor_errors(predicted, labels, frame)
     metrics["per_element"] = per_element_errors(predicted, labels, numbers)

@@ -31,6 +31,11 @@ def check_index_order(predicted: NDArray[np.float64], labels: NDArray[np.float64
     ----------
     predicted, labels
         (N, 3, 3), e.
+
+    Returns
+    -------
+    OrderCheck
+        Both root-mean-square errors, e, and what they say of the order.
     """
     difference = predicted - labels
     swapped = predicted - labels.transpose(0, 2, 1)

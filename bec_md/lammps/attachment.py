@@ -34,6 +34,13 @@ class Model(Protocol):
 class Attachment:
     """Born effective charges of a LAMMPS instance, refreshed at each step of its runs.
 
+    Parameters
+    ----------
+    lmp, model, efield_v_ang, every, total_charge, fix_id
+        As in `attach`, which makes it.
+    numbers_of_type
+        Atomic number of each atom type.
+
     Attributes
     ----------
     charges
@@ -143,6 +150,11 @@ def attach(
         Net charge of the cell in e, to which Σ_i Z_i is set.
     fix_id
         ID of the `fix external` that is created.
+
+    Returns
+    -------
+    Attachment
+        Tensors and current after every step; `Attachment.detach` ends it.
 
     Raises
     ------

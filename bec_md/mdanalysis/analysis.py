@@ -106,6 +106,11 @@ class PolarizationCurrent(AnalysisBase):  # type: ignore[misc]  # MDAnalysis has
         **more
             ``backend``, ``n_parts``, ``verbose``, … of `AnalysisBase.run`.
 
+        Returns
+        -------
+        PolarizationCurrent
+            Itself, with `results` filled.
+
         Raises
         ------
         UsageError

@@ -48,6 +48,11 @@ def read_modes(
         Unit of FORCE_CONSTANTS, e.g. ``"Ry/bohr^2"``; by default what phonopy.yaml beside it states, else
         eV/Å², which `resolve_modes` compares with the motion.
 
+    Returns
+    -------
+    ReferenceModes
+        Wavenumbers in cm⁻¹ (imaginary ones negative) and mass-weighted eigenvectors.
+
     Raises
     ------
     UsageError

@@ -47,9 +47,9 @@ class ModeVelocities:
     n_cells
         Reference cells in the trajectory's cell, N_c.
     volume_ang3
-        Mean volume of the trajectory's cell.
+        Mean volume of the trajectory's cell, Å³.
     timestep_fs, scheme
-        Time between samples; "velocity" or "midpoint" as in `CurrentSeries`.
+        Time between samples, fs; "velocity" or "midpoint" as in `CurrentSeries`.
     mapping
         How atoms were matched, in words.
     atoms
@@ -110,6 +110,11 @@ def mode_velocities(
         Modes of a reference cell; the trajectory is that cell or a supercell, in any order of atoms.
     timestep_fs
         Time between frames, if the trajectory does not state it.
+
+    Returns
+    -------
+    ModeVelocities
+        Mass-weighted velocity of every mode in every frame, √amu Å/fs.
 
     Raises
     ------

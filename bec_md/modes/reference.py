@@ -79,6 +79,11 @@ class ReferenceModes:
         ----------
         charges
             (n, 3, 3) Born effective charges of the reference atoms, e.
+
+        Returns
+        -------
+        numpy.ndarray
+            (M, 3), e/√amu.
         """
         weighted = np.asarray(charges) / np.sqrt(self.masses_amu)[:, None, None]
         return np.asarray(np.einsum("iab,mib->ma", weighted, self.eigenvectors))
@@ -117,6 +122,11 @@ def modes_from_force_constants(
         The reference structure.
     name
         For messages.
+
+    Returns
+    -------
+    ReferenceModes
+        Wavenumbers in cm⁻¹ (imaginary ones negative) and mass-weighted eigenvectors.
 
     Raises
     ------

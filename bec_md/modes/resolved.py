@@ -208,15 +208,20 @@ def resolve_modes(
         (n, 3, 3) tensors of the reference atoms (`ModeVelocities.reference_tensors`), for the mode charges;
         by default they are fitted to the current.
     temperature_k
-        As in `compute_spectrum`.
+        Of the motion, K; by default as in `compute_spectrum`.
     degeneracy_cm
-        Modes closer than this are one group.
+        Modes closer than this, in cm⁻¹, are one group.
     active_share
         Groups with less than this share of Σ|Z̃|² go to the rest.
     linewidths
         Fit the velocity spectrum of every group.
     **options
         For `compute_spectrum`: resolution_cm, eps_inf, max_cm, sum_rule …
+
+    Returns
+    -------
+    ModeSpectrum
+        Spectrum of every group of modes, and of what no mode explains.
 
     Raises
     ------

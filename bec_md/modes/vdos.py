@@ -44,7 +44,7 @@ class VibrationalDos:
     degrees_of_freedom
         3N − 3, the integral of the sum.
     resolution_cm, timestep_fs, scheme
-        As in a spectrum.
+        Full width at half maximum of the smoothing, cm⁻¹; time between samples, fs; "velocity" or "midpoint".
     """
 
     wavenumber_cm: Array
@@ -78,13 +78,18 @@ def compute_vdos(
     trajectory
         With velocities, or with positions (midpoint differences, whose damping is divided out).
     resolution_cm
-        Full width at half maximum of the smoothing kernel; as in `compute_spectrum` by default.
+        Full width at half maximum of the smoothing kernel, cm⁻¹; as in `compute_spectrum` by default.
     timestep_fs
         Time between frames, if the trajectory does not state it.
     max_cm
         Highest wavenumber returned; the Nyquist wavenumber by default.
     window
         Lag window.
+
+    Returns
+    -------
+    VibrationalDos
+        Density of states per element; its integral is the number of degrees of freedom.
 
     Raises
     ------

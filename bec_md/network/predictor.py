@@ -170,6 +170,11 @@ class BecModel:
             (F, N, 3), Å/fs.
         groups
             (N,) group of each atom, 0 … G − 1, or −1 for none; all atoms are of one group when not given.
+
+        Returns
+        -------
+        PredictedCurrent
+            J in e Å/fs of every frame, group and member.
         """
         self._check_frames(frames)
         group = np.zeros(velocities.shape[1], dtype=np.int64) if groups is None else np.asarray(groups)
@@ -342,6 +347,27 @@ def load_model(
 
     ``auto`` needs the atomic numbers of the system and takes the specialized model whose domain fits, else
     the universal one; `BecModel.reason` says which and why.
+
+    Parameters
+    ----------
+    name_or_path
+        ``"auto"``, a name that `bec-md models` lists, or a model file.
+    elements
+        Atomic numbers of the system, for ``"auto"``.
+    device, engine, threads, level, precision
+        As in `BecModel`.
+
+    Returns
+    -------
+    BecModel
+        Ready to predict.
+
+    Raises
+    ------
+    UsageError
+        For a name that is not known, ``"auto"`` without elements, or a level or device that is not there.
+    DataError
+        If the file is damaged or no model.
     """
     reason = "named"
     if "@" in str(name_or_path) and not Path(name_or_path).is_file():

@@ -39,6 +39,11 @@ def plot_acf(
     width
         Of a new figure.
 
+    Returns
+    -------
+    matplotlib.axes.Axes
+        With the curves; its ``figure`` can be saved.
+
     Raises
     ------
     DataError

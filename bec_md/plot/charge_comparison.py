@@ -42,6 +42,11 @@ def plot_compare_charges(
     quantity, experiment, unit, width
         As in `plot_spectrum`.
 
+    Returns
+    -------
+    matplotlib.axes.Axes
+        With the curves; its ``figure`` can be saved.
+
     Raises
     ------
     DataError

@@ -59,6 +59,11 @@ def plot_convergence(
     **options
         For `compute_spectrum`; resolution and temperature are those of the whole current if not given.
 
+    Returns
+    -------
+    matplotlib.axes.Axes
+        With the curves; its ``figure`` can be saved.
+
     Raises
     ------
     UsageError, DataError

@@ -42,6 +42,11 @@ def figure_of_spectrum(
         "column" (3.37 in) or "double" (6.8 in).
     footer
         Whether to write the line at the foot.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        Not shown and not saved.
     """
     additive = all(q.linear for q in quantities(quantity))
     with_eps = spectrum.eps_inf is not None and quantity == "n_alpha"

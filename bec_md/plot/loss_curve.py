@@ -47,6 +47,11 @@ def plot_loss_curve(
     width
         Of a new figure.
 
+    Returns
+    -------
+    matplotlib.axes.Axes
+        With the curves; its ``figure`` can be saved.
+
     Raises
     ------
     DataError

@@ -26,6 +26,11 @@ def figure_of_errors(evaluation: Evaluation) -> Figure:
     ----------
     evaluation
         Result of `evaluate_model`.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        Not shown and not saved.
     """
     calibrated = bool(evaluation.metrics.get("calibration", {}).get("bins"))
     with figure_style():

@@ -61,6 +61,11 @@ def plot_parity(
     width
         Of a new figure.
 
+    Returns
+    -------
+    matplotlib.axes.Axes
+        With the curves; its ``figure`` can be saved.
+
     Raises
     ------
     UsageError

@@ -81,6 +81,11 @@ def plot_quality(
     width
         Of a new figure.
 
+    Returns
+    -------
+    matplotlib.axes.Axes
+        With the curves; its ``figure`` can be saved.
+
     Raises
     ------
     DataError

@@ -35,6 +35,11 @@ def plot_reliability(
     width
         Of a new figure.
 
+    Returns
+    -------
+    matplotlib.axes.Axes
+        With the curves; its ``figure`` can be saved.
+
     Raises
     ------
     DataError

@@ -60,7 +60,18 @@ def report_html(
     experiment: Experiment | None = None,
     title: str = "Infrared spectrum",
 ) -> str:
-    """Return the report that `write_report` writes."""
+    """Return the report that `write_report` writes.
+
+    Parameters
+    ----------
+    spectrum, current, model_card, experiment, title
+        As in `write_report`.
+
+    Returns
+    -------
+    str
+        One HTML document, complete in itself.
+    """
     card = find_card(spectrum) if model_card is None else model_card
     shown = figures.for_display(spectrum)
     sections = [_spectrum(spectrum, shown, experiment)]

@@ -50,7 +50,7 @@ class Spectrum(Functions):
     dof
         (F,) equivalent χ² degrees of freedom of tr Re σ/3.
     temperature_k, volume_ang3
-        Used in the prefactor.
+        Of the prefactor, K and Å³.
     eps_inf
         (3, 3) or None.
     sigma_dc, sigma_dc_err

@@ -57,6 +57,11 @@ def property_calculators(
     **options
         Of `bec_md.network.load_model`: ``device``, ``threads``, ….
 
+    Returns
+    -------
+    dict
+        Name → function of a state, which returns a tensor.
+
     Raises
     ------
     UsageError

@@ -117,6 +117,11 @@ def collect(
     skip_bad
         Leave out files that cannot be read, instead of stopping.
 
+    Returns
+    -------
+    Collection
+        What was written, what was left out, and why.
+
     Raises
     ------
     DataError

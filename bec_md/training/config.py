@@ -200,22 +200,35 @@ class TrainingConfig(Section):
     """Everything that decides the result of a run, and nothing about the machine."""
 
     name: str = "model"
+    """Of the trained model."""
     data: tuple[Source, ...] = Field(min_length=1)
+    """Labeled files, and what part of each is held back."""
     network: dict[str, Any] = {}
     """Fields of :class:`bec_md.network.NetworkConfig`; elements and levels default to the data's."""
     labels: Labels = Labels()
+    """Which labels are refused."""
     optimizer: Optimizer = Optimizer()
+    """AdamW and the average of its weights."""
     schedule: Schedule
+    """Length of the run."""
     batch: Batch = Batch()
+    """Size of a batch, in edges of the graph."""
     loss: Loss = Loss()
+    """What is minimized."""
     finetune: Finetune | None = None
+    """Network to start from; random weights when not given."""
     selection: Literal["rmse", "mae"] = "mae"
     """Validation error that the best weights minimize, averaged over the held-back files."""
     seed: int = 0
+    """Of the weights, the order of the data and what is held back."""
     dtype: Literal["float32", "float64"] = "float32"
+    """Arithmetic of the training."""
     device: str = "cpu"
+    """Where PyTorch computes."""
     threads: int = Field(default=1, ge=1)
+    """Of PyTorch."""
     output: Annotated[str, BeforeValidator(_as_path_text)] = "run"
+    """Folder of the results."""
     card: dict[str, Any] = {}
     """Free text for the model card: licence and citation of the data, remarks."""
 

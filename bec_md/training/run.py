@@ -29,18 +29,33 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class TrainingResult:
-    """Where a run ended and what it left behind."""
+    """Where a run ended and what it left behind.
+
+    Parameters
+    ----------
+    folder, model, log, figures
+        Folder of the results, and in it: the best averaged weights; a CSV table with one row per validation;
+        loss curve, and parity with reliability of each held-back file.
+    interrupted
+        Whether it was stopped before its end.
+    epochs, minutes
+        How far it came, and the time it took.
+    best_epoch, best_score_e
+        Epoch of the best weights and their validation error, e.
+    history
+        Rows of the log.
+    """
 
     folder: Path
-    model: Path  # best averaged weights
-    log: Path  # CSV, one row per validation
+    model: Path
+    log: Path
     interrupted: bool
     epochs: int
     minutes: float
     best_epoch: int
     best_score_e: float | None
     history: tuple[dict[str, float], ...]
-    figures: tuple[Path, ...] = ()  # loss curve, and parity with reliability of each held-back file
+    figures: tuple[Path, ...] = ()
 
 
 def _print(line: str) -> None:
@@ -69,6 +84,11 @@ def train(
         Continue from the checkpoint in the output folder if there is one.
     report
         Receives the progress lines.
+
+    Returns
+    -------
+    TrainingResult
+        Files and errors of the run.
 
     Raises
     ------

@@ -214,6 +214,11 @@ def write_compact(
     velocities
         Whether to keep velocities.
 
+    Returns
+    -------
+    pathlib.Path
+        The file.
+
     Raises
     ------
     UsageError

@@ -41,6 +41,11 @@ def open_trajectory(
     **changes
         Fields of `ReadOptions` by name, instead of those in `options`.
 
+    Returns
+    -------
+    Trajectory
+        Its frames are read when they are asked for, in Å, Å/fs, amu and fs.
+
     Raises
     ------
     UsageError

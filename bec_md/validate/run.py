@@ -45,6 +45,11 @@ def run_validation(
     progress
         Called with (cases done, number of cases).
 
+    Returns
+    -------
+    ValidationTable
+        Measured and exact values of every case.
+
     Raises
     ------
     UsageError

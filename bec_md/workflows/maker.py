@@ -43,6 +43,11 @@ class BornChargesMaker(_jobflow.Maker):  # type: ignore[misc, name-defined]  # j
         prev_dir
             Not used: nothing is continued.
 
+        Returns
+        -------
+        dict
+            As `born_charges`.
+
         Raises
         ------
         UsageError, DataError

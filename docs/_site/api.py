@@ -26,6 +26,32 @@ def api_pages() -> dict[str, str]:
     return {name.removeprefix("bec_md."): _page(name, described) for name in public_rooms()}
 
 
+def parts_of_a_current() -> list[str]:
+    """Return what a current is made of: its parameters, and the table of its fields."""
+    from bec_md.current.fields import FIELDS
+
+    text = [".. autoclass:: bec_md.current.fields.CurrentData", "   :no-members:", ""]
+    text += ["Fields, with T frames, G groups of atoms and M members of the network:", ""]
+    text += [
+        ".. list-table::",
+        "   :header-rows: 1",
+        "",
+        "   * - name",
+        "     - shape",
+        "     - unit",
+        "     - meaning",
+    ]
+    for field in FIELDS.values():
+        shape = "(" + ", ".join(map(str, ("T", *field.row_shape))) + ")"
+        text += [
+            f"   * - ``{field.name}``",
+            f"     - {shape}",
+            f"     - {field.unit}",
+            f"     - {field.meaning}",
+        ]
+    return [*text, ""]
+
+
 def _page(name: str, described: dict[int, str]) -> str:
     module = import_module(name)
     text = [name, "=" * len(name), "", f".. automodule:: {name}", "   :no-members:", ""]
@@ -37,6 +63,7 @@ def _page(name: str, described: dict[int, str]) -> str:
             text += [f"``{item}``: see :py:{role}:`{place}`.", ""]
         elif isinstance(value, type):
             text += [f".. autoclass:: {place}", "   :members:", f"   :inherited-members: {FOREIGN}", ""]
+            text += parts_of_a_current() if item == "CurrentSeries" else []
         elif callable(value):
             text += [f".. autofunction:: {place}", ""]
         else:

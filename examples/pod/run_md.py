@@ -83,8 +83,9 @@ def write(
     positions: NDArray[np.float64],
     velocities: NDArray[np.float64],
     timestep_fs: float,
+    grid: tuple[float, float],
 ) -> None:
-    """Write the compact trajectory: rounded to 0.0005 Å and 0.0025 Å/ps, positions not wrapped."""
+    """Write the compact trajectory: multiples of ``grid``, Å and Å/fs; positions not wrapped."""
     atoms = system.atoms
     frames = [
         Frame(
@@ -103,8 +104,8 @@ def write(
         path,
         frames,
         timestep_fs=timestep_fs,
-        positions_resolution_ang=1e-3,
-        velocities_resolution_ang_fs=5e-6,
+        positions_resolution_ang=grid[0],
+        velocities_resolution_ang_fs=grid[1],
     )
 
 
@@ -120,6 +121,13 @@ def main() -> None:
     parser.add_argument("--equilibration", type=float, default=6.0, help="picoseconds before")
     parser.add_argument("--step", type=float, default=1.0, help="time step in fs")
     parser.add_argument("--every", type=int, default=10, help="steps between stored frames")
+    parser.add_argument(
+        "--grid",
+        type=float,
+        nargs=2,
+        default=(1e-3, 5e-6),
+        help="stored positions (Å) and velocities (Å/fs) are multiples of these; coarse is small",
+    )
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--output", type=Path, required=True, help="prefix of the trajectories")
     options = parser.parse_args()
@@ -132,7 +140,8 @@ def main() -> None:
         equilibrate(system, options.temperature, options.equilibration, options.step, seed)
         positions, velocities, energies = produce(system, options.picoseconds, options.step, options.every)
         path = options.output.with_name(f"{options.output.name}_{replica}.npz")
-        write(path, system, positions, velocities, options.step * options.every)
+        interval_fs = options.step * options.every
+        write(path, system, positions, velocities, interval_fs, tuple(options.grid))
         temperature = 2 * energies[:, 0] / (3 * len(atoms) - 3) / BOLTZMANN_EV_K
         total = energies.sum(axis=1) / len(atoms)
         drift = np.polyfit(np.linspace(0, options.picoseconds, len(total)), total, 1)[0]

@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+import json
+import os
+import re
+import shlex
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +18,32 @@ from tests.examples.scripts import EXAMPLES, bec_md, numbers_of, script
 FOLDER = EXAMPLES / "perovskite"
 POTENTIAL = str(FOLDER / "srtio3")
 CELL = str(FOLDER / "srtio3.xyz")
+
+
+def test_the_first_command_of_the_readme(tmp_path: Path) -> None:
+    """Several runs, f-sum within 5 % on every axis and within its stated error, one screen, one axis."""
+    text = (EXAMPLES.parent / "README.md").read_text(encoding="utf-8")
+    found = re.search(r"^bec-md spectrum examples/perovskite/runs/\*\.npz (.*)$", text, re.MULTILINE)
+    assert found is not None
+    runs = sorted((FOLDER / "runs").glob("*.npz"))
+    program = str(Path(sys.executable).with_name("bec-md"))
+    done = subprocess.run(
+        [program, "spectrum", *map(str, runs), *shlex.split(found[1]), "--json", "found.json"],
+        cwd=tmp_path,
+        env=os.environ | {"COLUMNS": "80"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    result = json.loads((tmp_path / "found.json").read_text())
+    assert result["n_replicas"] == len(runs) == 20
+    assert result["f_sum_ratio"] == pytest.approx([1.0, 1.0, 1.0], abs=0.05)
+    lines = done.stdout.splitlines()
+    assert len(lines) <= 24
+    assert max(map(len, lines)) <= 80
+    axes = [line[:6].strip() for line in lines if line.startswith(("TO", "LO"))]
+    assert axes == ["TO", "LO"]  # cubic: x, y and z are one
+    assert "warning" not in done.stderr
 
 
 def test_the_potential_keeps_the_zone_center_modes_of_the_network() -> None:

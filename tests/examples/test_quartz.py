@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import os
 import runpy
 import subprocess
 import sys
@@ -36,35 +34,6 @@ def test_the_measured_bands_give_the_measured_far_infrared_index(bands: str, ind
     # zero-frequency indices at 300 K of another experiment (channeled spectra, 10 … 600 cm⁻¹); the tables
     # leave out the two weak E modes below 300 cm⁻¹
     assert np.sqrt(epsilon.real[0]) == pytest.approx(index, rel=0.02)
-
-
-def test_the_first_command_of_the_readme(tmp_path: Path) -> None:
-    """Several runs, f-sum within 5 % on every axis, one screen, axes merged by the crystal."""
-    runs = sorted((EXAMPLE / "runs").glob("*.npz"))
-    assert len(runs) >= 6
-    program = str(Path(sys.executable).with_name("bec-md"))
-    done = subprocess.run(
-        [program, "spectrum", *map(str, runs), "--eps-inf", "model", "--json", "found.json"],
-        cwd=tmp_path,
-        env=os.environ | {"COLUMNS": "80"},
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    found = json.loads((tmp_path / "found.json").read_text())
-    assert found["n_replicas"] == len(runs)
-    assert found["f_sum_ratio"] == pytest.approx([1.0, 1.0, 1.0], abs=0.05)
-    lines = done.stdout.splitlines()
-    assert len(lines) <= 24
-    assert max(map(len, lines)) <= 80
-    assert [line[:6].strip() for line in lines if line.startswith(("TO", "LO"))] == [
-        "TO xy",
-        "LO xy",
-        "TO z",
-        "LO z",
-    ]
-    assert found["parameters"]["principal_axes"]["point_group"] == "32"
-    assert "warning" not in done.stderr
 
 
 def test_short_run(tmp_path: Path) -> None:

@@ -52,6 +52,11 @@ def open_current(path: str | Path, options: SeriesOptions | None = None, **chang
     **changes
         Fields of `SeriesOptions` by name, instead of those in `options`.
 
+    Returns
+    -------
+    CurrentSeries
+        J in e Å/fs; large series are read from the file in pieces.
+
     Raises
     ------
     UsageError

@@ -42,7 +42,7 @@ class BandIntegral:
     Parameters
     ----------
     low_cm, high_cm
-        Limits.
+        Limits, cm⁻¹.
     n_alpha_cm2, n_alpha_cm2_err
         ∫nα dν̃ in cm⁻².
     zz_over_mass, zz_over_mass_err
@@ -63,6 +63,18 @@ class BandIntegral:
 
 def integrate_band(spectrum: Spectrum, low_cm: float, high_cm: float) -> BandIntegral:
     """Integrated absorption, effective charge strength and dielectric contribution of a band.
+
+    Parameters
+    ----------
+    spectrum
+        Result of `compute_spectrum`.
+    low_cm, high_cm
+        Limits of the band, cm⁻¹.
+
+    Returns
+    -------
+    BandIntegral
+        Integral in cm⁻², strength in e²/amu and contribution to ε(0), with standard errors.
 
     Raises
     ------
@@ -156,11 +168,11 @@ def fit_lorentz(
     spectrum
         The spectrum, with any quantum correction other than the harmonic one undone.
     positions_cm
-        First guesses of the positions; the peaks of the spectrum by default.
+        First guesses of the positions, cm⁻¹; the peaks of the spectrum by default.
     direction
         Name, components or `Direction`; the isotropic average by default.
     min_cm, max_cm
-        Range of the fit.
+        Range of the fit, cm⁻¹.
 
     Returns
     -------
@@ -261,7 +273,7 @@ def fit_four_parameter(
         Name, components or `Direction`; the isotropic average by default, which is right for cubic and
         isotropic matter only: in others the mean of ε over directions is no product of such factors.
     max_cm
-        Upper end of the fit.
+        Upper end of the fit, cm⁻¹.
 
     Returns
     -------

@@ -57,7 +57,7 @@ def find_spectrum_peaks(
     values, errors
         Spectrum and standard error (F,).
     resolution_cm
-        Full width at half maximum of the smoothing kernel; sets the error of the position.
+        Full width at half maximum of the smoothing kernel, cm⁻¹; sets the error of the position.
     n_sigma
         Significance threshold.
     friction_cm

@@ -25,13 +25,13 @@ class RunPlan:
     Parameters
     ----------
     run_time_ps
-        Length of each replica.
+        Length of each replica, ps.
     store_every_fs
         Longest time between stored frames.
     n_frames
         Frames per replica at that interval.
     resolution_cm, bandwidth_cm
-        Kernel full width at half maximum, and equivalent noise bandwidth.
+        Full width at half maximum of the kernel, and equivalent noise bandwidth, cm⁻¹.
     relative_error
         Standard error per point.
     replicas, components
@@ -82,6 +82,11 @@ def plan_run(
         Integration time step, to state the Verlet shift and store on a multiple of it.
     window
         Lag window.
+
+    Returns
+    -------
+    RunPlan
+        Times in ps and fs.
 
     Raises
     ------

@@ -43,6 +43,11 @@ def symmetrized(spectrum: Spectrum, rotations: PointGroup | ArrayLike | Sequence
         The point group of the mean structure, or its (n, 3, 3) Cartesian rotations, proper or not, all of
         them.
 
+    Returns
+    -------
+    Spectrum
+        The mean, with smaller errors where axes are equal.
+
     Raises
     ------
     UsageError

@@ -45,7 +45,13 @@ class QualityCheck:
 
 @dataclass(frozen=True)
 class QualityReport:
-    """All checks of one spectrum."""
+    """All checks of one spectrum.
+
+    Parameters
+    ----------
+    checks
+        In the order in which they are shown.
+    """
 
     checks: tuple[QualityCheck, ...] = ()
 

@@ -46,11 +46,16 @@ def einstein_helfand(
     current
         Total current (N, 3), e Å/fs.
     timestep_fs, volume_ang3, temperature_k
-        As everywhere.
+        Time between samples, fs; volume of the cell, Å³; temperature, K.
     fit_range_fs
-        Lags between which the slope is taken.
+        Lags between which the slope is taken, fs.
     blocks
         Stretches whose scatter gives the error.
+
+    Returns
+    -------
+    tuple
+        σ_dc and its standard error, S/m.
     """
     first, last = (max(round(t / timestep_fs), 1) for t in fit_range_fs)
     slopes = []
