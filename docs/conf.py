@@ -25,6 +25,7 @@ extensions = [
     "sphinx.ext.viewcode",
     "sphinx_copybutton",
     "_site.pages",
+    "_site.mathematics",
 ]
 root_doc = "docs/README"
 include_patterns = [
@@ -54,7 +55,10 @@ numpydoc_show_class_members = False
 
 html_theme = "furo"
 html_title = f"bec-md {release}"
-html_static_path: list[str] = []
+html_math_renderer = "mathml"
+html_static_path = ["_site/site.css"]
+html_css_files = ["site.css"]
+maximum_signature_line_length = 80
 html_theme_options = {"source_view_link": "", "navigation_with_keys": True}
 html_show_sourcelink = False
 linkcheck_ignore = [

@@ -43,7 +43,18 @@ def setup(app: Any) -> dict[str, bool]:
     app.connect("source-read", add_navigation)
     app.connect("build-finished", write_entrance)
     app.connect("autodoc-process-docstring", escape_bars)
+    app.connect("autodoc-process-signature", plain_types)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
+
+
+def plain_types(*event: Any) -> tuple[str, str | None] | None:
+    """Show the types of fields without what is annotated to them; the table of the fields says it."""
+    signature, returned = event[-2:]
+    if not signature or "Annotated[" not in signature:
+        return None
+    return re.sub(
+        r"Annotated\[([^\[\],]+(?:\[[^\]]*\])?), _stored\((?:[^()]|\([^()]*\))*\)\]", r"\1", signature
+    ), returned
 
 
 def write_pages(*_: Any) -> None:
