@@ -95,15 +95,15 @@ def add_navigation(app: Any, name: str, source: list[str]) -> None:
         cards = sorted((DOCS.parent / "bec_md/network/bundled").glob("*.md"))
         source[0] += _toctree([f"/bec_md/network/bundled/{path.stem}" for path in cards])
     elif name == "examples/README":
-        source[0] += _toctree(
-            sorted(path.parent.name + "/README" for path in DOCS.parent.glob("examples/*/README.md"))
-        )
+        folders = sorted(path.parent.name for path in DOCS.parent.glob("examples/*/README.md"))
+        source[0] += _toctree(f"{folder}/README" for folder in folders)
     elif name == "docs/tutorials/lammps":
         source[0] += _toctree(["/lammps_plugin/README"])
 
 
 def _toctree(pages: Any, caption: str | None = None) -> str:
-    head = f":hidden:\n:caption: {caption}\n" if caption else ":hidden:\n"
+    """Return a list of pages: in the margin under a caption, else shown on the page too."""
+    head = f":hidden:\n:caption: {caption}\n" if caption else ":maxdepth: 1\n"
     return "\n\n```{toctree}\n" + head + "\n" + "\n".join(pages) + "\n```\n"
 
 
