@@ -53,6 +53,8 @@ autodoc_member_order = "bysource"
 autodoc_typehints = "signature"
 numpydoc_show_class_members = False
 
+smartquotes_action = "qe"  # options keep their two dashes
+
 html_theme = "furo"
 html_title = f"bec-md {release}"
 html_math_renderer = "mathml"

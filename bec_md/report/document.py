@@ -92,13 +92,20 @@ def report_html(
 def _tab(spectrum: Spectrum, title: str) -> str:
     """Return what tells the tabs of a browser apart: input, temperature, and the charges."""
     source, model = (str(spectrum.metadata.get(name) or "") for name in ("source", "model"))
-    words = [Path(source).name.split(".")[0], f"{spectrum.temperature_k:.0f} K", model]
+    words = [Path(source).name.split(".")[0] + _others(spectrum), f"{spectrum.temperature_k:.0f} K", model]
     return f"{', '.join(word for word in words if word)} – {title}" if source else title
+
+
+def _others(spectrum: Spectrum) -> str:
+    """Return words for the replicas beside the first one, whose name stands for all."""
+    replicas = int(spectrum.parameters.get("n_replicas") or 1)
+    return f" and {replicas - 1} more" if replicas > 1 else ""
 
 
 def _header(spectrum: Spectrum, title: str) -> str:
     source = numbers.provenance_items(spectrum.metadata)
-    subtitle = [str(source[name]) for name in ("Input", "Model") if name in source]
+    ends = {"Input": _others(spectrum), "Model": ""}
+    subtitle = [f"{source[name]}{end}" for name, end in ends.items() if name in source]
     return "\n".join(
         [
             f"<h1>{escape(title)}</h1>",

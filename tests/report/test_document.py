@@ -147,6 +147,8 @@ def test_a_name_cannot_end_the_numbers() -> None:
 def test_tabs_are_told_apart() -> None:
     spectrum = replace(oscillator_spectrum(4096), metadata={"source": "run7.xyz", "model": "silica"})
     assert "<title>run7, 300 K, silica – Infrared spectrum</title>" in report_html(spectrum)
+    several = replace(spectrum, parameters=spectrum.parameters | {"n_replicas": 20})
+    assert "<title>run7 and 19 more, 300 K, silica – Infrared spectrum</title>" in report_html(several)
 
 
 def test_the_f_sum_is_explained_beside_its_light() -> None:
