@@ -89,7 +89,9 @@ def publish(model: str | Path, *, data_root: str | Path, destination: str | Path
             "element_mean_rmse_e": result.metrics["baselines"]["element_mean"]["rmse_e"],
         }
     card["errors"] = errors
-    card["stated_error_e"] = errors[card.get("stated", tests[0]["label"])]["rmse_e"]
+    stated = card.get("stated", tests[0]["label"])
+    card["stated_error_e"] = errors[stated]["rmse_e"]
+    card["stated_error_data"] = f"{stated}, {errors[stated]['n_tensors']} test tensors"
     target = folder / f"{card['name']}.safetensors"
     save_model(target, load_network(source), card)
     write_text(target.with_suffix(".md"), model_card(card))
