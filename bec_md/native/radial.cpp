@@ -16,7 +16,7 @@ struct Density {
     double per_angstrom;
     int least;
 };
-constexpr Density density_of_values{64.0, 320}, density_of_derivatives{32.0, 160};
+constexpr Density density_of_values{64.0, 320}, density_of_derivatives{40.0, 200};
 // The universal model has thousands of pairs; older tables are dropped and made again when needed.
 constexpr std::size_t memory_limit = std::size_t{512} << 20;
 constexpr int block_nodes = 48;  // evaluated at a time
