@@ -16,6 +16,7 @@ from concurrent.futures import CancelledError
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
 from importlib import import_module
+from threading import Thread
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
@@ -34,7 +35,7 @@ Interval = tuple[int, int]
 
 #: Rounds without a single new chunk after which dying workers are given up.
 MAX_IDLE_ROUNDS = 2
-_CLOSE_SECONDS = 2.0
+_CLOSE_SECONDS, _KILLED_SECONDS = 2.0, 30.0
 _START_SECONDS = 60.0
 #: Run in every worker: Ctrl-C reaches the whole group of processes, and the asking one answers it.
 _PRELOAD = "from bec_md.processes import obey\nobey()\n"
@@ -317,12 +318,24 @@ def _starting() -> Iterator[None]:
 
 
 def _close(cluster: Any) -> None:
-    """End a cluster; workers that do not end by themselves are killed."""
+    """End a cluster; workers that do not end by themselves are killed, and closing goes on without them.
+
+    A limit of its own would make distributed give up in the middle and leave the cluster half open.
+    """
     nannies = [nanny.process.process for nanny in cluster.workers.values() if nanny.process is not None]
     workers = [process.pid for process in nannies if process is not None]
-    with suppress(TimeoutError):
-        cluster.close(timeout=_CLOSE_SECONDS)
+
+    def close() -> None:
+        """Close it; whatever distributed runs into, its processes are gone at the end."""
+        with suppress(Exception):
+            cluster.close()
+
+    closing = Thread(target=close, daemon=True)
+    closing.start()
+    closing.join(_CLOSE_SECONDS)
+    if not closing.is_alive():
         return
     for process in workers:
         with suppress(ProcessLookupError):
             os.kill(process, signal.SIGKILL)
+    closing.join(_KILLED_SECONDS)

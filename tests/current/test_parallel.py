@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -13,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bec_md.current import load_current
-from bec_md.current.cluster import Share, halved, split
+from bec_md.current.cluster import Share, _close, halved, split
 from bec_md.current.parts import PartsFolder
 from bec_md.errors import DataError, UsageError
 
@@ -124,6 +125,15 @@ def test_a_dask_cluster_with_a_worker_killed_in_mid_run(tmp_path: Path) -> None:
     assert killed
     compute(source, tmp_path / "one.h5")
     assert datasets(tmp_path / "c.h5") == datasets(tmp_path / "one.h5")
+
+
+def test_a_cluster_whose_workers_do_not_end_is_closed_without_them() -> None:
+    with subprocess.Popen(["sleep", "600"]) as worker:
+        nanny = SimpleNamespace(process=SimpleNamespace(process=worker))
+        closed: list[int] = []
+        cluster = SimpleNamespace(workers={0: nanny}, close=lambda: closed.append(worker.wait()))
+        _close(cluster)
+    assert closed == [-signal.SIGKILL]
 
 
 @settings(deadline=None)
