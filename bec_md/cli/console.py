@@ -18,12 +18,25 @@ LABEL_WIDTH = 12
 Advance = Callable[[int], None]
 
 
+#: Why standard output could not be written, when it was not that its reader went away.
+_unwritten: list[OSError] = []
+
+
 def put(text: str, stream: TextIO) -> None:
     """Print a line; one that nobody can read any more does not end the work whose results are in files."""
     try:
         print(text, file=stream, flush=True)
-    except OSError:  # a closed pipe, a full disk
+    except OSError as error:  # a closed pipe, a full disk
+        if stream is sys.stdout and not isinstance(error, BrokenPipeError):
+            _unwritten.append(error)
         discard(stream)
+
+
+def taken_unwritten() -> OSError | None:
+    """Return why a part of standard output could not be written, once."""
+    found = _unwritten[0] if _unwritten else None
+    _unwritten.clear()
+    return found
 
 
 def discard(stream: TextIO) -> None:

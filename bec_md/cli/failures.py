@@ -17,7 +17,7 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
-from bec_md.cli.console import discard, put
+from bec_md.cli.console import discard, put, taken_unwritten
 from bec_md.cli.options import in_terms_of_options
 from bec_md.errors import BecMDError, BecMDWarning, DataError
 from bec_md.interruption import interrupt
@@ -108,7 +108,10 @@ class CommandGroup(TyperGroup):
         debug = bool(ctx.meta.get("debug"))
         try:
             with shown_warnings(debug):
-                return super().invoke(ctx)
+                result = super().invoke(ctx)
+            if (error := taken_unwritten()) is not None:
+                raise not_written("standard output", error, "files that were asked for are complete")
+            return result
         except (typer.Exit, typer.Abort):
             raise
         except (Exception, KeyboardInterrupt) as error:

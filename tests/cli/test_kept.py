@@ -147,6 +147,21 @@ def test_a_closed_pipe_does_not_end_the_work(folder: Path) -> None:
     assert (done.returncode, (folder / "s.csv").is_file()) == (0, True), done.stderr
 
 
+@pytest.mark.parametrize(
+    "words", [("info", "t.xyz"), ("current", "t.xyz", "-o", "c.h5", "--timestep", "2", *FIXED)]
+)
+def test_a_report_that_finds_no_room_is_a_failure(folder: Path, words: tuple[str, ...]) -> None:
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(
+            [*MAIN, *words], cwd=folder, stdout=full, stderr=subprocess.PIPE, text=True, check=False
+        )
+    assert done.returncode == 1
+    assert "standard output cannot be written\n  why: the disk is full" in done.stderr
+    if "c.h5" in words:  # what was asked for is there, whole
+        again = bec_md(folder, *words, "-q")
+        assert (again.returncode, again.stderr) == (0, "")
+
+
 @pytest.mark.parametrize("change", [("--masses", "Li=6"), ("--stride", "2"), ("--start", "1")])
 def test_other_options_are_another_computation(folder: Path, change: tuple[str, str]) -> None:
     command = ["current", "t.xyz", "--timestep", "2", *FIXED, "-o", "c.h5"]
