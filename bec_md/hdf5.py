@@ -75,7 +75,13 @@ def _check_size(file: Any, name: str, place: str) -> None:
     """Refuse an array whose announced size is out of proportion to the bytes that are there."""
     import h5py
 
-    dataset = file[name]
+    dataset = None if isinstance(file.get(name, getlink=True), h5py.ExternalLink) else file[name]
+    if dataset is None or (isinstance(dataset, h5py.Dataset) and (dataset.external or dataset.is_virtual)):
+        raise DataError(
+            f"{place}: {name} lies in another file",
+            "what bec-md writes holds its own numbers: something else has changed this file",
+            "make it anew with the command that wrote it",
+        )
     if isinstance(dataset, h5py.Dataset) and dataset.nbytes > _FREE_BYTES:
         there = max(dataset.id.get_storage_size(), 1)
         if dataset.nbytes > _RATIO * there:

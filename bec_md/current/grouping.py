@@ -151,7 +151,7 @@ def _from_file(path: Path, frame: Frame) -> Groups:
     if text.lstrip().startswith("{"):
         try:
             return _from_mapping(json.loads(text), frame, path.name)
-        except json.JSONDecodeError as error:
+        except (json.JSONDecodeError, RecursionError) as error:
             raise DataError(
                 f"{path.name} is not JSON: {error}",
                 "it starts like a mapping name → atoms",

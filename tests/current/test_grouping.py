@@ -72,6 +72,13 @@ def test_files_of_labels_and_of_atoms(tmp_path: Path) -> None:
     assert groups.index.tolist() == [1, 1, 1, 2, 2, 2, 0]
 
 
+def test_brackets_without_end_are_no_json(tmp_path: Path) -> None:
+    mapping = tmp_path / "groups.json"
+    mapping.write_text('{"a":' * 100_000)
+    with pytest.raises(DataError, match=r"groups\.json is not JSON"):
+        make_groups(str(mapping), frame_of(solution()))
+
+
 @pytest.mark.parametrize(
     ("spec", "message"),
     [

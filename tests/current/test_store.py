@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -85,6 +86,26 @@ def test_a_damaged_header_is_named(tmp_path: Path, change: Any, message: str) ->
         load_current(with_header(tmp_path / "c.h5", change))
     assert "damaged.h5" in error.value.what
     assert error.value.fix
+
+
+@pytest.mark.parametrize("kind", ["link", "external", "virtual"])
+def test_numbers_of_another_file_are_refused(tmp_path: Path, kind: str) -> None:
+    compute(write_trajectory(tmp_path / "t.xyz", 8), tmp_path / "c.h5")
+    shutil.copy(tmp_path / "c.h5", tmp_path / "other.h5")
+    with h5py.File(tmp_path / "c.h5", "r+") as file:
+        shape = file["current"].shape
+        del file["current"]
+        if kind == "link":
+            file["current"] = h5py.ExternalLink("other.h5", "/current")
+        elif kind == "external":
+            places = [(str(tmp_path / "t.xyz"), 0, h5py.h5f.UNLIMITED)]
+            file.create_dataset("current", shape, "f8", external=places)
+        else:
+            layout = h5py.VirtualLayout(shape, "f8")
+            layout[:] = h5py.VirtualSource("other.h5", "current", shape)
+            file.create_virtual_dataset("current", layout)
+    with pytest.raises(DataError, match=r"c\.h5: current lies in another file"):
+        load_current(tmp_path / "c.h5")
 
 
 def test_an_announced_size_is_compared_with_what_is_stored(tmp_path: Path) -> None:
