@@ -234,18 +234,18 @@ def parse_range(text: str | None) -> tuple[float, float] | None:
 
 
 def read_curves(path: Path, quantity: str) -> dict[str, tuple[Any, Any]]:
-    """Read a measured file as ``bec-md compare`` does; a bare table is wavenumber in cm⁻¹ and value.
+    """Read a measured file as ``bec-md compare`` does; beside a frequency, values may be in units of their own.
 
     A figure of two quantities (ε, n and κ) gets both where the file has them.
     """
     from bec_md.compare import open_curve
-    from bec_md.compare.sources import bare_table
+    from bec_md.compare.sources import named_axis
     from bec_md.files import require_file
     from bec_md.plot.quantity import quantities
 
-    bare = bare_table(require_file(path))
-    if bare is not None:
-        return {path.stem: bare}
+    own = named_axis(require_file(path))
+    if own is not None:
+        return {path.stem: own}
     wanted = quantities(quantity)
     curves = [open_curve(path, item.name) for item in wanted]
     names = [path.stem] if len(wanted) == 1 else [f"${item.symbol}$, {path.stem}" for item in wanted]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -187,10 +188,7 @@ def _from_table(path: Path, quantity: str) -> Curve:
             "units are never guessed",
             f"name the column in the header line, one of {', '.join(list(_AXES)[:9])}, wavelength_um",
         )
-    factor, x = _AXES[names[axis]], data[:, axis]
-    if factor <= 0.0 and not (x > 0.0).all():
-        raise _no_wavelength(path.name)
-    nu = x * factor if factor > 0.0 else (1e4 if factor == 0.0 else 1e7) / x
+    nu = _to_wavenumber(names[axis], data[:, axis], path.name)
     known: dict[str, Array] = {}
     for i, name in enumerate(names):
         if name in _COLUMNS and i != axis:
@@ -217,10 +215,10 @@ def _read_table(path: Path) -> tuple[list[str], dict[str, float], list[str], Arr
     """Comment lines, numeric parameters in them, column names and numbers."""
     lines = read_text(path).splitlines()
     comments = [line[1:].strip() for line in lines if line.startswith("#")]
-    rows = [line for line in lines if line.strip() and not line.startswith("#")]
+    rows = _below_names(lines)
     separator = "," if rows and "," in rows[0] else (";" if rows and ";" in rows[0] else None)
     rows = _side_by_side(rows, path.name)
-    names = [name.strip().lower() for name in _cells(rows[0], separator)] if rows else []
+    names = [_known_name(name) for name in _cells(rows[0], separator)] if rows else []
     try:
         [float(name) for name in names]
         names_missing = True
@@ -230,7 +228,7 @@ def _read_table(path: Path) -> tuple[list[str], dict[str, float], list[str], Arr
         data = np.array([[float(w) for w in row.split(separator)] for row in rows[1:]], dtype=np.float64)
     except ValueError:
         data = np.zeros((0, 0))
-    if names_missing or data.ndim != 2 or len(data) < 4 or data.shape[1] != len(names):
+    if names_missing or data.ndim != 2 or len(data) < 2 or data.shape[1] != len(names):
         raise DataError(
             f"{path.name} is not a table with a header line",
             "the first line names the columns with their units, every other line has as many numbers",
@@ -276,26 +274,58 @@ def _side_by_side(rows: list[str], where: str) -> list[str]:
     return ["wl,n,k", *(",".join(repr(float(value)) for value in row) for row in table)]
 
 
-def bare_table(path: Path) -> tuple[Array, Array] | None:
-    """Return two columns whose header names no quantity and no unit but cm⁻¹; None for other files."""
+def _below_names(lines: list[str]) -> list[str]:
+    """Rows of a table, the names of its columns first: they may stand in the comment above the numbers."""
+    kept = [number for number, line in enumerate(lines) if line.strip() and not line.startswith("#")]
+    rows = [lines[number] for number in kept]
+    above = lines[kept[0] - 1] if kept and kept[0] else ""
+    if not above.startswith("#") or not _numbers(rows[0]):
+        return rows
+    head = above.lstrip("# \t")
+    separator = next((mark for mark in ",;" if mark in head), None)
+    cells = ["_".join(cell.split()) for cell in _cells(head, separator)]
+    if not {_known_name(cell) for cell in cells} & set(_AXES):
+        return rows
+    between = next((mark for mark in ",;" if mark in rows[0]), " ")
+    return [between.join(cells), *rows]
+
+
+def _numbers(row: str) -> list[float]:
+    """Numbers of a row; empty where there is anything else."""
+    try:
+        return [float(word) for word in row.replace(",", " ").replace(";", " ").split()]
+    except ValueError:
+        return []
+
+
+def _known_name(cell: str) -> str:
+    """Name of a column in small letters; of ``Wavenumber (cm-1)`` the unit."""
+    name = cell.strip().strip('"').lower()
+    unit = re.search(r"[(\[]([^)\]]+)[)\]]$", name)
+    return unit[1].strip() if unit and name not in _AXES and unit[1].strip() in _AXES else name
+
+
+def named_axis(path: Path) -> tuple[Array, Array] | None:
+    """Return wavenumbers and values of two columns of which only the frequency has a known name; else None."""
     if path.suffix.lower() in (".yml", ".yaml", ".jdx", ".dx", ".jcamp") or is_hdf5(path):
         return None
-    rows = []
-    for line in read_text(path).splitlines():
-        words = line.split("#")[0].replace(",", " ").replace(";", " ").split()
-        if not words:
-            continue
-        try:
-            first, second = (float(word) for word in words)  # more columns want a header that names them
-            rows.append((first, second))
-        except ValueError:
-            named = {word.strip('"').lower() for word in words}
-            if rows or named & set(_COLUMNS) or any(_AXES.get(word, 1.0) != 1.0 for word in named):
-                return None
-    if len(rows) < 2:
+    try:
+        _, _, names, data = _read_table(path)
+    except (BecMDError, ValueError):
         return None
-    table = np.array(sorted(rows))
-    return table[:, 0], table[:, 1]
+    if len(names) != 2 or names[0] not in _AXES or names[1] in _COLUMNS:
+        return None
+    nu = _to_wavenumber(names[0], data[:, 0], path.name)
+    order = np.argsort(nu, kind="stable")
+    return nu[order], data[order, 1]
+
+
+def _to_wavenumber(name: str, x: Array, where: str) -> Array:
+    """Wavenumbers of a column of frequencies or wavelengths."""
+    factor = _AXES[name]
+    if factor <= 0.0 and not (x > 0.0).all():
+        raise _no_wavelength(where)
+    return np.asarray(x * factor if factor > 0.0 else (1e4 if factor == 0.0 else 1e7) / x)
 
 
 def _cells(line: str, separator: str | None) -> list[str]:

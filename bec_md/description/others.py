@@ -157,7 +157,7 @@ def is_curve(path: Path) -> bool:
 
 def _quantities(path: Path) -> dict[str, Any]:
     from bec_md.compare.curve import QUANTITIES, Curve
-    from bec_md.compare.sources import bare_table, open_curve
+    from bec_md.compare.sources import named_axis, open_curve
 
     found = {}
     for quantity in QUANTITIES:
@@ -166,7 +166,7 @@ def _quantities(path: Path) -> dict[str, Any]:
         except (BecMDError, ValueError):
             continue
     try:
-        bare = None if found else bare_table(path)
+        bare = None if found else named_axis(path)
         return found if bare is None else {"a column without a name": Curve(path.name, "n_alpha", *bare)}
     except BecMDError:
         return found

@@ -198,7 +198,7 @@ class _Estimated:
 def _estimate(blocks: CurrentBlocks, options: _Resolved) -> _Estimated:
     """Make all passes over the current."""
     power = _corrected(estimate(blocks, options.estimate), blocks, options)
-    bins, seen, grid = periodogram(blocks), survey(blocks), power.wavenumber_cm
+    bins, seen, grid = periodogram(blocks, correlated=True), survey(blocks), power.wavenumber_cm
     top = float(grid[-1] if options.asked.max_cm is None else min(options.asked.max_cm, grid[-1]))
     keep = slice(1, int(np.searchsorted(grid, top, side="right")))
     if keep.stop < 3:

@@ -11,6 +11,7 @@ import numpy as np
 from bec_md.arrays import Array
 from bec_md.spectrum.errors import uncertainty
 from bec_md.spectrum.errors.assess import Assessment
+from bec_md.spectrum.errors.mean_square import limits
 from bec_md.spectrum.errors.quality import QualityCheck, QualityReport
 from bec_md.spectrum.estimators import one_sided
 from bec_md.spectrum.estimators.blocks import CurrentBlocks
@@ -96,16 +97,12 @@ def reduced(
 
 
 def _by_chance(found: Assessment) -> bool:
-    """Whether f-sum ratios may be off by noise alone: within three errors, expected or measured.
-
-    Measured alone, the error of a mode with little energy is as small as that energy, and leaving such runs
-    plain would be a choice by their outcome.
-    """
+    """Whether f-sum ratios may be off by noise alone: within what three standard errors allow, and 2 %."""
     if found.f_sum_ratio is None or found.f_sum_error is None:
         return False
-    ratio, error = np.array(found.f_sum_ratio), np.array(found.f_sum_error)
-    relative = error / np.maximum(ratio, 1e-300)
-    return bool(np.all(np.abs(ratio - 1.0) < 0.02 + 3.0 * relative * np.maximum(ratio, 1.0)))
+    low, high = limits(np.array(found.f_sum_error), 3.0)
+    ratio = np.array(found.f_sum_ratio)
+    return bool(np.all((ratio > low - 0.02) & (ratio < high + 0.02)))
 
 
 def has_modes(blocks: CurrentBlocks) -> bool:

@@ -13,7 +13,7 @@ from bec_md.current.series import CurrentSeries
 from bec_md.errors import DataError, UsageError
 from bec_md.spectrum import Spectrum, compute_spectrum, write_csv
 from bec_md.spectrum.analysis.bands import band_frequencies
-from bec_md.units import PLASMA_FREQUENCY2_FS2
+from bec_md.units import CM_PER_THZ, PLASMA_FREQUENCY2_FS2
 from bec_md.validate import langevin
 from bec_md.validate.expectation import omega_fs
 
@@ -162,18 +162,47 @@ def test_figures_and_comparisons_read_a_file_alike(tmp_path: Path) -> None:
     both = read_curves(path, "nk")
     assert len(both) == 2
     np.testing.assert_allclose(sorted(both.values(), key=lambda c: c[1][0])[1][1][::-1], n, rtol=1e-7)
-    for header in ("", "wavenumber,value\n", "# measured by hand\n"):
-        (tmp_path / "bare.csv").write_text(header + "300,1\n200,5\n400,2\n")
-        x, y = read_curves(tmp_path / "bare.csv", "reflectivity")["bare"]
-        np.testing.assert_array_equal(x, [200.0, 300.0, 400.0])
-        np.testing.assert_array_equal(y, [5.0, 1.0, 2.0])
     (tmp_path / "modes.dat").write_text(
         "# mode [cm-1] [THz] IR\n7 250.4 7.5 0.18\n8 250.5 7.5 0.17\n10 348.5 10.4 4.8\n"
     )
-    with pytest.raises(DataError, match="header line"):  # never the number of the mode for a frequency
+    with pytest.raises(UsageError, match="does not give n_alpha"):  # never the number of the mode for one
         read_curves(tmp_path / "modes.dat", "n_alpha")
     (tmp_path / "um.csv").write_text("wavelength_um,n,k\n10,1.5,0.1\n20,1.6,0.2\n30,1.7,0.3\n40,1.8,0.4\n")
     assert read_curves(tmp_path / "um.csv", "n")["um"][0][0] == pytest.approx(250.0)
+
+
+@pytest.mark.parametrize(
+    ("header", "expected"),
+    [
+        ("wavenumber,value", [200.0, 300.0, 400.0]),
+        ("# Wavenumber (cm-1),intensity (arb. units)", [200.0, 300.0, 400.0]),
+        ("wavelength_um,absorbance", [1e4 / 400.0, 1e4 / 300.0, 1e4 / 200.0]),
+        ("# thz,value", [200.0 * CM_PER_THZ, 300.0 * CM_PER_THZ, 400.0 * CM_PER_THZ]),
+        ("", None),
+        ("# measured by hand", None),
+        ("# run 7, 12 scans", None),
+    ],
+)
+@pytest.mark.parametrize("separator", [",", " ", "\t"])
+def test_values_in_units_of_their_own_are_drawn_only_beside_a_frequency_with_its_unit(
+    tmp_path: Path, header: str, expected: list[float] | None, separator: str
+) -> None:
+    path = tmp_path / "own.txt"
+    rows = [(300.0, 1.0), (200.0, 5.0), (400.0, 2.0), (250.0, 3.0)]
+    text = "\n".join(f"{a}{separator}{b}" for a, b in rows)
+    path.write_text(f"{header}\n{text}\n" if header else f"{text}\n")
+    if expected is None:  # µm drawn as cm⁻¹ otherwise
+        for read in (read_curves, open_curve):
+            with pytest.raises(DataError, match="header line"):
+                read(path, "reflectivity")
+        return
+    if separator != "," and "#" not in header:
+        path.write_text(path.read_text().replace(",", separator, 1))
+    x, y = read_curves(path, "reflectivity")["own"]
+    np.testing.assert_allclose(x[[0, -1]], [expected[0], expected[2]], rtol=1e-12)
+    assert sorted(y) == [1.0, 2.0, 3.0, 5.0]
+    with pytest.raises(UsageError, match="does not give reflectivity"):
+        open_curve(path, "reflectivity")
 
 
 def test_names_of_groups_with_commas_come_back(tmp_path: Path) -> None:

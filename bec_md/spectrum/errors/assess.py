@@ -8,6 +8,7 @@ import numpy as np
 
 from bec_md.arrays import Array, spread_rows
 from bec_md.spectrum.errors import quality_checks, uncertainty
+from bec_md.spectrum.errors.mean_square import relative_error
 from bec_md.spectrum.errors.quality import QualityCheck, QualityReport
 from bec_md.spectrum.errors.temperature_spread import temperature_spread
 from bec_md.spectrum.estimators import corrections, one_sided
@@ -103,7 +104,9 @@ def assess(
         quality_checks.check_drift(drift, series[0].total_mass_amu, temperature_k, rule),
         quality_checks.check_temperature(whole, measured, temperature_k, series[0].scheme),
         quality_checks.check_temperature_spread([one for one in spreads if one is not None]),
-        quality_checks.check_stationarity(seen, _noise_of_square(power, bins)[0]),
+        quality_checks.check_stationarity(
+            seen, relative_error(bins, power.total_time_fs) * correlation[:3, 0]
+        ),
         *_time_grid(blocks, power),
         *_charges(blocks, power),
         quality_checks.check_closed_loop(series[0].metadata.get("closed_loop")),
@@ -124,9 +127,7 @@ def _f_sum(
     blocks: CurrentBlocks, power: PowerSpectra, bins: Periodogram, temperature_k: float, variance: Array
 ) -> tuple[list[float] | None, list[float] | None, list[QualityCheck]]:
     """f-sum ratios of the computed spectrum with standard errors, per axis; checks, also per group."""
-    spacing = 2.0 * np.pi * SPEED_OF_LIGHT_CM_FS * float(power.wavenumber_cm[1])
-    noise, narrow = _noise_of_square(power, bins)
-    error = noise / np.maximum(variance, 1e-300)
+    error = relative_error(bins, power.total_time_fs)
     exact = [s.zz_sum(rule) for s, rule in zip(blocks.series, blocks.sum_rules, strict=True)]
     found = [e for e in exact if e is not None]
     if len(found) < len(exact):
@@ -137,40 +138,31 @@ def _f_sum(
     if power.partial.size:
         per_group = np.trace(_mean_array([e[1] for e in found], blocks.lengths), axis1=1, axis2=2)
         own = one_sided.correlation_from_spectrum(power.partial[:, :3].sum(axis=1), power.timestep_fs)[:, 0]
-        group_noise = narrow * np.sqrt(
-            2.0
-            / power.total_time_fs
-            * spacing
-            / (2.0 * np.pi)
-            * np.sum(power.auto[:, :3] * power.total[:3] + power.partial[:, :3] ** 2, axis=(1, 2))
-        )
         kept = np.abs(per_group) > 1e-3 * float(np.trace(total))
         if np.any(kept):
             names = tuple(n for n, k in zip(blocks.groups, kept, strict=True) if k)
             ratios = quality_checks.f_sum_ratio(own, per_group, temperature_k)
-            scale = np.abs(group_noise / np.where(own == 0.0, 1.0, own) * ratios)
+            noise = _noise_of_groups(power, error, variance) * max(1.0, 1.0 / max(float(ratio.mean()), 1e-3))
+            scale = np.abs(noise / np.where(own == 0.0, 1.0, own) * ratios)
             checks.append(quality_checks.check_f_sum_groups(names, ratios[kept], scale[kept]))
     if not np.all(np.isfinite(ratio)):
         return None, None, checks
-    return [float(v) for v in ratio], [float(v) for v in error * ratio], checks
+    return [float(v) for v in ratio], [float(v) for v in error], checks
 
 
-def _noise_of_square(power: PowerSpectra, bins: Periodogram) -> tuple[Array, float]:
-    r"""Standard error of ⟨J_a²⟩, (3,), and by how much lines narrower than the resolution raise it.
+def _noise_of_groups(power: PowerSpectra, error: Array, variance: Array) -> Array:
+    r"""Standard errors of ⟨J_g·J⟩, (G,).
 
-    .. math:: \mathrm{var}⟨J_a^2⟩ = \frac{2}{T}\int S^2 \frac{dω}{2π} \quad\text{(both signs of ω)}
+    .. math:: \mathrm{var}⟨J_{ga} J_a⟩ = \frac{1}{T}\int (S_{gg} S + S_g^2) \frac{dω}{2π}
 
-    An ordinate of a periodogram averaged over K stretches has the mean square (1 + 1/K) S², however narrow
-    the lines are; the square of the smoothed spectrum misses what is narrower than the resolution. Finite
-    differences damp the periodogram: the larger of both is taken.
+    for lines wider than the resolution; what narrower ones add to ⟨J_a²⟩ they add here.
     """
-    smooth = np.sum(power.total[:3] ** 2, axis=1) * float(power.wavenumber_cm[1])
-    unbiased = bins.stretches / (bins.stretches + 1.0)
-    sharp = unbiased * np.sum(bins.power**2, axis=1) * float(bins.wavenumber_cm[1])
-    largest = np.maximum(smooth, sharp)
-    both_signs = 2.0 * SPEED_OF_LIGHT_CM_FS  # dω/2π = c dν̃
-    narrow = float(np.sqrt(largest.sum() / max(float(smooth.sum()), 1e-300)))
-    return np.sqrt(2.0 / power.total_time_fs * both_signs * largest), narrow
+    width = 2.0 * SPEED_OF_LIGHT_CM_FS * float(power.wavenumber_cm[1]) / power.total_time_fs  # both signs
+    total = power.total[:3]
+    smooth = 2.0 * width * float(np.sum(total**2))
+    narrow = float(np.sum((error * variance) ** 2)) / max(smooth, 1e-300)
+    both = np.sum(power.auto[:, :3] * total + power.partial[:, :3] ** 2, axis=(1, 2))
+    return np.sqrt(max(narrow, 1.0) * width * both)
 
 
 def _share(power: PowerSpectra, low_cm: float, high_cm: float) -> float:

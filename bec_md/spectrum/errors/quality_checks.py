@@ -10,6 +10,7 @@ import numpy as np
 
 from bec_md.arrays import Array
 from bec_md.current.kinetic_spread import WIDE, TemperatureSpread
+from bec_md.spectrum.errors.mean_square import limits
 from bec_md.spectrum.errors.quality import QualityCheck, Status, graded
 from bec_md.spectrum.estimators.survey import Survey
 from bec_md.spectrum.statics import Statics
@@ -51,20 +52,35 @@ def check_f_sum(ratio: Array | None, error: Array) -> QualityCheck:
     threshold = "within 3 standard errors + 2 % (fail: 5 standard errors + 10 %)"
     if ratio is None or not np.all(np.isfinite(ratio)):
         return QualityCheck("f_sum", None, threshold, "unknown", meaning, "store ΣZZᵀ/m with the current")
-    deviation = np.abs(ratio - 1.0)
-    status = graded(float(np.max(deviation - 3.0 * error)), 0.02, 0.10 + 2.0 * float(np.max(error)))
+    status = _against_limits(ratio, error, 0.02, 0.10)
     return QualityCheck("f_sum", tuple(float(v) for v in ratio), threshold, status, meaning, advice)
+
+
+def _against_limits(ratio: Array, error: Array, warn: float, fail: float, squares: bool = True) -> Status:
+    """Return ok within 3 standard errors and a share `warn`, warn within 5 and a share `fail`, else fail.
+
+    Ratios of squares are those of few or many energies; others may become negative.
+    """
+    if not np.all(np.isfinite(ratio)):
+        return "fail"
+    grades: tuple[tuple[Status, float, float], ...] = (("ok", 3.0, warn), ("warn", 5.0, fail))
+    for status, sigmas, more in grades:
+        low, high = limits(error, sigmas)
+        low = low * (1.0 - more) if squares else np.minimum(low, 1.0 - sigmas * error) - more
+        if np.all((ratio > low) & (ratio < high + more)):
+            return status
+    return "fail"
 
 
 def check_f_sum_groups(names: tuple[str, ...], ratio: Array, error: Array) -> QualityCheck:
     """Return the f-sum check per group, traces."""
-    deviation = np.abs(ratio - 1.0) - 3.0 * error
+    deviation = np.abs(ratio - 1.0) / (error + 0.01)
     worst = names[int(np.argmax(deviation))]
     return QualityCheck(
         "f_sum_groups",
         tuple(float(v) for v in ratio),
         "within 3 standard errors + 5 % (fail: 5 standard errors + 20 %)",
-        graded(float(np.max(deviation)), 0.05, 0.20 + 2.0 * float(np.max(error))),
+        _against_limits(ratio, error, 0.05, 0.20, squares=False),
         f"the same for the partial spectra of {', '.join(names)}; worst: {worst}",
         "a single wrong group points to a wrong mass, wrong charges or a species at another temperature",
     )

@@ -33,6 +33,9 @@ class Periodogram:
         Samples per stretch.
     timestep_fs
         Time between samples.
+    squared_correlation
+        (3,) :math:`(2/T)\\int Ĉ(τ)^2 dτ/Ĉ(0)^2` over lags up to half a stretch T, both signs, Ĉ unbiased; None
+        if not asked for.
     """
 
     wavenumber_cm: Array
@@ -41,10 +44,14 @@ class Periodogram:
     stretches: int
     length: int
     timestep_fs: float
+    squared_correlation: Array | None = None
 
 
 def periodogram(
-    blocks: CurrentBlocks, longest: int = LONGEST, part: tuple[float, float] = (0.0, 1.0)
+    blocks: CurrentBlocks,
+    longest: int = LONGEST,
+    part: tuple[float, float] = (0.0, 1.0),
+    correlated: bool = False,
 ) -> Periodogram:
     """Average the periodograms of consecutive stretches, as long as the shortest replica and memory allow.
 
@@ -56,13 +63,16 @@ def periodogram(
         Most samples of a stretch.
     part
         Share of each replica where it begins and where it ends.
+    correlated
+        Whether `squared_correlation` is wanted: it takes transforms of twice the length.
     """
     from scipy import fft
 
     pieces = [(round(part[0] * n), round(part[1] * n)) for n in blocks.lengths]
     length = min(min(stop - start for start, stop in pieces), longest)
     length = 2 * (length // 2)
-    total, dipole = np.zeros((2, 3, length // 2 + 1))
+    padding = 2 if correlated else 1
+    total, dipole = np.zeros((3, padding * length // 2 + 1)), np.zeros((3, length // 2 + 1))
     count = 0
     for replica, (first, last) in enumerate(pieces):
         for start in range(first, last - length + 1, length):
@@ -71,14 +81,31 @@ def periodogram(
                 position = _whole(blocks.read_polarization, replica, start, length) / blocks.timestep_fs
             else:
                 position = np.cumsum(current, axis=1) - 0.5 * current
-            for sums, data in ((total, current), (dipole, position - position.mean(axis=1, keepdims=True))):
-                transform = fft.rfft(data, axis=-1, workers=2, overwrite_x=True)
-                sums += transform.real**2 + transform.imag**2
+            position -= position.mean(axis=1, keepdims=True)
+            for sums, data, size in ((total, current, padding * length), (dipole, position, length)):
+                for row, values in zip(sums, data, strict=True):
+                    transform = fft.rfft(values, size, workers=2, overwrite_x=True)
+                    row += transform.real**2 + transform.imag**2
             count += 1
     step = blocks.timestep_fs
     wavenumber = np.arange(length // 2 + 1) / (length * step * SPEED_OF_LIGHT_CM_FS)
     scale = step / (length * count)
-    return Periodogram(wavenumber, total * scale, dipole * scale * step**2, count, length, step)
+    squares = _squared_correlation(total, length) if correlated else None
+    power = total[:, ::padding] * scale
+    return Periodogram(wavenumber, power, dipole * scale * step**2, count, length, step, squares)
+
+
+def _squared_correlation(padded: Array, length: int) -> Array:
+    """Return twice the mean of Ĉ²/Ĉ(0)² over the lags of half a stretch, from padded squares."""
+    from scipy import fft
+
+    found = np.empty(len(padded))
+    lags = np.arange(length // 2 + 1)
+    for axis, row in enumerate(padded):
+        correlation = fft.irfft(row)[: len(lags)] / (1.0 - lags / length)
+        square = correlation**2
+        found[axis] = 2.0 * (2.0 * square.sum() - square[0]) / max(length * float(square[0]), 1e-300)
+    return found
 
 
 def _whole(read: Callable[[int, int, int], Array], replica: int, start: int, length: int) -> Array:
