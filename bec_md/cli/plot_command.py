@@ -234,7 +234,7 @@ def parse_range(text: str | None) -> tuple[float, float] | None:
 
 
 def read_curves(path: Path, quantity: str) -> dict[str, tuple[Any, Any]]:
-    """Read a measured file as ``bec-md compare`` does; beside a frequency, values may be in units of their own.
+    """Read a measured file as ``bec-md compare`` does; values beside a frequency may be in their own units.
 
     A figure of two quantities (ε, n and κ) gets both where the file has them.
     """

@@ -306,7 +306,7 @@ def _known_name(cell: str) -> str:
 
 
 def named_axis(path: Path) -> tuple[Array, Array] | None:
-    """Return wavenumbers and values of two columns of which only the frequency has a known name; else None."""
+    """Return wavenumbers and values of two columns of which only the first has a known name, or None."""
     if path.suffix.lower() in (".yml", ".yaml", ".jdx", ".dx", ".jcamp") or is_hdf5(path):
         return None
     try:

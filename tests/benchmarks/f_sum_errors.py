@@ -2,10 +2,10 @@
 
     python tests/benchmarks/f_sum_errors.py [SEEDS]
 
-Exactly solvable currents of 4 ps at 300 K: 1 … 300 conserved modes along each axis (a harmonic crystal, NVE), one
-ion on a spring whose energy lives 0.3 … 4 ps, an ionic liquid of free Langevin ions. For each: axes whose ratio
-lies beyond two of the stated standard errors, then runs that the check does not pass as they are, and with an
-area too large by 1.15, 1.3, 2 and 4 (J twice too large).
+Exactly solvable currents of 4 ps at 300 K: 1 … 300 conserved modes along each axis (a harmonic crystal, NVE),
+one ion on a spring whose energy lives 0.03 … 4 ps, a liquid of free Langevin ions. For each: axes whose
+ratio lies beyond two of the stated standard errors, then runs that the check does not pass as they are, and
+with an area too large by 1.15, 1.3, 2 and 4 (J twice too large).
 """
 
 from __future__ import annotations

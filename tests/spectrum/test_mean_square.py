@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from bec_md.spectrum.compute import compute_spectrum
-from bec_md.spectrum.errors.mean_square import LEAST, limits, relative_error
+from bec_md.spectrum.errors.mean_square import limits, relative_error
 from bec_md.spectrum.errors.quality_checks import check_f_sum
 from bec_md.spectrum.estimators.blocks import open_blocks
 from bec_md.spectrum.estimators.periodogram import periodogram
@@ -57,7 +57,7 @@ def test_limits_are_those_of_a_normal_distribution_for_many_and_of_one_energy_fo
     assert low[0] == pytest.approx(1.0 - 3e-4, abs=2e-6)
     assert high[0] == pytest.approx(1.0 + 3e-4, abs=2e-6)
     assert high[1] == pytest.approx(-np.log(0.00135), rel=1e-3)  # exp(-r)
-    assert low[1] == LEAST
+    assert low[1] < 0.00135
 
 
 @pytest.mark.parametrize("case", ["NVE, 1 modes along each axis", "NVE, 3 modes along each axis"])
@@ -65,9 +65,7 @@ def test_short_runs_of_few_modes_pass_and_what_no_energy_explains_does_not(case:
     make, count = CASES[case]
     status = []
     for seed in range(30):
-        found = compute_spectrum(
-            series(make(seed), count), temperature_k=300.0, resolution_cm=60.0, dc=False
-        )
+        found = compute_spectrum(series(make(seed), count), temperature_k=300.0, resolution_cm=60.0, dc=False)
         status.append(found.quality["f_sum"].status)
     assert status.count("ok") >= 29
     error = np.array(found.parameters["f_sum_error"])

@@ -22,9 +22,9 @@ from bec_md.spectrum.estimators.periodogram import Periodogram
 
 #: ∫ over lags up to half the stretch of the variance of Ĉ² relative to that of many modes: 2 ln 2.
 _NOISE = 2.0 * np.log(2.0)
-#: How much the largest measured energies hide those of the others: 95 % of the runs of 2 … 20 modes, conserved
-#: or of lifetimes from a tenth of the run, lie within two standard errors.
-_HIDDEN = 3.5
+#: How much the largest measured energies hide those of the others: chosen so that 95 % of the runs of 2 … 30
+#: conserved modes lie within two standard errors.
+_HIDDEN = 8.0 / 3.0
 #: Degrees of freedom that runs with little energy pretend to have.
 _PRETENDED = 8.0
 #: Part of its energy that no mode falls below: velocities in other units do.
@@ -74,4 +74,4 @@ def limits(error: Array, sigmas: float) -> tuple[Array, Array]:
     beyond = ndtr(-sigmas)
     low = 2.0 * gammaincinv(fewer / 2.0, beyond) / fewer
     high = 2.0 * gammainccinv(freedom / 2.0, beyond) / freedom
-    return np.maximum(low, LEAST), np.maximum(high, 1.0 + sigmas * known)
+    return np.asarray(low), np.maximum(high, 1.0 + sigmas * known)

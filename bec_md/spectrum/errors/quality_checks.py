@@ -10,7 +10,7 @@ import numpy as np
 
 from bec_md.arrays import Array
 from bec_md.current.kinetic_spread import WIDE, TemperatureSpread
-from bec_md.spectrum.errors.mean_square import limits
+from bec_md.spectrum.errors.mean_square import LEAST, limits
 from bec_md.spectrum.errors.quality import QualityCheck, Status, graded
 from bec_md.spectrum.estimators.survey import Survey
 from bec_md.spectrum.statics import Statics
@@ -66,7 +66,7 @@ def _against_limits(ratio: Array, error: Array, warn: float, fail: float, square
     grades: tuple[tuple[Status, float, float], ...] = (("ok", 3.0, warn), ("warn", 5.0, fail))
     for status, sigmas, more in grades:
         low, high = limits(error, sigmas)
-        low = low * (1.0 - more) if squares else np.minimum(low, 1.0 - sigmas * error) - more
+        low = np.maximum(low - more, LEAST) if squares else np.minimum(low, 1.0 - sigmas * error) - more
         if np.all((ratio > low) & (ratio < high + more)):
             return status
     return "fail"

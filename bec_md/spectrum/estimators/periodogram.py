@@ -17,7 +17,7 @@ LONGEST = 1 << 20
 
 @dataclass(frozen=True)
 class Periodogram:
-    """Mean periodogram of equally long stretches.
+    r"""Mean periodogram of equally long stretches.
 
     Parameters
     ----------
@@ -34,8 +34,8 @@ class Periodogram:
     timestep_fs
         Time between samples.
     squared_correlation
-        (3,) :math:`(2/T)\\int Ĉ(τ)^2 dτ/Ĉ(0)^2` over lags up to half a stretch T, both signs, Ĉ unbiased; None
-        if not asked for.
+        (3,) :math:`(2/T)\int Ĉ(τ)^2 dτ/Ĉ(0)^2` over lags up to half a stretch T, both signs, Ĉ unbiased;
+        None if not asked for.
     """
 
     wavenumber_cm: Array
