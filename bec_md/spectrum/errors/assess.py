@@ -162,7 +162,7 @@ def _noise_of_groups(power: PowerSpectra, error: Array, variance: Array) -> Arra
     smooth = 2.0 * width * float(np.sum(total**2))
     narrow = float(np.sum((error * variance) ** 2)) / max(smooth, 1e-300)
     both = np.sum(power.auto[:, :3] * total + power.partial[:, :3] ** 2, axis=(1, 2))
-    return np.sqrt(max(narrow, 1.0) * width * both)
+    return np.asarray(np.sqrt(max(narrow, 1.0) * width * both))
 
 
 def _share(power: PowerSpectra, low_cm: float, high_cm: float) -> float:

@@ -53,7 +53,7 @@ def relative_error(bins: Periodogram, total_time_fs: float) -> Array:
     rest = 1.0 + _NOISE / count - _HIDDEN * share
     few = np.where(rest > share * count, share / np.where(rest > 0.0, rest, 1.0), 1.0 / count)
     variance = np.where(share < 1.0 / count, few, share)  # above: J has a mean
-    return np.sqrt(variance * bins.stretches * bins.length * bins.timestep_fs / total_time_fs)
+    return np.asarray(np.sqrt(variance * bins.stretches * bins.length * bins.timestep_fs / total_time_fs))
 
 
 def limits(error: Array, sigmas: float) -> tuple[Array, Array]:
