@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
 import numpy as np
 import pytest
 
 from bec_md.errors import UsageError
 from bec_md.spectrum import summary
-from bec_md.spectrum.analysis.bands import all_band_frequencies, band_frequencies
+from bec_md.spectrum.analysis.bands import _longitudinal, all_band_frequencies, band_frequencies
 from bec_md.spectrum.analysis.fit_table import fit_bands
+from bec_md.spectrum.analysis.peak import Peak
 from bec_md.spectrum.compute import compute_spectrum
+from bec_md.spectrum.response.scalar import Response
 from bec_md.spectrum.spectrum import Spectrum
 from bec_md.units import PLASMA_FREQUENCY2_FS2
 from tests.spectrum.exact import bare, langevin_oscillator, omega_fs
@@ -81,3 +85,18 @@ def test_no_longitudinal_frequency_without_eps_inf() -> None:
     noise = compute_spectrum(bare(v), temperature_k=300.0, resolution_cm=900.0, eps_inf=2.0)
     with pytest.raises(UsageError, match="stands out"):
         fit_bands(noise, "four-parameter")
+
+
+def test_a_zero_and_a_maximum_of_the_loss_function_within_their_errors_are_one() -> None:
+    nu = np.arange(600.0, 850.0, 1.0)
+    seen = SimpleNamespace(
+        wavenumber_cm=nu,
+        eps_real=0.02 * (nu - 720.0),  # zero at 720 ± 3
+        eps_real_err=np.full(len(nu), 0.06),
+        loss=4.0 / ((nu - 726.0) ** 2 + 4.0),
+        loss_err=np.full(len(nu), 0.02),
+    )
+    (only,) = _longitudinal(cast(Response, seen), 3.3, [])
+    assert only == pytest.approx((720.0, 3.0))
+    between = [Peak(723.0, 1.0, 0.5, 5.0, 0.1)]  # poles and zeros of ε alternate
+    assert [round(value) for value, _ in _longitudinal(cast(Response, seen), 3.3, between)] == [720, 726]

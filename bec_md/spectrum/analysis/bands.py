@@ -89,7 +89,7 @@ def band_frequencies(spectrum: Spectrum, direction: Direction | str = "isotropic
     whole = float(np.sum(nu * np.clip(seen.eps_imag, 0.0, None))) * float(nu[1] - nu[0])
     sidebands = [p for p in maxima if _is_sideband(p, whole, resolution)]
     transverse = [p for p in maxima if p not in sidebands]
-    longitudinal = _longitudinal(seen, resolution)
+    longitudinal = _longitudinal(seen, resolution, maxima)
     zeros = optics.longitudinal_frequencies_cm(nu, eps)
     return BandFrequencies(
         along.label,
@@ -119,16 +119,21 @@ def all_band_frequencies(
 def highest_longitudinal_cm(spectrum: Spectrum) -> float | None:
     """Return the highest LO frequency along x, y and z, or None if there is none (needs ε_∞)."""
     resolution = float(spectrum.parameters["resolution_cm"])
-    found = [value for axis in "xyz" for value, _ in _longitudinal(spectrum.along(axis), resolution)]
+    found = []
+    for axis in "xyz":
+        seen = spectrum.along(axis)
+        maxima = find_spectrum_peaks(seen.wavenumber_cm, seen.eps_imag, seen.eps_imag_err, resolution)
+        found += [value for value, _ in _longitudinal(seen, resolution, maxima)]
     return max(found, default=None)
 
 
-def _longitudinal(seen: Response, resolution_cm: float) -> list[tuple[float, float]]:
+def _longitudinal(seen: Response, resolution_cm: float, maxima: Sequence[Peak]) -> list[tuple[float, float]]:
     """LO frequencies with errors: where ε₁ rises through zero, else maxima of the loss function.
 
     The loss function of a weakly damped band is narrower than the grid, which may miss its maximum; the
     zero of ε₁ below it is found wherever it lies. A zero counts if ε₁ is below and above zero by two
-    standard errors on its sides.
+    standard errors on its sides. Between two LO frequencies lies a TO frequency: two that are equal within
+    their errors, with none of the `maxima` of ε₂ between them, are one: the zero.
     """
     nu, real, error = seen.wavenumber_cm, seen.eps_real, seen.eps_real_err
     found = []
@@ -146,7 +151,15 @@ def _longitudinal(seen: Response, resolution_cm: float) -> list[tuple[float, flo
         for peak in find_spectrum_peaks(nu, seen.loss, seen.loss_err, resolution_cm)
         if all(abs(peak.wavenumber_cm - zero) > resolution_cm for zero in zeros)
     ]
-    return sorted(found)
+    single: list[tuple[float, float]] = []
+    for value, err in sorted(found):
+        last, last_err = single[-1] if single else (-np.inf, 0.0)
+        near = value - last < 2.0 * np.hypot(err, last_err)
+        if not near or any(last < peak.wavenumber_cm < value for peak in maxima):
+            single.append((value, err))
+        elif value in zeros and last not in zeros:
+            single[-1] = (value, err)
+    return single
 
 
 def _longitudinal_error(nu: Array, eps_real: Array, real_err: Array, peak: Peak) -> float:
