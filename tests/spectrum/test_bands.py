@@ -91,12 +91,12 @@ def test_a_zero_and_a_maximum_of_the_loss_function_within_their_errors_are_one()
     nu = np.arange(600.0, 850.0, 1.0)
     seen = SimpleNamespace(
         wavenumber_cm=nu,
-        eps_real=0.02 * (nu - 720.0),  # zero at 720 ± 3
+        eps_real=0.02 * (nu - 720.4),  # zero at 720.4 ± 3
         eps_real_err=np.full(len(nu), 0.06),
         loss=4.0 / ((nu - 726.0) ** 2 + 4.0),
         loss_err=np.full(len(nu), 0.02),
     )
     (only,) = _longitudinal(cast(Response, seen), 3.3, [])
-    assert only == pytest.approx((720.0, 3.0))
+    assert only == pytest.approx((720.4, 3.0))
     between = [Peak(723.0, 1.0, 0.5, 5.0, 0.1)]  # poles and zeros of ε alternate
     assert [round(value) for value, _ in _longitudinal(cast(Response, seen), 3.3, between)] == [720, 726]
