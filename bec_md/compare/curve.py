@@ -39,7 +39,7 @@ class Curve:
         Full width at half maximum, cm⁻¹, of the smoothing of a computed curve; 0 for a measured one, which is
         taken as sharp.
     bandwidth_cm
-        Equivalent noise bandwidth: points closer than this share noise; 0 without errors.
+        Equivalent noise bandwidth, cm⁻¹: points closer than this share noise; 0 without errors.
     note
         How the file was understood.
     """

@@ -30,7 +30,7 @@ class Pair:
     resolution_cm
         The coarser of both.
     bandwidth_cm
-        Equivalent noise bandwidth of the difference; points this far apart are independent.
+        Equivalent noise bandwidth of the difference, cm⁻¹; points this far apart are independent.
     """
 
     wavenumber_cm: Array

@@ -24,8 +24,8 @@ class Peak:
     width_cm
         Full width at half prominence, cm⁻¹, broadened by the resolution.
     natural_width_cm
-        The same without the broadening by the resolution and by the friction of the thermostat, if one was
-        stated; 0 if these explain the whole width.
+        The same, cm⁻¹, without the broadening by the resolution and by the friction of the thermostat, if one
+        was stated; 0 if these explain the whole width.
     """
 
     wavenumber_cm: float
