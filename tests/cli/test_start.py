@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import resource
 import subprocess
 import sys
 import sysconfig
@@ -33,21 +32,6 @@ def test_help_imports_nothing_heavy(arguments: list[str]) -> None:
         f"print(';', [name for name in {HEAVY!r} if name in sys.modules])"
     )
     assert python(code).stdout.endswith("; []\n")
-
-
-def test_own_start_up_is_short() -> None:
-    def seconds(code: str) -> float:
-        def once() -> float:
-            before = resource.getrusage(resource.RUSAGE_CHILDREN)
-            python(code)
-            after = resource.getrusage(resource.RUSAGE_CHILDREN)
-            return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-
-        return min(once() for _ in range(3))
-
-    # CPU time beyond that of typer itself: 0.03 s measured on an idle machine; the bound leaves room for
-    # slow and shared ones while any heavy import (numpy 0.1 s, torch 2 s) exceeds it
-    assert seconds("import bec_md.cli.app") - seconds("import typer") < 0.15
 
 
 def test_nothing_is_imported_from_the_working_folder(tmp_path: Path) -> None:
