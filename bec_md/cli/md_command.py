@@ -156,6 +156,11 @@ def md(
     announce_replicas(console, found)
     step = wanted.resolved(system.atoms).md_timestep_fs
     asked = {"eps_inf": eps_inf, "resolution_cm": resolution_cm, "md_timestep_fs": step}
+    analyze(found, asked, results)
+
+
+def analyze(found: DynamicsResult, asked: dict[str, Any], results: OutputOptions) -> None:
+    """Compute the spectrum of all replicas."""
     settings = AnalysisOptions(pick(SpectrumOptions, asked, FLAGS), OpticsRequest())
     inputs = [str(path) for path in found.currents]
     run_spectrum(inputs, settings, InputOptions.of({}), results, CompareOptions())

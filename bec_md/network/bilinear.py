@@ -48,16 +48,19 @@ class BilinearMap(ABC):
 class _Product(torch.autograd.Function):
     @staticmethod
     def forward(u: Tensor, v: Tensor, bilinear: BilinearMap) -> Tensor:
+        """Values."""
         return bilinear.values(u.contiguous(), v.contiguous())
 
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple[Tensor, Tensor, BilinearMap], output: Tensor) -> None:
+        """Keep what derivatives need."""
         u, v, ctx.bilinear = inputs
         ctx.save_for_backward(u, v)
         ctx.save_for_forward(u, v)
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, Tensor | None, None]:
+        """Adjoints of both factors."""
         u, v = ctx.saved_tensors
         bilinear, wanted = ctx.bilinear, ctx.needs_input_grad
         return (
@@ -68,6 +71,7 @@ class _Product(torch.autograd.Function):
 
     @staticmethod
     def jvp(ctx: Any, u_rate: Tensor, v_rate: Tensor, _: None) -> Tensor:
+        """Rate of change by the product rule."""
         u, v = ctx.saved_tensors
         total: Tensor = ctx.bilinear.product(u_rate, v) + ctx.bilinear.product(u, v_rate)
         return total

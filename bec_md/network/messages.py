@@ -35,25 +35,14 @@ class Messages:
     def sum_harmonics(self, harmonics: Tensor, weights: Tensor) -> Tensor:
         """A (N, M, K) of y (E, M) and w (E, L, K)."""
         if runs_natively(weights):
-            return SendHarmonics(self).product(harmonics, weights)
+            return AlongEdges(self, "send_harmonics").product(harmonics, weights)
         return self._summed([harmonics[:, a:b, None] for a, b in self._bounds()], weights)
 
     def sum_tensors(self, tensors: Tensor, weights: Tensor) -> Tensor:
         """T (N, M, K) of t (N, M, K) and w (E, L, K)."""
         if runs_natively(weights):
-            return SendTensors(self).product(tensors, weights)
+            return AlongEdges(self, "send_tensors").product(tensors, weights)
         return self._summed([tensors[:, a:b][self.sender] for a, b in self._bounds()], weights)
-
-    def apply(self, name: str, first: Tensor, second: Tensor, out: Tensor) -> Tensor:
-        """Run the kernel `name` of two contiguous arrays into a third."""
-        sets = (ctypes.c_int32 * len(self.components))(*self.components)
-        edges = MessagesStruct(
-            *(len(self.receiver), self.receiver.data_ptr(), self.sender.data_ptr()),
-            *(len(sets), sets, second.shape[-1] if name != "weigh_harmonics" else first.shape[-1]),
-        )
-        kernel = getattr(load_library(), f"bec_{name}")
-        kernel(ctypes.byref(edges), first.data_ptr(), second.data_ptr(), out.data_ptr())
-        return out
 
     def _bounds(self) -> list[tuple[int, int]]:
         return list(pairwise(accumulate(self.components, initial=0)))
@@ -67,92 +56,61 @@ class Messages:
         return torch.cat(sums, dim=1)
 
 
+#: Transposes of each kernel of (u, v): the kernel, its two arrays out of u, v and the gradient g, and whether
+#: edges are turned round.
+_LEFT = {
+    "send_harmonics": ("project_harmonics", "gv", False),
+    "project_harmonics": ("send_harmonics", "gv", False),
+    "weigh_harmonics": ("send_harmonics", "vg", False),
+    "send_tensors": ("send_tensors", "gv", True),
+    "weigh_tensors": ("send_tensors", "vg", False),
+}
+_RIGHT = {
+    "send_harmonics": ("weigh_harmonics", "gu", False),
+    "project_harmonics": ("weigh_harmonics", "ug", False),
+    "weigh_harmonics": ("project_harmonics", "ug", False),
+    "send_tensors": ("weigh_tensors", "gu", False),
+    "weigh_tensors": ("send_tensors", "ug", True),
+}
+
+
 @dataclass(frozen=True)
-class _AlongEdges(BilinearMap):
+class AlongEdges(BilinearMap):
+    """One of the five kernels: sums over edges (send), over components (weigh) or over channels (project)."""
+
     edges: Messages
-
-
-class SendHarmonics(_AlongEdges):
-    """(y, w) → A."""
+    kernel: str
 
     def values(self, u: Tensor, v: Tensor) -> Tensor:
-        """Sum over the edges that end at an atom."""
-        return self.edges.apply(
-            "send_harmonics", u, v, v.new_zeros(self.edges.n_atoms, u.shape[1], v.shape[2])
+        """Result of the kernel."""
+        edges = self.edges
+        channels = u.shape[-1] if self.kernel.startswith("weigh") else v.shape[-1]
+        if self.kernel.startswith("send"):  # adds to what is there
+            out = v.new_zeros(edges.n_atoms, u.shape[1], channels)
+        elif self.kernel.startswith("weigh"):
+            out = u.new_empty(len(edges.receiver), len(edges.components), channels)
+        else:
+            out = v.new_empty(len(edges.receiver), u.shape[1])
+        sets = (ctypes.c_int32 * len(edges.components))(*edges.components)
+        described = MessagesStruct(
+            *(len(edges.receiver), edges.receiver.data_ptr(), edges.sender.data_ptr()),
+            *(len(sets), sets, channels),
         )
+        kernel = getattr(load_library(), f"bec_{self.kernel}")
+        kernel(ctypes.byref(described), u.data_ptr(), v.data_ptr(), out.data_ptr())
+        return out
 
     def left_adjoint(self, gradient: Tensor, u: Tensor, v: Tensor) -> Tensor:
-        """∂L/∂y."""
-        return ProjectHarmonics(self.edges).product(gradient, v)
+        """∂L/∂u."""
+        return self._transposed(_LEFT[self.kernel], {"g": gradient, "u": u, "v": v})
 
     def right_adjoint(self, gradient: Tensor, u: Tensor, v: Tensor) -> Tensor:
-        """∂L/∂w."""
-        return WeighHarmonics(self.edges).product(gradient, u)
+        """∂L/∂v."""
+        return self._transposed(_RIGHT[self.kernel], {"g": gradient, "u": u, "v": v})
 
-
-class ProjectHarmonics(_AlongEdges):
-    """(∂L/∂A, w) → ∂L/∂y."""
-
-    def values(self, u: Tensor, v: Tensor) -> Tensor:
-        """Sum over channels."""
-        return self.edges.apply("project_harmonics", u, v, v.new_empty(v.shape[0], u.shape[1]))
-
-    def left_adjoint(self, gradient: Tensor, u: Tensor, v: Tensor) -> Tensor:
-        """A of the harmonics' adjoints."""
-        return SendHarmonics(self.edges).product(gradient, v)
-
-    def right_adjoint(self, gradient: Tensor, u: Tensor, v: Tensor) -> Tensor:
-        """Weights' adjoints."""
-        return WeighHarmonics(self.edges).product(u, gradient)
-
-
-class WeighHarmonics(_AlongEdges):
-    """(∂L/∂A, y) → ∂L/∂w."""
-
-    def values(self, u: Tensor, v: Tensor) -> Tensor:
-        """Sum over the components of a set."""
-        out = u.new_empty(v.shape[0], len(self.edges.components), u.shape[2])
-        return self.edges.apply("weigh_harmonics", u, v, out)
-
-    def left_adjoint(self, gradient: Tensor, u: Tensor, v: Tensor) -> Tensor:
-        """A of the weights' adjoints."""
-        return SendHarmonics(self.edges).product(v, gradient)
-
-    def right_adjoint(self, gradient: Tensor, u: Tensor, v: Tensor) -> Tensor:
-        """Harmonics' adjoints."""
-        return ProjectHarmonics(self.edges).product(u, gradient)
-
-
-class SendTensors(_AlongEdges):
-    """(t, w) → T."""
-
-    def values(self, u: Tensor, v: Tensor) -> Tensor:
-        """Sum over the edges that end at an atom."""
-        return self.edges.apply("send_tensors", u, v, torch.zeros_like(u))
-
-    def left_adjoint(self, gradient: Tensor, u: Tensor, v: Tensor) -> Tensor:
-        """∂L/∂t: the same along edges turned round."""
-        turned = replace(self.edges, receiver=self.edges.sender, sender=self.edges.receiver)
-        return SendTensors(turned).product(gradient, v)
-
-    def right_adjoint(self, gradient: Tensor, u: Tensor, v: Tensor) -> Tensor:
-        """∂L/∂w."""
-        return WeighTensors(self.edges).product(gradient, u)
-
-
-class WeighTensors(_AlongEdges):
-    """(∂L/∂T, t) → ∂L/∂w."""
-
-    def values(self, u: Tensor, v: Tensor) -> Tensor:
-        """Sum over the components of a set."""
-        out = u.new_empty(len(self.edges.receiver), len(self.edges.components), u.shape[2])
-        return self.edges.apply("weigh_tensors", u, v, out)
-
-    def left_adjoint(self, gradient: Tensor, u: Tensor, v: Tensor) -> Tensor:
-        """T of the weights' adjoints."""
-        return SendTensors(self.edges).product(v, gradient)
-
-    def right_adjoint(self, gradient: Tensor, u: Tensor, v: Tensor) -> Tensor:
-        """The same along edges turned round."""
-        turned = replace(self.edges, receiver=self.edges.sender, sender=self.edges.receiver)
-        return SendTensors(turned).product(u, gradient)
+    def _transposed(self, transpose: tuple[str, str, bool], arrays: dict[str, Tensor]) -> Tensor:
+        kernel, (first, second), turned = transpose
+        edges = self.edges
+        if turned:
+            edges = replace(edges, receiver=edges.sender, sender=edges.receiver)
+        return AlongEdges(edges, kernel).product(arrays[first], arrays[second])
