@@ -59,18 +59,18 @@ class Messages:
 #: Transposes of each kernel of (u, v): the kernel, its two arrays out of u, v and the gradient g, and whether
 #: edges are turned round.
 _LEFT = {
-    "send_harmonics": ("project_harmonics", "gv", False),
-    "project_harmonics": ("send_harmonics", "gv", False),
-    "weigh_harmonics": ("send_harmonics", "vg", False),
-    "send_tensors": ("send_tensors", "gv", True),
-    "weigh_tensors": ("send_tensors", "vg", False),
+    "send_harmonics": ("project_harmonics", ("g", "v"), False),
+    "project_harmonics": ("send_harmonics", ("g", "v"), False),
+    "weigh_harmonics": ("send_harmonics", ("v", "g"), False),
+    "send_tensors": ("send_tensors", ("g", "v"), True),
+    "weigh_tensors": ("send_tensors", ("v", "g"), False),
 }
 _RIGHT = {
-    "send_harmonics": ("weigh_harmonics", "gu", False),
-    "project_harmonics": ("weigh_harmonics", "ug", False),
-    "weigh_harmonics": ("project_harmonics", "ug", False),
-    "send_tensors": ("weigh_tensors", "gu", False),
-    "weigh_tensors": ("send_tensors", "ug", True),
+    "send_harmonics": ("weigh_harmonics", ("g", "u"), False),
+    "project_harmonics": ("weigh_harmonics", ("u", "g"), False),
+    "weigh_harmonics": ("project_harmonics", ("u", "g"), False),
+    "send_tensors": ("weigh_tensors", ("g", "u"), False),
+    "weigh_tensors": ("send_tensors", ("u", "g"), True),
 }
 
 
@@ -108,7 +108,7 @@ class AlongEdges(BilinearMap):
         """∂L/∂v."""
         return self._transposed(_RIGHT[self.kernel], {"g": gradient, "u": u, "v": v})
 
-    def _transposed(self, transpose: tuple[str, str, bool], arrays: dict[str, Tensor]) -> Tensor:
+    def _transposed(self, transpose: tuple[str, tuple[str, str], bool], arrays: dict[str, Tensor]) -> Tensor:
         kernel, (first, second), turned = transpose
         edges = self.edges
         if turned:
