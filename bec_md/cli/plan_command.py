@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -11,7 +11,16 @@ from bec_md.cli.console import Console, memory, times
 from bec_md.cli.options import with_options
 from bec_md.cli.outputs import STDOUT, emit_json, guard
 
+if TYPE_CHECKING:
+    from bec_md.spectrum.analysis.pieces import Route
+
 PLAN_HELP = "Say how long to run and how often to store frames for a resolution and an error."
+
+_ROUTES = {
+    "one run": "one run of {each}",
+    "new velocities": "{n} pieces of {each} of one run, with new velocities before each",
+    "replicas": "{n} replicas of {each}, equilibrated one by one",
+}
 
 
 @with_options()
@@ -36,6 +45,20 @@ def plan(
         int | None,
         typer.Option("--atoms", help="To estimate the size of the trajectory.", show_default=False),
     ] = None,
+    exchange: Annotated[
+        float | None,
+        typer.Option(
+            "--exchange",
+            metavar="PS",
+            help="Time in which the modes of a crystal exchange energy: compares one run, pieces of it with "
+            "new velocities, and replicas.",
+            show_default=False,
+        ),
+    ] = None,
+    equilibrate: Annotated[
+        float,
+        typer.Option("--equilibrate", metavar="PS", help="Before a run, or before each replica."),
+    ] = 2.0,
     json: str | None = None,
 ) -> None:
     """Plan a run."""
@@ -44,7 +67,14 @@ def plan(
     guard({"--json": json})
     console = Console(results_on_stdout=json == STDOUT)
     found = plan_run(
-        resolution, error, highest, replicas=replicas, components=components, md_timestep_fs=md_timestep
+        resolution,
+        error,
+        highest,
+        replicas=replicas,
+        components=components,
+        md_timestep_fs=md_timestep,
+        exchange_ps=exchange,
+        equilibration_ps=equilibrate,
     )
     count = "one run" if found.replicas == 1 else f"{found.replicas} runs"
     runs = f"{count} of {times(1000 * found.run_time_ps)}"
@@ -67,5 +97,18 @@ def plan(
             f"{md_timestep:g} fs shifts {highest:g} cm⁻¹ up by {found.verlet_shift_cm:.1f} cm⁻¹; "
             "bec-md spectrum --md-timestep undoes it",
         )
+    if exchange is not None:
+        console.item(
+            "narrow lines",
+            f"{100 * error:g} % error of the height, modes that exchange energy in {times(1000 * exchange)}",
+        )
+    for rank, route in enumerate(found.routes):
+        console.item("cheapest" if rank == 0 else "or", _described(route))
     if json is not None:
         emit_json(json, asdict(found))
+
+
+def _described(route: Route) -> str:
+    """Say what a route is and costs."""
+    what = _ROUTES[route.how].format(n=route.pieces, each=times(1000 * route.piece_ps))
+    return f"{what}: {times(1000 * route.cost_ps)} of dynamics with equilibration"

@@ -31,7 +31,7 @@ def thermo(log: Path) -> tuple[list[str], NDArray[np.float64]]:
 
 
 def run(run_lmp: Run, tmp_path: Path, name: str, **variables: str) -> tuple[list[str], NDArray[np.float64]]:
-    for file in EXAMPLES.glob("*.mol"):
+    for file in (*EXAMPLES.glob("*.mol"), EXAMPLES / "quartz.in"):
         shutil.copy(file, tmp_path)
     words = [word for key, value in variables.items() for word in ("-var", key, value)]
     done = run_lmp((EXAMPLES / name).read_text(), 1, "-log", "out.log", *words)
@@ -56,6 +56,23 @@ def test_quartz_on_the_fly_is_what_the_dump_gives(
     np.testing.assert_allclose(
         live.current.sum(axis=1), afterwards.total("none"), rtol=1e-5, atol=1e-6 * np.abs(live.current).max()
     )
+
+
+def test_pieces_with_new_velocities_are_replicas(
+    run_lmp: Run, tmp_path: Path, models: dict[str, Path]
+) -> None:
+    from bec_md.current.joined import in_runs
+    from bec_md.current.readers import open_current
+
+    words = {"pieces": "3", "length": "60", "equilibration": "50", "model": str(models["two_layers"])}
+    run(run_lmp, tmp_path, "pieces.in", **words)
+    pieces = [open_current(path) for path in sorted(tmp_path.glob("piece-*.log"))]
+    assert len(in_runs(pieces)) == 3  # none continues another
+    for piece in pieces:
+        assert piece.timestep_fs == 2.0
+        assert piece.n_frames >= 16
+        assert piece.temperature_k == pytest.approx(300.0, abs=40.0)  # new velocities, not those of before
+    assert len({piece.n_frames for piece in pieces}) > 1
 
 
 def test_file_of_ave_time_needs_nothing_but_its_log(

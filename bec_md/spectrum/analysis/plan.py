@@ -9,6 +9,7 @@ import math
 from dataclasses import dataclass
 
 from bec_md.errors import UsageError
+from bec_md.spectrum.analysis.pieces import Route, routes
 from bec_md.spectrum.errors.uncertainty import relative_standard_error
 from bec_md.spectrum.estimators.corrections import verlet_shown_wavenumber
 from bec_md.spectrum.estimators.lag_window import noise_bandwidth_cm, window_span_fs
@@ -40,6 +41,9 @@ class RunPlan:
         A replica shorter than this cannot resolve `resolution_cm`, however many replicas there are.
     verlet_shift_cm
         Blue shift of the highest mode by the integration time step, if that was given.
+    routes
+        Ways to the height of a narrow line with the wanted error, the cheapest first; empty without the time
+        in which modes exchange energy.
     """
 
     run_time_ps: float
@@ -52,6 +56,7 @@ class RunPlan:
     components: float
     shortest_ps: float
     verlet_shift_cm: float | None
+    routes: tuple[Route, ...] = ()
 
 
 def plan_run(
@@ -63,6 +68,8 @@ def plan_run(
     components: float = 3.0,
     md_timestep_fs: float | None = None,
     window: str = "gaussian",
+    exchange_ps: float | None = None,
+    equilibration_ps: float = 2.0,
 ) -> RunPlan:
     """Length of run and storage interval for a resolution and an error.
 
@@ -82,6 +89,11 @@ def plan_run(
         Integration time step, to state the Verlet shift and store on a multiple of it.
     window
         Lag window.
+    exchange_ps
+        Time in which the modes of a crystal exchange energy, to compare one run, pieces of it with new
+        velocities, and replicas (`pieces`).
+    equilibration_ps
+        Dynamics before the first sample of a run, and of each replica.
 
     Returns
     -------
@@ -93,14 +105,17 @@ def plan_run(
     UsageError
         For values that are not positive.
     """
-    given = (resolution_cm, relative_error, highest_cm, replicas, components)
-    if not all(0.0 < value < math.inf for value in given):
-        raise UsageError(
-            f"resolution {resolution_cm}, error {relative_error}, highest mode {highest_cm}, "
-            f"replicas {replicas}, components {components}",
-            "all must be positive",
-            "for instance resolution 10 cm⁻¹, error 0.1, highest mode 3700 cm⁻¹",
-        )
+    _require_positive(
+        {
+            "resolution": resolution_cm,
+            "error": relative_error,
+            "highest mode": highest_cm,
+            "replicas": replicas,
+            "components": components,
+            "exchange": 1.0 if exchange_ps is None else exchange_ps,
+            "equilibration": equilibration_ps or 1.0,
+        }
+    )
     bandwidth = noise_bandwidth_cm(resolution_cm, window)
     needed = 1.0 / (relative_error**2 * components * replicas * bandwidth * SPEED_OF_LIGHT_CM_FS)
     # half of the Gaussian lag window carries more than 99.99 % of its weight
@@ -124,4 +139,23 @@ def plan_run(
         components=components,
         shortest_ps=shortest / 1000.0,
         verlet_shift_cm=shift,
+        routes=()
+        if exchange_ps is None
+        else routes(
+            relative_error,
+            exchange_ps,
+            equilibration_ps,
+            shortest_ps=shortest / 1000.0,
+            bandwidth_per_ps=1000.0 * bandwidth * SPEED_OF_LIGHT_CM_FS,
+            components=components,
+        ),
     )
+
+
+def _require_positive(given: dict[str, float]) -> None:
+    if not all(0.0 < value < math.inf for value in given.values()):
+        raise UsageError(
+            ", ".join(f"{name} {value:g}" for name, value in given.items()),
+            "all must be positive",
+            "for instance resolution 10 cm⁻¹, error 0.1, highest mode 3700 cm⁻¹",
+        )
