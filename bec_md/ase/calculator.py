@@ -33,8 +33,7 @@ class ModelCalculator(Calculator, ABC):
     def loaded(self, atoms: Atoms) -> BecModel:
         """Return the network."""
         if not isinstance(self._model, BecModel):
-            elements = tuple(sorted({int(number) for number in atoms.numbers}))
-            self._model = load_model(self._model, elements=elements, **self._options)
+            self._model = load_model(self._model, structures=[atoms], **self._options)
         return self._model
 
     def dipole(self, atoms: Atoms) -> Array | None:

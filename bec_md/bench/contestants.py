@@ -123,19 +123,19 @@ def set_torch_threads(threads: int) -> None:
         torch.set_num_threads(threads)
 
 
-def load(model: str, elements: Sequence[int], threads: int) -> tuple[BecModel | None, BecModel]:
+def load(model: str, atoms: Atoms, threads: int) -> tuple[BecModel | None, BecModel]:
     """Return the model in the native engine (None where there is none) and in the reference.
 
     Raises
     ------
     UsageError
-        If the model does not know an element of the structures.
+        If the model does not know an element of the structure.
     """
+    from bec_md.network import load_model
     from bec_md.network.native import native_status
-    from bec_md.network.predictor import load_model
 
-    reference = load_model(model, engine="torch", elements=elements)
-    missing = sorted(set(elements) - set(reference.elements))
+    reference = load_model(model, engine="torch", structures=[atoms])
+    missing = sorted(set(atoms.numbers.tolist()) - set(reference.elements))
     if missing:
         from ase.data import chemical_symbols
 

@@ -115,11 +115,11 @@ def measure_system(
     """Measure every contestant with every number of threads, and the ceilings, in turn."""
     from bec_md.network.config import NetworkConfig
 
-    elements = sorted({int(z) for z in system.frames(1)[0].numbers})
+    (atoms,) = system.frames(1)
     runners: dict[tuple[str, int], who.Contestant] = {}
     model, config, evaluator = "", {}, None
     for index, threads in enumerate(settings.threads):
-        native, reference = who.load(settings.model, elements, threads)
+        native, reference = who.load(settings.model, atoms, threads)
         model, config = reference.name, reference.config
         if native is not None:
             runners[who.NATIVE, threads] = who.native_contestant(native)

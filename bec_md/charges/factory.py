@@ -61,8 +61,7 @@ def make_charge_source(
     if kind == "model" and not rest:
         from bec_md.charges.model import ModelCharges
 
-        elements = tuple(sorted({int(n) for n in info.numbers}))
-        return ModelCharges(model, device=device, threads=threads, elements=elements)
+        return ModelCharges(model, device=device, threads=threads)
     if kind == "file":
         return FrameCharges(rest or None)
     if kind == "born" and rest:

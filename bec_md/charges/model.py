@@ -14,7 +14,6 @@ from bec_md.arrays import Array
 from bec_md.charges.source import ChargeBatch, ChargeSource
 from bec_md.errors import DataError
 from bec_md.network.familiarity import Familiarity
-from bec_md.network.registry import FALLBACK
 from bec_md.pending import Pending
 
 if TYPE_CHECKING:
@@ -31,11 +30,9 @@ class ModelCharges:
     Parameters
     ----------
     model
-        A loaded model, or the name or path of one (``"auto"`` chooses by the elements).
+        A loaded model, or the name or path of one; what ``"auto"`` is, the first frame decides.
     device, threads
         Where to evaluate; see `bec_md.network.load_model`.
-    elements
-        Atomic numbers of the system, for ``"auto"``.
     """
 
     constant = False
@@ -46,12 +43,11 @@ class ModelCharges:
         *,
         device: str = "cpu",
         threads: int | None = None,
-        elements: tuple[int, ...] | None = None,
     ) -> None:
         self._spec: dict[str, Any] | None = None
         self._model: Any = model
         if not hasattr(model, "predict_batch"):
-            self._spec = {"name_or_path": str(model), "elements": elements}
+            self._spec = {"name_or_path": str(model)}
             self._model = None
         elif hasattr(model, "path") and hasattr(model, "level"):  # other processes load it again
             self._spec = {"name_or_path": str(model.path), "level": model.level}
@@ -59,7 +55,8 @@ class ModelCharges:
             self._spec |= {"device": device, "threads": threads}
         self._lean = False  # tensors of the mean of the members alone
         self._familiarity: Familiarity | None = None  # of the first frame
-        self._eps_inf: NDArray[np.float64] | None = None  # (3, 3), of another model
+        #: (3, 3) of another model by the atoms they are for; None where the model has its own.
+        self._eps_inf: dict[bytes, NDArray[np.float64] | None] | None = None
 
     @property
     def model(self) -> BecModel:
@@ -92,18 +89,13 @@ class ModelCharges:
         }
 
     @property
-    def familiarity(self) -> Familiarity | None:
-        """What the model's card says of the elements of the first frame."""
-        return self._familiarity
-
-    @property
     def notes(self) -> tuple[str, ...]:
         """Sentences for the user."""
         remark = self._familiarity.remark if self._familiarity else None
         found = [remark] if remark else []
         if self._eps_inf is not None:
             found.append(
-                "ε∞ is that of the universal model at the first frame: "
+                "ε∞ is that of the universal model at the first frame of the same atoms: "
                 f"{self.model.name} was trained without ε∞"
             )
         return tuple(found)
@@ -112,6 +104,8 @@ class ModelCharges:
         """Load the model, check that it knows the elements, and find ε∞ where it was trained without."""
         from ase.data import chemical_symbols
 
+        if self._spec is not None and self._spec["name_or_path"] == "auto":
+            self._decide(frame)
         unknown = sorted({int(n) for n in frame.numbers} - {int(n) for n in self.model.elements})
         if unknown:
             atom = int(np.flatnonzero(np.isin(frame.numbers, unknown))[0])
@@ -122,28 +116,18 @@ class ModelCharges:
             )
         symbols = [chemical_symbols[int(number)] for number in frame.numbers]
         self._familiarity = Familiarity.of(getattr(self.model, "card", {}), symbols)
-        if self._leaves_domain(frame):
-            self._take_universal()
-            self._familiarity = Familiarity.of(self.model.card, symbols)
         if not getattr(self.model, "predicts_eps_inf", True):
-            self._eps_inf = _universal_eps_inf(frame)
+            own = _universal_eps_inf(frame)
+            self._eps_inf = None if own is None else {frame.numbers.tobytes(): own}
         return self
 
-    def _leaves_domain(self, frame: Frame) -> bool:
-        """Whether a specialized model that was chosen by the elements alone does not know such structures."""
-        chosen = self._spec is not None and self._spec["name_or_path"] == "auto"
-        if not chosen or self.model.name == FALLBACK or self._familiarity is None:
-            return False
-        spread = self.model.predict_batch([frame]).uncertainty_e
-        return self._familiarity.outside(float(np.mean(spread)))
-
-    def _take_universal(self) -> None:
+    def _decide(self, frame: Frame) -> None:
+        """Take the model that suits the first frame, here and in the processes this source is sent to."""
         from bec_md.network import load_model
 
-        special = self.model.name
-        self._spec = {**(self._spec or {}), "name_or_path": FALLBACK}
-        self._model = load_model(**self._spec)
-        self._model.reason = f"the first frame lies outside the domain of {special}"
+        spec = self._spec or {}
+        self._model = load_model(**spec, structures=[frame])
+        self._spec = {**spec, "name_or_path": self._model.path}
 
     def along_velocities(self) -> ModelCharges:
         """Return the source for a current at every frame.
@@ -209,13 +193,17 @@ class ModelCharges:
             tensors,
             None if members is None and hasattr(prediction, "members") else spread,
             members,
-            self._eps_inf_of(prediction, len(frames)),
+            self._eps_inf_of(prediction, frames),
         )
 
-    def _eps_inf_of(self, prediction: Any, n_frames: int) -> NDArray[np.float64] | None:
+    def _eps_inf_of(self, prediction: Any, frames: Sequence[Frame]) -> NDArray[np.float64] | None:
         """(F, 3, 3) of the model itself, of the universal one, or nothing."""
         if self._eps_inf is not None:
-            return np.broadcast_to(self._eps_inf, (n_frames, 3, 3))
+            atoms = frames[0].numbers.tobytes()
+            if atoms not in self._eps_inf:  # single structures, of other atoms than the first
+                self._eps_inf[atoms] = _universal_eps_inf(frames[0])
+            known = self._eps_inf[atoms]
+            return None if known is None else np.broadcast_to(known, (len(frames), 3, 3))
         own = getattr(prediction, "eps_inf", None)
         return None if own is None or np.isnan(own).any() else own
 

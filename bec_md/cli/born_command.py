@@ -48,7 +48,7 @@ def born(
     check_writable("--output", output)
     console = Console(quiet)
     atoms = read_structure(structure)
-    network = load_model(model, elements=sorted(set(atoms.numbers.tolist())))
+    network = load_model(model, structures=[atoms])
     if not network.predicts_eps_inf:
         raise UsageError(
             f"model {network.name} was trained without ε∞",

@@ -115,7 +115,7 @@ def predicted(console: Console, modes: ReferenceModes, charges: str, model: str)
     if charges != "model":
         console.item("charges", charges)
         return predict_response(modes, charges)
-    network = load_model(model, elements=sorted(set(modes.numbers.tolist())))
+    network = load_model(model, structures=[modes.frame])
     describe_model(console, network)
     found = predict_response(modes, network)
     for note in found.notes:

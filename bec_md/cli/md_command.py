@@ -220,8 +220,7 @@ class System:
         threads = max(1, cores() // max(1, workers))
         potential()
         _limit_torch(threads)
-        known = sorted(set(atoms.numbers.tolist()))
-        network = load_model(model, elements=known, threads=threads)
+        network = load_model(model, structures=[atoms], threads=threads)
         describe_model(console, network)
         console.item("potential", calculator)
         if calculator in SHORTCUTS:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -27,6 +28,9 @@ if TYPE_CHECKING:
     from bec_md.network.familiarity import Familiarity
     from bec_md.structure import Frame
     from bec_md.trajectory import Trajectory
+
+#: Frames from which the model is chosen: they may be of different crystals.
+SAMPLED_FRAMES = 64
 
 PREDICT_HELP = "Write a trajectory, or single structures, with the Born effective charges of every atom."
 
@@ -65,6 +69,7 @@ def run_predict(input: str, output: Path, inputs: InputOptions, quiet: bool) -> 
     from bec_md.charges import charges_key, make_charge_source
     from bec_md.cli.announce import composition, describe_model
     from bec_md.current.prepare import default_batch
+    from bec_md.network import load_model
     from bec_md.trajectory import open_trajectory
 
     options = inputs.current
@@ -78,9 +83,11 @@ def run_predict(input: str, output: Path, inputs: InputOptions, quiet: bool) -> 
     console.item("input", f"{info.source} ({info.format}): {frames} frame(s), {atoms}")
     for warning in info.warnings:
         console.warn(warning)
-    source = make_charge_source(
-        options.charges, info=info, model=options.model, device=options.device, threads=options.threads
-    ).prepare(next(iter(trajectory.frames())))
+    sample = list(islice(trajectory.frames(), SAMPLED_FRAMES))
+    chosen = options.model
+    if options.charges == "model":
+        chosen = load_model(chosen, structures=sample, device=options.device, threads=options.threads)
+    source = make_charge_source(options.charges, info=info, model=chosen).prepare(sample[0])
     model = getattr(source, "model", None)
     if model is not None:
         describe_model(console, model)
@@ -127,6 +134,40 @@ class Means:
             console.item("ε∞", f"{(x + y + zz) / 3:.3f} (xx {x:.3f}, yy {y:.3f}, zz {zz:.3f})")
 
 
+@dataclass
+class Doubts:
+    """Structures outside the domain of a model, and elements that it has hardly seen; by its card."""
+
+    card: Mapping[str, Any]
+    outside: int = 0
+    farthest: tuple[float, Familiarity | None] = (0.0, None)  # of the largest uncertainty
+    remarks: dict[str, int] = field(default_factory=dict)  # about rare elements, with the first frame
+
+    def add(self, frames: Sequence[Frame], batch: ChargeBatch) -> None:
+        """Take up frames of the same atoms."""
+        from ase.data import chemical_symbols
+
+        from bec_md.network.familiarity import Familiarity
+
+        known = Familiarity.of(self.card, [chemical_symbols[int(z)] for z in frames[0].numbers])
+        if known.remark:
+            self.remarks.setdefault(known.remark, frames[0].index)
+        if batch.uncertainty_e is None:
+            return
+        means = batch.uncertainty_e.mean(axis=1)
+        self.outside += sum(known.outside(float(mean)) for mean in means)
+        if known.limit_e is not None and means.max() / known.limit_e > self.farthest[0]:
+            self.farthest = (float(means.max()) / known.limit_e, known)
+
+    def show(self, console: Console, total: int) -> None:
+        """Say what is to be doubted, but not again what was said of the first frame."""
+        for remark, index in self.remarks.items():
+            if index:
+                console.warn(f"frame {index}: {remark}")
+        if self.outside and self.farthest[1] is not None:
+            console.warn(self.farthest[1].outside_remark(self.outside, total))
+
+
 def alike(frames: Iterator[Frame], most: int) -> Iterator[list[Frame]]:
     """Yield up to `most` successive frames that hold the same atoms."""
     import numpy as np
@@ -154,8 +195,7 @@ def write_charges(
 
     info, done, begin = trajectory.info, 0, time.monotonic()
     means = Means()
-    known: Familiarity | None = getattr(source, "familiarity", None)
-    outside = 0
+    doubts = Doubts(getattr(getattr(source, "model", None), "card", {}))
     batches = alike(trajectory.frames(), batch)
     try:
         progress_bar = console.progress("Born effective charges", 0, info.n_frames)
@@ -167,7 +207,6 @@ def write_charges(
             for frames, result in evaluated_ahead(source, ((frames, frames) for frames in batches)):
                 for i, frame in enumerate(frames):
                     spread = result.uncertainty_e
-                    outside += known is not None and spread is not None and known.outside(spread[i].mean())
                     labelled = frame.with_labels(
                         born_effective_charges=result.born_effective_charges[i],
                         eps_inf=None if result.eps_inf is None else result.eps_inf[i],
@@ -175,6 +214,7 @@ def write_charges(
                     means.add(frame.numbers, result, i)
                     columns = {} if spread is None else {"charge_uncertainty_e": spread[i]}
                     file.write(frame_text(labelled, columns))
+                doubts.add(frames, result)
                 done += len(frames)
                 progress(done, info.n_frames)
     except KeyboardInterrupt as stop:
@@ -187,9 +227,8 @@ def write_charges(
     except OSError as error:
         raise not_written(output, error) from error
     seconds = max(time.monotonic() - begin, 1e-9)
-    per_atom = 1e6 * seconds / max(done * info.n_atoms, 1)
+    per_atom = 1e6 * seconds / max(sum(means.counts.values()), 1)
     console.item("done", f"{done} frame(s) in {duration(seconds)}, {per_atom:.3g} µs per atom and frame")
     means.show(console)
-    if outside and known is not None:
-        console.warn(known.outside_remark(outside, done))
+    doubts.show(console, done)
     console.item("written", str(output))

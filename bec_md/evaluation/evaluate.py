@@ -96,9 +96,8 @@ def evaluate_model(
     if isinstance(model, (str, Path)):
         from bec_md.network import load_model
 
-        elements = sorted({int(z) for frame in frames for z in frame.numbers})
         predictor: Predictor = load_model(
-            model, device=device, engine=engine, threads=threads, elements=elements, level=level
+            model, device=device, engine=engine, threads=threads, structures=frames, level=level
         )
     else:
         predictor = model

@@ -46,9 +46,10 @@ class BornExtras:
         from bec_md.network import BecModel, load_model
 
         self._template = template.copy()  # type: ignore[no-untyped-call]
-        elements = tuple(sorted({int(number) for number in template.numbers}))
         self._charge = as_frame(template).total_charge
-        self.model = model if isinstance(model, BecModel) else load_model(model, elements=elements, **options)
+        self.model = (
+            model if isinstance(model, BecModel) else load_model(model, structures=[template], **options)
+        )
 
     def __call__(self, cell_bohr: Array, positions_bohr: Array) -> dict[str, Any]:
         """Return the extras of one bead.

@@ -28,7 +28,6 @@ from bec_md.arrays import Array, Complex
 from bec_md.charges import make_charge_source
 from bec_md.errors import DataError
 from bec_md.modes.reference import TRANSLATION_CM, ReferenceModes, close_together
-from bec_md.structure import Frame
 from bec_md.trajectory.frame import TrajectoryInfo
 from bec_md.units import (
     INTENSITY_KM_MOL,
@@ -206,13 +205,7 @@ def predict_response(
     UsageError, DataError
         If the source does not exist or does not fit the crystal.
     """
-    frame = Frame(
-        positions_ang=modes.positions_ang,
-        cell_ang=modes.cell_ang,
-        pbc=np.ones(3, dtype=bool),
-        numbers=modes.numbers,
-        masses_amu=modes.masses_amu,
-    )
+    frame = modes.frame
     source = make_charge_source(charges, info=_info(modes), model=model).prepare(frame)
     batch = source.evaluate([frame])
     eps = None if batch.eps_inf is None or np.isnan(batch.eps_inf).any() else np.asarray(batch.eps_inf[0])

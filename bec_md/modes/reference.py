@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from bec_md.arrays import Array, brief_repr
 from bec_md.errors import DataError
+from bec_md.structure import Frame
 from bec_md.units import AMU_ANG2_FS2_EV, wavenumber_from_angular_frequency
 
 Indices = NDArray[np.int64]
@@ -66,6 +67,17 @@ class ReferenceModes:
                 "mass-weighted eigenvectors of the dynamical matrix are; displacements are not",
                 "multiply displacements by √m and normalize, or give the force constants",
             )
+
+    @property
+    def frame(self) -> Frame:
+        """The reference structure, periodic in all directions."""
+        return Frame(
+            positions_ang=self.positions_ang,
+            cell_ang=self.cell_ang,
+            pbc=np.ones(3, dtype=bool),
+            numbers=self.numbers,
+            masses_amu=self.masses_amu,
+        )
 
     @property
     def unstable(self) -> Array:

@@ -9,10 +9,11 @@ from bec_md.lazy import on_first_use
 __getattr__, __dir__, __all__ = on_first_use(
     __name__,
     {
-        "predictor": "BecModel load_model",
+        "loading": "load_model",
+        "predictor": "BecModel",
     },
 )
 
 if TYPE_CHECKING:
+    from bec_md.network.loading import load_model as load_model
     from bec_md.network.predictor import BecModel as BecModel
-    from bec_md.network.predictor import load_model as load_model

@@ -15,7 +15,6 @@ from bec_md.arrays import Array, brief_repr
 from bec_md.errors import DataError, UsageError
 from bec_md.network.config import NetworkConfig
 from bec_md.network.model_file import load_network, read_header
-from bec_md.network.registry import choose_model, model_path
 from bec_md.network.request import TENSORS, Answers, Request
 from bec_md.pending import Pending
 from bec_md.structure.from_ase import as_frame
@@ -327,66 +326,5 @@ class BecModel:
 
 def _loaded_again(path: Path, reason: str, options: dict[str, Any]) -> BecModel:
     model = BecModel(path, **options)
-    model.reason = reason
-    return model
-
-
-def load_model(
-    name_or_path: str | Path = "auto",
-    *,
-    device: str = "cpu",
-    engine: EngineName = "auto",
-    threads: int | None = None,
-    elements: Sequence[int] | None = None,
-    level: str | None = None,
-    precision: Precision = "float32",
-) -> BecModel:
-    """Load a bundled model by name, or a model file by path.
-
-    ``NAME@LEVEL`` names the level of theory too, e.g. ``universal@rpbe-d3``.
-
-    ``auto`` needs the atomic numbers of the system and takes the specialized model whose domain fits, else
-    the universal one; `BecModel.reason` says which and why.
-
-    Parameters
-    ----------
-    name_or_path
-        ``"auto"``, a name that `bec-md models` lists, or a model file.
-    elements
-        Atomic numbers of the system, for ``"auto"``.
-    device, engine, threads, level, precision
-        As in `BecModel`.
-
-    Returns
-    -------
-    BecModel
-        Ready to predict.
-
-    Raises
-    ------
-    UsageError
-        For a name that is not known, ``"auto"`` without elements, or a level or device that is not there.
-    DataError
-        If the file is damaged or no model.
-    """
-    reason = "named"
-    if "@" in str(name_or_path) and not Path(name_or_path).is_file():
-        name_or_path, _, level = str(name_or_path).rpartition("@")
-    if str(name_or_path) == "auto":
-        if elements is None:
-            raise UsageError(
-                "model 'auto' needs to know the elements",
-                "it chooses the bundled model by what the system is made of",
-                "give `elements=…`, or name a model (`bec-md models`)",
-            )
-        name_or_path, reason = choose_model(int(number) for number in elements)
-    model = BecModel(
-        model_path(name_or_path),
-        device=device,
-        engine=engine,
-        threads=threads,
-        level=level,
-        precision=precision,
-    )
     model.reason = reason
     return model

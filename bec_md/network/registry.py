@@ -23,6 +23,7 @@ class BundledModel:
     name: str
     path: Path
     card: dict[str, Any]
+    levels: tuple[str, ...]
 
     def suits(self, elements: Iterable[int]) -> bool:
         """Whether a system of these elements lies in the domain that the card states."""
@@ -38,7 +39,9 @@ def bundled_models() -> dict[str, BundledModel]:
     """All shipped models by name."""
     found = {}
     for path in sorted(BUNDLED.glob("*.safetensors")):
-        found[path.stem] = BundledModel(path.stem, path, read_header(path)["card"])
+        header = read_header(path)
+        levels = tuple(header["config"]["levels"])
+        found[path.stem] = BundledModel(path.stem, path, header["card"], levels)
     return found
 
 
@@ -65,16 +68,20 @@ def model_path(name_or_path: str | Path) -> Path:
     )
 
 
-def choose_model(elements: Iterable[int]) -> tuple[str, str]:
-    """Name of the bundled model for a system, and the reason for the choice.
+def choose_model(elements: Iterable[int], level: str | None = None) -> tuple[str, str]:
+    """Name of the bundled model for these elements, and the reason for the choice.
 
-    A specialized model is taken when the system lies in the domain that its card states, the one with the
-    smallest stated error if several do; else the universal one.
+    A specialized model is taken when the elements are those of the domain that its card states and it has the
+    level of theory that is asked for, the one with the smallest stated error if several are; else the
+    universal one. Whether the structures lie in that domain, `bec_md.network.loading` finds out.
     """
     present = sorted(set(elements))
-    models = bundled_models()
-    fitting = [model for model in models.values() if model.suits(present)]
-    if fitting:
-        best = min(fitting, key=lambda model: float(model.card.get("stated_error_e", 1e9)))
-        return best.name, f"its domain is {best.card['domain']['text']}"
-    return FALLBACK, "no specialized model covers these elements"
+    fitting = [model for model in bundled_models().values() if model.suits(present)]
+    if not fitting:
+        return FALLBACK, "no specialized model covers these elements"
+    able = [model for model in fitting if level is None or level in model.levels]
+    if not able:
+        names = ", ".join(model.name for model in fitting)
+        return FALLBACK, f"{names} has no level of theory {level}"
+    best = min(able, key=lambda model: float(model.card.get("stated_error_e", 1e9)))
+    return best.name, f"its domain is {best.card['domain']['text']}"

@@ -34,8 +34,7 @@ class _Network:
         from bec_md.network import BecModel, load_model
 
         if not isinstance(self._model, BecModel):
-            elements = tuple(sorted({int(number) for number in frame.numbers}))
-            self._model = load_model(self._model, elements=elements, **self._options)
+            self._model = load_model(self._model, structures=[frame], **self._options)
         return self._model
 
 

@@ -47,7 +47,7 @@ def born_charges(
     from bec_md.network.familiarity import Familiarity
 
     frame = _frame(structure)
-    network = load_model(model, elements=tuple(sorted({int(n) for n in frame.numbers})), threads=threads)
+    network = load_model(model, structures=[frame], threads=threads)
     found = network.predict_batch([frame])
     known = Familiarity.of(network.card, [chemical_symbols[int(n)] for n in frame.numbers])
     spread = float(np.mean(found.uncertainty_e[0]))

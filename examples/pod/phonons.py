@@ -51,7 +51,7 @@ class Phonons:
 
     def strength(self, model: str = "auto") -> NDArray[np.float64]:
         """(3N, 3) diagonal of each mode's contribution to the static dielectric tensor."""
-        network = bec_md.load_model(model, elements=tuple(sorted(set(self.atoms.numbers.tolist()))))
+        network = bec_md.load_model(model, structures=[self.atoms])
         charges = network.predict(self.atoms)
         dipoles = np.einsum("iab,ibk->ka", charges, self.patterns.reshape(len(self.atoms), 3, -1))
         squared = (self.frequencies_cm / CM_PER_NATURAL) ** 2

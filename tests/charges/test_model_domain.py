@@ -84,10 +84,10 @@ def quartz_frame(scale: float = 1.0) -> Frame:
 
 def test_auto_leaves_a_specialized_model_outside_of_its_domain() -> None:
     """Quartz is for `silica`; quartz pressed to half its volume is not."""
-    source = ModelCharges("auto", elements=(8, 14), threads=1)
+    source = ModelCharges("auto", threads=1)
     source.prepare(quartz_frame())
     assert source.model.name == "silica"
-    source = ModelCharges("auto", elements=(8, 14), threads=1)
+    source = ModelCharges("auto", threads=1)
     source.prepare(quartz_frame(0.8))
     assert source.model.name == "universal"
     assert source.details["model_chosen"] == "the first frame lies outside the domain of silica"
@@ -108,7 +108,7 @@ def test_auto_takes_no_model_that_is_worse_than_universal_on_shipped_labels() ->
         if path.name.startswith("thermal"):
             continue  # each of its structures has other elements
         frames = read_frames(path)[:4]
-        source = ModelCharges("auto", elements=tuple(sorted(set(frames[0].numbers.tolist()))), threads=1)
+        source = ModelCharges("auto", threads=1)
         source.prepare(frames[0])
         if source.model.name == "universal":
             continue

@@ -68,7 +68,7 @@ def test_unknown_elements_levels_names_and_devices_say_what_to_do(model_file: Pa
         load_model(model_file, level="c")
     with pytest.raises(UsageError, match="did you mean 'universal'"):
         model_path("univresal")
-    with pytest.raises(UsageError, match="needs to know the elements"):
+    with pytest.raises(UsageError, match="needs to know the structures"):
         load_model("auto")
     if not torch.cuda.is_available():
         with pytest.raises(UsageError, match="no CUDA device"):

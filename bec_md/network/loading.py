@@ -1,0 +1,124 @@
+"""Load a model; the one place where ``auto`` decides which.
+
+A specialized model is taken where its card's domain holds the elements of all structures *and* its own
+calibrated uncertainty says that it knows structures like these: elements alone do not tell quartz from a
+silicate glass at half the volume.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from bec_md.errors import UsageError
+from bec_md.network.familiarity import Familiarity
+from bec_md.network.predictor import BecModel, EngineName
+from bec_md.network.registry import FALLBACK, choose_model, model_path
+from bec_md.structure.from_ase import as_frame
+
+if TYPE_CHECKING:
+    from ase import Atoms
+
+    from bec_md.network.torch_engine import Precision
+    from bec_md.structure import Frame
+
+#: Structures whose uncertainty is looked at, evenly among those given; of each set of elements the first.
+SAMPLED = 8
+
+
+def load_model(
+    name_or_path: str | Path = "auto",
+    *,
+    device: str = "cpu",
+    engine: EngineName = "auto",
+    threads: int | None = None,
+    structures: Sequence[Frame | Atoms] | None = None,
+    level: str | None = None,
+    precision: Precision = "float32",
+) -> BecModel:
+    """Load a bundled model by name, or a model file by path.
+
+    ``NAME@LEVEL`` names the level of theory too, e.g. ``universal@rpbe-d3``.
+
+    ``auto`` needs structures of the system and takes the specialized model in whose domain they lie, else the
+    universal one; `BecModel.reason` says which and why.
+
+    Parameters
+    ----------
+    name_or_path
+        ``"auto"``, a name that `bec-md models` lists, or a model file.
+    structures
+        What the model shall predict, for ``"auto"``: the first frame of a trajectory, or different crystals.
+    device, engine, threads, level, precision
+        As in `BecModel`.
+
+    Returns
+    -------
+    BecModel
+        Ready to predict.
+
+    Raises
+    ------
+    UsageError
+        For a name that is not known, ``"auto"`` without structures, or a level or device that is not there.
+    DataError
+        If the file is damaged or no model.
+    """
+    if "@" in str(name_or_path) and not Path(name_or_path).is_file():
+        name_or_path, _, level = str(name_or_path).rpartition("@")
+    options = {
+        "device": device,
+        "engine": engine,
+        "threads": threads,
+        "level": level,
+        "precision": precision,
+    }
+    if str(name_or_path) == "auto":
+        if not structures:
+            raise UsageError(
+                "model 'auto' needs to know the structures",
+                "it takes the bundled model in whose domain they lie",
+                "give `structures=[atoms]`, or name a model (`bec-md models`)",
+            )
+        return _fitting([as_frame(item) for item in structures], options)
+    return _loaded(name_or_path, "named", options)
+
+
+def _loaded(name_or_path: str | Path, reason: str, options: dict[str, Any]) -> BecModel:
+    model = BecModel(model_path(name_or_path), **options)
+    model.reason = reason
+    return model
+
+
+def _fitting(structures: Sequence[Frame], options: dict[str, Any]) -> BecModel:
+    """Return the specialized model that knows all these structures, else the universal one."""
+    present = {int(number) for frame in structures for number in frame.numbers}
+    name, reason = choose_model(present, options["level"])
+    model = _loaded(name, reason, options)
+    if name == FALLBACK:
+        return model
+    for index in sampled(structures):
+        if leaves_domain(model, structures[index]):
+            which = "the first frame" if index == 0 else f"structure {index + 1} of {len(structures)}"
+            return _loaded(FALLBACK, f"{which} lies outside the domain of {name}", options)
+    return model
+
+
+def sampled(structures: Sequence[Frame]) -> list[int]:
+    """Indices of the first structure of each set of elements, and of some evenly among all."""
+    even = np.linspace(0, len(structures) - 1, min(SAMPLED, len(structures))).astype(int)
+    kinds: dict[frozenset[int], int] = {}
+    for index, frame in enumerate(structures):
+        kinds.setdefault(frozenset(frame.numbers.tolist()), index)
+    return sorted({*even.tolist(), *kinds.values()})
+
+
+def leaves_domain(model: BecModel, frame: Frame) -> bool:
+    """Whether the mean uncertainty of a model over the atoms of a structure is above what its card allows."""
+    from ase.data import chemical_symbols
+
+    known = Familiarity.of(model.card, [chemical_symbols[int(number)] for number in frame.numbers])
+    return known.outside(float(np.mean(model.predict_batch([frame]).uncertainty_e)))
