@@ -29,6 +29,9 @@ BOHR_ANG: float = _si.physical_constants["Bohr radius"][0] / ANGSTROM_M
 ATOMIC_TIME_FS: float = _si.physical_constants["atomic unit of time"][0] / FEMTOSECOND_S
 ATOMIC_VELOCITY_ANG_FS: float = BOHR_ANG / ATOMIC_TIME_FS
 
+#: Atomic unit of energy, eV.
+HARTREE_EV: float = _si.physical_constants["Hartree energy in eV"][0]
+
 #: Kinetic energy of 1 amu moving at 1 Å/fs, times two, in eV.
 AMU_ANG2_FS2_EV: float = ATOMIC_MASS_KG * (ANGSTROM_M / FEMTOSECOND_S) ** 2 / ELEMENTARY_CHARGE_C
 

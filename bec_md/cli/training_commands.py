@@ -286,4 +286,6 @@ def collect(
     )
     for sentence in found.rejected:
         console.warn(f"left out: {sentence}")
+    for sentence in found.warnings:
+        console.warn(sentence)
     console.item("collected", found.summary())

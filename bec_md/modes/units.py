@@ -7,27 +7,24 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy import constants
 
 from bec_md.errors import DataError, UsageError
 from bec_md.files import read_text
-from bec_md.units import ANGSTROM_M
+from bec_md.units import BOHR_ANG, HARTREE_EV
 
 if TYPE_CHECKING:
     from bec_md.modes.projection import ModeVelocities
 
 
-_BOHR: float = constants.physical_constants["Bohr radius"][0] / ANGSTROM_M
-_HARTREE: float = constants.physical_constants["Hartree energy in eV"][0]
 _ENERGIES_EV = {
     "ev": 1.0,
-    "ry": 0.5 * _HARTREE,
-    "rydberg": 0.5 * _HARTREE,
-    "mry": 0.5e-3 * _HARTREE,
-    "hartree": _HARTREE,
-    "ha": _HARTREE,
+    "ry": 0.5 * HARTREE_EV,
+    "rydberg": 0.5 * HARTREE_EV,
+    "mry": 0.5e-3 * HARTREE_EV,
+    "hartree": HARTREE_EV,
+    "ha": HARTREE_EV,
 }
-_LENGTHS_ANG = {"angstrom": 1.0, "ang": 1.0, "å": 1.0, "a": 1.0, "bohr": _BOHR, "au": _BOHR}
+_LENGTHS_ANG = {"angstrom": 1.0, "ang": 1.0, "å": 1.0, "a": 1.0, "bohr": BOHR_ANG, "au": BOHR_ANG}
 EXAMPLES = "eV/angstrom^2, Ry/bohr^2, hartree/bohr^2, mRy/bohr^2 or eV/angstrom.bohr"
 
 #: phonopy's files that state the unit, looked for beside the force constants.

@@ -108,7 +108,10 @@ def make_layout(
 def _charges_name(
     columns: Mapping[str, Column], charges_key: str | None, place: str, warnings: list[str]
 ) -> str | None:
-    name = find_charge_key(columns, charges_key, place)
+    whole = {name: column for name, column in columns.items() if column.count == 9}
+    name = (find_charge_key(whole, None, place) if charges_key is None else None) or find_charge_key(
+        columns, charges_key, place
+    )
     if name is None or columns[name].count == 9:
         return name
     if charges_key is not None:

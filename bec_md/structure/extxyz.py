@@ -40,7 +40,7 @@ from bec_md.structure.names import (
     VELOCITY_UNITS,
     VelocityUnits,
     as_tensors,
-    stated_transposed,
+    index_order,
 )
 from bec_md.structure.species import Species, resolve_species, symbols_of
 
@@ -179,12 +179,14 @@ class ExtxyzParser:
     ) -> dict[str, Array]:
         labels: dict[str, Array] = {}
         if layout.charges is not None:
-            stated = stated_transposed(pairs.get(CONVENTION_KEY), where)
+            transposed, doubt = index_order(pairs.get(CONVENTION_KEY), self.transposed, where)
+            if doubt and doubt not in self.warnings:
+                self.warnings.append(doubt)
             labels[CHARGES] = as_tensors(
                 values[:, layout.charges],
                 len(values),
                 name=layout.charges_name,
-                transposed=stated if self.transposed is None else self.transposed,
+                transposed=transposed,
                 place=where,
             )
         key = next((key for key in EPS_INF_KEYS if key in pairs), None)
@@ -308,6 +310,8 @@ def iterate_frames(
             "tensors that are exactly zero are the placeholder of a missing label",
             "write the labels into the file",
         )
+    for doubt in parser.warnings:
+        warnings.warn(BecMDWarning(doubt), stacklevel=2)
     if left_out:
         said = f"{file.name}: {'; '.join(left_out)}; they are left out of {index} frames"
         warnings.warn(BecMDWarning(said), stacklevel=2)

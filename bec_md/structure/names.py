@@ -100,6 +100,34 @@ def stated_transposed(stated: str | None, place: str) -> bool:
     return CONVENTIONS[stated.lower()]
 
 
+def index_order(stated: str | None, asked: bool | None, place: str) -> tuple[bool, str | None]:
+    """Whether the first index is the displacement, and what to say where a file and its user disagree.
+
+    Parameters
+    ----------
+    stated
+        What the file says under `CONVENTION_KEY`.
+    asked
+        What its user says, which is followed; None where nothing is said.
+    place
+        File and frame, for messages.
+
+    Raises
+    ------
+    DataError
+        If the file states none of `CONVENTIONS`.
+    """
+    own = stated_transposed(stated, place)
+    if asked is None or stated is None or asked == own:
+        return (own if asked is None else asked), None
+    source = place.split(", frame")[0]
+    names = {transposed: name for name, transposed in CONVENTIONS.items() if "-" in name}
+    return asked, (
+        f"{source} states {CONVENTION_KEY}={stated}, its tensors are read as {names[asked]} as asked for: "
+        "one of both is wrong"
+    )
+
+
 def find_charge_key(names: Iterable[str], charges_key: str | None, place: str) -> str | None:
     """Name of the array that holds the charges: the given key, else the first of `CHARGE_COLUMNS`, else None.
 

@@ -13,10 +13,16 @@ from bec_md.errors import DataError
 from bec_md.files import read_text
 from bec_md.structure import Frame
 from bec_md.structure.names import labels_of
-from bec_md.training.qe_output import BOHR_ANG
+from bec_md.training.theory import libxc_functional
+from bec_md.units import BOHR_ANG, HARTREE_EV
 
-_FUNCTIONALS = {1: "LDA", 7: "LDA", -1012: "LDA", 11: "PBE", -101130: "PBE", 14: "revPBE", -116133: "PBEsol"}
-_ECHO = "outvars: echo values of preprocessed input variables"
+_FUNCTIONALS = {
+    1: "LDA", 2: "LDA", 3: "LDA", 4: "LDA", 5: "LDA", 6: "LDA", 7: "LDA", 11: "PBE", 14: "revPBE",
+    15: "RPBE", 23: "PBE-WC",
+}  # fmt: skip
+_INPUT = "outvars: echo values of preprocessed input variables"
+_FINAL = "outvars: echo values of variables after computation"
+_MOVES = ("ionmov", "geoopt", "optcell", "getxred", "getxcart", "getcell", "imgmov")
 _CHARGES = "(from electric field response)"
 _EPSILON = "Dielectric tensor, in cartesian coordinates"
 _NUMBER = r"[-+]?\d+\.?\d*(?:[EeDd][-+]?\d+)?"
@@ -84,31 +90,52 @@ def read_dielectric_tensor(text: str, n_atoms: int, name: str) -> NDArray[np.flo
 
 
 class _Echo:
-    """Input variables as ABINIT repeats them."""
+    """Variables as ABINIT repeats them at the end, for the dataset that computed the charges.
+
+    What is repeated at the beginning is the input: a dataset that takes its atoms from a relaxation before it
+    has others.
+    """
 
     def __init__(self, text: str, name: str) -> None:
-        start = text.find(_ECHO)
+        start = text.rfind(_FINAL)
+        final = start >= 0
+        if not final:
+            start = text.find(_INPUT)
         if start < 0:
             raise DataError(f"{name}: no input variables", "the head is missing", "keep the whole output")
         stop = text.find("====", start)
         self._text = text[start : stop if stop > 0 else len(text)]
         self._name = name
+        numbers = re.findall(r"^== DATASET +(\d+) ==", text[: max(0, text.rfind(_CHARGES))], re.MULTILINE)
+        self._dataset = numbers[-1] if numbers else "1"
+        moving = [
+            variable
+            for variable in _MOVES
+            if re.search(rf"^.\s+{variable}\d*(?:\s+-?\d+)*?\s+-?[1-9]", self._text, re.MULTILINE)
+        ]
+        if moving and not final:
+            raise DataError(
+                f"{name}: atoms may have moved ({', '.join(moving)}), and the end of the output is missing",
+                "what stands at the beginning is the structure before that",
+                "let ABINIT finish and collect again",
+            )
 
     def values(self, variable: str) -> NDArray[np.float64] | None:
-        """Return the numbers of a variable, None if it has its default.
+        """Return the numbers of a variable in the dataset of the charges, None if it has its default.
 
         Raises
         ------
         DataError
-            If datasets differ in it.
+            If datasets differ in it, and that one is not among them.
         """
-        if re.search(rf"^.\s+{variable}\d+\s", self._text, re.MULTILINE):
+        own = re.search(rf"^.\s+{variable}{self._dataset}((?:\s+{_NUMBER})+)", self._text, re.MULTILINE)
+        if own is None and re.search(rf"^.\s+{variable}[\d?]+\s", self._text, re.MULTILINE):
             raise DataError(
                 f"{self._name}: {variable} differs between the datasets",
                 "it is not clear to which structure the charges belong",
                 "run one structure per output",
             )
-        found = re.search(rf"^.\s+{variable}((?:\s+{_NUMBER})+)", self._text, re.MULTILINE)
+        found = own or re.search(rf"^.\s+{variable}((?:\s+{_NUMBER})+)", self._text, re.MULTILINE)
         return np.array([float(x.replace("D", "E")) for x in found[1].split()]) if found else None
 
     def shaped(self, variable: str, default: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -159,17 +186,37 @@ def read_abinit_output(path: Path) -> Frame:
         numbers=nuclei[types - 1].astype(np.int64),
         labels=labels_of(read_charges(text, n_atoms, name), read_dielectric_tensor(text, n_atoms, name)),
         total_charge=float(charge[1]) if charge else 0.0,
-        info=_settings(text, echo),
+        info=_settings(text, echo, nuclei),
     )
 
 
-def _settings(text: str, echo: _Echo) -> dict[str, Any]:
-    """Version, functional, cutoff and number of k-points as printed."""
+def functional_of(ixc: int) -> str:
+    """Name of a functional: ABINIT's own number, or two of libxc as −1012 or −101130."""
+    if ixc >= 0:
+        return _FUNCTIONALS.get(ixc, f"ixc {ixc}")
+    second, first = -ixc % 1000, -ixc // 1000
+    return libxc_functional([first, second] if first else [second])
+
+
+def _settings(text: str, echo: _Echo, nuclei: NDArray[np.float64]) -> dict[str, Any]:
+    """Version, functional, Hubbard corrections, cutoff and number of k-points as printed."""
+    from ase.data import chemical_symbols
+
     version = re.search(r"^\.Version\s+(\S+)", text, re.MULTILINE)
     out: dict[str, Any] = {"code": f"ABINIT {version[1]}" if version else "ABINIT"}
     functional, cutoff, points = (echo.values(variable) for variable in ("ixc", "ecut", "nkpt"))
+    printed = re.findall(r"- ixc=\s*(-?\d+)", text)  # the default is not repeated
+    if functional is None and printed:
+        functional = np.array([float(printed[-1])])
     if functional is not None:
-        out["functional"] = _FUNCTIONALS.get(int(functional[0]), f"ixc {int(functional[0])}")
+        out["functional"] = functional_of(int(functional[0]))
+    hubbard, u = echo.values("usepawu"), echo.values("upawu")
+    if hubbard is not None and hubbard.any():
+        out["functional"] = f"{out.get('functional', 'unknown functional')}+U"
+        if u is not None and len(u) == len(nuclei):
+            exchange = echo.shaped("jpawu", np.zeros(len(u)))
+            values = zip(nuclei.astype(int), HARTREE_EV * (u - exchange), strict=True)
+            out["hubbard_u_ev"] = " ".join(f"{chemical_symbols[z]} {x:.6g}" for z, x in values if x)
     if cutoff is not None:
         out["cutoff_ha"] = float(cutoff[0])
     out["n_k_points"] = 1 if points is None else int(points[0])

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
+import re
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -34,6 +35,7 @@ class Collection:
     output: Path
     labels: tuple[CollectedLabel, ...]
     rejected: tuple[str, ...]  # one sentence per file or structure
+    warnings: tuple[str, ...] = ()
 
     def summary(self) -> str:
         """One line for the terminal."""
@@ -160,7 +162,30 @@ def collect(
         )
     target = Path(output)
     write_frames(target, [label.frame for label in labels])
-    return Collection(target, tuple(labels), tuple(rejected))
+    return Collection(target, tuple(labels), tuple(rejected), tuple(_mixed_corrections(labels)))
+
+
+def _mixed_corrections(labels: Sequence[CollectedLabel]) -> Iterator[str]:
+    """Name elements that have several Hubbard corrections at what is called one level of theory."""
+    from ase.data import chemical_symbols
+
+    found: dict[tuple[str, str], dict[float, Path]] = {}
+    for label in labels:
+        level, words = str(label.frame.info["level"]), str(label.frame.info.get("hubbard_u_ev", "")).split()
+        stated = {
+            re.split(r"[^A-Za-z]", site)[0].capitalize(): float(value)
+            for site, value in zip(words[::2], words[1::2], strict=False)
+        }
+        for number in {int(z) for z in label.frame.numbers}:
+            symbol = chemical_symbols[number]
+            found.setdefault((level, symbol), {}).setdefault(round(stated.get(symbol, 0.0), 4), label.path)
+    for (level, symbol), paths in found.items():
+        if len(paths) > 1:
+            values = ", ".join(f"{value:g} eV ({path.name})" for value, path in sorted(paths.items()))
+            yield (
+                f"level {level!r} has several Hubbard corrections of {symbol}: {values}; charges differ by "
+                "them: collect the outputs of each apart, with a level of its own"
+            )
 
 
 def _refusal(label: CollectedLabel, max_residual_e: float | None) -> str | None:

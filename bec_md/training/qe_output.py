@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import constants
 
 from bec_md.errors import DataError
 from bec_md.files import read_text
@@ -16,9 +15,7 @@ from bec_md.structure import Frame
 from bec_md.structure.ase_files import images
 from bec_md.structure.names import labels_of
 from bec_md.training.theory import plus_u, qe_functional
-from bec_md.units import ANGSTROM_M
-
-BOHR_ANG: float = constants.physical_constants["Bohr radius"][0] / ANGSTROM_M
+from bec_md.units import BOHR_ANG
 
 _NUMBER = r"([-+]?\d+\.?\d*(?:[EeDd][-+]?\d+)?)"
 _TRIPLE = re.compile(r"\(\s*" + r"\s+".join([_NUMBER] * 3) + r"\s*\)")
@@ -118,6 +115,8 @@ def _from_pw(path: Path) -> tuple[Any, dict[str, str]]:
     text = read_text(path, strict=False)
     kind = "espresso-out" if "Program PWSCF" in text else "espresso-in"
     *_, atoms = images(path, slice(-1, None), kind)
+    if kind == "espresso-in":
+        text = re.sub(r"[!#].*", "", text)  # what is commented out is not set
     charge = re.search(r"tot_charge\s*=\s*" + _NUMBER, text)
     settings = {"total_charge": charge[1].replace("d", "e").replace("D", "e")} if charge else {}
     if plus_u(text):
@@ -125,7 +124,9 @@ def _from_pw(path: Path) -> tuple[Any, dict[str, str]]:
     return atoms, settings
 
 
-def _matching_pw(folder: Path, n_atoms: int, tau_ang: NDArray[np.float64], margin_ang: float) -> Path | None:
+def _matching_pw(
+    folder: Path, tau_ang: NDArray[np.float64], cell_ang: NDArray[np.float64], margin_ang: float
+) -> Path | None:
     """File beside the ph.x output that holds the same structure with more digits; inputs first."""
     files = sorted(p for p in folder.iterdir() if p.is_file() and p.suffix in {".in", ".pwi", ".out", ".pwo"})
     for file in files:
@@ -138,9 +139,17 @@ def _matching_pw(folder: Path, n_atoms: int, tau_ang: NDArray[np.float64], margi
             atoms, _ = _from_pw(file)
         except Exception:  # ASE raises errors of many kinds for files that are not from pw.x
             continue
-        if len(atoms) == n_atoms and np.abs(atoms.positions - tau_ang).max() < margin_ang:
+        if _apart(atoms, tau_ang, cell_ang) < margin_ang:
             return file
     return None
+
+
+def _apart(atoms: Any, positions_ang: NDArray[np.float64], cell_ang: NDArray[np.float64]) -> float:
+    """Largest difference of positions and lattice vectors, Å; infinite for another number of atoms."""
+    if len(atoms) != len(positions_ang):
+        return np.inf
+    found = (np.abs(atoms.positions - positions_ang).max(), np.abs(atoms.cell.array - cell_ang).max())
+    return float(max(found))
 
 
 def read_ph_output(path: Path, *, structure: Path | None = None) -> Frame:
@@ -173,11 +182,11 @@ def read_ph_output(path: Path, *, structure: Path | None = None) -> Frame:
         raise DataError(f"{name}: no dielectric constant", "epsil = .true. prints it", "run ph.x with it")
     eps = _rows(text[heading:], 3, "the dielectric constant", name)
     positions, margin, origin = tau * unit, _ROUNDING * unit, "ph.x (positions to five decimals)"
-    found = structure or _matching_pw(path.parent, len(numbers), positions, margin)
+    found = structure or _matching_pw(path.parent, positions, cell, margin)
     info: dict[str, Any] = {}
     if found is not None:
         atoms, settings = _from_pw(found)
-        distance = np.abs(atoms.positions - positions).max() if len(atoms) == len(numbers) else np.inf
+        distance = _apart(atoms, positions, cell)
         if distance > margin or not np.array_equal(atoms.numbers, numbers):
             raise DataError(
                 f"{found.name} and {name} hold different structures (largest distance {distance:.4f} Å)",
@@ -210,6 +219,8 @@ def _settings(text: str) -> dict[str, Any]:
     if functional:
         out["functional"] = functional
     hubbard = re.findall(r"^\s*U\(\s*([\w-]+)\s*\)\s*=\s*([\d.]+)", text, re.MULTILINE)
+    if table := re.search(r"atomic species +L +U .*\n((?: +[A-Za-z]\S* +\d+ +[\d.].*\n)+)", text):
+        hubbard += [(row.split()[0], row.split()[2]) for row in table[1].splitlines()]
     if hubbard:
         out["hubbard_u_ev"] = " ".join(f"{site} {float(value):g}" for site, value in dict(hubbard).items())
     if cutoff:

@@ -53,9 +53,9 @@ def _block(lines: Sequence[str], start: int, count: int, columns: slice, name: s
 def read_outcar(path: Path) -> list[Frame]:
     """Read tensors, ε_∞ and structure of every step of an OUTCAR that has tensors.
 
-    A block of tensors belongs to the structure printed before it (to the next one if there is none). The rows
-    of VASP's tensors are the field directions: Z[i,a,b] = ∂F_ib/∂E_a. Net charge: Q = Σ ZVAL − NELECT. A cut
-    last block is left out if others are whole.
+    A block of tensors belongs to the structure printed before it; where the first block stands before the
+    first structure, each belongs to the one behind it. The rows of VASP's tensors are the field directions:
+    Z[i,a,b] = ∂F_ib/∂E_a. Net charge: Q = Σ ZVAL − NELECT. A cut last block is left out if others are whole.
 
     Raises
     ------
@@ -64,8 +64,8 @@ def read_outcar(path: Path) -> list[Frame]:
     """
     lines = read_text(path, strict=False).splitlines()
     name = path.name
-    symbols, counts = _outcar_species(lines, name)
-    numbers = _numbers(symbols, name)
+    kinds, counts = _outcar_species(lines, name)
+    numbers = _numbers([kind for kind, n in zip(kinds, counts, strict=False) for _ in range(n)], name)
     at = {
         "cell": [i for i, line in enumerate(lines) if "direct lattice vectors" in line],
         "positions": [i for i, line in enumerate(lines) if line.lstrip().startswith("POSITION  ")],
@@ -80,9 +80,10 @@ def read_outcar(path: Path) -> list[Frame]:
         raise DataError(f"{name}: no structure", "lattice or POSITION is missing", "keep the whole OUTCAR")
     if not at["charges"]:
         raise DataError(f"{name}: no BORN EFFECTIVE CHARGES", *_NO_LABELS)
-    info, charge = _outcar_settings(lines, counts)
-    blocks = {_before(at["positions"], line): line for line in at["charges"]}  # the last one of each step
-    eps_of = {_before(at["positions"], line): line for line in at["eps"]}
+    info, charge = _outcar_settings(lines, kinds, counts)
+    step_of = _before if at["positions"][0] < at["charges"][0] else _behind
+    blocks = {step_of(at["positions"], line): line for line in at["charges"]}  # the last one of each step
+    eps_of = {step_of(at["positions"], line): line for line in at["eps"]}
     frames: list[Frame] = []
     for where, line in sorted(blocks.items()):
         try:
@@ -113,11 +114,20 @@ def _before(places: Sequence[int], line: int) -> int:
     return earlier[-1] if earlier else places[0]
 
 
+def _behind(places: Sequence[int], line: int) -> int:
+    """Return the first of these lines after a line, or the last one before it."""
+    return next((place for place in places if place > line), places[-1])
+
+
 def _outcar_species(lines: Sequence[str], name: str) -> tuple[list[str], list[int]]:
     kinds = [re.split(r"[=:]", line)[1].strip() for line in lines if "VRHFIN" in line]
-    counts = next(
-        ([int(x) for x in line.split("=")[1].split()] for line in lines if "ions per type" in line), []
-    )
+    start = next((i for i, line in enumerate(lines) if "ions per type" in line), None)
+    words = [] if start is None else lines[start].split("=")[1].split()
+    for line in lines[start + 1 :] if start is not None else ():  # many types take several lines
+        if not re.fullmatch(r"[\d ]*\d[\d ]*", line):
+            break
+        words += line.split()
+    counts = [int(word) for word in words]
     symbols = [s for s, n in zip(kinds, counts, strict=False) for _ in range(n)]
     ions = next((re.search(r"NIONS\s*=\s*(\d+)", line) for line in lines if "NIONS" in line), None)
     expected = int(ions[1]) if ions else sum(counts)
@@ -127,7 +137,7 @@ def _outcar_species(lines: Sequence[str], name: str) -> tuple[list[str], list[in
             "VRHFIN and 'ions per type' name the elements of all atoms",
             "keep the whole OUTCAR",
         )
-    return symbols, counts
+    return kinds[: len(counts)], counts
 
 
 def _outcar_tensors(lines: Sequence[str], heading: int, n_atoms: int, name: str) -> NDArray[np.float64]:
@@ -135,7 +145,20 @@ def _outcar_tensors(lines: Sequence[str], heading: int, n_atoms: int, name: str)
     return np.array([_block(lines, first + 4 * i + 1, 3, slice(1, 4), name) for i in range(n_atoms)])
 
 
-def _outcar_settings(lines: Sequence[str], counts: Sequence[int]) -> tuple[dict[str, Any], float]:
+def _effective_u(kinds: Sequence[str], u: str, j: str) -> dict[str, str]:
+    """U − J of the elements that have one, as text: ``{"hubbard_u_ev": "Ti 4"}``."""
+    values = [float(x) for x in u.split()]
+    less = [float(x) for x in j.split()] or [0.0] * len(values)
+    if len(values) != len(kinds) or len(less) != len(values):
+        return {}
+    effective = ((kind, a - b) for kind, a, b in zip(kinds, values, less, strict=True) if a != b)
+    text = " ".join(f"{re.split(r'[_.0-9]', kind.strip())[0]} {value:g}" for kind, value in effective)
+    return {"hubbard_u_ev": text} if text else {}
+
+
+def _outcar_settings(
+    lines: Sequence[str], kinds: Sequence[str], counts: Sequence[int]
+) -> tuple[dict[str, Any], float]:
     text = "\n".join(lines)
 
     def tags(name: str) -> list[str]:
@@ -148,34 +171,31 @@ def _outcar_settings(lines: Sequence[str], counts: Sequence[int]) -> tuple[dict[
         return float(found[-1]) if found else otherwise
 
     def on(name: str) -> bool:
-        """Whether a logical tag is true."""
-        return any(value.strip(".").upper().startswith("T") for value in tags(name))
+        """Whether a logical tag is true: what is printed last was used, the INCAR may be repeated before."""
+        return any(value.strip(".").upper().startswith("T") for value in tags(name)[-1:])
 
     info: dict[str, Any] = {"code": "VASP"}
     version = re.search(r"vasp\.([\d.]+\d)", text)
     if version:
         info["code"] = f"VASP {version[1]}"
-    named = [
-        value
-        for value in tags("METAGGA")
-        if value.strip(".").upper() not in ("F", "T", "--", "FALSE", "NONE")
-    ]
+    meta = [value for value in tags("METAGGA") if value.strip(".").upper() not in ("F", "T")]  # others' tag
     found = VaspTags(
-        gga=next((v for v in reversed(tags("GGA")) if v != "--"), ""),
+        gga="".join(tags("GGA")[-1:]),
         lexch=next((v for v in tags("LEXCH") if not v.isdigit() or v == "91"), ""),
-        metagga=named[-1] if named else "",
+        metagga="".join(meta[-1:]),
         libxc=tuple(v for n in ("LIBXC1", "LIBXC2") for v in tags(n)[-1:]),
         hybrid=on("LHFCALC"),
         screening=last_number("HFSCREEN", 0.0),
         exact=last_number("AEXX", 0.25),
         hubbard=on("LDAU") or "LDA+U is selected" in text,
         nonlocal_vdw=on("LUSE_VDW"),
+        model_screening=on("LMODELHF"),
     )
     if found.name:
         info["functional"] = found.name
-    hubbard = re.search(r"LDAUU\s*=\s*([-\d. ]+)", text)
-    if found.hubbard and hubbard:
-        info["hubbard_u_ev"] = " ".join(hubbard[1].split())
+    rows = [re.findall(rf"LDAU{letter}\s*=\s*([-\d. ]+)", text)[-1:] for letter in "UJ"]
+    if found.hubbard:
+        info |= _effective_u(kinds, *("".join(row) for row in rows))
     cutoff = re.search(r"ENCUT\s*=\s*([\d.]+)\s*eV", text)
     if cutoff:
         info["cutoff_ev"] = float(cutoff[1])
@@ -291,11 +311,14 @@ def _vasprun_settings(root: ElementTree.Element, n_atoms: int) -> tuple[dict[str
         exact=number("AEXX", 0.25),
         hubbard=tags.get("LDAU", "").strip(".").upper().startswith("T"),
         nonlocal_vdw=tags.get("LUSE_VDW", "").strip(".").upper().startswith("T"),
+        model_screening=tags.get("LMODELHF", "").strip(".").upper().startswith("T"),
     )
     if found.name:
         info["functional"] = found.name
-    if found.hubbard and tags.get("LDAUU"):
-        info["hubbard_u_ev"] = " ".join(tags["LDAUU"].split())
+    if found.hubbard:
+        info |= _effective_u(
+            [c[1] for c in cells if len(c) > 1], tags.get("LDAUU", ""), tags.get("LDAUJ", "")
+        )
     cutoff = number("ENMAX", 0.0) or number("ENCUT", 0.0)
     if cutoff:
         info["cutoff_ev"] = cutoff

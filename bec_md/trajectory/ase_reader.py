@@ -28,7 +28,7 @@ from bec_md.structure.names import (
     VelocityUnits,
     as_tensors,
     find_charge_key,
-    stated_transposed,
+    index_order,
 )
 from bec_md.structure.species import Species, resolve_species, symbols_of
 from bec_md.trajectory.options import ReadOptions
@@ -111,12 +111,15 @@ class AtomsReader:
         name = find_charge_key(stored, self._options.charges_key, where)
         if name is None:
             return {}
-        stated = stated_transposed(atoms.info.get(CONVENTION_KEY), where)
+        asked = True if self._options.charges_transposed else None
+        transposed, doubt = index_order(atoms.info.get(CONVENTION_KEY), asked, where)
+        if doubt and doubt not in self.warnings:
+            self.warnings.append(doubt)
         tensors = as_tensors(
             np.asarray(stored[name], dtype=np.float64),
             len(atoms),
             name=name,
-            transposed=self._options.charges_transposed or stated,
+            transposed=transposed,
             place=where,
         )
         return {CHARGES: tensors}

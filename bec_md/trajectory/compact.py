@@ -37,7 +37,7 @@ from bec_md.errors import DataError, UsageError
 from bec_md.files import fingerprint
 from bec_md.schema import Finite, Positive, checked
 from bec_md.structure import Frame
-from bec_md.structure.names import CHARGES, VelocityUnits, as_tensors
+from bec_md.structure.names import CHARGES, VelocityUnits, as_tensors, find_charge_key
 from bec_md.structure.species import resolve_species, symbols_of
 from bec_md.trajectory.block import Block
 from bec_md.trajectory.frame import Trajectory
@@ -78,7 +78,7 @@ class CompactReader:
         self.warnings: list[str] = []
         self.notes = ["Å and Å/fs by definition of the format"]
         self._options = options
-        key = options.charges_key or "born_effective_charges"
+        key = options.charges_key or find_charge_key(array_names(path), None, self.source) or CHARGES
         wanted = (*_ARRAYS, *_SCALARS, key, f"{key}_scale", f"{key}_differences")
         headers = array_headers(path, wanted)
         missing = [name for name in _REQUIRED if name not in headers]

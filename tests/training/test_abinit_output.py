@@ -88,3 +88,60 @@ def test_cut_outputs_are_refused(output, cut, message):
     output.write_text(text[: text.rindex(cut)])
     with pytest.raises(DataError, match=message):
         read_abinit_output(output)
+
+
+@pytest.fixture
+def relaxed(tmp_path):
+    """MgO: a dataset that relaxes the atoms, then the field response at the atoms of its last step."""
+    path = tmp_path / "relaxed.abo"
+    path.write_bytes(gzip.decompress((DATA / "mgo_relaxed_abinit.abo.gz").read_bytes()))
+    return path
+
+
+def test_charges_of_a_relaxed_structure_belong_to_the_relaxed_atoms(relaxed):
+    """What is repeated at the beginning of the output is the structure before the relaxation."""
+    (frame,) = read_output(relaxed)
+    final = [[-0.012414516834, 0.018718729327, 0.0082604923235], [2.0031791755, 2.0323721312, 2.0227216342]]
+    np.testing.assert_allclose(frame.positions_ang, final, atol=1e-8)
+    assert frame.info["functional"] == "LDA"  # the default, which is not repeated
+
+
+def test_a_cut_output_whose_atoms_may_have_moved_is_refused(relaxed, output):
+    text = relaxed.read_text()
+    relaxed.write_text(text[: text.index("after computation")])
+    with pytest.raises(DataError, match="atoms may have moved"):
+        read_abinit_output(relaxed)
+    whole = output.read_text()  # where nothing moves, the beginning is enough
+    output.write_text(whole[: whole.index("after computation")])
+    np.testing.assert_allclose(read_abinit_output(output).positions_ang[1], [2.093, 2.221, 2.124], atol=1e-8)
+
+
+def test_positions_of_the_dataset_that_has_the_charges(output):
+    """Datasets may differ in their atoms; the third one computed the response."""
+    head, tail = output.read_text().split("after computation")
+    for number, shift in ((1, "0.5"), (2, "0.6"), (3, "0.0")):
+        row = f"           xangst{number}     {shift}000000000E+00  0.0000000000E+00  0.0000000000E+00\n"
+        row += "                       2.0930000000E+00  2.2210000000E+00  2.1240000000E+00\n"
+        tail = tail.replace("            xcart ", row + "            xcart ", 1)
+    tail = tail.replace("           xangst      0.0000000000E+00", "           xother      0.0000000000E+00")
+    output.write_text(f"{head}after computation{tail}")
+    assert read_abinit_output(output).positions_ang[0, 0] == 0.0
+
+
+@pytest.mark.parametrize(
+    ("ixc", "name"),
+    [("11", "PBE"), ("-101130", "PBE"), ("-116133", "PBEsol"), ("-1012", "LDA"), ("7", "LDA"),
+     ("-117130", "RPBE"), ("-263267", "SCAN"), ("-428", "HSE06"), ("-999", "libxc 999"), ("42", "ixc 42")],
+)  # fmt: skip
+def test_functionals_by_number(output, ixc, name):
+    edited(output, "ixc     -116133", f"ixc     {ixc}")
+    assert read_abinit_output(output).info["functional"] == name
+
+
+def test_hubbard_corrections_are_part_of_the_level(output):
+    more = (
+        "          usepawu           1\n            upawu      0.0000000000E+00  1.8374663237E-01 Hartree\n"
+    )
+    edited(output, "            xcart ", more + "            xcart ")
+    info = read_abinit_output(output).info
+    assert (info["functional"], info["hubbard_u_ev"]) == ("PBEsol+U", "O 5")

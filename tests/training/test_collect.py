@@ -132,7 +132,7 @@ def test_an_unconverged_response_is_refused(folder):
         ({"gga": "B3", "hybrid": True, "exact": 0.2}, "B3LYP"),
         ({"gga": "PE", "hybrid": True, "screening": 0.2, "exact": 0.32}, "PBE hybrid AEXX=0.32 HFSCREEN=0.2"),
         ({"gga": "PE", "hybrid": True, "exact": 1.0}, "HF"),
-        ({"metagga": "LIBXC", "libxc": ("263", "267")}, "libxc 263+267"),
+        ({"metagga": "LIBXC", "libxc": ("263", "267")}, "SCAN"),
         ({"gga": "MK", "nonlocal_vdw": True}, "optB86b-vdW"),
         ({}, None),
     ],
@@ -188,7 +188,7 @@ def test_level_of_theory_of_an_outcar(folder, lines, level):
     info = read_frames(folder / "o.xyz")[0].info
     assert info["level"] == level
     if "+U" in level:
-        assert info["hubbard_u_ev"] == "0.0 4.0"
+        assert info["hubbard_u_ev"] == "O 4"
 
 
 @pytest.mark.parametrize(
@@ -307,3 +307,153 @@ def test_tensors_that_are_zero_are_no_labels(folder):
     assert "exactly zero" in result.rejected[0]
     with pytest.raises(DataError, match="exactly zero"):
         collect([folder / "zero"], folder / "o.xyz")
+
+
+# ---------------------------------------------------------------------- repeated, commented out
+@pytest.mark.parametrize(
+    ("echo", "level"),
+    [
+        (" INCAR:\n   #METAGGA = SCAN\n   #LHFCALC = .TRUE.\n   #GGA = RP\n", "PBEsol VASP"),
+        (" INCAR:\n   GGA = PE ; ENCUT = 500\n", "PBEsol VASP"),  # the table below is what was used
+        (" INCAR:\n   # LUSE_VDW = .TRUE.\n", "PBEsol VASP"),
+    ],
+)
+def test_what_vasp_repeats_of_the_input_decides_nothing(folder, echo, level):
+    table = (
+        "   METAGGA=  --     metaGGA functional\n   LHFCALC =      F    Hartree Fock\n   LUSE_VDW=      F\n"
+    )
+    (folder / "OUTCAR").write_text(OUTCAR.replace(SETTINGS, echo + SETTINGS + table))
+    collect([folder / "OUTCAR"], folder / "o.xyz")
+    assert read_frames(folder / "o.xyz")[0].info["level"] == level
+
+
+@pytest.mark.parametrize(
+    ("lines", "functional"),
+    [
+        ("   METAGGA=   SCAN    functional\n   LUSE_VDW=      T    is nonlocal\n", "SCAN-vdW"),
+        (
+            "   METAGGA= LIBXC     functional\n   LIBXC1 = MGGA_X_R2SCAN\n   LIBXC2 = MGGA_C_R2SCAN\n",
+            "r2SCAN",
+        ),
+        (
+            "   GGA     =    PE    GGA type\n   LHFCALC =      T    Hartree Fock\n   HFSCREEN=   1.2600 x\n"
+            "   AEXX    =    0.2300\n   LMODELHF=      T    model hybrid\n",
+            "PBE model hybrid AEXX=0.23 HFSCREEN=1.26",
+        ),
+        (
+            "   GGA     =    PE    GGA type\n   LHFCALC =      T    Hartree Fock\n   AEXX    =    0.1000\n"
+            " LDA+U is selected, type is set to LDAUTYPE =  2\n  LDAUU = 3.0  0.0\n  LDAUJ = 1.0 0.0\n",
+            "PBE hybrid AEXX=0.1+U",
+        ),
+    ],
+)
+def test_functionals_of_an_outcar_of_other_kinds(folder, lines, functional):
+    (folder / "OUTCAR").write_text(OUTCAR.replace(SETTINGS, lines))
+    (frame,) = read_output(folder / "OUTCAR")
+    assert frame.info["functional"] == functional
+    assert frame.info.get("hubbard_u_ev") == ("Mg 2" if "+U" in functional else None)  # U − J
+
+
+@pytest.mark.parametrize(
+    ("printed", "name"),
+    [
+        ("VDW-DF2-B86R", "vdW-DF2-B86R"), ("SLA+PW+B86R+VDW2", "vdW-DF2-B86R"), ("VDW-DF", "vdW-DF"),
+        ("SLA PW RW86 PBC VV10 (1 4 21 4 3 0)", "rVV10"), ("RVV10", "rVV10"), ("PBE0", "PBE0"),
+        ("HSE (1 4 12 4 0 0 0)", "HSE06"), ("XC-000I-000I-116L-133L-000I-000I", "PBEsol"),
+        ("XC-001L-012L-000I-000I-000I-000I", "LDA"), ("XC-000I-000I-000I-000I-263L-267L", "SCAN"),
+    ],
+)  # fmt: skip
+def test_van_der_waals_hybrids_and_libxc_of_quantum_espresso(printed, name):
+    assert qe_functional(f"     Exchange-correlation= {printed}\n     EXX-fraction = 0.25\n") == name
+
+
+def test_hubbard_u_of_old_quantum_espresso(folder):
+    table = (
+        "     Simplified LDA+U calculation (l_max = 2) with parameters (eV):\n"
+        "     atomic species    L          U    alpha       J0     beta\n"
+        "        Mg             2     4.0000   0.0000   0.0000   0.0000\n\n"
+    )
+    text = PH_OUTPUT.replace("     celldm(1)=    7.93685", table + "     celldm(1)=    7.93685")
+    (folder / "ph.out").write_text(text)
+    info = read_output(folder / "ph.out")[0].info
+    assert (info["functional"], info["hubbard_u_ev"]) == ("PBE+U", "Mg 4")
+
+
+def test_what_is_commented_out_of_an_input_of_pw_is_not_set(folder):
+    inactive = "! tot_charge = 2.0, lda_plus_u = .true.\n"
+    (folder / "scf.in").write_text(PW_INPUT.replace("&SYSTEM\n", "&SYSTEM\n" + inactive))
+    (frame,) = read_output(folder / "ph.out")
+    assert frame.info["structure_from"] == "pw.x (scf.in)"
+    assert (frame.total_charge, frame.info["functional"]) == (0.0, "PBE")
+
+
+def test_one_level_with_several_hubbard_corrections_is_said(folder):
+    lines = " LDA+U is selected, type is set to LDAUTYPE =  2\n   U (eV) LDAUU =     {u}  0.0\n"
+    for u in ("4.0", "3.0"):
+        (folder / f"OUTCAR_{u}").write_text(OUTCAR.replace(SETTINGS, SETTINGS + lines.format(u=u)))
+    both = [folder / "OUTCAR_4.0", folder / "OUTCAR_3.0"]
+    (said,) = collect(both, folder / "o.xyz").warnings
+    assert "Hubbard corrections of Mg: 3 eV (OUTCAR_3.0), 4 eV (OUTCAR_4.0)" in said
+    assert collect(both[:1], folder / "o.xyz").warnings == ()
+    assert collect([both[0], folder / "OUTCAR"], folder / "o.xyz").warnings == ()  # two levels
+
+
+# ---------------------------------------------------------------------- the same step, all atoms
+def test_blocks_of_tensors_in_front_of_their_structures(folder):
+    """Where the first block stands before any structure, each belongs to the structure that follows."""
+    places = [2.10, 2.12, 2.14]
+    steps = outcar_steps(places, (0, 1, 2))
+    head, *rest = re.split(r"(?= POSITION  )", steps)
+    turned = head
+    for step in rest:
+        position, labels = step.split(" MACROSCOPIC STATIC DIELECTRIC TENSOR (", 1)
+        labels = labels.split(" MACROSCOPIC STATIC DIELECTRIC TENSOR IONIC")[0]
+        turned += " MACROSCOPIC STATIC DIELECTRIC TENSOR (" + labels + position
+    (folder / "OUTCAR").write_text(turned)
+    frames = read_output(folder / "OUTCAR")
+    assert [frame.positions_ang[1, 0] for frame in frames] == pytest.approx(places)
+    assert [frame.born_effective_charges[0, 0, 0] for frame in frames] == pytest.approx([1.9, 1.91, 1.92])
+
+
+def test_the_cell_of_each_step_of_a_relaxation(folder):
+    """Cells are printed before the atoms of each step; the first one is that of the input."""
+    lattice = re.search(r"      direct lattice vectors.*?\n\n", OUTCAR, re.DOTALL)[0]
+    step = OUTCAR[OUTCAR.index(" POSITION  ") : OUTCAR.index(" MACROSCOPIC STATIC DIELECTRIC TENSOR IONIC")]
+    wider = lattice.replace("2.100000000", "2.200000000")
+    (folder / "OUTCAR").write_text(OUTCAR[: OUTCAR.index(" POSITION  ")] + step + wider + step)
+    frames = read_output(folder / "OUTCAR")
+    assert [frame.cell_ang.max() for frame in frames] == pytest.approx([2.1, 2.2])
+
+
+def test_many_types_on_several_lines(folder):
+    text = OUTCAR.replace("ions per type =               1   1", "ions per type =               1\n   1")
+    assert text != OUTCAR
+    (folder / "OUTCAR").write_text(text)
+    assert read_output(folder / "OUTCAR")[0].formula == "MgO"
+
+
+def test_a_pw_input_of_another_volume_is_another_structure(folder):
+    """The same atoms in another cell: its lattice must not come with the labels."""
+    wider = PW_INPUT.replace("0.0 2.1 2.1\n2.1 0.0 2.1\n2.1 2.1 0.0", "0.0 2.2 2.2\n2.2 0.0 2.2\n2.2 2.2 0.0")
+    assert wider != PW_INPUT
+    (folder / "scf.in").write_text(wider)
+    (frame,) = read_output(folder / "ph.out")
+    assert frame.cell_ang.max() == pytest.approx(2.1, abs=5e-5)
+    assert "ph.x" in frame.info["structure_from"]
+    with pytest.raises(DataError, match="different structures"):
+        read_output(folder / "ph.out", structure=folder / "scf.in")
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        " DBCSR| CPU Multiplication driver\n\n **** **** ******  **  PROGRAM STARTED AT 1 Jan\n CP2K|\n",
+        "------------\n          Invoking FHI-aims ...\n          Version 210716\n",
+        "  |  DFTB+ release 22.2\n",
+    ],
+    ids=["CP2K", "FHI-aims", "DFTB+"],
+)
+def test_outputs_of_other_programs_are_refused_with_a_way(folder, head):
+    (folder / "other.out").write_text(head + " BORN EFFECTIVE CHARGES\n")
+    with pytest.raises(DataError, match="convert other outputs to extended XYZ"):
+        read_output(folder / "other.out")
