@@ -38,6 +38,29 @@ _PETRETTO = Citation(
     "10.1038/sdata.2018.65",
     "training data of the model: crystals (PBEsol)",
 )
+_JAIN = Citation(
+    "Jain2013",
+    (
+        "Jain, Anubhav",
+        "Ong, Shyue Ping",
+        "Hautier, Geoffroy",
+        "Chen, Wei",
+        "Richards, William Davidson",
+        "Dacek, Stephen",
+        "Cholia, Shreyas",
+        "Gunter, Dan",
+        "Skinner, David",
+        "Ceder, Gerbrand",
+        "Persson, Kristin A.",
+    ),
+    "Commentary: The Materials Project: A materials genome approach to accelerating materials innovation",
+    "APL Mater.",
+    2013,
+    "1",
+    "011002",
+    "10.1063/1.4812323",
+    "training data of the model: crystals (PBE, PBE+U)",
+)
 _FALLETTA = Citation(
     "Falletta2025",
     (
@@ -110,6 +133,7 @@ _LU = Citation(
 _SOURCES = {
     "phonondb_train": (_TOGO,),
     "petretto_extra_train": (_PETRETTO,),
+    "mp_train": (_JAIN,),
     "sio2_train": (_FALLETTA,),
     "batio3_train": (_FALLETTA,),
     "water_train": (_HIJES, _ZHONG),

@@ -2,8 +2,9 @@
 
     python tests/benchmarks/thermal_benchmark.py examples/labels [--model universal@pbesol] [--seen FILE ...]
 
-The folder holds thermal_train.xyz.xz and thermal_test.xyz.xz. With --seen, extended XYZ files that the model
-learned from, structures of a composition that is in none of them are told apart.
+The folder holds thermal_train.xyz.xz and thermal_test.xyz.xz. All rows but that of the training part are of
+the test part. With --seen, extended XYZ files that the model learned from, structures of a composition that
+is in none of them are told apart.
 """
 
 from __future__ import annotations
@@ -68,16 +69,15 @@ def main() -> None:
     print(f"{len(frames)} structures of {len(names)} crystals, {arguments.model}\n")
     print("| structures | number | RMSE (e) | MAE (e) | median RMSE (e) | ε∞ | 95 % bands hold |")
     print("|---|---:|---:|---:|---:|---:|---:|")
-    print(row("all", found, np.ones(len(frames), dtype=bool)))
-    print(row("held back (test)", found, test))
     print(row("for training", found, ~test))
+    print(row("held back (test)", found, test))
     if arguments.seen:
         known = {frame.formula for path in arguments.seen for frame in iterate_frames(path)}
         unseen = np.array([frame.formula not in known for frame in frames])
-        print(row("composition seen at equilibrium", found, ~unseen))
-        print(row("composition not seen", found, unseen))
-    for group in sorted(set(groups)):
-        print(row(group, found, groups == group))
+        print(row("– composition seen at equilibrium", found, test & ~unseen))
+        print(row("– composition not seen", found, test & unseen))
+    for group in sorted(set(groups[test])):
+        print(row(f"– {group}", found, test & (groups == group)))
 
 
 if __name__ == "__main__":

@@ -10,13 +10,13 @@ from bec_md.cli.app import app
 from bec_md.structure.extxyz import write_frames
 from bec_md.structure.from_ase import as_frame
 
-RARE = "universal has learned from fewer than 20 structures with Mn (5)"
+RARE = "universal has learned from fewer than 20 structures with Ce (8)"
 
 
 @pytest.fixture
 def files(tmp_path):
-    """Rocksalt MnO, and MgO whose ions nearly touch: an unfamiliar element, an unfamiliar structure."""
-    crystals = {"mno": bulk("MnO", "rocksalt", a=4.44), "mgo": bulk("MgO", "rocksalt", a=4.21)}
+    """Rocksalt CeO, and MgO whose ions nearly touch: an unfamiliar element, an unfamiliar structure."""
+    crystals = {"ceo": bulk("CeO", "rocksalt", a=5.09), "mgo": bulk("MgO", "rocksalt", a=4.21)}
     crystals["pressed"] = Atoms("MgO", positions=[[0, 0, 0], [0, 0, 1.1]], cell=[2.2, 2.2, 3.0], pbc=True)
     for name, atoms in crystals.items():
         charges = np.array([2.0, -2.0])[:, None, None] * np.eye(3)
@@ -38,7 +38,7 @@ def words(command, files, name):
 
 @pytest.mark.parametrize("command", ["predict", "evaluate"])
 def test_rare_elements_and_unsure_structures_are_named(command, files):
-    assert RARE in words(command, files, "mno")
+    assert RARE in words(command, files, "ceo")
     assert "1 of 1 structures lie outside the domain of universal" in words(command, files, "pressed")
     quiet = words(command, files, "mgo")
     assert "outside the domain" not in quiet

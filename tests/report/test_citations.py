@@ -41,7 +41,7 @@ def test_data_of_the_model_are_cited() -> None:
 def test_public_data_of_bundled_models_are_cited() -> None:
     cards = {name: model.card for name, model in bundled_models().items()}
     universal = keys(None, cards["universal"])
-    assert {"Togo2018", "Petretto2018", "Falletta2025", "MonteroDeHijes2024"} <= set(universal)
+    assert {"Togo2018", "Petretto2018", "Jain2013", "Falletta2025", "MonteroDeHijes2024"} <= set(universal)
     li3po4 = keys(None, cards["li3po4"])  # started from the universal model
     assert li3po4.count("Falletta2025") == 1
     assert "Petretto2018" in li3po4
