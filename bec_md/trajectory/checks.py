@@ -339,7 +339,7 @@ def check_velocities(motion: Motion, source: str) -> None:
     if velocities is None or len(velocities) < 3 or not velocities[0].any():
         return
     # Atoms in free flight keep their velocities, and then their steps do not change either.
-    if (velocities == velocities[0]).all() and float(np.ptp(motion.displacements(), axis=0).max()) > 2e-4:
+    if (velocities == velocities[0]).all() and float(np.ptp(motion.moved_ang, axis=0).max()) > 2e-4:
         raise DataError(
             f"{source}: the velocities are the same numbers in all of the first {len(velocities)} frames",
             "the steps of the atoms change, so these are left over from before the run (a rerun that "

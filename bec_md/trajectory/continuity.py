@@ -79,17 +79,18 @@ class Continuity:
 
         Of any motion of the center of mass in one of positions and velocities alone `_jump` has to judge.
         """
-        masses = np.sqrt(motion.masses_amu)[:, None]
-        steps, velocities = motion.displacements() * masses, motion.velocities_ang_fs
+        masses = np.repeat(np.sqrt(motion.masses_amu), 3)
+        steps, velocities = motion.moved_ang.reshape(-1, len(masses)) * masses, motion.velocities_ang_fs
         if velocities is not None and self._interval_fs is not None:
+            velocities = velocities.reshape(-1, len(masses))
             pace = (velocities[:-1] + velocities[1:]) * (0.5 * self._interval_fs * masses)
-        elif steps.any(axis=(1, 2)).all():
+        elif steps.any(axis=1).all():
             steps, pace = steps[1:-1], 0.5 * (steps[:-2] + steps[2:])
         else:
             return False
         beside = steps - pace
-        usual = np.einsum("fia,fia->f", pace, pace)
-        return bool((np.einsum("fia,fia->f", beside, beside) < 0.25 * usual).all())
+        usual = np.einsum("fk,fk->f", pace, pace)
+        return bool((np.einsum("fk,fk->f", beside, beside) < 0.25 * usual).all())
 
     def _repetition(self, frames: Sequence[Frame], motion: Motion, old: int) -> Break | None:
         equal = motion.positions_ang[1:] == motion.positions_ang[:-1]
@@ -145,11 +146,11 @@ class Continuity:
         """Steps, what they should be, the mean square of the two ends, and the number of the first step."""
         if motion.velocities_ang_fs is not None and self._interval_fs is not None:
             # Velocities may be those about a center of mass at rest, or a drift may be missing in positions.
-            steps = motion.centered(motion.displacements())
+            steps = motion.centered(motion.moved_ang)
             ends = motion.centered(motion.velocities_ang_fs) * self._interval_fs
             offset = 0
         else:
-            steps = ends = motion.displacements() * np.sqrt(motion.masses_amu[:, None])
+            steps = ends = motion.moved_ang * np.sqrt(motion.masses_amu[:, None])
             offset = 1
         if offset:  # a step against the mean of the steps before and after it
             steps, before, after = steps[1:-1], ends[:-2], ends[2:]

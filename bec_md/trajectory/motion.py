@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -83,7 +84,8 @@ class Motion:
             vectors = vectors - np.einsum("i,fia->fa", masses / masses.sum(), vectors)[:, None]
         return np.asarray(vectors * np.sqrt(masses[:, None]))
 
-    def displacements(self) -> Array:
+    @cached_property
+    def moved_ang(self) -> Array:
         """Nearest-image displacements Δs·Ā between successive frames, (F − 1, n, 3), Å."""
         cells = self.cells_ang
         moved = np.diff(self.positions_ang, axis=0)
@@ -210,7 +212,7 @@ def read_clock(motion: Motion) -> ClockReading | None:
     velocities = motion.velocities_ang_fs
     if velocities is None or len(velocities) < 3:
         return None
-    steps, roots = motion.displacements(), np.sqrt(motion.masses_amu[:, None])
+    steps, roots = motion.moved_ang, np.sqrt(motion.masses_amu[:, None])
     each = Coordinates.of(steps * roots, velocities * roots)
     moved, fast = motion.centered(steps), motion.centered(velocities)
     mean = 0.5 * (fast[:-1] + fast[1:])
@@ -270,7 +272,7 @@ class DifferenceTemperature:
 
 def usual_smoothness(motion: Motion) -> float:
     """Correlation of successive displacements, cos ωΔ for a vibration: the median, which no gap changes."""
-    moved = motion.displacements()
+    moved = motion.moved_ang
     if len(moved) < 2:
         return 0.0
     squares = np.einsum("fia,fia->f", moved, moved)
@@ -282,7 +284,7 @@ def temperature_of_differences(motion: Motion, interval_fs: float) -> Difference
     """Kinetic temperature of the displacements; None without two frames."""
     if len(motion.positions_ang) < 2:
         return None
-    moved = motion.displacements()
+    moved = motion.moved_ang
     masses = motion.masses_amu
     energies = 0.5 * AMU_ANG2_FS2_EV * np.einsum("i,fia->f", masses, (moved / interval_fs) ** 2)
     kelvin = [kinetic_temperature_k(float(energy), 3 * len(masses)) for energy in energies]

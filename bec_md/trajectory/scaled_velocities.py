@@ -87,11 +87,13 @@ class ScaledVelocities:
         first = max(block.old - 3, 0)
         if v is None or len(v) - first < 4 or v.shape[1] < _ATOMS:
             return
-        v, steps = v[first:], motion.displacements()[first + 1 : -1]
+        weights = np.repeat(np.sqrt(motion.masses_amu), 3)  # flat arrays of 3n numbers: a sum each is enough
+        v = v[first:].reshape(-1, len(weights)) * weights
+        steps = motion.moved_ang[first + 1 : -1].reshape(-1, len(weights)) * (weights / self._interval_fs)
         ends = v[1:-2] + v[2:-1]
-        beside = steps / self._interval_fs - _WEIGHTS[0] * ends - _WEIGHTS[1] * (v[:-3] + v[3:])
+        beside = steps - _WEIGHTS[0] * ends - _WEIGHTS[1] * (v[:-3] + v[3:])
         along, square, whole = (
-            np.einsum("fia,fia,i->f", one, other, motion.masses_amu, optimize=True)
+            np.einsum("fk,fk->f", one, other)
             for one, other in ((beside, ends), (ends, ends), (beside, beside))
         )
         safe = np.where(square > 0.0, square, np.inf)
@@ -106,7 +108,7 @@ class ScaledVelocities:
         moving = square > 0.3 * np.median(square)  # not where all atoms turn
         odd = (np.abs(ratio - middle) > limit) | (across - beyond > _DRAWN)
         for row in np.flatnonzero(moving & odd).tolist():
-            single = np.einsum("ia,ia,i->i", beside[row], beside[row], motion.masses_amu)
+            single = np.square(beside[row]).reshape(-1, 3).sum(axis=1)
             if single.sum() ** 2 < _OF_ALL * len(single) * float(single @ single):
                 continue  # collisions of a few atoms: Andersen's thermostat
             deviation = float(ratio[row] - middle)
