@@ -58,9 +58,9 @@ class AbinitReader(IndexedReader):
                 file_masses_amu=masses,
                 masses=options.masses,
             )
-            self._has_times = self._clock_runs(names, values)
-            moves = "vel" in names and options.need_velocities and n_frames > 0
-            if moves and np.any(values("vel", min(1, n_frames - 1))):
+            moves = "vel" in names and n_frames > 0 and np.any(values("vel", min(1, n_frames - 1)))
+            self._time_unit_fs = self._clock(names, values, moving=bool(moves))
+            if moves and options.need_velocities:
                 self.velocity_units = VelocityUnits("atomic", VELOCITY_UNITS["atomic"], assumed=False)
         self.notes = ["atomic units of ABINIT", *self.notes]
 
@@ -83,7 +83,9 @@ class AbinitReader(IndexedReader):
             cell_ang=cell,
             pbc=np.ones(3, dtype=bool),
             velocities_ang_fs=velocities,
-            time_fs=float(np.ravel(values("mdtime", index))[0]) * ATOMIC_TIME_FS if self._has_times else None,
+            time_fs=None
+            if self._time_unit_fs is None
+            else float(np.ravel(values("mdtime", index))[0]) * self._time_unit_fs,
         )
 
     @contextmanager
@@ -113,18 +115,25 @@ class AbinitReader(IndexedReader):
 
             yield list(file), n_frames, value
 
-    def _clock_runs(self, names: list[str], values: Values) -> bool:
-        """Whether `mdtime` is a time: for other algorithms ABINIT counts steps there."""
+    def _clock(self, names: list[str], values: Values, *, moving: bool) -> float | None:
+        """Unit of `mdtime` in fs, None if it is no clock.
+
+        Some algorithms write times, others count steps (Verlet, ``ionmov 6``); steps of dynamics are `dtion`
+        apart, which the motion has to confirm, and those of a relaxation are no time.
+        """
         if "mdtime" not in names or (self.n_frames or 0) < 2:
-            return False
+            return None
         first, second = (float(np.ravel(values("mdtime", index))[0]) for index in (0, 1))
         step = float(np.ravel(values("dtion", None))[0]) if "dtion" in names else second - first
         if second > first and abs(second - first - step) < 0.01 * step:
-            return True
+            return ATOMIC_TIME_FS
+        if second - first == 1.0 and "dtion" in names and moving:
+            self.notes.append(f"steps are counted, dtion = {step:g} atomic units of time apart")
+            return step * ATOMIC_TIME_FS
         self.notes.append(
             f"its times go from {first:g} to {second:g}, which is not dtion = {step:g}, and are not used"
         )
-        return False
+        return None
 
 
 def is_hist(path: Path, head: bytes) -> bool:

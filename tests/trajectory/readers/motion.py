@@ -341,13 +341,13 @@ def h5md(m: Motion, folder: Path, *, enum: bool = True) -> Path:
     return folder / "run.h5"
 
 
-def abinit(m: Motion, folder: Path, *, classic: bool = True) -> Path:
-    """HIST.nc in atomic units, as classic NetCDF or as HDF5."""
+def abinit(m: Motion, folder: Path, *, classic: bool = True, counted: bool = False) -> Path:
+    """HIST.nc in atomic units, as classic NetCDF or as HDF5; `counted`, as ionmov 6 has it, of steps."""
     values = {
         "xred": m.scaled,
         "rprimd": np.broadcast_to(m.cell / BOHR, (m.n_frames, 3, 3)),
         "vel": m.velocities / BOHR * AUT,
-        "mdtime": m.timestep_fs / AUT * np.arange(m.n_frames),
+        "mdtime": 1.0 + np.arange(m.n_frames) if counted else m.timestep_fs / AUT * np.arange(m.n_frames),
     }
     fixed = {
         "typat": np.array([2.0, 2.0, 1.0, 1.0]),

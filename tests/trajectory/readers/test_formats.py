@@ -35,6 +35,7 @@ FORMATS: list[tuple[Callable[[Motion, Path], Path], str, dict[str, Any], float, 
     (text.h5md, "h5md", {}, 1e-9, 1e-12),
     (text.abinit, "abinit-hist", {}, 1e-9, 1e-9),
     (lambda m, folder: text.abinit(m, folder, classic=False), "abinit-hist", {}, 1e-9, 1e-9),
+    (lambda m, folder: text.abinit(m, folder, counted=True), "abinit-hist", {}, 1e-9, 1e-9),
     (text.dump_yaml, "lammps-yaml", {"elements": "Na,Cl"}, 1e-9, 1e-9),
     (text.dump_cfg, "lammps-cfg", {"lammps_units": "metal", "timestep_fs": 1.0}, 1e-9, 1e-9),
     (binary.trr, "trr", {"topology": "pdb"}, 2e-6, 1e-8),  # single precision
@@ -551,3 +552,12 @@ def test_velocities_named_as_positions_are_refused(motion: Motion, tmp_path: Pat
         with pytest.raises(UsageError) as caught:
             open_trajectory(tmp_path / name, timestep_fs=1.0)
         assert_helpful(caught.value, "velocities of a run", word)
+
+
+def test_steps_of_abinit_are_a_clock_only_where_atoms_move(motion: Motion, tmp_path: Path) -> None:
+    """A relaxation counts its steps too, with a dtion that nothing used."""
+    found = open_trajectory(text.abinit(motion, tmp_path, counted=True)).info
+    assert found.timestep_fs == pytest.approx(motion.timestep_fs)
+    still = Motion()
+    still.velocities = np.zeros_like(still.velocities)
+    assert open_trajectory(text.abinit(still, tmp_path, counted=True)).info.timestep_fs is None
