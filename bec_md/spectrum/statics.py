@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -12,16 +13,26 @@ from bec_md.errors import DataError
 from bec_md.spectrum.estimators import one_sided
 from bec_md.spectrum.estimators.blocks import REMEMBERED_FRAMES, CurrentBlocks
 from bec_md.spectrum.estimators.cepstral import CepstralEstimate, in_consistent_band
-from bec_md.spectrum.estimators.conduction import Conduction, conduction, lowest_over_zero, static_error
+from bec_md.spectrum.estimators.conduction import (
+    Conduction,
+    conduction,
+    effective_axes,
+    lowest_over_zero,
+    static_error,
+)
 from bec_md.spectrum.estimators.einstein import einstein_helfand
 from bec_md.spectrum.estimators.estimate import PowerSpectra
 from bec_md.spectrum.estimators.periodogram import Periodogram
 from bec_md.spectrum.estimators.survey import Survey, to_tensor
 from bec_md.spectrum.response import conductivity
+from bec_md.trajectory.mean_structure import MeanStructure
 from bec_md.units import SPEED_OF_LIGHT_CM_FS
 
 #: Stretches of all runs whose scatter gives the error of the Einstein–Helfand slope.
 EINSTEIN_STRETCHES = 8
+
+#: Standard errors between ln S(0) of an axis and of the mean, from which on the axes are not alike.
+MOST_APART = 4.0
 
 #: What the dipole M = ∫J dt does: see `estimators.conduction`.
 Dipole = Literal["bounded", "relaxes", "wanders", "walks", "conducts"]
@@ -29,6 +40,12 @@ Dipole = Literal["bounded", "relaxes", "wanders", "walks", "conducts"]
 WALK = (
     "M = ∫J dt walks although the mean tensors of the same motion show nothing of it: the tensors derive "
     "from no polarization, and ⟨δM²⟩ grows with the length of the run"
+)
+
+
+AT_SITES = (
+    "M moves slowly, but every atom stays about its site: a soft mode or polar domains, and no ions that "
+    "conduct"
 )
 
 
@@ -115,6 +132,8 @@ def statics(
     plain: Dipole = "wanders" if seen.wanders else "bounded"
     if dc is False or (dc is None and not seen.wanders):
         return Statics(plain, "", *numbers)
+    if dc is None and _at_their_sites(blocks):
+        return Statics("relaxes", AT_SITES, *numbers)
     try:
         axes, mean = _cepstral(bins)
     except DataError:
@@ -143,7 +162,13 @@ def _judge(
     bins: Periodogram, mean: CepstralEstimate, sigma: Array, apparent: float, run_fs: float, replicas: int
 ) -> Conduction:
     lowest = lowest_over_zero(bins, mean)
-    return conduction(sigma, lowest, 3.0 * bins.stretches, apparent, run_fs, replicas)
+    return conduction(sigma, lowest, bins.stretches * effective_axes(sigma), apparent, run_fs, replicas)
+
+
+def _at_their_sites(blocks: CurrentBlocks) -> bool:
+    """Whether the positions of every run are known and no atom has left its place."""
+    stored = [series.metadata.get("mean_structure") for series in blocks.series]
+    return bool(stored) and all(one and MeanStructure.from_dict(one).is_crystal for one in stored)
 
 
 def _cepstral(bins: Periodogram) -> tuple[list[CepstralEstimate], CepstralEstimate]:
@@ -153,7 +178,25 @@ def _cepstral(bins: Periodogram) -> tuple[list[CepstralEstimate], CepstralEstima
     grid = bins.wavenumber_cm
     band = float(grid[above if above >= 64 else -1])
     axes = [in_consistent_band(power, bins.stretches, grid, band) for power in bins.power]
-    return axes, in_consistent_band(bins.power.mean(axis=0), 3 * bins.stretches, grid, band)
+    pooled = in_consistent_band(bins.power.mean(axis=0), 3 * bins.stretches, grid, band)
+    return axes, pooled if _alike(axes) else _mean(axes, pooled)
+
+
+def _alike(axes: Sequence[CepstralEstimate]) -> bool:
+    """Whether S(0) is the same along all axes within its errors, so that they are three samples of one."""
+    values = np.array([axis.value for axis in axes])
+    if not (values > 0.0).all():
+        return False
+    relative = np.array([axis.err for axis in axes]) / values
+    return bool((np.abs(np.log(values / values.mean())) < MOST_APART * np.hypot(relative, 1e-3)).all())
+
+
+def _mean(axes: Sequence[CepstralEstimate], pooled: CepstralEstimate) -> CepstralEstimate:
+    """Mean of axes that differ, as in a channel or a layer: the logarithm of their sum is that of no axis."""
+    first = max(axes, key=lambda axis: axis.value)
+    value = float(np.mean([axis.value for axis in axes]))
+    error = float(np.linalg.norm([axis.err for axis in axes])) / len(axes)
+    return replace(pooled, value=value, err=error, cutoff=first.cutoff, band_cm=first.band_cm)
 
 
 def _einstein(blocks: CurrentBlocks, band_cm: float, temperature_k: float) -> dict[str, float]:

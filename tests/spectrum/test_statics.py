@@ -3,15 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from bec_md.spectrum import Spectrum, compute_spectrum
 from bec_md.spectrum.estimators.conduction import conduction
+from bec_md.trajectory.mean_structure import MeanStructure
 from bec_md.units import SUSCEPTIBILITY
 from tests.spectrum.exact import bare, kt_amu, langevin_oscillator, omega_fs
-from tests.spectrum.walking import STEP, TEMPERATURE, VOLUME, crystal, ions, rotors, sigma_of_ions
+from tests.spectrum.walking import (
+    STEP,
+    TEMPERATURE,
+    VOLUME,
+    crystal,
+    hopping,
+    ions,
+    rotors,
+    sigma_of_hopping,
+    sigma_of_ions,
+)
 
 FRAMES = 25000  # 100 ps
 SEEDS = range(12)
@@ -60,6 +72,45 @@ def test_ions_among_rotors_still_conduct() -> None:
     assert len(shown) >= len(found) - 2
     for s in shown:
         assert s.parameters["dipole"] == "conducts"
+
+
+@pytest.mark.parametrize("axes", [(0, 1, 2), (2,), (0, 1)], ids=["all axes", "channel", "layer"])
+def test_jumping_ions_conduct_along_the_axes_that_they_have(axes: tuple[int, ...]) -> None:
+    """The logarithm of the mean of axes, one of which is empty, is that of none of them."""
+    found = spectra(lambda seed: hopping(seed, FRAMES, 1e-3, axes))
+    assert all(s.sigma_dc is not None for s in found)
+    expected = sigma_of_hopping(1e-3) * np.isin(np.arange(3), axes)
+    mean, error = np.array(
+        [(s.parameters["sigma_dc_s_per_m"], s.parameters["sigma_dc_err_s_per_m"]) for s in found]
+    ).T
+    assert abs(mean.mean() - expected.mean()) < 0.15 * expected.mean()  # 12 runs of ± 10 to 20 %
+    assert np.mean(np.abs(mean - expected.mean()) / error) < 2.0
+    tensors = np.mean([np.diag(s.sigma_dc) for s in found if s.sigma_dc is not None], axis=0)
+    np.testing.assert_allclose(tensors, expected, atol=0.2 * expected.max())
+
+
+def test_jumps_that_are_seldom_conduct_little() -> None:
+    found = spectra(lambda seed: hopping(seed, FRAMES, 2e-5))
+    shown = [s.parameters["sigma_dc_s_per_m"] for s in found if s.sigma_dc is not None]
+    assert len(shown) >= len(found) - 2
+    # 50 jumps along an axis: ± 12 %, on top of the error of each spectrum
+    assert np.mean(shown) == pytest.approx(sigma_of_hopping(2e-5), rel=0.25)
+
+
+@pytest.mark.parametrize("spread", [0.1, 0.5])
+def test_a_crystal_whose_atoms_stay_in_their_places_does_not_conduct(spread: float) -> None:
+    """Δε = 250 that relaxes in 10 of 100 ps, as in a polar crystal: J alone looks as if ions moved."""
+    where = MeanStructure(10.0 * np.eye(3), np.zeros((2, 3)), np.array([56, 8]), 0.01, spread, 100)
+    for seed in range(4):
+        series = bare(rotors(seed, FRAMES, 250.0, 10_000.0), STEP, VOLUME)
+        series = replace(series, metadata={**series.metadata, "mean_structure": where.to_dict()})
+        s = compute_spectrum(series, temperature_k=300.0, resolution_cm=40.0, max_cm=400.0)
+        if spread < 0.3:
+            assert s.sigma_dc is None
+            assert s.parameters["dipole"] == "relaxes"
+            assert "every atom stays about its site" in s.quality["static"].meaning
+    forced = compute_spectrum(series, temperature_k=300.0, resolution_cm=40.0, subtract_dc=True)
+    assert forced.sigma_dc is not None
 
 
 def test_a_run_too_short_to_tell_gives_no_conductivity_and_says_when_ions_would_show() -> None:

@@ -6,7 +6,7 @@ import numpy as np
 from scipy import constants as si
 
 from bec_md.current.series import CurrentSeries
-from bec_md.units import SUSCEPTIBILITY
+from bec_md.units import CONDUCTIVITY_S_M, SUSCEPTIBILITY
 from tests.spectrum.exact import bare, kt_amu, langevin_oscillator, ornstein_uhlenbeck
 
 VOLUME, STEP, TEMPERATURE = 1000.0, 4.0, 300.0
@@ -28,6 +28,27 @@ def rotors(seed: int, frames: int, delta_eps: float, tau_fs: float) -> np.ndarra
     """Current of overdamped rotors: M relaxes with τ and has the fluctuation that belongs to Δε, (T, 3)."""
     variance = delta_eps * VOLUME * TEMPERATURE / SUSCEPTIBILITY
     return np.diff(ornstein_uhlenbeck(frames + 1, STEP, 1.0 / tau_fs, variance, seed), axis=0) / STEP
+
+
+def hopping(seed: int, frames: int, rate: float, axes: tuple[int, ...] = (0, 1, 2)) -> np.ndarray:
+    """Current of 20 ions with e that jump by 2.5 Å along some axes, `rate` per fs, and vibrate, (T, 3)."""
+    random = np.random.default_rng(seed)
+    time, moment = STEP * np.arange(frames), np.zeros((frames, 3))
+    for axis in range(3):
+        jumps = random.poisson(20 * rate * STEP, frames)
+        signs = 2 * random.binomial(jumps, 0.5) - jumps
+        moment[:, axis] = 2.5 * np.cumsum(signs) * (axis in axes)
+        omega = 2.0 * np.pi * si.c * 1e-13 * random.uniform(150.0, 300.0, 20)
+        moment[:, axis] += 0.15 * np.cos(omega * time[:, None] + random.uniform(0.0, 6.3, 20)).sum(axis=1)
+    smooth = np.exp(-0.5 * (np.arange(-40, 41) * STEP / 30.0) ** 2)  # a jump takes some 60 fs
+    padded = np.pad(moment, ((40, 40), (0, 0)), mode="edge")
+    moment = np.stack([np.convolve(padded[:, a], smooth / smooth.sum(), "valid") for a in range(3)], axis=1)
+    return np.gradient(moment, STEP, axis=0)
+
+
+def sigma_of_hopping(rate: float) -> float:
+    """n q² Γ a²/(2 V k_B T) along an axis, S/m."""
+    return CONDUCTIVITY_S_M * 20 * 2.5**2 * rate / (2.0 * VOLUME * TEMPERATURE)
 
 
 def crystal(seed: int, frames: int, twist: float, atoms: int = 8) -> tuple[CurrentSeries, float]:
@@ -71,4 +92,4 @@ def crystal(seed: int, frames: int, twist: float, atoms: int = 8) -> tuple[Curre
     return series, SUSCEPTIBILITY / (CRYSTAL_VOLUME * TEMPERATURE) * strength
 
 
-__all__ = ["bare", "crystal", "ions", "rotors", "sigma_of_ions"]
+__all__ = ["bare", "crystal", "hopping", "ions", "rotors", "sigma_of_hopping", "sigma_of_ions"]

@@ -83,10 +83,7 @@ def conduction(
     flat = lowest > float(gammaincinv(shape, MISSED_FLAT)) / shape
     brownian = mean * run_fs * 1e-15 / (3.0 * VACUUM_PERMITTIVITY_F_M)
     growth = apparent / brownian if brownian > 0.0 else 0.0
-    largest = float(np.abs(sigma_dc).max())
-    shares = sigma_dc / largest if largest > 0.0 else np.ones(3)
-    axes = float(np.sum(shares)) ** 2 / float(np.sum(shares**2))
-    shape = 1.25 * axes * replicas  # of the gamma law with that mean and scatter
+    shape = 1.25 * effective_axes(sigma_dc) * replicas  # of the gamma law with that mean and scatter
     grows = growth > float(gammaincinv(shape, MISSED)) / shape
     if not flat:
         return Conduction(
@@ -107,6 +104,13 @@ def conduction(
     return Conduction(
         True, False, "the spectrum is flat and ⟨ΔM²⟩ grows linearly to the end of the run", growth
     )
+
+
+def effective_axes(sigma_dc: Array) -> float:
+    """Return (Σσ)²/Σσ²: three of an isotropic conductor, one of a channel."""
+    largest = float(np.abs(sigma_dc).max())
+    shares = sigma_dc / largest if largest > 0.0 else np.ones(3)
+    return float(np.sum(shares)) ** 2 / float(np.sum(shares**2))
 
 
 def lowest_over_zero(bins: Periodogram, found: CepstralEstimate) -> float:
