@@ -186,7 +186,7 @@ def _zoom(inset: Axes, results: dict[str, Result], colors: dict[str, str]) -> No
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("trajectories", type=Path, nargs="+")
-    parser.add_argument("--model", default="universal")
+    parser.add_argument("--model", default="li3po4")
     parser.add_argument("--charge-stride", type=int, default=1, help="frames between evaluations of Z*")
     parser.add_argument("--fit", type=float, nargs=2, default=(1.0, 4.0), help="lags of the slopes in ps")
     parser.add_argument("--output", type=Path, default=Path("li3po4_conductivity.png"))

@@ -23,6 +23,7 @@ from bec_md.plot.style import WIDTHS_INCH, bare_figure, figure_style, pin_ticks
 from bec_md.training.config import TrainingConfig, find_data_file, load_config
 from bec_md.training.run import train
 
+COLUMNS = 4  # of the figure
 ONE_LAYER = {"channels": 32, "layers": 1, "l_max": 2, "cutoff_ang": 5.0}
 
 
@@ -74,16 +75,19 @@ def evaluations(name: str, data: Path, work: Path, minutes: float) -> list[tuple
 def reliability_figure(rows: list[tuple[Evaluation, float, str]], path: Path) -> None:
     """Draw one diagram for each test."""
     shown = [row for row in rows if row[0].metrics.get("calibration", {}).get("bins")]
-    lines = math.ceil(len(shown) / 3)
+    lines = math.ceil(len(shown) / COLUMNS)
     with figure_style():
-        figure = bare_figure((WIDTHS_INCH["double"], 2.4 * lines))
-        panels = figure.subplots(lines, 3, squeeze=False).ravel()
+        figure = bare_figure((WIDTHS_INCH["double"], 1.95 * lines))
+        panels = figure.subplots(lines, COLUMNS, squeeze=False).ravel()
         for panel, (evaluation, _, label) in zip(panels, shown, strict=False):
             pin_ticks(panel)
             plot_reliability(evaluation, panel)
-            panel.set_title(f"{evaluation.model}: {label}", fontsize=7)
+            panel.tick_params(labelsize=5)
+            panel.xaxis.label.set_fontsize(6)
+            panel.yaxis.label.set_fontsize(6)
+            panel.set_title(f"{evaluation.model}\n{label}", fontsize=6)
             for text in panel.texts:
-                text.set_fontsize(5.5)
+                text.set_fontsize(4.5)
             if panel is not panels[0] and (legend := panel.get_legend()) is not None:
                 legend.remove()
         for panel in panels[len(shown) :]:

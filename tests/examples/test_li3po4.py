@@ -41,16 +41,7 @@ def test_short_runs_give_the_spectra(runs: Path) -> None:
     for name in ("crystal", "melt"):
         bec_md(
             runs,
-            *(
-                "spectrum",
-                f"{name}_1.npz",
-                "--model",
-                "universal",
-                "--eps-inf",
-                "model",
-                "--md-timestep",
-                "2",
-            ),
+            *("spectrum", f"{name}_1.npz", "--model", "li3po4", "--eps-inf", "model", "--md-timestep", "2"),
             *("--resolution", "150", "--max", "1400", "-o", f"{name}_spectrum.h5"),
         )
     files = [str(runs / f"{name}_spectrum.h5") for name in ("crystal", "melt")]
