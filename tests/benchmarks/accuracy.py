@@ -88,7 +88,7 @@ def reliability_figure(rows: list[tuple[Evaluation, float, str]], path: Path) ->
             panel.set_title(f"{evaluation.model}\n{label}", fontsize=6)
             for text in panel.texts:
                 text.set_fontsize(4.5)
-            if panel is not panels[0] and (legend := panel.get_legend()) is not None:
+            if (legend := panel.get_legend()) is not None:  # the caption says what is what
                 legend.remove()
         for panel in panels[len(shown) :]:
             panel.set_axis_off()
