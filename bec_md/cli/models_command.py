@@ -37,9 +37,11 @@ def models(json: str | None = None) -> None:
         Console().say("no network is bundled with this installation; `bec-md train` makes one")
         return
     from rich.console import Console as RichConsole
-    from rich.table import Table
+    from rich.table import Column, Table
 
-    table = Table("name", "for", "elements", "stated error", "file", box=None, header_style="bold")
+    headers = ("name", "for", "elements", "stated error", "file")
+    columns = [Column(header, no_wrap=header != "for") for header in headers]
+    table = Table(*columns, box=None, header_style="bold")
     for name, model in found.items():
         domain = model.card.get("domain") or {}
         elements = domain.get("elements") or _elements(model.path)
@@ -52,7 +54,7 @@ def models(json: str | None = None) -> None:
             f"{model.path.stat().st_size / 1e6:.1f} MB",
         )
     RichConsole().print(table)
-    Console().say("\nbec-md spectrum takes the one whose domain fits (--model auto), else universal.")
+    Console().say("\nbec-md spectrum takes the one that knows the structures (--model auto), else universal.")
 
 
 def _elements(path: Path) -> list[int]:
