@@ -28,6 +28,9 @@ from bec_md.units import AMU_ANG2_FS2_EV, BOLTZMANN_EV_K, SPEED_OF_LIGHT_CM_FS
 
 #: Least share of a variance that is stated to be left: what is neglected is of this order.
 LEAST_SHARE = 0.005
+#: Standard errors by which f-sum ratios of honest runs are off, of an axis and of the mean of all: runs that
+#: are refused are those furthest off, so that refusing honest ones would shift the mean of many runs.
+AXIS_BY_CHANCE, MEAN_BY_CHANCE = 4.5, 4.0
 
 
 @dataclass(frozen=True)
@@ -97,11 +100,17 @@ def reduced(
 
 
 def _by_chance(found: Assessment) -> bool:
-    """Whether f-sum ratios may be off by noise alone: within what three standard errors allow, and 2 %."""
+    """Whether f-sum ratios, and their mean, may be off by noise alone, give or take 2 %."""
     if found.f_sum_ratio is None or found.f_sum_error is None:
         return False
-    low, high = limits(np.array(found.f_sum_error), 3.0)
-    ratio = np.array(found.f_sum_ratio)
+    ratio, error = np.array(found.f_sum_ratio), np.array(found.f_sum_error)
+    ratio = np.append(ratio, ratio.mean())
+    known = zip(
+        limits(error, AXIS_BY_CHANCE),
+        limits(np.sqrt((error**2).sum(keepdims=True)) / len(error), MEAN_BY_CHANCE),
+        strict=True,
+    )
+    low, high = (np.concatenate(both) for both in known)
     return bool(np.all((ratio > low - 0.02) & (ratio < high + 0.02)))
 
 
