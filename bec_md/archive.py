@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 
 from bec_md.errors import DataError
 from bec_md.files import in_words
+from bec_md.memory import require_memory
 
 #: An array may unpack to this size, or to this multiple of its file.
 _UNPACKED_BYTES, _UNPACKED_RATIO = 512 << 20, 1000
@@ -113,6 +114,9 @@ def read_arrays(path: Path, wanted: Container[str] | None = None) -> dict[str, N
         total = sum(info.file_size for _, info in members)
         if total > max(_UNPACKED_BYTES, _UNPACKED_RATIO * path.stat().st_size):
             raise ValueError(f"it unpacks to {total >> 20} MiB, over {_UNPACKED_RATIO} times its size")
+        require_memory(
+            total, f"{path.name}: reading it", "its arrays are read as a whole", "take a part of it"
+        )
         for name, info in members:
             with archive.open(info) as stream:
                 arrays[name] = _values(stream, _header(stream, name, info.file_size), name)

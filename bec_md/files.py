@@ -7,6 +7,7 @@ import gzip
 import hashlib
 import io
 import lzma
+import math
 import zlib
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -16,6 +17,7 @@ from tokenize import TokenError
 from typing import IO, Any, TextIO, cast
 
 from bec_md.errors import DataError, UsageError
+from bec_md.memory import available_bytes
 
 _BUFFER = 1 << 20
 #: Bytes that are decoded at once.
@@ -26,8 +28,10 @@ _LINE_BYTES = 32 << 20
 _UNPACKED_BYTES, _UNPACKED_RATIO = 128 << 20, 2000
 #: Reads at the end of a file by one that takes its header at its word.
 _ENDS = 10_000
-#: Size of a file that is read as a whole.
+#: What a file that is read as a whole may hold, unpacked: a structure of 10⁷ atoms has about as much.
 _WHOLE_BYTES = 1 << 30
+#: Memory that a parser takes at its height for a byte of text: words and numbers are objects of Python.
+_MEMORY_RATIO = 10
 #: What parsing raises where a file lacks a part, or has another one in its place.
 DAMAGE = (
     LookupError, TypeError, ValueError, AttributeError, ArithmeticError, RecursionError, EOFError,
@@ -95,34 +99,52 @@ def resolved(path: str | Path) -> Path:
         ) from error
 
 
-def require_file(path: Path) -> Path:
-    """Return `path` if it is a non-empty file; else raise with the closest names of its folder.
+def is_file(path: Path) -> bool:
+    """Whether there is a file of this name.
 
     Raises
     ------
     UsageError
-        If the file does not exist or is a folder.
+        If it is a pipe or a device.
+    """
+    if path.is_file():
+        return True
+    if path.exists() and not path.is_dir():
+        raise UsageError(
+            f"{path} is a pipe or a device",
+            "it is read more than once, which only a file allows",
+            "write it to a file first",
+        )
+    return False
+
+
+def require_file(path: Path, use: str = "a trajectory is read from it") -> Path:
+    """Return `path` if it is a non-empty file; else raise with the closest names of its folder.
+
+    Parameters
+    ----------
+    path
+        The file.
+    use
+        What it is read for, as a clause.
+
+    Raises
+    ------
+    UsageError
+        If the file does not exist, or is a folder, a pipe or a device.
     DataError
         If it is empty.
     """
-    if path.is_file():
+    if is_file(path):
         if path.stat().st_size == 0:
             raise DataError(
                 f"{path}: the file is empty (0 bytes)",
-                "there is no frame to read",
+                use,
                 "check that the run that writes it has started, and that the copy is complete",
             )
         return path
     if path.is_dir():
-        raise UsageError(
-            f"{path} is a folder", "a trajectory is a file", f"name a file inside it, e.g. {path}/traj.xyz"
-        )
-    if path.exists():
-        raise UsageError(
-            f"{path} is a pipe or a device",
-            "a trajectory is read more than once, which only a file allows",
-            "write it to a file first",
-        )
+        raise UsageError(f"{path} is a folder", use, "name a file inside it")
     folder = path.parent
     if not folder.is_dir():
         raise UsageError(f"{path}: no such file", f"there is no folder {folder}", "check the path")
@@ -150,13 +172,25 @@ class _Guarded(io.RawIOBase):
         Its path, for messages and its size on disk.
     lines
         Whether it is text: a byte order mark is dropped, and lines have a limit.
+    whole
+        Whether all of it is held in memory: what memory and such files can hold is the limit.
     """
 
-    def __init__(self, stream: IO[bytes], path: Path, lines: bool) -> None:
+    def __init__(self, stream: IO[bytes], path: Path, lines: bool, whole: bool) -> None:
         self._stream = stream
         self._file_name = path.name
         self._lines = lines
-        self._allowed = unpacked_limit(path)
+        self._packed = compression_of(path) is not None
+        unpacked, held = unpacked_limit(path), whole_limit() if whole else math.inf
+        self._allowed = min(unpacked, held)
+        self._why = (
+            f"it is read as a whole, and what is may have {_WHOLE_BYTES >> 20} MiB, or a "
+            f"{_MEMORY_RATIO}th of the free memory"
+            if held < unpacked
+            else f"that is over {_UNPACKED_RATIO} times its size: nothing read here compresses like this"
+        )
+        if whole and not self._packed:
+            self._check(path.stat().st_size)
         self._total = self._since_line_end = self._ends = 0
         self.name = str(path)
 
@@ -180,14 +214,17 @@ class _Guarded(io.RawIOBase):
                 "more is expected by its header than there is behind it",
                 "correct the number in its header, or copy the file again",
             )
-        if self._total > self._allowed:
-            raise DataError(
-                f"{self._file_name}: more than {self._total >> 20} MiB after unpacking",
-                f"that is over {_UNPACKED_RATIO} times its size: no trajectory compresses like this",
-                "unpack it by hand and look at what it holds",
-            )
+        self._check(self._total)
         buffer[: len(data)] = data
         return len(data)
+
+    def _check(self, total: int) -> None:
+        if total > self._allowed:
+            raise DataError(
+                f"{self._file_name}: {total >> 20} MiB or more of content",
+                self._why,
+                "look at what it holds (unpacked by hand if it is compressed); name a smaller part of it",
+            )
 
     def _read(self, size: int) -> bytes:
         try:
@@ -216,8 +253,13 @@ class _Guarded(io.RawIOBase):
         return not self._lines
 
     def seek(self, place: int, whence: int = io.SEEK_SET) -> int:
-        """Go to another place."""
-        return self._stream.seek(place, whence)
+        """Go to another place; to the end by reading, within the limits."""
+        if whence == io.SEEK_END and self._packed:
+            while data := self._read(_CHUNK):
+                self._total += len(data)
+                self._check(self._total)
+        self._total = self._stream.seek(place, whence)
+        return self._total
 
     def close(self) -> None:
         """Close the file below as well."""
@@ -230,16 +272,22 @@ def unpacked_limit(path: Path) -> int:
     return max(_UNPACKED_BYTES, _UNPACKED_RATIO * path.stat().st_size)
 
 
-def open_binary(path: Path, lines: bool = True) -> IO[bytes]:
+def whole_limit() -> int:
+    """Bytes of text that can be read as a whole: less than such files have at most, and than memory holds."""
+    free = available_bytes()
+    return _WHOLE_BYTES if free is None else min(_WHOLE_BYTES, free // _MEMORY_RATIO)
+
+
+def open_binary(path: Path, lines: bool = True, whole: bool = False) -> IO[bytes]:
     """Open for reading bytes, decompressing gzip, bzip2 and xz by content, within limits.
 
     A compressed file that breaks off (the run is still writing it, or a copy was cut) ends where it breaks.
     With `lines` it is text, whose lines have a limit and whose byte order mark is dropped; without, one may
-    go back and forth in it.
+    go back and forth in it. What is read as a `whole` has the limit of `whole_limit`.
     """
     kind = compression_of(path)
     stream = path.open("rb", buffering=_BUFFER) if kind is None else COMPRESSIONS[kind][1](path, "rb")
-    return cast(IO[bytes], io.BufferedReader(_Guarded(stream, path, lines), _BUFFER))
+    return cast(IO[bytes], io.BufferedReader(_Guarded(stream, path, lines, whole), _BUFFER))
 
 
 @contextmanager
@@ -277,20 +325,15 @@ def open_for_writing(path: Path) -> TextIO:
 
 
 def read_text(path: Path, strict: bool = True) -> str:
-    """Content of a text file that is read as a whole: configurations, tables, outputs of one calculation.
+    """Content of a text file, decompressed: configurations, tables, outputs of one calculation.
 
     Raises
     ------
     DataError
         If it is larger than any such file, or, if `strict`, not UTF-8.
     """
-    if path.stat().st_size > _WHOLE_BYTES:
-        raise DataError(
-            f"{path.name}: {path.stat().st_size >> 20} MiB",
-            f"files of this kind are read as a whole and have less than {_WHOLE_BYTES >> 20} MiB",
-            "check which file was named",
-        )
-    data = path.read_bytes().removeprefix(_BYTE_ORDER_MARK)
+    with open_binary(path, lines=False, whole=True) as stream:
+        data = stream.read().removeprefix(_BYTE_ORDER_MARK)
     try:
         return data.decode("utf-8", "strict" if strict else "replace").replace("\r\n", "\n")
     except UnicodeDecodeError as error:

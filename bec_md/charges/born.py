@@ -16,8 +16,8 @@ from bec_md.charges.constant import ConstantCharges
 from bec_md.charges.mapping import map_supercell
 from bec_md.charges.source import ChargeBatch, ChargeSource, digest
 from bec_md.charges.symmetry import Operation, expand_tensors, orbits, site_change, symmetry_operations
-from bec_md.errors import DataError, UsageError
-from bec_md.files import expanded
+from bec_md.errors import DataError
+from bec_md.files import expanded, require_file
 
 if TYPE_CHECKING:
     from bec_md.structure import Frame
@@ -138,12 +138,8 @@ def born_charges(spec: str) -> ReferenceCharges:
     path = expanded(head)
     structure_path = expanded(tail) if tail else None
     for item in (path, structure_path):
-        if item is not None and not item.is_file():
-            raise UsageError(
-                f"`charges=born:{spec}`: there is no file {item}",
-                "constant tensors are read from it",
-                "give the path of a BORN file, or of an extxyz with born_effective_charges",
-            )
+        if item is not None:
+            require_file(item, f"`charges=born:{spec}` are constant tensors of it")
     named = not path.suffix and path.name.upper().startswith("BORN")
     if not named and not looks_like_born(path):
         return _from_structure_file(path)

@@ -10,7 +10,7 @@ import numpy as np
 
 from bec_md.cli.console import Console
 from bec_md.errors import DataError, UsageError
-from bec_md.files import expanded
+from bec_md.files import expanded, is_file
 from bec_md.spectrum.analysis.axes import with_axes_of
 from bec_md.spectrum.analysis.point_group import (
     PointGroup,
@@ -49,7 +49,7 @@ def check_symmetry(options: SymmetryOptions, sources: Sequence[Source]) -> None:
             "it holds J(t) and no mean structure: it comes from another program, or an older bec-md",
             "name the point group (`symmetry=m-3m`), or a file with the trajectory or the structure",
         )
-    if options.symmetry not in ("off", "auto") and not expanded(options.symmetry).is_file():
+    if options.symmetry not in ("off", "auto") and not is_file(expanded(options.symmetry)):
         named_group(options.symmetry)
 
 
@@ -75,7 +75,7 @@ def find_symmetry(
     """
     if options.symmetry == "off":
         return None
-    if options.symmetry != "auto" and not expanded(options.symmetry).is_file():
+    if options.symmetry != "auto" and not is_file(expanded(options.symmetry)):
         return named_group(options.symmetry)
     stored = _stored_mean(series)
     if options.symmetry == "auto" and stored is not None:

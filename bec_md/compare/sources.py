@@ -13,7 +13,7 @@ import numpy as np
 from bec_md.arrays import Array
 from bec_md.compare.curve import QUANTITIES, Curve, from_index
 from bec_md.errors import BecMDError, DataError, UsageError
-from bec_md.files import expanded, parsing, read_text
+from bec_md.files import expanded, parsing, read_text, require_file
 from bec_md.hdf5 import is_hdf5
 from bec_md.units import CM_PER_THZ, MEV_PER_CM
 
@@ -71,8 +71,7 @@ def open_curve(path: str | Path, quantity: str = "n_alpha") -> Curve:
             "a curve shows one optical function",
             f"choose from {', '.join(QUANTITIES)}",
         )
-    if not path.is_file():
-        raise UsageError(f"there is no file {path}", "a curve is read from it", "check the name")
+    require_file(path, "a curve is read from it")
     with parsing(path, "table or spectrum"):
         if path.suffix.lower() in (".yml", ".yaml"):
             return _from_yaml(path, quantity)

@@ -28,8 +28,8 @@ from bec_md.current.lazy_rows import StoredRows
 from bec_md.current.parts import FRAME_HASH, PartsFolder, covered, stored_dtype
 from bec_md.current.places import PLACE_ROW, PLACES, mean_structure_entry, thinned
 from bec_md.current.series import CurrentSeries, mean_cell
-from bec_md.errors import DataError, UsageError
-from bec_md.files import expanded, parsing
+from bec_md.errors import DataError
+from bec_md.files import expanded, parsing, require_file
 from bec_md.hdf5 import contents_of, hdf5_for_writing, is_hdf5, open_hdf5
 
 if TYPE_CHECKING:
@@ -304,13 +304,12 @@ def load_current(path: str | Path, *, lazy: bool | None = None) -> CurrentSeries
     header = read_header(path) if path.is_file() else None
     if header is not None:
         return load_file(path, header, lazy=lazy)
-    if path.is_file():
-        raise DataError(
-            f"{path.name} is not a current file of bec-md",
-            "it lacks the header that bec-md current writes",
-            "make one with bec-md current INPUT -o current.h5; open_current reads series of other codes",
-        )
-    raise UsageError(f"there is no file {path}", "a stored current is read from it", "check the name")
+    require_file(path, "a stored current is read from it")
+    raise DataError(
+        f"{path.name} is not a current file of bec-md",
+        "it lacks the header that bec-md current writes",
+        "make one with bec-md current INPUT -o current.h5; open_current reads series of other codes",
+    )
 
 
 class _Scratch:

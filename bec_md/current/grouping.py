@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bec_md.errors import DataError, UsageError
-from bec_md.files import expanded, read_text
+from bec_md.files import expanded, is_file, read_text
 
 if TYPE_CHECKING:
     from bec_md.structure import Frame
@@ -102,7 +102,7 @@ def _from_text(spec: str, frame: Frame) -> Groups:
     if kind == "layers":
         return _layers(rest, frame)
     path = expanded(spec)
-    if path.is_file():
+    if is_file(path):
         return _from_file(path, frame)
     raise UsageError(
         f"`groups={spec}` is not understood, and there is no such file",

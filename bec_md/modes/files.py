@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from bec_md.archive import read_arrays
 from bec_md.arrays import Array
 from bec_md.errors import DataError, UsageError
-from bec_md.files import expanded, parsing, read_text
+from bec_md.files import expanded, parsing, read_text, require_file
 from bec_md.modes.reference import ReferenceModes, modes_from_force_constants
 from bec_md.modes.units import parse_force_constant_units, stated_units
 from bec_md.structure.ase_files import read_structure
@@ -60,13 +60,7 @@ def read_modes(
     DataError
         If its content does not fit the structure.
     """
-    path = expanded(path)
-    if not path.is_file():
-        raise UsageError(
-            f"there is no file {path}",
-            "force constants or eigenvectors are read from it",
-            "check the name",
-        )
+    path = require_file(expanded(path), "force constants or eigenvectors are read from it")
     atoms = read_structure(structure)
     cell, positions = np.array(atoms.cell), np.array(atoms.positions)
     numbers = np.array(atoms.numbers, dtype=np.int64)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from bec_md.errors import DataError, UsageError
-from bec_md.files import expanded, in_words
+from bec_md.files import expanded, in_words, require_file
 from bec_md.modes.reference import ReferenceModes, modes_from_force_constants
 
 
@@ -25,11 +25,7 @@ def read_phonopy(path: str | Path) -> ReferenceModes:
     DataError
         If phonopy cannot read it, or finds no forces.
     """
-    file = expanded(path)
-    if not file.is_file():
-        raise UsageError(
-            f"there is no file {file}", "a phonopy calculation is read from it", "check the name"
-        )
+    file = require_file(expanded(path), "a phonopy calculation is read from it")
     try:
         import phonopy
     except ImportError:

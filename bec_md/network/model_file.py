@@ -21,6 +21,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from bec_md.atomic import replacing
 from bec_md.errors import DataError
+from bec_md.files import require_file
 from bec_md.network.config import NetworkConfig, upgraded
 from bec_md.schema import Positive, checked
 
@@ -88,7 +89,7 @@ def save_model(path: str | Path, network: Network, card: dict[str, Any]) -> None
 
 def read_header(path: str | Path) -> dict[str, Any]:
     """Hyperparameters (in those of the present schema) and card of a model file, without its weights."""
-    path = Path(path)
+    path = require_file(Path(path), "a model is read from it: a path, or the name of a bundled model")
     try:
         with path.open("rb") as stream:
             length = int.from_bytes(stream.read(8), "little")
@@ -98,12 +99,6 @@ def read_header(path: str | Path) -> dict[str, Any]:
         header: dict[str, Any] = json.loads(entries.pop("__metadata__")["bec_md"])
         if not isinstance(header, dict):
             raise TypeError("its entry bec_md is no JSON object")
-    except FileNotFoundError:
-        raise DataError(
-            f"model file {path} does not exist",
-            "a path was given, or a name that is not a bundled model",
-            "check the path; `bec-md models` lists the bundled models",
-        ) from None
     except (ValueError, KeyError, TypeError, OSError, RecursionError) as error:
         raise DataError(
             f"{path} is not a bec-md model file ({error})",

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from bec_md.errors import UsageError
-from bec_md.files import expanded
+from bec_md.files import expanded, is_file
 from bec_md.network.model_file import read_header
 
 BUNDLED = Path(__file__).parent / "bundled"
@@ -57,7 +57,7 @@ def model_path(name_or_path: str | Path) -> Path:
     if str(name_or_path) in names:
         return BUNDLED / f"{name_or_path}.safetensors"
     path = expanded(name_or_path)
-    if path.is_file():
+    if is_file(path):
         return path
     close = difflib.get_close_matches(str(name_or_path), names, n=1)
     hint = f"did you mean {close[0]!r}? " if close else ""

@@ -12,8 +12,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, cast
 
-from bec_md.errors import BecMDError, DataError, UsageError
-from bec_md.files import compression_of, in_words, open_binary, read_head, unpacked_limit
+from bec_md.errors import BecMDError, DataError
+from bec_md.files import compression_of, in_words, open_binary, read_head, require_file, whole_limit
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -38,15 +38,11 @@ def read_structure(source: str | Path | Atoms) -> Atoms:
     UsageError
         If there is no such file.
     DataError
-        If ASE cannot read it.
+        If it is empty, or ASE cannot read it.
     """
     if not isinstance(source, (str, Path)):
         return source
-    path = Path(source)
-    if not path.is_file():
-        raise UsageError(
-            f"there is no structure file {source}", "atoms and cell are read from it", "check the name"
-        )
+    path = require_file(Path(source), "atoms and cell are read from it")
     try:
         return next(images(path))
     except BecMDError:
@@ -84,10 +80,11 @@ def images(path: Path, index: slice = slice(0, 1), ase_format: str | None = None
     if kind.single and (index.start or 0) > 0:
         return
     check_announced(path, name)
+    whole = index.stop is not None or compression_of(path) is not None
     if not kind.acceptsfd:
         yield from iread(str(path), index=index, format=name, do_not_split_by_at_sign=True)
         return
-    with open_binary(path, lines=False) as stream:
+    with open_binary(path, lines=False, whole=whole) as stream:
         opened: IO[Any] = stream
         if not kind.isbinary:
             opened = io.TextIOWrapper(cast(Any, stream), encoding="utf-8-sig", errors="replace")
@@ -109,7 +106,7 @@ def check_announced(path: Path, ase_format: str) -> None:
     numbers = " ".join(" ".join(match.groups("")) for match in re.finditer(pattern, head, re.MULTILINE))
     announced = max(map(int, numbers.split()), default=0)
     size = path.stat().st_size
-    held = size if compression_of(path) is None else unpacked_limit(path)
+    held = size if compression_of(path) is None else whole_limit()
     if announced > held:
         raise DataError(
             f"{path.name} announces {announced} atoms or columns, but has {size} bytes",

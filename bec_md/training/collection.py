@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from bec_md.errors import DataError, UsageError
-from bec_md.files import parsing
+from bec_md.files import parsing, read_head, require_file
 from bec_md.structure import Frame
 from bec_md.structure.extxyz import write_frames
 from bec_md.structure.names import CHARGES
@@ -55,11 +55,8 @@ def read_output(path: str | Path, *, structure: str | Path | None = None) -> lis
     DataError
         If it is none of them, or labels are missing.
     """
-    file = Path(path)
-    if not file.is_file():
-        raise DataError(f"{file}: no such file", "there is nothing to collect", "check the path")
-    with file.open(encoding="utf-8", errors="replace") as stream:
-        reader = reader_of(stream.read(200_000))
+    file = require_file(Path(path), "labels are read from it")
+    reader = reader_of(read_head(file, 200_000).decode("utf-8", "replace"))
     if reader is None:
         raise DataError(
             f"{file}: neither an output of ph.x or ABINIT nor an OUTCAR nor a vasprun.xml",

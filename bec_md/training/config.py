@@ -10,7 +10,7 @@ import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from bec_md.errors import UsageError
-from bec_md.files import expanded, read_text
+from bec_md.files import expanded, is_file, read_text, require_file
 from bec_md.network.config import ReadoutConfig
 from bec_md.structure.names import IndexOrder
 
@@ -263,9 +263,7 @@ def load_config(path: str | Path) -> TrainingConfig:
     UsageError
         If the file is missing, is not YAML, or holds unknown or wrong entries.
     """
-    file = Path(path)
-    if not file.is_file():
-        raise UsageError(f"{file}: no such file", "training needs a configuration", "give a YAML file")
+    file = require_file(Path(path), "training needs a configuration")
     try:
         data = yaml.safe_load(read_text(file))
     except (yaml.YAMLError, RecursionError, ValueError) as error:
@@ -287,7 +285,7 @@ def find_data_file(path: str, *, config_folder: Path, data_root: Path | None) ->
         [given] if given.is_absolute() else [r / given for r in (data_root, config_folder) if r is not None]
     )
     for place in places:
-        if place.is_file():
+        if is_file(place):
             return place
     raise UsageError(
         f"data file {path!r} not found (looked at {', '.join(str(p) for p in places)})",

@@ -87,7 +87,7 @@ def test_damaged_and_foreign_files_are_refused(model_file: Path, tmp_path: Path)
     other.write_bytes(b"not a model at all")
     with pytest.raises(DataError, match="not a bec-md model file"):
         read_header(other)
-    with pytest.raises(DataError, match="does not exist"):
+    with pytest.raises(UsageError, match="no such file"):
         read_header(tmp_path / "nothing.safetensors")
     content = model_file.read_bytes()
     other.write_bytes(content.replace(b'\\"schema\\": 2', b'\\"schema\\": 9'))

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import bz2
 import gzip
+import lzma
+import os
 import re
 from pathlib import Path
 
@@ -11,10 +14,20 @@ import numpy as np
 import pytest
 from ase import Atoms
 
-from bec_md.errors import DataError
-from bec_md.files import in_words
+from bec_md.compare import open_curve
+from bec_md.current import compute_current, load_current, open_current
+from bec_md.description import describe
+from bec_md.errors import DataError, UsageError
+from bec_md.files import in_words, read_text
+from bec_md.modes.files import read_modes
+from bec_md.network import load_model
+from bec_md.network.model_file import read_header
 from bec_md.structure.ase_files import images, read_structure
+from bec_md.structure.names import CHARGES
+from bec_md.training.collection import read_output
+from bec_md.training.config import load_config
 from bec_md.trajectory import open_trajectory
+from tests.training.outputs import OUTCAR
 
 SALT = Atoms("NaCl", cell=[5.6] * 3, positions=[[0.0, 0, 0], [2.8, 2.8, 2.8]], pbc=True)
 MANY = 10**12
@@ -105,3 +118,59 @@ def test_errors_without_words_have_a_name() -> None:
     assert in_words(KeyError()) == "KeyError"
     assert in_words(ValueError("a\n  b")) == "a b"
     assert in_words(MemoryError()) == "it announces more than fits into memory"
+
+
+COMPRESSED = {".gz": gzip.open, ".bz2": bz2.open, ".xz": lzma.open}
+
+
+@pytest.mark.parametrize("suffix", COMPRESSED)
+@pytest.mark.parametrize("door", [read_structure, read_output, read_text, lambda path: open_trajectory(path)])
+def test_what_unpacks_to_more_than_memory_holds_is_refused(door, suffix, tmp_path: Path, monkeypatch) -> None:
+    """11 MB of empty lines in some kB, with 30 MB of free memory: 3 MB may be read."""
+    monkeypatch.setattr("bec_md.files.available_bytes", lambda: 30 << 20)
+    path = tmp_path / f"s.cif{suffix}"
+    with COMPRESSED[suffix](path, "wb") as out:
+        out.write(b"data_s\n_cell_length_a 5\n vasp. BORN EFFECTIVE CHARGES\n")
+        for _ in range(10):
+            out.write(b"\n" * 1_100_000)
+    with pytest.raises(DataError, match=r"[34] MiB or more of content(.|\n)*a 10th of the free memory"):
+        door(path)
+
+
+def test_a_large_file_is_refused_before_it_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "POSCAR"
+    with path.open("wb") as out:
+        out.truncate(2 << 30)  # zeros that take no room
+    with pytest.raises(DataError, match="2048 MiB or more of content"):
+        read_structure(path)
+
+
+def test_compressed_structures_and_outputs_are_read(tmp_path: Path, written) -> None:
+    plain = written("cif")
+    packed = tmp_path / "s.cif.gz"
+    packed.write_bytes(gzip.compress(plain.read_bytes()))
+    assert read_structure(packed) == read_structure(plain)
+    output = tmp_path / "OUTCAR"
+    output.write_text(OUTCAR)
+    (tmp_path / "OUTCAR.gz").write_bytes(gzip.compress(OUTCAR.encode()))
+    before, after = (read_output(tmp_path / name)[0] for name in ("OUTCAR", "OUTCAR.gz"))
+    np.testing.assert_array_equal(before.labels[CHARGES], after.labels[CHARGES])
+
+
+@pytest.mark.parametrize(
+    "door",
+    [
+        read_structure, read_output, open_trajectory, load_current, load_config, load_model, open_current,
+        lambda path: open_curve(path, "n"), lambda path: read_modes(path, SALT), describe, read_header,
+        lambda path: compute_current(SALT, charges=f"born:{path}", timestep_fs=1.0),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("kind", ["pipe", "device"])
+def test_pipes_and_devices_are_called_that(door, kind: str, tmp_path: Path) -> None:
+    path = tmp_path / "p"
+    if kind == "pipe":
+        os.mkfifo(path)
+    else:
+        path.symlink_to("/dev/zero")
+    with pytest.raises(UsageError, match="is a pipe or a device"):
+        door(path)

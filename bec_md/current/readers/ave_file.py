@@ -11,7 +11,7 @@ import numpy as np
 from bec_md.arrays import Array
 from bec_md.current.readers.table import read_columns
 from bec_md.errors import DataError
-from bec_md.files import read_text
+from bec_md.files import open_text, read_text
 
 
 def read_ave_file(path: Path) -> tuple[Array, tuple[str, ...]]:
@@ -22,7 +22,7 @@ def read_ave_file(path: Path) -> tuple[Array, tuple[str, ...]]:
     DataError
         If the file has none of the layouts, or is damaged.
     """
-    with path.open(encoding="utf-8", errors="replace") as file:
+    with open_text(path) as file:
         head = list(islice(file, 4))
     if any(line.startswith("keywords:") for line in head):
         return _yaml(path)

@@ -18,6 +18,7 @@ from bec_md.current.readers.raw import RawSeries
 from bec_md.current.readers.table import uniform_step
 from bec_md.current.readers.units import DEBYE_E_ANG
 from bec_md.errors import DataError
+from bec_md.files import open_text
 
 _NUMBER = r"([-+]?\d*\.?\d+(?:[EeDd][-+]?\d+)?)"
 _MOMENT = re.compile(rf"X=\s*{_NUMBER}\s+Y=\s*{_NUMBER}\s+Z=\s*{_NUMBER}")
@@ -41,7 +42,7 @@ def read_cp2k(path: Path, options: SeriesOptions) -> RawSeries:
     moments: list[list[float]] = []
     rows: dict[str, list[list[float]]] = {"X": [], "Y": [], "Z": []}
     expecting, berry = False, False
-    with path.open(encoding="utf-8", errors="replace") as lines:
+    with open_text(path) as lines:
         for line in lines:
             if "modulo integer multiples of the cell matrix" in line or "(Berry phase)" in line:
                 berry = True
@@ -86,7 +87,7 @@ def _quanta(rows: dict[str, list[list[float]]], count: int) -> Array | None:
 
 def _records(path: Path) -> Array | None:
     """Return the numbers of the lines ``MOMENTS| …``, None if there are none; a cut last one is left out."""
-    with path.open(encoding="utf-8", errors="replace") as lines:
+    with open_text(path) as lines:
         found = [line.split(_RECORD, 1)[1].split() for line in lines if line.lstrip().startswith(_RECORD)]
     rows = [words for words in found if words[:1] and words[0].lstrip("-").isdigit()]
     if not rows:

@@ -11,6 +11,7 @@ import numpy as np
 
 from bec_md.arrays import Array
 from bec_md.current.readers.lammps_commands import RunSettings
+from bec_md.files import open_text
 
 #: Logs larger than this are not searched: a thermo table of 10⁶ lines takes about 200 MB.
 MAX_LOG_BYTES = 500_000_000
@@ -189,7 +190,7 @@ class _Parser:
 def parse_log(path: Path) -> LogContent:
     """Collect thermo tables (lines of one, multi or yaml), and the settings in force at each of them."""
     parser = _Parser()
-    with path.open(encoding="utf-8", errors="replace") as lines:
+    with open_text(path) as lines:
         for line in lines:
             parser.take(line)
     return parser.result()

@@ -18,7 +18,7 @@ from bec_md.current.readers.lammps_log import log_of
 from bec_md.current.readers.raw import RawSeries
 from bec_md.current.series import CurrentSeries
 from bec_md.errors import DataError, UsageError
-from bec_md.files import expanded, parsing
+from bec_md.files import expanded, is_file, parsing, read_head, require_file
 
 READERS: dict[str, Callable[[Path, SeriesOptions], RawSeries]] = {
     "npy": columns.read_npy,
@@ -69,8 +69,7 @@ def open_current(path: str | Path, options: SeriesOptions | None = None, **chang
         return load_current(path)
     given = (options or SeriesOptions()).changed(**changes)
     given.check()
-    if not path.is_file():
-        raise UsageError(f"there is no file {path}", "a current is read from it", "check the name")
+    require_file(path, "a current is read from it")
     name = given.format or recognize(path)
     if name == "columns" and given.format is None and _is_average(path):
         name = "lammps-ave-time"
@@ -90,7 +89,7 @@ def open_current(path: str | Path, options: SeriesOptions | None = None, **chang
 def is_current_file(path: str | Path) -> bool:
     """Whether a file holds a current or dipole moment (and not a trajectory)."""
     path = expanded(path)
-    return is_stored_current(path) or (path.is_file() and recognize(path) is not None)
+    return is_stored_current(path) or (is_file(path) and recognize(path) is not None)
 
 
 def recognize(path: Path) -> str | None:
@@ -100,8 +99,7 @@ def recognize(path: Path) -> str | None:
     if path.suffix == ".npz":
         known = {*columns.NPZ_NAMES, *columns.NPZ_OPEN_NAMES} & set(array_names(path))
         return "npz" if known else None
-    with path.open("rb") as file:
-        data = file.read(_HEAD_BYTES)
+    data = read_head(path, _HEAD_BYTES)
     if b"\x00" in data:
         return None
     head = data.decode("utf-8", errors="replace")
