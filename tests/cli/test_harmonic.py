@@ -141,7 +141,7 @@ def test_sticks_lie_over_a_spectrum(crystal, monkeypatch):
     ("arguments", "status", "message"),
     [
         (("harmonic", "POSCAR"), 2, "without force constants"),
-        (("harmonic", "POSCAR", "--force-constants", "none"), 2, "no file"),
+        (("harmonic", "POSCAR", "--force-constants", "none"), 2, "no such file"),
         (("harmonic", "POSCAR", "--force-constants", "fc.npz", "--direction", "0,0,0"), 2, "not all zero"),
         (("harmonic", "broken.yaml"), 1, "phonopy cannot use"),
         (("born", "none.cif"), 2, "no such file"),

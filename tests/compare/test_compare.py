@@ -188,7 +188,7 @@ def test_index_relations() -> None:
         ("a.csv", "frequency,n_alpha\n1,2\n2,3\n3,4\n4,5\n", DataError, "unit"),
         ("a.csv", "cm-1,intensity\n1,2\n2,3\n3,4\n4,5\n", UsageError, "does not give n_alpha"),
         ("a.csv", "cm-1,n_alpha\n1,2\n2,x\n3,4\n4,5\n5,6\n", DataError, "header line"),
-        ("a.csv", "", DataError, "header line"),
+        ("a.csv", "", DataError, "file is empty"),
         ("a.csv", "cm-1,n_alpha\n1,nan\n2,3\n3,4\n4,5\n", DataError, "not finite"),
         ("a.yml", "hello: [", DataError, "refractiveindex"),
         ("a.yml", "DATA:\n  - type: tabulated n\n    data: |\n      1 2\n      2 3\n", DataError, "n and k"),
@@ -210,7 +210,7 @@ def test_wrong_use(tmp_path: Path) -> None:
         compare(one, Curve("eps", "eps_imag", nu, nu))
     with pytest.raises(UsageError, match="no quantity"):
         open_curve(tmp_path / "x", "color")
-    with pytest.raises(UsageError, match="no file"):
+    with pytest.raises(UsageError, match="no such file"):
         open_curve(tmp_path / "x")
 
 
