@@ -16,7 +16,7 @@ from bec_md.errors import UsageError
 def phonopy(folder: Path) -> Any:
     from bec_md.modes.phonopy_file import read_phonopy
 
-    (folder / "phonopy.yaml").touch()
+    (folder / "phonopy.yaml").write_text("phonopy:\n")
     return read_phonopy(folder / "phonopy.yaml")
 
 

@@ -127,10 +127,11 @@ class PartsFolder:
     def find(self) -> list[Part]:
         """Return the complete chunks, in the order of their rows."""
         found = []
-        for path in self.path.iterdir() if self.is_there else ():
-            name = _CHUNK.fullmatch(path.name)
-            if name is not None and path.is_file() and not path.is_symlink():
-                found.append(Part(int(name[1]), int(name[2]), path))
+        with suppress(FileNotFoundError):  # another process has joined the parts in the meantime
+            for path in self.path.iterdir() if self.is_there else ():
+                name = _CHUNK.fullmatch(path.name)
+                if name is not None and path.is_file() and not path.is_symlink():
+                    found.append(Part(int(name[1]), int(name[2]), path))
         return sorted(found)
 
     def clean(self) -> None:

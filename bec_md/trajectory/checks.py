@@ -173,6 +173,12 @@ class FrameChecker:
         if self._cell is not None and np.array_equal(cell, self._cell):
             return
         where = place(self._source, raw.index)
+        if cell.shape != (3, 3):
+            raise DataError(
+                f"{where}: {cell.size} numbers for the cell",
+                "three vectors of three components make a cell",
+                "correct the frame in the file, or leave it out with `start` and `stop`",
+            )
         if not np.isfinite(cell).all() or np.abs(cell).max() > _LARGEST_ANG:
             raise DataError(
                 f"{where}: the cell is {np.array2string(cell.ravel(), precision=4)} Å",

@@ -304,7 +304,7 @@ def test_foreign_files_are_never_overwritten(tmp_path: Path) -> None:
         load_current(foreign)
     with pytest.raises(UsageError, match="no folder"):
         compute(source, tmp_path / "absent" / "c.h5")
-    with pytest.raises(UsageError, match="no file"):
+    with pytest.raises(UsageError, match="no such file"):
         load_current(tmp_path / "absent.h5")
 
 

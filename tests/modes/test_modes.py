@@ -268,7 +268,7 @@ def test_positions_only_use_the_midpoint_rule(crystal: HarmonicCrystal, run) -> 
 
 def test_bad_input(crystal: HarmonicCrystal, run, tmp_path: Path) -> None:
     modes = modes_of(crystal)
-    with pytest.raises(UsageError, match="no file"):
+    with pytest.raises(UsageError, match="no such file"):
         read_modes(tmp_path / "none", atoms_of(crystal))
     (tmp_path / "bad").write_text("hello world\n1 2 3\n", encoding="utf-8")
     with pytest.raises(DataError, match="FORCE_CONSTANTS"):

@@ -51,8 +51,11 @@ def test_native_equals_the_reference(path: Path) -> None:
     for frame in frames:
         expected = reference.predict([frame])["charges"].detach().mean(dim=1).numpy()
         result = model.predict_frames([frame]).charges
-        # 1e-6 e, and three roundings of float32 where charges are large (Ti: 7 e)
-        np.testing.assert_allclose(result, expected, atol=1e-6 + 2e-7 * np.abs(expected).max(), rtol=0)
+        # no error of the tables beyond the rounding of float32, which the mean would show; PyTorch in float32
+        # is off by up to 4.4e-6 e where charges are large (Ti: 7.5 e), four roundings
+        largest = np.abs(expected).max()
+        assert np.sqrt(np.mean((result - expected) ** 2)) < 1e-7 + 6e-8 * largest
+        np.testing.assert_allclose(result, expected, atol=1e-6 + 5e-7 * largest, rtol=0)
 
 
 @pytest.mark.parametrize("name", ["silica", "batio3"])  # l ≤ 2 and l ≤ 3

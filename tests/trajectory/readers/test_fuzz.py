@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from tests.trajectory.readers.fuzz import attempt, damage
@@ -24,6 +24,7 @@ EXAMPLES = settings(
 
 @pytest.mark.parametrize(("write", "name", "options"), [row[:3] for row in FORMATS])
 @EXAMPLES
+@example(seed=1983)  # an OUTCAR without its lattice
 @given(seed=st.integers(0, 2**32 - 1))
 def test_damaged_files(tmp_path: Path, write: Any, name: str, options: dict[str, Any], seed: int) -> None:
     motion = Motion(n_frames=8)
