@@ -120,10 +120,8 @@ def md(
     prefix = Path(output or structure.stem)
     wanted = pick(DynamicsOptions, given, FLAGS)
     wanted.check()
-    count = cores() if workers is None else workers
-    require_workers(count)
-    results = outputs_of(prefix, wanted.replicas, quiet)
-    console = Console(quiet)
+    require_workers(count := cores() if workers is None else workers)
+    results, console = outputs_of(prefix, wanted.replicas, quiet), Console(quiet)
     system = System.of(console, structure, model, calculator, elements, count)
     announce_run(console, wanted.resolved(system.atoms))
     expected = estimate(system.atoms, system.potential(), wanted, system.network, workers=count)
@@ -141,8 +139,8 @@ def md(
         expected = estimate(system.atoms, potential(), wanted, system.network, workers=count)
     announce_duration(console, expected)
     total = expected.options.total_steps
-    kept = "complete replicas are kept, and the cell"
-    with stoppable(kept, again), console.progress("dynamics", total=total, unit="steps") as bar:
+    kept = stoppable("complete replicas are kept, and the cell", again)
+    with kept, console.progress("dynamics", total=total, unit="steps") as bar:
         found = run_dynamics(
             system.atoms,
             system.potential,

@@ -13,6 +13,7 @@ from bec_md.cli.outputs import STDOUT, emit_json, guard
 
 if TYPE_CHECKING:
     from bec_md.spectrum.analysis.pieces import Route
+    from bec_md.spectrum.analysis.plan import RunPlan
 
 PLAN_HELP = "Say how long to run and how often to store frames for a resolution and an error."
 
@@ -76,6 +77,18 @@ def plan(
         exchange_ps=exchange,
         equilibration_ps=equilibrate,
     )
+    announce_run(console, found, resolution, atoms)
+    if found.verlet_shift_cm is not None:
+        text = f"{md_timestep:g} fs shifts {highest:g} cm⁻¹ up by {found.verlet_shift_cm:.1f} cm⁻¹"
+        console.item("time step", f"{text}; bec-md spectrum --md-timestep undoes it")
+    if exchange is not None:
+        announce_routes(console, found, error, exchange)
+    if json is not None:
+        emit_json(json, asdict(found))
+
+
+def announce_run(console: Console, found: RunPlan, resolution: float, atoms: int | None) -> None:
+    """Say how long to run and how often to store."""
     count = "one run" if found.replicas == 1 else f"{found.replicas} runs"
     runs = f"{count} of {times(1000 * found.run_time_ps)}"
     percent = 100 * found.relative_error
@@ -91,21 +104,16 @@ def plan(
         console.item(
             "size", f"about {memory(2 * 24.0 * atoms * found.n_frames)} per run as binary, uncompressed"
         )
-    if found.verlet_shift_cm is not None:
-        console.item(
-            "time step",
-            f"{md_timestep:g} fs shifts {highest:g} cm⁻¹ up by {found.verlet_shift_cm:.1f} cm⁻¹; "
-            "bec-md spectrum --md-timestep undoes it",
-        )
-    if exchange is not None:
-        console.item(
-            "narrow lines",
-            f"{100 * error:g} % error of the height, modes that exchange energy in {times(1000 * exchange)}",
-        )
+
+
+def announce_routes(console: Console, found: RunPlan, error: float, exchange_ps: float) -> None:
+    """Compare one run, pieces of it with new velocities, and replicas."""
+    console.item(
+        "narrow lines",
+        f"{100 * error:g} % error of the height, modes that exchange energy in {times(1000 * exchange_ps)}",
+    )
     for rank, route in enumerate(found.routes):
         console.item("cheapest" if rank == 0 else "or", _described(route))
-    if json is not None:
-        emit_json(json, asdict(found))
 
 
 def _described(route: Route) -> str:
