@@ -14,6 +14,7 @@ from bec_md.arrays import Array
 from bec_md.charges.source import ChargeBatch, ChargeSource
 from bec_md.errors import DataError
 from bec_md.network.familiarity import Familiarity
+from bec_md.network.second_opinion import familiarity_of, second_difference
 from bec_md.pending import Pending
 
 if TYPE_CHECKING:
@@ -55,6 +56,7 @@ class ModelCharges:
             self._spec |= {"device": device, "threads": threads}
         self._lean = False  # tensors of the mean of the members alone
         self._familiarity: Familiarity | None = None  # of the first frame
+        self._remarks: tuple[str, ...] = ()  # about it
         #: (3, 3) of another model by the atoms they are for; None where the model has its own.
         self._eps_inf: dict[bytes, NDArray[np.float64] | None] | None = None
 
@@ -91,8 +93,7 @@ class ModelCharges:
     @property
     def notes(self) -> tuple[str, ...]:
         """Sentences for the user."""
-        remark = self._familiarity.remark if self._familiarity else None
-        found = [remark] if remark else []
+        found = list(self._remarks)
         if self._eps_inf is not None:
             found.append(
                 "ε∞ is that of the universal model at the first frame of the same atoms: "
@@ -114,12 +115,22 @@ class ModelCharges:
                 "it was not trained on this element",
                 "choose another model (bec-md models lists them) or give tensors with `charges`",
             )
-        symbols = [chemical_symbols[int(number)] for number in frame.numbers]
-        self._familiarity = Familiarity.of(getattr(self.model, "card", {}), symbols)
+        self._familiarity = familiarity_of(self.model, frame)
+        self._remarks = self._doubts(self._familiarity, frame)
         if not getattr(self.model, "predicts_eps_inf", True):
             own = _universal_eps_inf(frame)
             self._eps_inf = None if own is None else {frame.numbers.tobytes(): own}
         return self
+
+    def _doubts(self, known: Familiarity, frame: Frame) -> tuple[str, ...]:
+        """Sentences about rare elements and a second model that contradicts at the first frame."""
+        tensors = (
+            self.model.predict_batch([frame], members=False).born_effective_charges[0]
+            if known.second
+            else None
+        )
+        second = None if tensors is None else second_difference(self.model, frame, np.asarray(tensors))
+        return tuple(text for text in (known.remark, known.contradiction(second)) if text)
 
     def _decide(self, frame: Frame) -> None:
         """Take the model that suits the first frame, here and in the processes this source is sent to."""

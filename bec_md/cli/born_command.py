@@ -42,8 +42,9 @@ def born(
     from bec_md.charges.symmetry import orbits, symmetry_operations
     from bec_md.errors import UsageError
     from bec_md.network import load_model
-    from bec_md.network.familiarity import Familiarity
+    from bec_md.network.second_opinion import remarks_on
     from bec_md.structure.ase_files import read_structure
+    from bec_md.structure.from_ase import as_frame
 
     check_writable("--output", output)
     console = Console(quiet)
@@ -57,11 +58,8 @@ def born(
         )
     describe_model(console, network)
     prediction = network.predict_batch([atoms])
-    known = Familiarity.of(network.card, [str(symbol) for symbol in atoms.symbols])
-    spread = float(np.mean(prediction.uncertainty_e[0]))
-    for remark in (known.remark, known.outside_remark(1, 1) if known.outside(spread) else None):
-        if remark:
-            console.warn(remark)
+    for remark in remarks_on(network, as_frame(atoms), prediction):
+        console.warn(remark)
     cell, positions = atoms.cell.array, atoms.positions
     operations = symmetry_operations(cell, positions, atoms.numbers, symmetry_tolerance)
     independent = np.unique(orbits(operations, len(atoms)), return_index=True)[1]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
@@ -138,24 +138,27 @@ class Means:
 class Doubts:
     """Structures outside the domain of a model, and elements that it has hardly seen; by its card."""
 
-    card: Mapping[str, Any]
+    model: Any
     outside: int = 0
     farthest: tuple[float, Familiarity | None] = (0.0, None)  # of the largest uncertainty
     remarks: dict[str, int] = field(default_factory=dict)  # about rare elements, with the first frame
+    numbers: bytes = b""  # of the atoms that the second model was asked about
+    second_e: float | None = None  # what it differs by at their first frame
 
     def add(self, frames: Sequence[Frame], batch: ChargeBatch) -> None:
         """Take up frames of the same atoms."""
-        from ase.data import chemical_symbols
+        from bec_md.network.second_opinion import familiarity_of, second_difference
 
-        from bec_md.network.familiarity import Familiarity
-
-        known = Familiarity.of(self.card, [chemical_symbols[int(z)] for z in frames[0].numbers])
+        known = familiarity_of(self.model, frames[0])
         if known.remark:
             self.remarks.setdefault(known.remark, frames[0].index)
         if batch.uncertainty_e is None:
             return
+        if frames[0].numbers.tobytes() != self.numbers:
+            self.numbers = frames[0].numbers.tobytes()
+            self.second_e = second_difference(self.model, frames[0], batch.born_effective_charges[0])
         means = batch.uncertainty_e.mean(axis=1)
-        self.outside += sum(known.outside(float(mean)) for mean in means)
+        self.outside += sum(known.outside(float(mean), self.second_e) for mean in means)
         if known.limit_e is not None and means.max() / known.limit_e > self.farthest[0]:
             self.farthest = (float(means.max()) / known.limit_e, known)
 
@@ -195,7 +198,7 @@ def write_charges(
 
     info, done, begin = trajectory.info, 0, time.monotonic()
     means = Means()
-    doubts = Doubts(getattr(getattr(source, "model", None), "card", {}))
+    doubts = Doubts(getattr(source, "model", None))
     batches = alike(trajectory.frames(), batch)
     try:
         progress_bar = console.progress("Born effective charges", 0, info.n_frames)

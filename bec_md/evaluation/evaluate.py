@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol
@@ -14,7 +14,6 @@ import numpy as np
 from bec_md.arrays import Array
 from bec_md.errors import BecMDWarning, DataError
 from bec_md.evaluation.evaluation import Evaluation, compare
-from bec_md.network.familiarity import Familiarity
 from bec_md.structure import Frame
 from bec_md.structure.extxyz import read_frames
 from bec_md.structure.names import CHARGES, IndexOrder
@@ -122,14 +121,14 @@ def evaluate_model(
         element_means=means,
         extra=timing,
     )
-    return _judged(result, frames, getattr(predictor, "card", {}))
+    return _judged(result, frames, predictor)
 
 
-def _judged(result: Evaluation, frames: Sequence[Frame], card: Mapping[str, Any]) -> Evaluation:
-    """Say which structures the model's card tells to doubt: rare elements, too large an uncertainty."""
-    from ase.data import chemical_symbols
+def _judged(result: Evaluation, frames: Sequence[Frame], model: Any) -> Evaluation:
+    """Say which structures the model's card tells to doubt: rare elements, uncertainty, a second opinion."""
+    from bec_md.network.second_opinion import familiarity_of, second_difference
 
-    known = [Familiarity.of(card, [chemical_symbols[int(z)] for z in frame.numbers]) for frame in frames]
+    known = [familiarity_of(model, frame) for frame in frames]
     rare = [item.remark for item in known if item.remark]
     warnings = list(result.warnings)
     if rare:
@@ -138,9 +137,11 @@ def _judged(result: Evaluation, frames: Sequence[Frame], card: Mapping[str, Any]
     if result.uncertainty_e is None or any(item.limit_e is None for item in known):
         return replace(result, warnings=tuple(warnings))
     means = np.bincount(result.frame, weights=result.uncertainty_e) / np.bincount(result.frame)
-    outside = [i for i, item in enumerate(known) if item.outside(float(means[i]))]
+    tensors = np.split(result.predicted, np.cumsum(np.bincount(result.frame))[:-1])
+    seconds = [second_difference(model, *pair) for pair in zip(frames, tensors, strict=True)]
+    outside = [i for i, item in enumerate(known) if item.outside(float(means[i]), seconds[i])]
     if outside:
-        worst = max(outside, key=lambda i: float(means[i]))
+        worst = max(outside, key=lambda i: max(float(means[i]), seconds[i] or 0.0))
         text = known[worst].outside_remark(len(outside), len(frames))
         warnings.append(f"{text}; the farthest is structure {frames[worst].index} ({frames[worst].formula})")
     metrics = {**result.metrics, "n_outside_domain": len(outside), "n_rare_elements": len(rare)}

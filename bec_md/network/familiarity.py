@@ -1,8 +1,9 @@
-"""How well a model knows a material: training structures of each element, and uncertainty that is too large.
+"""How well a model knows a material: training structures of each element, uncertainty, and a second opinion.
 
-Both are blocks of the model card. ``training_structures`` counts, for each element, the structures with it
+All are blocks of the model card. ``training_structures`` counts, for each element, the structures with it
 that the model learned from; ``domain_uncertainty_e`` is the calibrated uncertainty of an element that should
-raise doubts. The words here are those of every surface.
+raise doubts; ``second_opinion`` names another model and the difference from it that should. The words here
+are those of every surface.
 """
 
 from __future__ import annotations
@@ -24,6 +25,8 @@ class Familiarity:
     model: str
     few: Mapping[str, int]  # elements below FEW_STRUCTURES → training structures with them
     limit_e: float | None  # mean uncertainty over the atoms above which a structure is outside the domain
+    second: str | None = None  # model whose tensors should be alike
+    difference_limit_e: float | None = None  # r.m.s. difference from them that puts a structure outside
 
     @classmethod
     def of(cls, card: Mapping[str, Any], symbols: Iterable[str]) -> Familiarity:
@@ -33,7 +36,14 @@ class Familiarity:
         few = {s: int(counts.get(s, 0)) for s in sorted(set(atoms)) if counts.get(s, 0) < FEW_STRUCTURES}
         known = card.get("domain_uncertainty_e") or {}
         limit = float(np.mean([known[s] for s in atoms])) if atoms and set(atoms) <= set(known) else None
-        return cls(str(card.get("name", "model")), few if counts else {}, limit)
+        second = card.get("second_opinion") or {}
+        return cls(
+            str(card.get("name", "model")),
+            few if counts else {},
+            limit,
+            second.get("model"),
+            second.get("difference_e"),
+        )
 
     @property
     def remark(self) -> str | None:
@@ -48,11 +58,33 @@ class Familiarity:
 
     def outside_remark(self, count: int, total: int) -> str:
         """Sentence about structures outside the domain."""
+        differing = (
+            ""
+            if self.difference_limit_e is None
+            else f", or {self.difference_limit_e:.2g} e (r.m.s.) from the tensors of {self.second}"
+        )
         return (
             f"{count} of {total} structures lie outside the domain of {self.model} (mean uncertainty above "
-            f"{self.limit_e or 0.0:.2g} e): expect large errors there"
+            f"{self.limit_e or 0.0:.2g} e{differing}): expect large errors there"
         )
 
-    def outside(self, mean_uncertainty_e: float) -> bool:
-        """Whether a structure of this mean uncertainty over its atoms lies outside the domain."""
-        return self.limit_e is not None and mean_uncertainty_e > self.limit_e
+    def outside(self, mean_uncertainty_e: float, difference_e: float | None = None) -> bool:
+        """Whether a structure lies outside the domain, by its mean uncertainty or the second opinion."""
+        return (self.limit_e is not None and mean_uncertainty_e > self.limit_e) or self.contradicted(
+            difference_e
+        )
+
+    def contradiction(self, difference_e: float | None) -> str | None:
+        """Sentence about one structure that the second model contradicts, None if it does not."""
+        if not self.contradicted(difference_e):
+            return None
+        return (
+            f"the tensors of {self.model} are {difference_e:.2g} e (r.m.s.) from those of {self.second}, "
+            f"more than for most compositions that neither has seen ({self.difference_limit_e:.2g} e): "
+            "expect large errors"
+        )
+
+    def contradicted(self, difference_e: float | None) -> bool:
+        """Whether the second model's tensors differ by more than they do for most unseen compositions."""
+        limit = self.difference_limit_e
+        return limit is not None and difference_e is not None and difference_e > limit

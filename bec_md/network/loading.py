@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from bec_md.errors import UsageError
-from bec_md.network.familiarity import Familiarity
 from bec_md.network.predictor import BecModel, EngineName
 from bec_md.network.registry import FALLBACK, choose_model, model_path
+from bec_md.network.second_opinion import familiarity_of
 from bec_md.structure.from_ase import as_frame
 
 if TYPE_CHECKING:
@@ -118,7 +118,5 @@ def sampled(structures: Sequence[Frame]) -> list[int]:
 
 def leaves_domain(model: BecModel, frame: Frame) -> bool:
     """Whether the mean uncertainty of a model over the atoms of a structure is above what its card allows."""
-    from ase.data import chemical_symbols
-
-    known = Familiarity.of(model.card, [chemical_symbols[int(number)] for number in frame.numbers])
+    known = familiarity_of(model, frame)
     return known.outside(float(np.mean(model.predict_batch([frame]).uncertainty_e)))

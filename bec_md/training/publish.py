@@ -9,6 +9,7 @@ The configuration's section ``card`` says what to measure and where the model is
       tests:
         - {label: quartz, path: test/sio2_test.xyz, level: pbe}
       domain: {text: silica, elements: [8, 14], any_of: [[8], [14]]}   # leave out for a universal model
+      second_opinion: {model: universal-polarization}   # another model of the same data, if there is one
 """
 
 from __future__ import annotations
@@ -17,12 +18,20 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import torch
+
 from bec_md.atomic import write_text
 from bec_md.errors import UsageError
 from bec_md.evaluation import evaluate_model
 from bec_md.network.familiarity import FEW_STRUCTURES
 from bec_md.network.model_file import load_network, read_header, save_model
-from bec_md.training.config import find_data_file
+from bec_md.network.registry import model_path
+from bec_md.network.second_opinion import rms_difference
+from bec_md.training.config import TrainingConfig, find_data_file
+from bec_md.training.domain import FLAGGED
+from bec_md.training.sources import load_sources, make_training_data
+from bec_md.training.validation import validate
 
 #: What the card keeps of an evaluation.
 KEPT = (
@@ -89,6 +98,10 @@ def publish(model: str | Path, *, data_root: str | Path, destination: str | Path
             "element_mean_rmse_e": result.metrics["baselines"]["element_mean"]["rmse_e"],
         }
     card["errors"] = errors
+    if "second_opinion" in card:
+        second = str(card["second_opinion"]["model"])
+        limit = difference_of_unseen(source, second, config_folder=folder, data_root=root)
+        card["second_opinion"] = {"model": second, "difference_e": limit}
     stated = card.get("stated", tests[0]["label"])
     card["stated_error_e"] = errors[stated]["rmse_e"]
     card["stated_error_data"] = f"{stated}, {errors[stated]['n_tensors']} test tensors"
@@ -96,6 +109,43 @@ def publish(model: str | Path, *, data_root: str | Path, destination: str | Path
     save_model(target, load_network(source), card)
     write_text(target.with_suffix(".md"), model_card(card))
     return target
+
+
+def difference_of_unseen(
+    model: Path, second: str, *, config_folder: Path, data_root: Path, flagged: float = FLAGGED
+) -> float:
+    """R.m.s. difference between two models that a part `flagged` of the held-back compositions exceeds, e.
+
+    Parameters
+    ----------
+    model
+        Model file of `bec-md train`; its configuration says what was held back of both.
+    second
+        Name or path of the model to compare with, trained on the same compositions.
+    config_folder, data_root
+        Folders that relative paths of data start at.
+    """
+    settings = TrainingConfig.model_validate(read_header(model)["card"]["training"]["config"])
+    sources = load_sources(settings, config_folder=config_folder, data_root=data_root, report=lambda _: None)
+    found = []
+    for network in (load_network(model), load_network(model_path(second))):
+        shape = network.config
+        data = make_training_data(
+            sources, settings, cutoff_ang=shape.cutoff_ang, levels=shape.levels, dtype=torch.float32
+        )
+        limit = settings.batch.validation_edges or settings.batch.max_edges
+        evaluations = validate(network, data, max_edges=limit)
+        found.append({name: item for name, item in evaluations.items() if name in data.unseen})
+    return float(
+        np.mean(
+            [
+                np.quantile(
+                    rms_difference(item.predicted, found[1][name].predicted, item.frame), 1.0 - flagged
+                )
+                for name, item in found[0].items()
+            ]
+        )
+    )
 
 
 def model_card(card: Mapping[str, Any]) -> str:
@@ -148,6 +198,14 @@ def model_card(card: Mapping[str, Any]) -> str:
         scale = card["uncertainty_scale"]
         where = card.get("calibrated_on", "validation data")
         lines += ["", f"The ensemble's spread is multiplied by {scale:.2f} (fitted to {where})."]
+    second = card.get("second_opinion")
+    if second:
+        limit = second["difference_e"]
+        lines += [
+            "",
+            f"Second opinion: `{second['model']}`, with a warning if the tensors of a structure differ by"
+            f" more than {limit:.2f} e (r.m.s.).",
+        ]
     lines += _little_seen(card)
     if "remarks" in card:
         lines += ["", f"{card['remarks']}"]

@@ -171,47 +171,6 @@ def training_domain(
     return entries
 
 
-def recalibrate(model: str | Path, config: str | Path, *, data_root: str | Path) -> dict[str, Any]:
-    """Write calibration and domain of a trained model anew, its weights unchanged.
-
-    Parameters
-    ----------
-    model
-        Model file, rewritten.
-    config
-        Its training configuration, which says what was held back.
-    data_root
-        Folder that relative paths of data start at.
-
-    Returns
-    -------
-    entries
-        What is new in the card.
-    """
-    from bec_md.network.model_file import load_network, read_header, save_model
-    from bec_md.training.config import load_config
-    from bec_md.training.sources import load_sources, make_training_data
-
-    settings, path = load_config(config), Path(config)
-    sources = load_sources(
-        settings, config_folder=path.resolve().parent, data_root=Path(data_root), report=lambda _: None
-    )
-    network = load_network(model)
-    shape = network.config
-    data = make_training_data(
-        sources, settings, cutoff_ang=shape.cutoff_ang, levels=shape.levels, dtype=torch.float32
-    )
-    limit = settings.batch.validation_edges or settings.batch.max_edges
-    evaluations = validate(network, data, max_edges=limit)
-    keys = ("uncertainty_scale", "uncertainty_scales", "calibrated_on")
-    found = card_entries(evaluations, data.unseen)
-    entries = {key: found[key] for key in keys if key in found} | training_domain(
-        network, data, evaluations, max_edges=limit
-    )
-    save_model(model, network, {**read_header(model)["card"], **entries})
-    return entries
-
-
 def write_parity(path: Path, evaluations: Mapping[str, Evaluation]) -> None:
     """Write what a parity plot shows: one group of plain arrays for each data set (npz, no pickle)."""
     arrays: dict[str, Any] = {}

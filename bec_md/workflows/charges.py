@@ -40,18 +40,13 @@ def born_charges(
     DataError
         If the model does not know an element.
     """
-    from ase.data import chemical_symbols
-
     from bec_md import __version__
     from bec_md.network import load_model
-    from bec_md.network.familiarity import Familiarity
+    from bec_md.network.second_opinion import remarks_on
 
     frame = _frame(structure)
     network = load_model(model, structures=[frame], threads=threads)
     found = network.predict_batch([frame])
-    known = Familiarity.of(network.card, [chemical_symbols[int(n)] for n in frame.numbers])
-    spread = float(np.mean(found.uncertainty_e[0]))
-    remarks = (known.remark, known.outside_remark(1, 1) if known.outside(spread) else None)
     eps = np.asarray(found.eps_inf[0], dtype=np.float64)
     return {
         "born": np.asarray(found.born_effective_charges[0], dtype=np.float64).tolist(),
@@ -61,7 +56,7 @@ def born_charges(
         "model_hash": network.fingerprint,
         "stated_error_e": network.card.get("stated_error_e"),
         "bec_md_version": __version__,
-        "remarks": [remark for remark in remarks if remark],
+        "remarks": remarks_on(network, frame, found),
     }
 
 

@@ -18,9 +18,9 @@ from ase.data import chemical_symbols
 from numpy.typing import NDArray
 
 from bec_md.evaluation import Evaluation, evaluate_model
-from bec_md.network.familiarity import Familiarity
-from bec_md.network.model_file import read_header
-from bec_md.network.registry import model_path
+from bec_md.network import BecModel, load_model
+from bec_md.network.second_opinion import familiarity_of, second_difference
+from bec_md.structure import Frame
 from bec_md.structure.extxyz import read_frames
 
 OPEN_SHELLS = frozenset({"V", "Cr", "Mn", "Fe", "Co", "Ni"})
@@ -35,18 +35,20 @@ KINDS = (
 
 
 def kinds_and_flags(
-    found: Evaluation, symbols: list[list[str]], card: dict[str, object]
+    found: Evaluation, frames: list[Frame], model: BecModel
 ) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
     """Return the kind of each crystal, and whether the program warns of it."""
     assert found.uncertainty_e is not None
     means = np.bincount(found.frame, weights=found.uncertainty_e) / np.bincount(found.frame)
+    tensors = np.split(found.predicted, np.cumsum(np.bincount(found.frame))[:-1])
     eps = np.trace(found.eps_inf_labels, axis1=1, axis2=2) / 3
     kinds, flags = [], []
-    for atoms, mean, eps_inf in zip(symbols, means, eps, strict=True):
-        known = Familiarity.of(card, atoms)
-        tests = (bool(OPEN_SHELLS & set(atoms)), bool(known.few), eps_inf > LARGE_EPS_INF, True)
+    for frame, charges, mean, eps_inf in zip(frames, tensors, means, eps, strict=True):
+        known = familiarity_of(model, frame)
+        symbols = {chemical_symbols[int(z)] for z in frame.numbers}
+        tests = (bool(OPEN_SHELLS & symbols), bool(known.few), eps_inf > LARGE_EPS_INF, True)
         kinds.append(tests.index(True))
-        flags.append(bool(known.few) or known.outside(float(mean)))
+        flags.append(bool(known.few) or known.outside(float(mean), second_difference(model, frame, charges)))
     return np.array(kinds), np.array(flags)
 
 
@@ -70,7 +72,6 @@ def main() -> None:
     parser.add_argument("--model", default="universal")
     parser.add_argument("--mp-level", default="pbe-u")
     options = parser.parse_args()
-    card = read_header(model_path(options.model))["card"]
     print("| crystals | number | RMSE (e) | MAE (e) | median crystal (e) | 95 % bands hold | flagged |")
     print("|---|---:|---:|---:|---:|---:|---:|")
     sets = {"phonon database": ("phonondb_test", None), "Materials Project": ("mp_test", options.mp_level)}
@@ -78,8 +79,7 @@ def main() -> None:
     for title, (name, level) in sets.items():
         frames = read_frames(options.data / "test" / f"{name}.xyz")
         found = evaluate_model(options.model, frames, level=level, threads=1)
-        symbols = [[chemical_symbols[int(z)] for z in frame.numbers] for frame in frames]
-        kinds, flags = kinds_and_flags(found, symbols, card)
+        kinds, flags = kinds_and_flags(found, frames, load_model(options.model, level=level))
         print(row(f"{title}, all", found, np.ones(len(frames), dtype=bool), flags))
         for number, kind in enumerate(KINDS):
             if (kinds == number).any():

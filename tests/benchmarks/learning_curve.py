@@ -1,92 +1,170 @@
-"""Learning curve on BaTiO3 in motion: a network that predicts Z*, and one that predicts a polarization.
+"""Learning curves: error on unseen data against the number of training structures.
 
-    python tests/benchmarks/learning_curve.py DATA_FOLDER WORK_FOLDER [--sizes 24 47] [--readouts charges]
+    python tests/benchmarks/learning_curve.py motion DATA WORK [--sizes 24 47] [--readouts charges]
+    python tests/benchmarks/learning_curve.py crystals DATA WORK [--sizes 525 1050 2100 4200]
 
-DATA_FOLDER holds train/batio3_train.xyz and test/batio3_test.xyz. The last twentieth of the training file is
-held back to choose the weights. Smaller sets are seen more often: epochs grow as 1/√frames.
-Finished trainings are found again in WORK_FOLDER, stopped ones go on; the table is printed as Markdown.
+motion: BaTiO3 at finite temperature (train/batio3_train.xyz, test/batio3_test.xyz), by a network that
+predicts Z* and by one that predicts a polarization. crystals: compositions that no training crystal has
+(train/phonondb_train.xyz, test/phonondb_test.xyz), by a network that predicts Z*, from random weights. A
+part of the training file is held back to choose the weights. Smaller sets are seen more often: epochs grow
+as 1/√structures. Finished trainings are found again in WORK, stopped ones go on; the table is printed as
+Markdown, with the power law through all sizes.
 """
 
 from __future__ import annotations
 
 import argparse
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from bec_md.evaluation import evaluate_model
 from bec_md.network.config import readouts
 from bec_md.training.config import TrainingConfig
 from bec_md.training.run import train
 
-LEVEL = "pbe-gamma-only"
-WHOLE = 47  # frames that are not held back
-EPOCHS = 90  # for them
 SHAPE = {"channels": 32, "sent_tensor_channels": 16, "layers": 2, "cutoff_ang": 5.0}
-READOUTS: dict[str, dict[str, Any]] = {
-    "charges": {"network": SHAPE, "loss": {"eps_inf": 0.02, "ensemble": 0.1, "ensemble_score": "crps"}},
-    "dipole": {
-        "network": {"readouts": readouts("dipole", 1), **SHAPE},
-        "loss": {"kind": "mse", "eps_inf": 0.02},
-    },
-}
 
 
-def configuration(readout: str, size: int) -> TrainingConfig:
-    """Return the training with `size` frames."""
-    source: dict[str, Any] = {
-        "path": "train/batio3_train.xyz",
-        "level": LEVEL,
-        "validation": 0.05,
-        "split": "block",
-        "limit": size if size < WHOLE else None,
-    }
-    return TrainingConfig.model_validate(
+@dataclass(frozen=True)
+class Course:
+    """What is learned from one file, and how it is judged."""
+
+    train: str
+    test: str
+    level: str
+    whole: int  # structures that are not held back
+    epochs: int  # for them
+    sizes: tuple[int, ...]
+    split: dict[str, Any]
+    settings: dict[str, Any]
+    readouts: dict[str, dict[str, Any]]
+
+
+COURSES = {
+    "motion": Course(
+        "train/batio3_train.xyz",
+        "test/batio3_test.xyz",
+        "pbe-gamma-only",
+        47,
+        90,
+        (24, 47),
+        {"validation": 0.05, "split": "block"},
         {
-            "name": f"batio3-{readout}-{size}",
-            "data": [source],
             "optimizer": {
                 "learning_rate": 4e-3,
                 "weight_decay": 2e-2,
                 "gradient_clip": 1.0,
                 "ema_decay": 0.998,
             },
-            "schedule": {"epochs": round(EPOCHS * (WHOLE / size) ** 0.5), "validate_minutes": 1.0},
+            "schedule": {"validate_minutes": 1.0},
             "batch": {"max_edges": 5500},
             "selection": "rmse",
-            "seed": 1,
-            **READOUTS[readout],
-        }
-    )
+        },
+        {
+            "charges": {
+                "network": SHAPE,
+                "loss": {"eps_inf": 0.02, "ensemble": 0.1, "ensemble_score": "crps"},
+            },
+            "dipole": {
+                "network": {"readouts": readouts("dipole", 1), **SHAPE},
+                "loss": {"kind": "mse", "eps_inf": 0.02},
+            },
+        },
+    ),
+    "crystals": Course(
+        "train/phonondb_train.xyz",
+        "test/phonondb_test.xyz",
+        "pbesol",
+        4200,
+        24,
+        (525, 1050, 2100, 4200),
+        {"validation": 0.03, "split": "composition"},
+        {
+            "optimizer": {
+                "learning_rate": 4e-3,
+                "weight_decay": 5e-3,
+                "gradient_clip": 2.0,
+                "ema_decay": 0.999,
+            },
+            "schedule": {"validate_minutes": 3.0},
+            "batch": {"max_edges": 14000},
+            "selection": "mae",
+        },
+        {
+            "charges": {
+                "network": {**SHAPE, "mean_neighbors": 40},
+                "loss": {"kind": "huber", "delta_e": 0.1, "per": "root", "eps_inf": 0.05},
+            }
+        },
+    ),
+}
 
 
-def measure(readout: str, size: int, data: Path, work: Path) -> dict[str, float]:
+def configuration(course: Course, readout: str, size: int) -> TrainingConfig:
+    """Return the training with `size` structures."""
+    source = {"path": course.train, "level": course.level, "limit": size, **course.split}
+    settings = {**course.settings, **course.readouts[readout]}
+    epochs = round(course.epochs * (course.whole / size) ** 0.5)
+    settings["schedule"] = {**settings["schedule"], "epochs": epochs}
+    name = f"{Path(course.train).stem}-{readout}-{size}"
+    return TrainingConfig.model_validate({"name": name, "data": [source], "seed": 1, **settings})
+
+
+def measure(course: Course, readout: str, size: int, data: Path, work: Path) -> dict[str, float]:
     """Train, or find trained, and evaluate on the test file."""
-    result = train(
-        configuration(readout, size), data_root=data, output=work / f"{readout}_{size}", resume=True
-    )
+    settings = configuration(course, readout, size)
+    result = train(settings, data_root=data, output=work / f"{settings.name}", resume=True)
     if result.interrupted:
         raise SystemExit("stopped; the same command goes on from here")
-    metrics = evaluate_model(result.model, data / "test/batio3_test.xyz", level=LEVEL, threads=1).metrics
-    return {"rmse_e": metrics["rmse_e"], "mae_e": metrics["mae_e"], "minutes": result.minutes}
+    metrics = evaluate_model(result.model, data / course.test, level=course.level, threads=1).metrics
+    return {
+        "RMSE (e)": metrics["rmse_e"],
+        "MAE (e)": metrics["mae_e"],
+        "median MAE of a structure (e)": metrics["median_frame_mae_e"],
+        "training (min)": result.minutes,
+    }
+
+
+def power_law(sizes: list[int], errors: list[float]) -> tuple[float, float]:
+    """Exponent p of error = c·size^−p, fitted to the logarithms, and its standard error (nan for two)."""
+    x, y = np.log(sizes), np.log(errors)
+    slope, offset = np.polyfit(x, y, 1)
+    if len(sizes) == 2:
+        return -slope, float("nan")
+    scatter = np.sum((y - slope * x - offset) ** 2) / (len(sizes) - 2)
+    return -slope, float(np.sqrt(scatter / np.sum((x - x.mean()) ** 2)))
 
 
 def main() -> None:
     """Train, measure, print."""
-    parser = argparse.ArgumentParser(description="Error against the number of training frames.")
+    parser = argparse.ArgumentParser(description="Error against the number of training structures.")
+    parser.add_argument("course", choices=list(COURSES))
     parser.add_argument("data", type=Path)
     parser.add_argument("work", type=Path)
-    parser.add_argument("--sizes", nargs="+", type=int, default=[24, WHOLE])
-    parser.add_argument("--readouts", nargs="+", choices=list(READOUTS), default=list(READOUTS))
+    parser.add_argument("--sizes", nargs="+", type=int)
+    parser.add_argument("--readouts", nargs="+")
     given = parser.parse_args()
+    course = COURSES[given.course]
     found = {
-        readout: {size: measure(readout, size, given.data, given.work) for size in given.sizes}
-        for readout in given.readouts
+        readout: {
+            size: measure(course, readout, size, given.data, given.work)
+            for size in given.sizes or course.sizes
+        }
+        for readout in given.readouts or course.readouts
     }
-    print("| read-out | frames | RMSE (e) | MAE (e) | training (min) |")
-    print("|---|---:|---:|---:|---:|")
+    names = list(next(iter(next(iter(found.values())).values())))
+    print(f"| read-out | structures | {' | '.join(names)} |\n|---|---:|" + "---:|" * len(names))
     for readout, rows in found.items():
         for size, row in rows.items():
-            print(f"| {readout} | {size} | {row['rmse_e']:.4f} | {row['mae_e']:.4f} | {row['minutes']:.1f} |")
+            *errors, minutes = row.values()
+            print(f"| {readout} | {size:,} | {' | '.join(f'{e:.4f}' for e in errors)} | {minutes:.1f} |")
+    for readout, rows in found.items():
+        for name in names[:-1]:
+            exponent, error = power_law(list(rows), [row[name] for row in rows.values()])
+            print(f"{readout}: {name} falls as the {exponent:.2f} ± {error:.2f}th power of the number")
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from ase import Atoms
+from ase.build import bulk
 from ase.data import chemical_symbols
 
 from bec_md.bench.structures import quartz
@@ -14,6 +15,7 @@ from bec_md.charges.model import ModelCharges
 from bec_md.network import load_model
 from bec_md.network.config import NetworkConfig
 from bec_md.network.registry import bundled_models
+from bec_md.network.second_opinion import rms_difference
 from bec_md.spectrum.errors.quality_checks import check_model_domain
 from bec_md.structure import Frame
 from bec_md.training.domain import domain_uncertainty, limit_of_unseen, structures_of_elements
@@ -131,6 +133,38 @@ def test_universal_is_calibrated_on_unseen_compositions() -> None:
     card = load_model("universal").card
     assert card["calibrated_on"] == "unseen compositions"
     assert len(set(card["domain_uncertainty_e"].values())) == 1
+
+
+def test_difference_of_hand_made_tensors() -> None:
+    """Each structure by itself: one whose only atom differs by 0.3 e in one of nine components, one alike."""
+    tensors = np.zeros((3, 3, 3))
+    others = tensors.copy()
+    others[0, 1, 2] = 0.3
+    found = rms_difference(tensors, others, np.array([0, 1, 1]))
+    np.testing.assert_allclose(found, [0.1, 0.0])
+
+
+def test_a_second_model_contradicts() -> None:
+    """InSb has no gap in PBEsol, hence no Z*: the members of one network agree, two networks do not."""
+    source = ModelCharges("universal", threads=1)
+    antimonide = frame_of(bulk("InSb", "zincblende", a=6.48))
+    source.prepare(antimonide)
+    spread = source.evaluate([antimonide]).uncertainty_e
+    assert spread is not None
+    assert spread.mean() < source.details["domain_uncertainty_e"]
+    (said,) = source.notes
+    assert "(r.m.s.) from those of universal-polarization" in said
+    source.prepare(frame_of(bulk("GaAs", "zincblende", a=5.65)))
+    assert source.notes == ()
+
+
+def test_second_opinions_are_mutual() -> None:
+    """Both models state the same difference, which 15 % of the held-back compositions exceed."""
+    first, second = (
+        load_model(name).card["second_opinion"] for name in ("universal", "universal-polarization")
+    )
+    assert (first["model"], second["model"]) == ("universal-polarization", "universal")
+    assert first["difference_e"] == pytest.approx(second["difference_e"], rel=1e-5)
 
 
 def test_limit_and_counts_of_a_hand_made_set() -> None:
