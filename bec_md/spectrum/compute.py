@@ -27,6 +27,7 @@ from bec_md.spectrum.estimators.estimate import (
     estimate,
 )
 from bec_md.spectrum.estimators.lag_window import default_resolution_cm, window_span_fs
+from bec_md.spectrum.estimators.ordinates import with_excess
 from bec_md.spectrum.estimators.periodogram import Periodogram, decimate, periodogram
 from bec_md.spectrum.estimators.survey import Survey, survey
 from bec_md.spectrum.memory import require_room
@@ -199,6 +200,7 @@ def _estimate(blocks: CurrentBlocks, options: _Resolved) -> _Estimated:
     """Make all passes over the current."""
     power = _corrected(estimate(blocks, options.estimate), blocks, options)
     bins, seen, grid = periodogram(blocks, correlated=True), survey(blocks), power.wavenumber_cm
+    power = with_excess(power, bins, options.asked.md_timestep_fs)
     top = float(grid[-1] if options.asked.max_cm is None else min(options.asked.max_cm, grid[-1]))
     keep = slice(1, int(np.searchsorted(grid, top, side="right")))
     if keep.stop < 3:
@@ -221,6 +223,7 @@ def _estimate(blocks: CurrentBlocks, options: _Resolved) -> _Estimated:
         """All passes over a changed current."""
         spectra = _corrected(estimate(changed, options.estimate), changed, options)
         ordinates, sums = periodogram(changed), survey(changed)
+        spectra = with_excess(spectra, ordinates, asked.md_timestep_fs)
         return Passes(spectra, ordinates, _statics_of(changed, spectra, ordinates, sums, options))
 
     first = Passes(power, bins, still)
@@ -329,11 +332,19 @@ def _friction_cm(friction_per_ps: float | None) -> float | None:
 def _errors(sigma_real: Array, power: PowerSpectra, keep: slice) -> dict[str, Any]:
     """Errors of all parts of σ on the kept frequencies."""
     variance = power.relative_variance
-    component = uncertainty.component_variance(sigma_real, variance)
-    isotropic = uncertainty.isotropic_variance(sigma_real, variance)
-    density = np.vstack([component, isotropic]) / variance  # s² of each element, then of tr/3
+    wide, fine = (None, None) if power.excess is None else power.excess
+    component = uncertainty.component_variance(sigma_real, variance, wide)
+    isotropic = uncertainty.isotropic_variance(sigma_real, variance, wide)
+    density = [  # s² of each element, then of tr/3
+        *uncertainty.component_variance(sigma_real, variance, fine),
+        uncertainty.isotropic_variance(sigma_real, variance, fine),
+    ]
     imag, covariance = uncertainty.response_covariance(
-        density, power.lag_window, power.timestep_fs, power.total_time_fs, keep.stop
+        np.array(density) / variance,
+        power.lag_window,
+        power.timestep_fs,
+        power.total_time_fs,
+        keep.stop,
     )
     root = np.sqrt(np.clip(imag, 0.0, None))
     return {

@@ -293,13 +293,15 @@ def reduced_errors(
         Frequencies that are kept.
     """
     factor = reduction.factor
-    variance = sigma_of(factor * np.sqrt(reduction.variance + reduction.exponent_noise)) ** 2
+    variance = sigma_of(factor * np.sqrt(reduction.variance)) ** 2
+    noise = one_sided.continuous_response(sigma_of(factor * reduction.exponent_noise))[:, : keep.stop]
     density = sigma_of(factor * np.sqrt(np.maximum(reduction.density, 0.0))) ** 2
     imag, cross = uncertainty.response_covariance(
         density, power.lag_window, power.timestep_fs, power.total_time_fs, keep.stop
     )
     real = variance[:, : keep.stop]
     whole = real, imag
+    real, imag, cross = real + noise.real**2, imag + noise.imag**2, cross + noise.real * noise.imag
     for control in reduction.controls:
         known = one_sided.continuous_response(sigma_of(factor * control.covariance))[:, : keep.stop]
         slope = one_sided.continuous_response(sigma_of(factor * control.slope))[:, : keep.stop]

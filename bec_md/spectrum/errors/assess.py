@@ -226,7 +226,8 @@ def _statistics(power: PowerSpectra, resolution_cm: float) -> list[QualityCheck]
     ratio = None
     if power.block_trace.shape[0] >= 5:
         jackknife = uncertainty.jackknife_error(power.block_trace, power.block_weight)
-        analytic = 9.0 * uncertainty.isotropic_variance(power.total, power.relative_variance)
+        wide = None if power.excess is None else power.excess[0]
+        analytic = 9.0 * uncertainty.isotropic_variance(power.total, power.relative_variance, wide)
         ratio = float(np.sqrt(np.sum(jackknife**2) / max(float(np.sum(analytic)), 1e-300)))
     return [
         quality_checks.check_jackknife(ratio),

@@ -45,15 +45,31 @@ def unbiased_products(power: Array, relative_variance: Array) -> tuple[Array, Ar
     return product, square
 
 
-def component_variance(power: Array, relative_variance: Array) -> Array:
-    """Variance of each Voigt component (6, F) of a symmetric power-spectrum matrix (6, F)."""
+def component_variance(power: Array, relative_variance: Array, excess: Array | None = None) -> Array:
+    """Variance of each Voigt component (6, F) of a symmetric power-spectrum matrix (6, F).
+
+    Parameters
+    ----------
+    power, relative_variance
+        Spectra, and the relative variance (F,) of one that is flat over the kernel.
+    excess
+        (3, F) by how much the variance along each axis exceeds that.
+    """
     product, square = unbiased_products(power, relative_variance)
-    return np.asarray(0.5 * (product + square) * relative_variance)
+    return np.asarray(0.5 * (product + square) * relative_variance * _of_elements(excess))
 
 
-def isotropic_variance(power: Array, relative_variance: Array) -> Array:
-    """Variance (F,) of tr/3 of a symmetric power-spectrum matrix (6, F)."""
+def _of_elements(excess: Array | None) -> Array:
+    """Excess of the variance of each Voigt component, (6, F), from that of the axes, (3, F)."""
+    if excess is None:
+        return np.ones((6, 1))
+    return np.array([np.sqrt(excess[a] * excess[b]) for a, b in VOIGT])
+
+
+def isotropic_variance(power: Array, relative_variance: Array, excess: Array | None = None) -> Array:
+    """Variance (F,) of tr/3 of a symmetric power-spectrum matrix (6, F); see `component_variance`."""
     _, square = unbiased_products(power, relative_variance)
+    square = square * _of_elements(excess)
     return np.asarray((square[:3].sum(axis=0) + 2.0 * square[3:].sum(axis=0)) / 9.0 * relative_variance)
 
 

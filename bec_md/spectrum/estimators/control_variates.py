@@ -35,6 +35,7 @@ from bec_md.arrays import Array
 from bec_md.spectrum.estimators import corrections, one_sided
 from bec_md.spectrum.estimators.blocks import CurrentBlocks
 from bec_md.spectrum.estimators.estimate import PowerSpectra
+from bec_md.spectrum.estimators.ordinates import ordinate_variance, smoothed, squares
 from bec_md.spectrum.estimators.periodogram import Periodogram, periodogram
 
 #: Relative variance of ⟨J²⟩ in half a run from which an expansion in it means nothing: 10 independent
@@ -80,7 +81,7 @@ class Reduction:
     variance
         (3, F) of the smoothed spectrum before the reduction.
     exponent_noise
-        (3, F) variance that the noise of the exponents adds.
+        (3, F) standard deviation, with its sign, that the noise of the exponents adds.
     controls
         The moments that were used.
     static_share
@@ -99,7 +100,7 @@ class Reduction:
 
     def gain(self) -> Array:
         """Variance of S_aa over that of the reduced one, (3, F)."""
-        left = self.variance + self.exponent_noise
+        left = self.variance + self.exponent_noise**2
         for control in self.controls:
             left = left - 2.0 * control.slope * control.covariance
             left = left + control.slope**2 * control.variance[:, None]
@@ -133,31 +134,16 @@ class Moments:
         return np.asarray(np.clip(self.covariance / power * scale[:, None], 0.0, LARGEST_EXPONENT))
 
 
-def squares(first: Array, second: Array | None = None) -> Array:
-    """S² of every ordinate, (..., F), from the product of neighbors, which are independent."""
-    other = first if second is None else second
-    near = np.empty_like(other)
-    near[..., 1:-1] = 0.5 * (other[..., :-2] + other[..., 2:])
-    near[..., 0], near[..., -1] = other[..., 1], other[..., -2]
-    return np.asarray(first * near)
-
-
-def smoothed(ordinates: Array, window: Array, size: int, step: float) -> Array:
-    """Ordinates (..., n/2 + 1) convolved with the kernel of a lag window, on the grid of an FFT of `size`."""
-    lags = one_sided.correlation_from_spectrum(ordinates, step)
-    kept = min(len(window), lags.shape[-1], size // 2)
-    return one_sided.two_sided_transform(lags[..., :kept] * window[:kept], size, step)
-
-
 def _integral(ordinates: Array, bins: Periodogram) -> Array:
     """∫ dν over both signs of ν, 1/fs."""
     return np.asarray(one_sided.correlation_from_spectrum(ordinates, bins.timestep_fs)[..., 0])
 
 
-def moments(bins: Periodogram, window: Array, size: int) -> Moments:
-    """Moments of the ordinates of a periodogram."""
+def moments(bins: Periodogram, window: Array, size: int, square: Array | None = None) -> Moments:
+    """Moments of the ordinates of a periodogram, S² from `squares` if it is not given."""
     twice = 2.0 / (bins.stretches * bins.length * bins.timestep_fs)
-    square, own = squares(bins.power), bins.power**2 * bins.stretches / (bins.stretches + 1.0)
+    square = squares(bins.power, bins.stretches) if square is None else square
+    own = bins.power**2 * bins.stretches / (bins.stretches + 1.0)
     return Moments(
         smoothed(bins.power, window, size, bins.timestep_fs),
         twice * smoothed(square, window, size, bins.timestep_fs),
@@ -165,14 +151,6 @@ def moments(bins: Periodogram, window: Array, size: int) -> Moments:
         _integral(bins.power, bins),
         twice * _integral(own, bins) / np.maximum(_integral(bins.power, bins), 1e-300) ** 2,
     )
-
-
-def squared_kernel(window: Array) -> Array:
-    """Lag window of the square of the kernel of a lag window, per Δ: its autocorrelation."""
-    from scipy.signal import fftconvolve
-
-    both = np.concatenate([window[:0:-1], window])
-    return np.asarray(fftconvolve(both, both)[len(both) - 1 :])
 
 
 def bias_of(whole: Moments, parts: list[Moments], exponent: Array) -> Array:
@@ -189,17 +167,6 @@ def to_area(factor: Array, spectrum: Array, exponent: Array, area: Array, step: 
             -exponent * np.log(np.maximum(left, 1e-300) / np.maximum(area, 1e-300))[:, None]
         )
     return factor
-
-
-def ordinate_variance(
-    square: Array, window: Array, size: int, step: float, bins: Periodogram
-) -> tuple[Array, Array]:
-    """Variance of the smoothed spectrum, and S² with a third of the resolution, from S² (..., n/2 + 1)."""
-    total_fs = bins.stretches * bins.length * step
-    variance = smoothed(square, squared_kernel(window), size, step) * step / total_fs
-    # as fine as the grid of frequencies carries
-    density = smoothed(square, np.maximum(window, 0.0) ** (1.0 / 9.0), size, step)
-    return np.maximum(variance, 0.0), np.maximum(density, 0.0)
 
 
 def axis_reduction(
@@ -239,12 +206,12 @@ def axis_reduction(
     fraction = 0.5 * (served[0].astype(float) + served[1])
     alone = np.where(both, 1.0, ONE_HALF)[:, None]
     slope = alone * mean * whole.spectrum / np.maximum(whole.square, 1e-300)[:, None]
-    variance, density = ordinate_variance(squares(bins.power), window, size, step, bins)
+    variance, density = ordinate_variance(squares(bins.power, bins.stretches), window, size, step, bins)
     fields = {
         "factor": factor,
         "density": density,
         "variance": variance,
-        "exponent_noise": 0.25 * (first - second) ** 2 * v[:, None] * whole.spectrum**2,
+        "exponent_noise": 0.5 * (first - second) * np.sqrt(v)[:, None] * whole.spectrum,
         "slope": slope,
         "covariance": whole.covariance,
     }
@@ -258,6 +225,8 @@ def axis_reduction(
 
 def _static_share(bins: Periodogram) -> Array:
     """Share of the variance of ⟨δM_a²⟩ that goes with ⟨J_a²⟩, (3,)."""
-    mixed = 0.5 * (squares(bins.dipole, bins.power) + squares(bins.power, bins.dipole)).sum(axis=1)
-    own, dipole = squares(bins.power).sum(axis=1), squares(bins.dipole).sum(axis=1)
+    count = bins.stretches
+    mixed = squares(bins.dipole, count, bins.power) + squares(bins.power, count, bins.dipole)
+    own, dipole = squares(bins.power, count).sum(axis=1), squares(bins.dipole, count).sum(axis=1)
+    mixed = 0.5 * mixed.sum(axis=1)
     return np.asarray(np.clip(mixed**2 / np.maximum(own * dipole, 1e-300), 0.0, 1.0))

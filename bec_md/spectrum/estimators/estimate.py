@@ -61,6 +61,9 @@ class PowerSpectra:
         Length of all replicas together.
     longest_fs
         Length of the longest replica.
+    excess
+        (2, 3, F) variance of S_aa over that of a spectrum flat over the kernel, and the squares of single
+        ordinates over that of S_aa (`ordinates.with_excess`); None: the spectra count as flat.
     """
 
     wavenumber_cm: Array
@@ -77,6 +80,7 @@ class PowerSpectra:
     timestep_fs: float
     total_time_fs: float
     longest_fs: float
+    excess: Array | None = None
 
 
 @dataclass(frozen=True)

@@ -25,12 +25,10 @@ from bec_md.spectrum.estimators.control_variates import (
     Control,
     Reduction,
     moments,
-    ordinate_variance,
-    smoothed,
-    squares,
     to_area,
 )
 from bec_md.spectrum.estimators.estimate import PowerSpectra
+from bec_md.spectrum.estimators.ordinates import ordinate_variance, smoothed, squares
 from bec_md.spectrum.estimators.periodogram import Periodogram, periodogram
 from bec_md.units import SPEED_OF_LIGHT_CM_FS
 
@@ -40,6 +38,8 @@ OVERLAP = 0.1
 FAINT = 0.05
 #: Least energy over k_B T that a coordinate is brought to k_B T from: what is below is not its own motion.
 LEAST_ENERGY = 0.02
+#: Share of one ordinate in the area of a line from which leaving it out tells nothing more.
+LARGEST_SHARE = 0.5
 #: Coordinates up to this number are kept in memory (256 MB), and frames from which mean tensors are taken.
 KEPT_NUMBERS, SAMPLED_FRAMES = 1 << 25, 256
 _BLOCK = 1 << 16
@@ -322,6 +322,16 @@ def cluster_square(motion: Motion, projection: Array, thermal: float) -> Array:
     return np.asarray(thermal * np.einsum("am,mn,an->a", charges, projection, charges))
 
 
+def _left_out(own: Periodogram) -> Array:
+    """Squares of what a spectrum of known area changes by without each of its ordinates, over S², (3, F).
+
+    An ordinate that carries a share h of the area draws the quotient to itself: leaving it out, as the
+    jackknife does, moves it by 1/(1 − h) more than the ordinate's own excess says.
+    """
+    share = own.power / np.maximum(own.power.sum(axis=1, keepdims=True), 1e-300) / own.stretches
+    return np.asarray((1.0 - np.minimum(share, LARGEST_SHARE)) ** -2.0)
+
+
 def mode_reduction(
     motion: Motion, basis: ModeBasis, power: PowerSpectra, bins: Periodogram, thermal: float
 ) -> Reduction:
@@ -349,12 +359,14 @@ def mode_reduction(
     size, window, step = 2 * (power.total.shape[-1] - 1), power.lag_window, power.timestep_fs
     top, blocks = np.maximum(power.total[:3], 1e-300), motion.blocks
     factor, shares = np.zeros_like(top), np.zeros_like(top)
-    controls, known = [], np.zeros(3)
+    controls, known, missed = [], np.zeros(3), np.zeros_like(bins.power)
     for scale, projection, size_of in zip(basis.scales, basis.projections, basis.sizes, strict=True):
         exact = cluster_square(motion, projection, thermal)
         own = periodogram(ClusterBlocks(blocks.series, blocks.sum_rules, motion=motion, scale=scale))
-        found = moments(own, window, size)
+        square = squares(own.power, own.stretches)
         active = exact > FAINT * exact.max()
+        alone = np.where(active[:, None], square * (_left_out(own) - 1.0), 0.0)
+        missed, found = missed + alone, moments(own, window, size, square + alone)
         area = np.where(active, exact, 1.0)[:, None]
         spectrum = np.maximum(found.spectrum, 1e-12 * found.spectrum.max(axis=1, keepdims=True) + 1e-300)
         twice = 2.0 / (own.stretches * own.length * own.timestep_fs)
@@ -367,13 +379,14 @@ def mode_reduction(
         slope = np.where(active[:, None], spectrum / area, 0.0)
         controls.append(Control(found.covariance, found.variance, slope))
         ratio = np.where(active, own.dipole.sum(axis=1) / np.maximum(own.power.sum(axis=1), 1e-300), 0.0)
-        mixed = 0.5 * (squares(own.dipole, own.power) + squares(own.power, own.dipole)).sum(axis=1)
-        known += 2.0 * ratio * mixed - ratio**2 * squares(own.power).sum(axis=1)
+        count = own.stretches
+        mixed = squares(own.dipole, count, own.power) + squares(own.power, count, own.dipole)
+        known += ratio * mixed.sum(axis=1) - ratio**2 * squares(own.power, count).sum(axis=1)
     # in the dark below the lowest band leakage is all there is, and ε(0) weighs it with 1/ω²
     lowest = power.wavenumber_cm / float(basis.wavenumber_cm.min())
     bright = np.clip(4.0 * lowest - 1.0, 0.0, 1.0)
     factor = 1.0 + bright * factor / np.maximum(shares, top)
-    square = squares(bins.power)
+    square = squares(bins.power, bins.stretches) + missed
     variance, density = ordinate_variance(square, window, size, step, bins)
     return Reduction(
         factor=factor,
@@ -381,6 +394,6 @@ def mode_reduction(
         variance=variance,
         exponent_noise=np.zeros_like(top),
         controls=tuple(controls),
-        static_share=np.clip(known / np.maximum(squares(bins.dipole).sum(axis=1), 1e-300), 0.0, 1.0),
+        static_share=np.clip(known / np.maximum(squares(bins.dipole, bins.stretches).sum(axis=1), 1e-300), 0.0, 1.0),
         used=np.ones(3, dtype=bool),
     )
