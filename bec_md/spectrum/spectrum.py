@@ -12,6 +12,7 @@ from bec_md.arrays import Array, Complex
 from bec_md.spectrum.analysis.peak import Peak
 from bec_md.spectrum.errors import uncertainty
 from bec_md.spectrum.errors.quality import QualityReport
+from bec_md.spectrum.estimators.estimate import lag_window_variance
 from bec_md.spectrum.quantities import Quantity
 from bec_md.spectrum.response import conductivity
 from bec_md.spectrum.response.direction import Direction, to_direction
@@ -222,19 +223,20 @@ class Spectrum(Functions):
         """Errors of both parts of tr(Pσ) and their covariance."""
         if self.plain_n_alpha is not None:
             return self._projected_reduced(weight)
-        r = uncertainty.diagonal_relative_variance(*self.diagonals())
-        density = uncertainty.projection_density(weight, self.sigma.real, r)
+        variance = uncertainty.projected_variance(weight, self.sigma.real, *self.diagonals())
         # the periodogram reaches to the Nyquist wavenumber: beyond the written range nothing is known
         step = float(self.wavenumber_cm[1] - self.wavenumber_cm[0])
         timestep = float(self.parameters["timestep_fs"])
         full = np.zeros(round(0.5 / (step * SPEED_OF_LIGHT_CM_FS * timestep)) + 1)
-        full[1 : len(density) + 1] = density
-        full[0] = density[0]
         total_time = 1000.0 * float(self.parameters["total_time_ps"])
+        samples = (round(total_time / timestep),)
+        flat = lag_window_variance(self.lag_window, samples, 2 * (len(full) - 1))[1 : len(variance) + 1]
+        full[1 : len(variance) + 1] = variance / flat
+        full[0] = full[1]
         imag, covariance = uncertainty.response_covariance(
-            full[None], self.lag_window, timestep, total_time, len(density) + 1
+            full[None], self.lag_window, timestep, total_time, len(variance) + 1
         )
-        return np.sqrt(density * r), np.sqrt(np.clip(imag[0, 1:], 0.0, None)), covariance[0, 1:]
+        return np.sqrt(variance), np.sqrt(np.clip(imag[0, 1:], 0.0, None)), covariance[0, 1:]
 
     def _projected_reduced(self, weight: Array) -> tuple[Array, Array, Array]:
         """Errors of tr(Pσ) with control variates: the six elements are taken as independent."""

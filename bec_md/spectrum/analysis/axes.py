@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from bec_md.arrays import Array
-from bec_md.spectrum.errors.uncertainty import diagonal_relative_variance
+from bec_md.spectrum.errors.uncertainty import relative_variance_along
 from bec_md.spectrum.response.direction import Direction, to_direction
 from bec_md.spectrum.spectrum import Spectrum
 
@@ -153,7 +153,7 @@ def off_diagonal(spectrum: Spectrum) -> float:
 
 def _along_axes(spectrum: Spectrum, axes: Array) -> tuple[Array, Array]:
     values = np.einsum("ai,fab,bi->if", axes, spectrum.sigma.real, axes)
-    r = diagonal_relative_variance(*spectrum.diagonals())
+    r = relative_variance_along(axes, *spectrum.diagonals())
     return values, np.abs(values) * np.sqrt(r / (1.0 + r))
 
 

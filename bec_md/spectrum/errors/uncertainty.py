@@ -28,16 +28,17 @@ def relative_standard_error(
 
 
 def unbiased_products(power: Array, relative_variance: Array) -> tuple[Array, Array]:
-    """S_aa S_bb and S_ab² (6, F) from estimates, without the bias that noise adds to squares."""
-    r = relative_variance
+    """S_aa S_bb and S_ab² (6, F) from estimates, without the bias that noise (F,) or (6, F) adds to squares."""
+    every = np.broadcast_to(relative_variance, power.shape)
     diagonal = power[:3]
-    squares = diagonal**2 / (1.0 + r)
+    squares = diagonal**2 / (1.0 + every[:3])
     product, square = np.empty_like(power), np.empty_like(power)
     for component, (a, b) in enumerate(VOIGT):
         if a == b:
             product[component] = square[component] = squares[a]
             continue
         product[component] = diagonal[a] * diagonal[b]
+        r = every[component]
         noise = 0.5 * r * product[component]
         square[component] = np.clip(
             (power[component] ** 2 - noise) / (1.0 + 0.5 * r), 0.0, product[component]
@@ -232,17 +233,30 @@ def normal_quantile(level: float) -> float:
     return NormalDist().inv_cdf(0.5 * (1.0 + level))
 
 
-def diagonal_relative_variance(values: Array, errors: Array) -> Array:
-    """Variance of one diagonal component over its square, (F,), from diagonals (F, 3) and their errors."""
+def relative_variance_along(axes: Array, values: Array, errors: Array) -> Array:
+    """Variance of the spectrum along each of three axes over its square, (3, F).
+
+    Parameters
+    ----------
+    axes
+        (3, 3), one unit vector per column.
+    values, errors
+        (F, 3) diagonal of the spectra along x, y, z, and their standard errors.
+    """
     ratio = np.divide(errors, values, out=np.zeros_like(values), where=values > 0.0) ** 2
-    ratio = np.clip(ratio.max(axis=1), 0.0, 0.999)
-    return np.asarray(ratio / (1.0 - ratio))
+    ratio = np.clip(ratio, 0.0, 0.999)
+    return np.asarray((axes**2).T @ (ratio / (1.0 - ratio)).T)
 
 
-def projection_density(weight: Array, power: Array, relative_variance: Array) -> Array:
-    """Variance of tr(PS) over the relative variance r, (F,), for power spectra S (F, 3, 3) and a weight P."""
-    values, axes = np.linalg.eigh(weight)
+def projected_variance(weight: Array, power: Array, values: Array, errors: Array) -> Array:
+    """Variance of tr(PS), (F,), for power spectra S (F, 3, 3) and a weight P.
+
+    `values` and `errors` (F, 3) are the diagonal of S and its standard errors: what is known of its noise.
+    """
+    weights, axes = np.linalg.eigh(weight)
     six = to_six(np.einsum("ai,fab,bj->fij", axes, power, axes)).T
-    _, squares = unbiased_products(six, relative_variance)
-    pairs = np.concatenate([values**2, [2.0 * values[a] * values[b] for a, b in ((1, 2), (0, 2), (0, 1))]])
-    return np.asarray(pairs @ squares)
+    along = relative_variance_along(axes, values, errors)
+    r = np.array([np.sqrt(along[a] * along[b]) for a, b in VOIGT])
+    _, squares = unbiased_products(six, r)
+    pairs = np.array([weights[a] * weights[b] * (1.0 if a == b else 2.0) for a, b in VOIGT])
+    return np.asarray(pairs @ (squares * r))
