@@ -28,7 +28,7 @@ def relative_standard_error(
 
 
 def unbiased_products(power: Array, relative_variance: Array) -> tuple[Array, Array]:
-    """S_aa S_bb and S_ab² (6, F) from estimates, without the bias that noise (F,) or (6, F) adds to squares."""
+    """S_aa S_bb and S_ab² (6, F) from estimates, without the bias that noise, (F,) or (6, F), adds."""
     every = np.broadcast_to(relative_variance, power.shape)
     diagonal = power[:3]
     squares = diagonal**2 / (1.0 + every[:3])

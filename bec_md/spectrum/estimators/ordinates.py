@@ -1,15 +1,15 @@
 r"""Squares of the ordinates of a periodogram, from which errors follow for lines of any width.
 
-To first order ordinates I_k are independent with variance S², and a spectrum smoothed with the kernel K over a
-run of length T has
+To first order ordinates I_k are independent with variance S², and a spectrum smoothed with the kernel K over
+a run of length T has
 
 .. math:: \mathrm{var}\,\hat S(ν) = \tfrac1T \int K^2(ν-ν')\,S^2(ν')\,dν' .
 
-Where S is flat over K this is the smoothed spectrum's own square over the TB of the kernel. A line narrower than
-the kernel has fewer ordinates than that, and the square of the smoothed spectrum knows nothing of it: S² has to
-come from the ordinates themselves. Of K averaged stretches, I_k² K/(K+1) and I_k I_{k±1} are both S² on average;
-the first is too small for a line of less than an ordinate's width, which leaks into the next ones, and noisier.
-Their mean is used.
+Where S is flat over K this is the smoothed spectrum's own square over the TB of the kernel. A line narrower
+than the kernel has fewer ordinates than that, and the square of the smoothed spectrum knows nothing of it:
+S² has to come from the ordinates themselves. Of n averaged stretches, I_k² n/(n+1) and I_k I_{k±1} are both
+S² on average; the first is noisier, the second too small for a line of an ordinate's width. Their mean is
+used.
 
 Reference: D. B. Percival, A. T. Walden, Spectral Analysis for Physical Applications (1993), chapter 6.
 """
