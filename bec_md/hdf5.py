@@ -12,6 +12,7 @@ import numpy as np
 
 from bec_md.atomic import replacing
 from bec_md.errors import DataError
+from bec_md.interruption import undisturbed
 
 #: An array may announce so many bytes, or this multiple of what is stored of it.
 _FREE_BYTES, _RATIO = 32 << 20, 1000
@@ -121,11 +122,12 @@ def hdf5_for_writing(path: Path, mode: str) -> Iterator[Any]:
     """Yield an `h5py.File` in mode ``"w"`` or ``"r+"`` whose failures to write are Python's.
 
     The library of HDF5 crashes when its file cannot be written to the end. It therefore writes through
-    `_Writer`, which keeps the first failure to itself until the file is closed.
+    `_Writer`, which keeps the first failure to itself until the file is closed; signals to end wait for that,
+    or for a `checkpoint` of the caller.
     """
     import h5py
 
-    with _Writer(path, "w+b" if mode == "w" else "r+b") as stream:
+    with undisturbed(), _Writer(path, "w+b" if mode == "w" else "r+b") as stream:
         try:
             with h5py.File(stream, mode, libver="latest", track_order=mode == "w") as file:
                 yield file

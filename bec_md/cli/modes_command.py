@@ -203,6 +203,7 @@ def _write(path: Path, dos: VibrationalDos, found: ModeSpectrum | None) -> None:
             shares |= {f"eps_real[{name}]": share.real, f"eps_imag[{name}]": share.imag}
         table |= {name: np.interp(dos.wavenumber_cm, nu, values) for name, values in shares.items()}
     from bec_md.atomic import replacing
+    from bec_md.spreadsheet import header_row
 
     with replacing(path) as partial, partial.open("w", encoding="utf-8") as out:
         out.write(
@@ -210,7 +211,7 @@ def _write(path: Path, dos: VibrationalDos, found: ModeSpectrum | None) -> None:
             "the contribution to eps by mode group\n"
         )
         out.write(f"# resolution_cm: {dos.resolution_cm:g}\n")
-        out.write(",".join(table) + "\n")
+        out.write(header_row(table))
         np.savetxt(out, np.column_stack(list(table.values())), fmt="%.8g", delimiter=",")
 
 

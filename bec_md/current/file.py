@@ -31,6 +31,7 @@ from bec_md.current.series import CurrentSeries, mean_cell
 from bec_md.errors import DataError
 from bec_md.files import expanded, parsing, require_file
 from bec_md.hdf5 import contents_of, hdf5_for_writing, is_hdf5, open_hdf5
+from bec_md.interruption import checkpoint
 
 if TYPE_CHECKING:
     from bec_md.current.job import CurrentJob
@@ -250,6 +251,7 @@ def _append(file: Any, source: Any, first: int, stop: int, *, add_up: bool = Fal
             target[at : at + end - row] = (
                 added_up(values, target[at - 1] if at else None) if summed else values
             )
+            checkpoint()
 
 
 def added_up(changes: Array, before: Array | None = None) -> Array:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import csv
 import json
-import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
@@ -13,6 +11,7 @@ import numpy as np
 from bec_md.arrays import Array
 from bec_md.atomic import replacing, write_text
 from bec_md.spectrum.quantities import tabulated
+from bec_md.spreadsheet import header_row, inert_json
 
 if TYPE_CHECKING:
     from bec_md.spectrum.spectrum import Spectrum
@@ -36,19 +35,6 @@ def plain(value: Any) -> Any:
     if isinstance(value, str | int | bool) or value is None:
         return value
     return str(value)
-
-
-def inert_json(value: Any) -> str:
-    """JSON for a comment line: in a spreadsheet, a name with ``,=`` would begin a cell with a formula.
-
-    The characters are written as escapes, which JSON readers take back.
-    """
-
-    def escape(text: re.Match[str]) -> str:
-        """Write a sign that begins a formula as its number."""
-        return re.sub(r'([",;|]\s*)([=+@-])', lambda cell: f"{cell[1]}\\u{ord(cell[2]):04x}", text[0])
-
-    return re.sub(r'"(?:[^"\\]|\\.)*"', escape, json.dumps(plain(value)))
 
 
 def columns(spectrum: Spectrum, tensor: bool = False) -> dict[str, Array]:
@@ -118,9 +104,9 @@ def csv_header(spectrum: Spectrum) -> list[str]:
         f"eps_inf: {'none' if spectrum.eps_inf is None else spectrum.eps_inf.ravel().tolist()}",
     ]
     for name, value in spectrum.parameters.items():
-        lines.append(f"{name}: {inert_json(value)}")
+        lines.append(f"{name}: {inert_json(plain(value))}")
     known = ("source", "model", "charges", "model_fingerprint", "fingerprint")
-    lines += [f"{n}: {inert_json(spectrum.metadata[n])}" for n in known if n in spectrum.metadata]
+    lines += [f"{n}: {inert_json(plain(spectrum.metadata[n]))}" for n in known if n in spectrum.metadata]
     return lines
 
 
@@ -145,7 +131,7 @@ def write_table(spectrum: Spectrum, out: TextIO, *, tensor: bool = False) -> Non
     table = columns(spectrum, tensor)
     for line in csv_header(spectrum):
         out.write(f"# {line}\n")
-    csv.writer(out, lineterminator="\n").writerow(table)  # names of groups may hold commas
+    out.write(header_row(table))
     np.savetxt(out, np.column_stack(list(table.values())), fmt="%.8g", delimiter=",")
 
 

@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from bec_md.atomic import replacing
 from bec_md.errors import DataError
 from bec_md.network.network import Network
+from bec_md.spreadsheet import header_row
 from bec_md.training.averaging import WeightAverage, set_weights, swapped_weights
 from bec_md.training.batches import epoch_batches, sequential_batches
 from bec_md.training.checkpoint import Progress, load_checkpoint, save_checkpoint
@@ -321,8 +322,8 @@ class Trainer:
             replacing(self.folder / "log.csv") as partial,
             partial.open("w", newline="", encoding="utf-8") as stream,
         ):
-            writer = csv.DictWriter(stream, names)
-            writer.writeheader()
+            writer = csv.DictWriter(stream, names, lineterminator="\n")
+            stream.write(header_row(names))
             writer.writerows(self.progress.history)
 
     def _line(self, row: Mapping[str, Any], part: float) -> str:

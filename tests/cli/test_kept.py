@@ -138,6 +138,42 @@ def test_a_signal_keeps_the_rows_that_are_done(tmp_path: Path, number: signal.Si
     assert 0 < len(kept) < 12000
 
 
+#: The command line that sends itself a signal when the joined file is written to for the n-th time: amid a
+#: call of HDF5, where an exception would be lost, and the file whole by its header with holes in it.
+DISTURBED = """
+import os, sys
+from bec_md import hdf5
+from bec_md.cli import main
+number, wanted, write, seen = int(sys.argv.pop(1)), int(sys.argv.pop(1)), hdf5._Writer.write, 0
+def disturbed(self, data):
+    global seen
+    seen += os.path.basename(self._stream.name).startswith("c.partial-")
+    if seen == wanted:
+        os.kill(os.getpid(), number)
+    return write(self, data)
+hdf5._Writer.write = disturbed
+main()
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("wanted", [2, 8])
+def test_a_signal_while_parts_are_joined(folder: Path, number: signal.Signals, wanted: int) -> None:
+    command = ["current", "t.xyz", "--timestep", "2", *FIXED, "-o", "c.h5", "--batch", "1"]
+    words = [sys.executable, "-P", "-c", DISTURBED, str(int(number)), str(wanted), *command]
+    done = subprocess.run(
+        words, cwd=folder, capture_output=True, text=True, check=False, timeout=120,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )  # fmt: skip
+    assert done.returncode == 128 + number, done.stderr
+    assert "Traceback" not in done.stderr
+    assert not list(folder.glob("*.partial-*"))
+    assert bec_md(folder, *command).returncode == 0
+    after = current_of(folder / "c.h5")
+    assert bec_md(folder, *command[:-3], "d.h5").returncode == 0
+    assert after.tobytes() == current_of(folder / "d.h5").tobytes()
+
+
 def test_a_closed_pipe_does_not_end_the_work(folder: Path) -> None:
     words = [*MAIN, "spectrum", "t.xyz", "--timestep", "2", *FIXED, "--resolution", "50", "--csv", "s.csv"]
     read, written = os.pipe()

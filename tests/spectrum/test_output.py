@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import re
 from dataclasses import replace
@@ -19,6 +20,7 @@ from bec_md.spectrum import (
     write_json,
 )
 from bec_md.spectrum.compute import compute_spectrum
+from bec_md.spreadsheet import header_row
 from tests.spectrum.exact import bare, neutral_system
 
 PLAIN = ["wavenumber_cm", "n_alpha_cm", "n_alpha_cm_err", "sigma_real_s_per_m", "eps_imag", "eps_imag_err"]
@@ -75,6 +77,25 @@ def test_no_name_begins_a_cell_with_a_formula(spectrum, tmp_path) -> None:
     for name in ("source", "model"):
         cells = re.split("[,;]", lines[name])
         assert not any(re.match(r'[\s"]*[=+@-]', cell) for cell in cells)
+
+
+def test_no_name_of_a_group_does_either(spectrum, tmp_path) -> None:
+    groups = ["a;=HYPERLINK(1)", "b,\n@SUM(1)", '"=1', "Na+", "OH-", "x, y"]
+    values = spectrum.n_alpha
+    many = replace(spectrum, partial_n_alpha=dict.fromkeys(groups, values), partial_n_alpha_err={})
+    write_csv(many, tmp_path / "a.csv")
+    lines = (tmp_path / "a.csv").read_text(encoding="utf-8").splitlines()
+    row = next(line for line in lines if not line.startswith("#"))
+    assert not any(re.match(r'[\s"]*[=+@-]', cell) for cell in re.split("[,;]", row))
+    names = next(csv.reader([row]))
+    assert len(names) == lines[-1].count(",") + 1
+    assert [name[11:-1] for name in names if name.startswith("n_alpha_cm[")][3:] == groups[3:]  # harmless
+
+
+def test_first_rows_of_tables() -> None:
+    assert (
+        header_row(["=1+1_rmse_e", " @x", "+a", "-a", "a-b", "\t=1"]) == "'=1+1_rmse_e,'@x,'+a,'-a,a-b,'=1\n"
+    )
 
 
 def test_csv_tensor_has_all_nine(spectrum, tmp_path) -> None:
