@@ -282,8 +282,11 @@ class StoredArray:
         values = self.values[rows]
         if len(values) < 2:
             return 0.0
-        small = values.dtype.kind in "iu" and values.itemsize < 4  # differences may not fit
-        moved = np.diff(values.astype(np.int32) if small else values, axis=0)
+        if values.dtype.kind in "iu" and values.itemsize < 4:
+            span = int(values.max()) - int(values.min())
+            if values.dtype.kind == "u" or span > np.iinfo(values.dtype).max:  # differences may not fit
+                values = values.astype(np.int32)
+        moved = values[1:] - values[:-1]
         return max(float(moved.max()), -float(moved.min())) * self.scale
 
 

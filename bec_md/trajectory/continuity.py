@@ -16,7 +16,7 @@ from bec_md.arrays import Array
 from bec_md.errors import DataError
 from bec_md.structure import Frame
 from bec_md.trajectory.block import Block
-from bec_md.trajectory.motion import Motion
+from bec_md.trajectory.motion import Motion, Pace
 from bec_md.trajectory.reader import place
 from bec_md.trajectory.scaled_velocities import ScaledVelocities
 
@@ -58,39 +58,22 @@ class Continuity:
         self._source = source
         self._interval_fs = interval_fs
         self._resolved = resolved
-        self.velocities = None if interval_fs is None else ScaledVelocities(interval_fs)
+        self.velocities = None if interval_fs is None else ScaledVelocities()
 
     def first_break(self, block: Block) -> Break | None:
         """Find the first break among the new frames of a block."""
         if len(block.frames) < 2:
             return None
         motion = block.motion(slice(None, None, -(-len(block.frames[0].numbers) // _ATOMS)))
-        if self.velocities is not None:
-            self.velocities.look(block, motion)
-        if self._resolved and self._regular(motion):
+        pace = None if self._interval_fs is None else Pace.of(motion, self._interval_fs)
+        if self.velocities is not None and pace is not None:
+            self.velocities.look(block, pace)
+        if self._resolved and _regular(motion, pace):
             return None
         found = self._repetition(block.frames, motion, block.old)
         if found is None and self._resolved:
             found = self._jump(block.frames, motion, block.old)
         return found
-
-    def _regular(self, motion: Motion) -> bool:
-        """Whether every step is the usual one within a half: then none repeats, misses or turns back.
-
-        Of any motion of the center of mass in one of positions and velocities alone `_jump` has to judge.
-        """
-        masses = np.repeat(np.sqrt(motion.masses_amu), 3)
-        steps, velocities = motion.moved_ang.reshape(-1, len(masses)) * masses, motion.velocities_ang_fs
-        if velocities is not None and self._interval_fs is not None:
-            velocities = velocities.reshape(-1, len(masses))
-            pace = (velocities[:-1] + velocities[1:]) * (0.5 * self._interval_fs * masses)
-        elif steps.any(axis=1).all():
-            steps, pace = steps[1:-1], 0.5 * (steps[:-2] + steps[2:])
-        else:
-            return False
-        beside = steps - pace
-        usual = np.einsum("fk,fk->f", pace, pace)
-        return bool((np.einsum("fk,fk->f", beside, beside) < 0.25 * usual).all())
 
     def _repetition(self, frames: Sequence[Frame], motion: Motion, old: int) -> Break | None:
         equal = motion.positions_ang[1:] == motion.positions_ang[:-1]
@@ -182,6 +165,23 @@ class Continuity:
             "take repeated frames out, put missing ones in"
         )
         return Break(position, DataError(what, why, fix))
+
+
+def _regular(motion: Motion, pace: Pace | None) -> bool:
+    """Whether every step is the usual one within a half: then none repeats, misses or turns back.
+
+    Of any motion of the center of mass in one of positions and velocities alone `_jump` has to judge.
+    """
+    if pace is not None:
+        beside, usual = pace.beside, 0.25 * pace.squares
+    else:
+        roots = np.repeat(np.sqrt(motion.masses_amu), 3)
+        steps = motion.moved_ang.reshape(-1, len(roots)) * roots
+        if not steps.any(axis=1).all():
+            return False
+        mean = 0.5 * (steps[:-2] + steps[2:])
+        beside, usual = steps[1:-1] - mean, np.einsum("fk,fk->f", mean, mean)
+    return bool((np.einsum("fk,fk->f", beside, beside) < 0.25 * usual).all())
 
 
 def _equal(before: Frame, after: Frame) -> bool:

@@ -64,7 +64,7 @@ class LammpsDumpReader:
         self._types: NDArray[np.int64] | None = None
         self._named: list[str] | None = None
         self._species: Species | None = None
-        self._last_box: tuple[tuple[str, ...], DumpBox] | None = None
+        self._last_box: tuple[tuple[str, ...], DumpBox, NDArray[np.float64]] | None = None
         how = "stated in the file" if header.units else "as given"
         self.notes = [f"LAMMPS units {self._units.name} ({how})", f"positions from {self._columns.kind}"]
         self.velocity_units = (
@@ -108,7 +108,7 @@ class LammpsDumpReader:
                 "every frame must hold the same columns",
                 "read the part before this frame with `stop`",
             )
-        box = self._box_of(header, where)
+        box, cell_ang = self._box_of(header, where)
         values = _values(rows, columns, where)
         ids = _whole(values[:, columns.offset["id"]], "id", where)
         order = None if bool((ids[1:] > ids[:-1]).all()) else np.argsort(ids, kind="stable")
@@ -117,13 +117,14 @@ class LammpsDumpReader:
         species = self._species_of(rows, order, ids, values, where)
         velocities = None
         if columns.velocities:
-            velocities = values[:, columns.of(columns.velocities)] * units.velocity_ang_fs
+            stored = values[:, columns.of(columns.velocities)]
+            velocities = np.multiply(stored, units.velocity_ang_fs, order="C")
         return Frame(
             index=index,
             numbers=species.numbers,
             masses_amu=species.masses_amu,
             positions_ang=(_positions(values, columns, box) + self._origin - box.origin) * units.length_ang,
-            cell_ang=box.cell * units.length_ang,
+            cell_ang=cell_ang,
             pbc=box.pbc,
             velocities_ang_fs=velocities,
             time_fs=None if header.time is None else header.time * units.time_fs,
@@ -131,12 +132,13 @@ class LammpsDumpReader:
             labels=self._charges(values, box, where),
         )
 
-    def _box_of(self, header: DumpHeader, where: str) -> DumpBox:
-        """The box, parsed again only when its text changes; passes in several threads may share it."""
+    def _box_of(self, header: DumpHeader, where: str) -> tuple[DumpBox, NDArray[np.float64]]:
+        """The box and its cell in Å, made again only when the text changes; several threads may share it."""
         text, last = (header.box_header, *header.box_rows), self._last_box
         if last is None or last[0] != text:
-            last = self._last_box = (text, _box(header, where))
-        return last[1]
+            box = _box(header, where)
+            last = self._last_box = (text, box, box.cell * self._units.length_ang)
+        return last[1], last[2]
 
     def _charges(
         self, values: NDArray[np.float64], box: DumpBox, where: str

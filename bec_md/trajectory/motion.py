@@ -106,6 +106,38 @@ class Motion:
 
 
 @dataclass(frozen=True)
+class Pace:
+    """Steps of successive frames beside the mean velocity at their ends; all times √m, of k = 3n numbers.
+
+    Parameters
+    ----------
+    velocities, ends
+        v, (F, k), and v + v', (F − 1, k), Å/fs √amu.
+    beside
+        Δr/Δ − ½(v + v'), (F − 1, k).
+    squares
+        Σ (v + v')², (F − 1,).
+    """
+
+    velocities: Array
+    ends: Array
+    beside: Array
+    squares: Array
+
+    @classmethod
+    def of(cls, motion: Motion, interval_fs: float) -> Pace | None:
+        """Of frames that far apart; None without velocities."""
+        if motion.velocities_ang_fs is None:
+            return None
+        roots = np.repeat(np.sqrt(motion.masses_amu), 3)
+        velocities = motion.velocities_ang_fs.reshape(-1, len(roots)) * roots
+        ends = velocities[:-1] + velocities[1:]
+        beside = motion.moved_ang.reshape(-1, len(roots)) * (roots / interval_fs)
+        beside -= 0.5 * ends
+        return cls(velocities, ends, beside, np.einsum("fk,fk->f", ends, ends))
+
+
+@dataclass(frozen=True)
 class Coordinates:
     """Every coordinate as one vibration: what its frames show of it.
 

@@ -18,7 +18,7 @@ import numpy as np
 
 from bec_md.structure import Frame
 from bec_md.trajectory.block import Block
-from bec_md.trajectory.motion import Motion
+from bec_md.trajectory.motion import Pace
 
 #: Deviations, in standard deviations of the intervals around and relative to v, that are a change at once.
 _SIGMAS, _LEAST = 6.0, 0.006
@@ -37,7 +37,7 @@ _BY_CHANCE = 0.01
 _ONE, _OF_ALL = 2, 0.2
 #: Atoms below which nothing is said.
 _ATOMS = 8
-_WEIGHTS = 13.0 / 24.0, -1.0 / 24.0
+_INNER, _OUTER = 13.0 / 24.0, -1.0 / 24.0
 
 
 @dataclass(frozen=True)
@@ -67,35 +67,26 @@ class Change:
 
 
 class ScaledVelocities:
-    """Looks at blocks of successive frames with velocities.
+    """Looks at blocks of successive frames with velocities."""
 
-    Parameters
-    ----------
-    interval_fs
-        Time between frames as the motion shows it.
-    """
-
-    def __init__(self, interval_fs: float) -> None:
-        self._interval_fs = interval_fs
+    def __init__(self) -> None:
         self._ratios: deque[float] = deque(maxlen=_REMEMBERED)
         self._across: deque[float] = deque(maxlen=_REMEMBERED)
         self.changes: list[Change] = []
 
-    def look(self, block: Block, motion: Motion) -> None:
+    def look(self, block: Block, pace: Pace) -> None:
         """Take the intervals of a block whose four frames end in a new one."""
-        v = motion.velocities_ang_fs
         first = max(block.old - 3, 0)
-        if v is None or len(v) - first < 4 or v.shape[1] < _ATOMS:
+        v = pace.velocities[first:]
+        if len(v) < 4 or v.shape[1] < 3 * _ATOMS:
             return
-        weights = np.repeat(np.sqrt(motion.masses_amu), 3)  # flat arrays of 3n numbers: a sum each is enough
-        v = v[first:].reshape(-1, len(weights)) * weights
-        steps = motion.moved_ang[first + 1 : -1].reshape(-1, len(weights)) * (weights / self._interval_fs)
-        ends = v[1:-2] + v[2:-1]
-        beside = steps - _WEIGHTS[0] * ends - _WEIGHTS[1] * (v[:-3] + v[3:])
-        along, square, whole = (
-            np.einsum("fk,fk->f", one, other)
-            for one, other in ((beside, ends), (ends, ends), (beside, beside))
-        )
+        inner = slice(first + 1, -1)
+        ends, square = pace.ends[inner], pace.squares[inner]
+        beside = v[:-3] + v[3:]
+        beside -= ends
+        beside *= -_OUTER
+        beside += pace.beside[inner]
+        along, whole = (np.einsum("fk,fk->f", one, beside) for one in (ends, beside))
         safe = np.where(square > 0.0, square, np.inf)
         ratio, across = 2.0 * along / safe, whole / safe - (along / safe) ** 2
         self._ratios.extend(ratio.tolist())
@@ -138,7 +129,7 @@ class ScaledVelocities:
             )
         if not scaled or _same_temperature(scaled):
             return None
-        factors = 1.0 + np.abs([change.deviation for change in scaled]) / _WEIGHTS[0]
+        factors = 1.0 + np.abs([change.deviation for change in scaled]) / _INNER
         return (
             f"all velocities are multiplied at once, by up to {factors.max():.3g}, at "
             f"{_places([change.index for change in scaled])}: exchanged replicas (temper), or a command that "
@@ -156,7 +147,7 @@ def _same_temperature(changes: list[Change]) -> bool:
     before, after = (np.log([getattr(c, side) for c in changes]) for side in ("before", "after"))
     # the first of the two frames has its old velocities if Δr follows the new ones
     old_first = float(deviations @ (after - before)) > 0.0
-    factors = 2.0 * np.log1p((1.0 if old_first else -1.0) * deviations / _WEIGHTS[0])
+    factors = 2.0 * np.log1p((1.0 if old_first else -1.0) * deviations / _INNER)
     cold, hot = (before, before + factors) if old_first else (after - factors, after)
     chance = variance_ratio.cdf(hot.var() / max(cold.var(), 1e-300), len(changes) - 1, len(changes) - 1)
     return bool(chance < _BY_CHANCE)  # replicas scatter before and after alike

@@ -34,7 +34,7 @@ from bec_md.trajectory.reader import FrameReader, HoldsArrays
 _PROBED_FRAMES, _PROBED_ATOMS = 24, 120_000
 #: Frames that are checked together and the atoms in them: what lies between them costs little then, and what
 #: has to be stacked stays in the cache.
-_BLOCK, _HELD_BLOCK = (512, 80_000), (2048, 100_000)
+_BLOCK, _HELD_BLOCK = (1024, 80_000), (2048, 100_000)
 #: Correlation of successive displacements from which gaps between positions can be told.
 _SMOOTH = 0.9
 
@@ -191,6 +191,7 @@ class StreamedTrajectory:
         wanted = min(size, len(self._probed))  # who wants one frame does not wait for a whole block
         while True:
             read: list[Frame] = []
+            block: Block | None = None  # frees the one before
             fault: BecMDError | None = None
             try:
                 read.extend(islice(frames, wanted))  # what came before a damaged frame is kept
