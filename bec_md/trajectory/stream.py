@@ -34,7 +34,7 @@ from bec_md.trajectory.reader import FrameReader, HoldsArrays
 _PROBED_FRAMES, _PROBED_ATOMS = 24, 120_000
 #: Frames that are checked together and the atoms in them: what lies between them costs little then, and what
 #: has to be stacked stays in the cache.
-_BLOCK, _HELD_BLOCK = (1024, 80_000), (2048, 100_000)
+_BLOCK, _HELD_BLOCK = (768, 80_000), (2048, 100_000)
 #: Correlation of successive displacements from which gaps between positions can be told.
 _SMOOTH = 0.9
 
