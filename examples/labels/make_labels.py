@@ -112,6 +112,7 @@ def is_test(name: str) -> bool:
 
 def collect_labels(arguments: argparse.Namespace) -> None:
     """Write `KIND_train.xyz.xz` and `KIND_test.xyz.xz` with the labels finished so far."""
+    from bec_md.errors import DataError
     from bec_md.structure.extxyz import write_frames
 
     groups: dict[str, list[Any]] = {}
@@ -119,7 +120,11 @@ def collect_labels(arguments: argparse.Namespace) -> None:
         folder = arguments.work / atoms.info["name"]
         if not (folder / "done.json").exists():
             continue
-        frame = _labelled(atoms, folder)
+        try:
+            frame = _labelled(atoms, folder)
+        except DataError as error:  # a calculation that has not converged
+            print(f"{atoms.info['name']} left out: {error.what}")
+            continue
         residual = frame.info["sum_rule_residual_e"]
         limit = MAX_RESIDUAL_THERMAL_E if atoms.info["kind"] == "thermal" else MAX_RESIDUAL_E
         if residual > limit * len(atoms) ** 0.5:
