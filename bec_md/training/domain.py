@@ -8,6 +8,8 @@ limit of each element that nearly all training environments keep.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from ase.data import chemical_symbols
 from numpy.typing import NDArray
@@ -38,18 +40,26 @@ def domain_uncertainty(
     }
 
 
-def limit_of_unseen(
-    frame: NDArray[np.int64], uncertainty_e: NDArray[np.float64], flagged: float = FLAGGED
-) -> float:
-    """Mean uncertainty of a structure that a part `flagged` of unseen compositions exceeds, e.
+def means_of_structures(frame: NDArray[np.int64], uncertainty_e: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Mean uncertainty over the atoms of each structure, e.
 
     Parameters
     ----------
     frame, uncertainty_e
         (N,) structure and calibrated uncertainty of each atom.
     """
-    means = np.bincount(frame, weights=uncertainty_e) / np.bincount(frame)
-    return float(np.quantile(means, 1.0 - flagged))
+    return np.asarray(np.bincount(frame, weights=uncertainty_e) / np.bincount(frame))
+
+
+def limit_of_unseen(values: Sequence[NDArray[np.float64]], flagged: float = FLAGGED) -> float:
+    """What a part `flagged` of unseen compositions exceeds.
+
+    Parameters
+    ----------
+    values
+        One number for each held-back structure, of every file.
+    """
+    return float(np.quantile(np.concatenate(values), 1.0 - flagged))
 
 
 def structures_of_elements(frame: NDArray[np.int64], numbers: NDArray[np.int64]) -> dict[str, int]:

@@ -18,7 +18,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 
 from bec_md.atomic import write_text
@@ -29,7 +28,7 @@ from bec_md.network.model_file import load_network, read_header, save_model
 from bec_md.network.registry import model_path
 from bec_md.network.second_opinion import rms_difference
 from bec_md.training.config import TrainingConfig, find_data_file
-from bec_md.training.domain import FLAGGED
+from bec_md.training.domain import limit_of_unseen
 from bec_md.training.sources import load_sources, make_training_data
 from bec_md.training.validation import validate
 
@@ -111,10 +110,8 @@ def publish(model: str | Path, *, data_root: str | Path, destination: str | Path
     return target
 
 
-def difference_of_unseen(
-    model: Path, second: str, *, config_folder: Path, data_root: Path, flagged: float = FLAGGED
-) -> float:
-    """R.m.s. difference between two models that a part `flagged` of the held-back compositions exceeds, e.
+def difference_of_unseen(model: Path, second: str, *, config_folder: Path, data_root: Path) -> float:
+    """R.m.s. difference between two models that few of the held-back compositions exceed, e.
 
     Parameters
     ----------
@@ -136,15 +133,11 @@ def difference_of_unseen(
         limit = settings.batch.validation_edges or settings.batch.max_edges
         evaluations = validate(network, data, max_edges=limit)
         found.append({name: item for name, item in evaluations.items() if name in data.unseen})
-    return float(
-        np.mean(
-            [
-                np.quantile(
-                    rms_difference(item.predicted, found[1][name].predicted, item.frame), 1.0 - flagged
-                )
-                for name, item in found[0].items()
-            ]
-        )
+    return limit_of_unseen(
+        [
+            rms_difference(item.predicted, found[1][name].predicted, item.frame)
+            for name, item in found[0].items()
+        ]
     )
 
 

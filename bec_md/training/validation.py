@@ -15,7 +15,12 @@ from bec_md.atomic import replacing
 from bec_md.evaluation import Evaluation, compare
 from bec_md.evaluation.index_order import check_index_order
 from bec_md.training.dataset import GraphDataset, element_means
-from bec_md.training.domain import domain_uncertainty, limit_of_unseen, structures_of_elements
+from bec_md.training.domain import (
+    domain_uncertainty,
+    limit_of_unseen,
+    means_of_structures,
+    structures_of_elements,
+)
 from bec_md.training.loop import TrainingData, predict_dataset
 
 if TYPE_CHECKING:
@@ -157,13 +162,13 @@ def training_domain(
     if network.charges_from.members == 1:
         return entries
     scale = float(card_entries(evaluations, data.unseen).get("uncertainty_scale", 1.0))
-    limits = [
-        limit_of_unseen(item.frame, scale * item.uncertainty_e)
+    means = [
+        means_of_structures(item.frame, scale * item.uncertainty_e)
         for name, item in evaluations.items()
         if name in data.unseen and item.uncertainty_e is not None
     ]
-    if limits:
-        limit = float(np.mean(limits))
+    if means:
+        limit = limit_of_unseen(means)
         entries["domain_uncertainty_e"] = dict.fromkeys(entries["training_structures"], limit)
     else:
         spread = np.sqrt(predict_dataset(network, data.training, max_edges).variance)

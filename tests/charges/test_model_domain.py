@@ -18,7 +18,12 @@ from bec_md.network.registry import bundled_models
 from bec_md.network.second_opinion import rms_difference
 from bec_md.spectrum.errors.quality_checks import check_model_domain
 from bec_md.structure import Frame
-from bec_md.training.domain import domain_uncertainty, limit_of_unseen, structures_of_elements
+from bec_md.training.domain import (
+    domain_uncertainty,
+    limit_of_unseen,
+    means_of_structures,
+    structures_of_elements,
+)
 
 
 def frame_of(atoms: Atoms) -> Frame:
@@ -171,6 +176,8 @@ def test_limit_and_counts_of_a_hand_made_set() -> None:
     """Four structures with mean uncertainties 1 to 4; the third quartile is 3.25."""
     frame = np.array([0, 0, 1, 1, 2, 3])
     spread = np.array([0.5, 1.5, 1.0, 3.0, 3.0, 4.0])
-    assert limit_of_unseen(frame, spread, flagged=0.25) == pytest.approx(3.25)
+    means = means_of_structures(frame, spread)
+    np.testing.assert_allclose(means, [1, 2, 3, 4])
+    assert limit_of_unseen([means[:3], means[3:]], flagged=0.25) == pytest.approx(3.25)
     counts = structures_of_elements(frame, np.array([8, 8, 8, 14, 14, 1]))
     assert counts == {"H": 1, "O": 2, "Si": 2}
