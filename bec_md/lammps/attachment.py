@@ -41,10 +41,7 @@ class Attachment:
     numbers_of_type
         Atomic number of each atom type.
 
-    Attributes
-    ----------
-    charges
-        (N, 3, 3) e, of the last step, ordered by atom ID.
+    An error of the model ends the run of LAMMPS at its next step; `charges`, `current` and `run` raise it.
     """
 
     def __init__(
@@ -65,9 +62,23 @@ class Attachment:
         self._total_charge = total_charge
         self._fix_id = fix_id
         self._unit = VELOCITY_UNIT_ANG_FS[lmp.extract_global("units")]
-        self.charges: Array = np.empty((0, 3, 3))
+        self._charges: Array = np.empty((0, 3, 3))
+        self._failure: Exception | None = None  # of the last evaluation; ctypes drops what a callback raises
         lmp.command(f"fix {fix_id} all external pf/callback 1 1")
         lmp.set_fix_external_callback(fix_id, self._callback, self)
+
+    @property
+    def charges(self) -> Array:
+        """Born effective charges of the last step, (N, 3, 3) e, ordered by atom ID.
+
+        Raises
+        ------
+        BecMDError
+            What the model raised at that step.
+        """
+        if self._failure is not None:
+            raise self._failure
+        return self._charges
 
     def detach(self) -> None:
         """Remove the fix from the LAMMPS instance."""
@@ -94,12 +105,17 @@ class Attachment:
         self, _caller: Any, step: int, _nlocal: int, tag: Any, x: Any, f: Any
     ) -> None:  # signature of LAMMPS
         order = np.argsort(tag)
-        if len(self.charges) != len(order) or step % self._every == 0:
-            frame = self._frame(order, np.asarray(x))
-            self.charges = np.asarray(self._model.predict(frame), dtype=np.float64)
         f[:] = 0.0
+        if len(self._charges) != len(order) or step % self._every == 0:
+            try:
+                self._charges = np.asarray(self._model.predict(self._frame(order, np.asarray(x))), np.float64)
+                self._failure = None
+            except Exception as error:  # kept for who asks; LAMMPS would go on with what was there before
+                self._charges, self._failure = np.empty((0, 3, 3)), error
+                self._lmp.force_timeout()
+                return
         if self._efield.any():
-            forces = np.einsum("a,iab->ib", self._efield, self.charges)
+            forces = np.einsum("a,iab->ib", self._efield, self._charges)
             f[order] = forces * self._lmp.extract_global("qe2f")
 
     def _frame(self, order: NDArray[np.int64], positions: Array) -> Frame:

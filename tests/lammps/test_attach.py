@@ -8,10 +8,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
-from bec_md.errors import UsageError
+from bec_md.errors import DataError, UsageError
 from bec_md.lammps import attach
 from bec_md.network.predictor import BecModel
+from bec_md.structure import Frame
 from tests.lammps.systems import TYPES, charges, commands, quartz, skewed, soft_forces, vector
 
 
@@ -52,3 +54,29 @@ def test_wrong_units(lmp: Any, models: dict[str, Path]) -> None:
     lmp.commands_string(commands(quartz(), units="lj"))
     with pytest.raises(UsageError, match="metal or real"):
         attach(lmp, str(models["two_layers"]), TYPES)
+
+
+class Failing:
+    """A model that gives ten tensors and then an error."""
+
+    def __init__(self) -> None:
+        self.calls = 0
+
+    def predict(self, atoms: Frame) -> NDArray[np.float64]:
+        self.calls += 1
+        if self.calls > 10:
+            raise DataError("atoms 1 and 2 overlap", "the simulation has blown up", "shorten the time step")
+        return np.zeros((atoms.n_atoms, 3, 3))
+
+
+def test_an_error_of_the_model_ends_the_run(lmp: Any) -> None:
+    """Callbacks of ctypes lose what they raise: LAMMPS would go on to step 100 with the tensors of step 9."""
+    lmp.commands_string(script())
+    attachment = attach(lmp, Failing(), TYPES)
+    lmp.command("run 100 post no")
+    assert lmp.extract_global("ntimestep") < 100
+    with pytest.raises(DataError, match="overlap"):
+        attachment.current()
+    with pytest.raises(DataError, match="overlap"):
+        attachment.run(2)
+    attachment.detach()
