@@ -42,7 +42,7 @@ def test_rare_elements_and_unsure_structures_are_named(command, files):
     assert RARE in words(command, files, "ceo")
     assert "1 of 1 structures lie outside the domain of universal" in words(command, files, "pressed")
     contradicted = words(command, files, "insb")
-    assert "or 0.2 e (r.m.s.) from the tensors of universal-polarization" in contradicted
+    assert "or 0.18 e (r.m.s.) from the tensors of universal-polarization" in contradicted
     quiet = words(command, files, "mgo")
     assert "outside the domain" not in quiet
     assert "fewer than" not in quiet
