@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 
 #: Frames from which the model is chosen: they may be of different crystals.
 SAMPLED_FRAMES = 64
+#: Change of a cell, of its longest vector, up to which the second model is not asked again.
+SAME_CELL = 0.05
 
 PREDICT_HELP = "Write a trajectory, or single structures, with the Born effective charges of every atom."
 
@@ -142,8 +144,8 @@ class Doubts:
     outside: int = 0
     farthest: tuple[float, Familiarity | None] = (0.0, None)  # of the largest uncertainty
     remarks: dict[str, int] = field(default_factory=dict)  # about rare elements, with the first frame
-    numbers: bytes = b""  # of the atoms that the second model was asked about
-    second_e: float | None = None  # what it differs by at their first frame
+    asked: Frame | None = None  # frame that the second model was asked about
+    second_e: float | None = None  # what it differs by there
 
     def add(self, frames: Sequence[Frame], batch: ChargeBatch) -> None:
         """Take up frames of the same atoms."""
@@ -154,11 +156,11 @@ class Doubts:
             self.remarks.setdefault(known.remark, frames[0].index)
         if batch.uncertainty_e is None:
             return
-        if frames[0].numbers.tobytes() != self.numbers:
-            self.numbers = frames[0].numbers.tobytes()
-            self.second_e = second_difference(self.model, frames[0], batch.born_effective_charges[0])
         means = batch.uncertainty_e.mean(axis=1)
-        self.outside += sum(known.outside(float(mean), self.second_e) for mean in means)
+        for frame, tensors, mean in zip(frames, batch.born_effective_charges, means, strict=True):
+            if not _alike(frame, self.asked):
+                self.asked, self.second_e = frame, second_difference(self.model, frame, tensors)
+            self.outside += known.outside(float(mean), self.second_e)
         if known.limit_e is not None and means.max() / known.limit_e > self.farthest[0]:
             self.farthest = (float(means.max()) / known.limit_e, known)
 
@@ -169,6 +171,16 @@ class Doubts:
                 console.warn(f"frame {index}: {remark}")
         if self.outside and self.farthest[1] is not None:
             console.warn(self.farthest[1].outside_remark(self.outside, total))
+
+
+def _alike(frame: Frame, other: Frame | None) -> bool:
+    """Whether two frames may be of one structure: the same atoms, in cells that heat may connect."""
+    import numpy as np
+
+    if other is None or not np.array_equal(frame.numbers, other.numbers):
+        return False
+    change = np.abs(frame.cell_ang - other.cell_ang).max()
+    return bool(change <= SAME_CELL * np.abs(other.cell_ang).max())
 
 
 def alike(frames: Iterator[Frame], most: int) -> Iterator[list[Frame]]:

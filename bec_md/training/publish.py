@@ -187,22 +187,30 @@ def model_card(card: Mapping[str, Any]) -> str:
             f" {row['median_frame_mae_e']:.4f} | {row['antisymmetric_rmse_e']:.4f} |"
             f" {'' if eps is None else f'{100 * eps:.1f} %'} | {row['element_mean_rmse_e']:.3f} |"
         )
-    if "uncertainty_scale" in card:
-        scale = card["uncertainty_scale"]
-        where = card.get("calibrated_on", "validation data")
-        lines += ["", f"The ensemble's spread is multiplied by {scale:.2f} (fitted to {where})."]
-    second = card.get("second_opinion")
-    if second:
-        limit = second["difference_e"]
-        lines += [
-            "",
-            f"Second opinion: `{second['model']}`, with a warning if the tensors of a structure differ by"
-            f" more than {limit:.2f} e (r.m.s.).",
-        ]
+    lines += _uncertainty(card)
     lines += _little_seen(card)
     if "remarks" in card:
         lines += ["", f"{card['remarks']}"]
     return "\n".join(lines) + "\n"
+
+
+def _uncertainty(card: Mapping[str, Any]) -> list[str]:
+    """Sentences about calibration and the second opinion."""
+    lines = []
+    if "uncertainty_scale" in card:
+        where = card.get("calibrated_on", "validation data")
+        lines += [
+            "",
+            f"The ensemble's spread is multiplied by {card['uncertainty_scale']:.2f} (fitted to {where}).",
+        ]
+    if "second_opinion" in card:
+        second = card["second_opinion"]
+        lines += [
+            "",
+            f"Second opinion: `{second['model']}`, with a warning if the tensors of a structure differ by"
+            f" more than {second['difference_e']:.2f} e (r.m.s.).",
+        ]
+    return lines
 
 
 def _little_seen(card: Mapping[str, Any]) -> list[str]:

@@ -43,6 +43,19 @@ class Course:
     readouts: dict[str, dict[str, Any]]
 
 
+def settings(
+    *, weight_decay: float, clip: float, average: float, edges: int, minutes: float, select: str
+) -> dict[str, Any]:
+    """Return the sections of a configuration that all read-outs of a course share."""
+    optimizer = {"weight_decay": weight_decay, "gradient_clip": clip, "ema_decay": average}
+    return {
+        "optimizer": {"learning_rate": 4e-3, **optimizer},
+        "schedule": {"validate_minutes": minutes},
+        "batch": {"max_edges": edges},
+        "selection": select,
+    }
+
+
 COURSES = {
     "motion": Course(
         "train/batio3_train.xyz",
@@ -52,17 +65,7 @@ COURSES = {
         90,
         (24, 47),
         {"validation": 0.05, "split": "block"},
-        {
-            "optimizer": {
-                "learning_rate": 4e-3,
-                "weight_decay": 2e-2,
-                "gradient_clip": 1.0,
-                "ema_decay": 0.998,
-            },
-            "schedule": {"validate_minutes": 1.0},
-            "batch": {"max_edges": 5500},
-            "selection": "rmse",
-        },
+        settings(weight_decay=2e-2, clip=1.0, average=0.998, edges=5500, minutes=1.0, select="rmse"),
         {
             "charges": {
                 "network": SHAPE,
@@ -82,17 +85,7 @@ COURSES = {
         24,
         (525, 1050, 2100, 4200),
         {"validation": 0.03, "split": "composition"},
-        {
-            "optimizer": {
-                "learning_rate": 4e-3,
-                "weight_decay": 5e-3,
-                "gradient_clip": 2.0,
-                "ema_decay": 0.999,
-            },
-            "schedule": {"validate_minutes": 3.0},
-            "batch": {"max_edges": 14000},
-            "selection": "mae",
-        },
+        settings(weight_decay=5e-3, clip=2.0, average=0.999, edges=14000, minutes=3.0, select="mae"),
         {
             "charges": {
                 "network": {**SHAPE, "mean_neighbors": 40},
@@ -106,17 +99,17 @@ COURSES = {
 def configuration(course: Course, readout: str, size: int) -> TrainingConfig:
     """Return the training with `size` structures."""
     source = {"path": course.train, "level": course.level, "limit": size, **course.split}
-    settings = {**course.settings, **course.readouts[readout]}
+    sections = {**course.settings, **course.readouts[readout]}
     epochs = round(course.epochs * (course.whole / size) ** 0.5)
-    settings["schedule"] = {**settings["schedule"], "epochs": epochs}
+    sections["schedule"] = {**sections["schedule"], "epochs": epochs}
     name = f"{Path(course.train).stem}-{readout}-{size}"
-    return TrainingConfig.model_validate({"name": name, "data": [source], "seed": 1, **settings})
+    return TrainingConfig.model_validate({"name": name, "data": [source], "seed": 1, **sections})
 
 
 def measure(course: Course, readout: str, size: int, data: Path, work: Path) -> dict[str, float]:
     """Train, or find trained, and evaluate on the test file."""
-    settings = configuration(course, readout, size)
-    result = train(settings, data_root=data, output=work / f"{settings.name}", resume=True)
+    config = configuration(course, readout, size)
+    result = train(config, data_root=data, output=work / config.name, resume=True)
     if result.interrupted:
         raise SystemExit("stopped; the same command goes on from here")
     metrics = evaluate_model(result.model, data / course.test, level=course.level, threads=1).metrics

@@ -46,3 +46,11 @@ def test_rare_elements_and_unsure_structures_are_named(command, files):
     quiet = words(command, files, "mgo")
     assert "outside the domain" not in quiet
     assert "fewer than" not in quiet
+
+
+@pytest.mark.parametrize("lattice_ang", [(6.14, 5.53), (5.53, 6.14)])
+def test_each_structure_of_the_same_atoms_gets_a_second_opinion(tmp_path, lattice_ang):
+    """AlSb at rest, and pressed to 0.73 of its volume: only there do the networks contradict each other."""
+    crystals = [bulk("AlSb", "zincblende", a=a) for a in lattice_ang]
+    write_frames(tmp_path / "alsb.xyz", [as_frame(atoms) for atoms in crystals])
+    assert "1 of 2 structures lie outside the domain of universal" in words("predict", tmp_path, "alsb")

@@ -7,10 +7,12 @@ from bec_md.errors import UsageError
 from bec_md.evaluation import evaluate_model
 from bec_md.network import load_model
 from bec_md.network.model_file import load_network, read_header
+from bec_md.network.second_opinion import rms_difference
 from bec_md.structure.extxyz import read_frames
 from bec_md.training import train
 from bec_md.training.config import parse_config
 from bec_md.training.pretrained import extend_levels, make_network_config
+from bec_md.training.publish import publish
 from bec_md.training.splits import split_by_block, split_by_composition
 from bec_md.training.validation import read_parity
 
@@ -185,3 +187,20 @@ def test_folds_are_disjoint_and_complete():
         assert all(sorted(kept + held) == list(range(10)) for kept, held in parts)
     with pytest.raises(UsageError, match="at most 3 folds"):
         split_by_block(3, 0.25, fold=(0, 4))
+
+
+def test_publishing_measures_the_second_opinion(tmp_path):
+    """The limit is what 15 % of the held-back structures exceed, by the predictions that both runs left."""
+    write_toy(tmp_path / "toy.xyz", 20, kinds=((12, 8), (3, 9), (12, 9), (3, 8)))
+    data = [{"path": "toy.xyz", "level": "toy", "validation": 0.25, "split": "composition"}]
+    card = {"description": "Toys", "data": "Made", "default_level": "toy"}
+    card["tests"] = [{"label": "toys", "path": "toy.xyz", "level": "toy"}]
+    second = train(write_config(tmp_path, data=data, schedule={"epochs": 1}), output=tmp_path / "second")
+    card["second_opinion"] = {"model": str(second.model)}
+    first = train(write_config(tmp_path, data=data, card=card), output=tmp_path / "first")
+    published = publish(first.model, data_root=tmp_path, destination=tmp_path)
+    one, other = (read_parity(run.folder / "parity.npz")["toy"] for run in (first, second))
+    differences = rms_difference(one["predicted"], other["predicted"], one["frame"])
+    found = read_header(published)["card"]["second_opinion"]["difference_e"]
+    assert found == pytest.approx(np.quantile(differences, 0.85), rel=1e-4)
+    assert f"more than {found:.2f} e (r.m.s.)" in published.with_suffix(".md").read_text(encoding="utf-8")
