@@ -124,12 +124,10 @@ class ModelCharges:
 
     def _doubts(self, known: Familiarity, frame: Frame) -> tuple[str, ...]:
         """Sentences about rare elements and a second model that contradicts at the first frame."""
-        tensors = (
-            self.model.predict_batch([frame], members=False).born_effective_charges[0]
-            if known.second
-            else None
-        )
-        second = None if tensors is None else second_difference(self.model, frame, np.asarray(tensors))
+        second = None
+        if known.second:
+            tensors = self.model.predict_batch([frame], members=False).born_effective_charges[0]
+            second = second_difference(self.model, frame, np.asarray(tensors))
         return tuple(text for text in (known.remark, known.contradiction(second)) if text)
 
     def _decide(self, frame: Frame) -> None:
