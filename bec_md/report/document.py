@@ -3,23 +3,38 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from bec_md import __version__
 from bec_md.atomic import write_text
 from bec_md.report import figures, lights, numbers
 from bec_md.report.citations import citations
 from bec_md.report.drawing import formula_svg
-from bec_md.report.explorer import explorer
+from bec_md.report.explorer import content_policy, explorer, script
 from bec_md.report.formulas import formulas_used
 from bec_md.report.model_card import find_card, model_card_html
-from bec_md.report.page import Section, definitions, page, paragraph, table, typeset
+from bec_md.report.page import page
 
 if TYPE_CHECKING:
     from bec_md.current.series import CurrentSeries
     from bec_md.plot.overlay import Experiment
     from bec_md.spectrum.spectrum import Spectrum
+
+
+STYLE_SHEET = Path(__file__).with_name("report.css")
+
+#: Headings of the templates in ``templates/sections``, in their order.
+SECTIONS = {
+    "spectrum": "Spectrum",
+    "decomposition": "Decomposition",
+    "tensor": "Tensor and optics",
+    "quality": "Self-checks",
+    "convergence": "Correlation and convergence",
+    "method": "Formulas and parameters",
+    "model": "Model of the charges",
+    "citations": "What to cite",
+}
 
 
 def write_report(
@@ -74,19 +89,26 @@ def report_html(
     """
     card = find_card(spectrum) if model_card is None else model_card
     shown = figures.for_display(spectrum)
-    sections = [_spectrum(spectrum, shown, experiment)]
-    if len(spectrum.partial_n_alpha) > 1:
-        sections.append(_decomposition(spectrum, shown))
-    sections += [
-        _tensor(spectrum, shown),
-        _quality(spectrum),
-        _convergence(spectrum, current),
-        _method(spectrum),
-    ]
-    if card is not None:
-        sections.append(Section("model", "Model of the charges", model_card_html(card)))
-    sections.append(_citations(spectrum, card))
-    return page(_tab(spectrum, title), _header(spectrum, title), [s for s in sections if s.body], _footer())
+    content: dict[str, dict[str, Any]] = {
+        "spectrum": _spectrum(spectrum, shown, experiment),
+        "decomposition": _decomposition(spectrum, shown),
+        "tensor": _tensor(spectrum, shown),
+        "quality": {"checks": lights.quality_table(spectrum.quality)} if spectrum.quality.checks else {},
+        "convergence": _convergence(spectrum, current),
+        "method": _method(spectrum),
+        "model": {} if card is None else {"model_card": model_card_html(card)},
+        "citations": {"citations": citations(spectrum, card)},
+    }
+    around = {
+        "tab": _tab(spectrum, title),
+        "style": STYLE_SHEET.read_text(encoding="utf-8"),
+        "policy": content_policy(),
+        "script": script(),
+        "sections": {name: heading for name, heading in SECTIONS.items() if content[name]},
+        "version": __version__,
+    }
+    pieces = {name: value for section in content.values() for name, value in section.items()}
+    return page("report.html", around | _header(spectrum, title) | pieces)
 
 
 def _tab(spectrum: Spectrum, title: str) -> str:
@@ -102,125 +124,59 @@ def _others(spectrum: Spectrum) -> str:
     return f" and {replicas - 1} more" if replicas > 1 else ""
 
 
-def _header(spectrum: Spectrum, title: str) -> str:
+def _header(spectrum: Spectrum, title: str) -> dict[str, Any]:
     source = numbers.provenance_items(spectrum.metadata)
     ends = {"Input": _others(spectrum), "Model": ""}
-    subtitle = [f"{source[name]}{end}" for name, end in ends.items() if name in source]
-    return "\n".join(
-        [
-            f"<h1>{escape(title)}</h1>",
-            paragraph(" · ".join(subtitle), "subtitle") if subtitle else "",
-            f'<div class="facts">{definitions(numbers.key_facts(spectrum))}</div>',
-            lights.verdict(spectrum.quality) if spectrum.quality.checks else "",
-            lights.f_sum_words(spectrum.quality),
-        ]
-    )
+    return {
+        "title": title,
+        "subtitle": " · ".join(f"{source[name]}{end}" for name, end in ends.items() if name in source),
+        "facts": numbers.key_facts(spectrum),
+        "verdict": lights.verdict(spectrum.quality) if spectrum.quality.checks else "",
+        "f_sum": lights.f_sum_words(spectrum.quality),
+    }
 
 
-def _spectrum(spectrum: Spectrum, shown: Spectrum, experiment: Experiment | None) -> Section:
-    body = [figures.spectrum_figure(shown, experiment), explorer(shown)]
-    rows = numbers.peak_rows(spectrum)
-    if rows:
-        head = ("position (cm⁻¹)", "height nα (cm⁻¹)", "width (cm⁻¹)", "natural width (cm⁻¹)")
-        body.append("<details open><summary>Peaks of <i>nα</i></summary>")
-        body.append(table(head, rows, numeric=(0, 1, 2, 3)))
-        if len(spectrum.peaks) > len(rows):
-            body.append(paragraph(f"The {len(rows)} strongest of {len(spectrum.peaks)} peaks."))
-        body.append(
-            paragraph(
-                "Errors are statistical, one standard deviation. Widths are at half prominence and contain "
-                "the resolution; the natural width is what the spectral window leaves of it."
-            )
-        )
-        body.append("</details>")
-    return Section("spectrum", "Spectrum", "\n".join(body))
+def _spectrum(spectrum: Spectrum, shown: Spectrum, experiment: Experiment | None) -> dict[str, Any]:
+    return {
+        "spectrum_figure": figures.spectrum_figure(shown, experiment),
+        "explorer": explorer(shown),
+        "peaks": numbers.peak_rows(spectrum),
+        "n_peaks": len(spectrum.peaks),
+    }
 
 
-def _decomposition(spectrum: Spectrum, shown: Spectrum) -> Section:
-    head = ("group", "∫nα dν̃ (cm⁻²)", "share", "of which negative")
-    body = [
-        figures.decomposition_figure(shown),
-        table(head, numbers.group_rows(spectrum), numeric=(1, 2, 3)),
-        paragraph(
-            "The part of a group is the cross-spectrum of its current with the total current. The parts sum "
-            "to the total exactly. A negative part is no error: there the group moves against the total."
-        ),
-    ]
-    return Section("decomposition", "Decomposition", "\n".join(body))
+def _decomposition(spectrum: Spectrum, shown: Spectrum) -> dict[str, Any]:
+    if len(spectrum.partial_n_alpha) < 2:
+        return {}
+    return {
+        "decomposition_figure": figures.decomposition_figure(shown),
+        "groups": numbers.group_rows(spectrum),
+    }
 
 
-def _tensor(spectrum: Spectrum, shown: Spectrum) -> Section:
-    body = [figures.tensor_figure(shown)]
-    rows = numbers.static_rows(spectrum)
-    if rows:
-        body.append(table(("", "average", "xx", "yy", "zz"), rows, numeric=(1, 2, 3, 4)))
-    if spectrum.eps_inf is not None:
-        body.append(figures.optics_figure(shown))
-        body.append(table(("direction", "TO (cm⁻¹)", "LO (cm⁻¹)"), numbers.band_rows(spectrum)))
-        body.append(
-            paragraph(
-                "TO: significant maxima of ε₂. LO: significant maxima of −Im(1/ε); a weak band between TO "
-                "and LO of a strong one has none of its own."
-            )
-        )
-    else:
-        body.append(
-            paragraph(
-                "ε_∞ was not given: ε₁, refractive index, reflectivity and loss function are not defined."
-            )
-        )
-    return Section("tensor", "Tensor and optics", "\n".join(body))
+def _tensor(spectrum: Spectrum, shown: Spectrum) -> dict[str, Any]:
+    known = spectrum.eps_inf is not None
+    return {
+        "tensor_figure": figures.tensor_figure(shown),
+        "statics": numbers.static_rows(spectrum),
+        "optics_figure": figures.optics_figure(shown) if known else None,
+        "bands": numbers.band_rows(spectrum),
+    }
 
 
-def _quality(spectrum: Spectrum) -> Section:
-    if not spectrum.quality.checks:
-        return Section("quality", "Self-checks", "")
-    return Section("quality", "Self-checks", lights.quality_table(spectrum.quality))
-
-
-def _convergence(spectrum: Spectrum, current: CurrentSeries | None) -> Section:
-    body = []
+def _convergence(spectrum: Spectrum, current: CurrentSeries | None) -> dict[str, Any]:
+    drawn = []
     if len(spectrum.acf_time_fs) and spectrum.acf.any():
-        body.append(figures.acf_figure(spectrum))
-    if current is not None:
-        body.append(figures.convergence_figure(spectrum, current))
-    return Section("convergence", "Correlation and convergence", "\n".join(part for part in body if part))
+        drawn.append(figures.acf_figure(spectrum))
+    if current is not None and (parts := figures.convergence_figure(spectrum, current)) is not None:
+        drawn.append(parts)
+    return {"convergence": drawn} if drawn else {}
 
 
-def _method(spectrum: Spectrum) -> Section:
-    lines = []
-    for number, formula in enumerate(formulas_used(spectrum), start=1):
-        drawing = formula_svg(formula.mathtext, f"formula{number}", formula.spoken)
-        lines.append(f"<li>{drawing}<p>{typeset(formula.words)}</p></li>")
-    body = ['<ol class="formulas">', *lines, "</ol>"]
-    body.append(definitions(numbers.parameter_items(spectrum)))
-    source = numbers.provenance_items(spectrum.metadata)
-    if source:
-        body.append(definitions(source))
-    return Section("method", "Formulas and parameters", "\n".join(body))
-
-
-def _citations(spectrum: Spectrum, card: Mapping[str, Any] | None) -> Section:
-    found = citations(spectrum, card)
-    items = []
-    for entry in found:
-        link = (
-            f' <a href="{escape(entry.link, quote=True)}">{escape(entry.doi or entry.url)}</a>'
-            if entry.link
-            else ""
-        )
-        items.append(f"<li>{escape(entry.text())}{link} <em>{escape(entry.reason)}</em></li>")
-    bibtex = escape("\n\n".join(entry.bibtex() for entry in found))
-    body = [
-        '<ol class="citations">',
-        *items,
-        "</ol>",
-        f"<details><summary>BibTeX</summary><pre>{bibtex}</pre></details>",
-    ]
-    return Section("citations", "What to cite", "\n".join(body))
-
-
-def _footer() -> str:
-    from bec_md import __version__
-
-    return f"Written by bec-md {escape(__version__)}. This file is complete: it loads nothing from elsewhere."
+def _method(spectrum: Spectrum) -> dict[str, Any]:
+    formulas = enumerate(formulas_used(spectrum), start=1)
+    return {
+        "formulas": [(formula_svg(f.mathtext, f"formula{n}", f.spoken), f.words) for n, f in formulas],
+        "parameters": numbers.parameter_items(spectrum),
+        "provenance": numbers.provenance_items(spectrum.metadata),
+    }

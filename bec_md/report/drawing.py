@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from html import escape
 from io import BytesIO
 from typing import TYPE_CHECKING, Any
+
+from markupsafe import Markup, escape
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -20,7 +21,7 @@ _DECIMALS = re.compile(r"(\.\d\d)\d+")  # a hundredth of a point is less than an
 _BOX = re.compile(r'viewBox="([^"]+)"')
 
 
-def inline_svg(figure: Figure | Axes, name: str, description: str) -> str:
+def inline_svg(figure: Figure | Axes, name: str, description: str) -> Markup:
     """Return a figure as an SVG element.
 
     Parameters
@@ -39,7 +40,7 @@ def inline_svg(figure: Figure | Axes, name: str, description: str) -> str:
     return embed(stream.getvalue().decode("utf-8"), name, description)
 
 
-def formula_svg(formula: str, name: str, description: str) -> str:
+def formula_svg(formula: str, name: str, description: str) -> Markup:
     """Return a formula in mathtext (without dollars) as an SVG element of the height of the text."""
     from bec_md.plot.style import bare_figure, figure_style
 
@@ -52,10 +53,11 @@ def formula_svg(formula: str, name: str, description: str) -> str:
         figure.set_size_inches(width, height)
         text.set_position((0.03 / width, 0.5))
         figure.patch.set_alpha(0.0)
-        return inline_svg(figure, name, description).replace("<svg ", '<svg class="formula" ', 1)
+        drawn = inline_svg(figure, name, description)
+        return drawn.replace("<svg ", Markup('<svg class="formula" '), 1)
 
 
-def embed(svg: str, name: str, description: str) -> str:
+def embed(svg: str, name: str, description: str) -> Markup:
     """Strip what belongs to a file of its own and make the identifiers unique.
 
     Parameters
@@ -77,8 +79,8 @@ def embed(svg: str, name: str, description: str) -> str:
         raise ValueError("not an SVG image")
     width, height = (float(side) for side in box.group(1).split()[2:])
     opening = (
-        f'<svg xmlns="http://www.w3.org/2000/svg" role="img" aria-label="{escape(description, quote=True)}" '
+        f'<svg xmlns="http://www.w3.org/2000/svg" role="img" aria-label="{escape(description)}" '
         f'viewBox="{box.group(1)}" width="{width:g}pt" height="{height:g}pt" '
         'style="stroke-linejoin:round;stroke-linecap:butt">'
     )
-    return (svg[: root.start()] + opening + svg[root.end() :]).strip()
+    return Markup((svg[: root.start()] + opening + svg[root.end() :]).strip())

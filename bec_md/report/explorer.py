@@ -5,12 +5,12 @@ from __future__ import annotations
 import base64
 import hashlib
 import io
-import json
-from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+from bec_md.report.page import piece
 
 if TYPE_CHECKING:
     from bec_md.arrays import Array
@@ -50,16 +50,9 @@ def explorer(shown: Spectrum) -> str:
     shown
         The spectrum on the grid and over the range of the figures.
     """
-    data = json.dumps({"x": _numbers(shown.wavenumber_cm), "curves": _curves(shown)}, separators=(",", ":"))
-    data = data.replace("<", "\\u003c")  # nothing in a name ends the element
-    return (
-        '<div id="explorer" hidden>\n<p><label>Look closer at <select></select></label> '
-        '<button type="button">whole range</button></p>\n'
-        '<svg role="img" aria-label="The chosen curve; arrow keys move along it, + and - zoom, 0 shows all" '
-        'tabindex="0"></svg>\n<output>Point at the curve for its values; drag to zoom.</output>\n</div>\n'
-        f'<script type="application/json" id="explorer-data">{data}</script>\n'
-        f"<p>{_download(shown)}</p>"
-    )
+    data = {"x": _numbers(shown.wavenumber_cm), "curves": _curves(shown)}
+    source = Path(str(shown.metadata.get("source") or "spectrum")).name.split(".")[0]
+    return piece("explorer", data, source, base64.b64encode(_table(shown).encode()).decode())
 
 
 def _curves(shown: Spectrum) -> list[dict[str, Any]]:
@@ -102,15 +95,10 @@ def _numbers(values: Array, digits: int = 5) -> list[float | None]:
     return [float(f"{v:.{digits}g}") if np.isfinite(v) else None for v in values.tolist()]
 
 
-def _download(shown: Spectrum) -> str:
-    """Link to the table as a file that is in the page itself."""
+def _table(shown: Spectrum) -> str:
+    """The table of `Spectrum.to_csv`, which is a file in the page itself."""
     from bec_md.spectrum.output import write_table
 
     stream = io.StringIO()
     write_table(shown, stream)
-    table = base64.b64encode(stream.getvalue().encode()).decode()
-    source = Path(str(shown.metadata.get("source") or "spectrum")).name.split(".")[0]
-    return (
-        f'<a download="{escape(source, quote=True)}_spectrum.csv" href="data:text/csv;base64,{table}">'
-        "Numbers of these figures (CSV)</a>, with errors, formula and parameters in its head."
-    )
+    return stream.getvalue()

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import fields, replace
+from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from markupsafe import Markup
 
 from bec_md.plot.acf import plot_acf
 from bec_md.plot.convergence import convergence_spectra, plot_convergence
@@ -15,7 +16,6 @@ from bec_md.plot.limits import visible_range_cm
 from bec_md.plot.spectrum import plot_spectrum
 from bec_md.plot.style import WIDTHS_INCH, bare_figure, figure_style, pin_ticks
 from bec_md.report.drawing import inline_svg
-from bec_md.report.page import figure
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -45,6 +45,15 @@ _NOT_BY_FREQUENCY = (
 MIN_FRAMES = 512
 
 
+@dataclass(frozen=True, slots=True)
+class Drawn:
+    """A figure for wide and for narrow windows, one of which the style sheet shows, and caption (HTML)."""
+
+    wide: Markup
+    narrow: Markup
+    caption: Markup
+
+
 def for_display(spectrum: Spectrum) -> Spectrum:
     """Return the spectrum without what a figure cannot show: beyond its bands, and finer than its lines need.
 
@@ -70,7 +79,7 @@ def for_display(spectrum: Spectrum) -> Spectrum:
     return replace(spectrum, **(cut | parts))
 
 
-def spectrum_figure(spectrum: Spectrum, experiment: Experiment | None) -> str:
+def spectrum_figure(spectrum: Spectrum, experiment: Experiment | None) -> Drawn:
     """Return the main figure: nα with its band and parts, and ε if known."""
 
     def draw(width: str) -> Figure:
@@ -91,7 +100,7 @@ def spectrum_figure(spectrum: Spectrum, experiment: Experiment | None) -> str:
     return _wide_and_narrow(draw, "spectrum", "Infrared spectrum with confidence band", caption)
 
 
-def decomposition_figure(spectrum: Spectrum) -> str:
+def decomposition_figure(spectrum: Spectrum) -> Drawn:
     """Return the stacked decomposition."""
 
     def draw(width: str) -> Figure:
@@ -107,7 +116,7 @@ def decomposition_figure(spectrum: Spectrum) -> str:
     return _wide_and_narrow(draw, "decomposition", "Partial spectra stacked to the total", caption)
 
 
-def tensor_figure(spectrum: Spectrum) -> str:
+def tensor_figure(spectrum: Spectrum) -> Drawn:
     """Return nα along x, y and z."""
 
     def draw(width: str) -> Figure:
@@ -120,7 +129,7 @@ def tensor_figure(spectrum: Spectrum) -> str:
     return _wide_and_narrow(draw, "tensor", "Absorption along x, y and z", caption)
 
 
-def optics_figure(spectrum: Spectrum) -> str:
+def optics_figure(spectrum: Spectrum) -> Drawn:
     """Return reflectivity and loss function."""
 
     def draw(width: str) -> Figure:
@@ -138,7 +147,7 @@ def optics_figure(spectrum: Spectrum) -> str:
     return _wide_and_narrow(draw, "optics", "Reflectivity and loss function", caption)
 
 
-def acf_figure(spectrum: Spectrum) -> str:
+def acf_figure(spectrum: Spectrum) -> Drawn:
     """Return the autocorrelation with its window."""
 
     def draw(width: str) -> Figure:
@@ -154,10 +163,10 @@ def acf_figure(spectrum: Spectrum) -> str:
     return _wide_and_narrow(draw, "acf", "Autocorrelation of the current", caption)
 
 
-def convergence_figure(spectrum: Spectrum, current: CurrentSeries) -> str:
-    """Return spectra and errors of the first parts of the run; empty if it is too short for parts."""
+def convergence_figure(spectrum: Spectrum, current: CurrentSeries) -> Drawn | None:
+    """Return spectra and errors of the first parts of the run; None if it is too short for parts."""
     if current.n_frames < MIN_FRAMES:
-        return ""
+        return None
     p = spectrum.parameters
     spectra = convergence_spectra(
         current,
@@ -186,16 +195,12 @@ def convergence_figure(spectrum: Spectrum, current: CurrentSeries) -> str:
     return _wide_and_narrow(draw, "convergence", "Spectrum and error against the length of the run", caption)
 
 
-def _wide_and_narrow(draw: Callable[[str], Figure], name: str, description: str, caption: str) -> str:
-    """Return a figure drawn for wide and for narrow windows, of which the style sheet shows one (HTML)."""
-    drawings = "".join(
-        f'<div class="{screen}">{inline_svg(draw(width), identifier, description)}</div>'
-        for screen, width, identifier in (
-            ("wide-window", "double", name),
-            ("narrow-window", "column", f"{name}-narrow"),
-        )
+def _wide_and_narrow(draw: Callable[[str], Figure], name: str, description: str, caption: str) -> Drawn:
+    return Drawn(
+        inline_svg(draw("double"), name, description),
+        inline_svg(draw("column"), f"{name}-narrow", description),
+        Markup(caption),
     )
-    return figure(drawings, caption)
 
 
 def _panels(

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bec_md.report.page import definitions, paragraph, table, value_text
+from bec_md.report.page import piece, value_text
 
 if TYPE_CHECKING:
     from bec_md.spectrum.spectrum import Spectrum
@@ -30,6 +30,10 @@ _TRAINING = {
     "epochs": "Epochs",
     "best_epoch": "Best epoch",
     "minutes": "Minutes",
+}
+_TABLES = {
+    "errors": "Errors on test data, seen by neither training nor validation",
+    "validation": "Errors on validation data, which chose the best epoch",
 }
 _ERRORS = {"rmse_e": "RMSE (e)", "mae_e": "MAE (e)", "r2": "R²", "n_tensors": "tensors"}
 
@@ -65,20 +69,17 @@ def model_card_html(card: Mapping[str, Any]) -> str:
     domain = card.get("domain")
     if isinstance(domain, Mapping) and domain.get("text"):
         texts["Domain"] = domain["text"]
-    parts = [definitions(texts)]
-    for key, title in (
-        ("errors", "Errors on test data, seen by neither training nor validation"),
-        ("validation", "Errors on validation data, which chose the best epoch"),
-    ):
-        rows = _error_rows(card.get(key))
-        if rows:
-            parts.append(paragraph(title + ":", "lead"))
-            parts.append(table(["data", *_ERRORS.values()], rows, numeric=range(1, 1 + len(_ERRORS))))
+    tables = [
+        (title, ["data", *_ERRORS.values()], rows)
+        for key, title in _TABLES.items()
+        if (rows := _error_rows(card.get(key)))
+    ]
     training = card.get("training")
     if isinstance(training, Mapping):
-        parts.append(paragraph("Training:", "lead"))
-        parts.append(definitions({label: training.get(name) for name, label in _TRAINING.items()}))
-    return "\n".join(parts)
+        training = {label: training.get(name) for name, label in _TRAINING.items()}
+    else:
+        training = None
+    return piece("model_card", texts, tables, training)
 
 
 def _error_rows(entry: Any) -> list[list[str]]:

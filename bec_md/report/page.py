@@ -1,99 +1,69 @@
-"""Pieces of HTML: escaped text, tables, sections and figures."""
+"""Pages and their pieces from the templates of this room; every text in them is escaped."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from html import escape
-from pathlib import Path
+from collections.abc import Mapping
+from functools import cache
 from typing import Any
 
-from bec_md.report.explorer import content_policy, script
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup, escape
 
-STYLE_SHEET = Path(__file__).with_name("report.css")
-
-
-@dataclass(frozen=True, slots=True)
-class Section:
-    """A headed part of the page.
-
-    Parameters
-    ----------
-    anchor
-        Identifier for links.
-    title
-        Heading, plain text.
-    body
-        HTML.
-    """
-
-    anchor: str
-    title: str
-    body: str
-
-    def html(self) -> str:
-        """Return the section as HTML."""
-        return (
-            f'<section id="{self.anchor}" aria-labelledby="{self.anchor}-title">\n'
-            f'<h2 id="{self.anchor}-title">{escape(self.title)}</h2>\n{self.body}\n</section>'
-        )
-
+from bec_md.plot.palette import STATUS
+from bec_md.plot.quality import number_text
 
 _SUBSCRIPT = re.compile(r"(?<=[εσkJCn])_(?:(∞|dc|B|s|a|b|c|r)(?![A-Za-z])|(B)(?=T))")
+_EXPONENT = re.compile(r"\b1e([-−]?)0?(\d+)\b")
 
 
-def typeset(text: str) -> str:
+@cache
+def templates() -> Environment:
+    """Return the templates, with what they are written in: filters, colors of the lights."""
+    made = Environment(
+        loader=PackageLoader("bec_md.report"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    made.filters.update(typeset=typeset, value_text=value_text, sentence=sentence, powers=powers)
+    made.globals["STATUS"] = STATUS
+    made.policies["json.dumps_kwargs"] = {"separators": (",", ":")}
+    return made
+
+
+def page(template: str, content: Mapping[str, Any]) -> str:
+    """Return a document of a template and what it names."""
+    return templates().get_template(template).render(content)
+
+
+def piece(name: str, *values: Any) -> Markup:
+    """Return one piece of a page (HTML), a macro of ``pieces.html``."""
+    return Markup(getattr(templates().get_template("pieces.html").module, name)(*values).strip())
+
+
+def typeset(text: str) -> Markup:
     """Escape plain text for HTML and set ε_∞, σ_dc, k_B and the like with subscripts."""
-    return _SUBSCRIPT.sub(_subscript, escape(text))
+    return Markup(_SUBSCRIPT.sub(_subscript, escape(text)))
 
 
 def _subscript(found: re.Match[str]) -> str:
     return f"<sub>{found[1] or found[2]}</sub>"
 
 
-def paragraph(text: str, css: str = "") -> str:
-    """Return a paragraph of plain text."""
-    attribute = f' class="{css}"' if css else ""
-    return f"<p{attribute}>{typeset(text)}</p>"
+def powers(text: Markup) -> Markup:
+    """Set numbers like 1e-9 as powers of ten."""
+    return Markup(_EXPONENT.sub(r"10<sup>\1\2</sup>", str(text)).replace("<sup>-", "<sup>−"))
 
 
-def table(head: Sequence[str], rows: Iterable[Sequence[str]], numeric: Sequence[int] = ()) -> str:
-    """Return a table of plain text.
-
-    Parameters
-    ----------
-    head
-        Column heads.
-    rows
-        Cells.
-    numeric
-        Columns that are aligned right.
-    """
-
-    def cell(tag: str, column: int, text: str) -> str:
-        """Return one cell, aligned right if its column is numeric."""
-        css = ' class="number"' if column in numeric else ""
-        return f"<{tag}{css}>{typeset(text)}</{tag}>"
-
-    top = "".join(cell("th", i, text) for i, text in enumerate(head))
-    body = "\n".join("<tr>" + "".join(cell("td", i, t) for i, t in enumerate(row)) + "</tr>" for row in rows)
-    return f'<div class="wide"><table><thead><tr>{top}</tr></thead><tbody>\n{body}\n</tbody></table></div>'
-
-
-def definitions(items: Mapping[str, Any]) -> str:
-    """Return names and values as a definition list."""
-    rows = "\n".join(
-        f"<div><dt>{typeset(name)}</dt><dd>{typeset(value_text(value))}</dd></div>"
-        for name, value in items.items()
-    )
-    return f"<dl>\n{rows}\n</dl>"
-
-
-def figure(svg: str, caption: str, css: str = "") -> str:
-    """Return a drawing with its caption (HTML)."""
-    attribute = f' class="{css}"' if css else ""
-    return f"<figure{attribute}>\n{svg}\n<figcaption>{caption}</figcaption>\n</figure>"
+def sentence(text: str) -> str:
+    """Return the text with a full stop, and a capital where the first word is one."""
+    text = text.strip()
+    first = text.split(" ", 1)[0]
+    if first.isalpha() and first.isascii() and len(first) > 1:
+        text = text[0].upper() + text[1:]
+    return text if text.endswith((".", "!", "?")) else text + "."
 
 
 def value_text(value: Any) -> str:
@@ -103,8 +73,6 @@ def value_text(value: Any) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, float):
-        from bec_md.plot.quality import number_text
-
         return number_text(value, 5)
     if hasattr(value, "tolist"):
         return value_text(value.tolist())
@@ -113,42 +81,3 @@ def value_text(value: Any) -> str:
     if isinstance(value, list | tuple):
         return ", ".join(value_text(item) for item in value)
     return str(value)
-
-
-def page(tab: str, header: str, sections: Sequence[Section], footer: str) -> str:
-    """Return the whole document: style sheet and script inside, nothing loaded from elsewhere.
-
-    Parameters
-    ----------
-    tab
-        Title, which tells the tabs of a browser apart.
-    header, sections, footer
-        Content (HTML).
-    """
-    links = "\n".join(f'<li><a href="#{s.anchor}">{escape(s.title)}</a></li>' for s in sections)
-    body = "\n\n".join(section.html() for section in sections)
-    return f"""<!DOCTYPE html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta http-equiv="Content-Security-Policy" content="{escape(content_policy(), quote=True)}">
-<title>{escape(tab)}</title>
-<style>
-{STYLE_SHEET.read_text(encoding="utf-8")}</style>
-</head>
-<body>
-<header>
-{header}
-</header>
-<nav aria-label="Contents"><ol>
-{links}
-</ol></nav>
-<main>
-{body}
-</main>
-<footer>{footer}</footer>
-<script>{script()}</script>
-</body>
-</html>
-"""

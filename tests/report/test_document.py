@@ -8,6 +8,7 @@ import json
 import re
 from dataclasses import replace
 from functools import cache
+from html import unescape
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -112,7 +113,7 @@ def test_the_page_allows_its_own_script_and_no_other() -> None:
     run = [text for attributes, text in kinds if "application/json" not in attributes]
     assert len(run) == 1
     digest = base64.b64encode(hashlib.sha256(run[0].encode()).digest()).decode()
-    assert f"script-src &#x27;sha256-{digest}&#x27;" in report()
+    assert f"script-src 'sha256-{digest}'" in unescape(report())
     assert not re.search(r"\son[a-z]+=", re.sub(r"<script.*?</script>", "", report(), flags=re.DOTALL))
     assert "eval" not in run[0]
     assert "innerHTML" not in run[0]
@@ -142,6 +143,24 @@ def test_a_name_cannot_end_the_numbers() -> None:
     parts = {"</script><b>": plain.n_alpha}
     html = explorer(for_display(replace(plain, partial_n_alpha=parts, partial_n_alpha_err=parts)))
     assert "<b>" not in html
+
+
+def test_no_text_of_a_file_becomes_markup() -> None:
+    evil = "<img src=x onerror=alert(1)>"
+    plain = oscillator_spectrum(4096)
+    checks = QualityReport((replace(check("fail"), advice=evil, meaning=evil, threshold=evil),))
+    spectrum = replace(
+        plain,
+        metadata={"source": evil, "model": evil, "command": evil, "charges": evil},
+        quality=checks,
+        partial_n_alpha={evil: plain.n_alpha, "O": plain.n_alpha},
+        partial_n_alpha_err={},
+    )
+    card = CARD | {"name": evil, "errors": {evil: {"rmse_e": 0.1}}, "training": {"torch": evil}}
+    page = Page()
+    page.feed(html := report_html(spectrum, None, card, title=evil))
+    assert "img" not in page.tags
+    assert html.count("&lt;img src=x onerror") > 8
 
 
 def test_tabs_are_told_apart() -> None:
@@ -322,7 +341,7 @@ def test_display_keeps_what_can_be_seen() -> None:
     coarsest = max(spectrum.wavenumber_cm[0], spectrum.parameters["resolution_cm"] / 8.0)
     assert np.diff(shown.wavenumber_cm).max() <= coarsest + 1e-9
     assert shown.n_alpha.max() == pytest.approx(spectrum.n_alpha.max(), rel=0.02)  # ≥ 8 points per line width
-    assert len(spectrum_figure(shown, None)) > 1000  # draws: all arrays have the same grid
+    assert len(spectrum_figure(shown, None).wide) > 1000  # draws: all arrays have the same grid
     assert set(shown.partial_n_alpha) == set(spectrum.partial_n_alpha)
     assert shown.eps_inf is spectrum.eps_inf
     assert shown.acf is spectrum.acf
