@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import reprlib
+from collections.abc import Callable, Sequence
 from dataclasses import fields
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,6 +36,36 @@ def brief_repr(item: Any) -> str:
     """Return the name of a dataclass with its fields in a few words: its ``__repr__``."""
     shown = [f"{f.name}={brief(getattr(item, f.name))}" for f in fields(item) if f.repr]
     return f"{type(item).__name__}({', '.join(shown)})"
+
+
+class ByFrame:
+    """Arrays by name, fields of a dataclass, with frames as their first axis; None where one is not known."""
+
+    __slots__ = ()
+    __repr__ = brief_repr
+
+    def map(self, change: Callable[[Array], Array]) -> Self:
+        """Return the same with every array that is there changed."""
+        return self.combined(lambda values: change(values[0]), [self])
+
+    def __getitem__(self, frames: int | slice) -> Self:
+        """Return the arrays of some frames; of a single one as copies, so that the others can be dropped."""
+        part = self.map(lambda values: values[frames])
+        return part.map(np.array) if isinstance(frames, int) else part
+
+    @classmethod
+    def combined(cls, how: Callable[[list[Array]], Array], parts: Sequence[Self]) -> Self:
+        """Return one of several, each array made by `how` of those of the same name, where they are."""
+        made: dict[str, Any] = {}
+        for item in fields(cls):  # type: ignore[arg-type]  # subclasses are dataclasses
+            values = [getattr(part, item.name) for part in parts]
+            made[item.name] = None if values[0] is None else how(values)
+        return cls(**made)
+
+    @classmethod
+    def joined(cls, parts: Sequence[Self]) -> Self:
+        """Return parts, of consecutive frames, as one."""
+        return cls.combined(np.concatenate, parts)
 
 
 def spread_rows(array: Any, count: int) -> Array:

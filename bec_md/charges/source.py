@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, fields
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
-from bec_md.arrays import Array, brief_repr
+from bec_md.arrays import Array, ByFrame
 
 if TYPE_CHECKING:
     from bec_md.structure import Frame
 
 
-@dataclass(frozen=True)
-class ChargeBatch:
+@dataclass(frozen=True, repr=False)
+class ChargeBatch(ByFrame):
     r"""Born effective charges of F frames, as the source gives them (no further sum-rule correction).
 
     Parameters
@@ -35,26 +35,6 @@ class ChargeBatch:
     uncertainty_e: Array | None = None
     members: Array | None = None
     eps_inf: Array | None = None
-
-    __repr__ = brief_repr
-
-    def map(self, change: Callable[[Array], Array]) -> ChargeBatch:
-        """Return the batch with every array that is there changed."""
-        return self.combined(lambda values: change(values[0]), [self])
-
-    def __getitem__(self, frames: int | slice) -> ChargeBatch:
-        """Return the arrays of some frames; of a single one as copies, so that the batch can be dropped."""
-        part = self.map(lambda values: values[frames])
-        return part.map(np.array) if isinstance(frames, int) else part
-
-    @staticmethod
-    def combined(how: Callable[[list[Array]], Array], batches: Sequence[ChargeBatch]) -> ChargeBatch:
-        """Return one batch of several, each array made by `how` of those of the same name, where they are."""
-        made: dict[str, Any] = {}
-        for item in fields(ChargeBatch):
-            values = [getattr(batch, item.name) for batch in batches]
-            made[item.name] = None if values[0] is None else how(values)
-        return ChargeBatch(**made)
 
 
 class ChargeSource(Protocol):

@@ -303,7 +303,7 @@ def with_next_frame(pieces: Iterator[ChargedFrames]) -> Iterator[ChargedFrames]:
 
 
 def _join(first: ChargedFrames, second: ChargedFrames) -> ChargedFrames:
-    charges = ChargeBatch.combined(np.concatenate, [first.charges, second.charges])
+    charges = ChargeBatch.joined([first.charges, second.charges])
     held_out = first.held_out | second.held_out
     return ChargedFrames(first.start, first.frames + second.frames, charges, held_out)
 

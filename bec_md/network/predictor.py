@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from bec_md.arrays import Array, brief_repr
+from bec_md.arrays import Array, ByFrame
 from bec_md.errors import DataError, UsageError
 from bec_md.network.config import NetworkConfig
 from bec_md.network.model_file import load_network, read_header
@@ -28,8 +28,8 @@ if TYPE_CHECKING:
 EngineName = Literal["auto", "native", "torch"]
 
 
-@dataclass(frozen=True, slots=True)
-class Prediction:
+@dataclass(frozen=True, slots=True, repr=False)
+class Prediction(ByFrame):
     """What a model says about F frames of N atoms."""
 
     born_effective_charges: Array  # (F, N, 3, 3) e, mean over the ensemble, Σ_i Z_i = Q·1
@@ -37,28 +37,14 @@ class Prediction:
     uncertainty_e: Array  # (F, N) calibrated standard error of one component, e; zero if M = 1
     eps_inf: Array  # (F, 3, 3); NaN where the model was trained without ε∞
 
-    __repr__ = brief_repr
 
-
-@dataclass(frozen=True, slots=True)
-class PredictedCurrent:
+@dataclass(frozen=True, slots=True, repr=False)
+class PredictedCurrent(ByFrame):
     """Currents J = dP/dt of G groups of atoms in F frames, and what comes with them."""
 
     current: Array  # (F, G, 3) e Å/fs, mean over the ensemble
     members: Array  # (F, M, G, 3) e Å/fs
     polarization: Array | None  # (F, 3) e Å of the positions as given; None if the tensors derive from none
-
-    __repr__ = brief_repr
-
-    @classmethod
-    def joined(cls, parts: Sequence[PredictedCurrent]) -> PredictedCurrent:
-        """Return the parts, of consecutive frames, as one."""
-        moments = [part.polarization for part in parts if part.polarization is not None]
-        return cls(
-            np.concatenate([part.current for part in parts]),
-            np.concatenate([part.members for part in parts]),
-            np.concatenate(moments) if moments else None,
-        )
 
 
 class Engine(Protocol):
