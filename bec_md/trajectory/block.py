@@ -30,11 +30,37 @@ _NUMBERS, _POSITIONS, _VELOCITIES, _LABELS, _TIME, _STEP, _CELL = map(
 )
 #: Squares of numbers whose sum is no damage.
 _LARGEST_SQUARE = 1e60
+#: Numbers that are subtracted at once: they stay in the cache, in memory that the process holds already.
+_PIECE = 16_000
+#: Size of arrays in bytes up to which joining them costs less than copying them one by one.
+_SMALL = 512
 _ALL = slice(None)
 
 
-def stacked(arrays: list[Array], shape: tuple[int, ...]) -> Array:
-    """Arrays of one frame each as one; bytes are joined, read-only, in a third of the time."""
+class Stack:
+    """Arrays of one frame each as one, in memory that serves one block after the other.
+
+    Pages that a process asks for anew cost more than what is written there.
+    """
+
+    def __init__(self) -> None:
+        self._held: dict[str, Array] = {}
+
+    def of(self, name: str, arrays: list[Array], shape: tuple[int, ...]) -> Array:
+        """Return the arrays, read or overwritten by the next call of this name."""
+        if arrays[0].nbytes <= _SMALL:
+            return _joined(arrays, shape)
+        size = int(np.prod(shape))
+        held = self._held.get(name)
+        if held is None or held.size < size:
+            held = self._held[name] = np.empty(size)
+        found = held[:size].reshape(shape)
+        np.concatenate(arrays, out=found.reshape(-1, *shape[2:]))
+        return found
+
+
+def _joined(arrays: list[Array], shape: tuple[int, ...]) -> Array:
+    """Small arrays as one; bytes are joined, read-only, in a third of the time."""
     if arrays[0].dtype == arrays[-1].dtype == np.float64:  # a reader makes all of them alike
         try:
             return np.frombuffer(b"".join(cast("list[memoryview]", arrays))).reshape(shape)
@@ -72,7 +98,7 @@ class Block(ABC):
         found = list(map(_CELL, self.frames))
         if all(map(is_, found, repeat(first))):
             return first[None]
-        cells = stacked(found, (-1, 3, 3))
+        cells = _joined(found, (-1, 3, 3))
         return cells[:1] if (cells == first).all() else cells
 
     @cached_property
@@ -116,14 +142,13 @@ class Block(ABC):
         Positions that are no numbers are in no place.
         """
         since = max(self.old - 1, 0)
-        moved = np.diff(self.positions_of(_ALL)[since:], axis=0)
-        if moved.size == 0:
-            return True
-        farthest = max(float(moved.max()), -float(moved.min()))
+        positions = self.positions_of(_ALL)[since:]
+        farthest = _farthest_step(positions)
         if farthest <= FAR_ANG:
             return True
         if not farthest * farthest < _LARGEST_SQUARE:  # ** would raise an OverflowError
             return False
+        moved = np.diff(positions, axis=0)
         far = np.abs(moved).max(axis=2) > FAR_ANG
         frame, atom = np.nonzero(far)
         cells = self.cells_ang
@@ -156,7 +181,9 @@ class StackedBlock(Block):
     velocities_ang_fs: Array | None
 
     @classmethod
-    def of(cls, first: Frame, before: Sequence[Frame], frames: Sequence[Frame]) -> StackedBlock | None:
+    def of(
+        cls, first: Frame, before: Sequence[Frame], frames: Sequence[Frame], stack: Stack
+    ) -> StackedBlock | None:
         """Stack frames like `first`; None if one of them holds other atoms or other arrays."""
         joined = [*before, *frames]
         numbers = list(map(_NUMBERS, joined))
@@ -175,8 +202,8 @@ class StackedBlock(Block):
         return cls(
             joined,
             len(before),
-            stacked(list(map(_POSITIONS, joined)), shape),
-            stacked(stored, shape) if moving else None,
+            stack.of("positions", list(map(_POSITIONS, joined)), shape),
+            stack.of("velocities", stored, shape) if moving else None,
         )
 
     def positions_of(self, atoms: slice) -> Array:
@@ -186,6 +213,17 @@ class StackedBlock(Block):
     def velocities_of(self, atoms: slice) -> Array | None:
         """Velocities of some atoms, (F, n, 3), Å/fs, or None."""
         return None if self.velocities_ang_fs is None else self.velocities_ang_fs[:, atoms]
+
+
+def _farthest_step(positions: Array) -> float:
+    """Largest change of a number from one frame to the next; not a number where one of them is none."""
+    rows = max(_PIECE // max(positions[0].size, 1), 1)
+    farthest = [0.0]
+    for start in range(0, len(positions) - 1, rows):
+        after = positions[start + 1 : start + rows + 1]
+        moved = after - positions[start : start + len(after)]
+        farthest += [float(moved.max()), -float(moved.min())]
+    return float(np.max(farthest))
 
 
 def _square(values: Array) -> float:

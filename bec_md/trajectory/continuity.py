@@ -64,24 +64,29 @@ class Continuity:
         """Find the first break among the new frames of a block."""
         if len(block.frames) < 2:
             return None
-        motion = block.motion(slice(None, None, -(-len(block.frames[0].numbers) // _ATOMS)))
+        atoms = slice(None, None, -(-len(block.frames[0].numbers) // _ATOMS))
+        if not self._resolved:
+            return self._repetition(block, atoms)
+        motion = block.motion(atoms)
         pace = None if self._interval_fs is None else Pace.of(motion, self._interval_fs)
         if self.velocities is not None and pace is not None:
             self.velocities.look(block, pace)
-        if self._resolved and _regular(motion, pace):
+        if _regular(motion, pace):
             return None
-        found = self._repetition(block.frames, motion, block.old)
-        if found is None and self._resolved:
-            found = self._jump(block.frames, motion, block.old)
-        return found
+        found = self._repetition(block, atoms)
+        return self._jump(block.frames, motion, block.old) if found is None else found
 
-    def _repetition(self, frames: Sequence[Frame], motion: Motion, old: int) -> Break | None:
-        equal = motion.positions_ang[1:] == motion.positions_ang[:-1]
+    def _repetition(self, block: Block, atoms: slice) -> Break | None:
+        one = block.positions_of(slice(1))
+        if not (one[1:] == one[:-1]).all(axis=(1, 2)).any():
+            return None
+        frames, old, positions = block.frames, block.old, block.positions_of(atoms)
+        equal = positions[1:] == positions[:-1]
         same = equal.all(axis=(1, 2))
         # Coarsely rounded coordinates of a few slow atoms may stay the same by chance.
         usual = float(np.median(equal.mean(axis=(1, 2)))) if same.any() else 0.0
         n_numbers = 3 * len(frames[0].numbers)
-        if motion.velocities_ang_fs is None and usual**n_numbers > _BY_CHANCE:
+        if frames[0].velocities_ang_fs is None and usual**n_numbers > _BY_CHANCE:
             return None
         for number in np.flatnonzero(same).tolist():
             before, after = frames[number], frames[number + 1]

@@ -11,11 +11,11 @@ exchange (`temper` of LAMMPS) s² = T'/T; a thermostat that rescales puts the sa
 
 from __future__ import annotations
 
-from collections import deque
 from dataclasses import dataclass
 
 import numpy as np
 
+from bec_md.arrays import Array
 from bec_md.structure import Frame
 from bec_md.trajectory.block import Block
 from bec_md.trajectory.motion import Pace
@@ -70,8 +70,8 @@ class ScaledVelocities:
     """Looks at blocks of successive frames with velocities."""
 
     def __init__(self) -> None:
-        self._ratios: deque[float] = deque(maxlen=_REMEMBERED)
-        self._across: deque[float] = deque(maxlen=_REMEMBERED)
+        self._ratios: Array = np.empty(0)
+        self._across: Array = np.empty(0)
         self.changes: list[Change] = []
 
     def look(self, block: Block, pace: Pace) -> None:
@@ -89,14 +89,13 @@ class ScaledVelocities:
         along, whole = (np.einsum("fk,fk->f", one, beside) for one in (ends, beside))
         safe = np.where(square > 0.0, square, np.inf)
         ratio, across = 2.0 * along / safe, whole / safe - (along / safe) ** 2
-        self._ratios.extend(ratio.tolist())
-        self._across.extend(across.tolist())
-        if len(self._ratios) < _FEW:
+        self._ratios = usual = np.concatenate([self._ratios, ratio])[-_REMEMBERED:]
+        self._across = np.concatenate([self._across, across])[-_REMEMBERED:]
+        if len(usual) < _FEW:
             return
-        usual = np.array(self._ratios)
-        middle, beyond = float(np.median(usual)), float(np.median(self._across))
-        limit = max(_SIGMAS * 1.4826 * float(np.median(np.abs(usual - middle))), _LEAST)
-        moving = square > 0.3 * np.median(square)  # not where all atoms turn
+        middle, beyond = _median(usual), _median(self._across)
+        limit = max(_SIGMAS * 1.4826 * _median(np.abs(usual - middle)), _LEAST)
+        moving = square > 0.3 * _median(square)  # not where all atoms turn
         odd = (np.abs(ratio - middle) > limit) | (across - beyond > _DRAWN)
         for row in np.flatnonzero(moving & odd).tolist():
             single = np.square(beside[row]).reshape(-1, 3).sum(axis=1)
@@ -151,6 +150,12 @@ def _same_temperature(changes: list[Change]) -> bool:
     cold, hot = (before, before + factors) if old_first else (after - factors, after)
     chance = variance_ratio.cdf(hot.var() / max(cold.var(), 1e-300), len(changes) - 1, len(changes) - 1)
     return bool(chance < _BY_CHANCE)  # replicas scatter before and after alike
+
+
+def _median(values: Array) -> float:
+    """Of a few hundred numbers, without what np.median does besides."""
+    ordered, half = np.sort(values), len(values) // 2
+    return float(ordered[half] if len(values) % 2 else 0.5 * (ordered[half - 1] + ordered[half]))
 
 
 def _kinetic(frame: Frame) -> float:

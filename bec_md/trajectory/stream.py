@@ -12,7 +12,7 @@ import numpy as np
 from bec_md.errors import BecMDError, BecMDWarning, DataError, UsageError
 from bec_md.structure import Frame
 from bec_md.structure.names import UNITLESS_TIME_KEYS
-from bec_md.trajectory.block import Block, StackedBlock
+from bec_md.trajectory.block import Block, Stack, StackedBlock
 from bec_md.trajectory.checks import (
     FrameChecker,
     check_velocities,
@@ -34,7 +34,7 @@ from bec_md.trajectory.reader import FrameReader, HoldsArrays
 _PROBED_FRAMES, _PROBED_ATOMS = 24, 120_000
 #: Frames that are checked together and the atoms in them: what lies between them costs little then, and what
 #: has to be stacked stays in the cache.
-_BLOCK, _HELD_BLOCK = (768, 80_000), (2048, 100_000)
+_BLOCK, _HELD_BLOCK = (672, 80_000), (2048, 100_000)
 #: Correlation of successive displacements from which gaps between positions can be told.
 _SMOOTH = 0.9
 
@@ -186,12 +186,12 @@ class StreamedTrajectory:
         most, atoms = _HELD_BLOCK if isinstance(self._reader, HoldsArrays) else _BLOCK
         size = min(max(atoms // len(self._first.numbers), 1), most)
         checker = self._checker(self._first, self._info.timestep_fs)
-        continuity = self._continuity()
+        continuity, stack = self._continuity(), Stack()
         before: Sequence[Frame] = ()
         wanted = min(size, len(self._probed))  # who wants one frame does not wait for a whole block
         while True:
             read: list[Frame] = []
-            block: Block | None = None  # frees the one before
+            block: Block | None = None  # frees the one before, whose memory the next one takes
             fault: BecMDError | None = None
             try:
                 read.extend(islice(frames, wanted))  # what came before a damaged frame is kept
@@ -200,11 +200,11 @@ class StreamedTrajectory:
             ended, wanted = len(read) < wanted, size
             if limit is not None and read and read[-1].index >= limit:
                 read, ended = [frame for frame in read if frame.index < limit], True
-            block = self._block(before, read)
+            block = self._block(before, read, stack)
             found = checker.first_fault(read, block)
             if found is not None:
                 read, fault = read[: found[0]], found[1]
-                block = self._block(before, read)
+                block = self._block(before, read, stack)
             jump = None if continuity is None or block is None else continuity.first_break(block)
             if jump is not None:
                 read, fault = read[: jump.position], jump.error
@@ -218,13 +218,13 @@ class StreamedTrajectory:
                 return
             before = [*before, *read][-LOOK_BACK:]
 
-    def _block(self, before: Sequence[Frame], frames: Sequence[Frame]) -> Block | None:
+    def _block(self, before: Sequence[Frame], frames: Sequence[Frame], stack: Stack) -> Block | None:
         """Frames as a block; None without any, or where they are no frames of one run."""
         if not frames or not self._options.time_series:
             return None
         if isinstance(self._reader, HoldsArrays):
             return self._reader.block_of([*before, *frames], len(before))
-        return StackedBlock.of(self._first, before, frames)
+        return StackedBlock.of(self._first, before, frames, stack)
 
     def _continuity(self) -> Continuity | None:
         if not self._options.time_series:
