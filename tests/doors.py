@@ -30,7 +30,7 @@ import numpy as np
 
 from bec_md.errors import BecMDError
 from tests.current.test_lammps_log import HEAD, multi, one, rows, yaml
-from tests.training.outputs import OUTCAR, PH_OUTPUT, VASPRUN
+from tests.training.outputs import OUTCAR, PH_OUTPUT, VASPRUN, write_vaspout
 from tests.trajectory.readers.fuzz import damage
 from tests.trajectory.truth import assert_helpful
 
@@ -237,6 +237,7 @@ DOORS = (
     Door("t.lammpstrj", _dump, _frames),
     Door("OUTCAR", _text(OUTCAR), _output),
     Door("vasprun.xml", _text(VASPRUN), _output),
+    Door("vaspout.h5", write_vaspout, _output),
     Door("ph.out", _text(PH_OUTPUT), _output),
     Door("BORN", _text("default\n" + "3 0 0 0 3 0 0 0 3\n" + "2 0 0 0 2 0 0 0 2\n" * 2), _born),
     Door("table.csv", _text(TABLE), _curve),

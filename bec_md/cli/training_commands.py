@@ -243,7 +243,7 @@ def collect(
         list[Path],
         typer.Argument(
             metavar="DFT-OUTPUT...",
-            help="Outputs of ph.x and ABINIT, OUTCAR, vasprun.xml.",
+            help="Outputs of ph.x and ABINIT, OUTCAR, vasprun.xml, vaspout.h5.",
             show_default=False,
         ),
     ],

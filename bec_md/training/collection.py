@@ -17,6 +17,7 @@ from bec_md.structure import Frame
 from bec_md.structure.extxyz import write_frames
 from bec_md.structure.names import CHARGES
 from bec_md.training.labels import sum_rule_excess
+from bec_md.trajectory.readers.hdf5 import is_hdf5
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,10 +57,15 @@ def read_output(path: str | Path, *, structure: str | Path | None = None) -> lis
         If it is none of them, or labels are missing.
     """
     file = require_file(Path(path), "labels are read from it")
-    reader = reader_of(read_head(file, 200_000).decode("utf-8", "replace"))
+    head = read_head(file, 200_000)
+    if is_hdf5(head):
+        from bec_md.training.vaspout_labels import read_vaspout
+
+        return read_vaspout(file)
+    reader = reader_of(head.decode("utf-8", "replace"))
     if reader is None:
         raise DataError(
-            f"{file}: neither an output of ph.x or ABINIT nor an OUTCAR nor a vasprun.xml",
+            f"{file}: neither an output of ph.x or ABINIT nor an OUTCAR, vasprun.xml or vaspout.h5",
             "labels are read from these",
             "convert other outputs to extended XYZ with a column born_effective_charges:R:9",
         )
@@ -102,7 +108,7 @@ def collect(
     Parameters
     ----------
     paths
-        Outputs of ph.x and ABINIT, OUTCAR and vasprun.xml files.
+        Outputs of ph.x and ABINIT; OUTCAR, vasprun.xml and vaspout.h5 files.
     output
         Extended XYZ file to write.
     level
@@ -207,12 +213,14 @@ def _label(frame: Frame, path: Path, level: str | None, total_charge: float | No
     residual = float(np.abs(sum_rule_excess(frame.labels[CHARGES], charge)).max())
     functional = str(frame.info.get("functional", "unknown functional"))
     code = str(frame.info["code"])
+    with path.open("rb") as stream:
+        digest = hashlib.file_digest(stream, "sha256").hexdigest()
     program = " ".join(word for word in code.split() if not word[0].isdigit())
     info: dict[str, Any] = {
         **frame.info,
         "level": level or f"{functional} {program}",
         "source": f"{code}, {path.parent.name}/{path.name}" if path.parent.name else f"{code}, {path.name}",
-        "sha256": hashlib.sha256(path.read_bytes()).hexdigest()[:16],
+        "sha256": digest[:16],
         "sum_rule_residual_e": round(residual, 6),
     }
     return CollectedLabel(replace(frame, total_charge=charge, info=info), path, residual)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -17,13 +17,14 @@ from bec_md.structure import Frame
 from bec_md.structure.names import labels_of
 from bec_md.training.theory import VaspTags
 
-_NO_LABELS = (
+NO_LABELS = (
     "the run did not compute the response to a field",
     "run VASP with LEPSILON = .TRUE. or LCALCEPS = .TRUE.",
 )
 
 
-def _numbers(symbols: Sequence[str], name: str) -> NDArray[np.int64]:
+def atomic_numbers_of(symbols: Sequence[str], name: str) -> NDArray[np.int64]:
+    """Return the atomic numbers of VASP's names of elements, such as ``Ti_sv``; `name` is the file's."""
     from ase.data import atomic_numbers
 
     clean = [re.split(r"[_.\d]", symbol.strip())[0] for symbol in symbols]
@@ -65,7 +66,9 @@ def read_outcar(path: Path) -> list[Frame]:
     lines = read_text(path, strict=False).splitlines()
     name = path.name
     kinds, counts = _outcar_species(lines, name)
-    numbers = _numbers([kind for kind, n in zip(kinds, counts, strict=False) for _ in range(n)], name)
+    numbers = atomic_numbers_of(
+        [kind for kind, n in zip(kinds, counts, strict=False) for _ in range(n)], name
+    )
     at = {
         "cell": [i for i, line in enumerate(lines) if "direct lattice vectors" in line],
         "positions": [i for i, line in enumerate(lines) if line.lstrip().startswith("POSITION  ")],
@@ -79,7 +82,7 @@ def read_outcar(path: Path) -> list[Frame]:
     if not at["cell"] or not at["positions"]:
         raise DataError(f"{name}: no structure", "lattice or POSITION is missing", "keep the whole OUTCAR")
     if not at["charges"]:
-        raise DataError(f"{name}: no BORN EFFECTIVE CHARGES", *_NO_LABELS)
+        raise DataError(f"{name}: no BORN EFFECTIVE CHARGES", *NO_LABELS)
     info, charge = _outcar_settings(lines, kinds, counts)
     step_of = _before if at["positions"][0] < at["charges"][0] else _behind
     blocks = {step_of(at["positions"], line): line for line in at["charges"]}  # the last one of each step
@@ -225,7 +228,7 @@ def read_vasprun(path: Path) -> list[Frame]:
         raise DataError(f"{name}: {error}", "the file is cut", "let VASP finish, or use the OUTCAR") from None
     parts = list(_labelled_parts(root))
     if not parts:
-        raise DataError(f"{name}: no born_charges", *_NO_LABELS)
+        raise DataError(f"{name}: no born_charges", *NO_LABELS)
     symbols = [(rc.find("c").text or "") for rc in root.findall(".//atominfo/array[@name='atoms']/set/rc")]  # type: ignore[union-attr]
     info, charge = _vasprun_settings(root, len(symbols))
     frames: list[Frame] = []
@@ -241,7 +244,7 @@ def read_vasprun(path: Path) -> list[Frame]:
                 positions_ang=_vectors(positions) @ cell,
                 cell_ang=cell,
                 pbc=np.ones(3, dtype=bool),
-                numbers=_numbers(symbols, name),
+                numbers=atomic_numbers_of(symbols, name),
                 labels=labels_of(tensors, None if eps is None else _vectors(eps)),
                 total_charge=charge,
                 index=len(frames),
@@ -251,6 +254,8 @@ def read_vasprun(path: Path) -> list[Frame]:
     return frames
 
 
+#: ε_∞ with local fields; its name depends on the version of VASP.
+_EPS = ("dielectric_dft", "epsilon_scf", "epsilon")
 _Part = tuple[ElementTree.Element, ElementTree.Element | None, ElementTree.Element | None]
 
 
@@ -274,7 +279,7 @@ def _labelled_parts(root: ElementTree.Element) -> Iterator[_Part]:
         own = last(part, "./structure")
         if own is None and len(inside) < 2:  # of several it would not be known which one it is
             own = whole
-        eps = last(part, ".//varray[@name='epsilon_scf']", ".//varray[@name='epsilon']")
+        eps = last(part, *(f".//varray[@name='{name}']" for name in _EPS))
         yield charges, own, eps
 
 
@@ -289,6 +294,27 @@ def _vasprun_settings(root: ElementTree.Element, n_atoms: int) -> tuple[dict[str
             for kind in ("i", "v"):
                 for item in section.iter(kind):
                     tags[(item.get("name") or "").strip()] = (item.text or "").strip()  # names may be padded
+    rows = root.findall(".//atominfo/array[@name='atomtypes']/set/rc")
+    cells = [[(c.text or "").strip() for c in row.findall("c")] for row in rows]
+    info, charge = settings_of(tags, cells, n_atoms)
+    points = root.find(".//kpoints/varray[@name='kpointlist']")
+    return info if points is None else info | {"n_k_points": len(points.findall("v"))}, charge
+
+
+def settings_of(
+    tags: Mapping[str, str], types: Sequence[Sequence[str]], n_atoms: int
+) -> tuple[dict[str, Any], float]:
+    """Return what a label says of its calculation, and the net charge of the cell, e.
+
+    Parameters
+    ----------
+    tags
+        Tags of the run as text, and ``version``.
+    types
+        Number of atoms, element, mass, valence and potential of each type, as far as they are known.
+    n_atoms
+        Atoms of the cell; where the types have others the charge is taken as zero.
+    """
 
     def number(name: str, otherwise: float) -> float:
         """The number of this tag."""
@@ -297,36 +323,42 @@ def _vasprun_settings(root: ElementTree.Element, n_atoms: int) -> tuple[dict[str
         except ValueError:
             return otherwise
 
-    rows = root.findall(".//atominfo/array[@name='atomtypes']/set/rc")
-    cells = [[(c.text or "").strip() for c in row.findall("c")] for row in rows]
-    potential = cells[0][-1] if cells and cells[0] else ""
+    def on(name: str) -> bool:
+        """Whether a logical tag is true, as text or as a number."""
+        return tags.get(name, "").strip(".").upper().startswith(("T", "1"))
+
+    potential = types[0][-1] if types and len(types[0]) > 4 else ""
     info: dict[str, Any] = {"code": f"VASP {tags['version']}" if tags.get("version") else "VASP"}
     found = VaspTags(
         gga=tags.get("GGA", ""),
-        lexch="PE" if "PBE" in potential else ("91" if "GGA" in potential else ("CA" if potential else "")),
+        lexch=_lexch(potential),
         metagga=tags.get("METAGGA", ""),
         libxc=tuple(tags[n] for n in ("LIBXC1", "LIBXC2") if tags.get(n)),
-        hybrid=tags.get("LHFCALC", "").strip(".").upper().startswith("T"),
+        hybrid=on("LHFCALC"),
         screening=number("HFSCREEN", 0.0),
         exact=number("AEXX", 0.25),
-        hubbard=tags.get("LDAU", "").strip(".").upper().startswith("T"),
-        nonlocal_vdw=tags.get("LUSE_VDW", "").strip(".").upper().startswith("T"),
-        model_screening=tags.get("LMODELHF", "").strip(".").upper().startswith("T"),
+        hubbard=on("LDAU"),
+        nonlocal_vdw=on("LUSE_VDW"),
+        model_screening=on("LMODELHF"),
     )
     if found.name:
         info["functional"] = found.name
     if found.hubbard:
         info |= _effective_u(
-            [c[1] for c in cells if len(c) > 1], tags.get("LDAUU", ""), tags.get("LDAUJ", "")
+            [c[1] for c in types if len(c) > 1], tags.get("LDAUU", ""), tags.get("LDAUJ", "")
         )
     cutoff = number("ENMAX", 0.0) or number("ENCUT", 0.0)
     if cutoff:
         info["cutoff_ev"] = cutoff
-    points = root.find(".//kpoints/varray[@name='kpointlist']")
-    if points is not None:
-        info["n_k_points"] = len(points.findall("v"))
     electrons = number("NELECT", float("nan"))
-    if np.isnan(electrons) or sum(int(c[0]) for c in cells if len(c) > 3) != n_atoms:
+    if np.isnan(electrons) or sum(int(c[0]) for c in types if len(c) > 3) != n_atoms:
         return info, 0.0
-    total = sum(int(c[0]) * float(c[3]) for c in cells)
+    total = sum(int(c[0]) * float(c[3]) for c in types)
     return info, round(total - electrons, 6) + 0.0
+
+
+def _lexch(potential: str) -> str:
+    """LEXCH, or what the name of a potential says of it."""
+    if potential in ("PE", "CA", "91", "PS"):
+        return potential
+    return "PE" if "PBE" in potential else ("91" if "GGA" in potential else ("CA" if potential else ""))

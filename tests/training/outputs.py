@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+import h5py
+import numpy as np
+
 PW_INPUT = """&CONTROL
   calculation = 'scf'
 /
@@ -190,3 +195,40 @@ VASPRUN = """<?xml version="1.0" encoding="ISO-8859-1"?>
  </structure>
 </modeling>
 """
+
+POTCAR = """ PAW_PBE Mg 13Apr2007
+   LEXCH  = PE
+   POMASS =   24.305; ZVAL   =   2.000    mass and valenz
+ End of Dataset
+ PAW_PBE O 08Apr2002
+   LEXCH  = PE
+   POMASS =   16.000; ZVAL   =   6.000    mass and valenz
+ End of Dataset
+"""
+
+
+def write_vaspout(path: Path, incar: str = "GGA = PS ! of solids\nNELECT = 6", newer: bool = False) -> None:
+    """The calculation of the other outputs as VASP 6 writes it into HDF5, by the names of two versions."""
+    with h5py.File(path, "w") as file:
+        for name, number in {"major": 6, "minor": 4, "patch": 1}.items():
+            file[f"version/{name}"] = number
+        file["original/incar/content"] = incar
+        file["input/potcar/content"] = POTCAR
+        file["results/positions/ion_types"] = np.array([b"Mg", b"O "])
+        file["results/positions/number_ion_types"] = [1, 1]
+        file["results/positions/scale"] = 2.1
+        file["results/positions/lattice_vectors"] = [[0.0, 1.0, 1.0], [1.0, 0.0, 1.0], [1.0, 1.0, 0.0]]
+        file["results/positions/direct_coordinates"] = 1
+        oxygen = [0.4925632143, 0.5074367857, 0.5074367857]
+        file["results/positions/position_ions"] = [[0.0, 0.0, 0.0], oxygen]
+        file["results/electron_eigenvalues/kpoint_coords"] = np.zeros((2, 3))
+        charges = [[[1.9, 0.1, 0.2], [-0.1, 2.0, 0.3], [-0.2, -0.3, 2.1]]]
+        charges.append([[-1.84, -0.1, -0.2], [0.1, -1.94, -0.3], [0.2, 0.3, -2.04]])
+        older = "linear_response/born_charges", "linear_response/electron_dielectric_tensor"
+        born, eps = ("born_charges/born_charges", "dielectric/dielectric_dft") if newer else older
+        file[f"results/{born}"] = charges
+        file[f"results/{eps}"] = [
+            [3.1, 0.01, 0.0],
+            [0.01, 3.2, 0.0],
+            [0.0, 0.0, 3.3],
+        ]

@@ -1,5 +1,6 @@
 import re
 
+import h5py
 import numpy as np
 import pytest
 
@@ -9,7 +10,7 @@ from bec_md.training import collect
 from bec_md.training.collection import read_output
 from bec_md.training.theory import VaspTags, qe_functional
 
-from .outputs import OUTCAR, PH_OUTPUT, PW_INPUT, VASPRUN
+from .outputs import OUTCAR, PH_OUTPUT, PW_INPUT, VASPRUN, write_vaspout
 
 MG = np.array([[1.9, 0.1, 0.2], [-0.1, 2.0, 0.3], [-0.2, -0.3, 2.1]])
 EPS = np.array([[3.1, 0.01, 0.0], [0.01, 3.2, 0.0], [0.0, 0.0, 3.3]])
@@ -22,10 +23,11 @@ OUTPUTS = {"ph.out": PH_OUTPUT, "OUTCAR": OUTCAR, "vasprun.xml": VASPRUN}
 def folder(tmp_path):
     for name, text in OUTPUTS.items():
         (tmp_path / name).write_text(text)
+    write_vaspout(tmp_path / "vaspout.h5")
     return tmp_path
 
 
-@pytest.mark.parametrize("name", OUTPUTS)
+@pytest.mark.parametrize("name", [*OUTPUTS, "vaspout.h5"])
 def test_tensors_are_read_as_printed_with_the_field_as_first_index(folder, name):
     (frame,) = read_output(folder / name)
     np.testing.assert_array_equal(frame.numbers, [12, 8])
@@ -38,7 +40,7 @@ def test_tensors_are_read_as_printed_with_the_field_as_first_index(folder, name)
     assert frame.info["n_k_points"] in {2, 32}
 
 
-@pytest.mark.parametrize("name", ["OUTCAR", "vasprun.xml"])
+@pytest.mark.parametrize("name", ["OUTCAR", "vasprun.xml", "vaspout.h5"])
 def test_net_charge_of_a_vasp_cell_comes_from_its_electrons(folder, name):
     assert read_output(folder / name)[0].total_charge == 2.0  # 8 valence electrons, 6 present
 
@@ -214,6 +216,50 @@ def test_level_of_theory_of_a_vasprun(folder, tags, level):
     (folder / "vasprun.xml").write_text(text)
     collect([folder / "vasprun.xml"], folder / "o.xyz")
     assert read_frames(folder / "o.xyz")[0].info["level"] == level
+
+
+@pytest.mark.parametrize(
+    ("incar", "level"),
+    [
+        ("SYSTEM = MgO", "PBE VASP"),  # that of the potential
+        ("GGA = PS; ISMEAR = 0", "PBEsol VASP"),
+        ("metagga = R2SCAN # better", "r2SCAN VASP"),
+        ("LHFCALC = .TRUE.\nHFSCREEN = 0.2", "HSE06 VASP"),
+        ("LDAU = T\nLDAUU = 0.0 4.0\n! GGA = PS", "PBE+U VASP"),
+    ],
+)
+def test_level_of_theory_of_a_vaspout(folder, incar, level):
+    write_vaspout(folder / "vaspout.h5", incar)
+    collect([folder / "vaspout.h5"], folder / "o.xyz")
+    info = read_frames(folder / "o.xyz")[0].info
+    assert info["level"] == level
+    assert info["code"] == "VASP 6.4.1"
+    assert info.get("hubbard_u_ev") == ("O 4" if "+U" in level else None)
+
+
+def test_names_of_several_versions_of_vasp_mean_the_same(folder):
+    (expected,) = read_output(folder / "vaspout.h5")
+    write_vaspout(folder / "newer.h5", newer=True)
+    (folder / "newer.xml").write_text(VASPRUN.replace('"epsilon"', '"dielectric_dft"'))
+    for name in ("newer.h5", "newer.xml"):
+        (frame,) = read_output(folder / name)
+        np.testing.assert_array_equal(frame.eps_inf, expected.eps_inf)
+        np.testing.assert_array_equal(frame.born_effective_charges, expected.born_effective_charges)
+        assert frame.info | {"cutoff_ev": 0} == expected.info | {"cutoff_ev": 0}  # the INCAR does not tell it
+
+
+def test_a_vaspout_without_tensors_or_with_others_is_refused(folder):
+    with h5py.File(folder / "vaspout.h5", "r+") as file:
+        file["results/positions/number_ion_types"][()] = [1, 2]
+    with pytest.raises(DataError, match="belong together"):
+        read_output(folder / "vaspout.h5")
+    with h5py.File(folder / "vaspout.h5", "r+") as file:
+        del file["results/linear_response/born_charges"]
+    with pytest.raises(DataError, match="no born_charges"):
+        read_output(folder / "vaspout.h5")
+    (folder / "vaspout.h5").write_bytes((folder / "vaspout.h5").read_bytes()[:3000])
+    with pytest.raises(DataError, match="cut off"):
+        read_output(folder / "vaspout.h5")
 
 
 # ---------------------------------------------------------------------- steps and atoms
