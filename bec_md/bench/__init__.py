@@ -1,3 +1,3 @@
-"""How fast the network is: beside an edge-wise network, its own reference and what the machine can do."""
+"""How fast the network is on this machine, compiled and by its reference in PyTorch."""
 
 from __future__ import annotations

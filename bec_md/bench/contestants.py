@@ -1,10 +1,9 @@
-"""What is measured: the shipped network as users run it, its PyTorch reference, and an edge-wise network."""
+"""What is measured: the shipped network as users run it, and its PyTorch reference."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import TYPE_CHECKING
 
 from bec_md.errors import UsageError
@@ -14,13 +13,12 @@ if TYPE_CHECKING:
     from ase import Atoms
     from numpy.typing import NDArray
 
-    from bec_md.bench.edgewise import EdgewiseNetwork
     from bec_md.network.predictor import BecModel
 
 Run = Callable[["Sequence[Atoms]"], object]
 
 #: Names of the contestants in tables and JSON.
-NATIVE, TORCH, EDGEWISE, COMPILED = "native", "torch", "edge-wise", "edge-wise, compiled"
+NATIVE, TORCH = "native", "torch"
 #: Z* of all atoms, where a spectrum needs J alone.
 TENSORS = "native, Z*"
 #: Atoms in one call. PyTorch is fastest while its per-edge arrays fit the caches.
@@ -84,35 +82,6 @@ def torch_contestant(model: BecModel, threads: int) -> Contestant:
         return evaluate(frames)
 
     return Contestant(TORCH, run, TORCH_ATOMS)
-
-
-def edgewise_contestant(network: EdgewiseNetwork, threads: int, name: str = EDGEWISE) -> Contestant:
-    """Neighbor list, graph and tensor products on edges, in PyTorch."""
-    from bec_md.bench.edgewise import predict
-
-    def run(frames: Sequence[Atoms]) -> NDArray[np.float64]:
-        """Evaluate frames with the edge-wise network."""
-        set_torch_threads(threads)
-        return predict(network, frames)
-
-    return Contestant(name, run, TORCH_ATOMS)
-
-
-def evaluator_of(model: BecModel) -> Callable[..., object]:
-    """What the C++ evaluator alone does for `per_frame`; takes frames and, by name, a profile."""
-    from bec_md.network.native import NativeEngine
-
-    assert isinstance(model.engine, NativeEngine)
-    native = model.engine.model
-    if model.charges_from == "charges":
-        return partial(native.predict_frames, members=True)
-
-    def run(frames: Sequence[Atoms], **options: object) -> object:
-        """Differentiate along velocities, with all members."""
-        moving = {"members": ("current", "polarization"), "velocities": velocities_of(frames).reshape(-1, 3)}
-        return native.evaluate(frames, ("eps_inf",), **moving, **options)  # type: ignore[arg-type]
-
-    return run
 
 
 def set_torch_threads(threads: int) -> None:

@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 ENVIRONMENT = {"OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "OMP_WAIT_POLICY": "passive"}
 
 BENCH_HELP = (
-    "Measure the network's speed beside an edge-wise e3nn network and the limits of the machine.\n\n"
+    "Measure the speed of the network on this machine, compiled and by PyTorch.\n\n"
     "Structures are made on the spot; one process measures everything in turn, so that ratios mean something "
-    "on a machine that is not idle. Takes about five minutes, with --quick half a minute."
+    "on a machine that is not idle. Takes about three minutes, with --quick a quarter of a minute."
 )
 
 
@@ -37,9 +37,6 @@ def bench(
         str, typer.Option("--systems", metavar="NAME,NAME", help="Structures: quartz, water.")
     ] = "quartz,water",
     quick: Annotated[bool, typer.Option("--quick", help="Small structures, few rounds.")] = False,
-    compile: Annotated[
-        bool, typer.Option("--compile", help="Measure the edge-wise network compiled by PyTorch, too.")
-    ] = False,
     markdown: Annotated[
         bool, typer.Option("--markdown", help="Print the tables for a documentation page.")
     ] = False,
@@ -51,13 +48,13 @@ def bench(
     for name, value in ENVIRONMENT.items():
         os.environ.setdefault(name, value)
     from bec_md.bench.measure import BenchSettings, run_benchmark
-    from bec_md.bench.tables import as_dict, as_markdown
+    from bec_md.bench.tables import as_dict, as_markdown, tables
 
-    settings = BenchSettings(model, counts, names, quick, compile, rounds=3 if quick else 7)
+    settings = BenchSettings(model, counts, names, quick, rounds=3 if quick else 7)
     console = Console(results_on_stdout=markdown or json == STDOUT)
     result = run_benchmark(settings, console.say)
     if markdown:
-        print(as_markdown(result), flush=True)
+        print(as_markdown(result.systems, tables(result)), flush=True)
     elif json != STDOUT:
         show(console, result)
     if result.note:
@@ -86,7 +83,7 @@ def show(console: Console, result: BenchResult) -> None:
         console.say()
         terminal.print(table)
     console.say()
-    console.item("models", models_text(result))
+    console.item("models", models_text(result.systems))
     console.item("method", method())
 
 

@@ -3,7 +3,7 @@
     pytest tests/benchmarks/bench_evaluation.py --benchmark-only
 
 The file is not collected by a plain `pytest`. Nothing is asserted about time: machines differ. For ratios
-use `bec-md bench`, which measures everything in turn.
+use `python -m tests.benchmarks.evaluation`, which measures everything in turn.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def test_whole_path(benchmark: Any, system: BenchSystem, engine: str) -> None:
 
 
 def test_edgewise(benchmark: Any, system: BenchSystem) -> None:
-    from bec_md.bench.edgewise import predict, untrained
+    from tests.benchmarks.evaluation.edgewise import predict, untrained
 
     frames = system.frames(1)
     charges = benchmark.pedantic(predict, (untrained(), frames), **OPTIONS)

@@ -22,12 +22,12 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 import numpy as np
 import torch
 
-from bec_md.bench.edgewise import EdgewiseNetwork
 from bec_md.network import load_model
 from bec_md.structure import Frame
 from bec_md.structure.extxyz import read_frames
 from bec_md.training.allocator import keep_freed_memory
 from bec_md.training.dataset import GraphDataset, build_dataset, element_means
+from tests.benchmarks.evaluation.edgewise import EdgewiseNetwork
 
 LEVEL = "pbe-finite-field"
 #: The learning rate falls in the last part of the time.

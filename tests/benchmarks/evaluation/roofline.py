@@ -20,7 +20,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from bec_md.bench.ceilings import Ceilings
+from tests.benchmarks.evaluation.ceilings import Ceilings
 
 if TYPE_CHECKING:
     from e3nn import o3

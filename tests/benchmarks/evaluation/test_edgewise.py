@@ -7,9 +7,9 @@ import pytest
 import torch
 from ase import Atoms
 
-from bec_md.bench.edgewise import EdgewiseNetwork
 from bec_md.bench.structures import quartz, random_rotation
 from bec_md.network.graph import build_graph
+from tests.benchmarks.evaluation.edgewise import EdgewiseNetwork
 
 
 @pytest.fixture(scope="module")

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from bec_md.bench.ceilings import Ceilings
-from bec_md.bench.roofline import PARTS, Work, work_per_atom
 from bec_md.bench.structures import quartz
 from bec_md.network.config import NetworkConfig
 from bec_md.network.native import native_status
+from tests.benchmarks.evaluation.ceilings import Ceilings
+from tests.benchmarks.evaluation.roofline import PARTS, Work, work_per_atom
 
 
 @pytest.fixture(scope="module")

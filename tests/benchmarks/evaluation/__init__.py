@@ -1,0 +1,1 @@
+"""The network beside an edge-wise one and the limits of the machine."""
