@@ -23,6 +23,7 @@ from bec_md.spectrum.estimators.conduction import (
 from bec_md.spectrum.estimators.einstein import einstein_helfand
 from bec_md.spectrum.estimators.estimate import PowerSpectra
 from bec_md.spectrum.estimators.periodogram import Periodogram
+from bec_md.spectrum.estimators.relaxation import Relaxation, relaxation
 from bec_md.spectrum.estimators.survey import Survey, to_tensor
 from bec_md.spectrum.response import conductivity
 from bec_md.trajectory.mean_structure import MeanStructure
@@ -144,7 +145,9 @@ def statics(
     values, errors = (scale * np.array([getattr(a, name) for a in axes]) for name in ("value", "err"))
     replicas = len(blocks.lengths)
     run_fs = sum(blocks.lengths) / replicas * blocks.timestep_fs
-    found = _judge(bins, mean, values, float(np.trace(numbers[0])) / 3.0, run_fs, replicas)
+    independent = 3.0 if _alike(axes) else effective_axes(values)
+    slowest = relaxation(blocks, independent, mean.band_cm)
+    found = _judge(bins, mean, values, float(np.trace(numbers[0])) / 3.0, run_fs, replicas, slowest)
     if dc is None and not found.shown:
         return Statics("relaxes" if found.bounded else "wanders", found.reason, *numbers)
     parameters = {
@@ -159,10 +162,16 @@ def statics(
 
 
 def _judge(
-    bins: Periodogram, mean: CepstralEstimate, sigma: Array, apparent: float, run_fs: float, replicas: int
+    bins: Periodogram,
+    mean: CepstralEstimate,
+    sigma: Array,
+    apparent: float,
+    run_fs: float,
+    replicas: int,
+    slowest: Relaxation | None,
 ) -> Conduction:
-    lowest = lowest_over_zero(bins, mean)
-    return conduction(sigma, lowest, bins.stretches * effective_axes(sigma), apparent, run_fs, replicas)
+    lowest, components = lowest_over_zero(bins, mean), bins.stretches * effective_axes(sigma)
+    return conduction(sigma, lowest, components, apparent, run_fs, replicas, slowest)
 
 
 def _at_their_sites(blocks: CurrentBlocks) -> bool:

@@ -9,7 +9,9 @@ import numpy as np
 import pytest
 
 from bec_md.spectrum import Spectrum, compute_spectrum
+from bec_md.spectrum.estimators.blocks import open_blocks
 from bec_md.spectrum.estimators.conduction import conduction
+from bec_md.spectrum.estimators.relaxation import Relaxation, relaxation, sine_coefficients, variances
 from bec_md.trajectory.mean_structure import MeanStructure
 from bec_md.units import SUSCEPTIBILITY
 from tests.spectrum.exact import bare, kt_amu, langevin_oscillator, omega_fs
@@ -64,6 +66,42 @@ def test_relaxing_dipoles_never_conduct(tau_ps: float) -> None:
         if tau_ps >= 8.0:
             assert s.parameters["dipole"] in ("relaxes", "wanders")
             assert s.quality["static"].status == "warn"
+
+
+def test_a_liquid_of_high_permittivity_is_told_from_ions_by_its_slowest_motion() -> None:
+    """Δε = 200 that relaxes in a twentieth of the run: ⟨ΔM²⟩ sees it in one of two."""
+    for s in spectra(lambda seed: rotors(seed, FRAMES, 200.0, 5000.0)):
+        assert s.sigma_dc is None
+    said = [s.quality["static"].meaning for s in spectra(lambda seed: rotors(seed, FRAMES, 400.0, 9000.0))]
+    assert sum("M moves like a dipole that relaxes in about" in text for text in said) >= len(said) // 2
+
+
+@pytest.mark.parametrize("share", [0.05, 0.1, 0.3])
+def test_sine_coefficients_of_a_relaxing_dipole_are_those_of_the_formula(share: float) -> None:
+    frames, runs = 5000, 200
+    squares = np.mean(
+        [
+            sine_coefficients(
+                open_blocks((bare(rotors(seed, frames, 60.0, share * frames * STEP), STEP, VOLUME),), "none"),
+                0,
+                16,
+            )
+            for seed in range(runs)
+        ],
+        axis=0,
+    )
+    expected = variances(np.array([share]), 16)[0]
+    # 600 squares each: ± 6 %; the 16 are independent
+    scale = (squares / expected).mean()
+    np.testing.assert_allclose(squares / expected / scale, 1.0, atol=4.0 * (2.0 / 600.0) ** 0.5)
+
+
+def test_diffusing_charges_are_seldom_taken_for_a_dipole() -> None:
+    random = np.random.default_rng(0)
+    runs = [open_blocks((bare(random.normal(size=(4000, 3)), STEP, VOLUME),), "none") for _ in range(300)]
+    found = [relaxation(blocks, 3.0, 4000.0) for blocks in runs]
+    assert sum(one is not None and one.likely for one in found) <= 18  # 9 ± 3 expected
+    assert relaxation(runs[0], 3.0, 4.0) is None  # not one bin in the band
 
 
 def test_ions_among_rotors_still_conduct() -> None:
@@ -190,6 +228,10 @@ def test_the_verdict_by_hand() -> None:
     assert not small.shown
     assert not small.bounded
     assert "266 ps" in small.reason or "2.7e+02 ps" in small.reason  # 300 ε₀/σ
+    slow = conduction(sigma, 1.0, 3.0, brownian, 1e5, 1, Relaxation(3.0, 9e3))
+    assert not slow.shown
+    assert not slow.bounded
+    assert "relaxes in about 9 ps" in slow.reason
     # one axis of three that conducts scatters more than three
     one = np.array([300.0, 0.0, 0.0])
     assert conduction(one, 1.0, 3.0, 0.15 * brownian, 1e6, 1).growth == pytest.approx(0.015, rel=1e-6)

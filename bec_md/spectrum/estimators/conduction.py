@@ -24,6 +24,7 @@ import numpy as np
 from bec_md.arrays import Array
 from bec_md.spectrum.estimators.cepstral import CepstralEstimate
 from bec_md.spectrum.estimators.periodogram import Periodogram
+from bec_md.spectrum.estimators.relaxation import Relaxation
 from bec_md.units import VACUUM_PERMITTIVITY_F_M
 
 #: ε(0) of water 78, formamide 111, liquid HCN 115: beyond this a wandering dipole belongs to mobile ions.
@@ -57,7 +58,13 @@ class Conduction:
 
 
 def conduction(
-    sigma_dc: Array, lowest: float, components: float, apparent: float, run_fs: float, replicas: int
+    sigma_dc: Array,
+    lowest: float,
+    components: float,
+    apparent: float,
+    run_fs: float,
+    replicas: int,
+    slowest: Relaxation | None = None,
 ) -> Conduction:
     """Judge a DC conductivity.
 
@@ -75,6 +82,8 @@ def conduction(
         Length of one replica, fs.
     replicas
         Their number.
+    slowest
+        What the slowest motion of M looks like, if the run is long enough to tell.
     """
     from scipy.special import gammaincinv
 
@@ -99,6 +108,12 @@ def conduction(
         why = (
             f"M wanders, but no further than a dielectric with ε(0) − ε_∞ = {apparent:.3g} whose dipole is "
             f"slower than the run lets it; ions would show after about {longer:.2g} ps"
+        )
+        return Conduction(False, False, why, growth)
+    if slowest is not None and slowest.likely:
+        why = (
+            f"M moves like a dipole that relaxes in about {slowest.time_fs / 1000.0:.2g} ps, rather than "
+            f"like charges that diffuse (e^{slowest.advantage:.2g} times as likely)"
         )
         return Conduction(False, False, why, growth)
     return Conduction(
