@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import re
-import shutil
-import subprocess
-import sys
 import warnings
 from glob import glob
 from pathlib import Path
@@ -16,6 +12,7 @@ import pytest
 
 from bec_md.structure import Frame
 from bec_md.trajectory import open_trajectory
+from tests import forked
 
 ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"
@@ -44,8 +41,18 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
         write_with_mdanalysis(folder, run)
     write_dump(folder / "dump.lammpstrj", run)
     write_tables(folder, run)
-    (folder / "examples").symlink_to(ROOT / "examples")
+    link_examples(folder / "examples")
     return folder
+
+
+def link_examples(folder: Path) -> None:
+    """The examples, but two of the twenty runs of the perovskite: all are read in tests/examples."""
+    runs = Path("perovskite", "runs")
+    (folder / runs).mkdir(parents=True)
+    whole = ROOT / "examples"
+    for item in (*whole.iterdir(), *(whole / "perovskite").iterdir(), *sorted((whole / runs).iterdir())[:2]):
+        if not (link := folder / item.relative_to(whole)).exists():
+            link.symlink_to(item)
 
 
 def write_with_ase(folder: Path, run: list[Frame]) -> None:
@@ -137,16 +144,13 @@ def blocks(page: Path) -> list[tuple[str, str]]:
 
 @pytest.mark.parametrize("page", PAGES)
 def test_the_blocks_of_a_page_run(page: str, files: Path, tmp_path: Path) -> None:
-    program = shutil.which("bec-md", path=str(Path(sys.executable).parent))
-    assert program is not None, "the package is not installed: pip install -e '.[test]'"
     for item in files.iterdir():
         (tmp_path / item.name).symlink_to(item)
-    environment = os.environ | {"MPLBACKEND": "Agg"}
     for language, text in blocks(DOCS / page):
-        commands = [[sys.executable, "-c", text]]
+        commands = [["-c", text]]
         if language == "sh":
             lines = text.replace("\\\n", " ").splitlines()
-            commands = [[program, *line.split("#")[0].split()[1:]] for line in lines if line.strip()]
+            commands = [line.split("#")[0].split() for line in lines if line.strip()]
             assert all(line.startswith("bec-md ") for line in lines if line.strip()), text
         for command in commands:
             words = [
@@ -156,9 +160,7 @@ def test_the_blocks_of_a_page_run(page: str, files: Path, tmp_path: Path) -> Non
                     (language == "sh" and "*" in word and sorted(glob(word, root_dir=tmp_path))) or [word]
                 )
             ]
-            result = subprocess.run(
-                words, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
-            )
+            result = forked.run(words, tmp_path)
             assert result.returncode == 0, (page, text, result.stderr[-2000:])
 
 

@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import re
-import subprocess
-import sys
 from pathlib import Path
+
+from tests import forked
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 
 
-def script(name: str, *arguments: str) -> str:
+def script(name: str, *arguments: str, folder: Path | None = None) -> str:
     """Standard output of ``examples/NAME``, which must succeed."""
-    return _run([sys.executable, str(EXAMPLES / name), *arguments], None)
+    return _run([str(EXAMPLES / name), *arguments], folder)
 
 
 def bec_md(folder: Path, *arguments: str) -> str:
     """Standard output of ``bec-md`` run in ``folder``, which must succeed."""
-    return _run([str(Path(sys.executable).with_name("bec-md")), *arguments], folder)
+    return _run(["bec-md", *arguments], folder)
 
 
 def numbers_of(line: str) -> list[float]:
@@ -26,6 +26,6 @@ def numbers_of(line: str) -> list[float]:
 
 
 def _run(command: list[str], folder: Path | None) -> str:
-    done = subprocess.run(command, capture_output=True, text=True, cwd=folder, check=False)
+    done = forked.run(command, folder)
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
     return done.stdout

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import importlib.util
 import re
-import subprocess
-import sys
 from pathlib import Path
 from types import ModuleType
 
 import numpy as np
 import pytest
+
+from tests.examples.scripts import script
 
 SCRIPT = Path(__file__).parents[2] / "examples" / "batio3" / "loop.py"
 
@@ -57,9 +57,7 @@ def test_the_script(tmp_path: Path) -> None:
         "--amplitude",
         "0.01",
     ]
-    command = [sys.executable, str(SCRIPT), *short]
-    done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, check=False)
-    assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
+    printed = script("batio3/loop.py", *short, folder=tmp_path)
     assert (tmp_path / "loop.png").is_file()
     field, polarization, work = np.loadtxt(tmp_path / "batio3_loop.dat")[:, 1:].T
     assert np.abs(field).max() == pytest.approx(0.01, rel=0.01)
@@ -68,4 +66,4 @@ def test_the_script(tmp_path: Path) -> None:
     assert work[-1] - work[0] == pytest.approx(
         expected, abs=0.05 * np.abs(field).max() * np.ptp(polarization)
     )
-    assert re.search(r"half cycles +3, 0 with a switch", done.stdout)
+    assert re.search(r"half cycles +3, 0 with a switch", printed)

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import shlex
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from tests import forked
 from tests.examples.scripts import EXAMPLES, bec_md, numbers_of, script
 
 FOLDER = EXAMPLES / "perovskite"
@@ -26,15 +24,9 @@ def test_the_first_command_of_the_readme(tmp_path: Path) -> None:
     found = re.search(r"^bec-md spectrum examples/perovskite/runs/\*\.npz (.*)$", text, re.MULTILINE)
     assert found is not None
     runs = sorted((FOLDER / "runs").glob("*.npz"))
-    program = str(Path(sys.executable).with_name("bec-md"))
-    done = subprocess.run(
-        [program, "spectrum", *map(str, runs), *shlex.split(found[1]), "--json", "found.json"],
-        cwd=tmp_path,
-        env=os.environ | {"COLUMNS": "80"},
-        capture_output=True,
-        text=True,
-        check=True,
-    )
+    command = ["bec-md", "spectrum", *map(str, runs), *shlex.split(found[1]), "--json", "found.json"]
+    done = forked.run(command, tmp_path, {"COLUMNS": "80"})
+    assert done.returncode == 0, done.stderr
     result = json.loads((tmp_path / "found.json").read_text())
     assert result["n_replicas"] == len(runs) == 20
     assert result["f_sum_ratio"] == pytest.approx([1.0, 1.0, 1.0], abs=0.05)

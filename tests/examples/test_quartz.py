@@ -3,28 +3,15 @@
 from __future__ import annotations
 
 import runpy
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 import bec_md
+from tests.examples.scripts import script
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "quartz"
-
-
-def run(script: str, *arguments: str, cwd: Path) -> str:
-    done = subprocess.run(
-        [sys.executable, str(EXAMPLE / script), *arguments],
-        cwd=cwd,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr[-2000:]
-    return done.stdout
 
 
 @pytest.mark.parametrize(("bands", "index"), [("E_BANDS", 2.106), ("A2_BANDS", 2.153)])
@@ -37,18 +24,18 @@ def test_the_measured_bands_give_the_measured_far_infrared_index(bands: str, ind
 
 
 def test_short_run(tmp_path: Path) -> None:
-    out = run(
-        "run_md.py",
+    out = script(
+        "quartz/run_md.py",
         *("--output", "short.npz", "--picoseconds", "0.2", "--equilibration", "0.1"),
-        cwd=tmp_path,
+        folder=tmp_path,
     )
     assert "40 frames" in out
 
 
 def test_figure_and_table(tmp_path: Path) -> None:
     bec_md.compute_current(EXAMPLE / "quartz_300K.npz", "silica", stop=300, output=tmp_path / "short.h5")
-    run("figure.py", "--current", "short.h5", "--resolution", "40", cwd=tmp_path)
+    script("quartz/figure.py", "--current", "short.h5", "--resolution", "40", folder=tmp_path)
     assert (tmp_path / "quartz.png").stat().st_size > 50_000
-    out = run("bands.py", "--current", "short.h5", "--resolution", "40", cwd=tmp_path)
+    out = script("quartz/bands.py", "--current", "short.h5", "--resolution", "40", folder=tmp_path)
     assert out.count("| E |") == 6
     assert out.count("| A2 |") == 4

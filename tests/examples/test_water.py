@@ -4,26 +4,14 @@ from __future__ import annotations
 
 import re
 import runpy
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from tests.examples.scripts import script
+
 EXAMPLE = Path(__file__).parents[2] / "examples" / "water"
-
-
-def run(script: str, *arguments: str, cwd: Path) -> str:
-    done = subprocess.run(
-        [sys.executable, str(EXAMPLE / script), *arguments],
-        cwd=cwd,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr[-2000:]
-    return done.stdout
 
 
 def test_the_bond_is_the_quartic_expansion_of_a_morse_bond() -> None:
@@ -47,11 +35,11 @@ def test_the_negative_charge_sits_where_gamma_says() -> None:
 
 @pytest.mark.parametrize("model", ["qtip4pf", "spcfw"])
 def test_short_run(model: str, tmp_path: Path) -> None:
-    out = run(
-        "run_md.py",
+    out = script(
+        "water/run_md.py",
         *("--model", model, "--molecules", "32", "--equilibration", "0.3", "--picoseconds", "0.3"),
         *("--output", "water.npz"),
-        cwd=tmp_path,
+        folder=tmp_path,
     )
     assert "150 frames" in out
     rms = float(re.search(r"rms ([\d.]+) meV", out).group(1))  # type: ignore[union-attr]
@@ -60,11 +48,11 @@ def test_short_run(model: str, tmp_path: Path) -> None:
     if model != "qtip4pf":
         return
     (tmp_path / "measured.csv").write_text("cm-1,alpha-n\n" + "".join(f"{x},1.0\n" for x in range(1, 5000)))
-    out = run(
-        "spectrum.py",
+    out = script(
+        "water/spectrum.py",
         *("--run", "q-TIP4P/F", "water.npz", "--experiment", "measured.csv", "--resolution", "150"),
         *("--output", "water.png", "--csv", "water.csv"),
-        cwd=tmp_path,
+        folder=tmp_path,
     )
     strength = float(re.search(r"⟨Σtr ZZᵀ/m⟩ = ([\d.]+)", out).group(1))  # type: ignore[union-attr]
     # it needs no dynamics, only configurations: 2.0 e²/amu within the spread of single short runs

@@ -121,7 +121,7 @@ def test_driven_strontium_titanate(run_lmp: Run, tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_driven_response_is_that_of_the_fluctuations(plugin: Path, tmp_path: Path) -> None:
     path = os.pathsep.join([str(Path(sys.prefix) / "bin"), os.environ["PATH"]])
-    command = [sys.executable, str(EXAMPLES / "driven.py"), "--steps", "4000", "--equilibration", "1500"]
+    command = [sys.executable, str(EXAMPLES / "driven.py"), "--steps", "3000", "--equilibration", "1000"]
     done = subprocess.run(
         command, cwd=tmp_path, env=dict(os.environ, PATH=path), capture_output=True, text=True, check=True
     )

@@ -189,13 +189,12 @@ def test_reduced_precision_is_used_only_where_it_hardly_matters(
 
 @pytest.mark.parametrize("name", ["silica", "water"])
 def test_bundled_models_agree_with_the_native_engine(name: str) -> None:
-    from bec_md.bench.structures import SYSTEMS
+    from bec_md.bench.structures import quartz, water
     from bec_md.network.native import native_status
 
     if not native_status().available:
         pytest.skip("no native evaluator")
-    system = SYSTEMS["quartz" if name == "silica" else "water"][0]
-    batch = system.frames(3)
+    batch = [quartz(72, seed) if name == "silica" else water(81, seed) for seed in (1, 2)]
     native = load_model(name, engine="native").predict_batch(batch)
     model = load_model(name, engine="torch")
     assert isinstance(model.engine, TorchEngine)

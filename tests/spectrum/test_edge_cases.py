@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import resource
 import time
 import tracemalloc
 from dataclasses import replace
@@ -127,15 +126,3 @@ def test_cost_is_n_log_n() -> None:
     cost(20_000)
     # four times the frames: a factor 4.4 for N log N, 16 for N²; fixed costs make it smaller
     assert cost(400_000) / cost(100_000) < 8.0
-
-
-@pytest.mark.slow
-def test_a_million_frames_with_ten_groups() -> None:
-    series = endless(1_000_000, 10)
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    start = time.process_time()
-    compute_spectrum(series, **{**OPTIONS, "resolution_cm": 10.0, "max_cm": 4000.0})
-    seconds = time.process_time() - start
-    grown = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1e3  # MB, an upper bound
-    assert seconds < 10.0  # processor time: 5 s of two cores
-    assert grown < 500.0
