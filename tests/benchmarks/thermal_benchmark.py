@@ -71,6 +71,9 @@ def main() -> None:
     print("|---|---:|---:|---:|---:|---:|---:|")
     print(row("for training", found, ~test))
     print(row("held back (test)", found, test))
+    strained = np.array(["strained" in str(frame.info["name"]) for frame in frames])
+    print(row("– strained", found, test & strained))
+    print(row("– not strained", found, test & ~strained))
     if arguments.seen:
         known = {frame.formula for path in arguments.seen for frame in iterate_frames(path)}
         unseen = np.array([frame.formula not in known for frame in frames])
