@@ -30,6 +30,9 @@ from bec_md.units import AMU_ANG2_FS2_EV, kinetic_temperature_k
 MIN_CORRELATION = 0.98
 #: T/C above which the fastest vibrations are sampled too coarsely for a verdict.
 MAX_SPREAD = 2.0
+#: Correlations of successive displacements and of successive velocities from which on Δr and v̄ have to agree,
+#: and the correlation of these below which they do not.
+_SMOOTH, _FOREIGN = 0.95, 0.8
 #: How far a stated time may lie outside C … T: what diffusion, leapfrog velocities and thermostats may shift.
 TOLERANCE = 0.1
 #: Misfit of the slopes of single coordinates, root mean square and relative, up to which they recur.
@@ -302,9 +305,31 @@ class DifferenceTemperature:
         return self.kelvin / float(np.sinc(x / np.pi)) ** 2
 
 
+def foreign_velocities(motion: Motion) -> float | None:
+    """Correlation of Δr and v̄ where frames lie close enough to know that it should be 1, and it is not.
+
+    Displacements and velocities each change little from frame to frame then; what they do not share are
+    atoms, axes, or times.
+    """
+    velocities = motion.velocities_ang_fs
+    if velocities is None or len(velocities) < 3:
+        return None
+    moved, fast = motion.centered(motion.moved_ang), motion.centered(velocities)
+    if min(_usual_smoothness(moved), _usual_smoothness(fast)) < _SMOOTH:
+        return None
+    mean = 0.5 * (fast[:-1] + fast[1:])
+    products = np.einsum("fia,fia->f", moved, mean)
+    norms = np.sqrt(np.einsum("fia,fia->f", moved, moved) * np.einsum("fia,fia->f", mean, mean))
+    usual = float(np.median(np.divide(products, norms, out=np.ones_like(norms), where=norms > 0.0)))
+    return usual if usual < _FOREIGN else None
+
+
 def usual_smoothness(motion: Motion) -> float:
     """Correlation of successive displacements, cos ωΔ for a vibration: the median, which no gap changes."""
-    moved = motion.moved_ang
+    return _usual_smoothness(motion.moved_ang)
+
+
+def _usual_smoothness(moved: Array) -> float:
     if len(moved) < 2:
         return 0.0
     squares = np.einsum("fia,fia->f", moved, moved)

@@ -25,7 +25,7 @@ from bec_md.trajectory.continuity import LOOK_BACK, Continuity
 from bec_md.trajectory.frame import TrajectoryInfo
 from bec_md.trajectory.joined import JoinedReader
 from bec_md.trajectory.lengths import check_lengths
-from bec_md.trajectory.motion import Motion, read_clock, usual_smoothness
+from bec_md.trajectory.motion import Motion, foreign_velocities, read_clock, usual_smoothness
 from bec_md.trajectory.options import ReadOptions
 from bec_md.trajectory.plausibility import check_first_frames, rounding_warning
 from bec_md.trajectory.reader import FrameReader, HoldsArrays
@@ -97,6 +97,9 @@ class StreamedTrajectory:
         self._reading = read_clock(motion) if options.time_series else None
         if self._reading is not None and self._reading.backwards:
             raise _backwards(reader.source, self._reading.correlation)
+        foreign = foreign_velocities(motion) if options.time_series else None
+        if foreign is not None:
+            raise _foreign(reader.source, foreign)
         self._clock = clock = self._statements().settle()
         lengths = check_lengths(first, reader.source)
         noted = [*reader.warnings, *([lengths] if lengths else []), *clock.warnings, *self._seen_cell()]
@@ -327,6 +330,15 @@ def _backwards(source: str, correlation: float) -> DataError:
         f"{source}: its atoms move against their stored velocities (correlation {correlation:.4g})",
         "the frames are in the reverse order of time, or the velocities have the other sign",
         "write the frames in the order of time, or leave the velocities out with `velocities=none`",
+    )
+
+
+def _foreign(source: str, correlation: float) -> DataError:
+    return DataError(
+        f"{source}: its velocities are not those of its atoms (correlation {correlation:.2g} with the "
+        "displacements, although both change little from frame to frame)",
+        "they are in another order of atoms, along other axes, or of another run or time",
+        "write both sorted by id and in the same axes, or leave the velocities out with `velocities=none`",
     )
 
 

@@ -123,7 +123,7 @@ class FixBec : public LAMMPS_NS::Fix {
   double seconds_graph = 0.0, seconds_model = 0.0, seconds_communication = 0.0, seconds_all = 0.0;
   Step evaluations = 0;
   Motion motion;                           // means since the beginning of the run
-  bool warned_outside = false, warned_few = false;
+  bool outside = false, warned_outside = false, warned_few = false;    // of the domain of the model
   bool checked_integrators = false;
   int rerun_frames = 0;                    // set up within one run: those of `rerun`
   std::uint64_t rerun_velocities = 0;

@@ -78,7 +78,8 @@ void FixBec::judge_domain()
   std::vector<std::int32_t> counted(atom->nlocal);
   for (int i = 0; i < atom->nlocal; ++i) counted[i] = options.species_of_type[atom->type[i]];
   const double ratio = training_domain.judge(world, raw_members, counted);
-  if (ratio <= 1.0 || warned_outside) return;
+  outside = ratio > 1.0;
+  if (!outside || warned_outside) return;
   warned_outside = true;
   if (comm->me == 0)
     error->warning(FLERR, fmt::format("fix bec {}: at step {} the uncertainty of the tensors is {:.3g} times that of "
@@ -157,7 +158,7 @@ void FixBec::report_run()
   }
   motion.clear();
   training_domain.clear();
-  warned_outside = false;
+  warned_outside = outside;    // a run that begins where this one ended says nothing new
   checked_integrators = false;
 }
 

@@ -210,6 +210,61 @@ def test_the_domain_of_the_model_is_watched(
     )
 
 
+LEFT = "times that of 95 % of the training environments"
+JUDGED = re.compile(r"mean uncertainty of the tensors (\S+) e, .*; (\S+) % .* in (\d+) structures")
+
+
+@pytest.fixture
+def watched(models: dict[str, Path], tmp_path: Path) -> tuple[Path, float, float]:
+    """A model whose domain holds quartz but not squeezed quartz, and its uncertainty of both."""
+    network, path = load_network(models["two_layers"]), tmp_path / "watched.safetensors"
+    atoms, squeezed = quartz((2, 1, 1)), quartz((2, 1, 1))
+    edges = np.diag(np.diag(squeezed.cell.array))
+    squeezed.set_cell(squeezed.cell.array - 0.2 * edges, scale_atoms=True)  # change_box leaves the tilts
+    scale = {"uncertainty_scale": 1.7}
+    save_model(path, network, {"domain_uncertainty_e": dict.fromkeys(("H", "O", "Si"), 1.0), **scale})
+    batch = load_model(path).predict_batch([atoms, squeezed]).uncertainty_e
+    inside, outside = (float(one.mean()) for one in batch)
+    assert inside < 0.9 * outside
+    limits = dict.fromkeys(("H", "O", "Si"), 0.5 * (inside + outside))
+    save_model(path, network, {"domain_uncertainty_e": limits, **scale})
+    return path, inside, outside
+
+
+SQUEEZE = "change_box all x scale {0} y scale {0} z scale {0} remap units box\n"
+
+
+@pytest.mark.parametrize("run", ["run 0\n", "run 12\n", "run 2 pre no\n", "minimize 0 0 3 3\n"])
+def test_a_domain_that_is_left_and_entered_again(
+    run_lmp: Callable[..., Any], watched: tuple[Path, float, float], run: str
+) -> None:
+    """Each way of running judges its structures; what stays outside is said once, leaving again anew."""
+    path, inside, outside = watched
+    squeeze, back = SQUEEZE.format(0.8), SQUEEZE.format(1.25)
+    stay, begin = ("run 0\n", "run 0\n") if "pre no" in run else (run, "")
+    script = commands(quartz((2, 1, 1))) + no_forces() + bec(path)
+    output = run_lmp(script + begin + run + squeeze + stay + run + run + back + stay + squeeze + stay).stdout
+    found = [(float(mean), float(share), int(n)) for mean, share, n in JUDGED.findall(output)]
+    assert len(found) == output.count("evaluations; mean over ranks")
+    means = [mean for mean, _, _ in found][1 if begin else 0 :]
+    expected = [inside, outside, outside, outside, inside, outside]
+    np.testing.assert_allclose(means, expected, rtol=6e-3)
+    assert output.count(LEFT) == 2
+    assert all(n >= 1 for *_, n in found)
+
+
+def test_ranks_without_atoms_judge_with_the_others(
+    run_lmp: Callable[..., Any], watched: tuple[Path, float, float]
+) -> None:
+    path, _, _ = watched
+    atoms = quartz((2, 1, 1))
+    atoms.cell[2, 2] += 40.0  # two of four ranks along z have vacuum alone
+    script = "processors 1 1 {}\n" + commands(atoms) + no_forces() + bec(path) + "run 0\n"
+    one, four = (JUDGED.findall(run_lmp(script.format(ranks), ranks).stdout) for ranks in (1, 4))
+    assert len(one) == 1
+    assert four == one
+
+
 @pytest.mark.parametrize("thermostat", ["", "fix heat all langevin 900 900 0.05 5\n"])
 def test_log_and_dump_of_one_run_give_the_same(
     run_lmp: Callable[..., Any], models: dict[str, Path], tmp_path: Path, thermostat: str

@@ -1,12 +1,17 @@
 from __future__ import annotations
 
 import gzip
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+import bec_md
 from bec_md.errors import BecMDError, DataError, UsageError
 from bec_md.trajectory import open_trajectory
+from tests.trajectory.readers import binary
+from tests.trajectory.readers import motion as text_of
+from tests.trajectory.readers.motion import Motion
 from tests.trajectory.truth import Truth, assert_helpful
 
 
@@ -248,3 +253,83 @@ def test_masses_that_cannot_be(truth: Truth, write) -> None:
     with pytest.raises(DataError) as caught:
         open_trajectory(write(truth.extxyz({"mass": np.zeros((5, 7, 1))})))
     assert_helpful(caught.value, "mass of atom 0")
+
+
+# ------------------------------------------------------------------ clocks and counters of single formats
+def counted(m: Motion, folder: Path, numbers: list[int], *, blank: bool = False) -> Path:
+    """XDATCAR whose configurations are numbered like this, from frames 0, 1, 2 …"""
+    path = text_of.xdatcar(m, folder)
+    head, *frames = path.read_text().split("Direct configuration=")
+    frames = [f"Direct configuration={n:6d}" + f[6:] for n, f in zip(numbers, frames, strict=True)]
+    if blank:
+        frames[15] = "\n" + frames[15]
+    path.write_text(head + "".join(frames))
+    return path
+
+
+@pytest.mark.parametrize(
+    ("numbers", "blank", "words"),
+    [
+        ([*range(10, 160, 10), *range(230, 380, 10)], False, ("80 steps after", "10 steps between")),
+        ([*range(1, 16), *range(1, 16)], True, ("its step 1 is not later than the step 15",)),
+    ],
+    ids=["gap", "appended after a blank line"],
+)
+def test_configurations_of_an_xdatcar_are_counted(tmp_path: Path, numbers, blank, words) -> None:
+    path = counted(Motion(n_frames=30), tmp_path, numbers, blank=blank)
+    assert open_trajectory(path, timestep_fs=1.0).info.n_frames == 30  # none is left out silently
+    with pytest.raises(DataError) as caught:
+        read_all(path, timestep_fs=1.0)
+    assert_helpful(caught.value, "frame 15", *words)
+
+
+def test_a_configuration_that_a_restart_repeats_is_named(tmp_path: Path) -> None:
+    motion = Motion(n_frames=30)
+    motion.positions[15] = motion.positions[14]
+    with pytest.raises(DataError) as caught:
+        read_all(counted(motion, tmp_path, [*range(1, 16), *range(1, 16)]), timestep_fs=1.0)
+    assert_helpful(caught.value, "frame 15", "equals in every number", "restart")
+
+
+@pytest.mark.parametrize("learned", [False, True])
+def test_potim_of_a_vasprun_contradicts_another_time_step(tmp_path: Path, learned: bool) -> None:
+    """Steps of a learned force field count like the others."""
+    path = text_of.vasprun(Motion(timestep_fs=2.0), tmp_path, learned=learned)
+    assert open_trajectory(path).info.timestep_fs == 2.0
+    assert open_trajectory(path).info.n_frames == Motion().n_frames
+    with pytest.raises(DataError) as caught:
+        open_trajectory(path, timestep_fs=1.0)
+    assert_helpful(caught.value, "timestep_fs=1", "2 fs apart")
+
+
+def test_options_that_a_format_does_not_use_are_refused(tmp_path: Path, truth: Truth, write) -> None:
+    path, pdb = write(truth.extxyz({"vel": truth.velocities})), tmp_path / "top.pdb"
+    for options, named in (
+        ({"lammps_units": "metal", "topology": pdb}, "lammps_units` and `topology"),
+        ({"topology": pdb}, "topology"),
+        ({"cell_ang": [9.0, 9.0, 9.0]}, "cell_ang"),
+    ):
+        with pytest.raises(UsageError) as caught:
+            open_trajectory(path, timestep_fs=1.0, **options)
+        assert_helpful(caught.value, named, "traj.xyz")
+
+
+def test_a_broken_header_of_a_dcd_is_one_sentence(tmp_path: Path) -> None:
+    path, topology = binary.dcd(Motion(), tmp_path), binary.pdb(Motion(), tmp_path)
+    data = bytearray(path.read_bytes())
+    data[:4] = b"\x12\x34\x56\x78"
+    path.write_bytes(bytes(data))
+    with pytest.raises(DataError) as caught:
+        open_trajectory(path, topology=topology)
+    assert_helpful(caught.value, "run.dcd", "does not begin like a DCD")
+
+
+def test_a_named_site_without_mass_carries_its_charge(tmp_path: Path) -> None:
+    """TIP4P of GROMACS or Amber: MW is no element, and has the charge of its name."""
+    path = binary.amber(Motion(), tmp_path)
+    named = {"names": ("OW", "HW1", "HW2", "MW"), "elements": ("O", "H", "H", "")}
+    options = {"topology": binary.pdb(Motion(), tmp_path, **named), "elements": {"MW": "NULL"}}
+    current = bec_md.compute_current(path, charges="fixed:O=0,H=0.52,MW=-1.04", **options)
+    assert current.groups == ("O", "H", "X")
+    expected = -1.04 * Motion().velocities[:, 3]
+    np.testing.assert_allclose(current.current[:, 2], expected, atol=1e-7)

@@ -183,6 +183,26 @@ def test_time_that_runs_backwards_is_refused(write, reverse) -> None:
     assert len(read_all(path, timestep_fs=1.0, velocities="none")) == 60
 
 
+@pytest.mark.parametrize(
+    ("mix", "n_atoms"),
+    [
+        (lambda v: v[:, [1, 0, 3, 2]], 4),
+        (lambda v: np.roll(v, 1, axis=1), 64),
+        (lambda v: v[:, :, [1, 2, 0]], 4),
+        (lambda v: v * [1, 1, -1], 64),
+        (lambda v: np.roll(v, 25, axis=0), 16),
+    ],
+    ids=["neighbors", "one row further", "axes", "mirrored", "25 fs before"],
+)
+def test_velocities_of_other_atoms_axes_or_times_are_refused(write, mix, n_atoms) -> None:
+    """Their correlation with the displacements is that of frames far apart, which these are not."""
+    motion = HarmonicMotion(n_atoms=n_atoms, seed=3)
+    motion.velocities = mix(motion.velocities)
+    path = write(motion.extxyz())
+    refused(path, "not those of its atoms", "velocities=none", timestep_fs=1.0)
+    assert len(read_all(path, timestep_fs=1.0, velocities="none")) == 60
+
+
 # ------------------------------------------------------------------ without velocities
 def test_the_temperature_of_differences_is_printed_and_compared(write) -> None:
     path = write(HarmonicMotion(n_atoms=64, seed=4).extxyz(velocities=False))
