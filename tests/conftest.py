@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Generator
 
 import pytest
@@ -13,6 +14,17 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 #: With REFUSE_SKIPS in the environment (as in .ci/run) nothing may be left out for want of a compiler or a
 #: package; a machine may lack a GPU.
 ALLOWED_SKIPS = ("no CUDA device",)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Let pytest-xdist take files in the order of their tests, not those of most tests first."""
+    config.option.loadscopereorder = False
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files of few tests first: examples, notebooks and builds are long, and no worker shall end on them."""
+    tests = Counter(item.path for item in items)
+    items.sort(key=lambda item: tests[item.path])
 
 
 def refuse_skip(report: pytest.TestReport | pytest.CollectReport) -> None:

@@ -20,22 +20,6 @@ from types import ModuleType
 from typing import Any
 from unittest import mock
 
-IMPORTED = [
-    "bec_md.cli.app",
-    "bec_md.cli.outputs",
-    "bec_md.compare.figure",
-    "bec_md.current.compute",
-    "bec_md.modes",
-    "bec_md.network.predictor",
-    "bec_md.network.torch_engine",
-    "bec_md.plot",
-    "bec_md.spectrum",
-    "ase.io",
-    "matplotlib.backends.backend_agg",
-    "matplotlib.pyplot",
-    "MDAnalysis",
-]
-
 
 def run(
     command: Sequence[str | Path], folder: Path | None = None, environment: Mapping[str, str] | None = None
@@ -57,8 +41,8 @@ def run(
 def _server() -> Any:
     """Start the process that the others are forked from."""
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(IMPORTED)
-    with mock.patch.dict(os.environ, MPLBACKEND="Agg"):
+    context.set_forkserver_preload(["tests.imported"])
+    with mock.patch.dict(os.environ, MPLBACKEND="Agg", PYTHONPATH=str(Path(__file__).parents[1])):
         forkserver.ensure_running()
     return context
 

@@ -45,19 +45,8 @@ def test_a_known_loop(loop: ModuleType) -> None:
 
 
 def test_the_script(tmp_path: Path) -> None:
-    short = [
-        "--equilibration",
-        "50",
-        "--free",
-        "0.4",
-        "--period",
-        "0.4",
-        "--cycles",
-        "2",
-        "--amplitude",
-        "0.01",
-    ]
-    printed = script("batio3/loop.py", *short, folder=tmp_path)
+    short = ("--cells", "1", "--equilibration", "50", "--free", "0.4", "--period", "0.4", "--cycles", "2")
+    printed = script("batio3/loop.py", *short, "--amplitude", "0.01", folder=tmp_path)
     assert (tmp_path / "loop.png").is_file()
     field, polarization, work = np.loadtxt(tmp_path / "batio3_loop.dat")[:, 1:].T
     assert np.abs(field).max() == pytest.approx(0.01, rel=0.01)

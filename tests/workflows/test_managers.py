@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +11,7 @@ import pytest
 from ase.build import bulk
 
 from bec_md import load_model
+from tests import forked
 
 _QUACC = """
 import json, sys
@@ -71,16 +69,7 @@ json.dump(found, open("found.json", "w"))
 
 def run(code: str, folder: Path, **environment: str) -> Any:
     """Run a script in a folder and return what it left there."""
-    command = [sys.executable, "-W", "ignore", "-c", code]
-    done = subprocess.run(
-        command,
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        timeout=600,
-        check=False,
-        env={**os.environ, **environment},
-    )
+    done = forked.run(["-c", code], folder, environment)
     assert done.returncode == 0, done.stderr[-3000:]
     return json.loads((folder / "found.json").read_text())
 
