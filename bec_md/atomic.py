@@ -6,16 +6,23 @@ After a failure the old file is untouched, and what is left beside it says that 
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from bec_md.files import resolved
 
+if TYPE_CHECKING:
+    from torch import Tensor
+
 MARK = ".partial-"
+#: What the system says of a file that finds no room, without its name.
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 @contextmanager
@@ -28,6 +35,11 @@ def replacing(path: str | Path, *, keep: bool = False) -> Iterator[Path]:
         The file; a symbolic link is followed, so that the file that it names is replaced.
     keep
         Leave the partial file after an exception, for results that are worth something in part.
+
+    Raises
+    ------
+    OSError
+        With the name of the file, if it finds no room.
     """
     target = resolved(path)
     _remove_stale(target)
@@ -40,9 +52,11 @@ def replacing(path: str | Path, *, keep: bool = False) -> Iterator[Path]:
         to_disk(partial)
         partial.replace(target)
         to_disk(target.parent)
-    except BaseException:
+    except BaseException as error:
         if not keep:
             partial.unlink(missing_ok=True)
+        if isinstance(error, OSError) and error.errno in _NO_ROOM:
+            error.filename = str(path)
         raise
 
 
@@ -68,6 +82,13 @@ def write_bytes(path: str | Path, data: bytes) -> None:
     """Write a binary file, whole or not at all."""
     with replacing(path) as partial:
         partial.write_bytes(data)
+
+
+def write_tensors(path: str | Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> None:
+    """Write a safetensors file, whole or not at all; written here, since its own writer hides what failed."""
+    from safetensors.torch import save
+
+    write_bytes(path, save(dict(tensors), dict(metadata)))
 
 
 def to_disk(path: Path) -> None:

@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from bec_md.cli.console import Console
-from bec_md.cli.failures import InterruptedByUserError
+from bec_md.cli.failures import InterruptedByUserError, SignalledError, not_written
 from bec_md.cli.options import with_options
 from bec_md.cli.outputs import STDOUT, emit_json, guard
 
 if TYPE_CHECKING:
     from bec_md.evaluation import Evaluation
     from bec_md.training.config import TrainingConfig
+    from bec_md.training.run import TrainingResult
 
 TRAIN_HELP = "Train a network as a YAML file describes it: data, shape, schedule; or fine-tune one."
 EVALUATE_HELP = "Measure the errors of a model on labelled structures."
@@ -99,16 +100,23 @@ def train(
 
     console = Console(quiet)
     described: Path | TrainingConfig = config
-    if cross_validate is not None:
-        described = with_cross_validation(console, config, cross_validate, data_root, output)
-        data_root = data_root or config.resolve().parent
-    result = run_training(described, data_root=data_root, output=output, resume=resume, report=console.say)
+    again = f"bec-md train {config} --resume" + (f" -o {output}" if output else "")
+    try:
+        if cross_validate is not None:
+            described = with_cross_validation(console, config, cross_validate, data_root, output)
+            data_root = data_root or config.resolve().parent
+        result = run_training(
+            described, data_root=data_root, output=output, resume=resume, report=console.say
+        )
+    except OSError as error:
+        kept = f"the last checkpoint, if there is one, is whole: {again}"
+        raise not_written(error.filename or "a result of the training", error, kept) from error
     if result.interrupted:
         raise InterruptedByUserError(
             f"interrupted after {result.epochs} epochs; the best model so far is {result.model}",
             "the state of the training is in its checkpoint",
-            f"bec-md train {config} --resume" + (f" -o {output}" if output else ""),
-            KeyboardInterrupt(),
+            again,
+            stop_of(result),
         )
     if result.best_score_e is not None:
         console.item("best", f"epoch {result.best_epoch}, validation {result.best_score_e:.4g} e")
@@ -118,12 +126,17 @@ def train(
         console.item("figures", ", ".join(map(str, result.figures)))
 
 
+def stop_of(result: TrainingResult) -> KeyboardInterrupt:
+    """Return what stopped a training."""
+    return KeyboardInterrupt() if result.stopped_by is None else SignalledError(result.stopped_by)
+
+
 def with_cross_validation(
     console: Console, path: Path, folds: int, data_root: Path | None, output: Path | None
 ) -> TrainingConfig:
     """Return the configuration with the error by cross-validation in its card."""
     from bec_md.training.config import load_config
-    from bec_md.training.cross_validation import cross_validate
+    from bec_md.training.cross_validation import CrossValidation, cross_validate
 
     config = load_config(path)
     folder = Path(output if output is not None else config.output)
@@ -135,12 +148,12 @@ def with_cross_validation(
         output=folder,
         report=console.say,
     )
-    if found is None:
+    if not isinstance(found, CrossValidation):
         raise InterruptedByUserError(
             "interrupted during the cross-validation",
             "folds that are done are kept",
             "run the same command again",
-            KeyboardInterrupt(),
+            stop_of(found),
         )
     each = ", ".join(f"{error:.4g}" for error in found.fold_rmse_e)
     console.item("folds", f"RMSE {found.rmse_e:.4g} e on held-back frames ({each})")

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from bec_md.atomic import replacing
+from bec_md.atomic import write_tensors
 from bec_md.errors import DataError
 from bec_md.files import require_file
 from bec_md.network.config import NetworkConfig, upgraded
@@ -68,9 +68,6 @@ class _Tensor(BaseModel):
 
 def save_model(path: str | Path, network: Network, card: dict[str, Any]) -> None:
     """Write a network and its card; the file appears at once or not at all."""
-    from safetensors.torch import save_file
-
-    path = Path(path)
     tensors = {
         name: value.detach().float().cpu().contiguous() for name, value in network.state_dict().items()
     }
@@ -82,9 +79,7 @@ def save_model(path: str | Path, network: Network, card: dict[str, Any]) -> None
         "units": {"length": "angstrom", "charge": "e"},
         "card": card,
     }
-    with replacing(path) as partial:
-        save_file(tensors, partial, metadata={"bec_md": json.dumps(header)})
-        partial.chmod(0o644)  # safetensors writes for the owner alone
+    write_tensors(path, tensors, {"bec_md": json.dumps(header)})
 
 
 def read_header(path: str | Path) -> dict[str, Any]:

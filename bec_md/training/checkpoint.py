@@ -10,7 +10,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from bec_md.atomic import replacing
+from bec_md.atomic import write_tensors
 from bec_md.errors import DataError
 
 SCHEMA = 1
@@ -52,8 +52,6 @@ def save_checkpoint(
     fingerprint: str,
 ) -> None:
     """Write weights, averaged and best weights, optimizer state, random state and progress."""
-    from safetensors.torch import save_file
-
     tensors = {f"network.{name}": p.detach() for name, p in network.named_parameters()}
     tensors |= {f"average.{name}": weight for name, weight in averages.items()}
     tensors |= {f"best.{name}": weight for name, weight in (best or {}).items()}
@@ -66,8 +64,7 @@ def save_checkpoint(
         "progress": json.dumps(asdict(progress)),
     }
     stored = {name: value.detach().cpu().contiguous().clone() for name, value in tensors.items()}
-    with replacing(path) as partial:
-        save_file(stored, str(partial), metadata=header)
+    write_tensors(path, stored, header)
 
 
 def load_checkpoint(

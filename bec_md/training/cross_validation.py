@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from bec_md.errors import UsageError
 from bec_md.training.config import Source, TrainingConfig
+
+if TYPE_CHECKING:
+    from bec_md.training.run import TrainingResult
 
 
 @dataclass(frozen=True)
@@ -80,13 +83,13 @@ def cross_validate(
     data_root: str | Path | None,
     output: Path,
     report: Callable[[str], None],
-) -> CrossValidation | None:
+) -> CrossValidation | TrainingResult:
     """Train once for each fold, in ``output/fold-N``; folds that are done already are not repeated.
 
     Returns
     -------
-    CrossValidation or None
-        None if it was interrupted.
+    CrossValidation or TrainingResult
+        If it was interrupted, where the fold ended that it was in.
 
     Raises
     ------
@@ -107,7 +110,7 @@ def cross_validate(
             report=report,
         )
         if result.interrupted:
-            return None
+            return result
         rows = read_header(result.model)["card"]["validation"].values()
         counts = [int(row["n_tensors"]) for row in rows]
         errors.append(float(np.sqrt(np.average([row["rmse_e"] ** 2 for row in rows], weights=counts))))

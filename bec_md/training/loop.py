@@ -132,6 +132,8 @@ class Trainer:
         self.best: dict[str, Tensor] | None = None
         self.progress = Progress()
         self.stop_requested = False
+        #: The signal that asked for it.
+        self.stopped_by: int | None = None
         self._edges = data.training.edge_counts
         self._skipped = 0
 

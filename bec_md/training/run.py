@@ -44,6 +44,8 @@ class TrainingResult:
         Epoch of the best weights and their validation error, e.
     history
         Rows of the log.
+    stopped_by
+        Number of the signal that stopped it.
     """
 
     folder: Path
@@ -56,6 +58,7 @@ class TrainingResult:
     best_score_e: float | None
     history: tuple[dict[str, float], ...]
     figures: tuple[Path, ...] = ()
+    stopped_by: int | None = None
 
 
 def _print(line: str) -> None:
@@ -145,24 +148,25 @@ def train(
         card = entries | card
     write_model(model, network, card)
     report(f"{'interrupted' if trainer.stop_requested else 'done'}: {model}, {folder / 'log.csv'}")
-    return summarize(folder, progress, trainer.stop_requested, figures)
+    return summarize(folder, progress, trainer, figures)
 
 
 def summarize(
-    folder: Path, progress: Progress, interrupted: bool, figures: tuple[Path, ...]
+    folder: Path, progress: Progress, trainer: Trainer, figures: tuple[Path, ...]
 ) -> TrainingResult:
     """Say where a run ended and what lies in its folder."""
     return TrainingResult(
         folder,
         folder / "model.safetensors",
         folder / "log.csv",
-        interrupted,
+        trainer.stop_requested,
         progress.epoch,
         progress.elapsed_s / 60.0,
         progress.best_epoch,
         progress.best_score,
         tuple(progress.history),
         figures,
+        trainer.stopped_by,
     )
 
 
@@ -387,7 +391,7 @@ def make_card(
 
 @contextmanager
 def stop_on_signal(trainer: Trainer, report: Callable[[str], None]) -> Iterator[None]:
-    """Within the block, the first SIGINT or SIGTERM ends training after the current step and saves."""
+    """Within the block, the first signal to end stops training after the current step and saves."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -396,10 +400,13 @@ def stop_on_signal(trainer: Trainer, report: Callable[[str], None]) -> Iterator[
         """Stop after this step; at once if asked a second time."""
         if trainer.stop_requested:
             raise KeyboardInterrupt
-        trainer.stop_requested = True
+        trainer.stop_requested, trainer.stopped_by = True, number
         report("stopping after this step; a second signal stops at once")
 
-    previous = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
+    wanted = [signal.SIGINT, signal.SIGTERM]
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # nohup holds
+        wanted.append(signal.SIGHUP)
+    previous = {number: signal.signal(number, handle) for number in wanted}
     try:
         yield
     finally:

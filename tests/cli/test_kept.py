@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import resource
 import signal
@@ -16,7 +17,11 @@ import h5py
 import numpy as np
 import pytest
 from ase.io import write
+from safetensors.numpy import load_file
 
+from bec_md.training.loop import Trainer
+from tests.cli import crystal
+from tests.cli.conftest import Run
 from tests.current.toy import oscillators, trajectory
 
 MAIN = [sys.executable, "-P", "-c", "from bec_md.cli import main; main()"]
@@ -204,3 +209,74 @@ def test_other_options_are_another_computation(folder: Path, change: tuple[str, 
     assert bec_md(folder, *command).returncode == 0
     done = bec_md(folder, *command, *change)
     assert (done.returncode, "holds another computation" in done.stderr) == (2, True), done.stderr
+
+
+def training_files(folder: Path, epochs: int) -> None:
+    positions, _ = crystal.trajectory(6)
+    charges = np.zeros((6, 8, 9))
+    charges[:, :4, ::4], charges[:, 4:, ::4] = 2.0, -2.0
+    text = crystal.extxyz_text(positions, None, time=False, extra={"born_effective_charges": charges})
+    crystal.write(folder / "data.xyz", text)
+    (folder / "tiny.yaml").write_text(
+        "name: mine\ndata:\n  - {path: data.xyz, level: test, validation: 0.4, split: block}\n"
+        "network: {channels: 4, radial_width: 4, scalar_width: 4, members: 2, cutoff_ang: 3.0}\n"
+        f"schedule: {{epochs: {epochs}}}\nbatch: {{max_edges: 2000}}\n"
+    )
+
+
+def weights_of(folder: str) -> dict[str, bytes]:
+    found = load_file(f"{folder}/model.safetensors")
+    return {name: values.tobytes() for name, values in found.items()}
+
+
+def test_a_training_without_room_keeps_its_last_checkpoint(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    training_files(tmp_path, 2)
+    run("train", "tiny.yaml", "-o", "whole", "-q")
+    write, written = Path.write_bytes, 0
+
+    def limited(path: Path, data: bytes) -> int:
+        """Write half of a file where the quota is used up."""
+        nonlocal written
+        written += 1
+        if written <= room:
+            return write(path, data)
+        write(path, data[: len(data) // 2])
+        raise OSError(errno.EDQUOT, "Disk quota exceeded")
+
+    for room in range(4):  # the best model and the checkpoint of the first epoch, and of the second
+        written, out = 0, f"out-{room}"
+        with monkeypatch.context() as patch:
+            patch.setattr(Path, "write_bytes", limited)
+            said = run("train", "tiny.yaml", "-o", out, "-q", status=1).stderr
+        name = "checkpoint" if room % 2 else "model"
+        assert f"{out}/{name}.safetensors cannot be written\n  why: the quota is used up" in said
+        assert f"bec-md train tiny.yaml --resume -o {out}" in said
+        assert not list(Path(out).glob("*.partial-*"))
+        run("train", "tiny.yaml", "-o", out, "-q", "--resume")
+        assert weights_of(out) == weights_of("whole"), room
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_ends_a_training_after_its_step(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: signal.Signals
+) -> None:
+    training_files(tmp_path, 50)
+    save = Trainer.save
+
+    def disturbed(trainer: Trainer) -> None:
+        """Send the signal once the first epoch is stored."""
+        save(trainer)
+        if not trainer.stop_requested:
+            os.kill(os.getpid(), number)
+
+    before = signal.signal(number, signal.SIG_DFL)
+    try:
+        with monkeypatch.context() as patch:
+            patch.setattr(Trainer, "save", disturbed)
+            said = run("train", "tiny.yaml", "-o", "out", status=128 + number).stderr
+    finally:
+        signal.signal(number, before)
+    assert "the state of the training is in its checkpoint" in said
+    assert Path("out/model.safetensors").is_file()
