@@ -13,9 +13,12 @@ import numpy as np
 from bec_md.atomic import replacing
 from bec_md.errors import DataError
 from bec_md.interruption import undisturbed
+from bec_md.memory import require_memory
 
 #: An array may announce so many bytes, or this multiple of what is stored of it.
 _FREE_BYTES, _RATIO = 32 << 20, 1000
+#: Arrays that are read as a whole are there twice for a moment: real and imaginary parts become one.
+_COPIES = 2
 
 
 @contextmanager
@@ -43,18 +46,33 @@ def open_hdf5(path: Path) -> Iterator[Any]:
 
 
 @contextmanager
-def contents_of(path: Path) -> Iterator[Any]:
+def contents_of(path: Path, whole: bool = False) -> Iterator[Any]:
     """Yield an `h5py.File` of bec-md's own; what is absent or of another kind in it is damage.
+
+    Parameters
+    ----------
+    path
+        The file.
+    whole
+        Whether all of its arrays are read into memory, as those of a spectrum are.
 
     Raises
     ------
     DataError
         With what was not found, or found to be something else.
+    UsageError
+        If memory does not hold the whole.
     """
     try:
         with open_hdf5(path) as file:
-            for name in file:
-                _check_size(file, name, path.name)
+            sizes = [_checked_size(file, name, path.name) for name in file]
+            if whole:
+                require_memory(
+                    _COPIES * sum(sizes),
+                    f"reading {path.name}",
+                    "all of its arrays are read at once",
+                    "compute it with a coarser resolution, or read it on a larger machine",
+                )
             yield file
     except (
         KeyError,
@@ -72,8 +90,8 @@ def contents_of(path: Path) -> Iterator[Any]:
         ) from error
 
 
-def _check_size(file: Any, name: str, place: str) -> None:
-    """Refuse an array whose announced size is out of proportion to the bytes that are there."""
+def _checked_size(file: Any, name: str, place: str) -> int:
+    """Bytes of an array; refuse it if that is out of proportion to the bytes that are there."""
     import h5py
 
     dataset = None if isinstance(file.get(name, getlink=True), h5py.ExternalLink) else file[name]
@@ -91,6 +109,7 @@ def _check_size(file: Any, name: str, place: str) -> None:
                 f"that is over {_RATIO} times what is stored: the file is damaged, or was never filled",
                 "make it anew with the command that wrote it",
             )
+    return int(dataset.nbytes) if isinstance(dataset, h5py.Dataset) else 0
 
 
 def is_hdf5(path: Path) -> bool:

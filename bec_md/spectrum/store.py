@@ -109,7 +109,7 @@ def load_spectrum(path: str | Path) -> Spectrum:
             "it is missing, not HDF5, or written by another program",
             "pass the file written by 'bec-md spectrum -o'",
         )
-    with contents_of(Path(path)) as file:
+    with contents_of(Path(path), whole=True) as file:
         header = _header(file, Path(path).name)
         _check_arrays(file)
         optional = {name: file[name][()] for name in FIELDS if name in file}

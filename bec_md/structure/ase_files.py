@@ -18,6 +18,8 @@ from bec_md.files import compression_of, in_words, open_binary, read_head, requi
 if TYPE_CHECKING:
     from ase import Atoms
 
+#: Atoms that ASE compares in no time; what symmetry may make of those of a CIF.
+_COMPARED_ATOMS, _MADE_ATOMS = 200, 5000
 _VASP = r"\A(?:[^\n]*\n){5}(?:[^\n\d]*\n)?[ \t]*(\d+(?:[ \t]+\d+)*)"
 #: What a header announces (atoms, columns, grid points), by ASE's name of the format.
 _ANNOUNCED = {
@@ -88,7 +90,36 @@ def images(path: Path, index: slice = slice(0, 1), ase_format: str | None = None
         opened: IO[Any] = stream
         if not kind.isbinary:
             opened = io.TextIOWrapper(cast(Any, stream), encoding="utf-8-sig", errors="replace")
+        if name == "cif":
+            yield from _crystals(opened, index, path.name)
+            return
         yield from iread(cast(Any, opened), index=index, format=name)
+
+
+def _crystals(stream: IO[Any], index: slice, place: str) -> Iterator[Atoms]:
+    """Structures of a CIF by ASE, which compares every atom that symmetry makes with all others.
+
+    Many atoms without symmetry are taken as they are, in the cell; many others are refused.
+    """
+    from ase.io.cif import parse_cif
+
+    blocks: list[Any] = [block for block in parse_cif(stream) if block.has_structure()]
+    for block in blocks[index]:
+        operations = block.get_spacegroup(True).nsymop if block.get_cell().rank == 3 else 1
+        made = len(block.get_symbols()) * operations
+        if made <= _COMPARED_ATOMS or (operations > 1 and made <= _MADE_ATOMS):
+            yield block.get_atoms()
+            continue
+        if operations > 1:
+            raise DataError(
+                f"{place}: symmetry makes up to {made} atoms, more than {_MADE_ATOMS}",
+                "each of them is compared with all others, which takes the square of their number",
+                "write it without symmetry (P1), or as POSCAR or extended XYZ",
+            )
+        atoms: Atoms = block.get_unsymmetrized_structure()
+        atoms.set_pbc(atoms.cell.rank == 3)
+        atoms.wrap()
+        yield atoms
 
 
 def check_announced(path: Path, ase_format: str) -> None:

@@ -10,7 +10,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from bec_md.errors import DataError
+from bec_md.errors import DataError, UsageError
 from bec_md.spectrum import (
     is_spectrum_file,
     load_spectrum,
@@ -263,4 +263,11 @@ def test_other_files_are_refused(tmp_path) -> None:
     (tmp_path / "a.h5").write_text("no")
     assert not is_spectrum_file(tmp_path / "a.h5")
     with pytest.raises(DataError, match="not a bec-md spectrum"):
+        load_spectrum(tmp_path / "a.h5")
+
+
+def test_a_spectrum_that_memory_does_not_hold_is_a_sentence(spectrum, tmp_path, monkeypatch) -> None:
+    write_hdf5(spectrum, tmp_path / "a.h5")
+    monkeypatch.setattr("bec_md.memory.available_bytes", lambda: 1000)
+    with pytest.raises(UsageError, match=r"reading a\.h5 needs about .* of memory"):
         load_spectrum(tmp_path / "a.h5")

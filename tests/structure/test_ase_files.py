@@ -174,3 +174,36 @@ def test_pipes_and_devices_are_called_that(door, kind: str, tmp_path: Path) -> N
         path.symlink_to("/dev/zero")
     with pytest.raises(UsageError, match="is a pipe or a device"):
         door(path)
+
+
+def cif(rows: int, operations: tuple[str, ...]) -> str:
+    places = [(i % 20 / 20, i // 20 % 20 / 20, i // 400 / 200) for i in range(rows)]
+    atoms = "".join(f"{('Mg', 'O')[i % 2]} {x} {y} {z}\n" for i, (x, y, z) in enumerate(places))
+    lengths = "".join(f"_cell_length_{axis} 60\n_cell_angle_{angle} 90\n" for axis, angle in AXES)
+    symmetry = "".join(f"'{operation}'\n" for operation in operations)
+    sites = "".join(f"_atom_site_{name}\n" for name in ("type_symbol", "fract_x", "fract_y", "fract_z"))
+    group = "P 1" if len(operations) == 1 else "P 2"
+    lengths += f"_symmetry_space_group_name_H-M '{group}'\n"
+    return f"data_x\n{lengths}loop_\n_symmetry_equiv_pos_as_xyz\n{symmetry}loop_\n{sites}{atoms}"
+
+
+AXES = (("a", "alpha"), ("b", "beta"), ("c", "gamma"))
+
+
+def test_a_large_cif_without_symmetry_is_read_as_a_small_one(tmp_path: Path, monkeypatch) -> None:
+    (tmp_path / "t.cif").write_text(cif(40_000, ("x,y,z",)))
+    assert len(read_structure(tmp_path / "t.cif")) == 40_000
+    (tmp_path / "s.cif").write_text(cif(150, ("x,y,z",)))
+    expected = read_structure(tmp_path / "s.cif")
+    monkeypatch.setattr("bec_md.structure.ase_files._COMPARED_ATOMS", 100)
+    found = read_structure(tmp_path / "s.cif")
+    assert found.get_chemical_symbols() == expected.get_chemical_symbols()
+    np.testing.assert_allclose(found.positions, expected.positions, atol=1e-12)
+    assert (found.pbc == expected.pbc).all()
+    assert (found.cell == expected.cell).all()
+
+
+def test_symmetry_that_makes_too_many_atoms_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "t.cif").write_text(cif(3000, ("x,y,z", "-x,y,-z")))
+    with pytest.raises(DataError, match="symmetry makes up to 6000 atoms"):
+        read_structure(tmp_path / "t.cif")
