@@ -62,13 +62,13 @@ class Kind:
 KINDS = {
     "fixed": Kind(FIXED, commit_s=0.01, chain=3),
     "joining": Kind(FIXED, moment="joining", commit_s=0.02),
-    "network": Kind(("--stop", "400"), commit_s=0.1, chain=2),
-    "stride": Kind(("--stop", "900", "--charge-stride", "4"), chain=2),
-    "workers": Kind(("--stop", "600", "--workers", "2")),
-    "one-worker": Kind(("--stop", "600", "--workers", "2"), victim="worker"),
-    "dask-client": Kind(("--stop", "600"), dask=True),
-    "dask-worker": Kind(("--stop", "600"), dask=True, victim="worker"),
-    "outputs": Kind(("--stop", "1000", *FIXED), moment="outputs"),
+    "network": Kind(("--stop", "200"), commit_s=0.1, chain=2),
+    "stride": Kind(("--stop", "400", "--charge-stride", "4"), chain=2),
+    "workers": Kind(("--stop", "200", "--workers", "2")),
+    "one-worker": Kind(("--stop", "200", "--workers", "2"), victim="worker"),
+    "dask-client": Kind(("--stop", "200"), dask=True),
+    "dask-worker": Kind(("--stop", "200"), dask=True, victim="worker"),
+    "outputs": Kind(("--stop", "500", *FIXED), moment="outputs"),
 }
 
 
