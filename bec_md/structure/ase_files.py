@@ -103,7 +103,8 @@ def _crystals(stream: IO[Any], index: slice, place: str) -> Iterator[Atoms]:
     """
     from ase.io.cif import parse_cif
 
-    blocks: list[Any] = [block for block in parse_cif(stream) if block.has_structure()]
+    found: Any = parse_cif(stream)
+    blocks = [block for block in found if block.has_structure()]
     for block in blocks[index]:
         operations = block.get_spacegroup(True).nsymop if block.get_cell().rank == 3 else 1
         made = len(block.get_symbols()) * operations
@@ -116,7 +117,7 @@ def _crystals(stream: IO[Any], index: slice, place: str) -> Iterator[Atoms]:
                 "each of them is compared with all others, which takes the square of their number",
                 "write it without symmetry (P1), or as POSCAR or extended XYZ",
             )
-        atoms: Atoms = block.get_unsymmetrized_structure()
+        atoms: Any = block.get_unsymmetrized_structure()
         atoms.set_pbc(atoms.cell.rank == 3)
         atoms.wrap()
         yield atoms
