@@ -326,21 +326,20 @@ def test_ranks_agree_on_one_state(run_lmp: Run, tmp_path: Path, models: dict[str
         np.testing.assert_allclose(several[1], one[1], rtol=1e-6, atol=1e-6 * np.abs(one[1]).max())
 
 
-@pytest.mark.parametrize(("every", "ranks"), [(1, 4), (7, 2)])
-def test_hot_atoms_that_migrate(
-    run_lmp: Run, tmp_path: Path, models: dict[str, Path], every: int, ranks: int
-) -> None:
+@pytest.mark.parametrize("every", [1, 7])
+def test_hot_atoms_that_migrate(run_lmp: Run, tmp_path: Path, models: dict[str, Path], every: int) -> None:
     """4000 K: atoms change rank all the time; as for models with tensors of their own."""
     script = read_data(quartz((3, 3, 1)), tmp_path / "in.data") + soft_forces()
     script += "group oxygen type 2\nvelocity all create 4000 11 loop geom\ntimestep 0.002\nfix nve all nve\n"
     script += bec(models["dipole"], f"every {every} tensors 1 groups oxygen efield 0.1 0.0 -0.05")
     script += "neigh_modify every 1 delay 0 check yes\nrun 63\n"
     atoms, totals = final(run_lmp, tmp_path, script, 1)
-    other_atoms, other_totals = final(run_lmp, tmp_path, script, ranks)
-    # a hot fluid amplifies rounding; tensors are of order 3 e, positions 10 Å, velocities 20 Å/ps
-    np.testing.assert_allclose(other_atoms[:, :13], atoms[:, :13], rtol=0, atol=3e-5)
-    np.testing.assert_allclose(other_atoms[:, 13:], atoms[:, 13:], rtol=0, atol=3e-4)
-    np.testing.assert_allclose(other_totals, totals, rtol=1e-5, atol=1e-5 * np.abs(totals).max())
+    for ranks in (2, 4):
+        other_atoms, other_totals = final(run_lmp, tmp_path, script, ranks)
+        # a hot fluid amplifies rounding; tensors are of order 3 e, positions 10 Å, velocities 20 Å/ps
+        np.testing.assert_allclose(other_atoms[:, :13], atoms[:, :13], rtol=0, atol=3e-5)
+        np.testing.assert_allclose(other_atoms[:, 13:], atoms[:, 13:], rtol=0, atol=3e-4)
+        np.testing.assert_allclose(other_totals, totals, rtol=1e-5, atol=1e-5 * np.abs(totals).max())
 
 
 def test_ranks_without_atoms(run_lmp: Run, tmp_path: Path, models: dict[str, Path]) -> None:
