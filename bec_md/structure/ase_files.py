@@ -106,6 +106,7 @@ def _crystals(stream: IO[Any], index: slice, place: str) -> Iterator[Atoms]:
     found: Any = parse_cif(stream)
     blocks = [block for block in found if block.has_structure()]
     for block in blocks[index]:
+        check_occupied(block, place)
         operations = block.get_spacegroup(True).nsymop if block.get_cell().rank == 3 else 1
         made = len(block.get_symbols()) * operations
         if made <= _COMPARED_ATOMS or (operations > 1 and made <= _MADE_ATOMS):
@@ -121,6 +122,25 @@ def _crystals(stream: IO[Any], index: slice, place: str) -> Iterator[Atoms]:
         atoms.set_pbc(atoms.cell.rank == 3)
         atoms.wrap()
         yield atoms
+
+
+def check_occupied(block: Any, place: str) -> None:
+    """Refuse a crystal of ASE's CIF reader in which a site is occupied in part; ASE would fill it.
+
+    Raises
+    ------
+    DataError
+        With the first such site.
+    """
+    labels, shares = (block.get(f"_atom_site_{name}") or [] for name in ("label", "occupancy"))
+    for number, share in enumerate(shares):
+        if isinstance(share, int | float) and abs(share - 1.0) > 1e-3:
+            site = labels[number] if number < len(labels) else f"number {number + 1}"
+            raise DataError(
+                f"{place}: site {site} is occupied to {share:g}",
+                "the crystal is disordered, and its atoms are not those of one structure",
+                "choose which sites are occupied, in a larger cell if need be, and write that",
+            )
 
 
 def check_announced(path: Path, ase_format: str) -> None:

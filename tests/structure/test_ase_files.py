@@ -207,3 +207,19 @@ def test_symmetry_that_makes_too_many_atoms_is_refused(tmp_path: Path) -> None:
     (tmp_path / "t.cif").write_text(cif(3000, ("x,y,z", "-x,y,-z")))
     with pytest.raises(DataError, match="symmetry makes up to 6000 atoms"):
         read_structure(tmp_path / "t.cif")
+
+
+def test_a_site_that_is_occupied_in_part_is_refused(tmp_path: Path) -> None:
+    """ASE fills it without a word, and the tensors would be those of another crystal."""
+    text = cif(2, ("x,y,z",))
+    lines = text.splitlines()
+    last = max(number for number, line in enumerate(lines) if line.startswith("_atom_site_"))
+    for share, refused in (("1.0", False), ("0.5(1)", True), (".", False)):
+        rows = [f"{line} {share if row == 1 else '1.0'}" for row, line in enumerate(lines[last + 1 :])]
+        content = [*lines[: last + 1], "_atom_site_occupancy", *rows]
+        (tmp_path / "t.cif").write_text("\n".join(content) + "\n")
+        if refused:
+            with pytest.raises(DataError, match=r"is occupied to 0\.5"):
+                read_structure(tmp_path / "t.cif")
+        else:
+            assert len(read_structure(tmp_path / "t.cif")) == 2
