@@ -309,12 +309,13 @@ def foreign_velocities(motion: Motion) -> float | None:
     """Correlation of Δr and v̄ where frames lie close enough to know that it should be 1, and it is not.
 
     Displacements and velocities each change little from frame to frame then; what they do not share are
-    atoms, axes, or times.
+    atoms, axes, or times. Velocities of atoms that rest mean nothing and count as none.
     """
     velocities = motion.velocities_ang_fs
     if velocities is None or len(velocities) < 3:
         return None
-    moved, fast = motion.centered(motion.moved_ang), motion.centered(velocities)
+    moves = np.asarray(motion.moved_ang.any(axis=(0, 2)))
+    moved, fast = motion.centered(motion.moved_ang), motion.centered(velocities * moves[:, None])
     if min(_usual_smoothness(moved), _usual_smoothness(fast)) < _SMOOTH:
         return None
     mean = 0.5 * (fast[:-1] + fast[1:])

@@ -64,14 +64,14 @@ void FixBec::prepare_derived()
 void FixBec::check_derived()
 {
   if (!options.has_field || !thermo_energy) return;
-  bigint local = 0, outside = 0;
+  bigint local = 0, others = 0;
   for (int i = 0; i < atom->nlocal; ++i) local += visible(i) && !(atom->mask[i] & groupbit);
-  MPI_Allreduce(&local, &outside, 1, MPI_LMP_BIGINT, MPI_SUM, world);
-  if (outside > 0)
+  MPI_Allreduce(&local, &others, 1, MPI_LMP_BIGINT, MPI_SUM, world);
+  if (others > 0)
     error->all(FLERR, fmt::format("fix bec: fix_modify {} energy yes adds -E.P of all atoms, but {} of them are not in "
                                   "the group and feel no field: define the fix for all atoms, or leave energy out and "
                                   "use f_{}[10], the work done on the group",
-                                  id, outside, id));
+                                  id, others, id));
 }
 
 // One set of velocities for each group, those of other ranks' atoms from their owners.

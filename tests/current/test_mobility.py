@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from scipy.spatial.transform import Rotation
 
 from bec_md import compute_current, compute_spectrum
 from bec_md.errors import BecMDWarning, DataError, UsageError
@@ -132,7 +133,7 @@ def test_a_stored_current_remembers_who_moves(tmp_path: Path) -> None:
 
 # ---------------------------------------------------------------------- sites without mass
 def write_four_site_water(path: Path, frames: int = 60) -> Path:
-    """Rigid translations of four-site molecules: the M site (type 3) carries the negative charge."""
+    """Rigid four-site molecules that rock and turn: the M site (type 3) carries the negative charge."""
     shape = np.array([[0.0, 0.0, 0.0], [0.757, 0.586, 0.0], [-0.757, 0.586, 0.0], [0.0, 0.15, 0.0]])
     centers = np.array([[2.0, 2.0, 2.0], [6.0, 2.0, 2.0], [2.0, 6.0, 5.0]])
     turns = [np.linalg.qr(RNG.normal(size=(3, 3)))[0] for _ in centers]
@@ -143,8 +144,8 @@ def write_four_site_water(path: Path, frames: int = 60) -> Path:
         out.append("ITEM: NUMBER OF ATOMS\n12\nITEM: BOX BOUNDS pp pp pp\n0 8\n0 8\n0 8")
         out.append("ITEM: ATOMS id type xu yu zu vx vy vz")
         for m, (center, turn) in enumerate(zip(centers, turns, strict=True)):
-            arms = shape @ turn.T
-            velocity = 0.005 * np.cos(0.1 * frame + m) * np.ones(3) + np.cross(spin[m], arms)
+            arms = Rotation.from_rotvec(spin[m] * 2.0 * frame).apply(shape @ turn.T)
+            velocity = 0.0025 * np.cos(0.1 * frame + m) * np.ones(3) + np.cross(spin[m], arms)
             for s, (arm, v) in enumerate(zip(arms, velocity, strict=True)):
                 position = " ".join(f"{c:.8f}" for c in center + arm + 0.05 * np.sin(0.1 * frame + m))
                 out.append(
