@@ -21,7 +21,7 @@ ENVIRONMENT = {"OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "OMP_WAIT_PO
 BENCH_HELP = (
     "Measure the speed of the network on this machine, compiled and by PyTorch.\n\n"
     "Structures are made on the spot; one process measures everything in turn, so that ratios mean something "
-    "on a machine that is not idle. Takes about three minutes, with --quick a quarter of a minute."
+    "on a machine that is not idle. Takes about eight minutes, with --quick one and a half."
 )
 
 

@@ -23,7 +23,7 @@ from bec_md.spectrum.estimators.conduction import (
 from bec_md.spectrum.estimators.einstein import einstein_helfand
 from bec_md.spectrum.estimators.estimate import PowerSpectra
 from bec_md.spectrum.estimators.periodogram import Periodogram
-from bec_md.spectrum.estimators.relaxation import Relaxation, relaxation
+from bec_md.spectrum.estimators.relaxation import relaxation
 from bec_md.spectrum.estimators.survey import Survey, to_tensor
 from bec_md.spectrum.response import conductivity
 from bec_md.trajectory.mean_structure import MeanStructure
@@ -145,9 +145,11 @@ def statics(
     values, errors = (scale * np.array([getattr(a, name) for a in axes]) for name in ("value", "err"))
     replicas = len(blocks.lengths)
     run_fs = sum(blocks.lengths) / replicas * blocks.timestep_fs
-    independent = 3.0 if _alike(axes) else effective_axes(values)
-    slowest = relaxation(blocks, independent, mean.band_cm)
-    found = _judge(bins, mean, values, float(np.trace(numbers[0])) / 3.0, run_fs, replicas, slowest)
+    found = _judge(bins, mean, values, float(np.trace(numbers[0])) / 3.0, run_fs, replicas)
+    if found.shown:  # one more pass over the current
+        found = found.unless(
+            relaxation(blocks, 3.0 if _alike(axes) else effective_axes(values), mean.band_cm)
+        )
     if dc is None and not found.shown:
         return Statics("relaxes" if found.bounded else "wanders", found.reason, *numbers)
     parameters = {
@@ -162,16 +164,10 @@ def statics(
 
 
 def _judge(
-    bins: Periodogram,
-    mean: CepstralEstimate,
-    sigma: Array,
-    apparent: float,
-    run_fs: float,
-    replicas: int,
-    slowest: Relaxation | None,
+    bins: Periodogram, mean: CepstralEstimate, sigma: Array, apparent: float, run_fs: float, replicas: int
 ) -> Conduction:
     lowest, components = lowest_over_zero(bins, mean), bins.stretches * effective_axes(sigma)
-    return conduction(sigma, lowest, components, apparent, run_fs, replicas, slowest)
+    return conduction(sigma, lowest, components, apparent, run_fs, replicas)
 
 
 def _at_their_sites(blocks: CurrentBlocks) -> bool:

@@ -228,7 +228,7 @@ def test_the_verdict_by_hand() -> None:
     assert not small.shown
     assert not small.bounded
     assert "266 ps" in small.reason or "2.7e+02 ps" in small.reason  # 300 ε₀/σ
-    slow = conduction(sigma, 1.0, 3.0, brownian, 1e5, 1, Relaxation(3.0, 9e3))
+    slow = conduction(sigma, 1.0, 3.0, brownian, 1e5, 1).unless(Relaxation(3.0, 9e3))
     assert not slow.shown
     assert not slow.bounded
     assert "relaxes in about 9 ps" in slow.reason

@@ -56,15 +56,19 @@ class Conduction:
     reason: str
     growth: float
 
+    def unless(self, slowest: Relaxation | None) -> Conduction:
+        """Return the verdict, or that M relaxes where its slowest motion is rather that of a dipole."""
+        if slowest is None or not slowest.likely:
+            return self
+        why = (
+            f"M moves like a dipole that relaxes in about {slowest.time_fs / 1000.0:.2g} ps, rather than "
+            f"like charges that diffuse (e^{slowest.advantage:.2g} times as likely)"
+        )
+        return Conduction(False, False, why, self.growth)
+
 
 def conduction(
-    sigma_dc: Array,
-    lowest: float,
-    components: float,
-    apparent: float,
-    run_fs: float,
-    replicas: int,
-    slowest: Relaxation | None = None,
+    sigma_dc: Array, lowest: float, components: float, apparent: float, run_fs: float, replicas: int
 ) -> Conduction:
     """Judge a DC conductivity.
 
@@ -82,8 +86,6 @@ def conduction(
         Length of one replica, fs.
     replicas
         Their number.
-    slowest
-        What the slowest motion of M looks like, if the run is long enough to tell.
     """
     from scipy.special import gammaincinv
 
@@ -108,12 +110,6 @@ def conduction(
         why = (
             f"M wanders, but no further than a dielectric with ε(0) − ε_∞ = {apparent:.3g} whose dipole is "
             f"slower than the run lets it; ions would show after about {longer:.2g} ps"
-        )
-        return Conduction(False, False, why, growth)
-    if slowest is not None and slowest.likely:
-        why = (
-            f"M moves like a dipole that relaxes in about {slowest.time_fs / 1000.0:.2g} ps, rather than "
-            f"like charges that diffuse (e^{slowest.advantage:.2g} times as likely)"
         )
         return Conduction(False, False, why, growth)
     return Conduction(
