@@ -1,8 +1,8 @@
-"""Whether every frame follows the one before it: repeated frames, gaps, restarts, foreign frames.
+"""Whether every frame follows the one before it: repeated frames, gaps, restarts, foreign frames, intervals.
 
 The step from frame to frame is compared with the mean velocity at its ends (with its neighbors where no
-velocities are stored): 1 is the usual step, 0 a repeated frame, 2 a missing one, −1 a step back in time. A
-few atoms tell.
+velocities are stored): 1 is the usual step, 0 a repeated frame, 2 a missing one, −1 a step back in time. From
+where the interval is another one, all steps are longer or shorter. A few atoms tell.
 """
 
 from __future__ import annotations
@@ -28,8 +28,13 @@ _GAP, _REPEAT, _BACK = 1.6, 0.3, -0.5
 _BY_CHANCE = 1e-6
 #: Correlation of step and velocity that a verdict of a gap needs.
 _CLEAR = 0.9
-#: Frames of the block before that a block repeats: a step needs its neighbors.
-LOOK_BACK = 3
+#: Ratio of successive steps from which the interval has changed: beside velocities, and alone, where a
+#: thermostat may have scaled the velocities.
+_CHANGED, _CHANGED_ALONE = 1.12, 1.4
+#: How many times as large as the changes beside it, as the usual one and as what lies across it it is.
+_BESIDE, _USUAL, _ACROSS = 4.0, 8.0, 2.0
+#: Frames of the block before that a block repeats: a step needs its neighbors, a change two on each side.
+LOOK_BACK = 4
 
 
 @dataclass(frozen=True)
@@ -74,7 +79,11 @@ class Continuity:
         if _regular(motion, pace):
             return None
         found = self._repetition(block, atoms)
-        return self._jump(block.frames, motion, block.old) if found is None else found
+        if found is not None:
+            return found
+        # Where the interval changes, steps look like gaps too.
+        arguments = block.frames, motion, block.old
+        return self._change(*arguments) or self._jump(*arguments)
 
     def _repetition(self, block: Block, atoms: slice) -> Break | None:
         one = block.positions_of(slice(1))
@@ -124,10 +133,45 @@ class Continuity:
                 usual = float(np.median(paths)) or 1.0
                 number = max(near, key=lambda n: abs(float(np.log(max(paths[n], 1e-30 * usual) / usual))))
             frame = number + offset + 1
-            if frame >= old:
+            if frame >= old - offset:  # the step to the last frame of a block has its neighbors in the next
                 still = bool(paths[number] < _REPEAT**2 * norms[number])
                 slope = float(slopes[number]) if clear[number] else None
-                return self._described(frames[frame], frame - old, slope, still=still)
+                return self._described(frames[frame], max(frame - old, 0), slope, still=still)
+        return None
+
+    def _change(self, frames: Sequence[Frame], motion: Motion, old: int) -> Break | None:
+        """Find where all steps become longer or shorter at once, each along the one before it."""
+        steps, pace, _, offset = self._paces(motion)
+        if offset:  # every step against the one before it
+            steps = motion.moved_ang * np.sqrt(motion.masses_amu[:, None])
+            along = np.sqrt(np.einsum("fia,fia->f", steps, steps))
+            cosine = np.einsum("fia,fia->f", steps[1:], steps[:-1]) / np.maximum(
+                along[1:] * along[:-1], 1e-300
+            )
+        else:
+            norms = np.maximum(np.einsum("fia,fia->f", pace, pace), 1e-300)
+            along = np.einsum("fia,fia->f", steps, pace) / norms
+            lengths = np.sqrt(np.einsum("fia,fia->f", steps, steps) / norms)
+            cosine = np.divide(along, lengths, out=np.zeros_like(along), where=lengths > 0.0)
+            cosine = np.minimum(cosine[1:], cosine[:-1])
+        if len(along) < 4 or not (along > 0.0).all():
+            return None
+        growth = np.diff(np.log(along))
+        size = np.abs(growth)
+        least = max(np.log(_CHANGED_ALONE if offset else _CHANGED), _USUAL * float(np.median(size)))
+        middle, beside = size[1:-1], np.maximum(size[:-2], size[2:])
+        across = np.sqrt(np.maximum(1.0 - cosine[1:-1] ** 2, 0.0)) / np.maximum(cosine[1:-1], 1e-300)
+        changed = (middle > least) & (middle > _BESIDE * beside) & (np.expm1(middle) > _ACROSS * across)
+        for number in np.flatnonzero(changed).tolist():
+            frame = number + 3
+            if frame >= old - 1:
+                where, ratio = place(self._source, frames[frame].index), float(np.exp(growth[number + 1]))
+                return self._break(
+                    max(frame - old, 0),
+                    f"{where}: from here on its atoms move {ratio:.3g} times as far in each interval",
+                    "a spectrum needs equal intervals and one temperature, and one of the two changes here",
+                    frames[frame].index,
+                )
         return None
 
     def _paces(self, motion: Motion) -> tuple[Array, Array, Array, int]:
@@ -179,6 +223,7 @@ def _regular(motion: Motion, pace: Pace | None) -> bool:
     """
     if pace is not None:
         beside, usual = pace.beside, 0.25 * pace.squares
+        along, least = 1.0 + np.einsum("fk,fk->f", beside, pace.ends) / (2.0 * usual + 1e-300), _CHANGED
     else:
         roots = np.repeat(np.sqrt(motion.masses_amu), 3)
         steps = motion.moved_ang.reshape(-1, len(roots)) * roots
@@ -186,6 +231,12 @@ def _regular(motion: Motion, pace: Pace | None) -> bool:
             return False
         mean = 0.5 * (steps[:-2] + steps[2:])
         beside, usual = steps[1:-1] - mean, np.einsum("fk,fk->f", mean, mean)
+        along, least = np.sqrt(np.einsum("fk,fk->f", steps, steps)), _CHANGED_ALONE
+    if (
+        len(along) > 1
+        and not (np.maximum(along[1:], along[:-1]) < least * np.minimum(along[1:], along[:-1])).all()
+    ):
+        return False
     return bool((np.einsum("fk,fk->f", beside, beside) < 0.25 * usual).all())
 
 

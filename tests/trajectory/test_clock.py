@@ -282,6 +282,51 @@ def test_any_gap_anywhere_is_found_and_nothing_else(at, missing, seed, interval_
         read_all(images[:at] + images[at + missing :], timestep_fs=interval_fs)
 
 
+@pytest.mark.parametrize("at", [5, 22, 23, 24, 30, 45, 46, 47, 48])  # 24 frames are probed, the first block
+@pytest.mark.parametrize("missing", [1, 2])
+def test_gaps_at_the_ends_of_blocks_are_found_without_velocities(write, at, missing) -> None:
+    frames = [*range(at), *range(at + missing, 100)]
+    path = write(HarmonicMotion(100, n_atoms=40).extxyz(velocities=False, frames=frames))
+    refused(path, f"frame {at}:", timestep_fs=1.0)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    at=st.integers(5, 50),
+    intervals=st.sampled_from([(4, 8), (4, 6), (6, 4), (8, 4), (4, 12), (8, 2)]),
+    velocities=st.booleans(),
+    n_atoms=st.sampled_from([16, 40, 100]),
+    seed=st.integers(0, 10**6),
+)
+def test_an_interval_that_changes_is_found_where_it_does(at, intervals, velocities, n_atoms, seed) -> None:
+    from ase import Atoms, units
+
+    before, after = intervals
+    motion = HarmonicMotion(at * before + 40 * after, 0.5, n_atoms, 50.0, 300.0, seed=seed)
+    images = []
+    for index in [*range(0, at * before, before), *range(at * before, motion.n_frames, after)]:
+        atoms = Atoms(motion.symbols, motion.positions[index], cell=motion.cell, pbc=True)
+        atoms.set_masses(motion.masses)
+        if velocities:
+            atoms.set_velocities(motion.velocities[index] / units.fs)
+        images.append(atoms)
+    stated = 0.5 * (before if at >= 20 else after)  # what the first frames say, where velocities tell
+    with pytest.raises(DataError, match=rf"frame {at + 1}: (from here on|its atoms have moved)|move as if"):
+        read_all(images, timestep_fs=stated)
+
+
+def test_velocities_scaled_at_once_are_no_change_of_the_interval() -> None:
+    """A thermostat that rescales small systems by a fifth, and one that draws velocities anew."""
+    from ase import Atoms
+
+    one, other = (HarmonicMotion(60, 1.0, 8, 50.0, 300.0, seed=seed) for seed in (1, 2))
+    for change in (1.2 * np.diff(one.positions, axis=0), np.diff(other.positions, axis=0)):
+        steps = np.concatenate([np.diff(one.positions, axis=0)[:30], change[30:]])
+        path = one.positions[0] + np.cumsum(steps, axis=0)
+        images = [Atoms(one.symbols, positions, cell=one.cell, pbc=True) for positions in path]
+        assert len(read_all(images, timestep_fs=1.0)) == 59
+
+
 def test_a_pass_that_starts_behind_a_gap_still_sees_it(write) -> None:
     path = write(HarmonicMotion().extxyz(frames=[*range(30), *range(37, 60)]))
     trajectory = open_trajectory(path, timestep_fs=1.0)
