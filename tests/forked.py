@@ -60,6 +60,7 @@ def _child(words: list[str], folder: Path, environment: Mapping[str, str], outpu
         sys.argv = [str(Path(sys.executable).with_name("bec-md")), *words[1:]]
         sys.exit(main())
     elif words[0] == "-c":
+        sys.argv = ["-c", *words[2:]]
         module = sys.modules["__main__"] = ModuleType("__main__")
         sys.path.insert(0, "")
         exec(compile(words[1], "<string>", "exec"), vars(module))

@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import signal
 import tempfile
+import time
 import warnings
 from collections.abc import Iterator, Sequence
 from concurrent.futures import CancelledError
@@ -33,8 +34,9 @@ if TYPE_CHECKING:
 
 Interval = tuple[int, int]
 
-#: Rounds without a single new chunk after which dying workers are given up.
-MAX_IDLE_ROUNDS = 2
+#: Rounds without a single new chunk after which dying workers are given up; a second more of rest between
+#: them each time, in which the scheduler learns who is gone.
+MAX_IDLE_ROUNDS = 3
 _CLOSE_SECONDS, _KILLED_SECONDS = 2.0, 30.0
 _START_SECONDS = 60.0
 #: Run in every worker: Ctrl-C reaches the whole group of processes, and the asking one answers it.
@@ -99,6 +101,7 @@ def cluster_chunks(job: CurrentJob, missing: Missing, execution: Execution) -> I
                         "use fewer `workers` or a smaller `batch`; what is done is kept",
                     ) from error
                 warnings.warn("a worker ended; its frames are computed again", BecMDWarning, stacklevel=2)
+                time.sleep(idle)
 
 
 def _complement(missing: Missing, total: int) -> list[Interval]:

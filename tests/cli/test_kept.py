@@ -20,6 +20,7 @@ from ase.io import write
 from safetensors.numpy import load_file
 
 from bec_md.training.loop import Trainer
+from tests import forked
 from tests.cli import crystal
 from tests.cli.conftest import Run
 from tests.current.toy import oscillators, trajectory
@@ -28,10 +29,8 @@ MAIN = [sys.executable, "-P", "-c", "from bec_md.cli import main; main()"]
 FIXED = ["--charges", "fixed:Si=4,O=-2,Li=0"]
 
 
-def bec_md(folder: Path, *words: str, **options: Any) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [*MAIN, *words], cwd=folder, capture_output=True, text=True, check=False, timeout=120, **options
-    )
+def bec_md(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    return forked.run(["bec-md", *words], folder)
 
 
 @pytest.fixture
@@ -115,7 +114,10 @@ def test_a_limit_on_files_ends_in_a_sentence_and_loses_nothing(folder: Path, kil
         "--csv",
         "s.csv",
     ]
-    done = bec_md(folder, *command, preexec_fn=limited(kilobytes))
+    done = subprocess.run(
+        [*MAIN, *command], cwd=folder, capture_output=True, text=True, check=False, timeout=120,
+        preexec_fn=limited(kilobytes),
+    )  # fmt: skip
     assert done.returncode == 1, done.stderr
     assert "ulimit" in done.stderr
     assert "Traceback" not in done.stderr
@@ -165,11 +167,7 @@ main()
 @pytest.mark.parametrize("wanted", [2, 8])
 def test_a_signal_while_parts_are_joined(folder: Path, number: signal.Signals, wanted: int) -> None:
     command = ["current", "t.xyz", "--timestep", "2", *FIXED, "-o", "c.h5", "--batch", "1"]
-    words = [sys.executable, "-P", "-c", DISTURBED, str(int(number)), str(wanted), *command]
-    done = subprocess.run(
-        words, cwd=folder, capture_output=True, text=True, check=False, timeout=120,
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
-    )  # fmt: skip
+    done = forked.run(["-c", DISTURBED, str(int(number)), str(wanted), *command], folder)
     assert done.returncode == 128 + number, done.stderr
     assert "Traceback" not in done.stderr
     assert not list(folder.glob("*.partial-*"))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 import tracemalloc
 from dataclasses import replace
 from typing import Any
@@ -111,18 +110,3 @@ def test_memory_does_not_grow_with_the_number_of_frames(estimator: str) -> None:
     # kept is the total current and its periodogram: about 100 bytes per frame, up to 2²² and 2²⁰ frames
     assert peaks[1] - peaks[0] < 0.12 * 120.0 + 10.0
     assert peaks[1] < 120.0
-
-
-def test_cost_is_n_log_n() -> None:
-    def cost(n: int) -> float:
-        series = endless(n, 3)
-        best = np.inf
-        for _ in range(2):
-            start = time.process_time()
-            compute_spectrum(series, **{**OPTIONS, "max_cm": 2000.0})
-            best = min(best, time.process_time() - start)
-        return best
-
-    cost(20_000)
-    # four times the frames: a factor 4.4 for N log N, 16 for N²; fixed costs make it smaller
-    assert cost(400_000) / cost(100_000) < 8.0

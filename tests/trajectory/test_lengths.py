@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from pathlib import Path
+
 import numpy as np
 import pytest
 from ase import Atoms
@@ -11,6 +14,7 @@ from hypothesis import strategies as st
 
 from bec_md.errors import DataError
 from bec_md.trajectory import open_trajectory
+from tests.trajectory.motion import HarmonicMotion
 from tests.trajectory.truth import assert_helpful
 
 BOHR = 0.529177210903
@@ -61,6 +65,19 @@ def test_a_molecule_in_a_box_an_argon_crystal_and_single_ions_are_left_alone() -
     plasma = Atoms("NaCl" * 32, random.uniform(0, 30, (64, 3)), cell=[30, 30, 30], pbc=True)
     for atoms in (benzene, argon, plasma):
         assert not open_trajectory(atoms, time_series=False).info.warnings
+
+
+def test_a_dump_in_real_units_read_as_electron_is_seen(write: Callable[..., Path]) -> None:
+    """The two units of time differ by 3 % in these styles, too little for the clock."""
+    crystal, motion = bulk("NaCl", "rocksalt", 5.64, cubic=True).repeat(2), HarmonicMotion(n_atoms=64)
+    motion.cell = np.asarray(crystal.cell)
+    motion.positions += crystal.positions - motion.positions.mean(axis=0)
+    path = write(motion.lammps("x y z vx vy vz"), "run.lammpstrj")
+    for units, words in (("real", ()), ("electron", ("look like Å, read as bohr",))):
+        found = open_trajectory(path, lammps_units=units, elements=["Na", "Cl"], timestep_fs=1.0)
+        assert len(list(found.frames())) == 60
+        assert [word for word in words if any(word in said for said in found.info.warnings)] == [*words]
+        assert bool(found.info.warnings) == bool(words)
 
 
 @pytest.mark.parametrize("name", ["quartz", "NaCl", "W"])
