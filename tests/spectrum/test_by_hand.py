@@ -8,11 +8,14 @@ import numpy as np
 import pytest
 
 from bec_md.current.series import CurrentSeries
+from bec_md.errors import UsageError
 from bec_md.spectrum import Spectrum, compute_spectrum
-from bec_md.spectrum.analysis import axes
+from bec_md.spectrum.analysis import axes, maxima
 from bec_md.spectrum.analysis.axes import distinct_directions
 from bec_md.spectrum.analysis.measured_optics import optics_columns, with_optics
 from bec_md.spectrum.analysis.optics_request import OpticsRequest
+from bec_md.spectrum.errors.quality_checks import check_nyquist
+from bec_md.spectrum.labelled import variables
 from bec_md.spectrum.response import optics
 from bec_md.units import AMU_ANG2_FS2_EV, BOLTZMANN_EV_K
 from tests.spectrum.exact import atoms_series, bare, langevin_oscillator
@@ -163,3 +166,42 @@ def test_the_frame_of_the_cell_is_kept_up_to_two_standard_errors(
     sigma[:, 0, 1] = sigma[:, 1, 0] = deviation * errors[:, 0, 1]
     found = distinct_directions(replace(s, sigma=sigma, sigma_real_err=errors))
     assert (found[-1].label in ("z", "xy")) == aligned
+
+
+@pytest.mark.parametrize(
+    ("falling", "samples"), [([1.0, 0.6, 0.4, 0.1], 1.5), ([1.0, 0.9, 0.8], 2.0), ([0.4, 0.3], 0.0)]
+)
+def test_where_a_curve_falls_to_half(falling: list[float], samples: float) -> None:
+    assert maxima._crossing(np.array(falling), 0.5) == pytest.approx(samples)
+
+
+@pytest.mark.parametrize(
+    ("groups", "timestep_fs", "status"),
+    [(("O", "H"), 4.0, "ok"), (("O", "H"), 5.0, "warn"), (("O", "Si"), 8.0, "ok")],
+)
+def test_hydrogen_wants_frames_every_four_femtoseconds(
+    groups: tuple[str, ...], timestep_fs: float, status: str
+) -> None:
+    check = check_nyquist(0.001, 4000.0, timestep_fs, groups)
+    assert check.status == status
+    assert "folded modes" in check.meaning
+    rounded = check_nyquist(0.05, 4000.0, 4.0, groups, 0.001)
+    assert rounded.status == "warn"
+    assert "the noise of rounded positions" in rounded.meaning
+
+
+def test_a_resolution_coarser_than_half_the_band_is_refused() -> None:
+    series = bare(np.random.default_rng(0).normal(size=(4000, 3)), 4.0, 300.0)
+    with pytest.raises(UsageError, match="over half the Nyquist wavenumber 4170 cm"):  # 1/(2 c · 4 fs)
+        compute_spectrum(series, temperature_k=300.0, resolution_cm=2100.0)
+
+
+@pytest.mark.parametrize("eps_inf", [None, 2.0])
+def test_the_tensor_of_the_dielectric_function_is_among_the_variables_where_it_is_known(
+    eps_inf: float | None,
+) -> None:
+    series = bare(np.random.default_rng(0).normal(size=(4000, 3)), 4.0, 300.0)
+    spectrum = compute_spectrum(series, temperature_k=300.0, resolution_cm=200.0, eps_inf=eps_inf)
+    names = {variable.name for variable in variables(spectrum)}
+    assert "eps_imag_tensor" in names
+    assert ("eps_real_tensor" in names) == (eps_inf is not None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import permutations, product
 
 import numpy as np
@@ -83,6 +84,27 @@ def test_a_uniaxial_crystal_keeps_its_axis() -> None:
     assert found.quality["symmetry"].status == "ok"
     # the group of a cube is contradicted by it
     assert symmetrized(s, CUBE).quality["symmetry"].status == "fail"
+
+
+@pytest.mark.parametrize(
+    ("group", "expected"),
+    [
+        (CUBE, np.diag([1.3 / 3.0] * 3)),  # √(0.3² + 0.4² + 1.2²)/3
+        (TETRAGONAL, np.diag([0.25, 0.25, 1.2])),
+        (
+            np.array([np.eye(3), np.diag([-1.0, -1.0, 1.0])]),
+            [[0.3, 0.7, 0.0], [0.7, 0.4, 0.0], [0.0, 0.0, 1.2]],
+        ),
+    ],
+)
+def test_errors_of_static_numbers_by_hand(
+    group: np.ndarray, expected: np.ndarray, runs: list[Spectrum]
+) -> None:
+    error = np.array([[0.3, 0.7, 0.5], [0.7, 0.4, 0.6], [0.5, 0.6, 1.2]])
+    plain = replace(runs[0], static={"fluctuation": np.eye(3), "fluctuation_err": error}, sigma_dc_err=error)
+    found = symmetrized(plain, group)
+    np.testing.assert_allclose(found.static["fluctuation_err"], expected, atol=1e-12)
+    np.testing.assert_allclose(found.sigma_dc_err, expected, atol=1e-12)
 
 
 def test_equal_axes_are_no_contradiction(runs: list[Spectrum]) -> None:
