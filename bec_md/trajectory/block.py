@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import repeat
+from math import prod
 from operator import attrgetter, is_, is_not
 from typing import cast
 
@@ -50,7 +51,7 @@ class Stack:
         """Return the arrays, read or overwritten by the next call of this name."""
         if arrays[0].nbytes <= _SMALL:
             return _joined(arrays, shape)
-        size = int(np.prod(shape))
+        size = prod(shape)
         held = self._held.get(name)
         if held is None or held.size < size:
             held = self._held[name] = np.empty(size)

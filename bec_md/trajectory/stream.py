@@ -82,6 +82,7 @@ class StreamedTrajectory:
     def __init__(self, reader: FrameReader, options: ReadOptions) -> None:
         self._reader = reader
         self._options = options
+        self._holder = reader if isinstance(reader, HoldsArrays) else None
         if reader.n_frames == 0:
             raise _no_frame(reader.source, 0)
         window = FrameWindow(options.start, options.stop, options.stride)
@@ -186,7 +187,7 @@ class StreamedTrajectory:
     def _verified(self, frames: Iterator[Frame]) -> Iterator[Frame]:
         """Check block by block; frames before a fault are handed on before it is raised."""
         limit = self._window.stop
-        most, atoms = _HELD_BLOCK if isinstance(self._reader, HoldsArrays) else _BLOCK
+        most, atoms = _BLOCK if self._holder is None else _HELD_BLOCK
         size = min(max(atoms // len(self._first.numbers), 1), most)
         checker = self._checker(self._first, self._info.timestep_fs)
         continuity, stack = self._continuity(), Stack()
@@ -225,8 +226,8 @@ class StreamedTrajectory:
         """Frames as a block; None without any, or where they are no frames of one run."""
         if not frames or not self._options.time_series:
             return None
-        if isinstance(self._reader, HoldsArrays):
-            return self._reader.block_of([*before, *frames], len(before))
+        if self._holder is not None:
+            return self._holder.block_of([*before, *frames], len(before))
         return StackedBlock.of(self._first, before, frames, stack)
 
     def _continuity(self) -> Continuity | None:
