@@ -168,7 +168,7 @@ class Continuity:
                 where, ratio = place(self._source, frames[frame].index), float(np.exp(growth[number + 1]))
                 return self._break(
                     max(frame - old, 0),
-                    f"{where}: from here on its atoms move {ratio:.3g} times as far in each interval",
+                    f"{where}: from here on its atoms move {ratio:.2g} times as far in each interval",
                     "a spectrum needs equal intervals and one temperature, and one of the two changes here",
                     frames[frame].index,
                 )
