@@ -143,13 +143,7 @@ def statics(
         return Statics(plain, "the run is too short for an estimate of σ_dc", *numbers)
     scale = float(conductivity.conductivity_from_power(np.ones(1), volume, temperature_k)[0])
     values, errors = (scale * np.array([getattr(a, name) for a in axes]) for name in ("value", "err"))
-    replicas = len(blocks.lengths)
-    run_fs = sum(blocks.lengths) / replicas * blocks.timestep_fs
-    found = _judge(bins, mean, values, float(np.trace(numbers[0])) / 3.0, run_fs, replicas)
-    if found.shown:  # one more pass over the current
-        found = found.unless(
-            relaxation(blocks, 3.0 if _alike(axes) else effective_axes(values), mean.band_cm)
-        )
+    found = _judge(blocks, bins, axes, mean, values, float(np.trace(numbers[0])) / 3.0)
     if dc is None and not found.shown:
         return Statics("relaxes" if found.bounded else "wanders", found.reason, *numbers)
     parameters = {
@@ -164,10 +158,22 @@ def statics(
 
 
 def _judge(
-    bins: Periodogram, mean: CepstralEstimate, sigma: Array, apparent: float, run_fs: float, replicas: int
+    blocks: CurrentBlocks,
+    bins: Periodogram,
+    axes: Sequence[CepstralEstimate],
+    mean: CepstralEstimate,
+    sigma: Array,
+    apparent: float,
 ) -> Conduction:
-    lowest, components = lowest_over_zero(bins, mean), bins.stretches * effective_axes(sigma)
-    return conduction(sigma, lowest, components, apparent, run_fs, replicas)
+    replicas, independent = len(blocks.lengths), effective_axes(sigma)
+    run_fs = sum(blocks.lengths) / replicas * blocks.timestep_fs
+    lowest, components = lowest_over_zero(bins, mean), bins.stretches * independent
+    found = conduction(sigma, lowest, components, apparent, run_fs, replicas)
+    if not found.shown:
+        return found
+    return found.unless(
+        relaxation(blocks, 3.0 if _alike(axes) else independent, mean.band_cm)
+    )  # one more pass
 
 
 def _at_their_sites(blocks: CurrentBlocks) -> bool:

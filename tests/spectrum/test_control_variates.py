@@ -203,6 +203,14 @@ def test_modes_that_are_close_or_degenerate_are_found_in_a_run() -> None:
     assert np.average(basis.energies, weights=basis.sizes) == pytest.approx(1.0, abs=0.25)
 
 
+@pytest.mark.parametrize(("kind", "modes"), [("auto", True), ("modes", True), ("axis", False)])
+def test_sublattices_give_modes_where_axes_are_not_asked_for(kind: str, modes: bool) -> None:
+    series = replace(rock_salt(0), metadata={"sublattices": True})
+    found = compute_spectrum(series, control_variates=kind, **{**OPTIONS, "resolution_cm": 12.0})  # type: ignore[arg-type]
+    assert (found.parameters["control_variates_modes"] is not None) == modes
+    assert found.parameters["control_variates_axes"] == ["x", "y", "z"]
+
+
 def test_modes_need_groups_with_momenta() -> None:
     series = charge_on_a_spring(2)
     with pytest.raises(DataError, match="sublattices"):
