@@ -66,8 +66,10 @@ _TRAJECTORY = {
         _INPUT,
         "FS",
     ),
-    "start": Flag("--start", int, "First frame, counted from 0.", _INPUT),
-    "stop": Flag("--stop", int | None, "End before this frame.", _INPUT, shown="the last frame"),
+    "start": Flag("--start", int, "First frame, counted from 0; negative: from the end.", _INPUT),
+    "stop": Flag(
+        "--stop", int | None, "End before this frame; negative: from the end.", _INPUT, shown="the last frame"
+    ),
     "stride": Flag("--stride", int, "Take every n-th frame.", _INPUT),
     "format": Flag(
         "--format", str | None, "Format of the trajectory.", _INPUT, "NAME", "recognized by content"
