@@ -234,9 +234,8 @@ class StreamedTrajectory:
         if not self._options.time_series:
             return None
         source, reading = self._reader.source, self._reading
-        if self._first.velocities_ang_fs is not None:
-            resolved = reading is not None and reading.resolved
-            return Continuity(source, reading.upper_fs if reading and resolved else None, resolved=resolved)
+        if reading is not None and reading.resolved:
+            return Continuity(source, reading.upper_fs, resolved=True)
         return Continuity(source, None, resolved=usual_smoothness(Motion.of(self._probed)) > _SMOOTH)
 
     def _checker(self, first: Frame, timestep_fs: float | None) -> FrameChecker:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
+from ase import Atoms, units
 
 FS_PER_CM = 1.0 / (2 * np.pi * 2.99792458e-5)  # ω [rad/fs] = wavenumber / this
 
@@ -36,6 +38,17 @@ class HarmonicMotion:
         self.masses = masses
         self.positions = sites + amplitude * np.cos(omega * time + phase)
         self.velocities = -amplitude * omega * np.sin(omega * time + phase)
+
+    def images(self, indices: Iterable[int], *, velocities: bool = True) -> list[Atoms]:
+        """ASE's Atoms of some frames."""
+        found = []
+        for index in indices:
+            atoms = Atoms(self.symbols, self.positions[index], cell=self.cell, pbc=True)
+            atoms.set_masses(self.masses)
+            if velocities:
+                atoms.set_velocities(self.velocities[index] / units.fs)
+            found.append(atoms)
+        return found
 
     def extxyz(
         self,
