@@ -9,6 +9,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 import runpy
+import signal
 import subprocess
 import sys
 import tempfile
@@ -50,6 +51,7 @@ def _server() -> Any:
 def _child(words: list[str], folder: Path, environment: Mapping[str, str], output: str) -> None:
     for number, name in ((1, "stdout"), (2, "stderr")):
         os.dup2(os.open(Path(output) / name, os.O_WRONLY | os.O_CREAT), number)
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored in jobs of the background
     os.environ.clear()
     os.environ.update(environment)
     os.chdir(folder)
