@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shutil
 import subprocess
 import sys
 from glob import glob
@@ -12,6 +11,8 @@ from pathlib import Path
 
 import grimp
 import pytest
+
+from tests import forked
 
 ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "bec_md"
@@ -101,14 +102,12 @@ def playground(tmp_path: Path) -> Path:
 
 def test_the_readme_python_example_runs(playground: Path) -> None:
     (code,) = blocks(ROOT / "README.md", "python")
-    result = run(sys.executable, "-W", "error", "-c", code, cwd=playground)
+    result = forked.run(["-c", f"import warnings\nwarnings.simplefilter('error')\n{code}"], playground)
     assert result.returncode == 0, result.stderr
     assert (playground / "quartz.png").stat().st_size > 10_000
 
 
 def test_the_readme_commands_run(playground: Path) -> None:
-    program = shutil.which("bec-md", path=str(Path(sys.executable).parent))
-    assert program is not None, "the package is not installed: pip install -e '.[test]'"
     commands = [
         line
         for block in blocks(ROOT / "README.md", "sh")
@@ -122,5 +121,5 @@ def test_the_readme_commands_run(playground: Path) -> None:
             for word in command.split("#")[0].split()
             for name in (sorted(glob(word, root_dir=playground)) if "*" in word else [word])
         ]
-        result = run(program, *words[1:], cwd=playground)
+        result = forked.run(words, playground)
         assert result.returncode == 0, (command, result.stderr[-2000:])

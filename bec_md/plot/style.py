@@ -86,6 +86,8 @@ def pin_ticks(ax: Axes) -> Axes:
     """Write the style's ticks into the axes: matplotlib makes ticks late, with the settings of then."""
     import matplotlib
 
+    from bec_md.plot.ticks import PlainNumbers
+
     settings: Any = matplotlib.rcParams
     for axis, sides in (("x", ("bottom", "top")), ("y", ("left", "right"))):
         for which in ("major", "minor"):
@@ -98,4 +100,5 @@ def pin_ticks(ax: Axes) -> Axes:
                 "labelsize": settings[f"{axis}tick.labelsize"],
             }
             ax.tick_params(**options, **{side: settings[f"{axis}tick.{side}"] for side in sides})
+        getattr(ax, f"{axis}axis").set_major_formatter(PlainNumbers())
     return ax

@@ -4,12 +4,8 @@ from __future__ import annotations
 
 import errno
 import os
-import resource
 import signal
 import subprocess
-import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -25,12 +21,16 @@ from tests.cli import crystal
 from tests.cli.conftest import Run
 from tests.current.toy import oscillators, trajectory
 
-MAIN = [sys.executable, "-P", "-c", "from bec_md.cli import main; main()"]
 FIXED = ["--charges", "fixed:Si=4,O=-2,Li=0"]
 
 
 def bec_md(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
     return forked.run(["bec-md", *words], folder)
+
+
+def bec_md_after(statements: str, folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    """Run the command line after some statements in its process."""
+    return forked.run(["-c", f"{statements}\nfrom bec_md.cli import main\nmain()", *words], folder)
 
 
 @pytest.fixture
@@ -92,32 +92,14 @@ def test_other_folders_and_links_of_that_name_are_left_alone(folder: Path) -> No
     assert (folder / "precious").read_text() == (folder / "elsewhere" / "notes").read_text() == "mine"
 
 
-def limited(kilobytes: int) -> Callable[[], None]:
-    def limit() -> None:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (1024 * kilobytes, resource.RLIM_INFINITY))
-
-    return limit
+LIMITED = "import resource\nresource.setrlimit(resource.RLIMIT_FSIZE, ({}, resource.RLIM_INFINITY))"
 
 
 @pytest.mark.parametrize("kilobytes", [1, 20])
 def test_a_limit_on_files_ends_in_a_sentence_and_loses_nothing(folder: Path, kilobytes: int) -> None:
-    command = [
-        "spectrum",
-        "t.xyz",
-        "--timestep",
-        "2",
-        *FIXED,
-        "--resolution",
-        "50",
-        "-o",
-        "s.h5",
-        "--csv",
-        "s.csv",
-    ]
-    done = subprocess.run(
-        [*MAIN, *command], cwd=folder, capture_output=True, text=True, check=False, timeout=120,
-        preexec_fn=limited(kilobytes),
-    )  # fmt: skip
+    command = ["spectrum", "t.xyz", "--timestep", "2", *FIXED, "--resolution", "50", "-o", "s.h5"]
+    command += ["--csv", "s.csv"]
+    done = bec_md_after(LIMITED.format(1024 * kilobytes), folder, *command)
     assert done.returncode == 1, done.stderr
     assert "ulimit" in done.stderr
     assert "Traceback" not in done.stderr
@@ -126,23 +108,30 @@ def test_a_limit_on_files_ends_in_a_sentence_and_loses_nothing(folder: Path, kil
     assert sorted(path.name for path in folder.iterdir()) == ["s.csv", "s.h5", "t.xyz", "t_current.h5"]
 
 
+#: Sends a signal once the first rows are stored, which is early.
+SIGNALLED = """
+import glob, os, signal, threading, time
+from bec_md.current import chunks
+chunks.FIRST_SECONDS = 0.1
+def send():
+    while not glob.glob("c.h5.parts/rows-*"):
+        time.sleep(0.005)
+    os.kill(os.getpid(), {0})
+signal.signal({0}, signal.SIG_DFL)
+threading.Thread(target=send, daemon=True).start()
+"""
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_keeps_the_rows_that_are_done(tmp_path: Path, number: signal.Signals) -> None:
-    write(tmp_path / "t.xyz", trajectory(oscillators(), 12000, 2.0), format="extxyz")
-    words = [*MAIN, "current", "t.xyz", "--timestep", "2", *FIXED, "-o", "c.h5", "--batch", "1"]
-    process = subprocess.Popen(
-        words, cwd=tmp_path, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True,
-        preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_DFL),
-    )  # fmt: skip
-    while process.poll() is None and not list((tmp_path).glob("c.h5.parts/rows-*")):
-        time.sleep(0.005)
-    process.send_signal(number)
-    said = process.communicate(timeout=60)[1]
-    assert process.returncode == 128 + number, said
-    assert "Traceback" not in said
-    assert "samples are kept" in said
+    write(tmp_path / "t.xyz", trajectory(oscillators(), 4000, 2.0), format="extxyz")
+    words = ["current", "t.xyz", "--timestep", "2", *FIXED, "-o", "c.h5", "--batch", "1"]
+    done = bec_md_after(SIGNALLED.format(int(number)), tmp_path, *words)
+    assert done.returncode == 128 + number, done.stderr
+    assert "Traceback" not in done.stderr
+    assert "samples are kept" in done.stderr
     kept = current_of(tmp_path / "c.h5")
-    assert 0 < len(kept) < 12000
+    assert 0 < len(kept) < 4000
 
 
 #: The command line that sends itself a signal when the joined file is written to for the n-th time: amid a
@@ -178,11 +167,9 @@ def test_a_signal_while_parts_are_joined(folder: Path, number: signal.Signals, w
 
 
 def test_a_closed_pipe_does_not_end_the_work(folder: Path) -> None:
-    words = [*MAIN, "spectrum", "t.xyz", "--timestep", "2", *FIXED, "--resolution", "50", "--csv", "s.csv"]
-    read, written = os.pipe()
-    os.close(read)
-    done = subprocess.run(words, cwd=folder, stdout=written, stderr=subprocess.PIPE, text=True, check=False)
-    os.close(written)
+    closed = "import os, sys\nread, written = os.pipe()\nos.close(read)\nsys.stdout = open(written, 'w')"
+    words = ("spectrum", "t.xyz", "--timestep", "2", *FIXED, "--resolution", "50", "--csv", "s.csv")
+    done = bec_md_after(closed, folder, *words)
     assert (done.returncode, (folder / "s.csv").is_file()) == (0, True), done.stderr
 
 
@@ -190,10 +177,7 @@ def test_a_closed_pipe_does_not_end_the_work(folder: Path) -> None:
     "words", [("info", "t.xyz"), ("current", "t.xyz", "-o", "c.h5", "--timestep", "2", *FIXED)]
 )
 def test_a_report_that_finds_no_room_is_a_failure(folder: Path, words: tuple[str, ...]) -> None:
-    with open("/dev/full", "w") as full:
-        done = subprocess.run(
-            [*MAIN, *words], cwd=folder, stdout=full, stderr=subprocess.PIPE, text=True, check=False
-        )
+    done = bec_md_after('import os\nos.dup2(os.open("/dev/full", os.O_WRONLY), 1)', folder, *words)
     assert done.returncode == 1
     assert "standard output cannot be written\n  why: the disk is full" in done.stderr
     if "c.h5" in words:  # what was asked for is there, whole
@@ -230,6 +214,7 @@ def weights_of(folder: str) -> dict[str, bytes]:
 def test_a_training_without_room_keeps_its_last_checkpoint(
     run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("bec_md.training.run.draw", lambda folder, evaluations: ())
     training_files(tmp_path, 2)
     run("train", "tiny.yaml", "-o", "whole", "-q")
     write, written = Path.write_bytes, 0

@@ -14,11 +14,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from markupsafe import Markup
 
 from bec_md.network.registry import bundled_models
 from bec_md.report import report_html, write_report
 from bec_md.report.explorer import explorer
-from bec_md.report.figures import for_display, spectrum_figure
+from bec_md.report.figures import Drawn, for_display, spectrum_figure
 from bec_md.report.formulas import formulas_used
 from bec_md.report.lights import f_sum_words, overall, quality_table, verdict
 from bec_md.report.model_card import file_hash, find_card, model_card_html
@@ -163,7 +164,9 @@ def test_no_text_of_a_file_becomes_markup() -> None:
     assert html.count("&lt;img src=x onerror") > 8
 
 
-def test_tabs_are_told_apart() -> None:
+def test_tabs_are_told_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+    nothing = Drawn(Markup(), Markup(), Markup())
+    monkeypatch.setattr("bec_md.report.figures._wide_and_narrow", lambda *_: nothing)
     spectrum = replace(oscillator_spectrum(4096), metadata={"source": "run7.xyz", "model": "silica"})
     assert "<title>run7, 300 K, silica – Infrared spectrum</title>" in report_html(spectrum)
     several = replace(spectrum, parameters=spectrum.parameters | {"n_replicas": 20})
