@@ -13,6 +13,7 @@ import pytest
 from bec_md.structure import Frame
 from bec_md.trajectory import open_trajectory
 from tests import forked
+from tests.benchmarks import vibrating_water
 
 ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"
@@ -40,6 +41,7 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
         write_with_ase(folder, run)
         write_with_mdanalysis(folder, run)
     write_dump(folder / "dump.lammpstrj", run)
+    vibrating_water.write(folder / "water.xyz", 24, 400)
     write_tables(folder, run)
     link_examples(folder / "examples")
     return folder

@@ -18,6 +18,7 @@ from bec_md.cli.values import (
     parse_masses,
     parse_stride,
 )
+from bec_md.current.options import Motions
 from bec_md.spectrum.options import ControlVariatesName, EstimatorName, QuantumName, SumRuleName, WindowName
 
 Chosen = TypeVar("Chosen")
@@ -189,6 +190,13 @@ _CURRENT = {
         _SPECTRUM,
         "HOW",
     ),
+    "motions": Flag(
+        "--motions",
+        Motions | None,
+        "Keep the currents of stretching and bending apart, which --control-variates molecules needs.",
+        _SPECTRUM,
+        shown="none",
+    ),
     "device": Flag("--device", str, "Where to run.", _COMPUTE, "cpu|cuda"),
     "batch": Flag("--batch", int | None, "Frames evaluated at once.", _COMPUTE, shown="by memory"),
     "threads": Flag("--threads", int | None, "CPU threads of the network.", _COMPUTE, shown="all"),
@@ -266,8 +274,9 @@ _ANALYSIS = {
         "--control-variates",
         ControlVariatesName,
         "Take off the noise that goes with what is known exactly: axis for ⟨J²⟩ along each axis (f-sum "
-        "rule), modes for the energy of every mode of a crystal whose sublattices are the groups, auto for "
-        "modes where that is so. The plain estimate is kept beside it.",
+        "rule), modes for the energy of every mode of a crystal whose sublattices are the groups, molecules "
+        "for that of stretching, of bending and of molecules as a whole, auto for what the current carries. "
+        "The plain estimate is kept beside it.",
         _SPECTRUM,
     ),
     "symmetry": Flag(

@@ -84,6 +84,8 @@ def spectrum(inputs: Inputs, fit: FitName | None = None, **given: Any) -> None:
     kept = given | ({"groups": "species"} if given["groups"] == "none" else {})
     if given["control_variates"] == "modes" and kept["groups"] == "species":
         kept["groups"] = "sublattices"
+    if given["control_variates"] == "molecules":
+        kept["motions"] = "molecules"
     run_spectrum(
         inputs,
         AnalysisOptions.of(given | {"fit": fit}),

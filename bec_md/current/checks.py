@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from bec_md.current.fields import FIELDS, CurrentData
+from bec_md.current.fields import FIELDS, INTERNAL, CurrentData
 from bec_md.errors import DataError
 
 #: Larger numbers come from damage; their squares and sums would overflow.
@@ -47,6 +47,7 @@ def check_shapes(data: CurrentData) -> None:
     sizes = {
         "G": len(data.groups),
         "M": int(members.shape[1]) if members is not None and len(members.shape) == 3 else 0,
+        "K": len(INTERNAL),
     }
     for name, array in data.time_fields():
         tail = FIELDS[name].shape(sizes)

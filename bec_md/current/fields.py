@@ -19,6 +19,8 @@ from bec_md.arrays import Array
 SumRule = Literal["mass", "equal", "none"]
 Scheme = Literal["velocity", "midpoint", "central"]
 
+#: Kinds of internal motion of molecules, in the order of K.
+INTERNAL = ("stretching", "bending")
 #: Rows treated at once: 16384 × 10 groups × 9 numbers are 12 MB, whatever the length of the series.
 BLOCK_ROWS = 16384
 
@@ -32,7 +34,8 @@ class Field:
     name
         Name of the attribute and of the dataset.
     row_shape
-        Shape of one row; ``"G"`` stands for the groups, ``"M"`` for the members of a model.
+        Shape of one row; ``"G"`` stands for the groups, ``"M"`` for the members of a model, ``"K"`` for the
+        kinds of internal motion.
     dtype
         Type in the file: statistics whose rounding is far below their sampling error are ``"f4"``.
     unit
@@ -58,7 +61,7 @@ class Field:
     summed: bool = False
 
     def shape(self, sizes: Mapping[str, int]) -> tuple[int, ...]:
-        """Return the shape of one row, given G and M."""
+        """Return the shape of one row, given G, M and K."""
         return tuple(sizes[n] if isinstance(n, str) else n for n in self.row_shape)
 
     def row_bytes(self, sizes: Mapping[str, int]) -> int:
@@ -153,6 +156,20 @@ class CurrentData:
             summed=True,
         ),
     ] = None
+    internal_current: Annotated[
+        Array | None,
+        _stored(
+            "K", 3, unit="e Å/fs",
+            meaning="Σ Z v of the parts of velocities that stretch and that bend molecules",
+        ),
+    ] = None  # fmt: skip
+    internal_zz_over_mass: Annotated[
+        Array | None,
+        _stored(
+            "K", 3, 3, dtype="f4", unit="e²/amu", may_be_nan=True,
+            meaning="Σ Z P Zᵀ/m of these two parts, at frames whose tensors were evaluated",
+        ),
+    ] = None  # fmt: skip
     cells_ang: Annotated[
         Array | None, _stored(3, 3, unit="Å", meaning="cell, rows are lattice vectors", one_row=True)
     ] = None
@@ -231,5 +248,5 @@ FIELDS: Mapping[str, Field] = _table()
 
 def bytes_per_row(groups: int, members: int = 0) -> int:
     """Return the size of one row of all fields."""
-    sizes = {"G": groups, "M": members}
+    sizes = {"G": groups, "M": members, "K": len(INTERNAL)}
     return sum(one.row_bytes(sizes) for one in FIELDS.values())

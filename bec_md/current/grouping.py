@@ -185,7 +185,8 @@ def _layers(rest: str, frame: Frame) -> Groups:
     return Groups(tuple(f"layer{int(number)}" for number in present), index)
 
 
-def _molecules(frame: Frame, *, each: bool) -> Groups:
+def bonded(frame: Frame) -> tuple[Indices, Indices, Indices]:
+    """Return both atoms of every bond, in either direction, and the number of the molecule of each atom."""
     from ase import Atoms
     from ase.data import covalent_radii
     from ase.neighborlist import neighbor_list
@@ -193,13 +194,17 @@ def _molecules(frame: Frame, *, each: bool) -> Groups:
     from scipy.sparse.csgraph import connected_components
 
     atoms = Atoms(frame.numbers, frame.positions_ang, cell=frame.cell_ang, pbc=frame.pbc)
-    bonded: Any = neighbor_list  # ASE has no annotations
-    first, second = bonded("ij", atoms, (BOND_FACTOR * covalent_radii[frame.numbers]).tolist())
+    found: Any = neighbor_list  # ASE has no annotations
+    first, second = found("ij", atoms, (BOND_FACTOR * covalent_radii[frame.numbers]).tolist())
     n_atoms = len(atoms)
     bonds = coo_matrix((np.ones(len(first)), (first, second)), shape=(n_atoms, n_atoms))
-    count, label = connected_components(bonds, directed=False)
+    return first, second, np.asarray(connected_components(bonds, directed=False)[1], dtype=np.int64)
+
+
+def _molecules(frame: Frame, *, each: bool) -> Groups:
+    label = bonded(frame)[2]
     symbols = np.array(_symbols(frame))
-    formulas = [_formula(symbols[label == molecule].tolist()) for molecule in range(count)]
+    formulas = [_formula(symbols[label == molecule].tolist()) for molecule in range(label.max() + 1)]
     if each:
         return from_labels([f"{formulas[m]}-{m}" for m in label.tolist()])
     return from_labels([formulas[m] for m in label.tolist()])

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from bec_md.current.fields import FIELDS, SumRule
+from bec_md.current.fields import FIELDS, INTERNAL, SumRule
 from bec_md.optional import optional_package
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from bec_md.current.series import CurrentSeries
 
 #: Dimension of each entry of the shape of a row.
-_DIMENSIONS = {"G": "group", "M": "member"}
+_DIMENSIONS = {"G": "group", "M": "member", "K": "internal"}
 
 
 def to_xarray(current: CurrentSeries, sum_rule: SumRule = "mass") -> xr.Dataset:
@@ -52,6 +52,7 @@ def to_xarray(current: CurrentSeries, sum_rule: SumRule = "mass") -> xr.Dataset:
         "time_fs": ("time_fs", current.times_fs, {"units": "fs"}),
         "axis": ["x", "y", "z"],
         "group": list(current.groups),
+        **({} if current.internal_current is None else {"internal": list(INTERNAL)}),
     }
     attributes = {
         "timestep_fs": current.timestep_fs,

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
 Interpolation = Literal["linear", "cubic"]
+Motions = Literal["molecules"]
 
 _POSITIVE = {
     "batch": "at least one frame is evaluated at a time",
@@ -38,6 +39,9 @@ class CurrentOptions(Options):
     groups
         ``"species"``, ``"none"``, ``"atoms"``, ``"molecules"``, ``"layers:z:N"``, a mapping name → atoms, or
         the path of a file with one label per atom.
+    motions
+        ``"molecules"`` keeps the currents of the stretching and of the bending of molecules apart, for
+        ``control_variates="molecules"`` of a spectrum: a model of a polarization is evaluated three times.
     charge_stride
         Evaluate the tensors every k-th frame and interpolate; the error is measured at held-out frames.
         ``"auto"`` takes the largest k that keeps the error of J below `charge_tolerance`; 1 for models of a
@@ -55,6 +59,7 @@ class CurrentOptions(Options):
     charges: Any = "model"
     model: Any = "auto"
     groups: str | Path | Mapping[Any, Any] | Any = "species"
+    motions: Motions | None = None
     charge_stride: int | Literal["auto"] = 1
     interpolation: Interpolation = "cubic"
     charge_tolerance: float = 0.01
@@ -76,6 +81,10 @@ class CurrentOptions(Options):
                 f"unknown `interpolation={self.interpolation}`",
                 "tensors between evaluated frames are interpolated linearly or cubically",
                 "use linear or cubic",
+            )
+        if self.motions not in (None, "molecules"):
+            raise UsageError(
+                f"unknown `motions={self.motions}`", "motion is divided within molecules", "use molecules"
             )
         if not re.fullmatch(r"(cpu|cuda|mps)(:\d{1,3})?", self.device):
             raise UsageError(f"`device={self.device}`", "models run on cpu, cuda, cuda:N or mps", "name one")

@@ -13,6 +13,7 @@ from bec_md import __version__
 from bec_md.charges import charges_key, make_charge_source
 from bec_md.current.evaluate import Sampling
 from bec_md.current.grouping import Groups, make_groups
+from bec_md.current.internal import InternalMotion
 from bec_md.current.job import CurrentJob, input_state, key_of, tensors_every
 from bec_md.current.mobility import PROBED, Mobility, find_immobile
 from bec_md.current.options import CurrentOptions
@@ -105,8 +106,9 @@ def prepare_current(
     mean = mean_structure(opener().frames()) if options.groups == "sublattices" else None
     divided = make_groups(options.groups, first) if mean is None else sublattices(mean)
     bound = _bound_charges(options, info, first)
+    plain = _recipe(opener, bound, divided, step, info, mobility, first, options)
     recipe, stride_note = _with_stride(
-        _recipe(opener, bound, divided, step, info, mobility, first, options), options, info
+        replace(plain, internal=_internal(plain, first, options)), options, info
     )
     notes = (*bound.notes, *stride_note, *((mobility.warning,) if mobility.warning else ()))
     said = _scheme_warnings(recipe, info)
@@ -174,6 +176,19 @@ def _recipe(
         rest_ang=None if mobility.immobile is None else first.positions_ang,
         place_every=place_every(first, info.n_frames),
     )
+
+
+def _internal(recipe: Recipe, first: Frame, options: CurrentOptions) -> InternalMotion | None:
+    """Return the molecules whose internal motion is kept apart, if that is asked for."""
+    if options.motions is None:
+        return None
+    if recipe.scheme != "velocity" or recipe.immobile is not None:
+        raise DataError(
+            "the trajectory has no velocities" if recipe.immobile is None else "some atoms do not move",
+            "the mean squares of internal motion are known of the velocities of free molecules",
+            "use `control_variates=axis` instead: it needs neither",
+        )
+    return InternalMotion.of(first, recipe.masses_amu)
 
 
 def timestep_of(info: TrajectoryInfo, given_fs: float | None, *, is_open: bool = False) -> float:

@@ -24,9 +24,13 @@ from bec_md.errors import DataError
 
 if TYPE_CHECKING:
     from bec_md.charges.source import ChargeSource
+    from bec_md.current.internal import InternalMotion
     from bec_md.network.predictor import PredictedCurrent
     from bec_md.structure import Frame
     from bec_md.trajectory.frame import Trajectory
+
+#: Frames from one evaluation of ΣZPZᵀ/m to the next.
+SQUARES_EVERY = 8
 
 
 @dataclass(frozen=True)
@@ -53,6 +57,8 @@ class Recipe:
         (N, 3) positions in the first frame, where these atoms have to stay.
     place_every
         Every so many rows positions are kept for the mean structure; None where there is none.
+    internal
+        The molecules whose internal motion is kept apart; None for none.
     """
 
     open: Callable[[], Trajectory]
@@ -65,6 +71,7 @@ class Recipe:
     immobile: NDArray[np.bool_] | None = None
     rest_ang: Array | None = None
     place_every: int | None = None
+    internal: InternalMotion | None = None
 
     @cached_property
     def sums(self) -> GroupSums:
@@ -190,6 +197,8 @@ class Recipe:
             rows["eps_inf"] = np.asarray(batch.eps_inf, dtype=np.float64)
         if batch.members is not None:
             rows["member_current"] = self.sums.member_current(batch.members, velocities)
+        if self.internal is not None:
+            rows |= self._rows_internal(self.internal, piece, batch.born_effective_charges, velocities)
         if path is not None:
             rows |= self._rows_along(piece.frames, velocities, rows["charge_sum"], path)
         if self.sampling.charge_stride > 1:
@@ -197,6 +206,29 @@ class Recipe:
                 piece, velocities - self.sums.com_velocity(velocities)[:, None]
             )
         return rows
+
+    def _rows_internal(
+        self, molecules: InternalMotion, piece: ChargedFrames, charges: Array, velocities: Array
+    ) -> Rows:
+        """Return J of the parts of the velocities that stretch and that bend, and its mean squares over k_BT.
+
+        These need tensors of the frame itself, and change little from frame to frame.
+        """
+        frames, parts = piece.frames, molecules.velocities(piece.frames, velocities)
+        along = [self._along(frames, part) for part in parts]
+        found = [
+            polarization_velocity(charges, part) if one is None else one.current
+            for one, part in zip(along, parts, strict=True)
+        ]
+        every = SQUARES_EVERY if along[0] is None else self.sampling.block
+        own = [row for row in range(len(frames)) if (piece.start + row) % every == 0]
+        squares = np.full((len(frames), len(parts), 3, 3), np.nan)
+        if own:
+            squares[own] = molecules.squares([frames[row] for row in own], charges[own])
+        return {
+            "internal_current": np.stack([one.sum(axis=1) for one in found], axis=1),
+            "internal_zz_over_mass": squares,
+        }
 
     def _rows_along(
         self, frames: list[Frame], velocities: Array, charge_sum: Array, path: Continuous

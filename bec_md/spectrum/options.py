@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 EstimatorName = Literal["lag", "welch", "multitaper"]
 WindowName = Literal["gaussian", "parzen", "bartlett", "lorentzian"]
 SumRuleName = Literal["mass", "equal", "none"]
-ControlVariatesName = Literal["off", "axis", "modes", "auto"]
+ControlVariatesName = Literal["off", "axis", "modes", "molecules", "auto"]
 QuantumName = Literal["harmonic", "none", "standard", "schofield"]
 
 _CHOICES: dict[str, tuple[tuple[str, ...], str]] = {
@@ -81,8 +81,10 @@ class SpectrumOptions(Options):
     control_variates
         "axis": the exact ⟨J²⟩ of each axis (f-sum rule) takes off the noise that goes with its excess, see
         `estimators.control_variates`; "modes": the energy of every mode does, the groups being the
-        sublattices of a crystal, see `estimators.mode_basis`; "auto": modes where the current says that they
-        are, else axis; "off" leaves the plain estimate. All have the same limit.
+        sublattices of a crystal, see `estimators.mode_basis`; "molecules": the energy of stretching, of
+        bending and of molecules as a whole does, which the current has to keep (`motions`); "auto": modes or
+        molecules where the current has them, else axis; "off" leaves the plain estimate. All have the same
+        limit.
     thermostat_friction_per_ps
         Friction γ of a Langevin thermostat, 1/ps (LAMMPS: 1/damp), which broadens every band by γ: taken
         off the natural widths of the peaks, and recorded. The spectrum itself is not changed.

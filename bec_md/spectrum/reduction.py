@@ -15,8 +15,14 @@ from bec_md.spectrum.errors.mean_square import limits
 from bec_md.spectrum.errors.quality import QualityCheck, QualityReport
 from bec_md.spectrum.estimators import one_sided
 from bec_md.spectrum.estimators.blocks import CurrentBlocks
-from bec_md.spectrum.estimators.control_variates import LARGEST_VARIANCE, Reduction, axis_reduction
+from bec_md.spectrum.estimators.control_variates import (
+    LARGEST_VARIANCE,
+    KnownSquare,
+    Reduction,
+    square_reduction,
+)
 from bec_md.spectrum.estimators.estimate import PowerSpectra
+from bec_md.spectrum.estimators.internal_blocks import has_internal, internal_parts
 from bec_md.spectrum.estimators.mode_basis import ModeBasis, ModeBlocks, mode_basis, mode_reduction, motion_of
 from bec_md.spectrum.estimators.periodogram import Periodogram
 from bec_md.spectrum.estimators.survey import to_tensor
@@ -91,12 +97,20 @@ def reduced(
     if kind == "modes" or (kind == "auto" and has_modes(blocks)):
         return _by_modes(plain, blocks, thermal, temperature_k, again)
     mean = np.average([np.diag(e[0]) for e in exact if e is not None], axis=0, weights=blocks.lengths)
-    reduction = axis_reduction(blocks, first.power, first.bins, thermal * mean, options.md_timestep_fs)
+    whole, text = KnownSquare(blocks, thermal * mean), "the exact ⟨J²⟩ of each axis"
+    known = [whole]
+    if kind == "molecules" or (kind == "auto" and has_internal(blocks)):
+        if "equal" in blocks.sum_rules:
+            return _without(
+                plain, "equal shares change the tensors of each kind of motion: use sum_rule=mass"
+            )
+        known, text = internal_parts(whole, thermal), f"{text} and kind of motion of the molecules"
+    reduction = square_reduction(blocks, known, first.power, first.bins, options.md_timestep_fs)
     if not reduction.used.any():
         return _without(
             plain, f"⟨J²⟩ has fewer than {2.0 / LARGEST_VARIANCE:.0f} independent samples: run longer"
         )
-    return _applied(plain, plain, reduction, blocks.volume_ang3, temperature_k, "the exact ⟨J²⟩ of each axis")
+    return _applied(plain, plain, reduction, blocks.volume_ang3, temperature_k, text)
 
 
 def _by_chance(found: Assessment) -> bool:
@@ -294,15 +308,16 @@ def reduced_errors(
     """
     factor = reduction.factor
     variance = sigma_of(factor * np.sqrt(reduction.variance)) ** 2
-    noise = one_sided.continuous_response(sigma_of(factor * reduction.exponent_noise))[:, : keep.stop]
     density = sigma_of(factor * np.sqrt(np.maximum(reduction.density, 0.0))) ** 2
     imag, cross = uncertainty.response_covariance(
         density, power.lag_window, power.timestep_fs, power.total_time_fs, keep.stop
     )
     real = variance[:, : keep.stop]
     whole = real, imag
-    real, imag, cross = real + noise.real**2, imag + noise.imag**2, cross + noise.real * noise.imag
     for control in reduction.controls:
+        if control.noise is not None:
+            noise = one_sided.continuous_response(sigma_of(factor * control.noise))[:, : keep.stop]
+            real, imag, cross = real + noise.real**2, imag + noise.imag**2, cross + noise.real * noise.imag
         known = one_sided.continuous_response(sigma_of(factor * control.covariance))[:, : keep.stop]
         slope = one_sided.continuous_response(sigma_of(factor * control.slope))[:, : keep.stop]
         v = control.variance[:, None]

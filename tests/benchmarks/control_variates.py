@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from bec_md import compute_spectrum
+from bec_md import compute_current, compute_spectrum
 from bec_md.arrays import Array, Complex
 from bec_md.current.series import CurrentSeries
 from bec_md.spectrum import Spectrum
@@ -43,9 +43,11 @@ class Case:
     band_cm: tuple[float, float]
 
 
-def oscillators(picoseconds: float, bands: list[tuple[float, float, float]], resolution: float) -> Case:
+def oscillators(
+    picoseconds: float, bands: list[tuple[float, float, float]], resolution: float, volume: float = 250.0
+) -> Case:
     """Charges on springs along x, y and z: bands of (position, width, Z²/m), 0.5 fs between samples."""
-    dt, volume = 0.5, 250.0
+    dt = 0.5
     n = round(picoseconds * 1000.0 / dt)
 
     def run(seed: int) -> CurrentSeries:
@@ -72,6 +74,30 @@ def oscillators(picoseconds: float, bands: list[tuple[float, float, float]], res
     reach = 2.0 * max(b[1] for b in bands) + resolution
     band = (max(min(positions) - reach, 2.0 * resolution), max(positions) + reach)
     return Case(run, kernel[:, None, None] * np.eye(3), static * np.eye(3), dt, n, resolution, band)
+
+
+def liquid(picoseconds: float, resolution: float) -> Case:
+    """Stretching, bending and libration as Langevin oscillators, as wide as those of water."""
+    bands = [(3500.0, 300.0, 0.06), (1650.0, 100.0, 0.015), (600.0, 350.0, 0.08)]
+    kinds = [oscillators(picoseconds, [band], resolution, volume=2000.0) for band in bands]
+    first = kinds[0]
+
+    def run(seed: int) -> CurrentSeries:
+        """One run."""
+        parts = [case.runs(10 * seed + number) for number, case in enumerate(kinds)]
+        zz = np.array([np.asarray(part.zz_over_mass)[0, 0] for part in parts])
+        return replace(
+            parts[0],
+            current=np.sum([part.current for part in parts], axis=0),
+            polarization=np.sum([np.asarray(part.polarization) for part in parts], axis=0),
+            zz_over_mass=zz.sum(axis=0)[None, None],
+            internal_current=np.concatenate([part.current for part in parts[:2]], axis=1),
+            internal_zz_over_mass=np.broadcast_to(zz[:2], (len(parts[0].current), 2, 3, 3)),
+        )
+
+    static = np.sum([case.static for case in kinds if case.static is not None], axis=0)
+    kernel = np.sum([case.kernel for case in kinds], axis=0)
+    return Case(run, kernel, static, first.timestep_fs, first.samples, resolution, (150.0, 4000.0))
 
 
 def crystal(found: HarmonicCrystal, picoseconds: float, resolution: float, band: tuple[float, float]) -> Case:
@@ -112,6 +138,7 @@ CASES: dict[str, Callable[[], Case]] = {
     "lorentz": lambda: oscillators(20.0, [(600.0, 60.0, 0.1)], 20.0),
     "narrow": lambda: oscillators(20.0, [(600.0, 12.0, 0.1)], 20.0),
     "two bands": lambda: oscillators(40.0, [(400.0, 40.0, 0.03), (800.0, 60.0, 0.1)], 20.0),
+    "liquid": lambda: liquid(5.0, 60.0),
     "drude": lambda: ions(20.0, 15.0),
     "crystal": lambda: crystal(random_crystal(), 40.0, 12.0, (170.0, 900.0)),
     "rock salt": lambda: crystal(cubic_crystal(), 20.0, 12.0, (360.0, 440.0)),
@@ -230,13 +257,58 @@ def anharmonic(runs: int) -> None:
     line("ε(0) ⟨δM²⟩", truth, (still[0], known[0]), (still[1], known[1]), 0)
 
 
+#: Bands of liquid water, cm⁻¹.
+WATER = {"libration": (350.0, 1000.0), "bending": (1450.0, 1850.0), "stretching": (3000.0, 4000.0)}
+
+
+def water(files: list[str], picoseconds: float, resolution: float) -> None:
+    """Print what pieces of runs of q-TIP4P/F water (`examples/water/run_md.py`) gain, with its charges."""
+    pieces = []
+    for file in files:
+        whole = compute_current(file, charges="fixed:O=-0.81915,H=0.409575", motions="molecules")
+        n = round(1000.0 * picoseconds / whole.timestep_fs)
+        pieces += [whole[start : start + n] for start in range(0, whole.n_frames - n + 1, n)]
+    options: dict[str, Any] = {"resolution_cm": resolution, "max_cm": 4500.0, "eps_inf": 1.0, "dc": False}
+    options["temperature_k"] = TEMPERATURE_K
+    found = {
+        kind: [compute_spectrum(piece, control_variates=kind, **options) for piece in pieces]
+        for kind in ("off", "axis", "molecules")
+    }
+    nu = found["off"][0].wavenumber_cm
+    plain = np.array([s.n_alpha for s in found["off"]])
+    print(f"water: {len(pieces)} pieces of {picoseconds:g} ps, resolution {resolution:g} cm⁻¹")
+    for kind in ("axis", "molecules"):
+        less = np.array([s.n_alpha for s in found[kind]])
+        error = np.array([s.n_alpha_err for s in found[kind]])
+        for name, (low, high) in WATER.items():
+            own = (nu > low) & (nu < high)
+            gain = plain.var(axis=0) / less.var(axis=0)
+            area = plain[:, own].sum(axis=1), less[:, own].sum(axis=1)
+            shift = (area[1] - area[0]).mean() / (area[0].std(ddof=1) / len(pieces) ** 0.5)
+            inside = np.mean(np.abs(less - less.mean(axis=0))[:, own] < error[:, own])
+            top = int(np.argmax(np.where(own, plain.mean(axis=0), 0.0)))
+            print(
+                f"  {kind:9s} {name:10s} area: gain {area[0].var() / area[1].var():5.2f}, shift {shift:+.2f} "
+                f"s.e.; at the maximum {gain[top]:5.2f}; points: mean {1.0 / np.mean(1.0 / gain[own]):4.2f}, "
+                f"within one error {100.0 * inside:.0f} %"
+            )
+        still = [np.array([np.trace(s.static["fluctuation"]) for s in found[k]]) for k in ("off", kind)]
+        print(f"  {kind:9s} ε(0): gain {still[0].var() / still[1].var():5.2f}")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seeds", type=int, default=200)
     parser.add_argument("--case", nargs="*", default=list(CASES), choices=list(CASES))
     parser.add_argument("--kind", default="axis")
     parser.add_argument("--anharmonic", type=int, default=0, help="runs of a double well instead")
+    parser.add_argument("--water", nargs="*", help="runs of examples/water/run_md.py instead")
+    parser.add_argument("--picoseconds", type=float, default=2.0, help="of each piece of these")
+    parser.add_argument("--resolution", type=float, default=60.0, help="of their spectra, cm⁻¹")
     given = parser.parse_args()
+    if given.water:
+        water(given.water, given.picoseconds, given.resolution)
+        return
     if given.anharmonic:
         anharmonic(given.anharmonic)
         return

@@ -26,7 +26,8 @@ Reference: J. M. Hammersley, D. C. Handscomb, Monte Carlo Methods (1964), chapte
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -61,11 +62,14 @@ class Control:
         (3,) its own.
     slope
         (3, F) what is taken off the spectrum for a unit of its excess.
+    noise
+        (3, F) standard deviation, with its sign, that the noise of its exponents adds; None for none.
     """
 
     covariance: Array
     variance: Array
     slope: Array
+    noise: Array | None = None
 
 
 @dataclass(frozen=True)
@@ -80,8 +84,6 @@ class Reduction:
         (3, F) S² of single ordinates, smoothed with a third of the resolution.
     variance
         (3, F) of the smoothed spectrum before the reduction.
-    exponent_noise
-        (3, F) standard deviation, with its sign, that the noise of the exponents adds.
     controls
         The moments that were used.
     static_share
@@ -93,16 +95,16 @@ class Reduction:
     factor: Array
     density: Array
     variance: Array
-    exponent_noise: Array
     controls: tuple[Control, ...]
     static_share: Array
     used: NDArray[np.bool_]
 
     def gain(self) -> Array:
         """Variance of S_aa over that of the reduced one, (3, F)."""
-        left = self.variance + self.exponent_noise**2
+        left = self.variance
         for control in self.controls:
             left = left - 2.0 * control.slope * control.covariance
+            left = left + (0.0 if control.noise is None else control.noise**2)
             left = left + control.slope**2 * control.variance[:, None]
         return np.asarray(self.variance / np.maximum(left, 1e-3 * self.variance + 1e-300))
 
@@ -126,11 +128,10 @@ class Moments:
         """Variance of ⟨J²⟩ over its square, (3,)."""
         return np.asarray(self.variance / np.maximum(self.square, 1e-300) ** 2)
 
-    @property
-    def exponent(self) -> Array:
-        """γ, (3, F)."""
+    def exponent(self, spectrum: Array) -> Array:
+        """γ of the spectrum (3, F) that these are moments of, or of a part of, (3, F)."""
         scale = self.square / np.maximum(self.variance, 1e-300)
-        power = np.maximum(self.spectrum, 1e-12 * self.spectrum.max(axis=1, keepdims=True) + 1e-300)
+        power = np.maximum(spectrum, 1e-12 * spectrum.max(axis=1, keepdims=True) + 1e-300)
         return np.asarray(np.clip(self.covariance / power * scale[:, None], 0.0, LARGEST_EXPONENT))
 
 
@@ -153,12 +154,6 @@ def moments(bins: Periodogram, window: Array, size: int, square: Array | None = 
     )
 
 
-def bias_of(whole: Moments, parts: list[Moments], exponent: Array) -> Array:
-    """Bias of second order of ln S', (3, F), with exponents (3, F)."""
-    apart = np.sum([part.relative_variance for part in parts], axis=0)[:, None]
-    return np.asarray(0.25 * exponent * apart - 0.5 * exponent**2 * whole.relative_variance[:, None])
-
-
 def to_area(factor: Array, spectrum: Array, exponent: Array, area: Array, step: float) -> Array:
     """Factor (3, F) whose spectrum has the known area (3,): the expansion in its excess, to all orders."""
     for _ in range(4):
@@ -169,64 +164,137 @@ def to_area(factor: Array, spectrum: Array, exponent: Array, area: Array, step: 
     return factor
 
 
-def axis_reduction(
-    blocks: CurrentBlocks, power: PowerSpectra, bins: Periodogram, exact: Array, md_timestep_fs: float | None
+@dataclass(frozen=True)
+class KnownSquare:
+    """A part of the current whose mean square is known.
+
+    Parameters
+    ----------
+    blocks
+        The part, uncorrelated with what is left.
+    exact
+        (3,) its ⟨J_a²⟩ in (e Å/fs)².
+    """
+
+    blocks: CurrentBlocks
+    exact: Array
+
+
+@dataclass(frozen=True)
+class _Applied:
+    """What one known mean square does: to ln S (3, F), to its exponent, to errors, and to ⟨δM_a²⟩."""
+
+    shift: Array
+    exponent: Array
+    control: Control
+    share: Array
+    used: NDArray[np.bool_]
+
+
+def square_reduction(
+    blocks: CurrentBlocks,
+    known: Sequence[KnownSquare],
+    power: PowerSpectra,
+    bins: Periodogram,
+    md_timestep_fs: float | None,
 ) -> Reduction:
-    """Reduce the variance of S_aa by the known ⟨J_a²⟩ of each axis.
+    """Reduce the variance of S_aa by known mean squares: of the current, or of each of its independent parts.
 
     Parameters
     ----------
     blocks
         The current.
+    known
+        Its parts, which sum to it; or itself.
     power
         Its spectra, corrected for the grid of time.
     bins
         Its periodogram.
-    exact
-        (3,) k_B T Σ⟨ZZᵀ⟩_aa/m in (e Å/fs)².
     md_timestep_fs
         Time step whose Verlet shift has been undone in `power`, or None.
     """
     size, window, step = 2 * (power.total.shape[-1] - 1), power.lag_window, power.timestep_fs
-    whole = moments(bins, window, size)
-    halves = [periodogram(blocks, part=part) for part in HALVES]
-    parts = [moments(half, window, size) for half in halves]
+
+    def moments_of(whole: Periodogram, part: CurrentBlocks) -> list[Moments]:
+        """Of the run and of its halves."""
+        found = [whole, *(periodogram(part, part=half) for half in HALVES)]
+        return [moments(one, window, size) for one in found]
+
+    total = moments_of(bins, blocks)
     measured = one_sided.correlation_from_spectrum(power.total[:3], step)[:, 0]
-    bare = exact / np.maximum(measured, 1e-300) * whole.square  # what the uncorrected spectra should show
-    known = bare > 0.0
-    served = [known & (part.spread < LARGEST_VARIANCE) for part in parts]
-    excess = [np.log(np.maximum(p.square, 1e-300) / np.where(known, bare, 1.0))[:, None] for p in parts]
-    first, second = (np.where(s[:, None], p.exponent, 0.0) for s, p in zip(served, parts, strict=True))
-    mean, both = 0.5 * (first + second), served[0] & served[1]
-    shift = 0.5 * (second * excess[0] + first * excess[1])
-    factor = np.exp(-np.clip(shift, -1.0, 1.0) - bias_of(whole, parts, mean))
-    factor = to_area(factor, power.total[:3], np.where(both[:, None], mean, 0.0), exact, step)
-    used, v = served[0] | served[1], whole.relative_variance
-    # with one half alone ½L_i is taken off, which leaves half of the variance: 2s − s² = ½
-    fraction = 0.5 * (served[0].astype(float) + served[1])
-    alone = np.where(both, 1.0, ONE_HALF)[:, None]
-    slope = alone * mean * whole.spectrum / np.maximum(whole.square, 1e-300)[:, None]
+    # what the uncorrected spectrum should show, of what the corrected one has to
+    bare = total[0].square / np.maximum(measured, 1e-300)
+    parts = []
+    for one in known:
+        itself = one.blocks is blocks
+        own = bins if itself else periodogram(one.blocks)
+        found = total if itself else moments_of(own, one.blocks)
+        parts.append(_applied(found, total, one.exact * bare, _static_share(own, bins)))
+    factor = np.exp(-np.clip(np.sum([part.shift for part in parts], axis=0), -1.0, 1.0))
+    exact = np.sum([one.exact for one in known], axis=0)
+    exponent = np.sum([part.exponent for part in parts], axis=0)
+    factor = to_area(factor, power.total[:3], exponent, exact, step)
     variance, density = ordinate_variance(squares(bins.power, bins.stretches), window, size, step, bins)
-    fields = {
-        "factor": factor,
-        "density": density,
-        "variance": variance,
-        "exponent_noise": 0.5 * (first - second) * np.sqrt(v)[:, None] * whole.spectrum,
-        "slope": slope,
-        "covariance": whole.covariance,
-    }
-    if md_timestep_fs is not None:
-        grid = power.wavenumber_cm
-        shown = corrections.verlet_shown_wavenumber(grid, md_timestep_fs)
-        fields = {n: np.array([np.interp(shown, grid, row) for row in f]) for n, f in fields.items()}
-    control = Control(fields.pop("covariance"), whole.variance, fields.pop("slope"))
-    return Reduction(**fields, controls=(control,), static_share=fraction * _static_share(bins), used=used)
+    reduction = Reduction(
+        factor=factor,
+        density=density,
+        variance=variance,
+        controls=tuple(part.control for part in parts),
+        static_share=np.clip(np.sum([part.share for part in parts], axis=0), 0.0, 1.0),
+        used=np.any([part.used for part in parts], axis=0),
+    )
+    return reduction if md_timestep_fs is None else _shifted(reduction, power.wavenumber_cm, md_timestep_fs)
 
 
-def _static_share(bins: Periodogram) -> Array:
-    """Share of the variance of ⟨δM_a²⟩ that goes with ⟨J_a²⟩, (3,)."""
+def _applied(found: list[Moments], total: list[Moments], target: Array, share: Array) -> _Applied:
+    """Use a part whose run and halves have moments `found`, of a current with moments `total`."""
+    whole, parts = found[0], found[1:]
+    served = [(target > 0.0) & (part.spread < LARGEST_VARIANCE) for part in parts]
+    shown = [np.maximum(part.square, 1e-300) for part in parts]
+    excess = [np.log(square / np.where(target > 0.0, target, square))[:, None] for square in shown]
+    first, second = (
+        np.where(s[:, None], part.exponent(of.spectrum), 0.0)
+        for s, part, of in zip(served, parts, total[1:], strict=True)
+    )
+    mean, both, height = 0.5 * (first + second), served[0] & served[1], total[0].spectrum
+    apart = np.sum([part.relative_variance for part in parts], axis=0)[:, None]
+    v = whole.relative_variance[:, None]
+    # with one half alone ½L_i is taken off, which leaves half of the variance: 2s − s² = ½
+    alone = np.where(both, 1.0, ONE_HALF)[:, None]
+    control = Control(
+        whole.covariance,
+        whole.variance,
+        alone * mean * height / np.maximum(whole.square, 1e-300)[:, None],
+        0.5 * (first - second) * np.sqrt(v) * height,
+    )
+    return _Applied(
+        0.5 * (second * excess[0] + first * excess[1]) + 0.25 * mean * apart - 0.5 * mean**2 * v,
+        np.where(both[:, None], mean, 0.0),
+        control,
+        0.5 * (served[0].astype(float) + served[1]) * share,
+        served[0] | served[1],
+    )
+
+
+def _shifted(found: Reduction, grid: Array, md_timestep_fs: float) -> Reduction:
+    """The same where the Verlet shift of the frequencies has been undone; the factor is there already."""
+    shown = corrections.verlet_shown_wavenumber(grid, md_timestep_fs)
+
+    def there(values: Array) -> Array:
+        return np.array([np.interp(shown, grid, row) for row in values])
+
+    controls = tuple(
+        replace(c, covariance=there(c.covariance), slope=there(c.slope), noise=there(c.noise))
+        for c in found.controls
+        if c.noise is not None
+    )
+    return replace(found, density=there(found.density), variance=there(found.variance), controls=controls)
+
+
+def _static_share(own: Periodogram, bins: Periodogram) -> Array:
+    """Share of the variance of ⟨δM_a²⟩ that goes with the mean square of one part of J, (3,)."""
     count = bins.stretches
-    mixed = squares(bins.dipole, count, bins.power) + squares(bins.power, count, bins.dipole)
-    own, dipole = squares(bins.power, count).sum(axis=1), squares(bins.dipole, count).sum(axis=1)
+    mixed = squares(own.dipole, count, own.power) + squares(own.power, count, own.dipole)
+    known, dipole = squares(own.power, count).sum(axis=1), squares(bins.dipole, count).sum(axis=1)
     mixed = 0.5 * mixed.sum(axis=1)
-    return np.asarray(np.clip(mixed**2 / np.maximum(own * dipole, 1e-300), 0.0, 1.0))
+    return np.asarray(np.clip(mixed**2 / np.maximum(known * dipole, 1e-300), 0.0, 1.0))

@@ -392,7 +392,6 @@ def mode_reduction(
         factor=factor,
         density=density,
         variance=variance,
-        exponent_noise=np.zeros_like(top),
         controls=tuple(controls),
         static_share=np.clip(
             known / np.maximum(squares(bins.dipole, bins.stretches).sum(axis=1), 1e-300), 0.0, 1.0
