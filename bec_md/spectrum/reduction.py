@@ -257,7 +257,12 @@ def _statics(
     volume_ang3: float,
     temperature_k: float,
 ) -> Statics:
-    """Static numbers of the reduced spectra; ⟨δM²⟩ changes as ∫ε₂/ω does."""
+    """Static numbers of the reduced spectra.
+
+    ⟨δM²⟩ changes by as much as ∫ε₂/ω does: what M does more slowly than the run resolves, or ions that
+    diffuse, is in ⟨δM²⟩ alone, and nothing is known about it. Where it is the smaller of the two it changes
+    by the same factor.
+    """
     integral = to_tensor(
         conductivity.static_susceptibility_kramers_kronig(
             one_sided.correlation_from_spectrum(power.total, power.timestep_fs),
@@ -266,8 +271,10 @@ def _statics(
             temperature_k,
         )
     )
-    earlier, after = (np.diag(tensor) for tensor in (found.kramers_kronig, integral))
-    changed = np.divide(after, earlier, out=np.ones(3), where=(earlier > 0.0) & (after > 0.0))
+    fluctuation, earlier, after = map(np.diag, (found.fluctuation, found.kramers_kronig, integral))
+    known = (earlier > 0.0) & (after > 0.0) & (fluctuation > 0.0)
+    larger = np.maximum(fluctuation, earlier)
+    changed = 1.0 + np.divide(after - earlier, larger, out=np.zeros(3), where=known)
     factor = to_matrix(_six(changed)[:, None])[0]
     left = np.sqrt(np.maximum(1.0 - reduction.static_share, LEAST_SHARE))
     error = factor * np.where(np.eye(3) > 0.0, left, 1.0)

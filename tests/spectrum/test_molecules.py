@@ -101,3 +101,28 @@ def test_what_the_current_carries_decides() -> None:
         replace(series, internal_zz_over_mass=some), control_variates="molecules", **OPTIONS  # type: ignore[arg-type]
     )  # fmt: skip
     np.testing.assert_allclose(again.sigma, known.sigma, rtol=1e-9)
+
+
+def test_slow_motion_that_nothing_is_known_of_stays_as_it_is() -> None:
+    """⟨δM²⟩ of what M does more slowly than the run resolves does not follow the bands."""
+    series = liquid(98)
+    dipole = np.asarray(series.polarization)
+    phase = 2.0 * np.pi * np.arange(len(dipole) + 1) / 7000.0 + np.arange(3)[:, None]  # a period of 7 ps
+    slow = (4.0 * dipole.std() * np.sin(phase)).T
+    moved = replace(
+        series,
+        current=np.asarray(series.current) + (np.diff(slow, axis=0) / TIMESTEP_FS)[:, None],
+        polarization=dipole + slow[:-1],
+    )
+    plain, less = (
+        compute_spectrum(moved, control_variates=kind, **OPTIONS)  # type: ignore[arg-type]
+        for kind in ("off", "molecules")
+    )
+    assert less.plain_n_alpha is not None
+    changes, whole = {}, {}
+    for route in ("fluctuation", "kramers_kronig"):
+        whole[route], after = (np.diag(found.static[route]) - 2.0 for found in (plain, less))
+        changes[route] = np.abs(after - whole[route])
+    assert (whole["fluctuation"] > 2.0 * whole["kramers_kronig"]).all()
+    assert (changes["fluctuation"] <= changes["kramers_kronig"] + 1e-9).all()
+    assert changes["kramers_kronig"].max() > 0.0
