@@ -138,6 +138,7 @@ AIMS = (
 def test_the_site_builds_without_a_warning(tmp_path: Path) -> None:
     pytest.importorskip("sphinx", reason="pip install -e '.[docs]'")
     command = [sys.executable, "-m", "sphinx", "-q", "-W", "--keep-going", "-c", "docs", ".", str(tmp_path)]
+    command += ["-D", "nb_execution_mode=off"]  # it runs in tests/notebook/test_tutorial.py
     result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert result.returncode == 0, result.stderr[-4000:]
     index = (tmp_path / "searchindex.js").read_text(encoding="utf-8")

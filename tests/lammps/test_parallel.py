@@ -41,11 +41,11 @@ def run(
 
 @pytest.mark.parametrize("every", [1, 7])
 def test_hot_atoms_that_migrate(run_lmp: Run, tmp_path: Path, models: dict[str, Path], every: int) -> None:
-    # 4000 K: atoms change rank all the time within 60 steps of 2 fs; the held tensors must follow them
+    # 4000 K: atoms change rank all the time within 39 steps of 2 fs; the held tensors must follow them
     script = read_data(quartz((3, 3, 1)), tmp_path / "in.data") + soft_forces()
     script += "velocity all create 4000 11 loop geom\ntimestep 0.002\nfix nve all nve\n"
     script += f"fix bec all bec {models['two_layers']} Si O H every {every} efield 0.1 0.0 -0.05\n"
-    script += "neigh_modify every 1 delay 0 check yes\nrun 60\n"
+    script += "neigh_modify every 1 delay 0 check yes\nrun 39\n"
     atoms, totals = run(run_lmp, tmp_path, script, 1)
     for ranks in (2, 4):
         other_atoms, other_totals = run(run_lmp, tmp_path, script, ranks)

@@ -332,7 +332,7 @@ def test_hot_atoms_that_migrate(run_lmp: Run, tmp_path: Path, models: dict[str, 
     script = read_data(quartz((3, 3, 1)), tmp_path / "in.data") + soft_forces()
     script += "group oxygen type 2\nvelocity all create 4000 11 loop geom\ntimestep 0.002\nfix nve all nve\n"
     script += bec(models["dipole"], f"every {every} tensors 1 groups oxygen efield 0.1 0.0 -0.05")
-    script += "neigh_modify every 1 delay 0 check yes\nrun 63\n"
+    script += "neigh_modify every 1 delay 0 check yes\nrun 35\n"
     atoms, totals = final(run_lmp, tmp_path, script, 1)
     for ranks in (2, 4):
         other_atoms, other_totals = final(run_lmp, tmp_path, script, ranks)
