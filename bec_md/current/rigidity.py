@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from bec_md.arrays import Array
 from bec_md.errors import UsageError
+from bec_md.structure.neighbors import neighbor_list
 from bec_md.trajectory.velocities import minimum_image
 
 if TYPE_CHECKING:
@@ -85,10 +86,8 @@ def _inside(molecule: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.
 
 def _pairs(frame: Frame, free: NDArray[np.bool_]) -> tuple[NDArray[np.int64], NDArray[np.int64], Array]:
     """Pairs i < j of near atoms, and their vectors."""
-    from vesin import NeighborList
-
     box = np.where(frame.pbc[:, None], frame.cell_ang, 0.0)
-    finder = NeighborList(cutoff=REACH_ANG, full_list=False)
+    finder = neighbor_list()(cutoff=REACH_ANG, full_list=False)
     first, second, vectors = finder.compute(
         points=np.ascontiguousarray(frame.positions_ang), box=box, periodic=frame.pbc, quantities="ijD"
     )

@@ -18,6 +18,7 @@ from torch import Tensor
 from bec_md.errors import DataError
 from bec_md.network.sanity import check_cell, check_distances
 from bec_md.structure.from_ase import as_frame
+from bec_md.structure.neighbors import neighbor_list
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -73,10 +74,8 @@ def neighbor_pairs(
     vectors
         (E, 3) r_sender − r_receiver in Å.
     """
-    from vesin import NeighborList
-
     check_cell(cell_ang, pbc)
-    finder = NeighborList(cutoff=cutoff_ang, full_list=True, sorted=True)
+    finder = neighbor_list()(cutoff=cutoff_ang, full_list=True, sorted=True)
     box = np.where(np.asarray(pbc)[:, None], cell_ang, 0.0) if not np.all(pbc) else cell_ang
     receiver, sender, vectors = finder.compute(
         points=np.ascontiguousarray(positions_ang), box=box, periodic=np.asarray(pbc), quantities="ijD"

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from ase.io import write
 
+from bec_md.native.build import find_compiler
 from tests.cli.conftest import Run
 from tests.current.toy import oscillators, trajectory
 
@@ -18,6 +19,8 @@ COMMANDS = (
     "validate", "cite", "lammps", "compare", "modes", "compile", "bench",
 )  # fmt: skip
 HEAVY = ("torch", "matplotlib", "scipy", "numpy", "ase", "MDAnalysis", "h5py", "e3nn")
+
+QUARTZ = Path(__file__).parents[2] / "examples/quartz/quartz_300K.npz"
 
 
 def python(code: str) -> subprocess.CompletedProcess[str]:
@@ -32,6 +35,21 @@ def test_help_imports_nothing_heavy(arguments: list[str]) -> None:
         f"print(';', [name for name in {HEAVY!r} if name in sys.modules])"
     )
     assert python(code).stdout.endswith("; []\n")
+
+
+def test_a_spectrum_needs_no_pytorch_where_the_network_is_compiled() -> None:
+    """Nor is it kept from others: vesin, which looks for it, is imported anew after us."""
+    if find_compiler() is None:
+        pytest.skip("no C++ compiler")
+    code = (
+        "import sys, bec_md\n"
+        f"current = bec_md.compute_current({str(QUARTZ)!r}, 'silica', stop=120)\n"
+        "bec_md.compute_spectrum(current, eps_inf=2.4, resolution_cm=100.0)\n"
+        "print('torch' in sys.modules)\n"
+        "import vesin._neighbors\n"
+        "print(vesin._neighbors.HAS_TORCH)"
+    )
+    assert python(code).stdout.split() == ["False", "True"]
 
 
 def test_nothing_is_imported_from_the_working_folder(tmp_path: Path) -> None:
