@@ -102,7 +102,7 @@ def reduced(
     if kind == "molecules" or (kind == "auto" and has_internal(blocks)):
         if "equal" in blocks.sum_rules:
             return _without(
-                plain, "equal shares change the tensors of each kind of motion: use sum_rule=mass"
+                plain, "equal shares of ΣZ change the current of each kind of motion; shares by mass do not"
             )
         known, text = internal_parts(whole, thermal), f"{text} and kind of motion of the molecules"
     reduction = square_reduction(blocks, known, first.power, first.bins, options.md_timestep_fs)
