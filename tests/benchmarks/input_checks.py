@@ -1,12 +1,15 @@
-"""What the checks of trajectories cost, of reading and of a whole command, in one process and in turns.
+"""What the checks of trajectories cost, of reading and of a whole command.
 
     python tests/benchmarks/input_checks.py [REPEATS]
 
-Reading is a pass over `open_trajectory(…).frames()` with the checks of blocks of frames taken out, opening
-included (where the numbers of the compact format are unpacked). The checks are measured on frames in memory:
-the difference of two passes is smaller than what passes differ by on a machine that others use too. The whole
-is `compute_current` with one fixed number for each element, the cheapest charges there are. The three take
-turns; processor time of one thread, best of REPEATS (default 3).
+The time of the checks of blocks of frames is taken within a pass over `open_trajectory(…).frames()`, opening
+included (where the numbers of the compact format are unpacked): frames lie in the cache as parsing left
+them, and a machine that is slower for a while is slower for both. What handing frames on through the blocks
+costs is added from a pass over frames in memory without any check. Motion: the part that looks for repeated
+and missing frames, changed intervals and velocities. One by one: a look at every single frame for other
+atoms, damaged cells and numbers, exchanged places and uneven clocks alone, as where a block is suspicious.
+The whole is `compute_current` with one fixed number for each element, the cheapest charges there are.
+Processor time; medians of REPEATS passes (default 5).
 """
 
 from __future__ import annotations
@@ -15,9 +18,10 @@ import sys
 import tempfile
 import time
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -25,16 +29,16 @@ from bec_md.current import compute_current
 from bec_md.structure import Frame
 from bec_md.structure.extxyz import frame_text
 from bec_md.trajectory import open_trajectory
+from bec_md.trajectory.block import Block, Stack
+from bec_md.trajectory.checks import FrameChecker
 from bec_md.trajectory.compact import write_compact
+from bec_md.trajectory.continuity import Continuity
 from bec_md.trajectory.stream import StreamedTrajectory
 from bec_md.units import SPEED_OF_LIGHT_CM_FS
 
 #: Atoms and frames of the trajectories, and formats.
 SIZES = ((8, 20_000), (192, 10_000))
 FORMATS = ("npz", "xyz", "lammpstrj")
-#: Atoms in frames that are checked in memory, as many as lie in the cache after parsing; a whole file where
-#: it lies in memory anyway.
-IN_MEMORY = {"npz": 2_000_000, "xyz": 50_000, "lammpstrj": 50_000}
 
 
 def salt(n_atoms: int, n_frames: int) -> Iterator[Frame]:
@@ -90,11 +94,48 @@ def write(folder: Path, n_atoms: int, n_frames: int) -> Iterator[Path]:
         yield path
 
 
-class Unchecked(StreamedTrajectory):
-    """The same stream without the checks of blocks."""
+class Timed(StreamedTrajectory):
+    """The same stream, which notes the time that its checks take."""
 
-    def _verified(self, frames: Iterator[Frame]) -> Iterator[Frame]:
-        return frames
+    spent = motion = 0.0
+
+    def _timed(self, function: Callable[..., Any], *, motion: bool = False) -> Callable[..., Any]:
+        def timed(*arguments: Any) -> Any:
+            begin = time.thread_time()
+            try:
+                return function(*arguments)
+            finally:
+                took = time.thread_time() - begin
+                self.spent += took
+                self.motion += took * motion
+
+        return timed
+
+    def _block(self, before: Sequence[Frame], frames: Sequence[Frame], stack: Stack) -> Block | None:
+        return self._timed(super()._block)(before, frames, stack)
+
+    def _checker(self, first: Frame, timestep_fs: float | None) -> FrameChecker:
+        checker = super()._checker(first, timestep_fs)
+        checker.first_fault = self._timed(checker.first_fault)
+        return checker
+
+    def _continuity(self) -> Continuity | None:
+        continuity = super()._continuity()
+        assert continuity is not None
+        continuity.first_break = self._timed(continuity.first_break, motion=True)
+        return continuity
+
+
+class Untouched(StreamedTrajectory):
+    """The same stream, which hands blocks on without a look."""
+
+    def _block(self, before: Sequence[Frame], frames: Sequence[Frame], stack: Stack) -> None:
+        return None
+
+    def _checker(self, first: Frame, timestep_fs: float | None) -> FrameChecker:
+        checker = super()._checker(first, timestep_fs)
+        checker.first_fault = lambda frames, block: None
+        return checker
 
 
 def seconds(frames: Iterable[Frame]) -> float:
@@ -104,11 +145,42 @@ def seconds(frames: Iterable[Frame]) -> float:
     return time.process_time() - begin
 
 
-def unchecked(path: Path) -> Iterator[Frame]:
-    """Open and read without the checks of blocks."""
+def opened(path: Path, kind: type[StreamedTrajectory]) -> StreamedTrajectory:
+    """Open a file as a stream of this kind."""
     trajectory = open_trajectory(path, timestep_fs=1.0)
-    trajectory.__class__ = Unchecked
-    yield from trajectory.frames()
+    trajectory.__class__ = kind
+    assert isinstance(trajectory, kind)
+    return trajectory
+
+
+def read(path: Path) -> tuple[float, float, float]:
+    """Processor time of reading, of the checks in it, and of what these ask of the motion, s."""
+    begin = time.process_time()
+    trajectory = opened(path, Timed)
+    deque(trajectory.frames(), maxlen=0)
+    return time.process_time() - begin - trajectory.spent, trajectory.spent, trajectory.motion
+
+
+def handed_on(path: Path) -> float:
+    """Processor time of handing one frame on through the blocks, s."""
+    trajectory = opened(path, Untouched)
+    frames = list(islice(trajectory.frames(), 1000))
+    through = min(seconds(trajectory._verified(iter(frames))) for _ in range(5))
+    return (through - min(seconds(frame for frame in frames) for _ in range(5))) / len(frames)
+
+
+def one_by_one(path: Path) -> float:
+    """Processor time of looking at one frame by itself, s."""
+    trajectory = opened(path, Untouched)
+    frames = list(islice(trajectory.frames(), 400))
+    found = []
+    for _ in range(5):
+        checker = FrameChecker(path.name, frames[0], 1.0, corrected=True)
+        begin = time.process_time()
+        for frame in frames:
+            checker.check(frame)
+        found.append((time.process_time() - begin) / len(frames))
+    return min(found)
 
 
 def computed(path: Path) -> float:
@@ -118,33 +190,32 @@ def computed(path: Path) -> float:
     return time.process_time() - begin
 
 
-def measure(path: Path, n_frames: int, repeats: int) -> tuple[float, float, float]:
-    """Time of reading, of checking and of the whole computation, µs a frame."""
-    trajectory = open_trajectory(path, timestep_fs=1.0)
-    assert isinstance(trajectory, StreamedTrajectory)
-    frames = list(islice(trajectory.frames(), IN_MEMORY[path.suffix[1:]] // trajectory.info.n_atoms))
-    found: dict[str, list[float]] = {"reading": [], "checked": [], "plain": [], "whole": []}
-    for _ in range(repeats):
-        found["reading"].append(seconds(unchecked(path)) / n_frames)
-        found["checked"] += [seconds(trajectory._verified(iter(frames))) / len(frames) for _ in range(4)]
-        found["plain"] += [seconds(frame for frame in frames) / len(frames) for _ in range(4)]
-        found["whole"].append(computed(path) / n_frames)
-    best = {name: 1e6 * min(times) for name, times in found.items()}
-    return best["reading"], best["checked"] - best["plain"], best["whole"]
+def measure(path: Path, n_frames: int, repeats: int) -> tuple[float, ...]:
+    """Time of reading, of checking, of its part about motion, and of the whole computation, µs a frame."""
+    passes = [(*read(path), computed(path)) for _ in range(repeats)]
+    reading, checks, motion, whole = 1e6 * np.median(passes, axis=0) / n_frames
+    on = 1e6 * handed_on(path)
+    return reading - on, checks + on, motion, whole
 
 
 def main() -> None:
     """Measure and print a table."""
-    repeats = int(sys.argv[1]) if len(sys.argv) > 1 else 3
-    print("| format | atoms | frames | reading | checks | of reading | whole | of the whole |")
-    print("|---|---|---|---|---|---|---|---|")
+    repeats = int(sys.argv[1]) if len(sys.argv) > 1 else 5
+    print(
+        "| format | atoms | reading | checks | of reading | motion | of reading | one by one | of the whole |"
+    )
+    print("|---|---|---|---|---|---|---|---|---|")
     with tempfile.TemporaryDirectory() as folder:
         for n_atoms, n_frames in SIZES:
             for path in write(Path(folder), n_atoms, n_frames):
-                reading, checks, whole = measure(path, n_frames, repeats)
-                parts = f"{reading:.1f} µs | {checks:.2f} µs | {100 * checks / reading:.1f} %"
-                row = f"{path.suffix[1:]} | {n_atoms} | {n_frames} | {parts}"
-                print(f"| {row} | {whole:.0f} µs | {100 * checks / whole:.2f} % |", flush=True)
+                reading, checks, motion, whole = measure(path, n_frames, repeats)
+                share, moved = 100 * checks / reading, 100 * motion / reading
+                print(
+                    f"| {path.suffix[1:]} | {n_atoms} | {reading:.1f} µs | {checks:.2f} µs | {share:.1f} % | "
+                    f"{motion:.2f} µs | {moved:.1f} % | {1e6 * one_by_one(path):.0f} µs | "
+                    f"{100 * checks / whole:.1f} % |",
+                    flush=True,
+                )
                 path.unlink()
 
 
