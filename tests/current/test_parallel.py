@@ -74,10 +74,7 @@ def test_the_block_of_a_killed_worker_is_done_again(tmp_path: Path) -> None:
 
 
 @pytest.mark.filterwarnings("ignore:a worker ended.*")  # said for each worker that dies on the way
-def test_workers_that_always_die_are_given_up_and_what_is_done_is_kept(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("bec_md.current.cluster.MAX_IDLE_ROUNDS", 2)
+def test_workers_that_always_die_are_given_up_and_what_is_done_is_kept(tmp_path: Path) -> None:
     source = write_trajectory(tmp_path / "t.xyz", 40)
     compute(source, tmp_path / "c.h5", stop=10)
     with pytest.raises(DataError, match="end before a chunk is done"):
