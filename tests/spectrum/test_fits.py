@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -52,6 +54,25 @@ def test_integrated_strengths(spectrum) -> None:
     assert band.eps_contribution == pytest.approx(strength(450.0), rel=0.15)
     with pytest.raises(UsageError, match="no frequency"):
         fits.integrate_band(spectrum, 2000.0, 3000.0)
+
+
+@pytest.mark.parametrize("form", ["lorentz", "four-parameter"])
+def test_a_misfit_makes_errors_as_large_as_its_residuals(spectrum, form: str) -> None:
+    """One oscillator for two bands: what is left is no noise, and the stated noise decides about nothing."""
+    found = []
+    for scale in (0.01, 0.001):
+        errors = {
+            name: scale * getattr(spectrum, name)
+            for name in ("sigma_real_err", "sigma_imag_err", "iso_real_err", "iso_imag_err")
+        }
+        sure = replace(spectrum, **errors)
+        if form == "lorentz":
+            found.append(fits.fit_lorentz(sure, [450.0], max_cm=1200.0))
+        else:
+            found.append(fits.fit_four_parameter(sure, [(450.0, 700.0)], max_cm=1200.0))
+    assert found[0].chi2_reduced > 100.0
+    assert found[1].chi2_reduced == pytest.approx(100.0 * found[0].chi2_reduced, rel=0.05)
+    np.testing.assert_allclose(found[1].errors, found[0].errors, rtol=0.05)
 
 
 def test_four_parameter_fit_finds_lo_and_to(spectrum) -> None:
