@@ -25,6 +25,7 @@ from bec_md.units import PLASMA_FREQUENCY2_FS2
 from bec_md.validate import langevin
 from bec_md.validate.crystal import HarmonicCrystal, cubic_crystal, random_crystal, series_of_atoms
 from bec_md.validate.expectation import expected_sigma, omega_fs
+from bec_md.validate.rotors import Debye, FreeRotors
 from bec_md.validate.statistics import independent_points
 
 TEMPERATURE_K = 300.0
@@ -41,6 +42,7 @@ class Case:
     samples: int
     resolution_cm: float
     band_cm: tuple[float, float]
+    midpoint: bool = False
 
 
 def oscillators(
@@ -134,12 +136,24 @@ def ions(picoseconds: float, resolution: float) -> Case:
     return Case(run, kernel[:, None, None] * np.eye(3), None, dt, n, resolution, (2 * resolution, 600.0))
 
 
+def rotors(system: Debye | FreeRotors, resolution: float, band: tuple[float, float]) -> Case:
+    """A bare J(t), to which nothing is known: the plain estimate in both lines."""
+    kernel = system.kernel()[:, None, None] * np.eye(3)
+    static = system.strength * np.eye(3) if isinstance(system, Debye) else None
+    return Case(
+        lambda seed: system.run(np.random.default_rng(seed)),
+        kernel, static, system.timestep_fs, system.samples, resolution, band, isinstance(system, Debye),
+    )  # fmt: skip
+
+
 CASES: dict[str, Callable[[], Case]] = {
     "lorentz": lambda: oscillators(20.0, [(600.0, 60.0, 0.1)], 20.0),
     "narrow": lambda: oscillators(20.0, [(600.0, 12.0, 0.1)], 20.0),
     "two bands": lambda: oscillators(40.0, [(400.0, 40.0, 0.03), (800.0, 60.0, 0.1)], 20.0),
     "liquid": lambda: liquid(5.0, 60.0),
     "drude": lambda: ions(20.0, 15.0),
+    "debye": lambda: rotors(Debye(), 20.0, (30.0, 500.0)),
+    "rotors": lambda: rotors(FreeRotors(), 10.0, (35.0, 200.0)),
     "crystal": lambda: crystal(random_crystal(), 40.0, 12.0, (170.0, 900.0)),
     "rock salt": lambda: crystal(cubic_crystal(), 20.0, 12.0, (360.0, 440.0)),
 }
@@ -185,7 +199,9 @@ def measure(name: str, case: Case, seeds: int, kind: str) -> None:
     """Print the comparison of one case."""
     pairs = list(spectra(case, seeds, kind))
     nu = pairs[0][0].wavenumber_cm
-    exact: Complex = expected_sigma(nu, case.kernel, case.timestep_fs, case.samples, case.resolution_cm)
+    exact: Complex = expected_sigma(
+        nu, case.kernel, case.timestep_fs, case.samples, case.resolution_cm, midpoint=case.midpoint
+    )
     points = independent_points(nu, *case.band_cm, case.resolution_cm)
     applied = sum(p[1].plain_n_alpha is not None for p in pairs)
     print(f"{name}: {seeds} runs of {case.samples * case.timestep_fs / 1000:g} ps, reduced in {applied}")
