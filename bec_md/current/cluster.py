@@ -326,7 +326,8 @@ def _close(cluster: Any) -> None:
     A limit of its own would make distributed give up in the middle and leave the cluster half open.
     """
     nannies = [nanny.process.process for nanny in cluster.workers.values() if nanny.process is not None]
-    workers = [process.pid for process in nannies if process is not None]
+    # one that is just being started again has no number yet
+    workers = [process.pid for process in nannies if process is not None and process.pid is not None]
 
     def close() -> None:
         """Close it; whatever distributed runs into, its processes are gone at the end."""
