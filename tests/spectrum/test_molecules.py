@@ -126,3 +126,17 @@ def test_slow_motion_that_nothing_is_known_of_stays_as_it_is() -> None:
     assert (whole["fluctuation"] > 2.0 * whole["kramers_kronig"]).all()
     assert (changes["fluctuation"] <= changes["kramers_kronig"] + 1e-9).all()
     assert changes["kramers_kronig"].max() > 0.0
+
+
+@pytest.mark.parametrize("kind", ["axis", "molecules"])
+def test_no_error_is_larger_than_the_spectrum_where_a_short_run_is_dark(kind: str) -> None:
+    """Squares at the top of a band leak where a run is not much longer than the lag window."""
+    short = liquid(97)[:1600]
+    options = {**OPTIONS, "max_cm": 9000.0}
+    found = compute_spectrum(short, control_variates=kind, **options)  # type: ignore[arg-type]
+    assert found.plain_n_alpha is not None
+    dark = found.wavenumber_cm > 6000.0
+    assert found.n_alpha[dark].max() < 0.02 * found.n_alpha.max()
+    assert (found.n_alpha_err[dark] < 2.0 * found.n_alpha[dark]).all()
+    low, high = found.n_alpha_interval(0.95)
+    assert (np.isfinite(high) & (low < found.n_alpha)).all()

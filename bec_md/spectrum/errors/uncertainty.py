@@ -115,7 +115,9 @@ def chi_square_interval(estimate: Array, dof: Array, level: float = 0.68) -> tup
     """
     from scipy.special import chdtri
 
-    nu = np.minimum(np.asarray(dof, dtype=float), 1e8)
+    nu = np.clip(
+        np.asarray(dof, dtype=float), 0.1, 1e8
+    )  # bounds are far, not infinite, where nothing is known
     tail = 0.5 * (1.0 - level)
     return estimate * nu / chdtri(nu, tail), estimate * nu / chdtri(nu, 1.0 - tail)
 

@@ -36,7 +36,7 @@ from bec_md.arrays import Array
 from bec_md.spectrum.estimators import corrections, one_sided
 from bec_md.spectrum.estimators.blocks import CurrentBlocks
 from bec_md.spectrum.estimators.estimate import PowerSpectra
-from bec_md.spectrum.estimators.ordinates import ordinate_variance, smoothed, squares
+from bec_md.spectrum.estimators.ordinates import limited, ordinate_variance, smoothed, squares
 from bec_md.spectrum.estimators.periodogram import Periodogram, periodogram
 
 #: Relative variance of ⟨J²⟩ in half a run from which an expansion in it means nothing: 10 independent
@@ -238,7 +238,7 @@ def square_reduction(
     reduction = Reduction(
         factor=factor,
         density=density,
-        variance=variance,
+        variance=limited(variance, total[0].spectrum),
         controls=tuple(part.control for part in parts),
         static_share=np.clip(np.sum([part.share for part in parts], axis=0), 0.0, 1.0),
         used=np.any([part.used for part in parts], axis=0),

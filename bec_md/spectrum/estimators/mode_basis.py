@@ -28,7 +28,7 @@ from bec_md.spectrum.estimators.control_variates import (
     to_area,
 )
 from bec_md.spectrum.estimators.estimate import PowerSpectra
-from bec_md.spectrum.estimators.ordinates import ordinate_variance, smoothed, squares
+from bec_md.spectrum.estimators.ordinates import limited, ordinate_variance, smoothed, squares
 from bec_md.spectrum.estimators.periodogram import Periodogram, periodogram
 from bec_md.units import SPEED_OF_LIGHT_CM_FS
 
@@ -391,7 +391,7 @@ def mode_reduction(
     return Reduction(
         factor=factor,
         density=density,
-        variance=variance,
+        variance=limited(variance, smoothed(bins.power, window, size, step)),
         controls=tuple(controls),
         static_share=np.clip(
             known / np.maximum(squares(bins.dipole, bins.stretches).sum(axis=1), 1e-300), 0.0, 1.0

@@ -69,6 +69,15 @@ def ordinate_variance(
     return np.maximum(variance, 0.0), np.maximum(density, 0.0)
 
 
+def limited(variance: Array, height: Array) -> Array:
+    """Variance that is no larger than the square of the smoothed spectrum itself.
+
+    No estimate of a power spectrum is worse than one ordinate; squares at the top of a band leak into the
+    dark where a run is not much longer than the lag window.
+    """
+    return np.asarray(np.minimum(variance, np.maximum(height, 0.0) ** 2))
+
+
 def with_excess(power: PowerSpectra, bins: Periodogram, md_timestep_fs: float | None) -> PowerSpectra:
     """Power spectra that know by how much their variance exceeds that of spectra flat over the kernel.
 
