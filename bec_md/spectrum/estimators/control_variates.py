@@ -28,6 +28,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -280,15 +281,13 @@ def _shifted(found: Reduction, grid: Array, md_timestep_fs: float) -> Reduction:
     """The same where the Verlet shift of the frequencies has been undone; the factor is there already."""
     shown = corrections.verlet_shown_wavenumber(grid, md_timestep_fs)
 
-    def there(values: Array) -> Array:
-        return np.array([np.interp(shown, grid, row) for row in values])
+    def there(owner: Any, *names: str) -> Any:
+        """Interpolate arrays (3, F) of a record."""
+        moved = {name: [np.interp(shown, grid, row) for row in getattr(owner, name)] for name in names}
+        return replace(owner, **{name: np.array(rows) for name, rows in moved.items()})
 
-    controls = tuple(
-        replace(c, covariance=there(c.covariance), slope=there(c.slope), noise=there(c.noise))
-        for c in found.controls
-        if c.noise is not None
-    )
-    return replace(found, density=there(found.density), variance=there(found.variance), controls=controls)
+    controls = tuple(there(control, "covariance", "slope", "noise") for control in found.controls)
+    return cast(Reduction, there(replace(found, controls=controls), "density", "variance"))
 
 
 def _static_share(own: Periodogram, bins: Periodogram) -> Array:
