@@ -23,7 +23,8 @@ from bec_md.spectrum.estimators.control_variates import (
 )
 from bec_md.spectrum.estimators.estimate import PowerSpectra
 from bec_md.spectrum.estimators.internal_blocks import has_internal, internal_parts
-from bec_md.spectrum.estimators.mode_basis import ModeBasis, ModeBlocks, mode_basis, mode_reduction, motion_of
+from bec_md.spectrum.estimators.mode_basis import ModeBasis, ModeBlocks, mode_basis, motion_of
+from bec_md.spectrum.estimators.mode_reduction import mode_reduction
 from bec_md.spectrum.estimators.periodogram import Periodogram
 from bec_md.spectrum.estimators.survey import to_tensor
 from bec_md.spectrum.options import SpectrumOptions
@@ -32,8 +33,8 @@ from bec_md.spectrum.response.symmetric_tensor import VOIGT, to_matrix
 from bec_md.spectrum.statics import Statics
 from bec_md.units import AMU_ANG2_FS2_EV, BOLTZMANN_EV_K, SPEED_OF_LIGHT_CM_FS
 
-#: Least share of a variance that is stated to be left: what is neglected is of this order.
-LEAST_SHARE = 0.005
+#: Least share of a variance that is stated to be left, of σ and of ⟨δM²⟩: what is neglected is of this order.
+LEAST_SHARE, LEAST_STATIC_SHARE = 0.005, 1e-4
 #: Standard errors by which f-sum ratios of honest runs are off, of an axis and of the mean of all: runs that
 #: are refused are those furthest off, so that refusing honest ones would shift the mean of many runs.
 AXIS_BY_CHANCE, MEAN_BY_CHANCE = 4.5, 4.0
@@ -259,9 +260,11 @@ def _statics(
 ) -> Statics:
     """Static numbers of the reduced spectra.
 
-    ⟨δM²⟩ changes by as much as ∫ε₂/ω does: what M does more slowly than the run resolves, or ions that
+    Where the current itself has been changed, ⟨δM²⟩ is that of the changed one. Otherwise it changes by as
+    much as ∫ε₂/ω does: what M does more slowly than the run resolves, or ions that
     diffuse, is in ⟨δM²⟩ alone, and nothing is known about it. Where it is the smaller of the two it changes
-    by the same factor.
+    by the same factor. Both are one number where M is bounded: what sets them apart, ends of the run and the
+    lag window, is small beside the plain error and not beside what is left, and the error of ∫ε₂/ω has it.
     """
     integral = to_tensor(
         conductivity.static_susceptibility_kramers_kronig(
@@ -275,15 +278,17 @@ def _statics(
     known = (earlier > 0.0) & (after > 0.0) & (fluctuation > 0.0)
     larger = np.maximum(fluctuation, earlier)
     changed = 1.0 + np.divide(after - earlier, larger, out=np.zeros(3), where=known)
-    factor = to_matrix(_six(changed)[:, None])[0]
-    left = np.sqrt(np.maximum(1.0 - reduction.static_share, LEAST_SHARE))
+    factor = np.ones((3, 3)) if reduction.moved else to_matrix(_six(changed)[:, None])[0]
+    left = np.sqrt(np.maximum(1.0 - reduction.static_share, LEAST_STATIC_SHARE))
     error = factor * np.where(np.eye(3) > 0.0, left, 1.0)
+    dipole = found.fluctuation * factor
+    apart = integral - dipole if found.dipole == "bounded" else np.zeros((3, 3))
     return replace(
         found,
-        fluctuation=found.fluctuation * factor,
+        fluctuation=dipole,
         fluctuation_err=found.fluctuation_err * error,
         kramers_kronig=integral,
-        kramers_kronig_err=found.kramers_kronig_err * error,
+        kramers_kronig_err=np.hypot(found.kramers_kronig_err * error, apart),
     )
 
 
@@ -315,9 +320,12 @@ def reduced_errors(
     """
     factor = reduction.factor
     variance = sigma_of(factor * np.sqrt(reduction.variance)) ** 2
-    density = sigma_of(factor * np.sqrt(np.maximum(reduction.density, 0.0))) ** 2
-    imag, cross = uncertainty.response_covariance(
-        density, power.lag_window, power.timestep_fs, power.total_time_fs, keep.stop
+    density = _twice_as_fine(sigma_of(factor)) ** 2 * reduction.density
+    imag, cross = (
+        part[:, ::2]
+        for part in uncertainty.response_covariance(
+            density, power.lag_window, power.timestep_fs, power.total_time_fs, 2 * keep.stop - 1
+        )
     )
     real = variance[:, : keep.stop]
     whole = real, imag
@@ -353,8 +361,18 @@ def _replaced(plain: dict[str, Any], diagonal: Array) -> dict[str, Any]:
         after = np.where(np.isnan(diagonal[:, number]), before, diagonal[:, number])
         for a in range(3):
             out[name][:, a, a] = np.sqrt(after[a]) if squared else after[a]
-        change = (after - before).sum(axis=0) / 9.0
-        old = out[iso] ** 2 if squared else out[iso]
-        new = np.maximum(old + change, LEAST_SHARE * old) if squared else old + change
-        out[iso] = np.sqrt(new) if squared else new
+        if squared:  # what the axes share (S_ab) is reduced as what each has
+            share = after.sum(axis=0) / np.maximum(before.sum(axis=0), 1e-300)
+            out[iso] = out[iso] * np.sqrt(share)
+        else:
+            out[iso] = out[iso] + (after - before).sum(axis=0) / 9.0
+    bound = out["iso_real_err"] * out["iso_imag_err"]
+    out["iso_covariance"] = np.clip(out["iso_covariance"], -bound, bound)
+    return out
+
+
+def _twice_as_fine(values: Array) -> Array:
+    """Values (..., F) with one between each two, (..., 2F − 1)."""
+    out = np.empty((*values.shape[:-1], 2 * values.shape[-1] - 1))
+    out[..., ::2], out[..., 1::2] = values, 0.5 * (values[..., 1:] + values[..., :-1])
     return out

@@ -102,9 +102,10 @@ def liquid(picoseconds: float, resolution: float) -> Case:
     return Case(run, kernel, static, first.timestep_fs, first.samples, resolution, (150.0, 4000.0))
 
 
-def crystal(found: HarmonicCrystal, picoseconds: float, resolution: float, band: tuple[float, float]) -> Case:
-    """A harmonic crystal, 1 fs between samples, every atom of its cell a group."""
-    dt = 1.0
+def crystal(
+    found: HarmonicCrystal, picoseconds: float, resolution: float, band: tuple[float, float], dt: float = 1.0
+) -> Case:
+    """A harmonic crystal, every atom of its cell a group, `dt` fs between samples."""
     n = round(picoseconds * 1000.0 / dt)
 
     def run(seed: int) -> CurrentSeries:
@@ -156,6 +157,7 @@ CASES: dict[str, Callable[[], Case]] = {
     "rotors": lambda: rotors(FreeRotors(), 10.0, (35.0, 200.0)),
     "crystal": lambda: crystal(random_crystal(), 40.0, 12.0, (170.0, 900.0)),
     "rock salt": lambda: crystal(cubic_crystal(), 20.0, 12.0, (360.0, 440.0)),
+    "lo and to": lambda: crystal(cubic_crystal(), 131.072, 4.0, (360.0, 440.0), dt=4.0),
 }
 
 

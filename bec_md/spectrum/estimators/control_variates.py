@@ -37,7 +37,7 @@ from bec_md.arrays import Array
 from bec_md.spectrum.estimators import corrections, one_sided
 from bec_md.spectrum.estimators.blocks import CurrentBlocks
 from bec_md.spectrum.estimators.estimate import PowerSpectra
-from bec_md.spectrum.estimators.ordinates import limited, ordinate_variance, smoothed, squares
+from bec_md.spectrum.estimators.ordinates import fine_density, limited, ordinate_variance, smoothed, squares
 from bec_md.spectrum.estimators.periodogram import Periodogram, periodogram
 
 #: Relative variance of ⟨J²⟩ in half a run from which an expansion in it means nothing: 10 independent
@@ -82,7 +82,7 @@ class Reduction:
     factor
         (3, F) by which S_aa is multiplied; S_ab by the geometric mean of both.
     density
-        (3, F) S² of single ordinates, smoothed with a third of the resolution.
+        (3, 2F − 1) S² of single ordinates on a grid twice as fine (`ordinates.fine_density`).
     variance
         (3, F) of the smoothed spectrum before the reduction.
     controls
@@ -91,6 +91,8 @@ class Reduction:
         (3,) share of the variance of ⟨δM_a²⟩ that is taken away.
     used
         (3,) whether the axis has a moment that serves.
+    moved
+        Whether the motion itself has been brought to what is known: the factor is a correction of its bias.
     """
 
     factor: Array
@@ -99,6 +101,7 @@ class Reduction:
     controls: tuple[Control, ...]
     static_share: Array
     used: NDArray[np.bool_]
+    moved: bool = False
 
     def gain(self) -> Array:
         """Variance of S_aa over that of the reduced one, (3, F)."""
@@ -235,10 +238,11 @@ def square_reduction(
     exact = np.sum([one.exact for one in known], axis=0)
     exponent = np.sum([part.exponent for part in parts], axis=0)
     factor = to_area(factor, power.total[:3], exponent, exact, step)
-    variance, density = ordinate_variance(squares(bins.power, bins.stretches), window, size, step, bins)
+    square = squares(bins.power, bins.stretches)
+    variance, _ = ordinate_variance(square, window, size, step, bins)
     reduction = Reduction(
         factor=factor,
-        density=density,
+        density=fine_density(square, size, step),
         variance=limited(variance, total[0].spectrum),
         controls=tuple(part.control for part in parts),
         static_share=np.clip(np.sum([part.share for part in parts], axis=0), 0.0, 1.0),
@@ -281,13 +285,19 @@ def _shifted(found: Reduction, grid: Array, md_timestep_fs: float) -> Reduction:
     """The same where the Verlet shift of the frequencies has been undone; the factor is there already."""
     shown = corrections.verlet_shown_wavenumber(grid, md_timestep_fs)
 
-    def there(owner: Any, *names: str) -> Any:
-        """Interpolate arrays (3, F) of a record."""
-        moved = {name: [np.interp(shown, grid, row) for row in getattr(owner, name)] for name in names}
-        return replace(owner, **{name: np.array(rows) for name, rows in moved.items()})
+    def there(values: Array) -> Array:
+        """Interpolate an array (3, F), or on the finer grid (3, 2F − 1)."""
+        at, own = (
+            np.interp(np.linspace(0, 1, values.shape[1]), np.linspace(0, 1, len(x)), x) for x in (shown, grid)
+        )
+        return np.array([np.interp(at, own, row) for row in values])
 
-    controls = tuple(there(control, "covariance", "slope", "noise") for control in found.controls)
-    return cast(Reduction, there(replace(found, controls=controls), "density", "variance"))
+    def moved(owner: Any, *names: str) -> Any:
+        """Move some arrays of a record."""
+        return replace(owner, **{name: there(getattr(owner, name)) for name in names})
+
+    controls = tuple(moved(control, "covariance", "slope", "noise") for control in found.controls)
+    return cast(Reduction, moved(replace(found, controls=controls), "density", "variance"))
 
 
 def _static_share(own: Periodogram, bins: Periodogram) -> Array:

@@ -13,7 +13,7 @@ coordinates q are brought to their known covariance by :math:`q' = (⟨qq^T⟩/k
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,28 +21,18 @@ from numpy.typing import NDArray
 from bec_md.arrays import Array, spread_rows
 from bec_md.errors import DataError
 from bec_md.spectrum.estimators.blocks import REMEMBERED_FRAMES, CurrentBlocks, rows
-from bec_md.spectrum.estimators.control_variates import (
-    Control,
-    Reduction,
-    moments,
-    to_area,
-)
-from bec_md.spectrum.estimators.estimate import PowerSpectra
-from bec_md.spectrum.estimators.ordinates import limited, ordinate_variance, smoothed, squares
 from bec_md.spectrum.estimators.periodogram import Periodogram, periodogram
 from bec_md.units import SPEED_OF_LIGHT_CM_FS
 
 #: Overlap of two normalized lines from which they are one cluster.
 OVERLAP = 0.1
-#: Share of the strongest axis below which a cluster is left alone along an axis: it shows what others do.
-FAINT = 0.05
 #: Least energy over k_B T that a coordinate is brought to k_B T from: what is below is not its own motion.
 LEAST_ENERGY = 0.02
-#: Share of one ordinate in the area of a line from which leaving it out tells nothing more.
-LARGEST_SHARE = 0.5
 #: Coordinates up to this number are kept in memory (256 MB), and frames from which mean tensors are taken.
 KEPT_NUMBERS, SAMPLED_FRAMES = 1 << 25, 256
 _BLOCK = 1 << 16
+#: Width of the Gaussian mean, in periods of the lowest mode, that is taken off an integral of velocities.
+SMOOTHED_PERIODS = 1.5
 
 
 @dataclass(frozen=True)
@@ -53,21 +43,26 @@ class ModeBasis:
     ----------
     wavenumber_cm
         (C,) mean of each cluster.
-    projections
-        (C, 3G, 3G) of w onto each cluster.
+    lowest_cm
+        Wavenumber of the lowest mode.
+    vectors
+        (3G, m) orthonormal, of the m coordinates of each cluster.
     scales
         (C, 3G, 3G) of w onto each cluster, brought to its known covariance.
     energies
         (C,) mean square of the velocities of each cluster over k_B T.
-    sizes
-        (C,) coordinates in each cluster.
     """
 
     wavenumber_cm: Array
-    projections: Array
+    lowest_cm: float
+    vectors: tuple[Array, ...]
     scales: Array
     energies: Array
-    sizes: tuple[int, ...]
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        """Coordinates in each cluster, (C,)."""
+        return tuple(own.shape[1] for own in self.vectors)
 
 
 @dataclass(frozen=True, eq=False)
@@ -122,6 +117,10 @@ class Motion:
         moved = self.velocities(replica, start, stop) @ weights.reshape(change.shape[1], -1)
         return np.asarray(moved.reshape(len(moved), len(charges), 3))
 
+    def mode_charges(self, vectors: Array) -> Array:
+        """Charges e/√amu of coordinates (3G, m), (3, m), of the first replica."""
+        return np.asarray(np.hstack(list(self.charges[0])) @ vectors)
+
 
 def motion_of(blocks: CurrentBlocks) -> Motion:
     """Return the mode coordinates of a run.
@@ -161,20 +160,19 @@ def mode_basis(motion: Motion, thermal: float, lag: int = 1) -> ModeBasis:
     frequencies, vectors = _modes(free.T @ now @ free, free.T @ later @ free, lag * blocks.timestep_fs)
     vectors = free @ vectors
     members = _clusters(motion, vectors)
-    projections, scales, energies = [], [], []
-    for member in members:
-        own = vectors[:, member]
+    scales, energies = [], []
+    chosen = tuple(vectors[:, member] for member in members)
+    for own in chosen:
         values, axes = np.linalg.eigh(own.T @ now @ own / thermal)
         root = (axes / np.sqrt(np.maximum(values, LEAST_ENERGY))) @ axes.T
-        projections.append(own @ own.T)
         scales.append(own @ root @ own.T)
         energies.append(float(values.mean()))
     return ModeBasis(
         np.array([frequencies[m].mean() for m in members]),
-        np.array(projections),
+        float(frequencies.min()),
+        chosen,
         np.array(scales),
         np.array(energies),
-        tuple(len(m) for m in members),
     )
 
 
@@ -186,18 +184,27 @@ def _clusters(motion: Motion, vectors: Array) -> list[NDArray[np.int64]]:
     from scipy.ndimage import uniform_filter1d
     from scipy.sparse.csgraph import connected_components
 
+    power = uniform_filter1d(coordinate_lines(motion, vectors).power, 5, axis=1)
+    power /= np.sqrt(np.maximum((power**2).sum(axis=1, keepdims=True), 1e-300))
+    count, label = connected_components(power @ power.T > OVERLAP, directed=False)
+    return [np.flatnonzero(label == number) for number in range(count)]
+
+
+def coordinate_lines(motion: Motion, vectors: Array) -> Periodogram:
+    """Periodogram of the coordinates (3G, M) of a run: `power` and `dipole` are (M, F)."""
     blocks = motion.blocks
     padded = np.hstack([vectors, np.zeros((len(vectors), -vectors.shape[1] % 3))])
     lines = [
         periodogram(
             CoordinateBlocks(blocks.series, blocks.sum_rules, motion=motion, vectors=padded[:, k : k + 3])
-        ).power
+        )
         for k in range(0, padded.shape[1], 3)
     ]
-    power = uniform_filter1d(np.concatenate(lines)[: vectors.shape[1]], 5, axis=1)
-    power /= np.sqrt(np.maximum((power**2).sum(axis=1, keepdims=True), 1e-300))
-    count, label = connected_components(power @ power.T > OVERLAP, directed=False)
-    return [np.flatnonzero(label == number) for number in range(count)]
+    power, dipole = (
+        np.concatenate([getattr(line, name) for line in lines])[: vectors.shape[1]]
+        for name in ("power", "dipole")
+    )
+    return replace(lines[0], power=power, dipole=dipole)
 
 
 def _covariances(motion: Motion, lag: int) -> tuple[Array, Array]:
@@ -234,17 +241,22 @@ class ModeBlocks(CurrentBlocks):
     ----------
     change
         (3G, 3G) what is added to w.
+    lowest_cm
+        Wavenumber of the lowest mode: what is much slower in an integral of w is no motion of the modes, but
+        noise of a thermostat between samples.
     """
 
     motion: Motion
     change: Array
+    lowest_cm: float
     _moved: dict[int, Array] = field(default_factory=dict, repr=False, compare=False)
 
     @classmethod
     def of(cls, motion: Motion, basis: ModeBasis) -> ModeBlocks:
         """Return the current with every cluster rescaled."""
-        blocks, change = motion.blocks, (basis.scales - basis.projections).sum(axis=0)
-        return cls(blocks.series, blocks.sum_rules, motion=motion, change=change)
+        blocks, every = motion.blocks, np.hstack(basis.vectors)
+        change = basis.scales.sum(axis=0) - every @ every.T
+        return cls(blocks.series, blocks.sum_rules, motion=motion, change=change, lowest_cm=basis.lowest_cm)
 
     def currents(self, replica: int, start: int, stop: int) -> Array:
         """Return what is read, with the change of the modes in every group."""
@@ -258,6 +270,8 @@ class ModeBlocks(CurrentBlocks):
 
     def read_polarization(self, replica: int, start: int, stop: int) -> Array:
         """P(t) with the integral of the change, (3, n) in e Å."""
+        from scipy.ndimage import gaussian_filter1d
+
         if replica not in self._moved:
             length = self.lengths[replica]
             pieces = [
@@ -265,7 +279,13 @@ class ModeBlocks(CurrentBlocks):
                 for at in range(0, length, _BLOCK)
             ]
             added = np.concatenate(pieces)
-            self._moved[replica] = self.timestep_fs * (np.cumsum(added, axis=0) - 0.5 * added).T
+            # the trapezoidal rule with its first correction of Euler and Maclaurin
+            moved = self.timestep_fs * (
+                np.cumsum(added, axis=0) - 0.5 * added - np.gradient(added, axis=0) / 12.0
+            )
+            period = 1.0 / (SPEED_OF_LIGHT_CM_FS * max(self.lowest_cm, 1e-3) * self.timestep_fs)
+            slow = gaussian_filter1d(moved, SMOOTHED_PERIODS * period, axis=0, mode="nearest")
+            self._moved[replica] = (moved - slow).T
         return super().read_polarization(replica, start, stop) + self._moved[replica][:, start:stop]
 
 
@@ -290,111 +310,3 @@ class CoordinateBlocks(CurrentBlocks):
     def has_polarization(self) -> bool:
         """No."""
         return False
-
-
-@dataclass(frozen=True, kw_only=True)
-class ClusterBlocks(CurrentBlocks):
-    """The current that a part of the mode coordinates carries, of one cluster.
-
-    Parameters
-    ----------
-    scale
-        (3G, 3G) of w onto it.
-    """
-
-    motion: Motion
-    scale: Array
-
-    def currents(self, replica: int, start: int, stop: int) -> Array:
-        """Return the current of the cluster, (n, 1, 3)."""
-        moved = self.motion.current(replica, start, stop, self.scale)
-        return np.asarray(moved.sum(axis=1, keepdims=True))
-
-    @property
-    def has_polarization(self) -> bool:
-        """No: the cluster's own M is the integral of its current."""
-        return False
-
-
-def cluster_square(motion: Motion, projection: Array, thermal: float) -> Array:
-    """Exact ⟨J_a²⟩ of one cluster, (3,) in (e Å/fs)²."""
-    charges = np.hstack(list(motion.charges[0]))  # (3, 3G)
-    return np.asarray(thermal * np.einsum("am,mn,an->a", charges, projection, charges))
-
-
-def _left_out(own: Periodogram) -> Array:
-    """Squares of what a spectrum of known area changes by without each of its ordinates, over S², (3, F).
-
-    An ordinate that carries a share h of the area draws the quotient to itself: leaving it out, as the
-    jackknife does, moves it by 1/(1 − h) more than the ordinate's own excess says.
-    """
-    share = own.power / np.maximum(own.power.sum(axis=1, keepdims=True), 1e-300) / own.stretches
-    return np.asarray((1.0 - np.minimum(share, LARGEST_SHARE)) ** -2.0)
-
-
-def mode_reduction(
-    motion: Motion, basis: ModeBasis, power: PowerSpectra, bins: Periodogram, thermal: float
-) -> Reduction:
-    r"""Bias and errors of spectra whose modes have been brought to their known mean squares.
-
-    With the area of every band fixed, :math:`S' = \hat S D/\hat D` of one cluster,
-
-    .. math:: ⟨S'⟩ = S\,[1 + \tfrac{m+1}{2}(v - a/SD)], \qquad
-              \mathrm{var}\,S' = \mathrm{var}\,\hat S - 2\frac{S}{D}a + \frac{S^2}{D^2}V,
-
-    a, V and v as in `control_variates`, m the coordinates that are brought to k_B T together (⟨C⁻¹⟩ of their
-    sample covariance). For a line narrower than the resolution both are S and 0.
-
-    Parameters
-    ----------
-    motion
-        The mode coordinates as they were.
-    basis
-        Its clusters.
-    power, bins
-        Spectra and periodogram after the change (`ModeBlocks`).
-    thermal
-        k_B T in amu Å²/fs².
-    """
-    size, window, step = 2 * (power.total.shape[-1] - 1), power.lag_window, power.timestep_fs
-    top, blocks = np.maximum(power.total[:3], 1e-300), motion.blocks
-    factor, shares = np.zeros_like(top), np.zeros_like(top)
-    controls, known, missed = [], np.zeros(3), np.zeros_like(bins.power)
-    for scale, projection, size_of in zip(basis.scales, basis.projections, basis.sizes, strict=True):
-        exact = cluster_square(motion, projection, thermal)
-        own = periodogram(ClusterBlocks(blocks.series, blocks.sum_rules, motion=motion, scale=scale))
-        square = squares(own.power, own.stretches)
-        active = exact > FAINT * exact.max()
-        alone = np.where(active[:, None], square * (_left_out(own) - 1.0), 0.0)
-        missed, found = missed + alone, moments(own, window, size, square + alone)
-        area = np.where(active, exact, 1.0)[:, None]
-        spectrum = np.maximum(found.spectrum, 1e-12 * found.spectrum.max(axis=1, keepdims=True) + 1e-300)
-        twice = 2.0 / (own.stretches * own.length * own.timestep_fs)
-        a = twice * smoothed(own.power**2 * own.stretches / (own.stretches + 1.0), window, size, step)
-        coupled = 0.5 * (min(size_of, 3) + 1.0)  # ⟨C⁻¹⟩ of the sample covariance C of so many coordinates
-        gain = 1.0 / np.clip(1.0 + coupled * (found.spread[:, None] - a / (spectrum * area)), 0.5, 2.0)
-        gain = np.where(active[:, None], to_area(gain, spectrum, np.ones_like(top), area[:, 0], step), 1.0)
-        shares += spectrum
-        factor += spectrum * (gain - 1.0)
-        slope = np.where(active[:, None], spectrum / area, 0.0)
-        controls.append(Control(found.covariance, found.variance, slope))
-        ratio = np.where(active, own.dipole.sum(axis=1) / np.maximum(own.power.sum(axis=1), 1e-300), 0.0)
-        count = own.stretches
-        mixed = squares(own.dipole, count, own.power) + squares(own.power, count, own.dipole)
-        known += ratio * mixed.sum(axis=1) - ratio**2 * squares(own.power, count).sum(axis=1)
-    # in the dark below the lowest band leakage is all there is, and ε(0) weighs it with 1/ω²
-    lowest = power.wavenumber_cm / float(basis.wavenumber_cm.min())
-    bright = np.clip(4.0 * lowest - 1.0, 0.0, 1.0)
-    factor = 1.0 + bright * factor / np.maximum(shares, top)
-    square = squares(bins.power, bins.stretches) + missed
-    variance, density = ordinate_variance(square, window, size, step, bins)
-    return Reduction(
-        factor=factor,
-        density=density,
-        variance=limited(variance, smoothed(bins.power, window, size, step)),
-        controls=tuple(controls),
-        static_share=np.clip(
-            known / np.maximum(squares(bins.dipole, bins.stretches).sum(axis=1), 1e-300), 0.0, 1.0
-        ),
-        used=np.ones(3, dtype=bool),
-    )

@@ -69,6 +69,14 @@ def ordinate_variance(
     return np.maximum(variance, 0.0), np.maximum(density, 0.0)
 
 
+def fine_density(square: Array, size: int, step: float) -> Array:
+    """S² (..., size + 1) on a grid twice as fine as that of an FFT of `size`, not smoothed.
+
+    It rings, but what is linear in it with lags below `size`, as the square of a kernel, is exact.
+    """
+    return smoothed(square, np.ones(size + 1), 2 * size, step)
+
+
 def limited(variance: Array, height: Array) -> Array:
     """Variance that is no larger than the square of the smoothed spectrum itself.
 
