@@ -19,7 +19,7 @@ from bec_md.cli.values import (
     parse_stride,
 )
 from bec_md.current.options import Motions
-from bec_md.spectrum.options import ControlVariatesName, EstimatorName, QuantumName, SumRuleName, WindowName
+from bec_md.spectrum.options import EstimatorName, QuantumName, SumRuleName, WindowName
 
 Chosen = TypeVar("Chosen")
 
@@ -193,7 +193,7 @@ _CURRENT = {
     "motions": Flag(
         "--motions",
         Motions | None,
-        "Keep the currents of stretching and bending apart, which --control-variates molecules needs.",
+        "Keep the currents of stretching and bending apart, which --control molecules needs.",
         _SPECTRUM,
         shown="none",
     ),
@@ -271,21 +271,22 @@ _ANALYSIS = {
         "N",
     ),
     "control_variates": Flag(
-        "--control-variates",
-        ControlVariatesName,
-        "Take off the noise that goes with what is known exactly: axis for ⟨J²⟩ along each axis (f-sum "
+        "--control --control-variates",
+        str,
+        "Take off the noise that goes with what is known exactly: f-sum for ⟨J²⟩ along each axis (f-sum "
         "rule), modes for the energy of every mode of a crystal whose sublattices are the groups, molecules "
         "for that of stretching, of bending and of molecules as a whole, auto for what the current carries. "
         "The plain estimate is kept beside it.",
         _SPECTRUM,
+        "none|f-sum|modes|molecules|auto",
     ),
     "symmetry": Flag(
         "--symmetry",
         str,
-        "Average over a point group: auto for that of the mean structure, a symbol (standard setting), or "
-        "a file with the structure.",
+        "Average over a point group: auto for that of the mean structure, or its tolerance in Å (0.1), a "
+        "symbol (standard setting), or a file with the structure.",
         _SPECTRUM,
-        "off|auto|m-3m|FILE",
+        "none|auto|TOLERANCE|m-3m|FILE",
     ),
     "symmetry_tolerance_ang": Flag(
         "--symmetry-tolerance",

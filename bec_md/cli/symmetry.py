@@ -49,7 +49,7 @@ def check_symmetry(options: SymmetryOptions, sources: Sequence[Source]) -> None:
             "it holds J(t) and no mean structure: it comes from another program, or an older bec-md",
             "name the point group (`symmetry=m-3m`), or a file with the trajectory or the structure",
         )
-    if options.symmetry not in ("off", "auto") and not is_file(expanded(options.symmetry)):
+    if options.symmetry not in ("none", "auto") and not is_file(expanded(options.symmetry)):
         named_group(options.symmetry)
 
 
@@ -73,7 +73,7 @@ def find_symmetry(
     reading
         How a file with the structure is read.
     """
-    if options.symmetry == "off":
+    if options.symmetry == "none":
         return None
     if options.symmetry != "auto" and not is_file(expanded(options.symmetry)):
         return named_group(options.symmetry)

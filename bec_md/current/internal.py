@@ -211,5 +211,5 @@ def _refused(what: str, why: str) -> DataError:
     return DataError(
         f"no molecules to divide the motion of: {what}",
         why,
-        "use `control_variates=axis` instead: it needs no molecules",
+        "use `control_variates=f-sum` instead: it needs no molecules",
     )

@@ -186,7 +186,7 @@ def _internal(recipe: Recipe, first: Frame, options: CurrentOptions) -> Internal
         raise DataError(
             "the trajectory has no velocities" if recipe.immobile is None else "some atoms do not move",
             "the mean squares of internal motion are known of the velocities of free molecules",
-            "use `control_variates=axis` instead: it needs neither",
+            "use `control_variates=f-sum` instead: it needs neither",
         )
     return InternalMotion.of(first, recipe.masses_amu)
 

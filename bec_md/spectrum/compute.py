@@ -107,7 +107,7 @@ def compute_spectrum(
         chosen.estimator, float(resolution), chosen.window, chosen.groups, chosen.group_matrix
     )
     check_resolution(blocks, how)
-    require_room(blocks, how, again=chosen.control_variates != "off")
+    require_room(blocks, how, again=chosen.control_variates != "none")
     electronic = resolve_eps_inf(series, chosen.eps_inf)
     return _assemble(blocks, _Resolved(chosen, temperature, source, *electronic, how))
 
@@ -216,7 +216,7 @@ def _estimate(blocks: CurrentBlocks, options: _Resolved) -> _Estimated:
     found = assess(
         blocks, power, bins, seen, still, options.temperature_k, top, resolution, asked.constraints
     )
-    if asked.control_variates == "off":
+    if asked.control_variates == "none":
         return _Estimated(power, bins, found, still, keep, top, power)
 
     def again(changed: CurrentBlocks) -> Passes:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 EstimatorName = Literal["lag", "welch", "multitaper"]
 WindowName = Literal["gaussian", "parzen", "bartlett", "lorentzian"]
 SumRuleName = Literal["mass", "equal", "none"]
-ControlVariatesName = Literal["off", "axis", "modes", "molecules", "auto"]
+ControlVariatesName = Literal["none", "f-sum", "modes", "molecules", "auto"]
 QuantumName = Literal["harmonic", "none", "standard", "schofield"]
 
 _CHOICES: dict[str, tuple[tuple[str, ...], str]] = {
@@ -37,6 +37,8 @@ _POSITIVE = {
     "md_timestep_fs": "it is the integration time step of the run",
     "thermostat_friction_per_ps": "a thermostat of no or negative friction broadens nothing",
 }
+#: Earlier names of `control_variates`.
+_EARLIER: dict[str, ControlVariatesName] = {"off": "none", "axis": "f-sum"}
 #: Highest temperature that is taken for one, K.
 HOTTEST_K = 1e6
 
@@ -79,11 +81,11 @@ class SpectrumOptions(Options):
     subtract_dc
         Leave the DC conductivity out of ε (ionic conductors).
     control_variates
-        "axis": the exact ⟨J²⟩ of each axis (f-sum rule) takes off the noise that goes with its excess, see
+        "f-sum": the exact ⟨J²⟩ of each axis (f-sum rule) takes off the noise that goes with its excess, see
         `estimators.control_variates`; "modes": the energy of every mode does, the groups being the
         sublattices of a crystal, see `estimators.mode_basis`; "molecules": the energy of stretching, of
         bending and of molecules as a whole does, which the current has to keep (`motions`); "auto": modes or
-        molecules where the current has them, else axis; "off" leaves the plain estimate. All have the same
+        molecules where the current has them, else f-sum; "none" leaves the plain estimate. All have the same
         limit.
     thermostat_friction_per_ps
         Friction γ of a Langevin thermostat, 1/ps (LAMMPS: 1/damp), which broadens every band by γ: taken
@@ -110,9 +112,13 @@ class SpectrumOptions(Options):
     undo_damping: bool = True
     dc: bool | None = None
     subtract_dc: bool = False
-    control_variates: ControlVariatesName = "off"
+    control_variates: ControlVariatesName = "none"
     thermostat_friction_per_ps: float | None = None
     constraints: int = 0
+
+    def __post_init__(self) -> None:
+        name = _EARLIER.get(self.control_variates, self.control_variates)
+        object.__setattr__(self, "control_variates", name)
 
     def check(self) -> None:
         """Refuse choices that do not exist and numbers that cannot be.

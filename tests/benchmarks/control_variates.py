@@ -1,6 +1,6 @@
 """Control variates: truth, plain and reduced estimates over independent runs whose response is known exactly.
 
-    python -m tests.benchmarks.control_variates [--seeds 200] [--case lorentz …] [--kind axis]
+    python -m tests.benchmarks.control_variates [--seeds 200] [--case lorentz …] [--kind f-sum]
 
 Every line: the mean over runs against the exact expectation in standard errors of that mean (a number below 1
 in 68 % of the lines is what chance gives), the variance of the plain estimate over that of the reduced one,
@@ -261,7 +261,7 @@ def anharmonic(runs: int) -> None:
     for run in range(runs):
         own = slice(3 * run, 3 * run + 3)
         series = series_of(positions[:, own], velocities[:, own])
-        found.append([compute_spectrum(series, control_variates=k, **options) for k in ("off", "axis")])
+        found.append([compute_spectrum(series, control_variates=k, **options) for k in ("none", "f-sum")])
     nu = found[0][0].wavenumber_cm
     points = independent_points(nu, 30.0, 400.0, 20.0)
     plain, less = (np.array([pair[k].n_alpha[points] for pair in found]) for k in (0, 1))
@@ -290,12 +290,12 @@ def water(files: list[str], picoseconds: float, resolution: float) -> None:
     options["temperature_k"] = TEMPERATURE_K
     found = {
         kind: [compute_spectrum(piece, control_variates=kind, **options) for piece in pieces]
-        for kind in ("off", "axis", "molecules")
+        for kind in ("none", "f-sum", "molecules")
     }
-    nu = found["off"][0].wavenumber_cm
-    plain = np.array([s.n_alpha for s in found["off"]])
+    nu = found["none"][0].wavenumber_cm
+    plain = np.array([s.n_alpha for s in found["none"]])
     print(f"water: {len(pieces)} pieces of {picoseconds:g} ps, resolution {resolution:g} cm⁻¹")
-    for kind in ("axis", "molecules"):
+    for kind in ("f-sum", "molecules"):
         less = np.array([s.n_alpha for s in found[kind]])
         error = np.array([s.n_alpha_err for s in found[kind]])
         for name, (low, high) in WATER.items():
@@ -310,7 +310,7 @@ def water(files: list[str], picoseconds: float, resolution: float) -> None:
                 f"s.e.; at the maximum {gain[top]:5.2f}; points: mean {1.0 / np.mean(1.0 / gain[own]):4.2f}, "
                 f"within one error {100.0 * inside:.0f} %"
             )
-        still = [np.array([np.trace(s.static["fluctuation"]) for s in found[k]]) for k in ("off", kind)]
+        still = [np.array([np.trace(s.static["fluctuation"]) for s in found[k]]) for k in ("none", kind)]
         print(f"  {kind:9s} ε(0): gain {still[0].var() / still[1].var():5.2f}")
 
 
@@ -318,7 +318,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seeds", type=int, default=200)
     parser.add_argument("--case", nargs="*", default=list(CASES), choices=list(CASES))
-    parser.add_argument("--kind", default="axis")
+    parser.add_argument("--kind", default="f-sum")
     parser.add_argument("--anharmonic", type=int, default=0, help="runs of a double well instead")
     parser.add_argument("--water", nargs="*", help="runs of examples/water/run_md.py instead")
     parser.add_argument("--picoseconds", type=float, default=2.0, help="of each piece of these")

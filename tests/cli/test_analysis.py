@@ -9,6 +9,7 @@ import h5py
 import numpy as np
 import pytest
 
+from bec_md.errors import UsageError
 from tests.cli import crystal
 from tests.cli.conftest import Run
 
@@ -153,7 +154,7 @@ def test_a_spectrum_is_averaged_over_the_point_group(run: Run, files: dict[str, 
 
 def test_known_moments_take_noise_off_and_the_plain_estimate_stays(run: Run, files: dict[str, Path]) -> None:
     options = ("--charges", crystal.CHARGES, "--resolution", "30", "--json", "a.json", "--csv", "a.csv")
-    text = run("spectrum", files["xyz"], *options, "--control-variates", "axis").stdout
+    text = run("spectrum", files["xyz"], *options, "--control", "f-sum").stdout
     found = json.loads(Path("a.json").read_text())
     check = next(c for c in found["quality"] if c["name"] == "control_variates")
     assert "variance" in text
@@ -162,5 +163,19 @@ def test_known_moments_take_noise_off_and_the_plain_estimate_stays(run: Run, fil
     else:
         assert "plain → reduced" in text
         assert "n_alpha_plain_cm" in Path("a.csv").read_text()
-    wrong = run("spectrum", files["short"], *options[:2], "--control-variates", "none", status=2)
-    assert "axis" in wrong.output
+    wrong = run("spectrum", files["short"], *options[:2], "--control", "axes", status=2)
+    assert "f-sum" in wrong.output
+
+
+def test_earlier_and_later_spellings_of_one_choice() -> None:
+    from bec_md.spectrum.analysis.symmetry_options import SymmetryOptions
+    from bec_md.spectrum.options import SpectrumOptions
+
+    assert SpectrumOptions(control_variates="axis") == SpectrumOptions(control_variates="f-sum")  # type: ignore[arg-type]
+    assert SpectrumOptions(control_variates="off") == SpectrumOptions()  # type: ignore[arg-type]
+    assert SymmetryOptions("off") == SymmetryOptions("none") == SymmetryOptions()
+    assert SymmetryOptions("0.1") == SymmetryOptions("auto", 0.1)
+    assert SymmetryOptions("1e-2") == SymmetryOptions("auto", 0.01)
+    assert SymmetryOptions("1").symmetry == "1"  # a point group
+    with pytest.raises(UsageError, match="two tolerances"):
+        SymmetryOptions("0.1", 0.2)

@@ -87,7 +87,7 @@ CHOICES: list[dict[str, Any]] = [
     {"eps_inf": "model", "dc": True},
     {"estimator": "welch", "group_matrix": True},
     {"estimator": "multitaper"},
-    {"control_variates": "axis", "sum_rule": "equal"},
+    {"control_variates": "f-sum", "sum_rule": "equal"},
     {"control_variates": "modes"},
     {"sum_rule": "none", "groups": False},
 ]

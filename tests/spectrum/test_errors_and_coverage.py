@@ -201,3 +201,24 @@ def test_lines_narrower_than_the_resolution_have_the_errors_of_their_few_ordinat
     # 150 runs: 6 % for the scatter of points that are one number nearly
     assert np.mean(stated[0] / found[0]) == pytest.approx(1.0, abs=0.12)
     assert np.mean(stated[1] / found[1]) == pytest.approx(1.0, abs=0.15)
+
+
+def test_the_variance_of_the_imaginary_part_is_that_of_its_ordinates() -> None:
+    """A line narrower than the kernel: var Im σ summed over ordinates by hand, and from the grid of σ."""
+    from bec_md.spectrum.errors.uncertainty import response_covariance
+    from bec_md.spectrum.estimators.ordinates import fine_density
+
+    step, length, size = 2.0, 8000, 1600
+    window = np.exp(-0.5 * (np.arange(600) / 150.0) ** 2)
+    omega = 2.0 * np.pi * np.arange(length // 2 + 1) / (length * step)
+    square = np.where(np.abs(omega - 0.08) < 1e-3, 1.0, 0.0) * (1.0 + np.cos(2e4 * omega) ** 2)
+    at = np.arange(size // 2 + 1)
+    lags = step * np.arange(1, len(window))
+    # Im σ(ω) = Σ_k I_k h_k(ω)/T, h_k the sine transform of w cos ω_k t; ordinates ±k are one
+    sines = np.sin(2.0 * np.pi * at[:, None] / (size * step) * lags) * window[1:]
+    kernel = 2.0 * step / (length * step) * sines @ np.cos(omega[:, None] * lags).T
+    exact = (kernel**2 * square).sum(axis=1)
+    fine = fine_density(square[None], size, step)
+    # the density of σ is half of that of the two-sided spectrum
+    found, _ = response_covariance(0.25 * fine, window, step, length * step, 2 * len(at) - 1)
+    np.testing.assert_allclose(found[0, ::2], exact, rtol=2e-3, atol=1e-6 * exact.max())

@@ -48,7 +48,7 @@ def runs() -> dict[str, list[Spectrum]]:
     series = [liquid(seed) for seed in range(RUNS)]
     return {
         kind: [compute_spectrum(one, control_variates=kind, **OPTIONS) for one in series]  # type: ignore[arg-type]
-        for kind in ("off", "molecules")
+        for kind in ("none", "molecules")
     }
 
 
@@ -61,21 +61,21 @@ def heights(spectra: list[Spectrum], name: str = "n_alpha") -> np.ndarray:
 def test_every_band_loses_noise(runs: dict[str, list[Spectrum]]) -> None:
     variance = {kind: heights(spectra).var(axis=0, ddof=1) for kind, spectra in runs.items()}
     # √(2/60) of a variance: the ratio of correlated ones is known within 15 %
-    assert (variance["off"] / variance["molecules"]).min() > 1.2
+    assert (variance["none"] / variance["molecules"]).min() > 1.2
     static = {
         kind: np.var([np.trace(s.static["fluctuation"]) for s in spectra]) for kind, spectra in runs.items()
     }
-    assert static["off"] / static["molecules"] > 2.0
+    assert static["none"] / static["molecules"] > 2.0
 
 
 def test_means_and_errors_stay_right(runs: dict[str, list[Spectrum]]) -> None:
-    nu = runs["off"][0].wavenumber_cm
+    nu = runs["none"][0].wavenumber_cm
     exact = 2.0 + sum(lorentz_chi(np.zeros(1), *band[:2], 1.0 / band[2], VOLUME)[0].real for band in BANDS)
     found = np.array([np.trace(s.static["fluctuation"]) / 3.0 for s in runs["molecules"]])
     assert abs(found.mean() - exact) < 3.5 * found.std(ddof=1) / RUNS**0.5
     points = np.flatnonzero((nu > 300.0) & (nu < 3800.0))[:: round(90.0 / (nu[1] - nu[0]))]
     for name in ("n_alpha", "eps_real"):
-        plain, less = (np.array([s.get(name)[points] for s in runs[kind]]) for kind in ("off", "molecules"))
+        plain, less = (np.array([s.get(name)[points] for s in runs[kind]]) for kind in ("none", "molecules"))
         error = np.array([s.error(name)[points] for s in runs["molecules"]])
         assert np.sqrt((error**2).mean(axis=0) / less.var(axis=0, ddof=1)).mean() == pytest.approx(
             1.0, abs=0.15
@@ -116,7 +116,7 @@ def test_slow_motion_that_nothing_is_known_of_stays_as_it_is() -> None:
     )
     plain, less = (
         compute_spectrum(moved, control_variates=kind, **OPTIONS)  # type: ignore[arg-type]
-        for kind in ("off", "molecules")
+        for kind in ("none", "molecules")
     )
     assert less.plain_n_alpha is not None
     changes, whole = {}, {}

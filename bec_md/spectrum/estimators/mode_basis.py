@@ -13,7 +13,7 @@ coordinates q are brought to their known covariance by :math:`q' = (⟨qq^T⟩/k
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from bec_md.arrays import Array, spread_rows
 from bec_md.errors import DataError
 from bec_md.spectrum.estimators.blocks import REMEMBERED_FRAMES, CurrentBlocks, rows
-from bec_md.spectrum.estimators.periodogram import Periodogram, periodogram
+from bec_md.spectrum.estimators.periodogram import periodogram
 from bec_md.units import SPEED_OF_LIGHT_CM_FS
 
 #: Overlap of two normalized lines from which they are one cluster.
@@ -117,9 +117,26 @@ class Motion:
         moved = self.velocities(replica, start, stop) @ weights.reshape(change.shape[1], -1)
         return np.asarray(moved.reshape(len(moved), len(charges), 3))
 
-    def mode_charges(self, vectors: Array) -> Array:
-        """Charges e/√amu of coordinates (3G, m), (3, m), of the first replica."""
-        return np.asarray(np.hstack(list(self.charges[0])) @ vectors)
+    def row(self, replica: int) -> Array:
+        """Charges c of J = c w in one row, (3, 3G)."""
+        return np.hstack(list(self.charges[replica]))
+
+    def carried(self, replica: int, weights: Array) -> Array:
+        """Return w times weights (3G, 3) over a whole replica, (n, 3)."""
+        length = self.blocks.lengths[replica]
+        parts = [
+            self.velocities(replica, at, min(at + _BLOCK, length)) @ weights
+            for at in range(0, length, _BLOCK)
+        ]
+        return np.concatenate(parts)
+
+    def correlated(self, replica: int, signal: Array) -> Array:
+        """Sum of w times a signal (n, 3) over a whole replica, (3G, 3)."""
+        found = np.zeros((3 * len(self.blocks.groups), 3))
+        for at in range(0, len(signal), _BLOCK):
+            part = signal[at : at + _BLOCK]
+            found += self.velocities(replica, at, at + len(part)).T @ part
+        return found
 
 
 def motion_of(blocks: CurrentBlocks) -> Motion:
@@ -134,7 +151,7 @@ def motion_of(blocks: CurrentBlocks) -> Motion:
         raise DataError(
             f"{len(blocks.groups)} group(s) without mode coordinates",
             "they are made of the momenta of sublattices",
-            "compute the current with the sublattices as `groups`, or use `control_variates=axis`",
+            "compute the current with the sublattices as `groups`, or use `control_variates=f-sum`",
         )
     return Motion.of(blocks)
 
@@ -184,27 +201,18 @@ def _clusters(motion: Motion, vectors: Array) -> list[NDArray[np.int64]]:
     from scipy.ndimage import uniform_filter1d
     from scipy.sparse.csgraph import connected_components
 
-    power = uniform_filter1d(coordinate_lines(motion, vectors).power, 5, axis=1)
-    power /= np.sqrt(np.maximum((power**2).sum(axis=1, keepdims=True), 1e-300))
-    count, label = connected_components(power @ power.T > OVERLAP, directed=False)
-    return [np.flatnonzero(label == number) for number in range(count)]
-
-
-def coordinate_lines(motion: Motion, vectors: Array) -> Periodogram:
-    """Periodogram of the coordinates (3G, M) of a run: `power` and `dipole` are (M, F)."""
     blocks = motion.blocks
     padded = np.hstack([vectors, np.zeros((len(vectors), -vectors.shape[1] % 3))])
     lines = [
         periodogram(
             CoordinateBlocks(blocks.series, blocks.sum_rules, motion=motion, vectors=padded[:, k : k + 3])
-        )
+        ).power
         for k in range(0, padded.shape[1], 3)
     ]
-    power, dipole = (
-        np.concatenate([getattr(line, name) for line in lines])[: vectors.shape[1]]
-        for name in ("power", "dipole")
-    )
-    return replace(lines[0], power=power, dipole=dipole)
+    power = uniform_filter1d(np.concatenate(lines)[: vectors.shape[1]], 5, axis=1)
+    power /= np.sqrt(np.maximum((power**2).sum(axis=1, keepdims=True), 1e-300))
+    count, label = connected_components(power @ power.T > OVERLAP, directed=False)
+    return [np.flatnonzero(label == number) for number in range(count)]
 
 
 def _covariances(motion: Motion, lag: int) -> tuple[Array, Array]:
@@ -270,23 +278,22 @@ class ModeBlocks(CurrentBlocks):
 
     def read_polarization(self, replica: int, start: int, stop: int) -> Array:
         """P(t) with the integral of the change, (3, n) in e Å."""
-        from scipy.ndimage import gaussian_filter1d
-
         if replica not in self._moved:
-            length = self.lengths[replica]
-            pieces = [
-                self.motion.current(replica, at, min(at + _BLOCK, length), self.change).sum(axis=1)
-                for at in range(0, length, _BLOCK)
-            ]
-            added = np.concatenate(pieces)
-            # the trapezoidal rule with its first correction of Euler and Maclaurin
-            moved = self.timestep_fs * (
-                np.cumsum(added, axis=0) - 0.5 * added - np.gradient(added, axis=0) / 12.0
-            )
-            period = 1.0 / (SPEED_OF_LIGHT_CM_FS * max(self.lowest_cm, 1e-3) * self.timestep_fs)
-            slow = gaussian_filter1d(moved, SMOOTHED_PERIODS * period, axis=0, mode="nearest")
-            self._moved[replica] = (moved - slow).T
+            added = self.motion.carried(replica, (self.motion.row(replica) @ self.change).T)
+            self._moved[replica] = integral(added, self.timestep_fs, self.lowest_cm).T
         return super().read_polarization(replica, start, stop) + self._moved[replica][:, start:stop]
+
+
+def integral(velocity: Array, step: float, lowest_cm: float) -> Array:
+    """Integrate (n, 3) by the trapezoidal rule with the first correction of Euler and Maclaurin.
+
+    A Gaussian mean over 1.5 periods of the lowest mode is taken off: what is slower is no motion of modes.
+    """
+    from scipy.ndimage import gaussian_filter1d
+
+    moved = step * (np.cumsum(velocity, axis=0) - 0.5 * velocity - np.gradient(velocity, axis=0) / 12.0)
+    period = 1.0 / (SPEED_OF_LIGHT_CM_FS * max(lowest_cm, 1e-3) * step)
+    return np.asarray(moved - gaussian_filter1d(moved, SMOOTHED_PERIODS * period, axis=0, mode="nearest"))
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,15 +10,9 @@ from bec_md.arrays import Array
 from bec_md.spectrum.estimators.blocks import CurrentBlocks
 from bec_md.spectrum.estimators.control_variates import Control, Reduction, moments, to_area
 from bec_md.spectrum.estimators.estimate import PowerSpectra
-from bec_md.spectrum.estimators.mode_basis import (
-    ModeBasis,
-    ModeBlocks,
-    Motion,
-    coordinate_lines,
-)
+from bec_md.spectrum.estimators.mode_basis import ModeBasis, ModeBlocks, Motion, integral
 from bec_md.spectrum.estimators.ordinates import fine_density, limited, ordinate_variance, smoothed, squares
 from bec_md.spectrum.estimators.periodogram import Periodogram, periodogram
-from bec_md.units import SPEED_OF_LIGHT_CM_FS
 
 #: Share of the strongest axis below which a cluster is left alone along an axis: it shows what others do.
 FAINT = 0.05
@@ -63,13 +57,12 @@ def _left_out(own: Periodogram) -> Array:
 
 
 def static_left(motion: Motion, basis: ModeBasis, bins: Periodogram, thermal: float) -> Array:
-    r"""Variance of ⟨δM_a²⟩ that the known covariances of mode coordinates leave, (3,), in ordinates of M.
+    r"""Share of the variance of ⟨δM_a²⟩ that the known covariances of mode coordinates leave, (3,).
 
-    With x_i and q_i the ordinates of a coordinate and of its velocity, w_i the square of its charge and
-    r_i = ⟨x_i²⟩/⟨q_i²⟩, the pair i, j of one cluster leaves
-    :math:`w_i w_j ⟨(x_ix_j - \tfrac12(r_i+r_j)q_iq_j)^2⟩`: what the covariance C of the velocities does to
-    :math:`(C^{-1/2} x)_i(C^{-1/2} x)_j` is taken off. Pairs of different clusters, and what is no motion of
-    the coordinates (varying tensors, what is slower than all modes), stay as they are.
+    With the positions x of the coordinates of a cluster, M = z·x and W = ⟨x xᵀ⟩/k_BT, the covariance C of
+    their velocities changes ⟨M²⟩ by :math:`-\dot M\,(Wz)·\dot x`, so that of the ordinates
+    :math:`M^*(M - ω^2 (Wz)·x)` are left. Products of different clusters, and what is no motion of the
+    coordinates (varying tensors, what is slower than all modes), stay as they are.
 
     Parameters
     ----------
@@ -80,48 +73,62 @@ def static_left(motion: Motion, basis: ModeBasis, bins: Periodogram, thermal: fl
     thermal
         k_B T in amu Å²/fs².
     """
-    every, blocks = np.hstack(basis.vectors), motion.blocks
+    every, blocks, lowest = np.hstack(basis.vectors), motion.blocks, basis.lowest_cm
     bare = ModeBlocks(
-        blocks.series, blocks.sum_rules, motion=motion, change=-every @ every.T, lowest_cm=basis.lowest_cm
+        blocks.series, blocks.sum_rules, motion=motion, change=-every @ every.T, lowest_cm=lowest
     )
-    shares = _bright(bins.wavenumber_cm, basis.lowest_cm)
-    rest = _positions(periodogram(bare), basis.lowest_cm) + (1.0 - shares) * bins.dipole
-    left, before = squares(rest, bins.stretches).sum(axis=1), rest
-    for vectors in basis.vectors:
-        lines, weights = coordinate_lines(motion, vectors), motion.mode_charges(vectors) ** 2
-        unit = thermal / (2.0 * lines.power.sum(axis=1, keepdims=True) / (lines.length * lines.timestep_fs))
-        velocity, position = unit * lines.power, unit * _positions(lines, basis.lowest_cm)
-        ratio = position.sum(axis=1) / velocity.sum(axis=1)
-        x, v, once = weights @ position, weights @ velocity, weights * ratio
-        pairs = _both(x, x) - _both(once @ position, v) - _both(x, once @ velocity)
-        pairs += 0.5 * (_both((once * ratio) @ velocity, v) + _both(once @ velocity, once @ velocity))
-        # the square of one ordinate is no product of two
-        alone = 0.5 / (lines.stretches + 1.0) * ((position - ratio[:, None] * velocity) ** 2).sum(axis=1)
-        left += np.maximum(pairs - weights**2 @ alone, 0.0) + _both(x, before) + _both(before, x)
-        before = before + x
-    return np.asarray(left)
+    before, count = periodogram(bare).dipole, bins.stretches
+    variance = squares(before, count).sum(axis=1)
+    for scale in basis.scales:
+        own, left, both = _dipoles(motion, _position_weights(motion, scale, lowest, thermal), lowest, bins)
+        variance += _partly_coherent(own, left, both, count)
+        variance += squares(own, INDEPENDENT, before).sum(axis=1)
+        variance += squares(before, INDEPENDENT, own).sum(axis=1)
+        before = before + own
+    known = squares(bins.dipole, count).sum(axis=1)
+    return np.asarray(np.clip(variance / np.maximum(known, 1e-300), 0.0, 1.0))
 
 
-def _both(first: Array, second: Array) -> Array:
-    """Product of the spectra of two independent signals, summed over ordinates (..., F)."""
-    return np.asarray(squares(first, INDEPENDENT, second).sum(axis=-1))
+def _dipoles(motion: Motion, weights: tuple[Array, Array], lowest_cm: float, bins: Periodogram) -> Array:
+    """|M|², |M − ω²(Wz)·x|² and the real part of their product, of one cluster, (3, 3, F)."""
+    from scipy import fft
+
+    step, length, found = bins.timestep_fs, bins.length, np.zeros((3, len(bins.wavenumber_cm), 3))
+    square = (2.0 * np.pi * fft.rfftfreq(length, step)[:, None]) ** 2
+    for replica, frames in enumerate(motion.blocks.lengths):
+        signals = [integral(motion.carried(replica, w), step, lowest_cm) for w in weights]
+        for start in range(0, frames - length + 1, length):
+            parts = (x[start : start + length] for x in signals)
+            dipole, weighted = (fft.rfft(x - x.mean(axis=0), axis=0) for x in parts)
+            left = dipole - square * weighted
+            found += np.abs(dipole) ** 2, np.abs(left) ** 2, (dipole.conj() * left).real
+    return found.transpose(0, 2, 1) * step / (length * bins.stretches)
 
 
-def _positions(lines: Periodogram, lowest_cm: float) -> Array:
-    """Ordinates of the integral of J, (..., F), of motion no slower than all modes.
+def _position_weights(motion: Motion, scale: Array, lowest_cm: float, thermal: float) -> tuple[Array, Array]:
+    """Weights (3G, 3) of w that make the current of a cluster, and (Wz)·x of its velocities.
 
-    The sum of a sampled J has a part that walks where noise drives the motion, its ordinates over ω² what
-    leaks from the lines: the smaller of the two is taken.
+    ⟨x M⟩ = −⟨v ∫M dt⟩.
     """
-    omega = 2.0 * np.pi * SPEED_OF_LIGHT_CM_FS * np.maximum(lines.wavenumber_cm, 1e-30)
-    return np.asarray(
-        _bright(lines.wavenumber_cm, lowest_cm) * np.minimum(lines.dipole, lines.power / omega**2)
+    step, moment = motion.blocks.timestep_fs, np.zeros((len(scale), 3))
+    for replica in range(len(motion.blocks.lengths)):
+        current = motion.carried(replica, (motion.row(replica) @ scale).T)
+        twice = integral(integral(current, step, lowest_cm), step, lowest_cm)
+        moment -= motion.correlated(replica, twice)
+    covariance = scale @ moment / (sum(motion.blocks.lengths) * thermal)
+    return (motion.row(0) @ scale).T, scale @ covariance
+
+
+def _partly_coherent(first: Array, second: Array, both: Array, stretches: int) -> Array:
+    """½(S_aa S_bb + S_ab²), the variance of Re a*b, from |a|², |b|² and Re a*b, summed over ordinates."""
+    n = stretches
+    share = n * (n - 1.0) / ((2.0 * n - 1.0) * (n + 1.0))
+    here = (0.5 - 0.5 * share / n) * first * second + share * both**2
+    near = (
+        0.25 * (first[:, 1:] * second[:, :-1] + first[:, :-1] * second[:, 1:])
+        + 0.5 * both[:, 1:] * both[:, :-1]
     )
-
-
-def _bright(wavenumber_cm: Array, lowest_cm: float) -> Array:
-    """From 0 below a sixteenth of the lowest mode to 1 above an eighth of it."""
-    return np.clip(16.0 * wavenumber_cm / lowest_cm - 1.0, 0.0, 1.0)
+    return np.asarray(0.5 * (here.sum(axis=1) + near.sum(axis=1)))
 
 
 def mode_reduction(
@@ -153,7 +160,7 @@ def mode_reduction(
     factor, shares = np.zeros_like(top), np.zeros_like(top)
     controls, missed = [], np.zeros_like(bins.power)
     for scale, vectors in zip(basis.scales, basis.vectors, strict=True):
-        exact = thermal * (motion.mode_charges(vectors) ** 2).sum(axis=1)
+        exact = thermal * ((motion.row(0) @ vectors) ** 2).sum(axis=1)
         own = periodogram(ClusterBlocks(blocks.series, blocks.sum_rules, motion=motion, scale=scale))
         square = squares(own.power, own.stretches)
         active = exact > FAINT * exact.max()
@@ -175,14 +182,12 @@ def mode_reduction(
     factor = 1.0 + bright * factor / np.maximum(shares, top)
     square = squares(bins.power, bins.stretches) + missed
     variance, _ = ordinate_variance(square, window, size, step, bins)
-    left = static_left(motion, basis, bins, thermal)
-    whole = squares(bins.dipole, bins.stretches).sum(axis=1)
     return Reduction(
         factor=factor,
         density=fine_density(square, size, step),
         variance=limited(variance, smoothed(bins.power, window, size, step)),
         controls=tuple(controls),
-        static_share=1.0 - np.clip(left / np.maximum(whole, 1e-300), 0.0, 1.0),
+        static_share=1.0 - static_left(motion, basis, bins, thermal),
         used=np.ones(3, dtype=bool),
         moved=True,
     )
