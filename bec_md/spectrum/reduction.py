@@ -328,7 +328,7 @@ def reduced_errors(
         )
     )
     real = variance[:, : keep.stop]
-    whole = real, imag
+    whole = real, np.maximum(imag, 0.0)
     for control in reduction.controls:
         if control.noise is not None:
             noise = one_sided.continuous_response(sigma_of(factor * control.noise))[:, : keep.stop]
