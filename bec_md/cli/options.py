@@ -275,10 +275,10 @@ _ANALYSIS = {
         str,
         "Take off the noise that goes with what is known exactly: f-sum for ⟨J²⟩ along each axis (f-sum "
         "rule), modes for the energy of every mode of a crystal whose sublattices are the groups, molecules "
-        "for that of stretching, of bending and of molecules as a whole, auto for what the current carries. "
-        "The plain estimate is kept beside it.",
+        "for that of stretching, of bending and of molecules as a whole, auto for modes or molecules where "
+        "the current has been prepared for them. The plain estimate is kept beside it.",
         _SPECTRUM,
-        "none|f-sum|modes|molecules|auto",
+        "auto|none|f-sum|modes|molecules",
     ),
     "symmetry": Flag(
         "--symmetry",

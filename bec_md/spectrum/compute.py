@@ -32,7 +32,7 @@ from bec_md.spectrum.estimators.periodogram import Periodogram, decimate, period
 from bec_md.spectrum.estimators.survey import Survey, survey
 from bec_md.spectrum.memory import require_room
 from bec_md.spectrum.options import SpectrumOptions
-from bec_md.spectrum.reduction import Passes, Reduced, plain_facts, reduced, reduced_errors
+from bec_md.spectrum.reduction import Passes, Reduced, moments_for, plain_facts, reduced, reduced_errors
 from bec_md.spectrum.response import conductivity as response
 from bec_md.spectrum.response import quantum
 from bec_md.spectrum.response.symmetric_tensor import to_matrix
@@ -107,7 +107,7 @@ def compute_spectrum(
         chosen.estimator, float(resolution), chosen.window, chosen.groups, chosen.group_matrix
     )
     check_resolution(blocks, how)
-    require_room(blocks, how, again=chosen.control_variates != "none")
+    require_room(blocks, how, again=moments_for(blocks, chosen.control_variates) != "none")
     electronic = resolve_eps_inf(series, chosen.eps_inf)
     return _assemble(blocks, _Resolved(chosen, temperature, source, *electronic, how))
 
@@ -216,7 +216,7 @@ def _estimate(blocks: CurrentBlocks, options: _Resolved) -> _Estimated:
     found = assess(
         blocks, power, bins, seen, still, options.temperature_k, top, resolution, asked.constraints
     )
-    if asked.control_variates == "none":
+    if moments_for(blocks, asked.control_variates) == "none":
         return _Estimated(power, bins, found, still, keep, top, power)
 
     def again(changed: CurrentBlocks) -> Passes:
@@ -435,7 +435,7 @@ def _parameters(
         "transfer_function_divided_out": options.asked.undo_damping and series[0].scheme != "velocity",
         "md_timestep_fs": options.asked.md_timestep_fs,
         "subtract_dc": options.asked.subtract_dc,
-        "control_variates": options.asked.control_variates,
+        "control_variates": moments_for(blocks, options.asked.control_variates),
         "thermostat_friction_per_ps": options.asked.thermostat_friction_per_ps,
         "thermostat_broadening_cm": _friction_cm(options.asked.thermostat_friction_per_ps),
         "constraints": options.asked.constraints,

@@ -85,8 +85,8 @@ class SpectrumOptions(Options):
         `estimators.control_variates`; "modes": the energy of every mode does, the groups being the
         sublattices of a crystal, see `estimators.mode_basis`; "molecules": the energy of stretching, of
         bending and of molecules as a whole does, which the current has to keep (`motions`); "auto": modes or
-        molecules where the current has them, else f-sum; "none" leaves the plain estimate. All have the same
-        limit.
+        molecules where the current has been prepared for them, else none; "none" leaves the plain estimate.
+        All have the same limit.
     thermostat_friction_per_ps
         Friction γ of a Langevin thermostat, 1/ps (LAMMPS: 1/damp), which broadens every band by γ: taken
         off the natural widths of the peaks, and recorded. The spectrum itself is not changed.
@@ -112,7 +112,7 @@ class SpectrumOptions(Options):
     undo_damping: bool = True
     dc: bool | None = None
     subtract_dc: bool = False
-    control_variates: ControlVariatesName = "none"
+    control_variates: ControlVariatesName = "auto"
     thermostat_friction_per_ps: float | None = None
     constraints: int = 0
 

@@ -27,7 +27,7 @@ from bec_md.spectrum.estimators.mode_basis import ModeBasis, ModeBlocks, mode_ba
 from bec_md.spectrum.estimators.mode_reduction import mode_reduction
 from bec_md.spectrum.estimators.periodogram import Periodogram
 from bec_md.spectrum.estimators.survey import to_tensor
-from bec_md.spectrum.options import SpectrumOptions
+from bec_md.spectrum.options import ControlVariatesName, SpectrumOptions
 from bec_md.spectrum.response import conductivity
 from bec_md.spectrum.response.symmetric_tensor import VOIGT, to_matrix
 from bec_md.spectrum.statics import Statics
@@ -94,13 +94,13 @@ def reduced(
     if not _by_chance(assessment):
         return _without(plain, "the f-sum ratios are not 1 within their errors: what is off is no noise")
     thermal = BOLTZMANN_EV_K * temperature_k / AMU_ANG2_FS2_EV
-    kind = options.control_variates
-    if kind == "modes" or (kind == "auto" and has_modes(blocks)):
+    kind = moments_for(blocks, options.control_variates)
+    if kind == "modes":
         return _by_modes(plain, blocks, thermal, temperature_k, again)
     mean = np.average([np.diag(e[0]) for e in exact if e is not None], axis=0, weights=blocks.lengths)
     whole, text = KnownSquare(blocks, thermal * mean), "the exact ⟨J²⟩ of each axis"
     known = [whole]
-    if kind == "molecules" or (kind == "auto" and has_internal(blocks)):
+    if kind == "molecules":
         if "equal" in blocks.sum_rules:
             return _without(
                 plain, "equal shares of ΣZ change the current of each kind of motion; shares by mass do not"
@@ -129,9 +129,14 @@ def _by_chance(found: Assessment) -> bool:
     return bool(np.all((ratio > low - 0.02) & (ratio < high + 0.02)))
 
 
-def has_modes(blocks: CurrentBlocks) -> bool:
-    """Whether the groups of a current are the sublattices of a crystal."""
-    return all(s.metadata.get("sublattices") for s in blocks.series) and len(blocks.groups) > 1
+def moments_for(blocks: CurrentBlocks, kind: ControlVariatesName) -> ControlVariatesName:
+    """Which moments "auto" means: those that the current has been prepared for, the others on request."""
+    if kind != "auto":
+        return kind
+    sublattices = all(s.metadata.get("sublattices") and s.scheme == "velocity" for s in blocks.series)
+    if sublattices and len(blocks.groups) > 1:
+        return "modes"
+    return "molecules" if has_internal(blocks) else "none"
 
 
 def _by_modes(

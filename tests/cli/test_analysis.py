@@ -172,7 +172,7 @@ def test_earlier_and_later_spellings_of_one_choice() -> None:
     from bec_md.spectrum.options import SpectrumOptions
 
     assert SpectrumOptions(control_variates="axis") == SpectrumOptions(control_variates="f-sum")  # type: ignore[arg-type]
-    assert SpectrumOptions(control_variates="off") == SpectrumOptions()  # type: ignore[arg-type]
+    assert SpectrumOptions(control_variates="off") == SpectrumOptions(control_variates="none")  # type: ignore[arg-type]
     assert SymmetryOptions("off") == SymmetryOptions("none") == SymmetryOptions()
     assert SymmetryOptions("0.1") == SymmetryOptions("auto", 0.1)
     assert SymmetryOptions("1e-2") == SymmetryOptions("auto", 0.01)
