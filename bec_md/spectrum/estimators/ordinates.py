@@ -52,10 +52,11 @@ def smoothed(ordinates: Array, window: Array, size: int, step: float) -> Array:
 
 def squared_kernel(window: Array) -> Array:
     """Lag window of the square of the kernel of a lag window, per Δ: its autocorrelation."""
-    from scipy.signal import fftconvolve
+    from scipy import fft
 
     both = np.concatenate([window[:0:-1], window])
-    return np.asarray(fftconvolve(both, both)[len(both) - 1 :])
+    size = fft.next_fast_len(2 * len(both), real=True)
+    return np.asarray(fft.irfft(np.abs(fft.rfft(both, size)) ** 2, size)[: len(both)])
 
 
 def ordinate_variance(
