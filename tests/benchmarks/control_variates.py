@@ -174,7 +174,7 @@ def spectra(case: Case, seeds: int, kind: str) -> Iterator[tuple[Spectrum, Spect
     for seed in range(seeds):
         series = case.runs(1000 + seed)
         yield (
-            compute_spectrum(series, **options),
+            compute_spectrum(series, control_variates="none", **options),
             compute_spectrum(series, control_variates=kind, **options),
         )
 

@@ -38,7 +38,7 @@ def test_help_imports_nothing_heavy(arguments: list[str]) -> None:
 
 
 def test_a_spectrum_needs_no_pytorch_where_the_network_is_compiled() -> None:
-    """Nor what else takes a second to import. PyTorch is not kept from others: vesin, which looks for it, is imported anew after us."""
+    """Nor what else takes a second to import. Others find PyTorch: vesin is imported anew after us."""
     if find_compiler() is None:
         pytest.skip("no C++ compiler")
     code = (
