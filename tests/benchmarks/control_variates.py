@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from bec_md import compute_current, compute_spectrum
+from bec_md import compute_current, compute_spectrum, load_current
 from bec_md.arrays import Array, Complex
 from bec_md.current.series import CurrentSeries
 from bec_md.spectrum import Spectrum
@@ -314,6 +314,44 @@ def water(files: list[str], picoseconds: float, resolution: float) -> None:
         print(f"  {kind:9s} ε(0): gain {still[0].var() / still[1].var():5.2f}")
 
 
+def stored(files: list[str], resolution: float) -> None:
+    """Print what the known energies of modes gain in independent runs of one crystal, along each axis."""
+    options: dict[str, Any] = {"resolution_cm": resolution, "eps_inf": 1.0, "dc": False}
+    options["temperature_k"] = TEMPERATURE_K
+    runs = [load_current(file) for file in files]
+    found = [
+        [compute_spectrum(run, control_variates=k, **options) for run in runs] for k in ("none", "modes")
+    ]
+    nu = found[0][0].wavenumber_cm
+    top = int(np.argmax(np.mean([s.n_alpha for s in found[1]], axis=0)))
+    print(f"{len(files)} runs, resolution {resolution:g} cm⁻¹; one axis, means over the runs:")
+
+    def compare(name: str, pick: Callable[[Spectrum], Array], error: Callable[[Spectrum], Array]) -> None:
+        """Mean, scatter, stated error over scatter, and gain."""
+        values = [np.array([pick(s) for s in part]) for part in found]
+        errors = [np.array([error(s) for s in part]) for part in found]
+        text = [
+            f"{v.mean():10.4g} ± {v.std():8.3g} (stated {np.sqrt((e**2).mean()) / v.std():4.2f} of it)"
+            for v, e in zip(values, errors, strict=True)
+        ]
+        print(f"  {name:28s} {text[0]} → {text[1]}: gain {values[0].var() / values[1].var():.3g}")
+
+    for offset in (-60.0, -40.0, -20.0, -10.0, 0.0, 10.0, 20.0, 40.0, 60.0):
+        at = int(np.argmin(np.abs(nu - nu[top] - offset)))
+        for part in ("real", "imag"):
+            compare(
+                f"{part[:2].title()} σ at {nu[at]:.0f} cm⁻¹ (S/m)",
+                lambda s, at=at, part=part: np.diag(getattr(s.sigma, part)[at]),
+                lambda s, at=at, part=part: np.diag(getattr(s, f"sigma_{part}_err")[at]),
+            )
+    for route in ("fluctuation", "kramers_kronig"):
+        compare(
+            f"ε(0), {route}",
+            lambda s, r=route: np.diag(s.static[r]),
+            lambda s, r=route: np.diag(s.static[f"{r}_err"]),
+        )
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seeds", type=int, default=200)
@@ -323,7 +361,11 @@ def main() -> None:
     parser.add_argument("--water", nargs="*", help="runs of examples/water/run_md.py instead")
     parser.add_argument("--picoseconds", type=float, default=2.0, help="of each piece of these")
     parser.add_argument("--resolution", type=float, default=60.0, help="of their spectra, cm⁻¹")
+    parser.add_argument("--runs", nargs="*", help="stored currents of runs of one crystal (mgo.in) instead")
     given = parser.parse_args()
+    if given.runs:
+        stored(given.runs, given.resolution)
+        return
     if given.water:
         water(given.water, given.picoseconds, given.resolution)
         return
