@@ -205,3 +205,24 @@ def test_the_tensor_of_the_dielectric_function_is_among_the_variables_where_it_i
     names = {variable.name for variable in variables(spectrum)}
     assert "eps_imag_tensor" in names
     assert ("eps_real_tensor" in names) == (eps_inf is not None)
+
+
+def test_chi_square_of_a_fit_counts_independent_points() -> None:
+    """A constant through 40 points ±1 off, four of which share their noise: 10 pieces less 1 parameter."""
+    from bec_md.spectrum.analysis.least_squares import least_squares_fit
+
+    def fit(points_per_independent: float) -> tuple[float, float]:
+        """Constant and χ²."""
+        found, _, chi2 = least_squares_fit(
+            lambda p: np.full(40, p[0]),
+            lambda p: np.ones((1, 40)),
+            np.array([4.0]),
+            5.0 + np.tile([1.0, -1.0], 20),
+            np.ones(40),
+            points_per_independent,
+        )
+        return float(found[0]), chi2
+
+    assert fit(4.0) == pytest.approx((5.0, 10.0 / 9.0))
+    assert fit(1.0) == pytest.approx((5.0, 40.0 / 39.0))
+    assert fit(40.0) == pytest.approx((5.0, 1.0))  # at least one point is left
