@@ -108,17 +108,10 @@ def announce_charges(console: Console, job: CurrentJob) -> None:
 
 def describe_model(console: Console, model: BecModel) -> None:
     """Say which network was taken, why, and the error that it states."""
+    from bec_md.network.registry import stated_error
+
     console.item("model", f"{model.name} ({model.reason}); {stated_error(model.card)}")
     console.item("engine", "; ".join(text for text in (model.engine.name, model.engine_note) if text))
-
-
-def stated_error(card: dict[str, Any]) -> str:
-    """Return the error that a model card states, in words."""
-    error = card.get("stated_error_e")
-    if error is None:
-        return "its card states no error"
-    data = card.get("stated_error_data")
-    return f"stated error {float(error):.3g} e" + (f" ({data})" if data else "")
 
 
 def show_volume(console: Console, series: CurrentSeries) -> None:

@@ -27,7 +27,7 @@ def born(
     output: Annotated[Path, typer.Option("--output", "-o", metavar="BORN", help="Where to write.")] = Path(
         "BORN"
     ),
-    model: str = "universal",
+    model: str = "auto",
     symmetry_tolerance: Annotated[
         float,
         typer.Option("--symmetry-tolerance", metavar="ANG", help="Atoms closer than this are equivalent."),
@@ -50,6 +50,9 @@ def born(
     console = Console(quiet)
     atoms = read_structure(structure)
     network = load_model(model, structures=[atoms])
+    if model == "auto" and not network.predicts_eps_inf:
+        special, network = network.name, load_model("universal")
+        network.reason = f"{special} was trained without ε∞"
     if not network.predicts_eps_inf:
         raise UsageError(
             f"model {network.name} was trained without ε∞",

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bec_md.cli.announce import announce_series, composition, stated_error
+from bec_md.cli.announce import announce_series, composition
 from bec_md.cli.console import Console, memory, times
 
 if TYPE_CHECKING:
@@ -45,6 +45,8 @@ def _announce_jobs(console: Console, jobs: Sequence[CurrentJob]) -> None:
     if model is None:
         console.item("charges", jobs[0].charges_name)
     else:
+        from bec_md.network.registry import stated_error
+
         console.item("model", f"{model.name} ({model.reason}); {stated_error(model.card)}")
     for job in jobs:
         for warning in (*job.info.warnings, *job.notes):

@@ -103,7 +103,7 @@ def describe_place(options: InputOptions) -> str:
     """Say where the work happens."""
     current, execution = options.current, options.execution
     if execution.dask_address is not None:
-        return f"on the dask cluster {execution.dask_address}"
+        return f"the dask cluster {execution.dask_address}"
     place = current.device if current.device != "cpu" else "CPU"
     if execution.workers > 1:
         return f"{place}, {execution.workers} processes"

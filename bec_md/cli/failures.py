@@ -169,7 +169,8 @@ def _usage_message(error: BaseException, text: str, program: str) -> str:
     if choices is not None:
         close = get_close_matches(choices[1].lower(), re.findall(r"'([^']+)'", choices[2]), n=1)
         text += f" (did you mean {close[0]}?)" if close else ""
-    return f"{text[:1].lower()}{text[1:]}\n  fix: {path} --help lists what there is"
+    why = "the command line is read before anything else, and nothing of it is guessed"
+    return f"{text[:1].lower()}{text[1:]}\n  why: {why}\n  fix: {path} --help lists what there is"
 
 
 @contextmanager

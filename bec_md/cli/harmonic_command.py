@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 HARMONIC_HELP = (
     "Infrared-active modes of a crystal at the zone center: intensities, ionic ε, TO and LO frequencies.\n\n"
-    "INPUT is a phonopy.yaml (needs phonopy), or a structure with --force-constants. Errors are those of the "
+    "It takes a phonopy.yaml (needs phonopy), or a structure with --force-constants. Errors are those of the "
     "network's charges (none for --charges born:BORN); frequencies are those of the force constants."
 )
 
@@ -41,7 +41,7 @@ def harmonic(
     ],
     force_constants: ForceConstants = None,
     charges: str = "model",
-    model: str = "universal",
+    model: str = "auto",
     direction: Annotated[
         list[str] | None,
         typer.Option(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,18 +25,21 @@ if TYPE_CHECKING:
 INPUT_OPTIONS = (ReadOptions, SeriesOptions, CurrentOptions, Execution)
 #: Of these, what concerns J(t) or M(t) of other codes.
 SERIES_FIELDS = ("columns", "volume_ang3", "unwrap")
-#: What a stored current has in it already.
+#: What a stored current has in it already, also where other inputs are trajectories.
 _KEPT = ("charges", "model", "charge_stride", "masses", "elements")
+#: What concerns frames of a stored current too, or how work is done.
+_OF_ANY = ("start", "stop", "stride", "format", "temperature_k", "device", "threads", "batch")
 
 
 @dataclass(frozen=True)
 class InputOptions:
-    """How inputs are read, and currents computed."""
+    """How inputs are read, and currents computed; `implied` are options that follow from others."""
 
     reading: ReadOptions
     series: SeriesOptions
     current: CurrentOptions
     execution: Execution
+    implied: Mapping[str, Any] = field(default_factory=dict)
 
     @classmethod
     def of(cls, given: Mapping[str, Any]) -> InputOptions:
@@ -109,7 +112,8 @@ def open_sources(paths: Sequence[str], options: InputOptions) -> list[Source]:
     for path in paths:
         refuse_other_files(path)
     stems = stems_of(list(paths))
-    found = [_open(parts, stem, options) for parts, stem in _arranged(paths, stems, options.reading)]
+    alone = all(is_current(path, options.reading.format) for path in paths)
+    found = [_open(parts, stem, options, alone) for parts, stem in _arranged(paths, stems, options.reading)]
     return _joined(found)
 
 
@@ -152,12 +156,13 @@ def _arranged(
     return arranged
 
 
-def _open(path: str | Parts, stem: str, options: InputOptions) -> Source:
+def _open(path: str | Parts, stem: str, options: InputOptions, alone: bool) -> Source:
+    """Open an input; `alone` says that none is a trajectory."""
     if isinstance(path, str) and is_current(path, options.reading.format):
-        return Source(path, stem, series=_open_current(path, options))
+        return Source(path, stem, series=_open_current(path, options, alone))
     from bec_md.current.prepare import prepare_current
 
-    current = options.execution.with_threads(options.current)
+    current = options.execution.with_threads(options.current.changed(**options.implied))
     job = prepare_current(path, current, options.of_trajectory(), command=command_line())
     return Source(path if isinstance(path, str) else job.info.source, stem, job=job)
 
@@ -200,19 +205,27 @@ def is_current(path: str, format: str | None = None) -> bool:
     return format in READERS if format is not None else is_current_file(path)
 
 
-def _open_current(path: str, options: InputOptions) -> CurrentSeries:
+def _open_current(path: str, options: InputOptions, alone: bool) -> CurrentSeries:
+    from bec_md.current.file import is_stored_current
     from bec_md.current.readers import open_current
 
-    reading = options.reading
+    reading, series_options = options.reading, options.series
     used = options.current.given() | reading.given()
-    given = [flag_of(name) for name in _KEPT if name in used]
+    stored = is_stored_current(path)
+    misplaced = [name for name in used if name in _KEPT]
+    if alone:  # otherwise they are for the trajectories
+        known = {item.name for item in fields(SeriesOptions)} if not stored else set()
+        misplaced = [name for name in used if name not in known.union(_OF_ANY)]
+    elif stored:
+        series_options = SeriesOptions()
+    given = sorted({flag_of(name) for name in misplaced})
     if given:
         raise UsageError(
             f"{' and '.join(given)} with the current file {Path(path).name}",
-            "a stored current has its charges and masses in it already",
+            "a stored current has been computed: its time step, charges, masses and groups are in it",
             "name the trajectory to compute another current, or leave the option out",
         )
-    series = open_current(path, options.series)
+    series = open_current(path, series_options)
     whole = (reading.start, reading.stop, reading.stride) == (0, None, 1)
     return series if whole else series[reading.start : reading.stop : reading.stride]
 

@@ -126,8 +126,8 @@ def describe(console: Console, file: Path, reading: ReadOptions) -> dict[str, An
 
 def describe_model_file(console: Console, path: Path) -> dict[str, Any]:
     """Print the card of a model."""
-    from bec_md.cli.announce import stated_error
     from bec_md.network.model_file import read_header
+    from bec_md.network.registry import stated_error
 
     header = read_header(path)
     card, config = header["card"], header["config"]

@@ -227,7 +227,7 @@ _ANALYSIS = {
         "Full width at half maximum of the smoothing in cm⁻¹.",
         _SPECTRUM,
         "CM-1",
-        "what gives 10 % error per point, within 2 … 20",
+        "what gives 10 % error per point, 2 … 20, and no finer than the run resolves",
     ),
     "estimator": Flag("--estimator", EstimatorName, "How S_J is estimated.", _SPECTRUM),
     "window": Flag("--window", WindowName, "Lag window of the estimator lag.", _SPECTRUM),

@@ -85,7 +85,7 @@ def plot(
     harmonic: Harmonic = None,
     force_constants: ForceConstants = None,
     charges: str = "model",
-    model: str = "universal",
+    model: str = "auto",
     unit: Annotated[Literal["cm", "thz", "mev"], typer.Option("--unit", help="Of the frequencies.")] = "cm",
     xlim: Annotated[
         str | None,

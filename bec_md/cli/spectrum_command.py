@@ -82,14 +82,15 @@ def spectrum(inputs: Inputs, fit: FitName | None = None, **given: Any) -> None:
     """Compute the infrared spectrum of trajectories or stored currents."""
     # partial spectra by species cost nothing to keep: "none" hides them, and the stored current stays useful
     kept = given | ({"groups": "species"} if given["groups"] == "none" else {})
+    implied: dict[str, Any] = {}
     if given["control_variates"] == "modes" and kept["groups"] == "species":
-        kept["groups"] = "sublattices"
+        implied["groups"] = "sublattices"
     if given["control_variates"] == "molecules":
-        kept["motions"] = "molecules"
+        implied["motions"] = "molecules"
     run_spectrum(
         inputs,
         AnalysisOptions.of(given | {"fit": fit}),
-        InputOptions.of(kept),
+        replace(InputOptions.of(kept), implied=implied),
         pick(OutputOptions, given),
         pick(CompareOptions, given),
     )

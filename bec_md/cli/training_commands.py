@@ -213,7 +213,8 @@ def evaluate(
 def print_evaluation(console: Console, result: Evaluation) -> None:
     """Print the errors, in all and per element."""
     m = result.metrics
-    console.item("model", result.model)
+    reason = f" ({result.model_reason})" if result.model_reason else ""
+    console.item("model", result.model + reason + (f"; {result.stated_error}" if result.stated_error else ""))
     console.item("data", f"{result.data}: {m['n_frames']} structures, {m['n_tensors']} tensors")
     console.item(
         "errors",

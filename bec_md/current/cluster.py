@@ -256,6 +256,7 @@ def _client(execution: Execution) -> Iterator[Any]:
 
 def _connected(distributed: Any, address: str) -> Any:
     try:
+        distributed.comm.resolve_address(address)  # a client that cannot be made hangs when it is closed
         return distributed.Client(address, set_as_default=False)
     except (OSError, ValueError) as error:
         raise UsageError(

@@ -121,6 +121,14 @@ def evaluate_model(
         element_means=means,
         extra=timing,
     )
+    from bec_md.network.registry import stated_error
+
+    card = getattr(predictor, "card", None)
+    result = replace(
+        result,
+        model_reason=str(getattr(predictor, "reason", "")),
+        stated_error="" if card is None else stated_error(card),
+    )
     return _judged(result, frames, predictor)
 
 

@@ -41,6 +41,8 @@ class Evaluation:
         Errors in e by the names of the JSON output.
     warnings
         What the reader should know.
+    model_reason, stated_error
+        Why this model was taken, and the error that its card states, in words; empty for other predictors.
     """
 
     model: str
@@ -54,6 +56,8 @@ class Evaluation:
     eps_inf_predicted: Array
     metrics: Mapping[str, Any]
     warnings: tuple[str, ...] = field(default=())
+    model_reason: str = ""
+    stated_error: str = ""
 
     __repr__ = brief_repr
 

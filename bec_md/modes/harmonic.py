@@ -186,7 +186,7 @@ class HarmonicPrediction:
 
 
 def predict_response(
-    modes: ReferenceModes, charges: Any = "model", model: Any = "universal"
+    modes: ReferenceModes, charges: Any = "model", model: Any = "auto"
 ) -> HarmonicPrediction:
     """Response of a crystal with Born effective charges and ε∞ of a network or of another source.
 

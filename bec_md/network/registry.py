@@ -85,3 +85,12 @@ def choose_model(elements: Iterable[int], level: str | None = None) -> tuple[str
         return FALLBACK, f"{names} has no level of theory {level}"
     best = min(able, key=lambda model: float(model.card.get("stated_error_e", 1e9)))
     return best.name, f"its domain is {best.card['domain']['text']}"
+
+
+def stated_error(card: dict[str, Any]) -> str:
+    """Return the error that a model card states, in words."""
+    error = card.get("stated_error_e")
+    if error is None:
+        return "its card states no error"
+    data = card.get("stated_error_data")
+    return f"stated error {float(error):.3g} e" + (f" ({data})" if data else "")

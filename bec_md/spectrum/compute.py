@@ -346,14 +346,17 @@ def _errors(sigma_real: Array, power: PowerSpectra, keep: slice) -> dict[str, An
         power.total_time_fs,
         keep.stop,
     )
-    root = np.sqrt(np.clip(imag, 0.0, None))
+    root = np.sqrt(np.clip(imag[:, keep], 0.0, None))
+    real = np.sqrt(np.vstack([component, isotropic])[:, keep])
+    # of two estimates, of which the second does not know the excess of the first
+    both = np.clip(covariance[:, keep], -real * root, real * root)
     return {
-        "sigma_real_err": to_matrix(np.sqrt(component[:, keep])),
-        "sigma_imag_err": to_matrix(root[:6, keep]),
-        "sigma_covariance": to_matrix(covariance[:6, keep]),
-        "iso_real_err": np.sqrt(isotropic[keep]),
-        "iso_imag_err": root[6, keep],
-        "iso_covariance": covariance[6, keep],
+        "sigma_real_err": to_matrix(real[:6]),
+        "sigma_imag_err": to_matrix(root[:6]),
+        "sigma_covariance": to_matrix(both[:6]),
+        "iso_real_err": real[6],
+        "iso_imag_err": root[6],
+        "iso_covariance": both[6],
     }
 
 

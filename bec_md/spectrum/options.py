@@ -56,7 +56,7 @@ class SpectrumOptions(Options):
         predicted along the run. Without it only nα, σ and ε₂ are defined.
     resolution_cm
         Full width at half maximum of the smoothing kernel, cm⁻¹. If None, the width that gives 10 %
-        error per point, within 2 … 20 cm⁻¹.
+        error per point, within 2 … 20 cm⁻¹ and no finer than 2/(cT).
     estimator
         "lag" (lag window), "welch" or "multitaper".
     window

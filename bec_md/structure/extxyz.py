@@ -163,7 +163,10 @@ class ExtxyzParser:
             else comment_line.parse_cell(pairs, where)
             if known
             else np.zeros((3, 3)),
-            pbc=comment_line.parse_pbc(pairs, where, default=known),
+            # a file without a cell says pbc="F F F": it is not about the cell that is given
+            pbc=np.ones(3, dtype=bool)
+            if given is not None
+            else comment_line.parse_pbc(pairs, where, default=known),
             numbers=species.numbers,
             masses_amu=species.masses_amu,
             velocities_ang_fs=velocities,

@@ -188,8 +188,8 @@ class FrameChecker:
         if cell_volume(cell) < _SMALLEST_ANG3:
             raise DataError(
                 f"{where}: the cell has no volume: {np.array2string(cell.ravel(), precision=4)} Å",
-                "conductivity is current squared per volume",
-                'write the cell into the file (extxyz: Lattice="ax ay az bx by bz cx cy cz" in the comment)',
+                "tensors and spectra are those of a periodic cell, per volume",
+                'give `cell_ang=a,b,c`, or write it into the file (extxyz: Lattice="ax ay az bx …")',
             )
         if not raw.pbc.any():
             raise DataError(

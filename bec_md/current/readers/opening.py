@@ -60,15 +60,21 @@ def open_current(path: str | Path, options: SeriesOptions | None = None, **chang
     Raises
     ------
     UsageError
-        If timestep, units or volume are unknown.
+        If timestep, units or volume are unknown, or given to a file of ours that states them.
     DataError
         If the file is damaged or of no known kind.
     """
     path = expanded(path)
-    if is_stored_current(path):
-        return load_current(path)
     given = (options or SeriesOptions()).changed(**changes)
     given.check()
+    if is_stored_current(path):
+        if unused := sorted(given.given() - {"temperature_k", "format"}):
+            raise UsageError(
+                f"{' and '.join(f'`{name}`' for name in unused)} with the current file {path.name}",
+                "a stored current states its time step, its cell and its units itself",
+                "leave the option out, or name the trajectory to compute another current",
+            )
+        return load_current(path)
     require_file(path, "a current is read from it")
     name = given.format or recognize(path)
     if name == "columns" and given.format is None and _is_average(path):

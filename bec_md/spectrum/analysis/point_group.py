@@ -118,5 +118,6 @@ def named_group(symbol: str) -> PointGroup:
     raise UsageError(
         f"`symmetry={symbol}` is neither a file nor a point group",
         f"point groups are {', '.join(known)}",
-        "give `symmetry=auto` for that of the mean structure, a symbol, or a file with the structure",
+        "give `symmetry=auto` for that of the mean structure, its tolerance in Å with a decimal point (0.1), "
+        "a symbol, a file with the structure, or `symmetry=none`",
     )
