@@ -74,7 +74,9 @@ def check_finite(data: CurrentData) -> None:
     for name, array in data.time_fields():
         if not isinstance(array, np.ndarray) or FIELDS[name].may_be_nan:
             continue
-        finite = (np.abs(array) < _LARGEST).reshape(array.shape[0], -1).all(axis=1)  # NaN is not
+        finite = (
+            (np.abs(np.asarray(array, dtype=np.float64)) < _LARGEST).reshape(array.shape[0], -1).all(axis=1)
+        )  # NaN is not
         if not finite.all():
             raise DataError(
                 f"{name} is not finite, or above {_LARGEST:g}, in frame {int(np.argmin(finite))}",

@@ -35,6 +35,8 @@ from bec_md.units import AMU_ANG2_FS2_EV, BOLTZMANN_EV_K, SPEED_OF_LIGHT_CM_FS
 
 #: Least share of a variance that is stated to be left, of σ and of ⟨δM²⟩: what is neglected is of this order.
 LEAST_SHARE, LEAST_STATIC_SHARE = 0.005, 1e-4
+#: Periods of the slowest mode in the shortest run below which its energy is not known.
+LEAST_PERIODS = 3
 #: Standard errors by which f-sum ratios of honest runs are off, of an axis and of the mean of all: runs that
 #: are refused are those furthest off, so that refusing honest ones would shift the mean of many runs.
 AXIS_BY_CHANCE, MEAN_BY_CHANCE = 4.5, 4.0
@@ -111,7 +113,7 @@ def reduced(
         return _without(
             plain, f"⟨J²⟩ has fewer than {2.0 / LARGEST_VARIANCE:.0f} independent samples: run longer"
         )
-    return _applied(plain, plain, reduction, blocks.volume_ang3, temperature_k, text)
+    return _applied(plain, plain, reduction, first.bins, blocks.volume_ang3, temperature_k, text)
 
 
 def _by_chance(found: Assessment) -> bool:
@@ -119,6 +121,10 @@ def _by_chance(found: Assessment) -> bool:
     if found.f_sum_ratio is None or found.f_sum_error is None:
         return False
     ratio, error = np.array(found.f_sum_ratio), np.array(found.f_sum_error)
+    there = np.isfinite(ratio) & np.isfinite(error) & (error > 0.0)  # an axis without charges has none
+    if not there.any():
+        return False
+    ratio, error = ratio[there], error[there]
     ratio = np.append(ratio, ratio.mean())
     known = zip(
         limits(error, AXIS_BY_CHANCE),
@@ -133,7 +139,12 @@ def moments_for(blocks: CurrentBlocks, kind: ControlVariatesName) -> ControlVari
     """Which moments "auto" means: those that the current has been prepared for, the others on request."""
     if kind != "auto":
         return kind
-    sublattices = all(s.metadata.get("sublattices") and s.scheme == "velocity" for s in blocks.series)
+    sublattices = all(
+        s.metadata.get("sublattices")
+        and s.scheme == "velocity"
+        and not any(item is None for item in (s.momentum, s.charge_sum, s.group_mass_amu))
+        for s in blocks.series
+    )
     if sublattices and len(blocks.groups) > 1:
         return "modes"
     return "molecules" if has_internal(blocks) else "none"
@@ -148,14 +159,23 @@ def _by_modes(
 ) -> Reduced:
     if blocks.series[0].scheme != "velocity":
         return _without(plain, "mode coordinates need stored velocities")
+    if plain.statics.dipole in ("wanders", "conducts"):
+        return _without(plain, "M wanders as that of ions on the move: these are no modes of a crystal")
     motion = motion_of(blocks)
     basis = mode_basis(motion, thermal, _lag(plain.power))
+    if basis.lowest_cm * SPEED_OF_LIGHT_CM_FS * min(blocks.lengths) * blocks.timestep_fs < LEAST_PERIODS:
+        return _without(
+            plain,
+            f"a sublattice moves no faster than {basis.lowest_cm:.2g} cm⁻¹: the run holds fewer than "
+            f"{LEAST_PERIODS} of its periods",
+        )
     changed = again(ModeBlocks.of(motion, basis))
     reduction = mode_reduction(motion, basis, changed.power, changed.bins, thermal)
     found = _applied(
         plain,
         Reduced(changed.power, changed.statics, plain.report),
         reduction,
+        changed.bins,
         blocks.volume_ang3,
         temperature_k,
         f"the known energies of {sum(basis.sizes)} mode coordinates",
@@ -175,6 +195,7 @@ def _applied(
     plain: Reduced,
     changed: Reduced,
     reduction: Reduction,
+    bins: Periodogram,
     volume_ang3: float,
     temperature_k: float,
     known: str,
@@ -182,7 +203,7 @@ def _applied(
     scaled = scaled_power(changed.power, reduction.factor)
     return Reduced(
         scaled,
-        _statics(changed.statics, scaled, reduction, volume_ang3, temperature_k),
+        _statics(changed.statics, scaled, reduction, bins, volume_ang3, temperature_k),
         QualityReport((*plain.report.checks, _check(reduction, changed.power, known))),
         reduction,
     )
@@ -260,16 +281,17 @@ def _statics(
     found: Statics,
     power: PowerSpectra,
     reduction: Reduction,
+    bins: Periodogram,
     volume_ang3: float,
     temperature_k: float,
 ) -> Statics:
     """Static numbers of the reduced spectra.
 
-    Where the current itself has been changed, ⟨δM²⟩ is that of the changed one. Otherwise it changes by as
-    much as ∫ε₂/ω does: what M does more slowly than the run resolves, or ions that
-    diffuse, is in ⟨δM²⟩ alone, and nothing is known about it. Where it is the smaller of the two it changes
-    by the same factor. Both are one number where M is bounded: what sets them apart, ends of the run and the
-    lag window, is small beside the plain error and not beside what is left, and the error of ∫ε₂/ω has it.
+    Where the current itself has been changed, ⟨δM²⟩ is that of the changed one. Otherwise each of its
+    ordinates changes by the factor of the spectrum there, whatever the resolution of that: slow ones, of
+    which nothing is known, stay. Both are one number where M is bounded: what sets them apart, ends of the
+    run and the lag window, is small beside the plain error and not beside what is left, and the error of
+    ∫ε₂/ω has it.
     """
     integral = to_tensor(
         conductivity.static_susceptibility_kramers_kronig(
@@ -279,11 +301,14 @@ def _statics(
             temperature_k,
         )
     )
-    fluctuation, earlier, after = map(np.diag, (found.fluctuation, found.kramers_kronig, integral))
-    known = (earlier > 0.0) & (after > 0.0) & (fluctuation > 0.0)
-    larger = np.maximum(fluctuation, earlier)
-    changed = 1.0 + np.divide(after - earlier, larger, out=np.zeros(3), where=known)
-    factor = np.ones((3, 3)) if reduction.moved else to_matrix(_six(changed)[:, None])[0]
+    changed = np.ones(3)
+    if not reduction.moved:
+        grid, there = power.wavenumber_cm, bins.wavenumber_cm[1:]
+        factors = np.array([np.interp(there, grid, row) for row in reduction.factor])
+        before = bins.dipole[:, 1:].sum(axis=1)
+        after = (bins.dipole[:, 1:] * factors).sum(axis=1)
+        changed = np.divide(after, before, out=changed, where=before > 0.0)
+    factor = to_matrix(_six(changed)[:, None])[0]
     left = np.sqrt(np.maximum(1.0 - reduction.static_share, LEAST_STATIC_SHARE))
     error = factor * np.where(np.eye(3) > 0.0, left, 1.0)
     dipole = found.fluctuation * factor

@@ -218,7 +218,7 @@ def test_the_variance_of_the_imaginary_part_is_that_of_its_ordinates() -> None:
     sines = np.sin(2.0 * np.pi * at[:, None] / (size * step) * lags) * window[1:]
     kernel = 2.0 * step / (length * step) * sines @ np.cos(omega[:, None] * lags).T
     exact = (kernel**2 * square).sum(axis=1)
-    fine = fine_density(square[None], size, step)
+    fine = fine_density(square[None], window, size, step)
     # the density of σ is half of that of the two-sided spectrum
     found, _ = response_covariance(0.25 * fine, window, step, length * step, 2 * len(at) - 1)
     np.testing.assert_allclose(found[0, ::2], exact, rtol=2e-3, atol=1e-6 * exact.max())

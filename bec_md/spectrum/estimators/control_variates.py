@@ -130,7 +130,7 @@ class Moments:
     @property
     def relative_variance(self) -> Array:
         """Variance of ⟨J²⟩ over its square, (3,)."""
-        return np.asarray(self.variance / np.maximum(self.square, 1e-300) ** 2)
+        return np.asarray(self.variance / np.maximum(self.square, 1e-100) ** 2)
 
     def exponent(self, spectrum: Array) -> Array:
         """γ of the spectrum (3, F) that these are moments of, or of a part of, (3, F)."""
@@ -154,7 +154,7 @@ def moments(bins: Periodogram, window: Array, size: int, square: Array | None = 
         twice * smoothed(square, window, size, bins.timestep_fs),
         twice * _integral(square, bins),
         _integral(bins.power, bins),
-        twice * _integral(own, bins) / np.maximum(_integral(bins.power, bins), 1e-300) ** 2,
+        twice * _integral(own, bins) / np.maximum(_integral(bins.power, bins), 1e-100) ** 2,
     )
 
 
@@ -242,8 +242,8 @@ def square_reduction(
     variance, _ = ordinate_variance(square, window, size, step, bins)
     reduction = Reduction(
         factor=factor,
-        density=fine_density(square, size, step),
-        variance=limited(variance, total[0].spectrum),
+        density=fine_density(square, window, size, step),
+        variance=limited(variance, total[0].spectrum, window, bins),
         controls=tuple(part.control for part in parts),
         static_share=np.clip(np.sum([part.share for part in parts], axis=0), 0.0, 1.0),
         used=np.any([part.used for part in parts], axis=0),

@@ -31,6 +31,8 @@ LEAST_ENERGY = 0.02
 #: Coordinates up to this number are kept in memory (256 MB), and frames from which mean tensors are taken.
 KEPT_NUMBERS, SAMPLED_FRAMES = 1 << 25, 256
 _BLOCK = 1 << 16
+#: Share of the energy of a coordinate from which on its motion is said to begin.
+LOWEST_SHARE = 0.1
 #: Width of the Gaussian mean, in periods of the lowest mode, that is taken off an integral of velocities.
 SMOOTHED_PERIODS = 1.5
 
@@ -44,7 +46,7 @@ class ModeBasis:
     wavenumber_cm
         (C,) mean of each cluster.
     lowest_cm
-        Wavenumber of the lowest mode.
+        Wavenumber below which a tenth of the energy of the slowest coordinate lies.
     vectors
         (3G, m) orthonormal, of the m coordinates of each cluster.
     scales
@@ -176,7 +178,7 @@ def mode_basis(motion: Motion, thermal: float, lag: int = 1) -> ModeBasis:
     free = np.linalg.svd(rigid, full_matrices=True)[0][:, 3:]
     frequencies, vectors = _modes(free.T @ now @ free, free.T @ later @ free, lag * blocks.timestep_fs)
     vectors = free @ vectors
-    members = _clusters(motion, vectors)
+    members, lowest = _clusters(motion, vectors)
     scales, energies = [], []
     chosen = tuple(vectors[:, member] for member in members)
     for own in chosen:
@@ -186,15 +188,15 @@ def mode_basis(motion: Motion, thermal: float, lag: int = 1) -> ModeBasis:
         energies.append(float(values.mean()))
     return ModeBasis(
         np.array([frequencies[m].mean() for m in members]),
-        float(frequencies.min()),
+        lowest,
         chosen,
         np.array(scales),
         np.array(energies),
     )
 
 
-def _clusters(motion: Motion, vectors: Array) -> list[NDArray[np.int64]]:
-    """Coordinates (3G, M) whose lines overlap, in groups.
+def _clusters(motion: Motion, vectors: Array) -> tuple[list[NDArray[np.int64]], float]:
+    """Coordinates (3G, M) whose lines overlap, in groups; and where the energy of the slowest begins, cm⁻¹.
 
     The covariance of two of them scatters by ∫S_k S_l dν, as much as their own energies if that is ∫S² dν.
     """
@@ -206,13 +208,16 @@ def _clusters(motion: Motion, vectors: Array) -> list[NDArray[np.int64]]:
     lines = [
         periodogram(
             CoordinateBlocks(blocks.series, blocks.sum_rules, motion=motion, vectors=padded[:, k : k + 3])
-        ).power
+        )
         for k in range(0, padded.shape[1], 3)
     ]
-    power = uniform_filter1d(np.concatenate(lines)[: vectors.shape[1]], 5, axis=1)
+    power = np.concatenate([line.power for line in lines])[: vectors.shape[1]]
+    below = np.cumsum(power, axis=1) >= LOWEST_SHARE * power.sum(axis=1, keepdims=True)
+    lowest = float(lines[0].wavenumber_cm[below.argmax(axis=1)].min())
+    power = uniform_filter1d(power, 5, axis=1)
     power /= np.sqrt(np.maximum((power**2).sum(axis=1, keepdims=True), 1e-300))
     count, label = connected_components(power @ power.T > OVERLAP, directed=False)
-    return [np.flatnonzero(label == number) for number in range(count)]
+    return [np.flatnonzero(label == number) for number in range(count)], lowest
 
 
 def _covariances(motion: Motion, lag: int) -> tuple[Array, Array]:
@@ -289,11 +294,19 @@ def integral(velocity: Array, step: float, lowest_cm: float) -> Array:
 
     A Gaussian mean over 1.5 periods of the lowest mode is taken off: what is slower is no motion of modes.
     """
-    from scipy.ndimage import gaussian_filter1d
+    from scipy.ndimage import uniform_filter1d
 
     moved = step * (np.cumsum(velocity, axis=0) - 0.5 * velocity - np.gradient(velocity, axis=0) / 12.0)
-    period = 1.0 / (SPEED_OF_LIGHT_CM_FS * max(lowest_cm, 1e-3) * step)
-    return np.asarray(moved - gaussian_filter1d(moved, SMOOTHED_PERIODS * period, axis=0, mode="nearest"))
+    slow = moved
+    for _ in range(4):  # nearly a Gaussian, in a time that does not depend on its width
+        slow = uniform_filter1d(slow, smoothed_samples(lowest_cm, step, len(moved)), axis=0, mode="nearest")
+    return np.asarray(moved - slow)
+
+
+def smoothed_samples(lowest_cm: float, step: float, length: int) -> int:
+    """Width of each of four equal means that together are as wide as 1.5 periods (standard deviation)."""
+    samples = SMOOTHED_PERIODS * 3.0**0.5 / (SPEED_OF_LIGHT_CM_FS * max(lowest_cm, 1e-6) * step)
+    return int(max(min(round(samples), length), 1))
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,7 +10,7 @@ from bec_md.arrays import Array
 from bec_md.spectrum.estimators.blocks import CurrentBlocks
 from bec_md.spectrum.estimators.control_variates import Control, Reduction, moments, to_area
 from bec_md.spectrum.estimators.estimate import PowerSpectra
-from bec_md.spectrum.estimators.mode_basis import ModeBasis, ModeBlocks, Motion, integral
+from bec_md.spectrum.estimators.mode_basis import ModeBasis, ModeBlocks, Motion, integral, smoothed_samples
 from bec_md.spectrum.estimators.ordinates import fine_density, limited, ordinate_variance, smoothed, squares
 from bec_md.spectrum.estimators.periodogram import Periodogram, periodogram
 
@@ -78,9 +78,13 @@ def static_left(motion: Motion, basis: ModeBasis, bins: Periodogram, thermal: fl
         blocks.series, blocks.sum_rules, motion=motion, change=-every @ every.T, lowest_cm=lowest
     )
     before, count = periodogram(bare).dipole, bins.stretches
+    if not blocks.has_polarization:  # what the sum of J shows of the modes below their band
+        width = smoothed_samples(lowest, bins.timestep_fs, bins.length)
+        slow = np.sinc(np.linspace(0.0, 0.5, before.shape[1]) * width) ** 8
+        before = before + slow * bins.dipole
     variance = squares(before, count).sum(axis=1)
     for scale in basis.scales:
-        own, left, both = _dipoles(motion, _position_weights(motion, scale, lowest, thermal), lowest, bins)
+        own, left, both = _dipoles(motion, scale, basis.lowest_cm, thermal, bins)
         variance += _partly_coherent(own, left, both, count)
         variance += squares(own, INDEPENDENT, before).sum(axis=1)
         variance += squares(before, INDEPENDENT, own).sum(axis=1)
@@ -89,13 +93,14 @@ def static_left(motion: Motion, basis: ModeBasis, bins: Periodogram, thermal: fl
     return np.asarray(np.clip(variance / np.maximum(known, 1e-300), 0.0, 1.0))
 
 
-def _dipoles(motion: Motion, weights: tuple[Array, Array], lowest_cm: float, bins: Periodogram) -> Array:
+def _dipoles(motion: Motion, scale: Array, lowest_cm: float, thermal: float, bins: Periodogram) -> Array:
     """|M|², |M − ω²(Wz)·x|² and the real part of their product, of one cluster, (3, 3, F)."""
     from scipy import fft
 
     step, length, found = bins.timestep_fs, bins.length, np.zeros((3, len(bins.wavenumber_cm), 3))
     square = (2.0 * np.pi * fft.rfftfreq(length, step)[:, None]) ** 2
     for replica, frames in enumerate(motion.blocks.lengths):
+        weights = _position_weights(motion, replica, scale, lowest_cm, thermal)
         signals = [integral(motion.carried(replica, w), step, lowest_cm) for w in weights]
         for start in range(0, frames - length + 1, length):
             parts = (x[start : start + length] for x in signals)
@@ -105,18 +110,17 @@ def _dipoles(motion: Motion, weights: tuple[Array, Array], lowest_cm: float, bin
     return found.transpose(0, 2, 1) * step / (length * bins.stretches)
 
 
-def _position_weights(motion: Motion, scale: Array, lowest_cm: float, thermal: float) -> tuple[Array, Array]:
+def _position_weights(
+    motion: Motion, replica: int, scale: Array, lowest_cm: float, thermal: float
+) -> tuple[Array, Array]:
     """Weights (3G, 3) of w that make the current of a cluster, and (Wz)·x of its velocities.
 
     ⟨x M⟩ = −⟨v ∫M dt⟩.
     """
-    step, moment = motion.blocks.timestep_fs, np.zeros((len(scale), 3))
-    for replica in range(len(motion.blocks.lengths)):
-        current = motion.carried(replica, (motion.row(replica) @ scale).T)
-        twice = integral(integral(current, step, lowest_cm), step, lowest_cm)
-        moment -= motion.correlated(replica, twice)
-    covariance = scale @ moment / (sum(motion.blocks.lengths) * thermal)
-    return (motion.row(0) @ scale).T, scale @ covariance
+    step, charged = motion.blocks.timestep_fs, (motion.row(replica) @ scale).T
+    twice = integral(integral(motion.carried(replica, charged), step, lowest_cm), step, lowest_cm)
+    covariance = -scale @ motion.correlated(replica, twice) / (len(twice) * thermal)
+    return charged, scale @ covariance
 
 
 def _partly_coherent(first: Array, second: Array, both: Array, stretches: int) -> Array:
@@ -160,7 +164,10 @@ def mode_reduction(
     factor, shares = np.zeros_like(top), np.zeros_like(top)
     controls, missed = [], np.zeros_like(bins.power)
     for scale, vectors in zip(basis.scales, basis.vectors, strict=True):
-        exact = thermal * ((motion.row(0) @ vectors) ** 2).sum(axis=1)
+        lengths, rows = blocks.lengths, range(len(blocks.lengths))
+        exact = np.average(
+            [thermal * ((motion.row(r) @ vectors) ** 2).sum(axis=1) for r in rows], axis=0, weights=lengths
+        )
         own = periodogram(ClusterBlocks(blocks.series, blocks.sum_rules, motion=motion, scale=scale))
         square = squares(own.power, own.stretches)
         active = exact > FAINT * exact.max()
@@ -178,14 +185,14 @@ def mode_reduction(
         slope = np.where(active[:, None], spectrum / area, 0.0)
         controls.append(Control(found.covariance, found.variance, slope))
     # in the dark below the lowest band leakage is all there is, and ε(0) weighs it with 1/ω²
-    bright = np.clip(4.0 * power.wavenumber_cm / basis.lowest_cm - 1.0, 0.0, 1.0)
+    bright = np.clip(4.0 * power.wavenumber_cm / max(basis.lowest_cm, 1e-6) - 1.0, 0.0, 1.0)
     factor = 1.0 + bright * factor / np.maximum(shares, top)
     square = squares(bins.power, bins.stretches) + missed
     variance, _ = ordinate_variance(square, window, size, step, bins)
     return Reduction(
         factor=factor,
-        density=fine_density(square, size, step),
-        variance=limited(variance, smoothed(bins.power, window, size, step)),
+        density=fine_density(square, window, size, step),
+        variance=limited(variance, smoothed(bins.power, window, size, step), window, bins),
         controls=tuple(controls),
         static_share=1.0 - static_left(motion, basis, bins, thermal),
         used=np.ones(3, dtype=bool),

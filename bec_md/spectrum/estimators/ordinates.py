@@ -70,21 +70,27 @@ def ordinate_variance(
     return np.maximum(variance, 0.0), np.maximum(density, 0.0)
 
 
-def fine_density(square: Array, size: int, step: float) -> Array:
-    """S² (..., size + 1) on a grid twice as fine as that of an FFT of `size`, not smoothed.
+def fine_density(square: Array, window: Array, size: int, step: float) -> Array:
+    """S² (..., size + 1) on a grid twice as fine as that of an FFT of `size`.
 
-    It rings, but what is linear in it with lags below `size`, as the square of a kernel, is exact.
+    It is not smoothed, and rings, but what is linear in it with lags up to twice those of the lag window, as
+    the square of its kernel, is exact. A stretch without these lags has it smoothed with a third of the
+    resolution.
     """
-    return smoothed(square, np.ones(size + 1), 2 * size, step)
+    if square.shape[-1] - 1 >= 2 * (len(window) - 1):
+        return smoothed(square, np.ones(size + 1), 2 * size, step)
+    return np.maximum(smoothed(square, np.maximum(window, 0.0) ** (1.0 / 9.0), 2 * size, step), 0.0)
 
 
-def limited(variance: Array, height: Array) -> Array:
-    """Variance that is no larger than the square of the smoothed spectrum itself.
+def limited(variance: Array, height: Array, window: Array, bins: Periodogram) -> Array:
+    """Variance between half of that of a spectrum flat over the kernel, and the square of the smoothed one.
 
     No estimate of a power spectrum is worse than one ordinate; squares at the top of a band leak into the
-    dark where a run is not much longer than the lag window.
+    dark, with either sign, where a run is not much longer than the lag window.
     """
-    return np.asarray(np.minimum(variance, np.maximum(height, 0.0) ** 2))
+    square = np.maximum(height, 0.0) ** 2
+    flat = float(squared_kernel(window)[0]) / (bins.stretches * bins.length)
+    return np.asarray(np.clip(variance, min(LEAST_EXCESS * flat, 1.0) * square, square))
 
 
 def with_excess(power: PowerSpectra, bins: Periodogram, md_timestep_fs: float | None) -> PowerSpectra:
