@@ -113,7 +113,7 @@ def reduced(
         return _without(
             plain, f"⟨J²⟩ has fewer than {2.0 / LARGEST_VARIANCE:.0f} independent samples: run longer"
         )
-    return _applied(plain, plain, reduction, first.bins, blocks.volume_ang3, temperature_k, text)
+    return _applied(plain, plain, reduction, blocks.volume_ang3, temperature_k, text)
 
 
 def _by_chance(found: Assessment) -> bool:
@@ -175,7 +175,6 @@ def _by_modes(
         plain,
         Reduced(changed.power, changed.statics, plain.report),
         reduction,
-        changed.bins,
         blocks.volume_ang3,
         temperature_k,
         f"the known energies of {sum(basis.sizes)} mode coordinates",
@@ -195,7 +194,6 @@ def _applied(
     plain: Reduced,
     changed: Reduced,
     reduction: Reduction,
-    bins: Periodogram,
     volume_ang3: float,
     temperature_k: float,
     known: str,
@@ -203,7 +201,7 @@ def _applied(
     scaled = scaled_power(changed.power, reduction.factor)
     return Reduced(
         scaled,
-        _statics(changed.statics, scaled, reduction, bins, volume_ang3, temperature_k),
+        _statics(changed.statics, scaled, reduction, volume_ang3, temperature_k),
         QualityReport((*plain.report.checks, _check(reduction, changed.power, known))),
         reduction,
     )
@@ -281,17 +279,13 @@ def _statics(
     found: Statics,
     power: PowerSpectra,
     reduction: Reduction,
-    bins: Periodogram,
     volume_ang3: float,
     temperature_k: float,
 ) -> Statics:
     """Static numbers of the reduced spectra.
 
-    Where the current itself has been changed, ⟨δM²⟩ is that of the changed one. Otherwise each of its
-    ordinates changes by the factor of the spectrum there, whatever the resolution of that: slow ones, of
-    which nothing is known, stay. Both are one number where M is bounded: what sets them apart, ends of the
-    run and the lag window, is small beside the plain error and not beside what is left, and the error of
-    ∫ε₂/ω has it.
+    ⟨δM²⟩ and ∫ε₂/ω are one number where M is bounded: what sets them apart, ends of the run and the lag
+    window, is small beside the plain error and not beside what is left, and the error of ∫ε₂/ω has it.
     """
     integral = to_tensor(
         conductivity.static_susceptibility_kramers_kronig(
@@ -301,14 +295,7 @@ def _statics(
             temperature_k,
         )
     )
-    changed = np.ones(3)
-    if not reduction.moved:
-        grid, there = power.wavenumber_cm, bins.wavenumber_cm[1:]
-        factors = np.array([np.interp(there, grid, row) for row in reduction.factor])
-        before = bins.dipole[:, 1:].sum(axis=1)
-        after = (bins.dipole[:, 1:] * factors).sum(axis=1)
-        changed = np.divide(after, before, out=changed, where=before > 0.0)
-    factor = to_matrix(_six(changed)[:, None])[0]
+    factor = to_matrix(_six(reduction.static_factor)[:, None])[0]
     left = np.sqrt(np.maximum(1.0 - reduction.static_share, LEAST_STATIC_SHARE))
     error = factor * np.where(np.eye(3) > 0.0, left, 1.0)
     dipole = found.fluctuation * factor

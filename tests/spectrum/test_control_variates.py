@@ -259,3 +259,55 @@ def test_modes_need_groups_with_momenta() -> None:
     series = charge_on_a_spring(2)
     with pytest.raises(DataError, match="sublattices"):
         compute_spectrum(series, control_variates="modes", **OPTIONS)  # type: ignore[arg-type]
+
+
+def test_a_run_of_few_periods_has_no_modes() -> None:
+    series = replace(rock_salt(1), metadata={"sublattices": True})
+    found = compute_spectrum(series[:20], temperature_k=TEMPERATURE_K, dc=False)
+    check = found.quality["control_variates"]
+    assert check.status == "unknown"
+    assert "fewer than 3 of its periods" in check.advice
+    assert found.plain_n_alpha is None
+
+
+def test_errors_with_replicas_of_any_length_are_there() -> None:
+    """A stretch shorter than twice the lag window, a replica of 16 frames, tensors that differ."""
+    long = rock_salt(2)
+    one = compute_spectrum(long[:6000], control_variates="none", **{**OPTIONS, "dc": False})
+    for other in (rock_salt(3)[:16], rock_salt(3)[:800], rock_salt(3)[:2000]):
+        for kind in ("none", "f-sum", "modes"):
+            found = compute_spectrum([long[:6000], other], control_variates=kind, **{**OPTIONS, "dc": False})  # type: ignore[arg-type]
+            for part in (found.sigma_real_err, found.sigma_imag_err):
+                assert (part[:-1, range(3), range(3)] > 0.0).all()
+            if kind == "none":
+                error, whole = (np.diag(s.static["fluctuation_err"]) for s in (found, one))
+                assert (error > 0.4 * whole).all()
+
+
+def test_the_order_of_replicas_with_other_tensors_does_not_matter() -> None:
+    first, second = rock_salt(4), rock_salt(5)
+    weaker = replace(
+        second,
+        current=0.75 * np.asarray(second.current),
+        charge_sum=0.75 * np.asarray(second.charge_sum),
+        zz_over_mass=0.75**2 * np.asarray(second.zz_over_mass),
+        polarization=0.75 * np.asarray(second.polarization),
+    )
+    options = {**OPTIONS, "dc": False}
+    one, other = (
+        compute_spectrum(runs, control_variates="modes", **options)  # type: ignore[arg-type]
+        for runs in ([first, weaker], [weaker, first])
+    )
+    np.testing.assert_allclose(one.n_alpha, other.n_alpha, rtol=1e-6, atol=1e-9 * one.n_alpha.max())
+
+
+@pytest.mark.parametrize("choice", [{"resolution_cm": 5.0}, {"resolution_cm": 300.0}, {"estimator": "welch"}])
+def test_the_static_permittivity_does_not_know_the_estimator(choice: dict[str, object]) -> None:
+    plain, less = both(charge_on_a_spring(7), **choice)
+    again = both(charge_on_a_spring(7))[1]
+    assert less.plain_n_alpha is not None
+    change = np.diag(less.static["fluctuation"]) - np.diag(again.static["fluctuation"])
+    assert (np.abs(change) < 1.0 * np.diag(again.static["fluctuation_err"])).all()
+    assert not np.allclose(
+        np.diag(plain.static["fluctuation"]), np.diag(less.static["fluctuation"]), rtol=1e-4
+    )

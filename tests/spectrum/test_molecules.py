@@ -124,7 +124,8 @@ def test_slow_motion_that_nothing_is_known_of_stays_as_it_is() -> None:
         whole[route], after = (np.diag(found.static[route]) - 2.0 for found in (plain, less))
         changes[route] = np.abs(after - whole[route])
     assert (whole["fluctuation"] > 2.0 * whole["kramers_kronig"]).all()
-    assert (changes["fluctuation"] <= changes["kramers_kronig"] + 1e-9).all()
+    # a common factor would change the larger one by more than twice as much
+    assert (changes["fluctuation"] < 1.5 * changes["kramers_kronig"]).all()
     assert changes["kramers_kronig"].max() > 0.0
 
 

@@ -27,7 +27,7 @@ Reference: J. M. Hammersley, D. C. Handscomb, Monte Carlo Methods (1964), chapte
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, cast
 
 import numpy as np
@@ -91,8 +91,9 @@ class Reduction:
         (3,) share of the variance of ⟨δM_a²⟩ that is taken away.
     used
         (3,) whether the axis has a moment that serves.
-    moved
-        Whether the motion itself has been brought to what is known: the factor is a correction of its bias.
+    static_factor
+        (3,) by which ⟨δM_a²⟩ is multiplied: its ordinates change by the factor there, whatever the resolution
+        of the spectrum; slow ones, of which nothing is known, stay. 1 where the motion has been changed.
     """
 
     factor: Array
@@ -101,7 +102,7 @@ class Reduction:
     controls: tuple[Control, ...]
     static_share: Array
     used: NDArray[np.bool_]
-    moved: bool = False
+    static_factor: Array = field(default_factory=lambda: np.ones(3))
 
     def gain(self) -> Array:
         """Variance of S_aa over that of the reduced one, (3, F)."""
@@ -227,28 +228,44 @@ def square_reduction(
     total = moments_of(bins, blocks)
     measured = one_sided.correlation_from_spectrum(power.total[:3], step)[:, 0]
     # what the uncorrected spectrum should show, of what the corrected one has to
-    bare = total[0].square / np.maximum(measured, 1e-300)
+    corrected = blocks.series[0].scheme != "velocity" or md_timestep_fs is not None
+    bare = total[0].square / np.maximum(measured, 1e-300) if corrected else np.ones(3)
     parts = []
     for one in known:
         itself = one.blocks is blocks
         own = bins if itself else periodogram(one.blocks)
         found = total if itself else moments_of(own, one.blocks)
         parts.append(_applied(found, total, one.exact * bare, _static_share(own, bins)))
-    factor = np.exp(-np.clip(np.sum([part.shift for part in parts], axis=0), -1.0, 1.0))
+    first = np.exp(-np.clip(np.sum([part.shift for part in parts], axis=0), -1.0, 1.0))
     exact = np.sum([one.exact for one in known], axis=0)
     exponent = np.sum([part.exponent for part in parts], axis=0)
-    factor = to_area(factor, power.total[:3], exponent, exact, step)
+    factor = to_area(first, power.total[:3], exponent, exact, step)
+    of_ordinates = to_area(
+        _at(bins.wavenumber_cm, power.wavenumber_cm, first),
+        bins.power,
+        _at(bins.wavenumber_cm, power.wavenumber_cm, exponent),
+        exact * bare,
+        step,
+    )
+    slow = bins.dipole.sum(axis=1)
+    changed = (bins.dipole * of_ordinates).sum(axis=1)
     square = squares(bins.power, bins.stretches)
     variance, _ = ordinate_variance(square, window, size, step, bins)
     reduction = Reduction(
         factor=factor,
         density=fine_density(square, window, size, step),
-        variance=limited(variance, total[0].spectrum, window, bins),
+        variance=limited(variance, power.total[:3], window, bins),
         controls=tuple(part.control for part in parts),
         static_share=np.clip(np.sum([part.share for part in parts], axis=0), 0.0, 1.0),
         used=np.any([part.used for part in parts], axis=0),
+        static_factor=np.divide(changed, slow, out=np.ones(3), where=slow > 0.0),
     )
     return reduction if md_timestep_fs is None else _shifted(reduction, power.wavenumber_cm, md_timestep_fs)
+
+
+def _at(there: Array, grid: Array, rows: Array) -> Array:
+    """Interpolate rows (3, F) of a grid."""
+    return np.array([np.interp(there, grid, row) for row in rows])
 
 
 def _applied(found: list[Moments], total: list[Moments], target: Array, share: Array) -> _Applied:

@@ -78,11 +78,12 @@ def static_left(motion: Motion, basis: ModeBasis, bins: Periodogram, thermal: fl
         blocks.series, blocks.sum_rules, motion=motion, change=-every @ every.T, lowest_cm=lowest
     )
     before, count = periodogram(bare).dipole, bins.stretches
-    if not blocks.has_polarization:  # what the sum of J shows of the modes below their band
+    slow = np.zeros_like(before)
+    if not blocks.has_polarization:  # what the sum of J shows below the band of the modes: motion, or noise
         width = smoothed_samples(lowest, bins.timestep_fs, bins.length)
-        slow = np.sinc(np.linspace(0.0, 0.5, before.shape[1]) * width) ** 8
-        before = before + slow * bins.dipole
-    variance = squares(before, count).sum(axis=1)
+        slow = bins.dipole * np.sinc(np.linspace(0.0, 0.5, before.shape[1]) * width) ** 8
+    before = before + slow
+    variance = squares(before, count).sum(axis=1) + count * slow.sum(axis=1) ** 2
     for scale in basis.scales:
         own, left, both = _dipoles(motion, scale, basis.lowest_cm, thermal, bins)
         variance += _partly_coherent(own, left, both, count)
@@ -192,9 +193,8 @@ def mode_reduction(
     return Reduction(
         factor=factor,
         density=fine_density(square, window, size, step),
-        variance=limited(variance, smoothed(bins.power, window, size, step), window, bins),
+        variance=limited(variance, power.total[:3], window, bins),
         controls=tuple(controls),
         static_share=1.0 - static_left(motion, basis, bins, thermal),
         used=np.ones(3, dtype=bool),
-        moved=True,
     )

@@ -13,6 +13,8 @@ from bec_md.units import SPEED_OF_LIGHT_CM_FS
 
 #: Longest stretch transformed at once: bounds the memory for series of any length.
 LONGEST = 1 << 20
+#: Length of a replica over that of the longest one below which it has no part in a periodogram.
+SHORTEST_SHARE = 0.25
 
 
 @dataclass(frozen=True)
@@ -53,7 +55,10 @@ def periodogram(
     part: tuple[float, float] = (0.0, 1.0),
     correlated: bool = False,
 ) -> Periodogram:
-    """Average the periodograms of consecutive stretches, as long as the shortest replica and memory allow.
+    """Average the periodograms of consecutive stretches, as long as replicas and memory allow.
+
+    A replica much shorter than the longest one has no stretch: all would be as short as it is, and what M
+    does slowly is in long ones alone.
 
     Parameters
     ----------
@@ -69,7 +74,8 @@ def periodogram(
     from scipy import fft
 
     pieces = [(round(part[0] * n), round(part[1] * n)) for n in blocks.lengths]
-    length = min(min(stop - start for start, stop in pieces), longest)
+    lengths = [stop - start for start, stop in pieces]
+    length = min(min(n for n in lengths if n >= SHORTEST_SHARE * max(lengths)), longest)
     length = 2 * (length // 2)
     padding = 2 if correlated else 1
     total, dipole = np.zeros((3, padding * length // 2 + 1)), np.zeros((3, length // 2 + 1))
