@@ -159,8 +159,6 @@ def _by_modes(
 ) -> Reduced:
     if blocks.series[0].scheme != "velocity":
         return _without(plain, "mode coordinates need stored velocities")
-    if plain.statics.dipole in ("wanders", "conducts"):
-        return _without(plain, "M wanders as that of ions on the move: these are no modes of a crystal")
     motion = motion_of(blocks)
     basis = mode_basis(motion, thermal, _lag(plain.power))
     if basis.lowest_cm * SPEED_OF_LIGHT_CM_FS * min(blocks.lengths) * blocks.timestep_fs < LEAST_PERIODS:
@@ -169,6 +167,8 @@ def _by_modes(
             f"a sublattice moves no faster than {basis.lowest_cm:.2g} cm⁻¹: the run holds fewer than "
             f"{LEAST_PERIODS} of its periods",
         )
+    if plain.statics.dipole in ("wanders", "conducts"):
+        return _without(plain, "M wanders as that of ions on the move: these are no modes of a crystal")
     changed = again(ModeBlocks.of(motion, basis))
     reduction = mode_reduction(motion, basis, changed.power, changed.bins, thermal)
     found = _applied(
