@@ -157,7 +157,7 @@ def _made(factory: str, arguments: Mapping[str, Any], package: str) -> Any:
         raise UsageError(
             f"calculator {factory} needs {error.name}, which is not installed",
             "the potential is part of another package",
-            f"pip install {package}; a module of your own has to be on PYTHONPATH (the folder is not)",
+            f"pip install {package}; a module of your own has to be on PYTHONPATH",
         ) from None
     except AttributeError:
         raise UsageError(

@@ -121,15 +121,16 @@ def evaluate_model(
         element_means=means,
         extra=timing,
     )
+    return _judged(_introduced(result, predictor), frames, predictor)
+
+
+def _introduced(result: Evaluation, model: Any) -> Evaluation:
+    """Say why the model was taken and which error its card states, where it is one of ours."""
     from bec_md.network.registry import stated_error
 
-    card = getattr(predictor, "card", None)
-    result = replace(
-        result,
-        model_reason=str(getattr(predictor, "reason", "")),
-        stated_error="" if card is None else stated_error(card),
-    )
-    return _judged(result, frames, predictor)
+    card = getattr(model, "card", None)
+    error = "" if card is None else stated_error(card)
+    return replace(result, model_reason=str(getattr(model, "reason", "")), stated_error=error)
 
 
 def _judged(result: Evaluation, frames: Sequence[Frame], model: Any) -> Evaluation:

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from bec_md.spectrum.spectrum import Spectrum
 
 Groups = bool | Literal["lines", "stacked"]
+#: Entries of a legend from which on it has a second column, so that it fits between bands.
+MOST_ROWS = 8
 
 
 def plot_spectrum(
@@ -143,6 +145,7 @@ def draw_legend(ax: Axes, taken: float = 0.0) -> None:
         [handles[i] for i in order],
         [labels[i] for i in order],
         loc="best",
+        ncols=1 + len(handles) // MOST_ROWS,
         bbox_to_anchor=(0.0, 0.0, 1.0, 1.0 - taken),
         handler_map={LineCollection: stick_handler()},
     )

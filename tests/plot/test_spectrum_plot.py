@@ -312,3 +312,19 @@ def test_one_group_is_no_decomposition() -> None:
     source = oscillator_spectrum(4096)
     single = replace(source, partial_n_alpha={"total": source.n_alpha})
     assert len(plot_spectrum(single).get_lines()) == 1
+
+
+def test_a_long_legend_leaves_the_letter_of_the_panel_free(spectrum: Spectrum) -> None:
+    """Ten groups in one column lay on "(a)"; two columns are half as high."""
+    from bec_md.plot.spectrum import draw_legend
+
+    heights = []
+    for count in (5, 10):
+        ax = plot_spectrum(spectrum, groups=False)
+        for number in range(count):
+            ax.plot([], [], label=f"O{number}")
+        draw_legend(ax)
+        legend = ax.get_legend()
+        assert legend is not None
+        heights.append(legend.get_window_extent().height)
+    assert heights[1] < 1.3 * heights[0]

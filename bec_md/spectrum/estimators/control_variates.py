@@ -247,8 +247,7 @@ def square_reduction(
         exact * bare,
         step,
     )
-    slow = bins.dipole.sum(axis=1)
-    changed = (bins.dipole * of_ordinates).sum(axis=1)
+    before, after = bins.dipole.sum(axis=1), (bins.dipole * of_ordinates).sum(axis=1)
     square = squares(bins.power, bins.stretches)
     variance, _ = ordinate_variance(square, window, size, step, bins)
     reduction = Reduction(
@@ -258,7 +257,7 @@ def square_reduction(
         controls=tuple(part.control for part in parts),
         static_share=np.clip(np.sum([part.share for part in parts], axis=0), 0.0, 1.0),
         used=np.any([part.used for part in parts], axis=0),
-        static_factor=np.divide(changed, slow, out=np.ones(3), where=slow > 0.0),
+        static_factor=np.divide(after, before, out=np.ones(3), where=before > 0.0),
     )
     return reduction if md_timestep_fs is None else _shifted(reduction, power.wavenumber_cm, md_timestep_fs)
 
@@ -307,7 +306,7 @@ def _shifted(found: Reduction, grid: Array, md_timestep_fs: float) -> Reduction:
         at, own = (
             np.interp(np.linspace(0, 1, values.shape[1]), np.linspace(0, 1, len(x)), x) for x in (shown, grid)
         )
-        return np.array([np.interp(at, own, row) for row in values])
+        return _at(at, own, values)
 
     def moved(owner: Any, *names: str) -> Any:
         """Move some arrays of a record."""
