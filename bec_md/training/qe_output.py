@@ -84,30 +84,40 @@ def _geometry(text: str, name: str) -> tuple[float, NDArray[np.float64], list[st
             "tensors would be attached to the wrong atoms",
             "keep the whole output; a site is printed as '1  Mg  24.3050  tau(  1) = ( x y z )'",
         )
-    symbols = [_element(label, float(mass), name) for label, mass, *_ in sites[:n_atoms]]
+    symbols = _elements([(label, float(mass)) for label, mass, *_ in sites[:n_atoms]], name)
     return unit, _rows(cell[0], 3, "axes", name) * unit, symbols, _floats([s[2:] for s in sites[:n_atoms]])
 
 
-def _element(label: str, mass_amu: float, name: str) -> str:
-    """Return the element of a label of Quantum ESPRESSO: any case, X, Xn, X_* or X-*, and Xw beside them.
+def _elements(sites: list[tuple[str, float]], name: str) -> list[str]:
+    """Return the elements of labels (with masses, amu): any case, X, Xn, X_* or X-*, and Xw beside them.
 
-    Where two letters and one letter both name an element (``Co``, ``C`` with a suffix), the mass decides.
+    Where two letters and one letter both name an element (``Co``, ``C`` with a suffix), the mass decides,
+    unless masses are placeholders: labels that cannot be the same element have the same one.
     """
     from ase.data import atomic_masses, atomic_numbers
 
-    letters = re.match(r"[A-Za-z]{1,2}", label)
-    candidates = [] if letters is None else [letters[0].capitalize(), letters[0][0].upper()]
-    known = [symbol for symbol in candidates if symbol in atomic_numbers]
-    if not known:
-        raise DataError(
-            f"{name}: the atomic label {label!r} names no element",
-            "tensors belong to atoms of an element",
-            "label atoms by their element, with a number or a suffix if needed: O, O1, O_s",
-        )
-    fitting = [
-        s for s in known if abs(atomic_masses[atomic_numbers[s]] / max(mass_amu, 1e-3) - 1.0) < _SAME_MASS
-    ]
-    return (fitting or known)[0]
+    known: dict[tuple[str, float], list[str]] = {}
+    for label, mass_amu in dict.fromkeys(sites):
+        letters = re.match(r"[A-Za-z]{1,2}", label)
+        candidates = [] if letters is None else [letters[0].capitalize(), letters[0][0].upper()]
+        known[label, mass_amu] = [symbol for symbol in candidates if symbol in atomic_numbers]
+        if not known[label, mass_amu]:
+            raise DataError(
+                f"{name}: the atomic label {label!r} names no element",
+                "tensors belong to atoms of an element",
+                "label atoms by their element, with a number or a suffix if needed: O, O1, O_s",
+            )
+    of_mass: dict[float, set[str]] = {}
+    for (_, mass_amu), symbols in known.items():
+        of_mass[mass_amu] = of_mass.get(mass_amu, set(symbols)) & set(symbols)
+
+    def element(site: tuple[str, float]) -> str:
+        """The first element of a label, or the one that has its mass."""
+        weights = {symbol: atomic_masses[atomic_numbers[symbol]] for symbol in known[site]}
+        fitting = [s for s in known[site] if abs(weights[s] / max(site[1], 1e-3) - 1.0) < _SAME_MASS]
+        return (fitting if fitting and all(of_mass.values()) else known[site])[0]
+
+    return [element(site) for site in sites]
 
 
 def _from_pw(path: Path) -> tuple[Any, dict[str, str]]:
@@ -188,8 +198,9 @@ def read_ph_output(path: Path, *, structure: Path | None = None) -> Frame:
         atoms, settings = _from_pw(found)
         distance = _apart(atoms, positions, cell)
         if distance > margin or not np.array_equal(atoms.numbers, numbers):
+            where = f"largest distance {distance:.4f} Å" if distance > margin else "elements differ"
             raise DataError(
-                f"{found.name} and {name} hold different structures (largest distance {distance:.4f} Å)",
+                f"{found.name} and {name} hold different structures ({where})",
                 "labels would be attached to the wrong atoms",
                 "give the input or output of the pw.x run that preceded ph.x",
             )

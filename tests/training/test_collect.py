@@ -325,6 +325,19 @@ def test_labels_of_quantum_espresso(folder, label, mass, number):
     np.testing.assert_array_equal(read_output(folder / "ph.out")[0].numbers, [12, number])
 
 
+def test_equal_masses_of_unlike_atoms_do_not_decide(folder):
+    """Tensors do not depend on the masses, and inputs often say 1.0 for all: Hf is no hydrogen then."""
+    text = PH_OUTPUT.replace("Mg  24.3050", "Hf   1.0000").replace("O   15.9990", "O    1.0000")
+    assert text != PH_OUTPUT
+    (folder / "ph.out").write_text(text)
+    np.testing.assert_array_equal(read_output(folder / "ph.out")[0].numbers, [72, 8])
+    (folder / "ph.out").write_text(text.replace("O    1.0000", "O   15.9990").replace("1.0000", "1.0080"))
+    np.testing.assert_array_equal(read_output(folder / "ph.out")[0].numbers, [1, 8])
+    (folder / "scf.in").write_text(PW_INPUT)
+    with pytest.raises(DataError, match="elements differ"):
+        read_output(folder / "ph.out", structure=folder / "scf.in")
+
+
 def test_atoms_are_never_dropped(folder):
     text = PH_OUTPUT.replace("        2     O   15.9990", "        2     ?   15.9990")
     (folder / "ph.out").write_text(text)
