@@ -17,7 +17,7 @@ from tests.benchmarks import vibrating_water
 
 ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"
-FRAMES = 160
+FRAMES = 120
 
 #: Pages whose blocks build on each other run in one folder, from top to bottom.
 PAGES = sorted(
@@ -68,7 +68,7 @@ def write_with_ase(folder: Path, run: list[Frame]) -> None:
         atoms.set_velocities(frame.velocities_ang_fs / ase.units.fs)
         images.append(atoms)
     ase.io.write(folder / "md.traj", images)
-    for name, part in (("traj.xyz", images), ("run1.xyz", images[:75]), ("run2.xyz", images[85:])):
+    for name, part in (("traj.xyz", images), ("run1.xyz", images[:55]), ("run2.xyz", images[65:])):
         ase.io.write(folder / name, part, format="extxyz", columns=["symbols", "positions", "momenta"])
     order = np.argsort(run[0].numbers, kind="stable")
     ase.io.write(folder / "XDATCAR", [atoms[order] for atoms in images], format="vasp-xdatcar")
