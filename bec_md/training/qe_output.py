@@ -198,7 +198,8 @@ def read_ph_output(path: Path, *, structure: Path | None = None) -> Frame:
         atoms, settings = _from_pw(found)
         distance = _apart(atoms, positions, cell)
         if distance > margin or not np.array_equal(atoms.numbers, numbers):
-            where = f"largest distance {distance:.4f} Å" if distance > margin else "elements differ"
+            alike = np.array_equal(atoms.numbers, numbers)
+            where = f"largest distance {distance:.4f} Å" if alike else "other elements or numbers of atoms"
             raise DataError(
                 f"{found.name} and {name} hold different structures ({where})",
                 "labels would be attached to the wrong atoms",

@@ -85,7 +85,7 @@ def tasks() -> list[list[Task]]:
     ]
     perovskites = [
         Task("perovskite", a + b + "O3", None, seed)
-        for seed in range(1, 9)
+        for seed in range(1, 5)
         for b in ("Ti", "Zr", "Hf")
         for a in ("Ba", "Ca", "Pb", "Sr")
     ]
