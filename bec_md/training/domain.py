@@ -14,6 +14,8 @@ import numpy as np
 from ase.data import chemical_symbols
 from numpy.typing import NDArray
 
+from bec_md.network.familiarity import FEW_STRUCTURES
+
 QUANTILE = 0.95
 FLAGGED = 0.15
 """Part of the held-back compositions that lies outside the domain."""
@@ -38,6 +40,30 @@ def domain_uncertainty(
         chemical_symbols[int(number)]: float(np.quantile(uncertainty_e[numbers == number], quantile))
         for number in np.unique(numbers)
     }
+
+
+def structures_of_limits(
+    frame: NDArray[np.int64], numbers: NDArray[np.int64], sizes: Sequence[int], repeats: Sequence[float]
+) -> NDArray[np.int64]:
+    """Choose the training structures whose uncertainties make the limits of the elements.
+
+    All of a file that every epoch saw whole; of one that was seen in part (replay: thousands of structures
+    beside a dozen) those that bring an element not yet met :data:`FEW_STRUCTURES` times.
+
+    Parameters
+    ----------
+    frame, numbers
+        (N,) structure and atomic number of each atom.
+    sizes, repeats
+        Structures of each file, laid end to end, and how often an epoch sees them.
+    """
+    chosen = np.repeat(np.asarray(repeats) >= 1.0, sizes)
+    met = np.zeros(len(chemical_symbols), dtype=int)
+    for i in np.argsort(~chosen, kind="stable"):
+        elements = np.unique(numbers[frame == i])
+        chosen[i] |= np.any(met[elements] < FEW_STRUCTURES)
+        met[elements] += chosen[i]
+    return np.flatnonzero(chosen)
 
 
 def means_of_structures(frame: NDArray[np.int64], uncertainty_e: NDArray[np.float64]) -> NDArray[np.float64]:

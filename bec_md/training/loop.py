@@ -52,12 +52,18 @@ class Predictions:
 
 @torch.no_grad()
 def predict_dataset(
-    network: Network, dataset: GraphDataset, max_edges: int, *, members: bool = True
+    network: Network,
+    dataset: GraphDataset,
+    max_edges: int,
+    *,
+    members: bool = True,
+    frames: NDArray[np.int64] | None = None,
 ) -> Predictions:
-    """Evaluate the network on every frame of a data set, with or without the variance over its members."""
+    """Evaluate the network on frames of a data set (all), with or without the variance over its members."""
+    chosen = np.arange(len(dataset)) if frames is None else frames
     charges, variances, eps = [], [], []
-    for frames in sequential_batches(dataset.edge_counts, max_edges):
-        output = network(dataset.batch(frames).graph, members=members)
+    for batch in sequential_batches(dataset.edge_counts[chosen], max_edges):
+        output = network(dataset.batch(chosen[batch]).graph, members=members)
         tensors = output["charges"]  # (N, M, 3, 3)
         charges.append(tensors.mean(dim=1).double().cpu().numpy())
         spread = tensors.var(dim=1).mean(dim=(-1, -2)) if tensors.shape[1] > 1 else tensors[:, 0, 0, 0] * 0

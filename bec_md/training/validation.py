@@ -20,6 +20,7 @@ from bec_md.training.domain import (
     limit_of_unseen,
     means_of_structures,
     structures_of_elements,
+    structures_of_limits,
 )
 from bec_md.training.loop import TrainingData, predict_dataset
 
@@ -171,8 +172,9 @@ def training_domain(
         limit = limit_of_unseen(means)
         entries["domain_uncertainty_e"] = dict.fromkeys(entries["training_structures"], limit)
     else:
-        spread = np.sqrt(predict_dataset(network, data.training, max_edges).variance)
-        entries["domain_uncertainty_e"] = domain_uncertainty(numbers, scale * spread)
+        frames = structures_of_limits(frame, numbers, data.sizes, data.repeats)
+        spread = np.sqrt(predict_dataset(network, data.training, max_edges, frames=frames).variance)
+        entries["domain_uncertainty_e"] = domain_uncertainty(numbers[np.isin(frame, frames)], scale * spread)
     return entries
 
 

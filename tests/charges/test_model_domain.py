@@ -23,6 +23,7 @@ from bec_md.training.domain import (
     limit_of_unseen,
     means_of_structures,
     structures_of_elements,
+    structures_of_limits,
 )
 
 
@@ -42,6 +43,16 @@ def test_quantile_of_each_element() -> None:
     numbers = np.repeat([8, 14], 101)
     spread = np.concatenate([np.linspace(0.0, 1.0, 101), np.linspace(0.0, 2.0, 101)])
     assert domain_uncertainty(numbers, spread) == pytest.approx({"O": 0.95, "Si": 1.9})
+
+
+def test_of_replayed_structures_those_of_rare_elements_make_the_limits():
+    """3 SiO of the new file, 60 NaCl and 40 SiO of one seen in part, and the one SiF at its end."""
+    kinds = [(14, 8)] * 3 + [(11, 17)] * 60 + [(14, 8)] * 40 + [(14, 9)]
+    numbers = np.concatenate(kinds)
+    frame = np.repeat(np.arange(len(kinds)), 2)
+    chosen = structures_of_limits(frame, numbers, [3, 101], [4.0, 0.03])
+    assert chosen.tolist() == [0, 1, 2, *range(3, 23), *range(63, 80), 103]
+    assert len(structures_of_limits(frame, numbers, [3, 101], [4.0, 1.0])) == len(kinds)
 
 
 @pytest.mark.parametrize("name", sorted(bundled_models()))
