@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,12 +36,15 @@ class ConstantCharges:
         How the source is called, and sentences for the user.
     eps_inf
         (3, 3) electronic permittivity that came with the tensors.
+    remade
+        Makes the same for the atoms of another frame, where the tensors are those of elements.
     """
 
     tensors: Array
     name: str = "constant tensors"
     notes: tuple[str, ...] = ()
     eps_inf: Array | None = None
+    remade: Callable[[Any], ConstantCharges] | None = field(default=None, repr=False, compare=False)
     fingerprint: str = field(init=False)
     constant: bool = field(init=False, default=True)
 
@@ -64,7 +68,9 @@ class ConstantCharges:
         object.__setattr__(self, "fingerprint", digest("constant", tensors))
 
     def prepare(self, frame: Frame) -> ChargeSource:
-        """Check that there is one tensor per atom."""
+        """Return the tensors of its elements, or check that there is one tensor per atom."""
+        if self.remade is not None:
+            return self.remade(frame)
         n_atoms = len(frame.positions_ang)
         if n_atoms != len(self.tensors):
             raise DataError(
@@ -81,7 +87,9 @@ class ConstantCharges:
         return ChargeBatch(np.broadcast_to(self.tensors, (count, *self.tensors.shape)), eps_inf=eps_inf)
 
 
-def fixed_charges(charges: Mapping[str, float], info: TrajectoryInfo, name: str = "fixed") -> ConstantCharges:
+def fixed_charges(
+    charges: Mapping[str, float], info: TrajectoryInfo | Frame, name: str = "fixed"
+) -> ConstantCharges:
     """Return isotropic tensors q·1 from one scalar per element.
 
     Parameters
@@ -89,7 +97,7 @@ def fixed_charges(charges: Mapping[str, float], info: TrajectoryInfo, name: str 
     charges
         Element symbol → charge, e.
     info
-        The trajectory, whose elements must all be given.
+        The trajectory or the frame, whose elements must all be given.
     name
         How the source is called.
 
@@ -107,11 +115,12 @@ def fixed_charges(charges: Mapping[str, float], info: TrajectoryInfo, name: str 
             "translation would carry",
         )
     label = name + ":" + ",".join(f"{symbol}={value:g}" for symbol, value in charges.items())
-    return ConstantCharges(scalars[:, None, None] * np.eye(3), label, notes)
+    again = partial(fixed_charges, dict(charges), name=name)
+    return ConstantCharges(scalars[:, None, None] * np.eye(3), label, notes, remade=again)
 
 
 def oxidation_numbers(
-    charges: Mapping[str, float], info: TrajectoryInfo, total_charge: float = 0.0
+    charges: Mapping[str, float], info: TrajectoryInfo | Frame, total_charge: float = 0.0
 ) -> ConstantCharges:
     """Return oxidation numbers as tensors; they must add up to the net charge of the cell.
 
@@ -142,7 +151,8 @@ def oxidation_numbers(
         )
     label = "oxidation:" + ",".join(f"{symbol}={value:g}" for symbol, value in charges.items())
     note = "oxidation numbers give the dc conductivity exactly, but not the spectrum at finite frequency"
-    return ConstantCharges(scalars[:, None, None] * np.eye(3), label, (note,))
+    again = partial(oxidation_numbers, dict(charges), total_charge=total_charge)
+    return ConstantCharges(scalars[:, None, None] * np.eye(3), label, (note,), remade=again)
 
 
 def scalar_per_atom(charges: Mapping[str, float], numbers: NDArray[np.int64], name: str) -> Array:

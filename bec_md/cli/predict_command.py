@@ -69,6 +69,7 @@ def predict(input: InputFile, output: XyzOutput, quiet: bool = False, **given: A
 def run_predict(input: str, output: Path, inputs: InputOptions, quiet: bool) -> None:
     """Open, announce, write batch by batch."""
     from bec_md.charges import charges_key, make_charge_source
+    from bec_md.charges.each_structure import EachStructure
     from bec_md.cli.announce import composition, describe_model
     from bec_md.current.prepare import default_batch
     from bec_md.network import load_model
@@ -89,7 +90,8 @@ def run_predict(input: str, output: Path, inputs: InputOptions, quiet: bool) -> 
     chosen = options.model
     if options.charges == "model":
         chosen = load_model(chosen, structures=sample, device=options.device, threads=options.threads)
-    source = make_charge_source(options.charges, info=info, model=chosen).prepare(sample[0])
+    asked = make_charge_source(options.charges, info=info, model=chosen)
+    source = EachStructure(asked, sample[0]) if asked.constant else asked.prepare(sample[0])
     model = getattr(source, "model", None)
     if model is not None:
         describe_model(console, model)
