@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 from bec_md.cli.charge_comparison import CompareOptions
@@ -119,6 +120,7 @@ def run_spectrum(
     sources = open_sources(inputs, options)
     asked = settings.spectrum
     require_temperature(sources, asked.temperature_k)
+    require_one_system(sources)
     compared.check(sources)
     check_symmetry(settings.symmetry, sources)
     if outputs.verbose:
@@ -174,6 +176,23 @@ def require_temperature(sources: Sequence[Source], temperature_k: float | None) 
                 "the spectrum is divided by k_B T, which is otherwise taken from the velocities",
                 "give the temperature of the run with --temperature K",
             )
+
+
+def require_one_system(sources: Sequence[Source]) -> None:
+    """Refuse, before anything is computed, inputs of different groups, atoms or masses.
+
+    Raises
+    ------
+    UsageError
+        They are no replicas.
+    """
+    from bec_md.current.replicas import require_same_atoms
+
+    systems = [
+        source.series if source.job is None else SimpleNamespace(**source.job.header()["system"])
+        for source in sources
+    ]
+    require_same_atoms(systems, [Path(source.path).name for source in sources])
 
 
 def further_analysis(

@@ -15,6 +15,8 @@ import numpy as np
 
 from bec_md.arrays import Array
 from bec_md.current.lazy_rows import shifted_rows
+from bec_md.current.provenance import merged_metadata
+from bec_md.current.replicas import same_charges
 from bec_md.current.series import CurrentSeries, concatenate
 from bec_md.errors import UsageError
 from bec_md.trajectory.runs import Run, arrange
@@ -88,8 +90,8 @@ def joined(series: Sequence[CurrentSeries], run: Run, names: Sequence[str]) -> C
     said = [names[number] for number in run.members]
     once = f"; {sum(run.repeated)} sample(s) that two of them hold count once" if any(run.repeated) else ""
     remark = f"{', '.join(said)} continue one another: joined to one run{once}"
-    first = whole.metadata
-    metadata = {**first, "source": " + ".join(said), "remarks": [*first.get("remarks", ()), remark]}
+    merged = merged_metadata([part.metadata for part in parts], "parts", between=" + ")
+    metadata = {**merged, "source": " + ".join(said), "remarks": [*merged.get("remarks", ()), remark]}
     temperature = float(np.average(known, weights=weights)) if len(known) == len(parts) else None
     return replace(whole, temperature_k=temperature, metadata=metadata)
 
@@ -111,12 +113,12 @@ def in_runs(series: Sequence[CurrentSeries], names: Sequence[str] | None = None)
 
 
 def _alike(one: CurrentSeries, other: CurrentSeries) -> bool:
-    """Whether both have the same atoms, groups, scheme and interval."""
+    """Whether both have the same atoms, groups, charges, scheme and interval."""
     same = (one.groups, one.scheme, one.total_charge_e) == (other.groups, other.scheme, other.total_charge_e)
     stored = {name for name, _ in one.time_fields()} == {name for name, _ in other.time_fields()}
     counted = one.n_atoms == other.n_atoms
     clock = bool(np.isclose(one.timestep_fs, other.timestep_fs, rtol=1e-9, atol=0.0))
-    return same and stored and counted and clock
+    return same and stored and counted and clock and same_charges(one, other)
 
 
 def _refuse_same(one: _Ends, other: _Ends) -> None:

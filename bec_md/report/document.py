@@ -113,7 +113,7 @@ def report_html(
 
 def _tab(spectrum: Spectrum, title: str) -> str:
     """Return what tells the tabs of a browser apart: input, temperature, and the charges."""
-    source, model = (str(spectrum.metadata.get(name) or "") for name in ("source", "model"))
+    source, model = numbers.first_source(spectrum.metadata), str(spectrum.metadata.get("model") or "")
     words = [Path(source).name.split(".")[0] + _others(spectrum), f"{spectrum.temperature_k:.0f} K", model]
     return f"{', '.join(word for word in words if word)} – {title}" if source else title
 
@@ -125,7 +125,8 @@ def _others(spectrum: Spectrum) -> str:
 
 
 def _header(spectrum: Spectrum, title: str) -> dict[str, Any]:
-    source = numbers.provenance_items(spectrum.metadata)
+    first = {**spectrum.metadata, "source": numbers.first_source(spectrum.metadata)}
+    source = numbers.provenance_items(first)
     ends = {"Input": _others(spectrum), "Model": ""}
     return {
         "title": title,

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from bec_md.report.numbers import first_source
 from bec_md.report.page import piece
 
 if TYPE_CHECKING:
@@ -51,7 +52,7 @@ def explorer(shown: Spectrum) -> str:
         The spectrum on the grid and over the range of the figures.
     """
     data = {"x": _numbers(shown.wavenumber_cm), "curves": _curves(shown)}
-    source = Path(str(shown.metadata.get("source") or "spectrum")).name.split(".")[0]
+    source = Path(first_source(shown.metadata) or "spectrum").name.split(".")[0]
     return piece("explorer", data, source, base64.b64encode(_table(shown).encode()).decode())
 
 

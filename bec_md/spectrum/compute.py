@@ -11,6 +11,8 @@ import numpy as np
 
 import bec_md
 from bec_md.arrays import Array
+from bec_md.current.provenance import merged_metadata
+from bec_md.current.replicas import doubts_of
 from bec_md.errors import BecMDWarning, UsageError
 from bec_md.spectrum.analysis.peak import Peak, find_spectrum_peaks
 from bec_md.spectrum.electronic import resolve_eps_inf
@@ -57,6 +59,7 @@ class _Resolved:
     eps_inf: Array | None
     eps_inf_source: str | None
     estimate: EstimateOptions
+    doubts: tuple[str, ...] = ()
 
 
 def compute_spectrum(
@@ -73,8 +76,9 @@ def compute_spectrum(
     Parameters
     ----------
     current
-        One series, or replicas of the same system, averaged with the weight of their lengths. Parts of one
-        run are joined (a `BecMDWarning` says so): they are no replicas.
+        One series, or replicas of the same system with the same charges, averaged with the weight of their
+        lengths; where their temperatures differ by more than by chance, a `BecMDWarning` says so. Parts of
+        one run are joined (and it is said): they are no replicas.
     options
         How: see `SpectrumOptions`.
     **changes
@@ -87,7 +91,7 @@ def compute_spectrum(
     Raises
     ------
     UsageError
-        For options that do not fit, or a temperature that cannot be known.
+        For options that do not fit, a temperature that cannot be known, or currents of different systems.
     DataError
         For series that are too short.
     """
@@ -109,7 +113,10 @@ def compute_spectrum(
     check_resolution(blocks, how)
     require_room(blocks, how, again=moments_for(blocks, chosen.control_variates) != "none")
     electronic = resolve_eps_inf(series, chosen.eps_inf)
-    return _assemble(blocks, _Resolved(chosen, temperature, source, *electronic, how))
+    doubts = doubts_of(series, chosen.constraints)
+    for doubt in doubts:
+        warnings.warn(doubt, BecMDWarning, stacklevel=2)
+    return _assemble(blocks, _Resolved(chosen, temperature, source, *electronic, how, doubts))
 
 
 def _in_runs(current: CurrentSeries | Sequence[CurrentSeries]) -> tuple[CurrentSeries, ...]:
@@ -297,10 +304,14 @@ def _assemble(blocks: CurrentBlocks, options: _Resolved) -> Spectrum:
             **_parameters(blocks, power, options, found.assessment, found.statics),
             **plain_facts(found.reduced, found.plain_statics, options.eps_inf),
         },
-        metadata={
-            name: value for name, value in blocks.series[0].metadata.items() if name != "mean_structure"
-        },
+        metadata=_metadata(blocks, options.doubts),
     )
+
+
+def _metadata(blocks: CurrentBlocks, doubts: tuple[str, ...]) -> dict[str, Any]:
+    several = [one.metadata for one in blocks.series]
+    merged = merged_metadata(several, "replicas", warnings=doubts)
+    return {name: value for name, value in merged.items() if name != "mean_structure"}
 
 
 def _plain(found: _Estimated, sigma_of: Any) -> Array | None:

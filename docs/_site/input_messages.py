@@ -20,8 +20,8 @@ ROOMS = {
     "Trajectories": ("trajectory",),
     "Structures and extended XYZ": ("structure",),
     "Logs, tables and stored currents": (
-        "current/readers", "current/joined.py", "current/mobility.py", "current/rigidity.py",
-        "current/prepare.py", "current/checks.py", "current/continuous.py",
+        "current/readers", "current/joined.py", "current/replicas.py", "current/mobility.py",
+        "current/rigidity.py", "current/prepare.py", "current/checks.py", "current/continuous.py",
     ),
     "Labels from first principles": (
         "training/vasp_output.py", "training/qe_output.py", "training/abinit_output.py",

@@ -214,3 +214,42 @@ def test_series_of_another_code(run: Run, tmp_path: Path) -> None:
     assert found["peaks"][0]["wavenumber_cm"] == pytest.approx(400, abs=10)  # as above
     missing = run("spectrum", "j.dat", "--units", "e*ang/fs", "--timestep", "4", status=2)
     assert "--volume" in missing.stderr
+
+
+def test_inputs_of_two_systems_are_refused_before_the_work(run: Run, tmp_path: Path) -> None:
+    positions, velocities = crystal.trajectory(60)
+    one = crystal.write(tmp_path / "a.xyz", crystal.extxyz_text(positions, velocities))
+    second = positions + np.array([crystal.LATTICE_ANG, 0, 0])
+    text = crystal.extxyz_text(
+        np.concatenate([positions, second], axis=1),
+        np.concatenate([velocities, velocities], axis=1),
+        symbols=crystal.SYMBOLS * 2,
+        lattice="8.42 0 0 0 4.21 0 0 0 4.21",
+    )
+    two = crystal.write(tmp_path / "b.xyz", text)
+    refused = run("spectrum", one, two, "--charges", crystal.CHARGES, status=2)
+    assert "b.xyz has 16 atoms (8 Mg, 8 O), a.xyz 8 atoms (4 Mg, 4 O)" in refused.stderr
+    assert not list(tmp_path.glob("*_current.h5*"))
+
+
+def test_stored_currents_with_other_charges_are_refused(run: Run, tmp_path: Path) -> None:
+    for seed in (1, 2):
+        text = crystal.extxyz_text(*crystal.trajectory(60, seed=seed))
+        path = crystal.write(tmp_path / f"run{seed}.xyz", text)
+        run("current", path, "--charges", f"fixed:Mg={seed},O=-{seed}", "-o", f"{seed}.h5")
+    refused = run("spectrum", "1.h5", "2.h5", status=2)
+    assert "fixed:Mg=2,O=-2" in refused.stderr
+    assert "fixed:Mg=1,O=-1" in refused.stderr
+
+
+def test_the_json_of_replicas_says_what_any_of_them_warns_of(run: Run, tmp_path: Path) -> None:
+    whole, cut = (crystal.extxyz_text(*crystal.trajectory(120, seed=seed)) for seed in (1, 2))
+    paths = [
+        crystal.write(tmp_path / "a.xyz", whole),
+        crystal.write(tmp_path / "b.xyz", cut[:-300]),
+    ]
+    for order in (paths, paths[::-1]):
+        run("spectrum", *order, "--charges", crystal.CHARGES, "-q", "--json", "j.json")
+        found = json.loads(Path("j.json").read_text())
+        assert sum("b.xyz" in text and "cut off" in text for text in found["warnings"]) == 1
+        assert found["metadata"]["source"] == ", ".join(path.name for path in order)

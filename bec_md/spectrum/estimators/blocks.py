@@ -13,6 +13,7 @@ import numpy as np
 
 from bec_md.arrays import Array, spread_rows
 from bec_md.current import rules
+from bec_md.current.replicas import require_same_system
 from bec_md.errors import DataError, UsageError
 
 if TYPE_CHECKING:
@@ -161,20 +162,15 @@ def open_blocks(series: tuple[CurrentSeries, ...], sum_rule: SumRule) -> Current
     Raises
     ------
     UsageError
-        If there is no series, or replicas differ in groups, time step or number of atoms.
+        If there is no series, or replicas differ in groups, atoms, masses, charges or time step.
     DataError
         If a series is too short or holds values that are not finite.
     """
     if not series:
         raise UsageError("no current series", "there is nothing to transform", "pass at least one current")
+    require_same_system(series)
     first = series[0]
     for number, other in enumerate(series):
-        if tuple(other.groups) != tuple(first.groups):
-            raise UsageError(
-                f"replica {number} has groups {tuple(other.groups)}, replica 0 has {tuple(first.groups)}",
-                "replicas must be the same system",
-                "compute the currents with the same groups, or analyze them one by one",
-            )
         if abs(other.timestep_fs - first.timestep_fs) > 1e-6 * first.timestep_fs:
             raise UsageError(
                 f"replica {number} has a time step of {other.timestep_fs} fs, replica 0 {first.timestep_fs}",
