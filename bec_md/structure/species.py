@@ -20,6 +20,10 @@ HIDDEN_NUMBER = -1
 _EXACT_MASS_AMU = 0.012
 #: Hydrogen isotopes that files name like elements: (atomic number, mass in amu).
 ISOTOPES: Mapping[str, tuple[int, float]] = {"D": (1, 2.01410177812), "T": (1, 3.01604928199)}
+#: Between hydrogen and four times its mass: what hydrogens have whose heavy neighbors are lighter by as much.
+_REPARTITIONED_AMU = (1.1, 4.1)
+#: How close a mass in that range is to that of an isotope or helium; twice and three times 1.008 are farther.
+_ISOTOPE_AMU = 1.5e-3
 #: No atom is heavier, nor a bead of atoms.
 _LARGEST_MASS_AMU = 1e5
 
@@ -117,9 +121,13 @@ def _check_masses(
     by_label: dict[str, tuple[int, float]] = {}
     for atom, (label, mass) in enumerate(zip(labels, masses_amu.tolist(), strict=True)):
         by_label.setdefault(label, (atom, mass))
+    hydrogen = by_label.get("H", (0, 0.0))[1]
+    moved = hydrogen - standard_amu["H"] if is_repartitioned_hydrogen(hydrogen) else 0.0
     for label, (atom, mass) in by_label.items():
         expected = standard_amu[label]
         if label in replaced or abs(mass - expected) <= max(0.1 * expected, 0.5):
+            continue
+        if moved > 0.0 and (label == "H" or 0.0 < expected - mass < 4.5 * moved):
             continue
         nearest = int(np.argmin(np.abs(atomic_masses[1:] - mass))) + 1
         if abs(float(atomic_masses[nearest]) - mass) <= _EXACT_MASS_AMU:
@@ -130,6 +138,15 @@ def _check_masses(
                 f"correct `elements` (is this atom {chemical_symbols[nearest]}?) or the masses of the file; "
                 f"a mass that is meant is confirmed by `masses` with {label}={mass:g}",
             )
+
+
+def is_repartitioned_hydrogen(mass_amu: float) -> bool:
+    """Whether a hydrogen of this mass has been given mass of its heavy neighbor: it is that of no isotope."""
+    from ase.data import atomic_masses
+
+    low, high = _REPARTITIONED_AMU
+    real = (*(mass for _, mass in ISOTOPES.values()), float(atomic_masses[2]))
+    return low < mass_amu < high and all(abs(mass - mass_amu) > _ISOTOPE_AMU for mass in real)
 
 
 def symbols_of(numbers: NDArray[np.int64], place: str) -> tuple[str, ...]:

@@ -12,6 +12,7 @@ import numpy as np
 from bec_md.errors import BecMDError, BecMDWarning, DataError, UsageError
 from bec_md.structure import Frame
 from bec_md.structure.names import UNITLESS_TIME_KEYS
+from bec_md.structure.species import is_repartitioned_hydrogen
 from bec_md.trajectory.block import Block, Stack, StackedBlock
 from bec_md.trajectory.checks import (
     FrameChecker,
@@ -104,7 +105,7 @@ class StreamedTrajectory:
         self._clock = clock = self._statements().settle()
         lengths = check_lengths(first, reader.source)
         noted = [*reader.warnings, *([lengths] if lengths else []), *clock.warnings, *self._seen_cell()]
-        notes = [*reader.notes, *clock.notes]
+        notes = [*reader.notes, _moved_masses(first), *clock.notes]
         has_velocities = first.velocities_ang_fs is not None
         if has_velocities and reader.velocity_units is not None:
             note = kinetic_temperature_note(self._probed, reader.velocity_units, reader.source)
@@ -323,6 +324,14 @@ class StreamedTrajectory:
             f"the cell changes (V from {min(volumes):.5g} to {max(volumes):.5g} Å³ in the first frames): "
             f"{how}, and the spectrum is per mean volume; the theory is that of a constant one"
         ]
+
+
+def _moved_masses(first: Frame) -> str:
+    """Say that hydrogens are heavier than hydrogen, when they are."""
+    heaviest = float(first.masses_amu[first.numbers == 1].max(initial=0.0))
+    if not is_repartitioned_hydrogen(heaviest):
+        return ""
+    return f"hydrogen of {heaviest:g} amu: masses of the file (repartitioned), with which its atoms move"
 
 
 def _backwards(source: str, correlation: float) -> DataError:

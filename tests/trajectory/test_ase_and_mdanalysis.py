@@ -131,6 +131,53 @@ def test_masses_of_a_topology_identify_elements(truth: Truth) -> None:
     assert_helpful(caught.value, "14.9", "atom 2")
 
 
+def massive(masses: list[float], names: list[str] | None = None, types: list[str] | None = None):
+    """Atoms with masses, names and types, and no elements."""
+    system = MDAnalysis.Universe.empty(len(masses), trajectory=True)
+    system.atoms.positions = 2.5 * np.arange(len(masses))[:, None] * np.ones(3)
+    system.dimensions = [20, 20, 20, 90, 90, 90]
+    for key, values in (("masses", masses), ("names", names), ("types", types)):
+        if values is not None:
+            system.add_TopologyAttr(key, values)
+    return system
+
+
+@pytest.mark.parametrize("hydrogen_amu", [2.016, 3.024, 4.0])
+@pytest.mark.parametrize("named", [True, False])
+def test_repartitioned_masses_tell_no_elements(hydrogen_amu: float, named: bool) -> None:
+    """N of N-H has the mass of C then, O of O-H that of N; all are heavier by what their hydrogens took."""
+    moved = hydrogen_amu - 1.008
+    masses = [14.007 - moved, hydrogen_amu, 15.999 - moved, hydrogen_amu, 12.011 - moved]
+    names, types = ["N", "HN", "O", "HO", "CA"], ["NH1", "H", "OH1", "HO", "CT1"]
+    with pytest.raises(UsageError) as caught:
+        open_trajectory(massive(masses, *((names, types) if named else ())))
+    assert_helpful(caught.value, "amu", "elements=")
+    for options in ({"elements": dict(zip(types, "NHOHC", strict=True))}, {}):
+        system = massive(masses, names, types)
+        if not options:
+            system.add_TopologyAttr("elements", list("NHOHC"))
+        info = open_trajectory(system, **options).info
+        assert info.numbers.tolist() == [7, 1, 8, 1, 6]
+        assert info.masses_amu.tolist() == masses
+        assert f"hydrogen of {hydrogen_amu:g} amu" in info.units_note
+    with pytest.raises(UsageError):  # hydrogens are named, but the other masses remain changed
+        open_trajectory(massive(masses, names, types), elements={"H": "H", "HO": "H"})
+
+
+def test_names_contradict_elements_of_masses() -> None:
+    for mass, name, type_ in ((14.027, "CB", "CH2"), (12.011, "N1", "opls_135"), (22.99, "K", "K+")):
+        with pytest.raises(UsageError) as caught:
+            open_trajectory(massive([mass], [name], [type_]))
+        assert_helpful(caught.value, f"{mass:g} amu", name, "contradicts")
+    fine = {
+        11: (22.98977, "SOD", "SOD"), 17: (35.453, "CLA", "CLA"), 6: (12.011, "CA", "opls_135"),
+        19: (39.0983, "POT", ""), 20: (40.08, "CAL", "CAL"), 1: (2.01, "D1", "DW"), 2: (4.0026, "HE", "He"),
+        7: (14.01, "2HN", "N3"), 14: (28.085, "A", "1"),
+    }  # fmt: skip
+    for number, (mass, name, type_) in fine.items():
+        assert open_trajectory(massive([mass], [name], [type_])).info.numbers.tolist() == [number]
+
+
 def test_formats_that_mdanalysis_reads_wrongly_are_refused(truth: Truth, write) -> None:
     path = write(truth.extxyz({"vel": truth.velocities}))
     with warnings.catch_warnings():

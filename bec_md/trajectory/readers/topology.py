@@ -12,11 +12,9 @@ from numpy.typing import NDArray
 
 from bec_md.errors import DataError, UsageError
 from bec_md.files import in_words, require_file
-from bec_md.structure.species import HIDDEN, ISOTOPES, SITE, Species, resolve_species
+from bec_md.structure.species import HIDDEN, SITE, Species, resolve_species
 from bec_md.trajectory.options import ReadOptions
-
-#: How far a mass may be from a standard atomic weight to identify the element.
-_MASS_TOLERANCE_AMU = 0.06
+from bec_md.trajectory.readers.told_by_mass import elements_told_by_masses, names_of
 
 
 def topology_path(path: Path, options: ReadOptions) -> Path:
@@ -76,9 +74,8 @@ def species_of_universe(universe: Any, options: ReadOptions, source: str) -> Spe
     labels = [""] * len(atoms) if elements is None else [str(name).strip().capitalize() for name in elements]
     if options.elements is not None:
         labels = _mapped(atoms, labels, options, source)
-    if masses is not None:
-        told = {mass: _element_of_mass(mass) for mass in set(masses.tolist())}
-        labels = [label or told[mass] for label, mass in zip(labels, masses.tolist(), strict=True)]
+    if masses is not None and not all(labels):
+        labels = elements_told_by_masses(labels, names_of(atoms), masses, source)
     unknown = [atom for atom, label in enumerate(labels) if not label]
     if unknown:
         raise _nameless(atoms, unknown, masses, source)
@@ -143,13 +140,3 @@ def _nameless(atoms: Any, unknown: list[int], masses: NDArray[np.float64] | None
         f"leave such sites out with `elements={example}=NULL`, or name their element, e.g. "
         f"`elements={example}=O`",
     )
-
-
-def _element_of_mass(mass_amu: float) -> str:
-    """Element with this standard atomic weight, "" if it is not exactly one."""
-    from ase.data import atomic_masses, chemical_symbols
-
-    table = dict(zip(chemical_symbols[1:], atomic_masses[1:].tolist(), strict=True))
-    table |= {label: mass for label, (_, mass) in ISOTOPES.items()}
-    close = [symbol for symbol, mass in table.items() if abs(mass - mass_amu) < _MASS_TOLERANCE_AMU]
-    return close[0] if len(close) == 1 else ""
