@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 TRAIN_HELP = "Train a network as a YAML file describes it: data, shape, schedule; or fine-tune one."
 EVALUATE_HELP = "Measure the errors of a model on labelled structures."
 COLLECT_HELP = (
-    "Gather Born effective charges from outputs of ph.x (Quantum ESPRESSO) and VASP into a training file."
+    "Gather Born effective charges from outputs of ph.x (Quantum ESPRESSO), VASP and ABINIT into a training "
+    "file."
 )
 
 DataRoot = Annotated[

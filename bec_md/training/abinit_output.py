@@ -13,6 +13,7 @@ from bec_md.errors import DataError
 from bec_md.files import read_text
 from bec_md.structure import Frame
 from bec_md.structure.names import labels_of
+from bec_md.training.runs_in_file import frames_of, runs_in
 from bec_md.training.theory import libxc_functional
 from bec_md.units import BOHR_ANG, HARTREE_EV
 
@@ -27,12 +28,15 @@ _CHARGES = "(from electric field response)"
 _EPSILON = "Dielectric tensor, in cartesian coordinates"
 _NUMBER = r"[-+]?\d+\.?\d*(?:[EeDd][-+]?\d+)?"
 _ELEMENT = re.compile(rf"^\s+(\d+)\s+(\d+)\s+(\d+)\s+(\d+)\s+({_NUMBER})\s+{_NUMBER}\s*$", re.MULTILINE)
+_VERSION = r"\.Version\s+\S+\s+of ABINIT"
+_ROUNDING_BOHR = 2e-6
+"""Lattice vectors of a dataset are printed with seven decimals."""
 _CUT = ("the output is cut", "let ABINIT finish and collect again")
 
 
 def is_abinit_output(text: str) -> bool:
     """Whether a text is the main output of ABINIT."""
-    return re.search(r"^\.Version\s+\S+\s+of ABINIT", text, re.MULTILINE) is not None
+    return re.search("^" + _VERSION, text, re.MULTILINE) is not None
 
 
 def _matrix(text: str, heading: str, name: str, what: str, advice: str) -> dict[tuple[int, ...], float]:
@@ -90,13 +94,13 @@ def read_dielectric_tensor(text: str, n_atoms: int, name: str) -> NDArray[np.flo
 
 
 class _Echo:
-    """Variables as ABINIT repeats them at the end, for the dataset that computed the charges.
+    """Variables as ABINIT repeats them at the end, for a dataset that computed charges.
 
     What is repeated at the beginning is the input: a dataset that takes its atoms from a relaxation before it
     has others.
     """
 
-    def __init__(self, text: str, name: str) -> None:
+    def __init__(self, text: str, name: str, dataset: str) -> None:
         start = text.rfind(_FINAL)
         final = start >= 0
         if not final:
@@ -106,8 +110,7 @@ class _Echo:
         stop = text.find("====", start)
         self._text = text[start : stop if stop > 0 else len(text)]
         self._name = name
-        numbers = re.findall(r"^== DATASET +(\d+) ==", text[: max(0, text.rfind(_CHARGES))], re.MULTILINE)
-        self._dataset = numbers[-1] if numbers else "1"
+        self._dataset = dataset
         moving = [
             variable
             for variable in _MOVES
@@ -148,46 +151,101 @@ class _Echo:
         return values[: default.size].reshape(default.shape)
 
 
-def read_abinit_output(path: Path) -> Frame:
-    """Read tensors, ε_∞ and structure of one ABINIT run.
+def read_abinit_output(path: Path, left_out: list[str] | None = None) -> list[Frame]:
+    """Read tensors, ε_∞ and structure of every dataset of an ABINIT run that responds to a field.
 
     Parameters
     ----------
     path
-        Main output (`.abo`, `.out`).
+        Main output (`.abo`, `.out`); it may hold several runs, one behind the other.
+    left_out
+        Gets a sentence for each dataset or run that cannot be read while another can.
 
     Raises
     ------
     DataError
         If a table is missing, a cycle did not converge, or the datasets hold different structures.
     """
-    text = read_text(path, strict=False)
-    name = path.name
+    said = [] if left_out is None else left_out
+    runs = enumerate(runs_in(read_text(path, strict=False), _VERSION), 1)
+    return frames_of(runs, path.name, lambda text, name: _read_run(text, name, said), said)
+
+
+def _read_run(text: str, name: str, left_out: list[str]) -> list[Frame]:
+    """Read the datasets of one run that have charges."""
     unconverged = re.search(r"nstep\s*=\s*(\d+)\s+was not enough SCF cycles", text)
     if unconverged:
         raise DataError(
             f"{name}: not converged in {unconverged[1]} cycles", "labels would be noise", "raise nstep"
         )
+    parts = re.split(r"(?m)^== DATASET +(\d+) ==", text[: text.rfind(_FINAL)] if _FINAL in text else text)
+    sections = list(zip(["1", *parts[1::2]], parts[::2], strict=True))
+    found = [section for section in sections if _CHARGES in section[1]] or sections[-1:]
+    frames: list[Frame] = []
+    errors: list[DataError] = []
+    for dataset, section in found:
+        try:
+            frames.append(_read_dataset(text, section, name, dataset))
+        except DataError as error:
+            errors.append(error)
+    if not frames:
+        raise errors[0]
+    left_out += [f"{error.what} ({error.why})" for error in errors]
+    return frames
+
+
+def _read_dataset(text: str, section: str, name: str, dataset: str) -> Frame:
+    """Read the dataset of a run that prints this section."""
     count = re.search(r"^\s+natom =\s+(\d+)", text, re.MULTILINE)
     if count is None:
         raise DataError(f"{name}: no number of atoms", "the head is missing", "keep the whole output")
     n_atoms = int(count[1])
-    echo = _Echo(text, name)
+    echo = _Echo(text, name, dataset)
     nuclei = echo.values("znucl")
     if nuclei is None:
         raise DataError(f"{name}: no elements (znucl)", "the head is missing", "keep the whole output")
+    if (nuclei < 1).any() or (nuclei % 1 > 0).any():
+        raise DataError(
+            f"{name}: znucl {nuclei} names no elements",
+            "tensors belong to atoms of an element",
+            "run ABINIT without pseudo-atoms or mixtures",
+        )
     types = echo.shaped("typat", np.ones(n_atoms)).astype(int)
-    acell = echo.shaped("acell", np.ones(3))
+    cell = echo.shaped("rprim", np.eye(3)) * echo.shaped("acell", np.ones(3))[:, None]
+    _check_cell(section, cell, name, dataset)
     charge = re.search(rf"^electrons:.*\bcharge:\s*({_NUMBER})", text, re.MULTILINE)
     return Frame(
         positions_ang=echo.shaped("xangst", np.zeros((n_atoms, 3))),
-        cell_ang=echo.shaped("rprim", np.eye(3)) * acell[:, None] * BOHR_ANG,
+        cell_ang=cell * BOHR_ANG,
         pbc=np.ones(3, dtype=bool),
         numbers=nuclei[types - 1].astype(np.int64),
-        labels=labels_of(read_charges(text, n_atoms, name), read_dielectric_tensor(text, n_atoms, name)),
+        labels=labels_of(
+            read_charges(section, n_atoms, name), read_dielectric_tensor(section, n_atoms, name)
+        ),
         total_charge=float(charge[1]) if charge else 0.0,
         info=_settings(text, echo, nuclei),
     )
+
+
+def _check_cell(section: str, cell_bohr: NDArray[np.float64], name: str, dataset: str) -> None:
+    """Compare the cell that is repeated at the end with that in which a dataset computed.
+
+    Raises
+    ------
+    DataError
+        If they differ: with ``getcell`` ABINIT may compute in the cell of the input and repeat another.
+    """
+    rows = re.findall(rf"^ R\([123]\)=\s*({_NUMBER})\s+({_NUMBER})\s+({_NUMBER})", section, re.MULTILINE)
+    if len(rows) < 3:
+        return
+    used = np.array(rows[-3:], dtype=float)
+    if np.abs(used - cell_bohr).max() > _ROUNDING_BOHR:
+        raise DataError(
+            f"{name}: dataset {dataset} computed in a cell with R(1) = {used[0]} bohr, "
+            f"but {cell_bohr[0]} is repeated at the end",
+            "it is not clear to which structure the charges belong",
+            "compute the response in a run of its own, with the cell in its input",
+        )
 
 
 def functional_of(ixc: int) -> str:

@@ -48,21 +48,35 @@ class Collection:
         return text + (f"; {len(self.rejected)} left out" if self.rejected else "")
 
 
-def read_output(path: str | Path, *, structure: str | Path | None = None) -> list[Frame]:
+Reader = Callable[[Path, list[str]], list[Frame]]
+"""Reads a file; the list gets a sentence for each run or step that is left out."""
+
+
+def read_output(
+    path: str | Path, *, structure: str | Path | None = None, left_out: list[str] | None = None
+) -> list[Frame]:
     """Read every labelled structure of one output of ph.x, ABINIT or VASP, recognized from its content.
+
+    Parameters
+    ----------
+    path
+        The output; it may hold several runs, one behind the other.
+    structure
+        Input or output of pw.x for an output of ph.x.
+    left_out
+        Gets a sentence for each run or step that cannot be read while another can.
 
     Raises
     ------
     DataError
         If it is none of them, or labels are missing.
+    UsageError
+        If a structure is given for another output than that of ph.x.
     """
     file = require_file(Path(path), "labels are read from it")
     head = read_head(file, 200_000)
-    if is_hdf5(head):
-        from bec_md.training.vaspout_labels import read_vaspout
-
-        return read_vaspout(file)
-    reader = reader_of(head.decode("utf-8", "replace"))
+    text = "" if is_hdf5(head) else head.decode("utf-8", "replace")
+    reader = reader_of(text, structure) or (_vaspout if is_hdf5(head) else None)
     if reader is None:
         raise DataError(
             f"{file}: neither an output of ph.x or ABINIT nor an OUTCAR, vasprun.xml or vaspout.h5",
@@ -70,23 +84,36 @@ def read_output(path: str | Path, *, structure: str | Path | None = None) -> lis
             "convert other outputs to extended XYZ with a column born_effective_charges:R:9",
         )
     with parsing(file, "complete output"):
-        return reader(file, None if structure is None else Path(structure))
+        return reader(file, [] if left_out is None else left_out)
 
 
-def reader_of(head: str) -> Callable[[Path, Path | None], list[Frame]] | None:
-    """What reads an output that begins like this: called with the file and a file of the structure."""
+def _vaspout(file: Path, left_out: list[str]) -> list[Frame]:
+    from bec_md.training.vaspout_labels import read_vaspout
+
+    return read_vaspout(file)
+
+
+def reader_of(head: str, structure: str | Path | None = None) -> Reader | None:
+    """What reads an output that begins like this; `structure` is of pw.x, for ph.x."""
     from bec_md.training.abinit_output import is_abinit_output, read_abinit_output
     from bec_md.training.qe_output import is_ph_output, read_ph_output
     from bec_md.training.vasp_output import read_outcar, read_vasprun
 
+    if structure is not None and not is_ph_output(head):
+        raise UsageError(
+            "--structure: the output is not one of ph.x",
+            "outputs of other programs hold their structures with all digits",
+            "leave the option out",
+        )
     if is_ph_output(head):
-        return lambda file, structure: [read_ph_output(file, structure=structure)]
+        given = None if structure is None else Path(structure)
+        return lambda file, left_out: read_ph_output(file, structure=given, left_out=left_out)
     if is_abinit_output(head):
-        return lambda file, _: [read_abinit_output(file)]
+        return read_abinit_output
     if head.lstrip().startswith("<?xml") and "<modeling>" in head:
         return lambda file, _: read_vasprun(file)
     if "vasp." in head[:200].lower() or "POTCAR:" in head or "VRHFIN" in head:
-        return lambda file, _: read_outcar(file)
+        return read_outcar
     return None
 
 
@@ -122,6 +149,8 @@ def collect(
     skip_bad
         Leave out files that cannot be read, instead of stopping.
 
+    A label that repeats another one to the last digit is left out.
+
     Returns
     -------
     Collection
@@ -132,7 +161,7 @@ def collect(
     DataError
         If a file cannot be read, or nothing is left.
     UsageError
-        If one structure is given for several outputs.
+        If one structure is given for several outputs, or for another program than ph.x.
     """
     if structure is not None and len(paths) != 1:
         raise UsageError(
@@ -142,16 +171,18 @@ def collect(
         )
     labels: list[CollectedLabel] = []
     rejected: list[str] = []
+    seen: dict[bytes, Path] = {}
     for path in map(Path, paths):
         try:
-            found = _labels(path, structure, level, total_charge)
+            frames = read_output(path, structure=structure, left_out=rejected)
+            found = [_label(frame, path, level, total_charge) for frame in frames]
         except DataError as error:
             if not skip_bad:
                 raise
             rejected.append(f"{error.what} ({error.why})")
             continue
         for label in found:
-            why = _refusal(label, max_residual_e)
+            why = _refusal(label, max_residual_e) or _repeated(label, seen)
             if why is None:
                 labels.append(label)
             else:
@@ -193,7 +224,11 @@ def _mixed_corrections(labels: Sequence[CollectedLabel]) -> Iterator[str]:
 
 def _refusal(label: CollectedLabel, max_residual_e: float | None) -> str | None:
     """Say why a structure is left out; None if it is kept."""
-    if not label.frame.labels[CHARGES].any():
+    frame = label.frame
+    arrays = (*frame.labels.values(), frame.positions_ang, frame.cell_ang)
+    if not all(np.isfinite(array).all() for array in arrays):
+        return "some of its tensors or atoms are no finite numbers"
+    if not frame.labels[CHARGES].any():
         return "all tensors are exactly zero, which is the placeholder of a missing label"
     share = label.residual_e / label.frame.n_atoms
     if max_residual_e is not None and share > max_residual_e:
@@ -201,11 +236,19 @@ def _refusal(label: CollectedLabel, max_residual_e: float | None) -> str | None:
     return None
 
 
-def _labels(
-    path: Path, structure: str | Path | None, level: str | None, total_charge: float | None
-) -> list[CollectedLabel]:
-    frames = read_output(path, structure=structure)
-    return [_label(frame, path, level, total_charge) for frame in frames]
+def _repeated(label: CollectedLabel, seen: dict[bytes, Path]) -> str | None:
+    """Say where the same label was already found, to the last digit; otherwise remember it."""
+    frame = label.frame
+    theory = {k: v for k, v in frame.info.items() if k not in ("source", "sha256", "structure_from")}
+    arrays = (frame.numbers, frame.positions_ang, frame.cell_ang, frame.labels[CHARGES])
+    parts = [np.ascontiguousarray(array).tobytes() for array in arrays]
+    key = hashlib.sha256(b"".join([*parts, str(sorted(theory.items())).encode()])).digest()
+    if key in seen:
+        return (
+            f"the same structure and tensors as in {seen[key].parent.name}/{seen[key].name}; they count once"
+        )
+    seen[key] = label.path
+    return None
 
 
 def _label(frame: Frame, path: Path, level: str | None, total_charge: float | None) -> CollectedLabel:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,14 +13,14 @@ from numpy.typing import NDArray
 from bec_md.errors import DataError
 from bec_md.files import read_text
 from bec_md.structure import Frame
-from bec_md.structure.ase_files import images
 from bec_md.structure.names import labels_of
-from bec_md.training.theory import plus_u, qe_functional
+from bec_md.training.pw_files import HEADER, NUMBER, PwRun, given_run, matching_run, number_of
+from bec_md.training.runs_in_file import frames_of, runs_in
+from bec_md.training.theory import qe_functional
 from bec_md.units import BOHR_ANG
 
-_NUMBER = r"([-+]?\d+\.?\d*(?:[EeDd][-+]?\d+)?)"
-_TRIPLE = re.compile(r"\(\s*" + r"\s+".join([_NUMBER] * 3) + r"\s*\)")
-_SITE = re.compile(r"^\s*\d+\s+(\S+)\s+([\d.]+)\s+tau\(\s*\d+\s*\)\s*=\s*" + _TRIPLE.pattern, re.MULTILINE)
+_TRIPLE = r"\(\s*" + r"\s+".join([NUMBER] * 3) + r"\s*\)"
+_SITE = re.compile(r"^\s*(\d+)\s+(\S+)\s+([\d.]+)\s+tau\(\s*\d+\s*\)\s*=\s*" + _TRIPLE, re.MULTILINE)
 _SAME_MASS = 0.02
 """Standard weights and the masses of input files agree better than this; neighboring elements do not."""
 _HEADING = re.compile(r"Effective charges \(d Force / dE\) in cartesian axis([^\n]*)")
@@ -32,21 +33,31 @@ def is_ph_output(text: str) -> bool:
     return "Program PHONON" in text
 
 
-def _floats(triples: list[tuple[str, ...]]) -> NDArray[np.float64]:
-    return np.array([[float(x.replace("D", "E").replace("d", "e")) for x in row] for row in triples])
-
-
-def _rows(text: str, count: int, what: str, name: str) -> NDArray[np.float64]:
-    found: list[tuple[str, ...]] = []
-    for match in _TRIPLE.finditer(text):
-        found.append(match.groups())
-        if len(found) == count:
-            return _floats(found)
-    raise DataError(
-        f"{name}: {len(found)} of {count} rows of {what}",
-        "the output is cut",
-        "let ph.x finish and collect again",
-    )
+def _rows(text: str, label: str, count: int, what: str, name: str) -> NDArray[np.float64]:
+    """Return the first `count` lines ``label (a b c)``: each three of them consecutive, as x, y and z."""
+    lines = text.splitlines()
+    row = re.compile(rf"\s*{label}\s*(?:=\s*)?\((.*)\)\s*$")
+    found = [(at, match) for at, line in enumerate(lines) if (match := row.match(line))][:count]
+    if len(found) < count:
+        raise DataError(
+            f"{name}: {len(found)} of {count} rows of {what}",
+            "the output is cut",
+            "let ph.x finish and collect again",
+        )
+    try:
+        numbers = np.array([[number_of(x) for x in match.groups()[-1].split()] for _, match in found])
+        whole = numbers.shape == (count, 3) and np.isfinite(numbers).all()
+    except ValueError:
+        whole = False
+    steps = np.diff([at for at, _ in found])
+    axes = "".join(match[1] for _, match in found if row.groups > 1)
+    if not whole or (np.delete(steps, np.s_[2::3]) != 1).any() or axes not in ("", "xyz" * (count // 3)):
+        raise DataError(
+            f"{name}: rows of {what} are missing, or are no numbers",
+            "those behind them would belong to other atoms or axes",
+            "look at the table in the output, and run ph.x again",
+        )
+    return numbers
 
 
 def read_charges(text: str, n_atoms: int, name: str) -> NDArray[np.float64]:
@@ -64,7 +75,7 @@ def read_charges(text: str, n_atoms: int, name: str) -> NDArray[np.float64]:
     start = blocks[-1].end()
     following = _HEADING.search(text, start)
     block = text[start : following.start() if following else len(text)]
-    return _rows(block, 3 * n_atoms, "effective charges", name).reshape(n_atoms, 3, 3)
+    return _rows(block, "E([xyz])", 3 * n_atoms, "effective charges", name).reshape(n_atoms, 3, 3)
 
 
 def _geometry(text: str, name: str) -> tuple[float, NDArray[np.float64], list[str], NDArray[np.float64]]:
@@ -78,14 +89,15 @@ def _geometry(text: str, name: str) -> tuple[float, NDArray[np.float64], list[st
     count = re.search(r"number of atoms/cell\s*=\s*(\d+)", text)
     n_atoms = int(count[1]) if count else len(sites)
     unit = float((exact or alat)[1]) * BOHR_ANG
-    if len(sites) < n_atoms:
+    if [int(site[0]) for site in sites[:n_atoms]] != list(range(1, n_atoms + 1)):
         raise DataError(
             f"{name}: {len(sites)} sites are listed, number of atoms/cell is {n_atoms}",
             "tensors would be attached to the wrong atoms",
             "keep the whole output; a site is printed as '1  Mg  24.3050  tau(  1) = ( x y z )'",
         )
-    symbols = _elements([(label, float(mass)) for label, mass, *_ in sites[:n_atoms]], name)
-    return unit, _rows(cell[0], 3, "axes", name) * unit, symbols, _floats([s[2:] for s in sites[:n_atoms]])
+    symbols = _elements([(label, float(mass)) for _, label, mass, *_ in sites[:n_atoms]], name)
+    tau = np.array([[number_of(x) for x in site[3:]] for site in sites[:n_atoms]])
+    return unit, _rows(cell[0], r"a\([123]\)", 3, "axes", name) * unit, symbols, tau
 
 
 def _elements(sites: list[tuple[str, float]], name: str) -> list[str]:
@@ -100,7 +112,7 @@ def _elements(sites: list[tuple[str, float]], name: str) -> list[str]:
     for label, mass_amu in dict.fromkeys(sites):
         letters = re.match(r"[A-Za-z]{1,2}", label)
         candidates = [] if letters is None else [letters[0].capitalize(), letters[0][0].upper()]
-        known[label, mass_amu] = [symbol for symbol in candidates if symbol in atomic_numbers]
+        known[label, mass_amu] = [symbol for symbol in candidates if atomic_numbers.get(symbol)]  # X has 0
         if not known[label, mass_amu]:
             raise DataError(
                 f"{name}: the atomic label {label!r} names no element",
@@ -120,69 +132,48 @@ def _elements(sites: list[tuple[str, float]], name: str) -> list[str]:
     return [element(site) for site in sites]
 
 
-def _from_pw(path: Path) -> tuple[Any, dict[str, str]]:
-    """Structure and settings of a pw.x input or output."""
-    text = read_text(path, strict=False)
-    kind = "espresso-out" if "Program PWSCF" in text else "espresso-in"
-    *_, atoms = images(path, slice(-1, None), kind)
-    if kind == "espresso-in":
-        text = re.sub(r"[!#].*", "", text)  # what is commented out is not set
-    charge = re.search(r"tot_charge\s*=\s*" + _NUMBER, text)
-    settings = {"total_charge": charge[1].replace("d", "e").replace("D", "e")} if charge else {}
-    if plus_u(text):
-        settings["plus_u"] = "yes"
-    return atoms, settings
-
-
-def _matching_pw(
-    folder: Path, tau_ang: NDArray[np.float64], cell_ang: NDArray[np.float64], margin_ang: float
-) -> Path | None:
-    """File beside the ph.x output that holds the same structure with more digits; inputs first."""
-    files = sorted(p for p in folder.iterdir() if p.is_file() and p.suffix in {".in", ".pwi", ".out", ".pwo"})
-    for file in files:
-        if file.stat().st_size > 50_000_000:
-            continue
-        text = read_text(file, strict=False)
-        if "Program PWSCF" not in text and "ATOMIC_POSITIONS" not in text:
-            continue
-        try:
-            atoms, _ = _from_pw(file)
-        except Exception:  # ASE raises errors of many kinds for files that are not from pw.x
-            continue
-        if _apart(atoms, tau_ang, cell_ang) < margin_ang:
-            return file
-    return None
-
-
-def _apart(atoms: Any, positions_ang: NDArray[np.float64], cell_ang: NDArray[np.float64]) -> float:
-    """Largest difference of positions and lattice vectors, Å; infinite for another number of atoms."""
-    if len(atoms) != len(positions_ang):
-        return np.inf
-    found = (np.abs(atoms.positions - positions_ang).max(), np.abs(atoms.cell.array - cell_ang).max())
-    return float(max(found))
-
-
-def read_ph_output(path: Path, *, structure: Path | None = None) -> Frame:
-    """Read tensors, ε_∞ and structure of one ph.x run.
+def read_ph_output(
+    path: Path, *, structure: Path | None = None, left_out: list[str] | None = None
+) -> list[Frame]:
+    """Read tensors, ε_∞ and structure of every ph.x run of a file.
 
     Parameters
     ----------
     path
-        Output of ph.x.
+        Output of ph.x; it may hold runs of pw.x as well.
     structure
-        Input or output of pw.x. By default a file beside `path` that agrees with the structure which
-        ph.x prints (five decimals only), else that structure itself.
+        Input or output of pw.x. By default the run of pw.x before it, or a file beside `path` that agrees
+        with the structure which ph.x prints (five decimals only), else that structure itself.
+    left_out
+        Gets a sentence for each run that cannot be read while another can.
 
     Raises
     ------
     DataError
-        If a block is missing, the response did not converge, or `structure` is another structure.
+        If a block is missing or no number, the response did not converge, `structure` is another structure,
+        or files of pw.x differ in the net charge.
     """
+    texts = runs_in(read_text(path, strict=False), HEADER)
+    before = dict(enumerate(["", *texts]))
+    runs = [(n, text) for n, text in enumerate(texts) if is_ph_output(text)]
+    labelled = [(n, text) for n, text in runs if _HEADING.search(text)] or runs[-1:]
+    previous = {text: before[n] for n, text in labelled}
+
+    def read(text: str, place: str) -> list[Frame]:
+        """The one structure of a run."""
+        return [_read_run(text, previous[text], place, path, structure)]
+
+    return frames_of(
+        [(n + 1, text) for n, text in labelled], path.name, read, [] if left_out is None else left_out
+    )
+
+
+def _read_run(text: str, before: str, name: str, path: Path, structure: Path | None) -> Frame:
+    """Read one run of ph.x, behind the run `before`."""
     from ase.data import atomic_numbers
 
-    text = read_text(path, strict=False)
-    name = path.name
-    if re.search(r"convergence (has )?not (been )?achieved", text, re.IGNORECASE):
+    electrons = "" if is_ph_output(before) else before
+    if re.search(r"convergence (has )?not (been )?achieved", electrons + text, re.IGNORECASE):
         raise DataError(f"{name}: not converged", "labels would be noise", "raise niter_ph and run again")
     unit, cell, symbols, tau = _geometry(text, name)
     numbers = np.array([atomic_numbers[s] for s in symbols], dtype=np.int64)
@@ -190,33 +181,32 @@ def read_ph_output(path: Path, *, structure: Path | None = None) -> Frame:
     heading = text.rfind("Dielectric constant in cartesian axis")
     if heading < 0:
         raise DataError(f"{name}: no dielectric constant", "epsil = .true. prints it", "run ph.x with it")
-    eps = _rows(text[heading:], 3, "the dielectric constant", name)
-    positions, margin, origin = tau * unit, _ROUNDING * unit, "ph.x (positions to five decimals)"
-    found = structure or _matching_pw(path.parent, positions, cell, margin)
-    info: dict[str, Any] = {}
-    if found is not None:
-        atoms, settings = _from_pw(found)
-        distance = _apart(atoms, positions, cell)
-        if distance > margin or not np.array_equal(atoms.numbers, numbers):
-            alike = np.array_equal(atoms.numbers, numbers)
-            where = f"largest distance {distance:.4f} Å" if alike else "other elements or numbers of atoms"
-            raise DataError(
-                f"{found.name} and {name} hold different structures ({where})",
-                "labels would be attached to the wrong atoms",
-                "give the input or output of the pw.x run that preceded ph.x",
-            )
-        positions, cell, origin = atoms.positions, np.asarray(atoms.cell), f"pw.x ({found.name})"
-        info |= settings
-    info |= _settings(text) | {"structure_from": origin}
-    if info.pop("plus_u", None) and "+U" not in str(info.get("functional", "+U")):
-        info["functional"] = f"{info['functional']}+U"  # ph.x itself need not say so
-    return Frame(
-        positions_ang=np.array(positions),
+    eps = _rows(text[heading:], "", 3, "the dielectric constant", name)
+    printed = Frame(
+        positions_ang=tau * unit,
         cell_ang=cell,
         pbc=np.ones(3, dtype=bool),
         numbers=numbers,
         labels=labels_of(charges, eps),
-        total_charge=float(info.pop("total_charge", 0.0)),
+        total_charge=0.0,
+        info=_settings(text) | {"structure_from": "ph.x (positions to five decimals)"},
+    )
+    index = re.search(r"bravais-lattice index\s*=\s*(-?\d+)", text)
+    bravais, margin = (int(index[1]) if index else 0, unit / BOHR_ANG), _ROUNDING * unit
+    if structure is not None:
+        found: PwRun | None = given_run(structure, printed, bravais, margin, name)
+    else:
+        found = matching_run(path.parent, before, printed, bravais, margin, path.name)
+    if found is None:
+        return printed
+    info: dict[str, Any] = {**printed.info, "structure_from": f"pw.x ({found.name})"}
+    if found.plus_u and "+U" not in str(info.get("functional", "+U")):
+        info["functional"] = f"{info['functional']}+U"  # ph.x itself need not say so
+    return replace(
+        printed,
+        positions_ang=found.positions_ang,
+        cell_ang=found.cell_ang,
+        total_charge=found.total_charge or 0.0,
         info=info,
     )
 

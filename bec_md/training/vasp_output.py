@@ -15,12 +15,14 @@ from bec_md.errors import DataError
 from bec_md.files import read_text
 from bec_md.structure import Frame
 from bec_md.structure.names import labels_of
+from bec_md.training.runs_in_file import frames_of, runs_in
 from bec_md.training.theory import VaspTags
 
 NO_LABELS = (
     "the run did not compute the response to a field",
     "run VASP with LEPSILON = .TRUE. or LCALCEPS = .TRUE.",
 )
+_CHARGES, _WITHOUT = "BORN EFFECTIVE CHARGES", "excluding"
 
 
 def atomic_numbers_of(symbols: Sequence[str], name: str) -> NDArray[np.int64]:
@@ -28,7 +30,9 @@ def atomic_numbers_of(symbols: Sequence[str], name: str) -> NDArray[np.int64]:
     from ase.data import atomic_numbers
 
     clean = [re.split(r"[_.\d]", symbol.strip())[0] for symbol in symbols]
-    unknown = next((s for s, c in zip(symbols, clean, strict=True) if c not in atomic_numbers), None)
+    unknown = next(
+        (s for s, c in zip(symbols, clean, strict=True) if not atomic_numbers.get(c)), None
+    )  # X: 0
     if unknown is not None:
         raise DataError(
             f"{name}: {unknown.strip()!r} is no chemical element",
@@ -51,20 +55,28 @@ def _block(lines: Sequence[str], start: int, count: int, columns: slice, name: s
     )
 
 
-def read_outcar(path: Path) -> list[Frame]:
-    """Read tensors, ε_∞ and structure of every step of an OUTCAR that has tensors.
+def read_outcar(path: Path, left_out: list[str] | None = None) -> list[Frame]:
+    """Read tensors, ε_∞ and structure of every step of an OUTCAR that has tensors, of every run in it.
 
     A block of tensors belongs to the structure printed before it; where the first block stands before the
     first structure, each belongs to the one behind it. The rows of VASP's tensors are the field directions:
-    Z[i,a,b] = ∂F_ib/∂E_a. Net charge: Q = Σ ZVAL − NELECT. A cut last block is left out if others are whole.
+    Z[i,a,b] = ∂F_ib/∂E_a. Net charge: Q = Σ ZVAL − NELECT. Tensors without local field effects are none.
+    A cut last block is left out if others are whole; `left_out` gets a sentence on it.
 
     Raises
     ------
     DataError
         If a block is missing or cut.
     """
-    lines = read_text(path, strict=False).splitlines()
-    name = path.name
+    said = [] if left_out is None else left_out
+    runs = list(enumerate(runs_in(read_text(path, strict=False), r"vasp\.\d"), 1))
+    labelled = [run for run in runs if _CHARGES in run[1]] or runs[-1:]
+    return frames_of(labelled, path.name, lambda text, name: _outcar_run(text, name, said), said)
+
+
+def _outcar_run(text: str, name: str, left_out: list[str]) -> list[Frame]:
+    """Read the steps of one run."""
+    lines = text.splitlines()
     kinds, counts = _outcar_species(lines, name)
     numbers = atomic_numbers_of(
         [kind for kind, n in zip(kinds, counts, strict=False) for _ in range(n)], name
@@ -72,15 +84,21 @@ def read_outcar(path: Path) -> list[Frame]:
     at = {
         "cell": [i for i, line in enumerate(lines) if "direct lattice vectors" in line],
         "positions": [i for i, line in enumerate(lines) if line.lstrip().startswith("POSITION  ")],
-        "charges": [i for i, line in enumerate(lines) if "BORN EFFECTIVE CHARGES" in line],
+        "charges": [i for i, line in enumerate(lines) if _CHARGES in line and _WITHOUT not in line],
         "eps": [
             i
             for i, line in enumerate(lines)
-            if "MACROSCOPIC STATIC DIELECTRIC TENSOR (" in line and "IONIC" not in line
+            if "MACROSCOPIC STATIC DIELECTRIC TENSOR (" in line and _WITHOUT not in line
         ],
     }
     if not at["cell"] or not at["positions"]:
         raise DataError(f"{name}: no structure", "lattice or POSITION is missing", "keep the whole OUTCAR")
+    if not at["charges"] and _CHARGES in text:
+        raise DataError(
+            f"{name}: the only BORN EFFECTIVE CHARGES are those {_WITHOUT} local field effects",
+            "the response of the electrons to their own field is missing in them",
+            "let VASP finish, with LEPSILON = .TRUE. or LCALCEPS = .TRUE.",
+        )
     if not at["charges"]:
         raise DataError(f"{name}: no BORN EFFECTIVE CHARGES", *NO_LABELS)
     info, charge = _outcar_settings(lines, kinds, counts)
@@ -105,9 +123,10 @@ def read_outcar(path: Path) -> list[Frame]:
                     info=dict(info),
                 )
             )
-        except DataError:
+        except DataError as error:
             if not frames or where != max(blocks):
                 raise
+            left_out.append(f"{error.what} (tensors of structure {len(blocks)} of {len(blocks)})")
     return frames
 
 

@@ -25,7 +25,7 @@ ROOMS = {
     ),
     "Labels from first principles": (
         "training/vasp_output.py", "training/qe_output.py", "training/abinit_output.py",
-        "training/collection.py", "training/labels.py", "training/theory.py",
+        "training/pw_files.py", "training/collection.py", "training/labels.py", "training/theory.py",
     ),
     "Charges": ("charges",),
     "Modes and force constants": ("modes",),

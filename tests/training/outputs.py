@@ -108,6 +108,35 @@ PH_OUTPUT = """
      JOB DONE.
 """
 
+# Electrons 8, valences 2 and 6: a neutral cell
+PW_OUTPUT = """
+     Program PWSCF v.6.7MaX starts on  1Jan2026 at 11: 0: 0
+
+     bravais-lattice index     =            0
+     lattice parameter (alat)  =       7.9368  a.u.
+     number of atoms/cell      =            2
+     number of electrons       =         8.00
+
+     celldm(1)=   7.936849  celldm(2)=   0.000000  celldm(3)=   0.000000
+     celldm(4)=   0.000000  celldm(5)=   0.000000  celldm(6)=   0.000000
+
+     crystal axes: (cart. coord. in units of alat)
+               a(1) = (   0.000000   0.500000   0.500000 )
+               a(2) = (   0.500000   0.000000   0.500000 )
+               a(3) = (   0.500000   0.500000   0.000000 )
+
+     atomic species   valence    mass     pseudopotential
+        Mg             2.00    24.30500     Mg( 1.00)
+        O              6.00    15.99900     O ( 1.00)
+
+     site n.     atom                  positions (alat units)
+         1           Mg  tau(   1) = (   0.0000000   0.0000000   0.0000000  )
+         2           O   tau(   2) = (   0.5074368   0.5000000   0.5000000  )
+
+!    total energy              =     -35.00000000 Ry
+   JOB DONE.
+"""
+
 OUTCAR = """ vasp.6.4.1 05Apr23 complex
  POTCAR:    PAW_PBE Mg 13Apr2007
    VRHFIN =Mg: 2s2p3s

@@ -113,7 +113,9 @@ def test_a_cut_output_whose_atoms_may_have_moved_is_refused(relaxed, output):
         read_abinit_output(relaxed)
     whole = output.read_text()  # where nothing moves, the beginning is enough
     output.write_text(whole[: whole.index("after computation")])
-    np.testing.assert_allclose(read_abinit_output(output).positions_ang[1], [2.093, 2.221, 2.124], atol=1e-8)
+    np.testing.assert_allclose(
+        read_abinit_output(output)[0].positions_ang[1], [2.093, 2.221, 2.124], atol=1e-8
+    )
 
 
 def test_positions_of_the_dataset_that_has_the_charges(output):
@@ -125,7 +127,7 @@ def test_positions_of_the_dataset_that_has_the_charges(output):
         tail = tail.replace("            xcart ", row + "            xcart ", 1)
     tail = tail.replace("           xangst      0.0000000000E+00", "           xother      0.0000000000E+00")
     output.write_text(f"{head}after computation{tail}")
-    assert read_abinit_output(output).positions_ang[0, 0] == 0.0
+    assert read_abinit_output(output)[0].positions_ang[0, 0] == 0.0
 
 
 @pytest.mark.parametrize(
@@ -135,7 +137,7 @@ def test_positions_of_the_dataset_that_has_the_charges(output):
 )  # fmt: skip
 def test_functionals_by_number(output, ixc, name):
     edited(output, "ixc     -116133", f"ixc     {ixc}")
-    assert read_abinit_output(output).info["functional"] == name
+    assert read_abinit_output(output)[0].info["functional"] == name
 
 
 def test_hubbard_corrections_are_part_of_the_level(output):
@@ -143,5 +145,5 @@ def test_hubbard_corrections_are_part_of_the_level(output):
         "          usepawu           1\n            upawu      0.0000000000E+00  1.8374663237E-01 Hartree\n"
     )
     edited(output, "            xcart ", more + "            xcart ")
-    info = read_abinit_output(output).info
+    info = read_abinit_output(output)[0].info
     assert (info["functional"], info["hubbard_u_ev"]) == ("PBEsol+U", "O 5")

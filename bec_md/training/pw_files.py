@@ -1,0 +1,207 @@
+"""Inputs and outputs of Quantum ESPRESSO's `pw.x`: structure with all digits, net charge, corrections."""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bec_md.errors import DataError
+from bec_md.files import in_words, read_text
+from bec_md.structure import Frame
+from bec_md.training.runs_in_file import runs_in
+from bec_md.training.theory import plus_u
+from bec_md.units import BOHR_ANG
+
+NUMBER = r"([-+]?\d+\.?\d*(?:[EeDd][-+]?\d+)?)"
+#: What every program of Quantum ESPRESSO prints first.
+HEADER = r"Program [A-Z]\w* v"
+_LARGEST = 50_000_000
+_BOTH_CHARGES_E = 0.006
+"""An output gives electrons and valences with two decimals."""
+
+
+@dataclass(frozen=True, slots=True)
+class PwRun:
+    """What a file of pw.x says of a structure."""
+
+    name: str
+    positions_ang: NDArray[np.float64]  # (N, 3)
+    cell_ang: NDArray[np.float64]  # (3, 3)
+    numbers: NDArray[np.int64]  # (N,)
+    total_charge: float | None  # None where an output does not print it
+    plus_u: bool
+
+    def apart(self, frame: Frame) -> float:
+        """Largest difference of positions and lattice vectors, Å; infinite for other elements."""
+        if not np.array_equal(self.numbers, frame.numbers):
+            return np.inf
+        differences = (self.positions_ang - frame.positions_ang, self.cell_ang - frame.cell_ang)
+        return float(max(np.abs(difference).max() for difference in differences))
+
+
+def number_of(text: str) -> float:
+    """Return a number of Fortran."""
+    return float(text.lower().replace("d", "e"))
+
+
+def pw_run(text: str, name: str, printed: Frame, bravais: tuple[int, float]) -> PwRun:
+    """Read one input or one run of an output; whatever ASE raises is left to the caller.
+
+    Parameters
+    ----------
+    text, name
+        The text, and the name of its file.
+    printed
+        Structure that ph.x printed.
+    bravais
+        Index of its lattice and lattice parameter (bohr). An input that has the same ones names no lattice
+        vectors: they are those of `printed`.
+    """
+    from ase.io import iread
+
+    output = "Program PWSCF" in text
+    whole = text if output else re.sub(r"[!#].*", "", text)  # what is commented out is not set
+    stated = re.search(r"ibrav\s*=\s*([-+]?\d+)", whole)
+    if not output and stated and int(stated[1]) and _same_lattice(whole, int(stated[1]), bravais):
+        vectors = printed.cell_ang / (bravais[1] * BOHR_ANG)
+        rows = "\n".join(" ".join(f"{x:.12f}" for x in vector) for vector in vectors)
+        text = whole.replace(stated[0], "ibrav = 0") + f"\nCELL_PARAMETERS alat\n{rows}\n"
+    kind = "espresso-out" if output else "espresso-in"
+    *_, found = iread(io.StringIO(text), index=slice(-1, None), format=kind)
+    atoms: Any = found
+    return PwRun(
+        name,
+        np.array(atoms.positions),
+        np.array(atoms.cell.array),
+        np.array(atoms.numbers, dtype=np.int64),
+        _charge_of_electrons(text) if output else _stated_charge(whole),
+        plus_u(whole),
+    )
+
+
+def _same_lattice(text: str, index: int, bravais: tuple[int, float]) -> bool:
+    """Whether an input without lattice vectors has the lattice that ph.x printed."""
+    bohr = re.search(r"celldm\s*\(\s*1\s*\)\s*=\s*" + NUMBER, text)
+    ang = re.search(r"(?:^|[\s,])A\s*=\s*" + NUMBER, text, re.MULTILINE)
+    if bohr is None and ang is None:
+        return False
+    length = number_of(bohr[1]) if bohr else number_of(ang[1]) / BOHR_ANG if ang else 0.0
+    return index == bravais[0] and abs(length - bravais[1]) < 1e-4
+
+
+def _stated_charge(text: str) -> float:
+    found = re.search(r"tot_charge\s*=\s*" + NUMBER, text, re.IGNORECASE)
+    return number_of(found[1]) if found else 0.0
+
+
+def _charge_of_electrons(text: str) -> float | None:
+    """Net charge Q = Σ z_v − N_el of an output; None where it does not print both."""
+    electrons = re.search(r"number of electrons\s*=\s*([\d.]+)", text)
+    count = re.search(r"number of atoms/cell\s*=\s*(\d+)", text)
+    table = re.search(r"atomic species +valence +mass.*\n((?: +\S+ +[\d.]+ +[\d.]+.*\n)+)", text)
+    if electrons is None or count is None or table is None:
+        return None
+    valences = {row.split()[0]: float(row.split()[1]) for row in table[1].splitlines()}
+    atoms = re.findall(r"^\s*\d+\s+(\S+)\s+tau\(", text, re.MULTILINE)[: int(count[1])]
+    if len(atoms) < int(count[1]) or not set(atoms) <= set(valences):
+        return None
+    return round(sum(valences[atom] for atom in atoms) - float(electrons[1]), 2) + 0.0
+
+
+def given_run(path: Path, printed: Frame, bravais: tuple[int, float], margin_ang: float, place: str) -> PwRun:
+    """Return what the user's own file of pw.x says.
+
+    Raises
+    ------
+    DataError
+        If it cannot be read, or holds another structure than `printed`, that of the ph.x run `place`.
+    """
+    advice = "give the input or output of the pw.x run that preceded ph.x"
+    try:
+        texts = [text for text in runs_in(read_text(path, strict=False), HEADER) if _is_pw(text)]
+        runs = [pw_run(text, path.name, printed, bravais) for text in texts]
+    except Exception as error:  # ASE raises errors of many kinds
+        raise DataError(
+            f"cannot read {path.name} as an input or output of pw.x: {in_words(error, path)}",
+            "its structure is compared with that of ph.x",
+            advice,
+        ) from error
+    if not runs:
+        raise DataError(f"{path.name}: no input or output of pw.x", "atoms are missing in it", advice)
+    found = min(reversed(runs), key=lambda run: run.apart(printed))
+    if found.apart(printed) > margin_ang:
+        alike = np.array_equal(found.numbers, printed.numbers)
+        where = (
+            f"largest distance {found.apart(printed):.4f} Å"
+            if alike
+            else "other elements or numbers of atoms"
+        )
+        raise DataError(
+            f"{path.name} and {place} hold different structures ({where})",
+            "labels would be attached to the wrong atoms",
+            advice,
+        )
+    return found
+
+
+def _is_pw(text: str) -> bool:
+    return "Program PWSCF" in text or "ATOMIC_POSITIONS" in text
+
+
+def matching_run(
+    folder: Path, before: str, printed: Frame, bravais: tuple[int, float], margin_ang: float, name: str
+) -> PwRun | None:
+    """Return what pw.x says of the structure that ph.x printed, None if nothing does.
+
+    Parameters
+    ----------
+    folder
+        Where files of pw.x are searched, inputs first.
+    before
+        Text of the run before that of ph.x, in the same file: if it is of pw.x, it alone decides.
+    printed, bravais, margin_ang
+        Structure, lattice and accuracy of ph.x.
+    name
+        Name of the output of ph.x.
+
+    Raises
+    ------
+    DataError
+        If files that hold the same structure have different net charges.
+    """
+
+    def alike(texts: list[str], name: str) -> Iterator[PwRun]:
+        """Runs that hold the same structure."""
+        for text in filter(_is_pw, texts):
+            try:
+                run = pw_run(text, name, printed, bravais)
+            except Exception:  # ASE raises errors of many kinds for files that are not from pw.x
+                continue
+            if run.apart(printed) < margin_ang:
+                yield run
+
+    for run in alike([before], name):
+        return run
+    found: list[PwRun] = []
+    kinds = {".in": 0, ".pwi": 0, ".out": 1, ".pwo": 1}
+    files = [
+        p for p in folder.iterdir() if p.is_file() and p.suffix in kinds and p.stat().st_size <= _LARGEST
+    ]
+    for file in sorted(files, key=lambda p: (kinds[p.suffix], p)):
+        found += alike(runs_in(read_text(file, strict=False), HEADER), file.name)
+    charges = {run.name: run.total_charge for run in found if run.total_charge is not None}
+    if charges and max(charges.values()) - min(charges.values()) > _BOTH_CHARGES_E:
+        stated = ", ".join(f"{charge:+g} e in {file}" for file, charge in charges.items())
+        raise DataError(
+            f"{name}: files of pw.x with its structure differ in the net charge ({stated})",
+            "ph.x does not print which of them it continued, and ΣZ must be the net charge",
+            "name the file of that run with --structure",
+        )
+    return next(iter(found), None)

@@ -1,0 +1,53 @@
+"""Outputs that hold several runs, one behind the other: each is read by itself."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+
+from bec_md.errors import DataError
+from bec_md.structure import Frame
+
+
+def runs_in(text: str, header: str) -> list[str]:
+    """Cut a text before each line that begins with `header`, a regular expression, as a run does."""
+    return [part for part in re.split(rf"(?m)(?=^[ \t]*{header})", text) if part.strip()]
+
+
+def frames_of(
+    runs: Iterable[tuple[int, str]],
+    name: str,
+    read: Callable[[str, str], Iterable[Frame]],
+    left_out: list[str],
+) -> list[Frame]:
+    """Return the structures of several runs of the file `name`, numbered through.
+
+    Parameters
+    ----------
+    runs
+        Number and text of each.
+    name
+        Name of the file.
+    read
+        What reads one run: called with its text and the words that name it.
+    left_out
+        Gets a sentence for each run that cannot be read while another can.
+
+    Raises
+    ------
+    DataError
+        That of the first run, if none can be read.
+    """
+    frames: list[Frame] = []
+    errors: list[DataError] = []
+    numbered = list(runs)
+    for number, text in numbered:
+        try:
+            frames += read(text, name if len(numbered) == 1 else f"{name}, run {number}")
+        except DataError as error:
+            errors.append(error)
+    if not frames:
+        raise errors[0]
+    left_out += [f"{error.what} ({error.why})" for error in errors]
+    return [replace(frame, index=index) for index, frame in enumerate(frames)]
