@@ -13,6 +13,7 @@ from ase.calculators.calculator import Calculator, PropertyNotImplementedError, 
 
 from bec_md.arrays import Array
 from bec_md.network import BecModel, load_model
+from bec_md.structure.from_ase import as_frame
 
 
 class ModelCalculator(Calculator, ABC):
@@ -43,6 +44,13 @@ class ModelCalculator(Calculator, ABC):
         found = model.current([atoms], still).polarization if model.charges_from == "dipole" else None
         return None if found is None else found[0]
 
+    def check_state(self, atoms: Atoms, tol: float = 1e-15) -> list[str]:
+        """Return what has changed since the results: also the net charge, which ASE does not look at."""
+        changes: list[str] = super().check_state(atoms, tol=tol)  # type: ignore[no-untyped-call]
+        if self.atoms is not None and as_frame(self.atoms).total_charge != as_frame(atoms).total_charge:
+            changes.append("total_charge")
+        return changes
+
     def calculate(
         self,
         atoms: Atoms | None = None,
@@ -55,8 +63,9 @@ class ModelCalculator(Calculator, ABC):
         self.results = self.properties_of(self.atoms)
         for name in properties or ():
             if name not in self.results:
-                text = name.replace("_", " ")
-                raise PropertyNotImplementedError(f"model {self.loaded(self.atoms).name} has no {text}")
+                flat = name == "polarization" and not self.atoms.cell.volume
+                who = "a cell without volume" if flat else f"model {self.loaded(self.atoms).name}"
+                raise PropertyNotImplementedError(f"{who} has no {name.replace('_', ' ')}")
 
     @abstractmethod
     def properties_of(self, atoms: Atoms) -> dict[str, Any]:
@@ -69,8 +78,8 @@ class BornCharges(ModelCalculator):
     Properties, by the names of ASE: ``born_effective_charges`` (N, 3, 3) in e with ``Z[i, a, b]`` =
     ∂M_a/∂u_ib (first index polarization); ``dielectric_tensor`` (3, 3), the electronic one ε∞, where the
     model was trained with it; ``polarization`` (3,), cell dipole by volume in e/Å² for positions as given
-    (not wrapped), of models whose tensors derive from one. ``results["uncertainty_e"]`` (N,) holds the
-    calibrated standard error of a component of Z* in e.
+    (not wrapped), of models whose tensors derive from one, in cells with a volume.
+    ``results["uncertainty_e"]`` (N,) holds the calibrated standard error of a component of Z* in e.
 
     Parameters
     ----------
@@ -82,7 +91,7 @@ class BornCharges(ModelCalculator):
     Raises
     ------
     PropertyNotImplementedError
-        If ε∞ or a polarization is asked for that the model does not have.
+        If ε∞ or a polarization is asked for that the model, or a cell without volume, does not have.
     DataError
         If the model does not know an element.
     """
@@ -93,7 +102,8 @@ class BornCharges(ModelCalculator):
 
     def properties_of(self, atoms: Atoms) -> dict[str, Any]:
         """Predict everything that the model gives."""
-        found, dipole = self.loaded(atoms).predict_batch([atoms]), self.dipole(atoms)
+        found = self.loaded(atoms).predict_batch([atoms])
+        dipole = self.dipole(atoms) if atoms.cell.volume else None
         results: dict[str, Any] = {
             "born_effective_charges": found.born_effective_charges[0],
             "uncertainty_e": found.uncertainty_e[0],

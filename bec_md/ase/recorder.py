@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import replace
@@ -42,7 +43,8 @@ class CurrentRecorder:
     Parameters
     ----------
     dynamics
-        Any `ase.md` dynamics. Its velocities belong to the time of the positions.
+        Any `ase.md` dynamics. Its velocities belong to the time of the positions, and its time step stays
+        what it is at the first row.
     output
         Current file to write, ``.h5``.
     interval
@@ -83,17 +85,38 @@ class CurrentRecorder:
                 "choose another output, or give `overwrite=True`",
             )
         self._overwrite = overwrite
-        self._live = _Live(interval * dynamics.dt / fs)
+        self._live = _Live(0.0)  # until the first row
         self._job: CurrentJob | None = None
         self._store: CurrentStore | None = None
         self._open = ExitStack()
         self._written = 0
         self._interval = interval
         self._last: int | None = None
-        self._dynamics.attach(self, interval=interval)  # type: ignore[no-untyped-call]
+        for observer, every in ((self._keep_time, 1), (self, interval)):
+            self._dynamics.attach(observer, interval=every)  # type: ignore[no-untyped-call]
+
+    def _keep_time(self) -> None:
+        """Hold the time step of the dynamics to that of the first row, also between two rows."""
+        now = float(self._dynamics.dt) / fs
+        if not self._live.count:
+            self._live.timestep_fs = self._interval * now
+        elif not math.isclose(self._interval * now, self._live.timestep_fs):
+            raise UsageError(
+                f"the time step goes from {self._live.timestep_fs / self._interval:g} to {now:g} fs at step "
+                f"{self._dynamics.nsteps} of {self.path.name}",
+                "rows at equal numbers of steps then lie at unequal times",
+                "close the recorder before the change, and record the rest into another file",
+            )
 
     def __call__(self) -> None:
-        """Take the present state of the dynamics."""
+        """Take the present state of the dynamics.
+
+        Raises
+        ------
+        UsageError
+            If steps are missing, or the time step of the dynamics is no longer that of the first row.
+        """
+        self._keep_time()
         step = int(self._dynamics.nsteps)
         if step == self._last:
             return
@@ -165,7 +188,7 @@ class _Live:
     """The frames of a running dynamics that are still needed, as a trajectory."""
 
     def __init__(self, timestep_fs: float) -> None:
-        self._timestep_fs = timestep_fs
+        self.timestep_fs = timestep_fs
         self._waiting: list[Frame] = []
         self._first = 0
 
@@ -185,7 +208,7 @@ class _Live:
             n_frames=None,
             numbers=first.numbers,
             masses_amu=first.masses_amu,
-            timestep_fs=self._timestep_fs,
+            timestep_fs=self.timestep_fs,
             has_velocities=True,
             has_charges=False,
             velocity_scheme="stored",

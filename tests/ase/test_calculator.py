@@ -8,7 +8,7 @@ from ase import Atoms
 from ase.calculators.calculator import PropertyNotImplementedError
 
 from bec_md import load_model
-from bec_md.ase import BornCharges
+from bec_md.ase import BornCharges, Field
 from bec_md.errors import DataError
 
 
@@ -31,6 +31,29 @@ def test_a_displaced_atom_changes_the_polarization_by_its_tensor(quartz: Atoms) 
         polarization.append(quartz.calc.get_property("polarization", moved))
     slope = (polarization[1] - polarization[0]) * quartz.get_volume() / (2 * step)
     np.testing.assert_allclose(slope, tensors[4, :, 1], atol=2e-4)  # third order in the step, float32
+
+
+def test_a_changed_net_charge_is_another_structure(quartz: Atoms) -> None:
+    """The results kept for equal positions are those of equal ΣZ* = Q, in a field as well."""
+    tether, charges = quartz.calc, BornCharges("silica-direct")
+    field = Field(tether, (0.0, 0.0, 0.1), "silica-direct")
+    quartz.calc = field
+    for charge in (0.0, 1.0, 0.0):
+        quartz.info["total_charge"] = charge
+        tensors = charges.get_property("born_effective_charges", quartz)
+        np.testing.assert_allclose(tensors.sum(axis=0), charge * np.eye(3), atol=1e-5)  # float32
+        push = quartz.get_forces() - tether.get_forces(quartz)
+        np.testing.assert_allclose(push.sum(axis=0), (0.0, 0.0, 0.1 * charge), atol=1e-5)
+    assert not charges.calculation_required(quartz, ["born_effective_charges"])
+
+
+def test_atoms_without_a_cell_have_charges_and_no_polarization(quartz: Atoms) -> None:
+    cluster = Atoms(quartz.numbers, quartz.positions, calculator=BornCharges("silica"))
+    tensors = cluster.calc.get_property("born_effective_charges", cluster)
+    # float32 sums in another order
+    np.testing.assert_allclose(tensors, load_model("silica").predict(cluster), atol=1e-6)
+    with pytest.raises(PropertyNotImplementedError, match="a cell without volume has no polarization"):
+        cluster.calc.get_property("polarization", cluster)
 
 
 def test_what_a_model_lacks_is_refused_by_name(quartz: Atoms) -> None:

@@ -72,3 +72,32 @@ def test_a_gap_is_refused(quartz: Atoms, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="step 8 follows step 2"):
         dynamics.run(1)
     recorder.close()
+
+
+@pytest.mark.parametrize("between", ["runs", "rows"])
+def test_a_changed_time_step_is_refused(quartz: Atoms, tmp_path: Path, between: str) -> None:
+    """Rows after it would lie at other times: the rows before it stay, with their spacing."""
+    dynamics = VelocityVerlet(quartz, 1.0 * units.fs)
+
+    def change() -> None:
+        """Halve the step for the second half of a row only."""
+        dynamics.dt = (0.5 if dynamics.nsteps == 5 else 1.0) * units.fs
+
+    with CurrentRecorder(dynamics, tmp_path / "j.h5", interval=2, charges="fixed:Si=3.4,O=-1.7"):
+        dynamics.run(4)
+        if between == "rows":
+            dynamics.attach(change, interval=1)
+        else:
+            dynamics.dt = 0.5 * units.fs
+        with pytest.raises(UsageError, match=r"goes from 1 to 0\.5 fs"):
+            dynamics.run(4)
+    found = load_current(tmp_path / "j.h5")
+    assert (found.n_frames, found.timestep_fs) == (3, 2.0)
+
+
+def test_the_time_step_is_that_of_the_first_row(quartz: Atoms, tmp_path: Path) -> None:
+    dynamics = VelocityVerlet(quartz, 1.0 * units.fs)
+    with CurrentRecorder(dynamics, tmp_path / "j.h5", interval=2, charges="fixed:Si=3.4,O=-1.7"):
+        dynamics.dt = 0.5 * units.fs
+        dynamics.run(4)
+    assert load_current(tmp_path / "j.h5").timestep_fs == pytest.approx(1.0, rel=1e-12)
