@@ -194,6 +194,8 @@ def describe_spectrum(console: Console, spectrum: Spectrum, name: str) -> None:
     for key in ("source", "charges", "command"):
         if spectrum.metadata.get(key):
             console.item(key, str(spectrum.metadata[key]))
+    for warning in spectrum.metadata.get("warnings", ()):
+        console.warn(str(warning))
     summarize(console, spectrum, preview=True)
 
 

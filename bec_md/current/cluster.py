@@ -23,6 +23,7 @@ from uuid import uuid4
 
 from bec_md.current.chunks import Chunk, Missing, committed_chunks
 from bec_md.current.execution import Execution
+from bec_md.current.found import findings_of, said_later
 from bec_md.current.parts import Rows, gaps
 from bec_md.current.places import cut
 from bec_md.errors import BecMDWarning, DataError, UsageError
@@ -31,6 +32,7 @@ from bec_md.processes import set_for_workers, without_main_script
 if TYPE_CHECKING:
     from bec_md.current.job import CurrentJob
     from bec_md.current.rows import Recipe
+    from bec_md.trajectory.findings import Findings
 
 Interval = tuple[int, int]
 
@@ -45,12 +47,15 @@ _PRELOAD = "from bec_md.processes import obey\nobey()\n"
 
 @dataclass(frozen=True)
 class Piece:
-    """What a worker sends: rows from `start` on, what was warned about, and where it can be continued."""
+    """What a worker sends: rows from `start` on, what was warned about and found in the frames, and where it
+    can be continued.
+    """
 
     start: int
     rows: Rows
     warnings: tuple[str, ...]
     worker: str
+    found: Findings | None = None
 
 
 @dataclass
@@ -91,6 +96,8 @@ def cluster_chunks(job: CurrentJob, missing: Missing, execution: Execution) -> I
             try:
                 for piece in _round(client, job.recipe, remaining, execution):
                     done.append((piece.start, piece.start + len(piece.rows["current"])))
+                    if piece.found is not None and (findings := findings_of(job.recipe)) is not None:
+                        findings.merge(piece.found)
                     yield piece.start, piece.rows
             except (*ends, CancelledError, TimeoutError) as error:
                 idle = idle + 1 if len(done) == before else 0
@@ -219,14 +226,17 @@ def next_piece(recipe: Recipe, run: str, start: int, stop: int, commit_seconds: 
     chunks = _OPEN.pop((run, start), None)
     if chunks is None:
         chunks = committed_chunks(recipe.rows(start, stop), start, commit_seconds)
-    with warnings.catch_warnings(record=True) as caught:
+    with warnings.catch_warnings(record=True) as caught, said_later(recipe):
         warnings.simplefilter("always", BecMDWarning)
         begin, rows = next(chunks)
     end = begin + len(rows["current"])
     if end < stop:
         _OPEN[run, end] = chunks
     said = tuple(str(one.message) for one in caught if issubclass(one.category, BecMDWarning))
-    return Piece(begin, rows, said, distributed.get_worker().address)
+    findings = findings_of(recipe)
+    return Piece(
+        begin, rows, said, distributed.get_worker().address, None if findings is None else findings.news()
+    )
 
 
 # ---------------------------------------------------------------------- the cluster

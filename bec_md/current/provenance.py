@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 #: Sentences, of which the whole has all, each once.
-_SENTENCES = ("notes", "warnings", "remarks")
+_SENTENCES = ("notes", "warnings", "remarks", "found")
 #: What names each of them, and what says how each was made.
 _NAMES, _TEXTS = ("source", "input_hash"), ("format", "command", "charges_hash", "version")
 #: What a list of the single ones leaves out: long, or of one current alone.

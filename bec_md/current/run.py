@@ -16,6 +16,7 @@ from bec_md.current.chunks import Chunk, Missing, committed_chunks
 from bec_md.current.execution import Execution
 from bec_md.current.fields import FIELDS
 from bec_md.current.file import added_up, build_series, header_of, load_current
+from bec_md.current.found import said_later, say, sentences_of, with_found
 from bec_md.current.parts import FRAME_HASH, Rows
 from bec_md.current.places import PLACE_ROW, PLACES, mean_structure_entry
 from bec_md.current.store import CurrentStore
@@ -62,13 +63,18 @@ def run(
     execution = execution or Execution()
     execution.check()
     if output is None:
-        return _in_memory(with_closed_loop(job), execution)
+        with said_later(job.recipe):
+            series = _in_memory(with_closed_loop(job), execution)
+        say(series.metadata)
+        return series
     known = None if overwrite else header_of(expanded(output))
     job = with_closed_loop(job, known)
     with CurrentStore.writing(output, job.header(), overwrite=overwrite) as store:
-        _continue(job, store)
-        _fill(job, store, execution)
+        with said_later(job.recipe):
+            _continue(job, store)
+            _fill(job, store, execution)
         series = load_current(store.path)
+    say(series.metadata)
     if job.n_samples is not None and series.n_frames > job.n_samples:
         return series[: job.n_samples]  # an earlier run went further than this one was asked to
     return series
@@ -123,6 +129,7 @@ def series_of(job: CurrentJob, pieces: Mapping[int, Rows]) -> CurrentSeries:
     arrays.pop(FRAME_HASH)
     header, row, places = job.header(), arrays.pop(PLACE_ROW, None), arrays.pop(PLACES, None)
     header |= mean_structure_entry(row, places, arrays["cells_ang"], header["system"].get("numbers"))
+    header["metadata"] = with_found(header["metadata"], sentences_of(job.recipe))
     arrays |= {name: added_up(arrays[name]) for name in arrays if FIELDS[name].summed}
     return build_series(header, arrays, job.info.source)
 
@@ -137,12 +144,15 @@ def _fill(job: CurrentJob, store: CurrentStore, execution: Execution) -> None:
         with held():  # a signal to end waits until files are whole
             for start, rows in _chunks(job, missing, execution):
                 store.write(start, rows)
+                store.note(sentences_of(job.recipe))
                 done += len(rows["current"])
                 if execution.progress is not None:
                     execution.progress(done, job.n_samples)
                 checkpoint()
+        store.note(sentences_of(job.recipe))
     except BaseException:
         if store.intervals():
+            store.note(sentences_of(job.recipe))
             with suppress(OSError):  # the chunks are there if there is no room for the joined file
                 store.join(complete=False)
         raise

@@ -2,7 +2,7 @@ r"""Write a current file: find out what is stored, add rows, join them; continue
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from bec_md.current.file import (
     read_header,
     stored_intervals,
 )
+from bec_md.current.found import kept, with_found
 from bec_md.current.header import SCHEMA
 from bec_md.current.job import SPELLED
 from bec_md.current.parts import PartsFolder, Rows, gaps
@@ -45,6 +46,7 @@ class CurrentStore:
         self.stored: dict[str, Any] | None = None
         #: Options given in other words than before, whose frames have to be compared.
         self.respelled: set[str] = set()
+        self._found: tuple[str, ...] = ()
 
     @classmethod
     @contextmanager
@@ -116,6 +118,15 @@ class CurrentStore:
                 "choose another output name, repeat the old options, or start over with `overwrite`",
             )
 
+        waiting = self.parts.header() or {}
+        self._found = tuple(
+            text
+            for old in (self.stored, waiting)
+            if old.get("key") == self.stored["key"]
+            for text in kept(old, same_files=old.get("input") == self.header["input"])
+        )
+        self.header["metadata"] = with_found(self.header["metadata"], self._found)
+
     # ------------------------------------------------------------------ what is there
     @property
     def is_current(self) -> bool:
@@ -145,6 +156,13 @@ class CurrentStore:
     def write(self, start: int, rows: Rows) -> None:
         """Store rows; when this returns, a kill does not lose them."""
         self.parts.write(start, rows)
+
+    def note(self, found: Sequence[str]) -> None:
+        """Keep what frames have shown so far with the rows, and with what earlier runs have seen."""
+        metadata = with_found(self.header["metadata"], [*self._found, *found])
+        if metadata != self.header["metadata"]:
+            self.header["metadata"] = metadata
+            self.parts.write_header(self.header)
 
     def keep(self, rows: int | None) -> None:
         """Go on with the new header, keeping the first `rows` rows (all of them if None)."""

@@ -12,6 +12,7 @@ from MDAnalysis.analysis.base import AnalysisBase, ResultsGroup
 
 from bec_md.current.compute import sorted_options
 from bec_md.current.execution import Execution
+from bec_md.current.found import findings_of, said_later, say
 from bec_md.current.prepare import prepare_current
 from bec_md.current.run import series_of, with_closed_loop
 from bec_md.errors import BecMDWarning, UsageError
@@ -131,7 +132,9 @@ class PolarizationCurrent(AnalysisBase):  # type: ignore[misc]  # MDAnalysis has
         self._job = with_closed_loop(prepare_current(self._universe, options, reading))
         for text in self._job.warnings:
             warnings.warn(text, BecMDWarning, stacklevel=2)
-        super().run(first, last, stride, n_workers=n_workers, **more)
+        with said_later(self._job.recipe):
+            super().run(first, last, stride, n_workers=n_workers, **more)
+        say(self.results.series.metadata)
         return self
 
     def spectrum(self, **changes: Any) -> Spectrum:
@@ -148,7 +151,7 @@ class PolarizationCurrent(AnalysisBase):  # type: ignore[misc]  # MDAnalysis has
 
     # --- protocol of AnalysisBase ---------------------------------------------------------------------
     def _prepare(self) -> None:
-        self.results.rows = []
+        self.results.rows, self.results.found = [], []
         self._coming = None
 
     def _single_frame(self) -> None:
@@ -168,15 +171,21 @@ class PolarizationCurrent(AnalysisBase):  # type: ignore[misc]  # MDAnalysis has
             if piece is None:  # differences of positions: one row less than frames
                 return
             self.results.rows.append(piece)
+            findings = findings_of(self._job.recipe)
+            self.results.found += [] if findings is None else [findings.news()]
             done += len(piece[1]["current"])
 
     def _get_aggregator(self) -> Any:
-        return ResultsGroup(lookup={"rows": ResultsGroup.flatten_sequence})
+        return ResultsGroup(lookup=dict.fromkeys(("rows", "found"), ResultsGroup.flatten_sequence))
 
     def _conclude(self) -> None:
         assert self._job is not None
+        findings = findings_of(self._job.recipe)
+        if findings is not None:
+            for one in self.results.found:
+                findings.merge(one)
         self.results.series = series_of(self._job, dict(self.results.rows))
-        del self.results["rows"]
+        del self.results["rows"], self.results["found"]
 
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_coming": None}  # a worker begins anew

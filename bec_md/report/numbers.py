@@ -68,6 +68,7 @@ _METADATA = {
     "input_hash": "Hash of the input",
     "command": "Command that made the current",
     "version": "bec-md that made the current",
+    "warnings": "Warnings about the input",
 }
 
 
@@ -223,10 +224,16 @@ def parameter_items(spectrum: Spectrum) -> dict[str, Any]:
 def provenance_items(metadata: Mapping[str, Any]) -> dict[str, Any]:
     """Return where the data come from; folders of the author's machine are left out."""
     return {
-        label: without_folders(metadata[name]) if name in ("source", "command") else metadata[name]
+        label: _provenance(name, metadata[name])
         for name, label in _METADATA.items()
         if metadata.get(name) not in (None, "", [])
     }
+
+
+def _provenance(name: str, value: Any) -> Any:
+    if name == "warnings":
+        return "; ".join(str(text) for text in value)
+    return without_folders(value) if name in ("source", "command") else value
 
 
 def first_source(metadata: Mapping[str, Any]) -> str:

@@ -18,7 +18,7 @@ from bec_md.structure import Frame
 from bec_md.trajectory.block import Block
 from bec_md.trajectory.motion import Motion, Pace
 from bec_md.trajectory.reader import place
-from bec_md.trajectory.scaled_velocities import ScaledVelocities
+from bec_md.trajectory.scaled_velocities import Changes, ScaledVelocities
 
 #: Atoms compared in every frame.
 _ATOMS = 16
@@ -57,13 +57,17 @@ class Continuity:
         displacements with their neighbors.
     resolved
         Whether frames lie close enough for a verdict; else only exact repetitions are seen.
+    changes
+        Where changes of velocities are kept besides.
     """
 
-    def __init__(self, source: str, interval_fs: float | None, *, resolved: bool) -> None:
+    def __init__(
+        self, source: str, interval_fs: float | None, *, resolved: bool, changes: Changes | None = None
+    ) -> None:
         self._source = source
         self._interval_fs = interval_fs
         self._resolved = resolved
-        self.velocities = None if interval_fs is None else ScaledVelocities()
+        self.velocities = None if interval_fs is None else ScaledVelocities(changes)
 
     def first_break(self, block: Block) -> Break | None:
         """Find the first break among the new frames of a block."""

@@ -66,13 +66,69 @@ class Change:
     after: float
 
 
-class ScaledVelocities:
-    """Looks at blocks of successive frames with velocities."""
+class Changes:
+    """The changes of a run, each once, in whatever order its frames are read."""
 
     def __init__(self) -> None:
+        self._at: dict[int, Change] = {}
+        self._new: list[Change] = []
+
+    def add(self, found: Change) -> None:
+        """Keep a change; of neighbors, which feel it too, the largest."""
+        near = [index for index in range(found.index - _ONE, found.index + _ONE + 1) if index in self._at]
+        if any(self._at[index].misfit >= found.misfit for index in near):
+            return
+        for index in near:
+            del self._at[index]
+        self._at[found.index] = found
+        self._new.append(found)
+
+    def news(self) -> list[Change]:
+        """Return the changes that came since this was asked last."""
+        taken = self._new.copy()
+        del self._new[: len(taken)]  # others may have come from the thread that reads
+        return taken
+
+    def in_order(self) -> list[Change]:
+        """Return all changes in the order of time."""
+        changes = list(self._at.values())  # at once: the thread that reads may add one
+        changes.sort(key=lambda change: change.index)
+        return changes
+
+    def warning(self) -> str | None:
+        """Say where replicas were exchanged or velocities drawn anew; nothing of thermostats that rescale."""
+        changes = self.in_order()
+        drawn = [change.index for change in changes if not change.scaled]
+        scaled = [change for change in changes if change.scaled]
+        if drawn and len(drawn) >= len(scaled):
+            return (
+                f"all velocities change at once at {_places(drawn)} while positions go on: they were drawn "
+                "anew there (velocity create), and what is correlated over it is lost"
+            )
+        if not scaled or _same_temperature(scaled):
+            return None
+        factors = 1.0 + np.abs([change.deviation for change in scaled]) / _INNER
+        return (
+            f"all velocities are multiplied at once, by up to {factors.max():.3g}, at "
+            f"{_places([change.index for change in scaled])}: exchanged replicas (temper), or a command that "
+            "rescales; compute spectra from runs at one temperature"
+        )
+
+
+class ScaledVelocities:
+    """Looks at blocks of successive frames with velocities.
+
+    Parameters
+    ----------
+    known
+        Where changes are kept besides: those of other passes over the same run.
+    """
+
+    def __init__(self, known: Changes | None = None) -> None:
         self._ratios: Array = np.empty(0)
         self._across: Array = np.empty(0)
-        self.changes: list[Change] = []
+        self._known = known
+        self.changes = Changes()
 
     def look(self, block: Block, pace: Pace) -> None:
         """Take the intervals of a block whose four frames end in a new one."""
@@ -107,33 +163,10 @@ class ScaledVelocities:
             if not scaled and not drawn:
                 continue
             frames = block.frames[first + row + 1 : first + row + 3]
-            self._add(Change(frames[1].index, deviation, part + rest, scaled, *map(_kinetic, frames)))
-
-    def _add(self, found: Change) -> None:
-        """Keep a change; of neighbors, which feel it too, the largest."""
-        last = self.changes[-1] if self.changes else None
-        if last is None or found.index - last.index > _ONE:
-            self.changes.append(found)
-        elif found.misfit > last.misfit:
-            self.changes[-1] = found
-
-    def warning(self) -> str | None:
-        """Say where replicas were exchanged or velocities drawn anew; nothing of thermostats that rescale."""
-        drawn = [change.index for change in self.changes if not change.scaled]
-        scaled = [change for change in self.changes if change.scaled]
-        if drawn and len(drawn) >= len(scaled):
-            return (
-                f"all velocities change at once at {_places(drawn)} while positions go on: they were drawn "
-                "anew there (velocity create), and what is correlated over it is lost"
-            )
-        if not scaled or _same_temperature(scaled):
-            return None
-        factors = 1.0 + np.abs([change.deviation for change in scaled]) / _INNER
-        return (
-            f"all velocities are multiplied at once, by up to {factors.max():.3g}, at "
-            f"{_places([change.index for change in scaled])}: exchanged replicas (temper), or a command that "
-            "rescales; compute spectra from runs at one temperature"
-        )
+            change = Change(frames[1].index, deviation, part + rest, scaled, *map(_kinetic, frames))
+            self.changes.add(change)
+            if self._known is not None:
+                self._known.add(change)
 
 
 def _same_temperature(changes: list[Change]) -> bool:

@@ -23,6 +23,7 @@ from bec_md.trajectory.checks import (
 )
 from bec_md.trajectory.clock import Statements, counter_of, counting_key
 from bec_md.trajectory.continuity import LOOK_BACK, Continuity
+from bec_md.trajectory.findings import Findings
 from bec_md.trajectory.frame import TrajectoryInfo
 from bec_md.trajectory.joined import JoinedReader
 from bec_md.trajectory.lengths import check_lengths
@@ -93,6 +94,7 @@ class StreamedTrajectory:
         if options.time_series:
             check_first_frames(self._probed, reader.source)
         self._key = counting_key(self._probed) if options.time_series else None
+        self._findings = Findings(reader.source)
         motion = Motion.of(self._probed)
         if options.time_series:
             check_velocities(motion, reader.source)
@@ -146,6 +148,12 @@ class StreamedTrajectory:
         """What is known before reading."""
         return self._info
 
+    @property
+    def findings(self) -> Findings:
+        """What frames have shown while they were read, in all passes so far; `info` knows what was before."""
+        self._findings.say(text for text in self._reader.warnings if text not in self._info.warnings)
+        return self._findings
+
     def __len__(self) -> int:
         """Number of frames that iteration yields, when it is known."""
         if self._info.n_frames is None:
@@ -172,10 +180,14 @@ class StreamedTrajectory:
         known = len(reader.warnings)
         limit = None if window.stop is None else len(range(window.start, window.stop, window.stride)) - skip
         back = min(skip, LOOK_BACK)
-        frames = islice(self._verified(self._raw(skip - back)), back, None)
+        continuity = self._continuity()
+        frames = islice(self._verified(self._raw(skip - back), continuity), back, None)
         for raw in islice(frames, None if limit is None else max(0, limit)):
             yield self._frame(raw)
-        for message in reader.warnings[known:]:
+        if self._findings.silent:
+            return
+        changed = continuity.velocities.changes.warning() if continuity and continuity.velocities else None
+        for message in [*reader.warnings[known:], *([f"{reader.source}: {changed}"] if changed else [])]:
             warnings.warn(message, BecMDWarning, stacklevel=2)
 
     def _raw(self, skip: int) -> Iterator[Frame]:
@@ -185,13 +197,13 @@ class StreamedTrajectory:
         if window.stop is None or window.start + skip * window.stride < window.stop:
             yield from self._reader.read(window.start + skip * window.stride, window.stride)
 
-    def _verified(self, frames: Iterator[Frame]) -> Iterator[Frame]:
+    def _verified(self, frames: Iterator[Frame], continuity: Continuity | None) -> Iterator[Frame]:
         """Check block by block; frames before a fault are handed on before it is raised."""
         limit = self._window.stop
         most, atoms = _BLOCK if self._holder is None else _HELD_BLOCK
         size = min(max(atoms // len(self._first.numbers), 1), most)
         checker = self._checker(self._first, self._info.timestep_fs)
-        continuity, stack = self._continuity(), Stack()
+        stack = Stack()
         before: Sequence[Frame] = ()
         wanted = min(size, len(self._probed))  # who wants one frame does not wait for a whole block
         while True:
@@ -217,9 +229,6 @@ class StreamedTrajectory:
             if fault is not None:
                 raise fault
             if ended:
-                said = continuity.velocities.warning() if continuity and continuity.velocities else None
-                if said is not None:
-                    warnings.warn(f"{self._reader.source}: {said}", BecMDWarning, stacklevel=2)
                 return
             before = [*before, *read][-LOOK_BACK:]
 
@@ -236,7 +245,7 @@ class StreamedTrajectory:
             return None
         source, reading = self._reader.source, self._reading
         if reading is not None and reading.resolved:
-            return Continuity(source, reading.upper_fs, resolved=True)
+            return Continuity(source, reading.upper_fs, resolved=True, changes=self._findings.changes)
         return Continuity(source, None, resolved=usual_smoothness(Motion.of(self._probed)) > _SMOOTH)
 
     def _checker(self, first: Frame, timestep_fs: float | None) -> FrameChecker:
