@@ -140,6 +140,20 @@ def test_all_replicas_are_in_the_metadata(tmp_path: Path) -> None:
             assert found.metadata["n_atoms"] == 8
 
 
+def test_the_worst_closed_loop_of_all_replicas_is_checked() -> None:
+    loop = {
+        "share": 0.01,
+        "loops": 9,
+        "radius_ang": 0.1,
+        "residual_e_per_ang": 0.0,
+        "gradient_e_per_ang": 1.0,
+    }
+    one, other = run(1, closed_loop=loop), run(2, closed_loop={**loop, "share": 0.5})
+    for order in ([one, other], [other, one]):
+        check = compute_spectrum(order, **OPTIONS).quality["closed_loop"]
+        assert (check.value, check.status) == (0.5, "fail")
+
+
 def test_a_single_current_keeps_its_metadata() -> None:
     one = run(1, input_hash="aa", warnings=["noisy"])
     assert compute_spectrum(one, **OPTIONS).metadata == one.metadata

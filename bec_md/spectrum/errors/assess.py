@@ -95,6 +95,7 @@ def assess(
     measured = _mean_array([k[1] for k in known], weights) if len(known) == len(series) else None
     whole = _mean([None if k is None else k[0] for k in kinetic], weights)
     spreads = [temperature_spread(s, constraints) for s in series]
+    loops = [found for one in series if (found := one.metadata.get("closed_loop"))]
     checks = [
         *f_checks,
         quality_checks.check_band(_share(power, 0.0, top_cm), top_cm),
@@ -109,7 +110,7 @@ def assess(
         ),
         *_time_grid(blocks, power),
         *_charges(blocks, power),
-        quality_checks.check_closed_loop(series[0].metadata.get("closed_loop")),
+        quality_checks.check_closed_loop(max(loops, key=lambda loop: float(loop["share"]), default=None)),
         *_statistics(power, resolution_cm),
     ]
     return Assessment(
