@@ -273,6 +273,36 @@ def test_a_driven_run_is_said(tmp_path: Path, command: str, driven: bool) -> Non
     assert any("is driven" in text for text in found.metadata["warnings"]) is driven
 
 
+# ---------------------------------------------------------------------- volume
+@pytest.mark.parametrize(
+    ("fix", "known"),
+    [
+        ("rigid/npt temp 300 300 0.1 iso 0 0 1 molecule", False),
+        ("rigid/npt/small molecule temp 300 300 0.1 iso 0 0 1", False),
+        ("rigid/nph/omp molecule iso 0 0 1", False),
+        ("npt/asphere temp 300 300 0.1 iso 0 0 1", False),
+        ("nphug temp 1 1 10 v_p v_v v_e", False),
+        ("tgnpt/drude temp 300 300 0.1 1 0.02 iso 0 0 1", False),
+        ("bocs temp 300 300 0.1 cgiso 0 0 1", False),
+        ("msst z 80", False),
+        ("qbmsst z 80", False),
+        ("ipi localhost 31415", False),
+        ("press/langevin iso 0 0 1 temp 300 300 5", False),
+        ("deform/pressure 1 x pressure 0 1", False),
+        ("rigid/nvt/small molecule temp 300 300 0.1", True),
+        ("nvt temp 300 300 0.1", True),
+    ],
+)
+def test_a_box_that_changes_has_not_the_volume_it_began_with(tmp_path: Path, fix: str, known: bool) -> None:
+    columns = tuple(name for name in COLUMNS if name != "Volume")
+    text = HEAD + f"fix box all {fix}\nrun 160\n" + one(np.delete(rows(), 3, axis=1), columns)
+    if known:
+        assert read(tmp_path, text).volume_ang3 == pytest.approx(900.0)
+        return
+    with pytest.raises(UsageError, match="does not say the volume"):
+        read(tmp_path, text)
+
+
 # ---------------------------------------------------------------------- temperature
 def test_a_langevin_thermostat_moves_the_center_of_mass(tmp_path: Path) -> None:
     """LAMMPS divides the kinetic energy of 3N degrees of freedom by 3N − 3."""

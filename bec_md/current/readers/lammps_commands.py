@@ -23,10 +23,14 @@ _DRIVING = (
     *("efield", "addforce", "addtorque", "heat", "ehex", "thermal/conductivity", "viscosity", "nvt/sllod"),
     *("nvt/uef", "npt/uef", "deform", "viscous", "drag", "smd", "gravity", "flow/gauss", "accelerate/cos"),
     *("move", "indent", "ttm", "ttm/grid", "ttm/mod", "propel/self", "append/atoms", "wall/piston", "msst"),
+    "qbmsst",
 )
 _ISOKINETIC = ("nvk", "temp/rescale")
 _CONSTRAINING = ("shake", "rattle", "rigid", "lincs")
-_BOX_CHANGES = ("npt", "nph", "deform", "box/relax", "press/")
+#: Parts of the names of fixes that change the box: ``rigid/npt/small``, ``deform/pressure`` …
+_BOX_CHANGES = {
+    *("npt", "nph", "nphug", "tgnpt", "bocs", "msst", "qbmsst", "ipi", "deform", "relax", "press"),
+}
 #: Monte Carlo moves: atoms change types or places without having moved there.
 _EXCHANGING = (
     *("atom/swap", "neighbor/swap", "mol/swap", "sgcmc", "bond/swap", "tfmc", "gcmc", "charge/regulation"),
@@ -165,7 +169,7 @@ class RunSettings:
     @property
     def box_changes(self) -> bool:
         """Whether the volume may change during a run."""
-        return bool(self.ids(_BOX_CHANGES))
+        return any(_BOX_CHANGES & set(words[3].split("/")) for words in self.fixes.values())
 
     @property
     def exchanged(self) -> list[str]:
