@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from bec_md.arrays import Array
 from bec_md.charges.born_file import BornFile, looks_like_born, read_born
 from bec_md.charges.constant import ConstantCharges
-from bec_md.charges.mapping import map_supercell
+from bec_md.charges.mapping import MAX_STRAIN, map_supercell
 from bec_md.charges.source import ChargeBatch, ChargeSource, digest
 from bec_md.charges.symmetry import Operation, expand_tensors, orbits, site_change, symmetry_operations
 from bec_md.errors import DataError
@@ -106,8 +106,8 @@ class ReferenceCharges:
             raise DataError(
                 f"the {len(frame.numbers)} atoms of frame {frame.index} do not match a supercell of "
                 f"{structure.name} ({len(structure.numbers)} atoms)",
-                "each atom takes the tensor of the site it belongs to; composition, cell (within 6 % strain) "
-                "or positions differ, or atoms have left their sites",
+                "each atom takes the tensor of the site it belongs to; composition, cell (within "
+                f"{100 * MAX_STRAIN:g} % strain) or positions differ, or atoms have left their sites",
                 "start from a frame of the same phase (`start`), give the reference of this phase, or use "
                 "`charges=model`",
             )
