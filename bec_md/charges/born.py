@@ -13,9 +13,16 @@ from numpy.typing import NDArray
 from bec_md.arrays import Array
 from bec_md.charges.born_file import BornFile, looks_like_born, read_born
 from bec_md.charges.constant import ConstantCharges
-from bec_md.charges.mapping import MAX_STRAIN, map_supercell
+from bec_md.charges.mapping import MAX_STRAIN, SiteMap, map_supercell
 from bec_md.charges.source import ChargeBatch, ChargeSource, digest
-from bec_md.charges.symmetry import Operation, expand_tensors, orbits, site_change, symmetry_operations
+from bec_md.charges.symmetry import (
+    Operation,
+    expand_tensors,
+    orbits,
+    primitive_cell,
+    site_change,
+    symmetry_operations,
+)
 from bec_md.errors import DataError
 from bec_md.files import expanded, require_file
 
@@ -25,6 +32,8 @@ if TYPE_CHECKING:
 
 #: Tensors of a calculation differ from the symmetry of their sites by less, e.
 ASYMMETRY_E = 0.05
+#: Distances of atoms from the images of others that programs take for none, the first of them by default.
+TOLERANCES_ANG = (1e-2, 1e-3, 1e-4, 1e-5)
 #: Full lists of larger cells are not compared: their translations alone are thousands of operations.
 _COMPARED_ATOMS = 100
 #: Where the structure of a BORN file is looked for, in its folder.
@@ -39,6 +48,11 @@ class ReferenceCell:
     positions_ang: Array
     numbers: NDArray[np.int64]
     name: str
+
+    def mapped_onto(self, frame: Frame) -> SiteMap | None:
+        """Return which of its atoms each atom of a frame corresponds to."""
+        own = self.cell_ang, self.positions_ang, self.numbers
+        return map_supercell(*own, frame.cell_ang, frame.positions_ang, frame.numbers)
 
 
 @dataclass(frozen=True)
@@ -94,14 +108,13 @@ class ReferenceCharges:
         return self._mapped(self.structure, frame)
 
     def _mapped(self, structure: ReferenceCell, frame: Frame) -> ConstantCharges:
-        found = map_supercell(
-            structure.cell_ang,
-            structure.positions_ang,
-            structure.numbers,
-            frame.cell_ang,
-            frame.positions_ang,
-            frame.numbers,
-        )
+        tensors, notes = self.tensors, self.notes
+        found = structure.mapped_onto(frame)
+        reduced = _primitive(structure, tensors) if found is None else None
+        if reduced is not None:
+            smaller, tensors = reduced
+            notes = (*notes, f"the reference cell is {smaller.name} ({len(smaller.numbers)} atoms)")
+            found = smaller.mapped_onto(frame)
         if found is None:
             raise DataError(
                 f"the {len(frame.numbers)} atoms of frame {frame.index} do not match a supercell of "
@@ -111,9 +124,9 @@ class ReferenceCharges:
                 "start from a frame of the same phase (`start`), give the reference of this phase, or use "
                 "`charges=model`",
             )
-        tensors = found.rotation @ self.tensors[found.atoms] @ found.rotation.T
+        tensors = found.rotation @ tensors[found.atoms] @ found.rotation.T
         turned = None if self.eps_inf is None else found.rotation @ self.eps_inf @ found.rotation.T
-        return ConstantCharges(tensors, self.name, (*self.notes, found.describe()), turned)
+        return ConstantCharges(tensors, self.name, (*notes, found.describe()), turned)
 
     def evaluate(self, frames: Sequence[Frame]) -> ChargeBatch:
         """Map onto the first of these frames and evaluate."""
@@ -143,12 +156,37 @@ def born_charges(spec: str) -> ReferenceCharges:
     named = not path.suffix and path.name.upper().startswith("BORN")
     if not named and not looks_like_born(path):
         return _from_structure_file(path)
-    born = read_born(path)
+    born = _in_order(read_born(path))
     if structure_path is None:
         beside = [path.parent / name for name in COMPANIONS]
         structure_path = next((item for item in beside if item.is_file()), None)
     structure = None if structure_path is None else _read_structure(structure_path)
     return _from_born(path, born, structure)
+
+
+def _primitive(structure: ReferenceCell, tensors: Array) -> tuple[ReferenceCell, Array] | None:
+    """Return the primitive cell of a reference, where there is a smaller one, with its mean tensors.
+
+    None where tensors tell apart what translations of the atoms make alike (magnetic order).
+    """
+    found = primitive_cell(structure.cell_ang, structure.positions_ang, structure.numbers)
+    if found is None:
+        return None
+    cell, site = found
+    mean = np.array([tensors[site == one].mean(axis=0) for one in range(site.max() + 1)])
+    if np.abs(mean[site] - tensors).max() > ASYMMETRY_E:
+        return None
+    first = np.unique(site, return_index=True)[1]
+    name = f"the primitive cell of {structure.name}"
+    return ReferenceCell(cell, structure.positions_ang[first], structure.numbers[first], name), mean
+
+
+def _in_order(born: BornFile) -> BornFile:
+    """Return the file with its tensors in the order of the atoms that its header names."""
+    if born.atoms is None:
+        return born
+    order = np.argsort(born.atoms, kind="stable").tolist()
+    return BornFile(born.eps_inf, born.tensors[order], tuple(born.atoms[index] for index in order))
 
 
 def _from_born(path: Path, born: BornFile, structure: ReferenceCell | None) -> ReferenceCharges:
@@ -158,24 +196,7 @@ def _from_born(path: Path, born: BornFile, structure: ReferenceCell | None) -> R
     if count == len(structure.numbers):
         return ReferenceCharges(born.tensors, structure, path, _compared(born, structure, path), born.eps_inf)
     n_atoms = len(structure.numbers)
-    operations = symmetry_operations(structure.cell_ang, structure.positions_ang, structure.numbers)
-    first = np.unique(orbits(operations, n_atoms))
-    if len(first) != count:
-        raise DataError(
-            f"{path.name} lists {count} tensors; {structure.name} has {n_atoms} atoms, "
-            f"{len(first)} of them independent by symmetry",
-            "a reduced BORN file lists one tensor per independent atom",
-            f"give the structure it was made for (`charges=born:{path.name},POSCAR`), or list all atoms",
-        )
-    listed = born.atoms if born.atoms is not None and max(born.atoms) < n_atoms else tuple(first.tolist())
-    lowest = orbits(operations, n_atoms)
-    if len({int(lowest[atom]) for atom in listed}) != count:
-        raise DataError(
-            f"atoms {', '.join(str(a + 1) for a in listed)} in the header of {path.name} are not one of each "
-            f"kind in {structure.name}",
-            "a reduced BORN file lists one tensor per independent atom",
-            "give the structure that the file was made for, with its order of atoms",
-        )
+    operations, listed = _operations_of(path, born, structure)
     given = dict(zip(listed, born.tensors, strict=True))
     change = max(site_change(operations, atom, tensor) for atom, tensor in given.items())
     if change > ASYMMETRY_E:
@@ -186,6 +207,45 @@ def _from_born(path: Path, born: BornFile, structure: ReferenceCell | None) -> R
         f"{len(operations)} symmetry operations (site symmetry changed them by at most {change:.2g} e)"
     )
     return ReferenceCharges(tensors, structure, path, (note,), born.eps_inf)
+
+
+def _operations_of(
+    path: Path, born: BornFile, structure: ReferenceCell
+) -> tuple[list[Operation], tuple[int, ...]]:
+    """Return the operations by which a reduced list is complete, and the atoms that it lists.
+
+    The rounding of a structure decides which atoms are equivalent: what one program found to its tolerance is
+    read with another one where that of bec-md does not fit.
+    """
+    n_atoms = len(structure.numbers)
+    named = born.atoms if born.atoms is not None and max(born.atoms) < n_atoms else None
+    counts, distinct = [], True
+    for tolerance in TOLERANCES_ANG:
+        operations = symmetry_operations(
+            structure.cell_ang, structure.positions_ang, structure.numbers, tolerance
+        )
+        lowest = orbits(operations, n_atoms)
+        first = tuple(np.unique(lowest).tolist())
+        counts.append(len(first))
+        if len(first) != len(born.tensors):
+            continue
+        listed = named or first
+        distinct = len({int(lowest[atom]) for atom in listed}) == len(listed)
+        if distinct:
+            return operations, listed
+    if not distinct:
+        raise DataError(
+            f"atoms {', '.join(str(a + 1) for a in named or ())} in the header of {path.name} are not one of "
+            f"each kind in {structure.name}",
+            "a reduced BORN file lists one tensor per independent atom",
+            "give the structure that the file was made for, with its order of atoms",
+        )
+    raise DataError(
+        f"{path.name} lists {len(born.tensors)} tensors; {structure.name} has {n_atoms} atoms, "
+        f"{counts[0]} of them independent by symmetry",
+        "a reduced BORN file lists one tensor per independent atom",
+        f"give the structure it was made for (`charges=born:{path.name},POSCAR`), or list all atoms",
+    )
 
 
 def _compared(born: BornFile, structure: ReferenceCell, path: Path) -> tuple[str, ...]:
@@ -259,4 +319,4 @@ def _from_structure_file(path: Path) -> ReferenceCharges:
         )
     structure = ReferenceCell(first.cell_ang, first.positions_ang, first.numbers, path.name)
     notes = () if next(frames, None) is None else (f"tensors of the first frame of {path.name}",)
-    return ReferenceCharges(np.asarray(first.born_effective_charges), structure, path, notes)
+    return ReferenceCharges(np.asarray(first.born_effective_charges), structure, path, notes, first.eps_inf)

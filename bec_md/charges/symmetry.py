@@ -63,6 +63,22 @@ def symmetry_operations(
     return operations
 
 
+def primitive_cell(
+    cell_ang: Array, positions_ang: Array, numbers: Indices, tolerance_ang: float = 1e-2
+) -> tuple[Array, Indices] | None:
+    """Return a smaller cell of a crystal in the same axes, (3, 3) Å, and which atom of it each atom is, (N,).
+
+    None where the cell is primitive, or spglib finds no crystal.
+    """
+    cell = cell_of(cell_ang, positions_ang, numbers)
+    found = ask_spglib("get_symmetry_dataset", cell, symprec=tolerance_ang)
+    if found is None:
+        return None
+    site = np.asarray(found.mapping_to_primitive, dtype=np.int64)
+    smaller = int(site.max()) + 1 < len(numbers)
+    return (np.asarray(found.primitive_lattice, dtype=np.float64), site) if smaller else None
+
+
 def _image(moved: Array, fractional: Array, numbers: Indices, cell_ang: Array) -> Indices:
     """Return the index of the atom at each moved position, (N,)."""
     difference = moved[:, None] - fractional[None]

@@ -10,6 +10,7 @@ from ase.io import write
 from scipy.spatial.transform import Rotation
 
 from bec_md.charges import make_charge_source
+from bec_md.charges.symmetry import orbits, symmetry_operations
 from bec_md.errors import DataError, UsageError
 
 from .crystals import frame_of, quartz, site_tensors, tetragonal_perovskite
@@ -230,3 +231,72 @@ def test_a_header_of_thousands_of_digits_is_a_sentence_at_once(tmp_path: Path, e
         DataError, match="damaged, or no BORN file" if not ending else "POSCAR|structure|atoms"
     ):
         bound_tensors(f"born:{path}", frame_of(quartz()))
+
+
+SALT = Atoms("MgO", positions=[[0, 0, 0], [2.105, 2.105, 2.105]], cell=2.105 * (1 - np.eye(3)), pbc=True)
+SALT_CUBE = make_supercell(SALT, [[-1, 1, 1], [1, -1, 1], [1, 1, -1]])
+
+
+@pytest.mark.parametrize("matrix", [np.eye(3), np.diag([3, 3, 4])], ids=["2 atoms", "72 atoms"])
+def test_a_conventional_reference_serves_frames_of_the_primitive_cell(tmp_path: Path, matrix: object) -> None:
+    cube = SALT_CUBE[np.argsort(-SALT_CUBE.numbers, kind="stable")]
+    write(tmp_path / "POSCAR", cube, format="vasp")
+    write_born(
+        tmp_path / "BORN", np.array([1.95 * np.eye(3), -1.95 * np.eye(3)]), "# epsilon and Z* of atoms 1 5"
+    )
+    frame = frame_of(make_supercell(SALT, matrix))
+    found, notes = bound_tensors(f"born:{tmp_path / 'BORN'}", frame)
+    expected = np.where(frame.numbers == 12, 1.95, -1.95)[:, None, None] * np.eye(3)
+    np.testing.assert_allclose(found, expected, atol=1e-9)
+    assert "the primitive cell of POSCAR (2 atoms)" in notes[1]
+
+
+def test_tensors_that_translations_do_not_make_alike_keep_their_cell(tmp_path: Path) -> None:
+    """Magnetic order: two kinds of Mg in a cell that is larger than that of the atoms."""
+    cube = SALT_CUBE[np.argsort(-SALT_CUBE.numbers, kind="stable")]
+    write(tmp_path / "POSCAR", cube, format="vasp")
+    scalars = np.array([1.8, 1.8, 2.2, 2.2, -2.0, -2.0, -2.0, -2.0])
+    write_born(tmp_path / "BORN", scalars[:, None, None] * np.eye(3))
+    with pytest.raises(DataError, match="do not match a supercell of POSCAR"):
+        bound_tensors(f"born:{tmp_path / 'BORN'}", frame_of(SALT))
+
+
+@pytest.mark.parametrize("tolerance_ang", [1e-5, 1e-2])
+def test_a_reduced_file_is_read_with_the_tolerance_it_was_written_with(
+    tmp_path: Path, tolerance_ang: float
+) -> None:
+    """Five decimals of a POSCAR break the symmetry of quartz at 1e-5 Å."""
+    atoms = quartz()
+    tensors = site_tensors(atoms)
+    atoms.set_scaled_positions(np.round(atoms.get_scaled_positions(), 5))
+    write(tmp_path / "POSCAR", atoms, format="vasp", direct=True)
+    cell, numbers = np.array(atoms.cell), atoms.numbers.astype(np.int64)
+    lowest = orbits(symmetry_operations(cell, atoms.positions, numbers, tolerance_ang), len(atoms))
+    listed = np.unique(lowest)
+    assert len(listed) == (2 if tolerance_ang == 1e-2 else 5)
+    header = "# epsilon and Z* of atoms " + " ".join(str(atom + 1) for atom in listed)
+    write_born(tmp_path / "BORN", tensors[listed], header)
+    found, _ = bound_tensors(f"born:{tmp_path / 'BORN'}", frame_of(atoms))
+    np.testing.assert_allclose(found, tensors, atol=1e-4)  # axes of a cell with five decimals
+
+
+@pytest.mark.parametrize("structure", [True, False])
+def test_a_full_list_is_in_the_order_of_its_header(tmp_path: Path, structure: bool) -> None:
+    if structure:
+        write(tmp_path / "POSCAR", SALT, format="vasp")
+    path = write_born(
+        tmp_path / "BORN", np.array([-2.0 * np.eye(3), 2.0 * np.eye(3)]), "# epsilon and Z* of atoms 2 1"
+    )
+    found, _ = bound_tensors(f"born:{path}", frame_of(SALT))
+    np.testing.assert_allclose(found[:, 0, 0], [2.0, -2.0])
+
+
+def test_the_permittivity_of_a_structure_file_is_carried(tmp_path: Path) -> None:
+    atoms = quartz()
+    atoms.set_array("born_effective_charges", site_tensors(atoms).reshape(-1, 9))
+    eps_inf = np.diag([2.3, 2.3, 2.4])
+    atoms.info["eps_inf"] = eps_inf.ravel()
+    write(tmp_path / "unit.xyz", atoms, format="extxyz")
+    frame = frame_of(atoms)
+    source = make_charge_source(f"born:{tmp_path / 'unit.xyz'}", info=None).prepare(frame)
+    np.testing.assert_allclose(source.evaluate([frame]).eps_inf[0], eps_inf, atol=1e-8)
