@@ -53,7 +53,7 @@ def make_charge_source(
     Raises
     ------
     UsageError
-        If the specification is not understood.
+        If the specification is not understood, or a model is given that it does not use.
     """
     if not isinstance(spec, str):
         return _from_object(spec, info)
@@ -62,6 +62,7 @@ def make_charge_source(
         from bec_md.charges.model import ModelCharges
 
         return ModelCharges(model, device=device, threads=threads)
+    refuse_unused_model(spec, model)
     if kind == "file":
         return FrameCharges(rest or None)
     if kind == "born" and rest:
@@ -80,6 +81,22 @@ def make_charge_source(
         "it names the source of the Born effective charges",
         f"use one of: {FORMS}",
     )
+
+
+def refuse_unused_model(spec: str, model: Any) -> None:
+    """Refuse a model beside a source of tensors that is another one.
+
+    Raises
+    ------
+    UsageError
+        If one is given.
+    """
+    if spec != "model" and not (isinstance(model, str) and model == "auto"):
+        raise UsageError(
+            f"`model={brief(model)}` with `charges={spec}`",
+            "the tensors do not come from a model then",
+            "leave out one of the two",
+        )
 
 
 def charges_key(spec: Any) -> str | None:

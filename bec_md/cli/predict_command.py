@@ -206,11 +206,13 @@ def write_charges(
     import time
 
     from bec_md.atomic import partial_name, replacing
+    from bec_md.charges.per_frame import FrameCharges
     from bec_md.current.evaluate import evaluated_ahead
     from bec_md.files import open_for_writing
     from bec_md.structure.extxyz import frame_text
 
     info, done, begin = trajectory.info, 0, time.monotonic()
+    kept = isinstance(source, FrameCharges)  # ε∞ of the file, which no other source has to do with
     means = Means()
     doubts = Doubts(getattr(source, "model", None))
     batches = alike(trajectory.frames(), batch)
@@ -224,9 +226,10 @@ def write_charges(
             for frames, result in evaluated_ahead(source, ((frames, frames) for frames in batches)):
                 for i, frame in enumerate(frames):
                     spread = result.uncertainty_e
+                    eps_inf = frame.eps_inf if kept else None
                     labelled = frame.with_labels(
                         born_effective_charges=result.born_effective_charges[i],
-                        eps_inf=None if result.eps_inf is None else result.eps_inf[i],
+                        eps_inf=eps_inf if result.eps_inf is None else result.eps_inf[i],
                     )
                     means.add(frame.numbers, result, i)
                     columns = {} if spread is None else {"charge_uncertainty_e": spread[i]}

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 import numpy as np
 
 from bec_md.arrays import Array
-from bec_md.errors import BecMDWarning, DataError
+from bec_md.errors import BecMDWarning, DataError, UsageError
 from bec_md.evaluation.evaluation import Evaluation, compare
 from bec_md.structure import Frame
 from bec_md.structure.extxyz import read_frames
@@ -79,10 +79,16 @@ def evaluate_model(
 
     Raises
     ------
+    UsageError
+        If `limit` is not positive.
     DataError
         If file or model cannot be read, or no structure consists of elements that the model knows. Single
         structures with other elements are left out, with a warning.
     """
+    if limit is not None and limit < 1:
+        raise UsageError(
+            f"`limit={limit}`", "an evaluation needs at least one structure", "give a `limit` above 0"
+        )
     if isinstance(data, (str, Path)):
         transposed = None if index_order is None else index_order == "displacement-first"
         frames = read_frames(data, charges_key=charges_key, transposed=transposed, total_charge=total_charge)

@@ -8,18 +8,23 @@ from __future__ import annotations
 
 import io
 import re
+import sys
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, cast
 
-from bec_md.errors import BecMDError, DataError
+from bec_md.errors import BecMDError, BecMDWarning, DataError
 from bec_md.files import compression_of, in_words, open_binary, read_head, require_file, whole_limit
+from bec_md.structure.species import ISOTOPES
 
 if TYPE_CHECKING:
     from ase import Atoms
 
 #: Atoms that ASE compares in no time; what symmetry may make of those of a CIF.
 _COMPARED_ATOMS, _MADE_ATOMS = 200, 5000
+#: All structures of a file that is read as a whole.
+_ALL = slice(0, sys.maxsize)
 _VASP = r"\A(?:[^\n]*\n){5}(?:[^\n\d]*\n)?[ \t]*(\d+(?:[ \t]+\d+)*)"
 #: What a header announces (atoms, columns, grid points), by ASE's name of the format.
 _ANNOUNCED = {
@@ -33,7 +38,9 @@ _ANNOUNCED = {
 
 
 def read_structure(source: str | Path | Atoms) -> Atoms:
-    """Read the first structure of a file by ASE; `ase.Atoms` are returned as they are.
+    """Read the last structure of a file by ASE, the relaxed one of a relaxation; `ase.Atoms` as they are.
+
+    A `BecMDWarning` says where there were several. Labels D and T of an XYZ file are hydrogen of their mass.
 
     Raises
     ------
@@ -46,7 +53,15 @@ def read_structure(source: str | Path | Atoms) -> Atoms:
         return source
     path = require_file(Path(source), "atoms and cell are read from it")
     try:
-        return next(images(path))
+        count, last = 0, None
+        for atoms in images(path, _ALL):
+            count, last = count + 1, atoms
+        if count > 1:
+            said = f"{path.name} holds {count} structures: the last one is taken"
+            warnings.warn(BecMDWarning(said), stacklevel=2)
+        if last is not None:
+            return last
+        raise ValueError("it holds no structure")
     except BecMDError:
         raise
     except Exception as error:  # ASE raises anything, from StopIteration to UnknownFileTypeError
@@ -93,7 +108,35 @@ def images(path: Path, index: slice = slice(0, 1), ase_format: str | None = None
         if name == "cif":
             yield from _crystals(opened, index, path.name)
             return
+        if whole and name in ("extxyz", "xyz"):
+            yield from _with_isotopes(opened.read(), index, name)
+            return
         yield from iread(cast(Any, opened), index=index, format=name)
+
+
+def _with_isotopes(text: str, index: slice, ase_format: str) -> Iterator[Atoms]:
+    """Structures of an XYZ text by ASE, which knows neither D nor T; they are hydrogen of their mass."""
+    from ase.io import iread
+
+    lines = text.splitlines(keepends=True)
+    masses: list[dict[int, float]] = []
+    start = 0
+    while start < len(lines) and lines[start].strip().isdecimal():
+        first, end = start + 2, start + 2 + int(lines[start])
+        masses.append({})
+        for row, line in enumerate(lines[first:end]):
+            label, _, rest = line.strip().partition(" ")
+            if label in ISOTOPES:
+                masses[-1][row] = ISOTOPES[label][1]
+                lines[first + row] = f"H {rest}\n"
+        start = end
+    found: Iterator[Any] = iread(cast(Any, io.StringIO("".join(lines))), index=index, format=ase_format)
+    for atoms, heavy in zip(found, masses[index], strict=False):
+        if heavy and not atoms.has("masses"):
+            values = atoms.get_masses()
+            values[list(heavy)] = list(heavy.values())
+            atoms.set_masses(values)
+        yield atoms
 
 
 def _crystals(stream: IO[Any], index: slice, place: str) -> Iterator[Atoms]:

@@ -67,3 +67,23 @@ def test_an_atom_that_left_its_site_keeps_its_tensor_while_the_cell_breathes(bor
     hopped.set_cell(hopped.cell * 1.1, scale_atoms=True)
     with pytest.raises(DataError, match="do not match a supercell"):
         source.evaluate([frame_of(hopped)])
+
+
+def test_predict_keeps_the_permittivity_beside_the_tensors_of_the_file(
+    run: object,  # noqa: F811
+    tmp_path: Path,
+    born: Path,
+) -> None:
+    write(tmp_path / "in.xyz", CELL, format="extxyz")
+    run("predict", tmp_path / "in.xyz", "--charges", f"born:{born}", "-o", tmp_path / "z.xyz")
+    run("predict", tmp_path / "z.xyz", "--charges", "file", "-o", tmp_path / "again.xyz")
+    found = read_frames(tmp_path / "again.xyz")
+    np.testing.assert_allclose(found[0].eps_inf, np.diag([3.0, 3.0, 4.0]))
+
+
+def test_a_model_that_would_not_be_asked_is_refused(run: object, tmp_path: Path) -> None:  # noqa: F811
+    write(tmp_path / "in.xyz", CELL, format="extxyz")
+    words = "--charges", "fixed:Mg=2,O=-2", "--model", "nosuchmodel"
+    said = run("predict", tmp_path / "in.xyz", *words, "-o", tmp_path / "z.xyz", status=2)
+    assert "--model 'nosuchmodel' with --charges fixed:Mg=2,O=-2" in said.stderr
+    assert not (tmp_path / "z.xyz").exists()

@@ -17,7 +17,7 @@ from ase import Atoms
 from bec_md.compare import open_curve
 from bec_md.current import compute_current, load_current, open_current
 from bec_md.description import describe
-from bec_md.errors import DataError, UsageError
+from bec_md.errors import BecMDWarning, DataError, UsageError
 from bec_md.files import in_words, read_text
 from bec_md.modes.files import read_modes
 from bec_md.network import load_model
@@ -112,6 +112,24 @@ def test_frames_are_chosen(tmp_path: Path) -> None:
     ase.io.write(path, [SALT[:1], SALT], format="extxyz")
     assert [len(atoms) for atoms in images(path, slice(1, None))] == [2]
     assert [len(atoms) for atoms in images(path, slice(None))] == [1, 2]
+
+
+def test_of_several_structures_the_last_one_is_taken_and_said(tmp_path: Path) -> None:
+    path = tmp_path / "relaxation.extxyz"
+    ase.io.write(path, [SALT, SALT[:1], SALT[:1]], format="extxyz")
+    with pytest.warns(BecMDWarning, match=r"relaxation\.extxyz holds 3 structures: the last one is taken"):
+        assert len(read_structure(path)) == 1
+
+
+@pytest.mark.parametrize("kind", ["extxyz", "xyz"])
+def test_heavy_hydrogen_keeps_its_mass(kind: str, tmp_path: Path) -> None:
+    path = tmp_path / f"water.{kind}"
+    comment = 'Properties=species:S:1:pos:R:3 pbc="F F F"' if kind == "extxyz" else "D of water"
+    path.write_text(f"4\n{comment}\nO 0 0 0\nD 0.96 0 0\n  T -0.24 0.93 0\nH 5 0 0\n")
+    atoms = read_structure(path)
+    assert atoms.numbers.tolist() == [8, 1, 1, 1]
+    np.testing.assert_allclose(atoms.get_masses(), [15.999, 2.0141018, 3.0160493, 1.008])
+    np.testing.assert_allclose(atoms.positions[:, 0], [0, 0.96, -0.24, 5])
 
 
 def test_errors_without_words_have_a_name() -> None:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
-from bec_md.errors import BecMDWarning, DataError
+from bec_md.errors import BecMDWarning, DataError, UsageError
 from bec_md.evaluation import evaluate_model
 from bec_md.structure.extxyz import read_frames, write_frames
 from bec_md.training.validation import read_parity, write_parity
@@ -71,6 +71,12 @@ def test_limit_and_missing_eps_inf_labels():
     assert result.metrics["n_frames"] == 2
     assert "eps_inf_mae" not in result.metrics
     assert result.eps_inf_labels.shape == (0, 3, 3)
+
+
+@pytest.mark.parametrize("limit", [0, -2])
+def test_a_limit_that_leaves_nothing_is_refused(limit):
+    with pytest.raises(UsageError, match=f"limit={limit}"):
+        evaluate_model(NoisyLaw(), toy_frames(6), limit=limit)
 
 
 def test_parity_arrays_survive_the_file(tmp_path):
