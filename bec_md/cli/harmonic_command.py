@@ -40,6 +40,7 @@ def harmonic(
         Path, typer.Argument(metavar="STRUCTURE|phonopy.yaml", help="Crystal.", show_default=False)
     ],
     force_constants: ForceConstants = None,
+    force_constants_unit: str | None = None,
     charges: str = "model",
     model: str = "auto",
     direction: Annotated[
@@ -62,7 +63,7 @@ def harmonic(
     if json is not None and json != STDOUT:
         check_writable("--json", Path(json))
     console = Console(quiet, json == STDOUT)
-    modes = read_reference(source, force_constants)
+    modes = read_reference(console, source, force_constants, force_constants_unit)
     found = predicted(console, modes, charges, model)
     content = summary(modes, found, directions)
     show(console, content)
@@ -90,14 +91,46 @@ def parse_direction(text: str) -> tuple[float, float, float]:
     return x, y, z
 
 
-def read_reference(source: Path, force_constants: Path | None) -> ReferenceModes:
-    """Modes of a phonopy calculation, or of a structure with force constants."""
+def read_reference(
+    console: Console, source: Path, force_constants: Path | None, unit: str | None = None
+) -> ReferenceModes:
+    """Modes of a phonopy calculation, or of a structure with force constants; say what is odd about them."""
+    from bec_md.modes.files import ASSUMED
+
+    modes = _read_reference(source, force_constants, unit)
+    console.item("modes", modes.name)
+    if modes.name.endswith(ASSUMED):
+        console.warn(
+            f"nothing states the unit of {force_constants}, and frequencies scale with its square root: "
+            "give --force-constants-unit, or put phonopy.yaml beside the file"
+        )
+    if len(modes.unstable):
+        text = ", ".join(f"{value:.0f}" for value in modes.unstable)
+        console.warn(f"unstable modes at {text} cm⁻¹ (imaginary) are left out of ε")
+    if len(modes.soft):
+        text = ", ".join(f"{value:.1f}" for value in modes.soft)
+        console.warn(
+            f"modes at {text} cm⁻¹, too low to be told from zero, are left out of ε: rotations of molecules, "
+            "or a crystal at the edge of stability, whose ε they dominate"
+        )
+    if not all(modes.pbc):
+        console.warn("the structure is not periodic in all directions: ε is that of the cell with its vacuum")
+    return modes
+
+
+def _read_reference(source: Path, force_constants: Path | None, unit: str | None) -> ReferenceModes:
     from bec_md.errors import UsageError
     from bec_md.modes.files import read_modes
     from bec_md.modes.phonopy_file import read_phonopy
 
     if force_constants is not None:
-        return read_modes(force_constants, source)
+        return read_modes(force_constants, source, units=unit)
+    if unit is not None:
+        raise UsageError(
+            f"--force-constants-unit {unit} without --force-constants",
+            "phonopy.yaml states the units of its own forces",
+            "leave it out",
+        )
     if source.suffix not in {".yaml", ".yml"}:
         raise UsageError(
             f"{source.name} without force constants",
@@ -114,10 +147,11 @@ def predicted(console: Console, modes: ReferenceModes, charges: str, model: str)
 
     if charges != "model":
         console.item("charges", charges)
-        return predict_response(modes, charges)
-    network = load_model(model, structures=[modes.frame])
-    describe_model(console, network)
-    found = predict_response(modes, network)
+        found = predict_response(modes, charges)
+    else:
+        network = load_model(model, structures=[modes.frame])
+        describe_model(console, network)
+        found = predict_response(modes, network)
     for note in found.notes:
         console.warn(note)
     return found
@@ -145,6 +179,7 @@ def summary(
     content: dict[str, Any] = {
         "modes": rows,
         "unstable_cm": modes.unstable.tolist(),
+        "soft_cm": modes.soft.tolist(),
         "ionic_eps": response.ionic_eps.tolist(),
         "ionic_eps_err": None if ionic_error is None else ionic_error.tolist(),
         "eps_inf": None if response.eps_inf is None else response.eps_inf.tolist(),
@@ -169,9 +204,6 @@ def show(console: Console, content: dict[str, Any]) -> None:
     """Print the active modes, the permittivity and the longitudinal frequencies."""
     import numpy as np
 
-    if content["unstable_cm"]:
-        text = ", ".join(f"{value:.0f}" for value in content["unstable_cm"])
-        console.warn(f"unstable modes at {text} cm⁻¹ (imaginary) are left out of ε")
     rows = content["modes"]
     largest = max((row["intensity_km_mol"] for row in rows), default=0.0)
     for row in rows:

@@ -186,7 +186,7 @@ def sticks_of(
 
     from bec_md.spectrum.quantities import QUANTITIES
 
-    response = predicted(console, read_reference(source, force_constants), charges, model).response
+    response = predicted(console, read_reference(console, source, force_constants), charges, model).response
     if quantity == "loss":
         found = [response.longitudinal_sticks(axis) for axis in np.eye(3)]
         places, heights = (np.concatenate(part) for part in zip(*found, strict=True))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 
 Indices = NDArray[np.int64]
 
+ASSUMED = "(assumed)"
+"""In the name of modes whose unit nobody stated."""
 #: Largest distance of an atom from the image of another one under a lattice translation, Å.
 _SAME_SITE_ANG = 0.05
 
@@ -62,6 +65,10 @@ def read_modes(
     """
     path = require_file(expanded(path), "force constants or eigenvectors are read from it")
     atoms = read_structure(structure)
+    return replace(_modes(path, atoms, masses, units), pbc=tuple(atoms.pbc.tolist()))
+
+
+def _modes(path: Path, atoms: Atoms, masses: dict[str, float] | None, units: str | None) -> ReferenceModes:
     cell, positions = np.array(atoms.cell), np.array(atoms.positions)
     numbers = np.array(atoms.numbers, dtype=np.int64)
     weights = np.array(
@@ -77,7 +84,7 @@ def read_modes(
         with parsing(path, "archive of force constants or modes"):
             return _from_npz(path, cell, positions, numbers, weights)
     stated = stated_units(path)
-    factor, unit = 1.0, "eV/Å² (assumed)"
+    factor, unit = 1.0, f"eV/Å² {ASSUMED}"
     if units is not None:
         factor, unit = parse_force_constant_units(units), units
     elif stated is not None:
@@ -98,8 +105,13 @@ def _from_npz(path: Path, cell: Array, positions: Array, numbers: Indices, masse
     elif {"frequencies_cm", "eigenvectors"} <= set(content):
         vectors = content["eigenvectors"]
         frequencies = content["frequencies_cm"]
-        if vectors.ndim == 2 and vectors.size == len(frequencies) * 3 * n:
-            vectors = vectors.reshape(len(frequencies), n, 3)
+        if vectors.ndim == 2:
+            raise DataError(
+                f"{path.name}: eigenvectors of shape {vectors.shape}",
+                "rows and columns of a square matrix cannot be told apart",
+                f"store them as (M, {n}, 3), mode by mode: the columns of numpy.linalg.eigh become "
+                f"vectors.T.reshape(-1, {n}, 3)",
+            )
         order = np.argsort(frequencies, kind="stable")
         return ReferenceModes(cell, positions, numbers, masses, frequencies[order], vectors[order], path.name)
     else:

@@ -27,7 +27,7 @@ from numpy.typing import NDArray
 from bec_md.arrays import Array, Complex
 from bec_md.charges import make_charge_source
 from bec_md.errors import DataError
-from bec_md.modes.reference import TRANSLATION_CM, ReferenceModes, close_together
+from bec_md.modes.reference import SOFT_CM, ReferenceModes, close_together
 from bec_md.trajectory.frame import TrajectoryInfo
 from bec_md.units import (
     INTENSITY_KM_MOL,
@@ -65,12 +65,18 @@ class HarmonicResponse:
     def of(cls, modes: ReferenceModes, charges: Array, eps_inf: Array | None = None) -> HarmonicResponse:
         """Combine the modes of a structure with its Born effective charges, (N, 3, 3) in e."""
         volume = float(abs(np.linalg.det(modes.cell_ang)))
+        if volume == 0.0:
+            raise DataError(
+                f"{modes.name}: the structure has no cell",
+                "ε is a polarization per volume",
+                "put the molecule in a box (ε is that of the box)",
+            )
         return cls(modes.frequencies_cm, modes.mode_charges(charges), volume, eps_inf)
 
     @property
     def optical(self) -> NDArray[np.bool_]:
         """(M,) stable modes that are no translations: the ones that the sums below run over."""
-        return np.asarray(self.frequencies_cm > 10.0 * TRANSLATION_CM)
+        return np.asarray(self.frequencies_cm > SOFT_CM)
 
     @property
     def intensities_km_mol(self) -> Array:
@@ -133,7 +139,7 @@ class HarmonicResponse:
             Without ε∞, or for a direction of no length.
         """
         frequencies, polar = self._polar_along(direction)
-        kept = frequencies > 10.0 * TRANSLATION_CM
+        kept = frequencies > SOFT_CM
         return _joined(frequencies[kept], polar[kept] ** 2, over_omega=True)
 
     def _polar_along(self, direction: Array) -> tuple[Array, Array]:

@@ -10,20 +10,24 @@ import numpy as np
 from bec_md.errors import DataError, UsageError
 from bec_md.files import expanded, in_words, require_file
 from bec_md.modes.reference import ReferenceModes, modes_from_force_constants
+from bec_md.modes.units import parse_force_constant_units, parse_length_unit, physical_units
+
+#: phonopy's calculators in eV, Å and amu; files of the others state their units since 2018.
+_IN_EV_ANG = (None, "vasp", "aims", "castep", "crystal", "lammps", "pwmat")
 
 
 def read_phonopy(path: str | Path) -> ReferenceModes:
     """Read phonopy.yaml (or phonopy_params.yaml) with its forces; return modes at Γ without LO–TO splitting.
 
     Force sets or force constants that the file does not hold are taken from FORCE_SETS, FORCE_CONSTANTS or
-    force_constants.hdf5 beside it.
+    force_constants.hdf5 beside it; its units are those that it states (of the calculator: bohr and Ry, …).
 
     Raises
     ------
     UsageError
         If phonopy is not installed, or there is no such file.
     DataError
-        If phonopy cannot read it, or finds no forces.
+        If phonopy cannot read it, or finds no forces, or the units are not stated.
     """
     file = require_file(expanded(path), "a phonopy calculation is read from it")
     try:
@@ -51,9 +55,20 @@ def read_phonopy(path: str | Path) -> ReferenceModes:
             "modes need force sets or force constants",
             "put FORCE_SETS or FORCE_CONSTANTS beside it",
         ) from error
+    stated = physical_units(file)
+    if phonon.calculator not in _IN_EV_ANG and not {"length", "force_constants"} <= set(stated):
+        raise DataError(
+            f"{file.name} is of calculator {phonon.calculator} and states no units",
+            "lengths and force constants of this calculator are not in Å and eV/Å²",
+            "write it again with a phonopy that writes physical_unit",
+        )
+    unit = stated.get("force_constants", "eV/angstrom^2")
+    length = parse_length_unit(stated.get("length", "angstrom"))
     cell = phonon.primitive
     masses, n = np.asarray(cell.masses, dtype=np.float64), len(cell.masses)
-    root = np.sqrt(np.repeat(masses, 3))
+    root = np.sqrt(np.repeat(masses, 3)) * np.sqrt(parse_force_constant_units(unit))
     phi = (dynamical * np.outer(root, root)).reshape(n, 3, n, 3).transpose(0, 2, 1, 3)
     numbers = np.asarray(cell.numbers, dtype=np.int64)
-    return modes_from_force_constants(phi, cell.cell, cell.positions, numbers, masses, file.name)
+    return modes_from_force_constants(
+        phi, length * cell.cell, length * cell.positions, numbers, masses, f"{file.name} in {unit}"
+    )

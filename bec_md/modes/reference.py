@@ -22,6 +22,12 @@ Indices = NDArray[np.int64]
 
 #: A mode below this is a translation (or an instability: imaginary frequencies are negative here).
 TRANSLATION_CM = 1.0
+SOFT_CM = 10.0
+"""Stable modes up to this are left out of sums over modes."""
+#: A uniform translation with a larger part of the highest frequency shows force constants that are not those
+#: of a crystal, or eigenvectors that are no modes (235 crystals: 2e-5, with rows for columns above 0.13;
+#: force constants of finite displacements err more before the translations are projected out).
+_MAX_TRANSLATION, _MAX_TRANSLATION_PROJECTED = 0.12, 0.3
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,6 +44,8 @@ class ReferenceModes:
         (M, n, 3) mass-weighted, orthonormal.
     name
         Where they come from.
+    pbc
+        Periodic directions of the structure.
     """
 
     cell_ang: Array
@@ -47,6 +55,7 @@ class ReferenceModes:
     frequencies_cm: Array
     eigenvectors: Array
     name: str = "modes"
+    pbc: tuple[bool, bool, bool] = (True, True, True)
 
     __repr__ = brief_repr
 
@@ -67,14 +76,17 @@ class ReferenceModes:
                 "mass-weighted eigenvectors of the dynamical matrix are; displacements are not",
                 "multiply displacements by √m and normalize, or give the force constants",
             )
+        shares = ((flat @ _translations(self.masses_amu)) ** 2).sum(axis=1)  # 1 or 0 of modes of a crystal
+        found = float(np.sqrt(shares @ self.frequencies_cm**2 / 3.0))
+        _check_translations(self.name, found, self.frequencies_cm, _MAX_TRANSLATION)
 
     @property
     def frame(self) -> Frame:
-        """The reference structure, periodic in all directions."""
+        """The reference structure."""
         return Frame(
             positions_ang=self.positions_ang,
             cell_ang=self.cell_ang,
-            pbc=np.ones(3, dtype=bool),
+            pbc=np.array(self.pbc),
             numbers=self.numbers,
             masses_amu=self.masses_amu,
         )
@@ -83,6 +95,17 @@ class ReferenceModes:
     def unstable(self) -> Array:
         """Imaginary frequencies, as negative cm⁻¹."""
         return self.frequencies_cm[self.frequencies_cm < -TRANSLATION_CM]
+
+    @property
+    def soft(self) -> Array:
+        """Frequencies too low to be told from zero, cm⁻¹: rotations of molecules, soft modes.
+
+        They are left out of ε, whose share of them is as uncertain as 1/ω².
+        """
+        flat = self.eigenvectors.reshape(len(self.frequencies_cm), -1)
+        translation = ((flat @ _translations(self.masses_amu)) ** 2).sum(axis=1) > 0.5
+        near_zero = (self.frequencies_cm >= -TRANSLATION_CM) & (self.frequencies_cm <= SOFT_CM)
+        return np.asarray(self.frequencies_cm[near_zero & ~translation])
 
     def mode_charges(self, charges: Array) -> Array:
         r"""Mode charges :math:`\tilde Z_{ma} = \sum_{ib} Z_{i,ab} e_{m,ib}/\sqrt{m_i}`, (M, 3), e/√amu.
@@ -103,6 +126,23 @@ class ReferenceModes:
     def degenerate(self, tolerance_cm: float = 1.0) -> list[Indices]:
         """Indices of modes closer than the tolerance to their neighbor: only their sum is defined."""
         return close_together(self.frequencies_cm, tolerance_cm)
+
+
+def _translations(masses_amu: Array) -> Array:
+    """(3n, 3) the three uniform translations, mass-weighted and orthonormal."""
+    return np.asarray(np.kron(np.sqrt(masses_amu / masses_amu.sum())[:, None], np.eye(3)))
+
+
+def _check_translations(name: str, frequency_cm: float, modes_cm: Array, limit: float) -> None:
+    """Refuse modes in which a uniform translation has a frequency."""
+    highest = float(np.abs(modes_cm).max(initial=0.0))
+    if frequency_cm > limit * highest:
+        raise DataError(
+            f"{name}: a uniform translation has {frequency_cm:.0f} cm⁻¹, the highest mode {highest:.0f} cm⁻¹",
+            "it costs no energy in a crystal (acoustic sum rule)",
+            "give all force constants of the structure; eigenvectors are rows, (M, atoms, 3): those of "
+            "numpy.linalg.eigh are columns, vectors.T.reshape(-1, atoms, 3)",
+        )
 
 
 def close_together(frequencies_cm: Array, tolerance_cm: float = 1.0) -> list[Indices]:
@@ -143,7 +183,8 @@ def modes_from_force_constants(
     Raises
     ------
     DataError
-        For shapes that do not fit, or force constants that are no second derivatives of an energy.
+        For shapes that do not fit, or force constants that are no second derivatives of an energy or give a
+        uniform translation a frequency.
     """
     n = len(numbers)
     phi = np.asarray(force_constants, dtype=np.float64)
@@ -163,7 +204,7 @@ def modes_from_force_constants(
         )
     root = np.sqrt(np.repeat(masses_amu, 3))
     dynamical = 0.5 * (matrix + matrix.T) / np.outer(root, root) / AMU_ANG2_FS2_EV
-    translations = np.kron(np.sqrt(masses_amu / masses_amu.sum())[:, None], np.eye(3))  # (3n, 3)
+    translations = _translations(masses_amu)
     kept = np.eye(3 * n) - translations @ translations.T
     # the three translations go to the end of the spectrum, far above everything else
     lifted = kept @ dynamical @ kept + 10.0 * np.abs(dynamical).sum(axis=1).max() * (
@@ -173,6 +214,8 @@ def modes_from_force_constants(
     squares, vectors = squares[: 3 * n - 3], vectors[:, : 3 * n - 3]
     factor = wavenumber_from_angular_frequency(1.0)
     frequencies = np.sign(squares) * np.sqrt(np.abs(squares)) * factor
+    cost = np.linalg.norm(dynamical @ translations, axis=0).max()
+    _check_translations(name, float(np.sqrt(cost) * factor), frequencies, _MAX_TRANSLATION_PROJECTED)
     return ReferenceModes(
         np.asarray(cell_ang, dtype=np.float64),
         np.asarray(positions_ang, dtype=np.float64),

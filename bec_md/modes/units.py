@@ -57,14 +57,34 @@ def stated_units(force_constants: Path) -> tuple[float, str] | None:
     """Return factor and unit that phonopy.yaml beside a file states, None if there is none."""
     for name in _STATED_IN:
         path = force_constants.parent / name
-        if not path.is_file():
-            continue
-        text = read_text(path, strict=False)
-        block = re.search(r"^physical_unit:[^\n]*\n((?:[ \t]+[^\n]*\n)+)", text, re.MULTILINE)
-        unit = re.search(r"force_constants:\s*[\"']?([^\"'\n]+)", block[1]) if block else None
+        unit = physical_units(path).get("force_constants") if path.is_file() else None
         if unit is not None:
-            return parse_force_constant_units(unit[1]), f"{unit[1].strip()} ({name})"
+            return parse_force_constant_units(unit), f"{unit} ({name})"
     return None
+
+
+def physical_units(path: Path) -> dict[str, str]:
+    """Return the units that a phonopy.yaml states, by quantity (``length``, ``force_constants``, …)."""
+    block = re.search(
+        r"^physical_unit:[^\n]*\n((?:[ \t]+[^\n]*\n)+)", read_text(path, strict=False), re.MULTILINE
+    )
+    rows = re.findall(r"(\w+):\s*[\"']?([^\"'\n]+)", block[1]) if block else []
+    return {name: unit.strip() for name, unit in rows}
+
+
+def parse_length_unit(text: str) -> float:
+    """Return the factor of a unit of length to Å.
+
+    Raises
+    ------
+    UsageError
+        If the unit is not known.
+    """
+    if text.lower() in _LENGTHS_ANG:
+        return _LENGTHS_ANG[text.lower()]
+    raise UsageError(
+        f"unknown unit of length {text!r}", "cells are stored in it", "use angstrom or bohr (phonopy: au)"
+    )
 
 
 def check_frequencies(velocities: ModeVelocities) -> str:

@@ -93,6 +93,82 @@ def test_longitudinal_frequencies_are_those_of_phonopy(crystal):
     np.testing.assert_allclose(found["along"][0]["wavenumber_cm"], expected, rtol=1e-4)
 
 
+@pytest.mark.parametrize(
+    ("calculator", "length", "stiffness"),
+    [
+        ("vasp", 1.0, 1.0),
+        ("qe", 0.529177211, 13.605693 / 0.529177211**2),
+        ("abinit", 0.529177211, 1.0 / 0.529177211),
+        ("cp2k", 1.0, 27.211386 / 0.529177211),
+        ("wien2k", 0.529177211, 0.013605693 / 0.529177211**2),
+    ],
+)
+def test_units_of_phonopy_are_those_of_its_calculator(crystal, calculator, length, stiffness):
+    """One crystal in the units of five codes: its frequency, and ε, which the volume enters."""
+    phonopy = pytest.importorskip("phonopy")
+    from phonopy.structure.atoms import PhonopyAtoms
+
+    atoms = bulk("MgO", "rocksalt", a=4.21)
+    unit = PhonopyAtoms(
+        symbols=["Mg", "O"], cell=atoms.cell.array / length, positions=atoms.positions / length
+    )
+    phonon = phonopy.Phonopy(unit, np.eye(3), primitive_matrix=np.eye(3), calculator=calculator)
+    phonon.force_constants = spring_constants(atoms.cell.array, atoms.positions) / stiffness
+    phonon.save(crystal / "phonopy.yaml", settings={"force_constants": True})
+    run("harmonic", crystal / "phonopy.yaml", "--charges", "fixed:Mg=2,O=-2", "--json", crystal / "p.json")
+    found = json.loads((crystal / "p.json").read_text())
+    source = (crystal / "POSCAR", "--force-constants", crystal / "fc.npz")
+    run("harmonic", *source, "--charges", "fixed:Mg=2,O=-2", "--json", crystal / "h.json")
+    expected = json.loads((crystal / "h.json").read_text())
+    for key in ("wavenumber_cm", "intensity_km_mol", "ionic_eps"):
+        np.testing.assert_allclose(found["modes"][0][key], expected["modes"][0][key], rtol=2e-4)
+
+    (crystal / "phonopy.yaml").write_text(
+        (crystal / "phonopy.yaml").read_text().replace("physical_unit:", "units:")
+    )
+    status = 0 if calculator == "vasp" else 1
+    output = run("harmonic", crystal / "phonopy.yaml", "--charges", "fixed:Mg=2,O=-2", status=status)
+    assert ("states no units" in output) is (calculator != "vasp")
+
+
+def test_a_unit_that_nothing_states_is_asked_for(crystal):
+    from tests.modes.test_modes import write_text
+
+    atoms = bulk("MgO", "rocksalt", a=4.21)
+    ry_bohr2 = 13.605693 / 0.529177211**2
+    path = write_text(
+        crystal / "FORCE_CONSTANTS", spring_constants(atoms.cell.array, atoms.positions) / ry_bohr2
+    )
+    source = ("harmonic", crystal / "POSCAR", "--force-constants", path, "--charges", "fixed:Mg=2,O=-2")
+    assert "nothing states the unit" in run(*source)
+    output = run(*source, "--force-constants-unit", "Ry/bohr^2", "--json", crystal / "h.json")
+    assert "nothing states" not in output
+    (mode,) = json.loads((crystal / "h.json").read_text())["modes"]
+    reduced = 24.305 * 15.999 / (24.305 + 15.999)
+    assert mode["wavenumber_cm"] == pytest.approx(521.471 * np.sqrt(SPRING * 2.4 / reduced), rel=1e-4)
+    output = run("harmonic", crystal / "none.yaml", "--force-constants-unit", "Ry/bohr^2", status=2)
+    assert "without --force-constants" in output
+
+
+def test_soft_modes_charges_that_do_not_add_up_and_vacuum_are_named(crystal):
+    """A mode of 8 cm⁻¹ would give half of thousands to ε; a slab is not a crystal."""
+    atoms = bulk("MgO", "rocksalt", a=4.21)
+    phi = spring_constants(atoms.cell.array, atoms.positions)
+    phi[:, :, 0, 0] *= 4e-4
+    np.savez(crystal / "soft.npz", force_constants=phi)
+    atoms.pbc = (True, True, False)
+    atoms.write(crystal / "slab.xyz")
+    output = run(
+        "harmonic", crystal / "slab.xyz", "--force-constants", crystal / "soft.npz",
+        "--charges", "fixed:Mg=2,O=-1", "--json", crystal / "h.json",
+    )  # fmt: skip
+    (soft,) = json.loads((crystal / "h.json").read_text())["soft_cm"]
+    assert f"modes at {soft:.1f} cm⁻¹" in output
+    assert 5.0 < soft < 10.0
+    assert "not periodic in all directions" in output
+    assert "sum to" in output
+
+
 def test_born_holds_the_independent_atoms(crystal):
     """Eight atoms of the conventional cell, two of them independent, as the network predicts them."""
     atoms = bulk("MgO", "rocksalt", a=4.21, cubic=True)

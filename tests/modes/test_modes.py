@@ -10,7 +10,13 @@ import pytest
 from ase import Atoms
 
 from bec_md.errors import BecMDWarning, DataError, UsageError
-from bec_md.modes import mode_velocities, modes_from_force_constants, read_modes, resolve_modes
+from bec_md.modes import (
+    ReferenceModes,
+    mode_velocities,
+    modes_from_force_constants,
+    read_modes,
+    resolve_modes,
+)
 from bec_md.modes.files import expand_compact
 from bec_md.modes.resolved import fitted_charges, real_part
 from bec_md.structure import Frame
@@ -266,6 +272,16 @@ def test_positions_only_use_the_midpoint_rule(crystal: HarmonicCrystal, run) -> 
         resolve_modes(velocities, crystal.current(run[1], DT), temperature_k=300.0)
 
 
+def wrong_way_round(modes: ReferenceModes) -> ReferenceModes:
+    """All 24 eigenvectors with those of the translations, as columns where rows are meant."""
+    root = np.sqrt(modes.masses_amu / modes.masses_amu.sum())
+    uniform = np.einsum("n,ab->anb", root, np.eye(3))
+    rows = np.concatenate([uniform, modes.eigenvectors]).reshape(24, 24)
+    frequencies = np.concatenate([np.zeros(3), modes.frequencies_cm])
+    assert len(replace(modes, frequencies_cm=frequencies, eigenvectors=rows.reshape(24, 8, 3)).soft) == 0
+    return replace(modes, frequencies_cm=frequencies, eigenvectors=rows.T.reshape(24, 8, 3))
+
+
 def test_bad_input(crystal: HarmonicCrystal, run, tmp_path: Path) -> None:
     modes = modes_of(crystal)
     with pytest.raises(UsageError, match="no such file"):
@@ -279,6 +295,18 @@ def test_bad_input(crystal: HarmonicCrystal, run, tmp_path: Path) -> None:
     np.savez(tmp_path / "x.npz", frequencies_cm=modes.frequencies_cm, eigenvectors=1.1 * modes.eigenvectors)
     with pytest.raises(DataError, match="orthonormal"):
         read_modes(tmp_path / "x.npz", atoms_of(crystal))
+    columns = modes.eigenvectors.reshape(21, -1)
+    np.savez(tmp_path / "x.npz", frequencies_cm=modes.frequencies_cm, eigenvectors=columns)
+    with pytest.raises(DataError, match="cannot be told apart"):
+        read_modes(tmp_path / "x.npz", atoms_of(crystal))
+    broken = force_constants(crystal)
+    broken[~np.eye(8, dtype=bool)] = 0.0
+    with pytest.raises(DataError, match="a uniform translation has"):
+        modes_from_force_constants(
+            broken, crystal.cell_ang, crystal.positions_ang, modes.numbers, crystal.masses_amu
+        )
+    with pytest.raises(DataError, match="a uniform translation has"):
+        wrong_way_round(modes)
     broken = force_constants(crystal)
     broken[0, 1] += 5.0 * np.abs(broken).max()
     with pytest.raises(DataError, match="differs from"):
