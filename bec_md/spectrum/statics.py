@@ -19,6 +19,7 @@ from bec_md.spectrum.estimators.conduction import (
     effective_axes,
     lowest_over_zero,
     static_error,
+    walks_by_folding,
 )
 from bec_md.spectrum.estimators.einstein import einstein_helfand
 from bec_md.spectrum.estimators.estimate import PowerSpectra
@@ -42,7 +43,10 @@ WALK = (
     "M = ∫J dt walks although the mean tensors of the same motion show nothing of it: the tensors derive "
     "from no polarization, and ⟨δM²⟩ grows with the length of the run"
 )
-
+FOLDED = (
+    "M = ∫J dt walks by random forces between the samples (a Langevin thermostat): their tail ∝ 1/ω² folds "
+    "onto ω = 0, where it looks like a conductivity, and ⟨δM²⟩ grows with the length of the run"
+)
 
 AT_SITES = (
     "M moves slowly, but every atom stays about its site: a soft mode or polar domains, and no ions that "
@@ -130,6 +134,10 @@ def statics(
     )
     if seen.walks and not dc:
         return Statics("walks", WALK, *numbers)
+    sampled = blocks.series[0].scheme == "velocity" and not blocks.has_polarization
+    run_fs = sum(blocks.lengths) / len(blocks.lengths) * blocks.timestep_fs
+    if sampled and not dc and walks_by_folding(bins, float(np.trace(seen.dipole_covariance)), run_fs):
+        return Statics("walks", FOLDED, *numbers)
     plain: Dipole = "wanders" if seen.wanders else "bounded"
     if dc is False or (dc is None and not seen.wanders):
         return Statics(plain, "", *numbers)

@@ -10,7 +10,8 @@ import pytest
 
 from bec_md.spectrum import Spectrum, compute_spectrum
 from bec_md.spectrum.estimators.blocks import open_blocks
-from bec_md.spectrum.estimators.conduction import conduction
+from bec_md.spectrum.estimators.conduction import conduction, folded
+from bec_md.spectrum.estimators.periodogram import periodogram
 from bec_md.spectrum.estimators.relaxation import Relaxation, relaxation, sine_coefficients, variances
 from bec_md.trajectory.mean_structure import MeanStructure
 from bec_md.units import SUSCEPTIBILITY
@@ -252,6 +253,30 @@ def test_a_stored_polarization_is_taken_for_the_dipole() -> None:
         assert abs(value - exact) < 4.0 * error
         assert error < 0.1 * exact
         differences.append(value / exact - 1.0)
-        drifting.append(static(compute_spectrum(without, **options))[0] / exact - 1.0)
+        walking = compute_spectrum(without, **options)
+        drifting.append(static(walking)[0] / exact - 1.0)
+        assert walking.parameters["static_source"] == "kramers_kronig"
+        assert "between the samples" in walking.quality["static"].meaning
+        value, error = static(walking, "kramers_kronig")
+        assert abs(value - exact) < 4.0 * error + 0.02 * exact
     assert abs(np.mean(differences)) < 0.05
     assert np.mean(drifting) > 0.2
+
+
+@pytest.mark.parametrize(("damping_cm", "step"), [(20.0, 4.0), (50.0, 4.0), (50.0, 8.0)])
+def test_what_is_folded_onto_zero_is_known_and_is_no_conductivity(damping_cm: float, step: float) -> None:
+    """S(0) of sampled Langevin velocities is γ⟨J²⟩Δ²/6; ions that diffuse beside them still conduct."""
+    frames = 50000
+    _, v = langevin_oscillator(frames, step, 300.0, damping_cm, 16.0, 3)
+    exact = omega_fs(damping_cm) * float((v**2).mean()) * step**2 / 6.0
+    series = bare(v, step, VOLUME)
+    bins = periodogram(open_blocks((series,), "none"))
+    assert folded(bins).mean() == pytest.approx(exact, rel=0.1)
+    assert bins.power[:, 1:30].mean() == pytest.approx(exact, rel=0.35)  # 87 ordinates: 11 %
+    options = {"temperature_k": TEMPERATURE, "resolution_cm": 40.0, "max_cm": 800.0}
+    alone = compute_spectrum(series, **options)
+    assert alone.parameters["dipole"] == "walks"
+    assert alone.sigma_dc is None
+    if step == STEP:
+        moving = compute_spectrum(bare(v + ions(7, frames), step, VOLUME), **options)
+        assert moving.parameters["dipole"] == "conducts"

@@ -1,6 +1,6 @@
 r"""What the dipole does at the end of a run: it is bounded, relaxes, wanders, walks or conducts.
 
-Three things make :math:`M=\int J\,dt` wander, and only one is a DC conductivity:
+Four things make :math:`M=\int J\,dt` wander, and only one is a DC conductivity:
 
 - **mobile ions**: :math:`⟨ΔM^2⟩` grows linearly for ever and the spectrum is flat down to the resolution of
   the run;
@@ -9,7 +9,10 @@ Three things make :math:`M=\int J\,dt` wander, and only one is a DC conductivity
   :math:`ε(0)` at least as large as what the run has shown, and no liquid or insulator whose dipole is slower
   than a run of picoseconds goes far beyond `LARGEST_PERMITTIVITY`;
 - **tensors that derive from no polarization**: ∮Z·du ≠ 0 over thermal motion adds a random walk to M although
-  no atom diffuses. The dipole of the mean tensors of the same motion does not show it.
+  no atom diffuses. The dipole of the mean tensors of the same motion does not show it;
+- **random forces between samples**: under a Langevin thermostat of friction γ velocities have a spectrum
+  :math:`2γ⟨J^2⟩/ω^2` at high frequency, and sampled every Δ it folds onto ω = 0, where it looks like a
+  conductivity (`folded`). Differences of positions and P(t) have none of it.
 
 For Brownian motion of M with the conductivity σ the variance of M over a run of length T, its mean removed,
 gives the apparent :math:`ε(0)-ε_∞ = σT/3ε_0`, with the relative scatter :math:`\sqrt{4/5n}` of n components.
@@ -33,6 +36,9 @@ LARGEST_PERMITTIVITY = 100.0
 MISSED = 0.01
 #: The same by its lowest frequencies, of which this many are looked at.
 MISSED_FLAT, LOWEST_BINS = 0.001, 8
+#: Share of ⟨δM²⟩ from power folded onto ω = 0 that makes it useless; how near the power found there must be;
+#: least power at half the Nyquist frequency over that at it (2 of a tail ∝ 1/ω², 1 of overdamped dipoles).
+FOLDED_SHARE, FOLDED_FACTOR, TAIL = 0.05, 3.0, 1.5
 
 
 @dataclass(frozen=True)
@@ -122,6 +128,34 @@ def effective_axes(sigma_dc: Array) -> float:
     largest = float(np.abs(sigma_dc).max())
     shares = sigma_dc / largest if largest > 0.0 else np.ones(3)
     return float(np.sum(shares)) ** 2 / float(np.sum(shares**2))
+
+
+def folded(bins: Periodogram) -> Array:
+    r"""S(0) of each axis, (e Å/fs)² fs, that a tail ∝ 1/ω² folds there if it makes what is found at Nyquist.
+
+    Images of the tail at :math:`ω+2πk/Δ` add up to :math:`CΔ^2/12` at 0 and to :math:`CΔ^2/4` at π/Δ.
+    """
+    top = bins.power[:, int(0.95 * bins.power.shape[1]) :]
+    return np.asarray(top.mean(axis=1) / 3.0)
+
+
+def walks_by_folding(bins: Periodogram, dipole_variance: float, run_fs: float) -> bool:
+    """Whether M, the integral of sampled velocities, walks by what is folded onto ω = 0.
+
+    Parameters
+    ----------
+    bins
+        The periodogram.
+    dipole_variance
+        tr⟨δM²⟩ of the run, (e Å)²; Brownian motion with S(0) adds S(0)·T/6 to each axis of it.
+    run_fs
+        Length T of one replica, fs.
+    """
+    floor, size = float(folded(bins).sum()), bins.power.shape[1]
+    lowest = float(bins.power[:, 1 : LOWEST_BINS + 1].mean(axis=1).sum())
+    halfway = float(bins.power[:, int(0.45 * size) : int(0.55 * size)].mean(axis=1).sum())
+    alike = lowest < FOLDED_FACTOR * floor < FOLDED_FACTOR**2 * lowest and halfway > TAIL * 3.0 * floor
+    return alike and floor * run_fs / 6.0 > FOLDED_SHARE * dipole_variance
 
 
 def lowest_over_zero(bins: Periodogram, found: CepstralEstimate) -> float:
