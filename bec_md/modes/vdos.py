@@ -1,24 +1,28 @@
 r"""Vibrational density of states by species, from velocities.
 
-.. math:: g_s(\tilde\nu) = \frac{3N-3}{\sum_i m_i\langle v_i^2\rangle}\; 2c \int_{-\infty}^{\infty}
+.. math:: g_s(\tilde\nu) = \frac{f}{\sum_i m_i\langle v_i^2\rangle}\; 2c \int_{-\infty}^{\infty}
           w(t) \sum_{i\in s} m_i \langle v_i(t)\cdot v_i(0)\rangle\, e^{iωt}\, dt
 
 v in the barycentric frame, w the same lag window as the spectrum's, resolution its full width at half
-maximum. :math:`\int_0^\infty \sum_s g_s\, d\tilde\nu = 3N-3`: states per cm⁻¹, however the kinetic energy is
-distributed; at equipartition a species' share is its number of degrees of freedom.
+maximum. :math:`\int_0^\infty \sum_s g_s\, d\tilde\nu = f`, the 3N − 3 degrees of freedom less those of rigid
+distances (3N of the mobile atoms beside frozen ones, and no barycentric frame): states per cm⁻¹, however the
+kinetic energy is distributed; at equipartition a species' share is its number of degrees of freedom.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import islice
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from bec_md.arrays import Array, Complex, brief_repr
+from bec_md.current.mobility import PROBED, find_immobile
 from bec_md.current.prepare import timestep_of
+from bec_md.current.rigidity import count_constraints
 from bec_md.errors import DataError
 from bec_md.modes.projection import velocities_of
 from bec_md.spectrum.errors.uncertainty import jackknife_error
@@ -42,7 +46,7 @@ class VibrationalDos:
     species_err
         Symbol → (F,) jackknife standard error over stretches of the run; NaN for short runs.
     degrees_of_freedom
-        3N − 3, the integral of the sum.
+        The integral of the sum: 3N − 3 without frozen atoms and rigid distances.
     resolution_cm, timestep_fs, scheme
         Full width at half maximum of the smoothing, cm⁻¹; time between samples, fs; "velocity" or "midpoint".
     """
@@ -109,7 +113,10 @@ def compute_vdos(
     symbols = [chemical_symbols[int(n)] for n in info.numbers]
     names = tuple(dict.fromkeys(symbols))
     member = np.array([names.index(s) for s in symbols])
-    sums = _accumulate(trajectory, step, samples, max_lag, member, len(names))
+    freedom, anchored = _degrees_of_freedom(trajectory, step)
+    length = correlation.block_length(samples, max_lag)
+    stretches = _stretches(trajectory, step, length, max_lag, anchored)
+    sums = _accumulate(stretches, length + 2 * min(max_lag, samples), max_lag, member, len(names))
     grid = one_sided.grid_size(max_lag, step, resolution_cm)
     scheme = "velocity" if info.velocity_scheme == "stored" else "midpoint"
     nu = one_sided.wavenumber_grid_cm(grid, step)
@@ -123,7 +130,6 @@ def compute_vdos(
     blocks = smooth(sums.power, sums.count)  # (K, S, F)
     share = sums.count / sums.count.sum()
     power = np.einsum("k,ksf->sf", share, blocks)
-    freedom = 3.0 * len(symbols) - 3.0
     area = np.trapezoid(power.sum(axis=0), nu)
     scale = freedom / float(area)
     stop = len(nu) if max_cm is None else int(np.searchsorted(nu, max_cm, side="right"))
@@ -139,6 +145,14 @@ def compute_vdos(
         float(step),
         scheme,
     )
+
+
+def _degrees_of_freedom(trajectory: Trajectory, step: float) -> tuple[float, bool]:
+    """Count what moves in the first frames; whether atoms hold the crystal in its place."""
+    frames = list(islice(trajectory.frames(), PROBED))
+    mobility = find_immobile(frames, step)
+    free, anchored = mobility.free(trajectory.info.masses_amu), mobility.immobile is not None
+    return 3.0 * float(free.sum()) - (0.0 if anchored else 3.0) - count_constraints(frames, free), anchored
 
 
 def _time_grid(trajectory: Trajectory, timestep_fs: float | None) -> tuple[float, int]:
@@ -166,14 +180,17 @@ class _Sums:
 
 
 def _accumulate(
-    trajectory: Trajectory, step: float, samples: int, max_lag: int, member: NDArray[np.intp], n_species: int
+    stretches: Iterable[tuple[Array, int, int]],
+    longest: int,
+    max_lag: int,
+    member: NDArray[np.intp],
+    n_species: int,
 ) -> _Sums:
     from scipy import fft
 
-    length = correlation.block_length(samples, max_lag)
-    size = fft.next_fast_len(length + 2 * min(max_lag, samples), real=True)
+    size = fft.next_fast_len(longest, real=True)
     power, count = [], []
-    for extended, before, inner in _stretches(trajectory, step, length, max_lag):
+    for extended, before, inner in stretches:
         part = np.zeros((n_species, size // 2 + 1))
         for atom in range(extended.shape[1]):  # one atom at a time: transforms of all would fill the memory
             channels = np.ascontiguousarray(extended[:, atom].T)
@@ -189,11 +206,14 @@ def _product(x: Complex, y: Complex) -> Array:
 
 
 def _stretches(
-    trajectory: Trajectory, step: float, length: int, max_lag: int
+    trajectory: Trajectory, step: float, length: int, max_lag: int, anchored: bool
 ) -> Iterator[tuple[Array, int, int]]:
-    """Weighted velocities √m_i (v_i − v_com), (n, N, 3), of stretches extended by max_lag on both sides."""
+    """Weighted velocities √m_i (v_i − v_com), (n, N, 3), of stretches extended by max_lag on both sides.
+
+    Beside frozen atoms momentum is not conserved, and v_com is left where it is.
+    """
     masses = trajectory.info.masses_amu
-    share, root = masses / masses.sum(), np.sqrt(masses)[:, None]
+    share, root = (0.0 if anchored else 1.0) * masses / masses.sum(), np.sqrt(masses)[:, None]
     kept: list[Array] = []
     begin, start = 0, 0  # sample of kept[0], and of the stretch
     for velocity, _ in velocities_of(trajectory, step):

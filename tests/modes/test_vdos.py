@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -42,6 +44,23 @@ def test_it_counts_the_degrees_of_freedom(crystal, run) -> None:
     middle = 0.5 * (modes[gap] + modes[gap + 1])
     below = np.trapezoid(np.where(nu < middle, found.total, 0.0), nu)
     assert below == pytest.approx(gap + 1, rel=0.25)
+
+
+def test_frozen_atoms_have_no_states(crystal, run) -> None:
+    """Oxygen moves, magnesium is held: 3 states of each oxygen, and none of magnesium by a moving frame."""
+    held = np.array([s == "Mg" for s in crystal.symbols])
+    frames = [
+        replace(
+            f,
+            positions_ang=np.where(held[:, None], crystal.positions_ang, f.positions_ang),
+            velocities_ang_fs=np.where(held[:, None], 0.0, f.velocities_ang_fs),
+        )
+        for f in frames_of(crystal, *(part[:2000] for part in run), DT)
+    ]
+    found = compute_vdos(FrameList(frames, DT), resolution_cm=20.0)
+    assert found.degrees_of_freedom == 3 * np.count_nonzero(~held)
+    assert np.trapezoid(found.species["O"], found.wavenumber_cm) == pytest.approx(12.0, rel=1e-9)
+    assert not found.species["Mg"].any()
 
 
 def test_error_bars_are_the_scatter(crystal) -> None:
