@@ -36,8 +36,8 @@ class Curve:
     errors
         (F,) standard errors, or None for a measured curve without.
     resolution_cm
-        Full width at half maximum, cm⁻¹, of the smoothing of a computed curve; 0 for a measured one, which is
-        taken as sharp.
+        Full width at half maximum, cm⁻¹, of the smoothing of a computed curve, or what the file of a measured
+        one states; 0 for one that states none, which is taken as sharp.
     bandwidth_cm
         Equivalent noise bandwidth, cm⁻¹: points closer than this share noise; 0 without errors.
     note

@@ -6,6 +6,7 @@ Reference: McDonald and Wilks 1988, Appl. Spectrosc. 42, 151.
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -41,19 +42,36 @@ ORDINATES = {
 }
 
 
-def read_jcamp(path: Path) -> tuple[Array, str, Array, str]:
-    """Read a spectrum.
+@dataclass(frozen=True)
+class JcampSpectrum:
+    """What a file holds.
 
-    Returns
-    -------
+    Parameters
+    ----------
     wavenumber_cm
         (F,), as stored.
     quantity
         One of `ORDINATES`.
     values
         (F,); absorbance of a sample of unknown thickness stands for α in a unit of its own.
+    scaled
+        Whether it does.
+    resolution_cm
+        Full width at half maximum that the file states, cm⁻¹; 0 where it is silent.
     note
         How it was understood.
+    """
+
+    wavenumber_cm: Array
+    quantity: str
+    values: Array
+    scaled: bool
+    resolution_cm: float
+    note: str
+
+
+def read_jcamp(path: Path) -> JcampSpectrum:
+    """Read a spectrum.
 
     Raises
     ------
@@ -83,8 +101,9 @@ def read_jcamp(path: Path) -> tuple[Array, str, Array, str]:
     if "TRANSMITTANCE" in ordinate:
         y = -np.log10(np.maximum(y, 1e-6))
     nu = x if "CM" in unit else 1e4 / x
-    note = f"JCAMP-DX, {ordinate.lower()}"
-    return nu, quantity, y, note + ("; thickness unknown: s carries its unit" if scaled else "")
+    width = re.match(r"\d+\.?\d*", fields.get("RESOLUTION", "")) if "CM" in unit else None
+    note = f"JCAMP-DX, {ordinate.lower()}" + ("; thickness unknown: s carries its unit" if scaled else "")
+    return JcampSpectrum(nu, quantity, y, scaled, float(width[0]) if width else 0.0, note)
 
 
 def _parse(text: str) -> tuple[dict[str, str], list[str]]:

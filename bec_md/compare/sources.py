@@ -135,7 +135,10 @@ def _from_yaml(path: Path, quantity: str) -> Curve:
     nu = 1e4 / wavelength
     order = np.argsort(nu, kind="stable")
     values = from_index(quantity, nu, n, kappa)
-    return _sorted(path.name, quantity, nu[order], values[order], None, "n and k of refractiveindex.info")
+    curve = _sorted(path.name, quantity, nu[order], values[order], None, "n and k of refractiveindex.info")
+    stated = content.get("CONDITIONS")
+    resolution = stated.get("resolution_cm", 0.0) if isinstance(stated, dict) else 0.0  # of our own records
+    return replace(curve, resolution_cm=float(resolution))
 
 
 def _on_common_range(n: Array, k: Array, where: str) -> tuple[Array, Array, Array]:
@@ -166,16 +169,18 @@ def _no_wavelength(where: str) -> DataError:
 def _from_jcamp(path: Path, quantity: str) -> Curve:
     from bec_md.compare.jcamp import read_jcamp
 
-    nu, stored, values, note = read_jcamp(path)
+    found = read_jcamp(path)
     # absorbance follows α; nα differs from it by the index, which varies little beside the bands
-    if quantity != stored and (quantity, stored) != ("n_alpha", "alpha_cm"):
+    absorbance = found.scaled and (quantity, found.quantity) == ("n_alpha", "alpha_cm")
+    if quantity != found.quantity and not absorbance:
         raise UsageError(
-            f"{path.name} holds {note}, which does not give {quantity}",
+            f"{path.name} holds {found.note}, which does not give {quantity}",
             "n and k, or ε, would be needed",
-            f"choose the quantity {stored}",
+            f"choose the quantity {found.quantity}",
         )
-    order = np.argsort(nu, kind="stable")
-    return _sorted(path.name, quantity, nu[order], values[order], None, note)
+    order = np.argsort(found.wavenumber_cm, kind="stable")
+    curve = _sorted(path.name, quantity, found.wavenumber_cm[order], found.values[order], None, found.note)
+    return replace(curve, resolution_cm=found.resolution_cm)
 
 
 def _from_table(path: Path, quantity: str) -> Curve:

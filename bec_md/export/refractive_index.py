@@ -43,6 +43,7 @@ def refractive_index_text(seen: Seen) -> str:
                 *(f"    {fact}" for fact in seen.facts()),
                 "CONDITIONS:",
                 f"  temperature: {seen.spectrum.temperature_k:.6g}",
+                f"  resolution_cm: {seen.resolution_cm:.6g} # not of the database",
                 "DATA:",
                 "  - type: tabulated nk",
                 "    data: |",

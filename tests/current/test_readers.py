@@ -228,6 +228,25 @@ def test_plain_columns_and_their_units(tmp_path: Path) -> None:
         open_current(path, units="e*ang/fs", timestep_fs=1.0)
 
 
+@pytest.mark.parametrize(
+    "header", ["# time_fs Jx Jy Jz", "#t[fs] Jx Jy Jz", "time_fs,Jx,Jy,Jz", "# time_ps Jx Jy Jz"]
+)
+def test_a_time_that_names_its_unit_is_the_clock(tmp_path: Path, header: str) -> None:
+    """As of a comment, so of a row of names; a time step that contradicts it is refused."""
+    time = 2.0 * np.arange(50) * (1e-3 if "ps" in header else 1.0)
+    rows = np.column_stack([time, smooth_dipole(50)])
+    separator = "," if "," in header else " "
+    path = tmp_path / "j.csv"
+    path.write_text("\n".join([header, *(separator.join(map(repr, row.tolist())) for row in rows)]) + "\n")
+    assert is_current_file(path)
+    given = {"units": "e*ang/fs", "volume_ang3": 300.0, "temperature_k": 300.0}
+    found = open_current(path, **given)
+    assert found.timestep_fs == pytest.approx(2.0, rel=1e-9)
+    np.testing.assert_allclose(found.current[:, 0], rows[:, 1:])
+    with pytest.raises(UsageError, match="2 fs apart"):
+        open_current(path, timestep_fs=1.0, **given)
+
+
 def test_numpy_files(tmp_path: Path) -> None:
     grouped = np.stack([CURRENT, 2.0 * CURRENT], axis=1)
     np.save(tmp_path / "j.npy", grouped)

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import yaml
 
-from bec_md.compare import open_curve
+from bec_md.compare import compare, open_curve
 from bec_md.current.series import CurrentSeries
 from bec_md.errors import BecMDWarning, UsageError
 from bec_md.export import EXPORTS, export_spectrum
@@ -180,3 +180,17 @@ def test_by_the_command(crystal: Spectrum, tmp_path: Path, capsys: pytest.Captur
     values = crystal.get("eps_imag", along="z")
     curve = open_curve(tmp_path / "s.jdx", "eps_imag")
     np.testing.assert_allclose(curve.values, values[-len(curve.values) :], atol=1e-8 * values.max())
+
+
+@pytest.mark.parametrize("name", ["a.jdx", "a.yml"])
+def test_what_comes_back_is_not_smoothed_again(crystal: Spectrum, tmp_path: Path, name: str) -> None:
+    """A file states the resolution of its curve; the absolute α of a file is not taken for nα."""
+    write_hdf5(crystal, tmp_path / "s.h5")
+    export_spectrum(crystal, tmp_path / name, *(["n_alpha"] if name == "a.jdx" else []))
+    curves = [open_curve(tmp_path / item, "n_alpha") for item in ("s.h5", name)]
+    assert curves[1].resolution_cm == curves[0].resolution_cm == 8.0
+    same = compare(*curves, min_cm=50.0, max_cm=500.0)
+    assert not any("smoothed" in note for note in same.notes)
+    export_spectrum(crystal, tmp_path / "alpha.jdx", "alpha")
+    with pytest.raises(UsageError, match="does not give n_alpha"):
+        open_curve(tmp_path / "alpha.jdx", "n_alpha")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,9 @@ NPZ_NAMES: dict[str, tuple[Kind, float]] = {
     "current_e_ang_fs": ("current", 1.0),
     "dipole_e_ang": ("dipole", 1.0),
 }
+#: Columns of a table that are times and name their unit: time_fs, t[ps], Time(ns).
+_TIME = re.compile(r"(?:time|t)[_/\[(]+(fs|ps|ns)[\])]*", re.IGNORECASE)
+_UNITS_FS = {"fs": 1.0, "ps": 1e3, "ns": 1e6}
 #: Names that leave the units open.
 NPZ_OPEN_NAMES = ("current", "dipole", "J", "M", "polarization_current")
 
@@ -39,7 +43,22 @@ def read_plain(path: Path, options: SeriesOptions) -> RawSeries:
     default = range(0) if options.columns is not None else _only_triple(table, names, path.name)
     chosen = pick_columns(options.columns, names, count, default, path.name)
     kind, factor = required_units(options, path)
-    return RawSeries(factor * table[:, None, chosen], kind, "columns", quanta_ang=_quanta(kind, options))
+    return RawSeries(
+        factor * table[:, None, chosen],
+        kind,
+        "columns",
+        timestep_fs=_stated_step(table, names, path.name),
+        quanta_ang=_quanta(kind, options),
+    )
+
+
+def _stated_step(table: Array, names: tuple[str, ...], where: str) -> float | None:
+    """Return the time between rows, fs, by the column whose name says that it is a time, and its unit."""
+    for column, name in enumerate(names):
+        found = _TIME.fullmatch(name)
+        if found and len(table) > 1:
+            return uniform_step(table[:, column], name, where) * _UNITS_FS[found[1].lower()]
+    return None
 
 
 def _only_triple(table: Array, names: tuple[str, ...], where: str) -> list[int]:

@@ -16,6 +16,7 @@ from bec_md.current.readers import columns, cp2k, gpumd, lammps
 from bec_md.current.readers.dipole import differentiate, unwrap_polarization
 from bec_md.current.readers.lammps_log import log_of
 from bec_md.current.readers.raw import RawSeries
+from bec_md.current.readers.table import is_heading, is_number
 from bec_md.current.series import CurrentSeries
 from bec_md.errors import DataError, UsageError
 from bec_md.files import expanded, is_file, parsing, read_head, require_file
@@ -141,14 +142,11 @@ def _numeric_columns(head: str, *, complete: bool) -> int | None:
     """Return the number of columns if the text is a table of numbers, else None."""
     lines = head.splitlines() if complete else head.splitlines()[:-1]
     rows = [line.replace(",", " ").split() for line in lines if line.strip() and line.strip()[0] not in "#@"]
+    if rows and is_heading(rows[0]):
+        del rows[0]
     if not rows or len({len(row) for row in rows[: max(1, len(rows) - 1)]}) != 1:
         return None
-    try:
-        for row in rows[:50]:
-            [float(word) for word in row]
-    except ValueError:
-        return None
-    return len(rows[0])
+    return len(rows[0]) if all(is_number(word) for row in rows[:50] for word in row) else None
 
 
 def as_current(raw: RawSeries, options: SeriesOptions, path: Path) -> CurrentSeries:

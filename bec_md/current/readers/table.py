@@ -14,13 +14,13 @@ from bec_md.files import read_text
 
 
 def read_columns(path: Path) -> tuple[Array, tuple[str, ...]]:
-    """Read rows of numbers; lines that start with ``#`` or ``@`` are comments.
+    """Read rows of numbers below a row of names, or comments: lines that start with ``#`` or ``@``.
 
     An incomplete last line (of a run that is still going) is left out with a warning.
 
     Returns
     -------
-    (T, C) numbers and the names of the columns in the last comment that has as many words, if any.
+    (T, C) numbers and the names of the columns in the last comment or row of as many words, if any.
     """
     rows: list[list[float]] = []
     names: tuple[str, ...] = ()
@@ -39,6 +39,9 @@ def read_columns(path: Path) -> tuple[Array, tuple[str, ...]]:
             values = [float(word) for word in words]
         except ValueError:
             values = []
+        if not rows and is_heading(words):
+            comment = " ".join(words)
+            continue
         if not values or (rows and len(values) != len(rows[0])):
             if number == len(lines) and rows:
                 text = f"the last line of {path.name}, {text[:60]!r}, is incomplete and left out"
@@ -56,10 +59,24 @@ def read_columns(path: Path) -> tuple[Array, tuple[str, ...]]:
             "there is nothing to read",
             "check that the run has written its output",
         )
-    words = comment.split()
+    words = comment.replace(",", " ").split()
     if len(words) == len(rows[0]):
         names = tuple(words)
     return np.array(rows), names
+
+
+def is_heading(words: Sequence[str]) -> bool:
+    """Whether a row above numbers names their columns: no number is among its words."""
+    return len(words) > 1 and not any(word[0] in "+-.0123456789" or is_number(word) for word in words)
+
+
+def is_number(word: str) -> bool:
+    """Whether a word is a number, ``nan`` and ``inf`` included."""
+    try:
+        float(word)
+    except ValueError:
+        return False
+    return True
 
 
 def pick_columns(
