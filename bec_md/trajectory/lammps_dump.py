@@ -21,7 +21,7 @@ from bec_md.errors import DataError, UsageError
 from bec_md.files import fingerprint, open_text, read_blocks
 from bec_md.structure import Frame
 from bec_md.structure.names import CHARGES, VelocityUnits, as_tensors
-from bec_md.structure.species import Species, resolve_species
+from bec_md.structure.species import ISOTOPES, SITE, Species, resolve_species
 from bec_md.trajectory.lammps_box import DumpBox, parse_box, restricted_to_general
 from bec_md.trajectory.lammps_columns import DumpColumns, choose_columns
 from bec_md.trajectory.lammps_units import LammpsUnits, lammps_units
@@ -211,17 +211,16 @@ class LammpsDumpReader:
                     f"`elements` names the types {sorted(table)}",
                     f"name all types in order (`elements=Si,O`) or by number (`elements={missing[0]}=O`)",
                 )
-            return [table[kind] for kind in types.tolist()]
-        column = self._columns.element
-        if column is None:
+            labels = [table[kind] for kind in types.tolist()]
+            _check_named(labels, self._named_in_file(rows, order), types, where)
+            return labels
+        labels = self._named_in_file(rows, order)
+        if not labels:
             raise UsageError(
                 f"{where}: its atom types have no elements",
                 "the charges of an atom depend on its element, and a type is only a number",
                 "give `elements` in the order of the types (e.g. Si,O), or dump the column element",
             )
-        labels = [row.split(None, column + 1)[column] for row in rows]
-        if order is not None:
-            labels = [labels[position] for position in order.tolist()]
         if set(labels) == {"C"} and types is not None and len(np.unique(types)) > 1:
             raise DataError(
                 f"{where}: every atom is element C, although there are {len(np.unique(types))} atom types",
@@ -229,6 +228,14 @@ class LammpsDumpReader:
                 "give `elements` in the order of the types, or use dump_modify … element …",
             )
         return labels
+
+    def _named_in_file(self, rows: list[str], order: NDArray[np.intp] | None) -> list[str]:
+        """The column element of a frame, in the order of the ids; empty without one."""
+        column = self._columns.element
+        if column is None:
+            return []
+        labels = [row.split(None, column + 1)[column] for row in rows]
+        return labels if order is None else [labels[position] for position in order.tolist()]
 
     def _choose_units(self, stated: str | None) -> LammpsUnits:
         given = self._options.lammps_units
@@ -278,6 +285,25 @@ class LammpsDumpReader:
         message = f"{place(self._path, index)} is cut off and was left out"
         if message not in self.warnings:
             self.warnings.append(message)
+
+
+def _check_named(labels: list[str], named: list[str], types: NDArray[np.int64], where: str) -> None:
+    """Refuse elements that contradict the column element, unless that has one name for all (C by default)."""
+    from ase.data import atomic_numbers
+
+    if len(set(named)) < 2:
+        return
+    numbers = atomic_numbers | {label: number for label, (number, _) in ISOTOPES.items()} | {SITE: None}
+    for atom, (given, stated) in enumerate(zip(labels, named, strict=True)):
+        known = numbers.get(given), numbers.get(stated)
+        if None not in known and known[0] != known[1]:
+            raise UsageError(
+                f"{where}: `elements` names atom type {types[atom]} {given}, but its column element says "
+                f"{stated}",
+                "the charge of an atom follows its element, so charges would go to the wrong atoms",
+                "leave `elements` out to use the column, or correct the order of the types; if the column is "
+                "wrong, correct it in the file",
+            )
 
 
 def type_map(elements: Sequence[str] | Mapping[int, str] | Mapping[str, str]) -> dict[int, str]:

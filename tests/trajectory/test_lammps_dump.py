@@ -169,6 +169,24 @@ def test_carbon_that_lammps_writes_for_unnamed_types_is_caught(truth: Truth, wri
     assert open_trajectory(write(text, "t.dump"), elements="Mg,O").info.numbers[0] == 12
 
 
+def test_elements_do_not_contradict_the_column_element(truth: Truth, write) -> None:
+    path = write(dump(truth, "id type element x y z"), "t.dump")
+    assert open_trajectory(path, elements="Mg,O").info.numbers.tolist() == truth.numbers.tolist()
+    assert open_trajectory(path, elements="NULL,O").info.numbers.tolist() == [8] * 4
+    with pytest.raises(UsageError) as caught:
+        open_trajectory(path, elements="O,Mg")
+    assert_helpful(caught.value, "type 1 O", "element says Mg", "frame 0")
+    for column, elements in (
+        (("H", "O"), "D,O"),
+        (("D", "O"), "H,O"),
+        (("Si", "Si"), "Mg,O"),
+        (("Mw", "O"), "Mg,O"),
+    ):
+        text = dump(truth, "id type element x y z")
+        text = text.replace(" Mg ", f" {column[0]} ").replace(" O ", f" {column[1]} ")
+        assert open_trajectory(write(text, "named.dump"), elements=elements).info.n_atoms == 7
+
+
 def test_charges_of_a_fix(truth: Truth, write) -> None:
     path = write(dump(truth, "id element x y z " + " ".join(f"f_z[{k}]" for k in range(1, 10))), "t.dump")
     assert not open_trajectory(path).info.has_charges
