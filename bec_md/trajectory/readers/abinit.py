@@ -104,9 +104,9 @@ class AbinitReader(IndexedReader):
                 )
             return
         with open_trajectory_hdf5(self.path) as file:
-            n_frames = min(
-                (rows_of(file[name], self.path) for name in ("xred", "rprimd") if name in file), default=0
-            )
+            rows = [rows_of(file[name], self.path) for name in ("xred", "rprimd") if name in file]
+            n_frames = self.n_frames = min(rows, default=0)
+            self.note_cut(max(rows, default=0))
 
             def value(name: str, record: int | None) -> NDArray[np.float64]:
                 """A dataset, or its record."""

@@ -135,13 +135,11 @@ class AmberReader(IndexedReader):
         if n_frames < 2:
             return True
         with self.path.open("rb") as stream:
-            times = [
-                float(self._values(stream, "time", index)) * self._time_fs for index in (0, 1, n_frames - 1)
-            ]
-        if times[0] != times[2]:
-            self.timestep_fs = self.mean_step(*times)
+            times = [float(self._values(stream, "time", index)) for index in (0, 1, n_frames - 1)]
+        if times[0] == times[2]:
+            first_ps = times[0] * self._time_fs / 1e3
+            self.notes.append(f"all its times are {first_ps:g} ps, so the time between frames must be given")
+        elif not self.times_repeat(times[0], times[2], self._time_fs):
+            self.timestep_fs = self.mean_step(*(time * self._time_fs for time in times))
             return True
-        self.notes.append(
-            f"all its times are {times[0] / 1e3:g} ps, so the time between frames must be given"
-        )
         return False

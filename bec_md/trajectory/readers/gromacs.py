@@ -43,9 +43,12 @@ class GromacsReader(IndexedReader):
         n_atoms = self._frames[0].n_atoms
         self._species = species_of_topology(topology, options, self.source, n_atoms)
         self._check_atoms(n_atoms)
-        times = [self._frames[k].time_ps * 1e3 for k in (0, min(1, self.n_frames - 1), -1)]
-        self.timestep_fs = self.mean_step(*times)
         self.notes = ["nm, ps and nm/ps of GROMACS"]
+        times = [self._frames[k].time_ps for k in (0, min(1, self.n_frames - 1), -1)]
+        self._timeless = self.times_repeat(times[0], times[-1], 1e3)
+        if not self._timeless:
+            self.timestep_fs = self.mean_step(*(1e3 * time for time in times))
+        self._counted = self._frames[0].step != self._frames[-1].step
         if options.need_velocities and self._has_velocities():
             self.velocity_units = VelocityUnits("nm/ps", 1e-2, assumed=False)
 
@@ -90,8 +93,8 @@ class GromacsReader(IndexedReader):
             cell_ang=read_array(self.path, found, "box") * _ANG_PER_NM,
             pbc=np.ones(3, dtype=bool),
             velocities_ang_fs=velocities,
-            time_fs=found.time_ps * 1e3,
-            step=found.step,
+            time_fs=None if self._timeless else found.time_ps * 1e3,
+            step=None if self._timeless and not self._counted else found.step,
         )
 
     def _decoded(self, file: Any, index: int) -> NDArray[np.float64]:

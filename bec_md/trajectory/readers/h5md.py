@@ -59,8 +59,7 @@ class H5mdReader(IndexedReader):
             rows = [rows_of(group[name]["value"], path) for name in self._moving(group)]
             declared = int(group["position"]["value"].shape[0])
             self.n_frames = min(rows)
-            if self.n_frames < declared:
-                self.note_cut()
+            self.note_cut(declared)
             self._n_atoms = int(group["position"]["value"].shape[1])
             self._choose_velocities(group)
             self._times, self._steps = self._clock(group)
@@ -159,8 +158,12 @@ class H5mdReader(IndexedReader):
             if factor is None:
                 self.notes.append("its times state no known unit and are not used")
             else:
-                times = _series(element["time"], n_frames) * factor
-                if n_frames > 1 and times[0] == times[-1]:
+                stored = _series(element["time"], n_frames)
+                times = stored * factor
+                single = n_frames > 1 and element["time"].dtype == np.float32 and bool(element["time"].shape)
+                if single and stored[0] < stored[-1] and self.times_repeat(stored[0], stored[-1], factor):
+                    times = None
+                elif n_frames > 1 and times[0] == times[-1]:
                     self.notes.append("all its times are equal, so the time between frames must be given")
                     times = None
         return times, None if steps is None else steps.astype(np.int64)
@@ -211,7 +214,35 @@ class H5mdReader(IndexedReader):
                 self._fixed = _matrix(box["edges"][()]) * self._edge_factor(box["edges"])
             else:
                 self._edges = self._edge_factor(box["edges"]["value"])
-                self.n_frames = min(self.n_frames or 0, rows_of(box["edges"]["value"], self.path))
+                self._match_edges(box["edges"])
+
+    def _match_edges(self, edges: Any) -> None:
+        """Fix which row of the edges belongs to which frame: that of the same step; any if none changes."""
+        values, n_frames = edges["value"], self.n_frames or 0
+        rows = rows_of(values, self.path)
+        if rows == 0:
+            raise self.damaged(self.source, "no row of the box edges")
+        stored = _series(edges["step"], rows) if "step" in edges else None
+        own = np.arange(rows, dtype=np.float64) if stored is None or self._steps is None else stored
+        steps = np.arange(n_frames, dtype=np.float64) if own is not stored else np.asarray(self._steps)
+        found = np.searchsorted(own, steps).clip(max=rows - 1)
+        missing = own[found] != steps
+        if missing.any() and (values[()] == values[0]).all():
+            self._fixed = _matrix(values[0]) * self._edges
+            self.notes.append(
+                f"the box is stored for {rows} of {n_frames} frames, in which it does not change"
+            )
+        elif missing.any() and not missing[:rows].any():  # the last ones, of a run that was killed
+            self.n_frames = int(missing.argmax())
+            self.note_cut(n_frames)
+        elif missing.any():
+            known = n_frames - int(missing.sum())
+            raise UsageError(
+                f"{self.source}: the box changes, and is stored for {known} of {n_frames} frames",
+                "displacements and volumes of every frame need the cell of the same time",
+                "write positions and box at one interval, or give the mean cell with `cell_ang`",
+            )
+        self._edge_rows = found
 
     def _edge_factor(self, dataset: Any) -> float:
         return _length(_unit(dataset), self._units) or self._length
@@ -219,7 +250,7 @@ class H5mdReader(IndexedReader):
     def _cell(self, group: Any, index: int) -> NDArray[np.float64]:
         if self._fixed is not None:
             return self._fixed
-        return _matrix(group["box"]["edges"]["value"][index]) * self._edges
+        return _matrix(group["box"]["edges"]["value"][self._edge_rows[index]]) * self._edges
 
 
 def is_h5md(path: Path) -> bool:

@@ -6,6 +6,8 @@ from abc import abstractmethod
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 
+import numpy as np
+
 from bec_md.errors import DataError
 from bec_md.files import in_words
 from bec_md.structure import Frame
@@ -28,6 +30,28 @@ class IndexedReader(FileReader):
             for index in range(start, self.n_frames or 0, stride):
                 yield frame(index)
 
+    def times_repeat(self, first: float, last: float, unit_fs: float) -> bool:
+        """Whether times in single precision, in units of `unit_fs`, are too coarse to tell frames apart.
+
+        Early in a run they are not: 20 ns in ps have steps of 0.002 ps.
+        """
+        n_frames = self.n_frames or 0
+        if (
+            n_frames < 2
+            or last < first
+            or last == 0.0
+            or any(float(np.float32(time)) != time for time in (first, last))
+        ):
+            return False
+        mean, resolution = (last - first) / (n_frames - 1), float(np.spacing(np.float32(abs(last))))
+        if resolution <= 0.98 * mean:
+            return False
+        self.notes.append(
+            f"its times are stored in single precision, in steps of {resolution * unit_fs:.2g} fs, and are "
+            "not used"
+        )
+        return True
+
     def mean_step(self, first_fs: float, second_fs: float, last_fs: float) -> float | None:
         """Time between frames in fs from three times: single precision leaves few digits late in a run.
 
@@ -40,9 +64,15 @@ class IndexedReader(FileReader):
         near = abs(mean - (second_fs - first_fs)) <= resolution + 1e-6 * mean
         return mean if near else second_fs - first_fs
 
-    def note_cut(self) -> None:
-        """Warn about a last frame that is cut off."""
-        note_cut(self.warnings, self.source, self.n_frames or 0)
+    def note_cut(self, declared: int | None = None) -> None:
+        """Warn about a last frame that is cut off, or about those of `declared` ones that are not whole."""
+        n_frames = self.n_frames or 0
+        if declared is None or declared == n_frames + 1:
+            note_cut(self.warnings, self.source, n_frames)
+        elif declared > n_frames:
+            message = f"{self.source}: only {n_frames} of {declared} frames are whole and are read"
+            if message not in self.warnings:
+                self.warnings.append(message)
 
     def damaged(self, where: str, error: Exception | str) -> DataError:
         """Error for a file that its library cannot read."""

@@ -41,8 +41,7 @@ class VaspoutReader(IndexedReader):
             names = ["position_ions", "lattice_vectors", *(["ion_velocities"] if self._velocities else [])]
             rows = [rows_of(group[name], path) for name in names]
             self.n_frames = min(rows)
-            if self.n_frames < int(group["position_ions"].shape[0]):
-                self.note_cut()
+            self.note_cut(int(group["position_ions"].shape[0]))
             self._n_atoms = int(group["position_ions"].shape[1])
             self._species, self._scale = self._structure(file)
             incar = file.get("input/incar", {})

@@ -31,7 +31,7 @@ def pdb(
     return folder / "top.pdb"
 
 
-def trr(m: Motion, folder: Path, *, every: int = 1, name: str = "run.trr") -> Path:
+def trr(m: Motion, folder: Path, *, every: int = 1, name: str = "run.trr", since_ps: float = 0.0) -> Path:
     """TRR (or XTC) with velocities in every n-th frame."""
     from MDAnalysis.lib.formats.libmdaxdr import TRRFile
 
@@ -40,7 +40,7 @@ def trr(m: Motion, folder: Path, *, every: int = 1, name: str = "run.trr") -> Pa
         for k in range(m.n_frames):
             v = (m.velocities[k] * 100).astype(np.float32) if k % every == 0 else None
             x = (m.positions[k] / 10).astype(np.float32)
-            file.write(x, v, None, box, k, k * m.timestep_fs / 1e3, 0.0, 4)
+            file.write(x, v, None, box, k, since_ps + k * m.timestep_fs / 1e3, 0.0, 4)
     return folder / name
 
 
@@ -78,7 +78,7 @@ def dcd(
 
 def amber(
     m: Motion, folder: Path, *, times: bool = True, units: tuple[str, str] | None = None,
-    length: float = 1.0, time: float = 1e3,
+    length: float = 1.0, time: float = 1e3, since_ps: float = 0.0,
 ) -> Path:  # fmt: skip
     """Amber NetCDF by SciPy; velocities over 20.455 in Å/ps, or stated units of `length` Å and `time` fs."""
     from scipy.io import netcdf_file
@@ -91,7 +91,7 @@ def amber(
         for name, size in (("frame", None), ("spatial", 3), ("atom", 4)):
             file.createDimension(name, size)
         values = {
-            "time": (m.timestep_fs / time * np.arange(m.n_frames) * times, ()),
+            "time": (since_ps + m.timestep_fs / time * np.arange(m.n_frames) * times, ()),
             "coordinates": (m.positions / length, ("atom", "spatial")),
             "velocities": (m.velocities * time / length / 20.455, ("atom", "spatial")),
             "cell_lengths": (np.broadcast_to(lengths / length, (m.n_frames, 3)), ("spatial",)),

@@ -561,3 +561,47 @@ def test_steps_of_abinit_are_a_clock_only_where_atoms_move(motion: Motion, tmp_p
     still = Motion()
     still.velocities = np.zeros_like(still.velocities)
     assert open_trajectory(text.abinit(still, tmp_path, counted=True)).info.timestep_fs is None
+
+
+@pytest.mark.parametrize("write", [binary.trr, binary.amber])
+def test_times_late_in_a_run_repeat_in_single_precision(write, tmp_path: Path) -> None:
+    """At 100 ns numbers in ps are 7.8 fs apart; frames every 2 fs are counted by steps, or by the caller."""
+    motion = Motion(timestep_fs=2.0)
+    options = {"topology": binary.pdb(motion, tmp_path)}
+    path = write(motion, tmp_path, since_ps=1e5)
+    trajectory = open_trajectory(path, timestep_fs=2.0, **options)
+    assert "single precision, in steps of 7.8 fs" in trajectory.info.units_note
+    np.testing.assert_allclose([f.time_fs for f in trajectory.frames()], 2.0 * np.arange(30))
+    assert open_trajectory(path, **options).info.timestep_fs is None
+    early = open_trajectory(write(motion, tmp_path, since_ps=1e3), **options)
+    assert early.info.timestep_fs == pytest.approx(2.0, rel=2e-3)
+    assert "single precision" not in early.info.units_note
+
+
+def test_a_box_of_other_steps_is_that_of_its_steps(motion: Motion, tmp_path: Path) -> None:
+    import h5py
+
+    def stored(cells: np.ndarray, steps: np.ndarray) -> Path:
+        path = text.h5md(motion, tmp_path)
+        with h5py.File(path, "a") as file:
+            edges = file["particles/all/box/edges"]
+            for name in ("value", "step", "time"):
+                del edges[name]
+            edges["value"], edges["step"] = cells / 10, steps
+            edges["value"].attrs["unit"] = b"nm"
+        return path
+
+    n = motion.n_frames
+    changing = motion.cell * (1.0 + 1e-4 * np.arange(2 * n))[:, None, None]
+    rare = open_trajectory(stored(np.broadcast_to(motion.cell, (3, 3, 3)), 10 * np.arange(3)))
+    assert len(rare) == n
+    assert f"stored for 3 of {n} frames" in rare.info.units_note
+    often = open_trajectory(stored(changing, np.arange(2 * n) - 4))
+    for frame in often.frames():
+        np.testing.assert_allclose(frame.cell_ang, changing[frame.index + 4], atol=1e-12)
+    with pytest.raises(UsageError) as caught:
+        open_trajectory(stored(changing[:3], 10 * np.arange(3)))
+    assert_helpful(caught.value, f"3 of {n} frames", "cell_ang")
+    killed = open_trajectory(stored(changing[: n - 4], np.arange(n - 4)))
+    assert len(killed) == n - 4
+    assert any(f"only {n - 4} of {n} frames" in said for said in killed.info.warnings)
