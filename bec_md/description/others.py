@@ -56,7 +56,8 @@ def describe_labels(path: Path, options: ReadOptions, series: SeriesOptions) -> 
     """Structures with tensors in an output of VASP, Quantum ESPRESSO or ABINIT."""
     from bec_md.training.collection import read_output
 
-    frames = read_output(path)
+    left_out: list[str] = []
+    frames = read_output(path, left_out=left_out)
     first, info = frames[0], frames[0].info
     said = {"code": info.get("code"), "level": info.get("functional")}
     charge = first.labels[CHARGES]
@@ -76,7 +77,10 @@ def describe_labels(path: Path, options: ReadOptions, series: SeriesOptions) -> 
         f"labels for training and evaluation, {len(frames)} structure(s)",
         tuple(rows),
         values,
-        ("motion: a spectrum needs frames of one run; bec-md collect makes a labelled file of this one",),
+        (
+            "motion: a spectrum needs frames of one run; bec-md collect makes a labelled file of this one",
+            *(f"left out: {sentence}" for sentence in left_out),
+        ),
     )
 
 

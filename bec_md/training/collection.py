@@ -12,11 +12,12 @@ from typing import Any
 import numpy as np
 
 from bec_md.errors import DataError, UsageError
-from bec_md.files import parsing, read_head, require_file
+from bec_md.files import parsing, read_head, read_text, require_file
 from bec_md.structure import Frame
 from bec_md.structure.extxyz import write_frames
 from bec_md.structure.names import CHARGES
 from bec_md.training.labels import sum_rule_excess
+from bec_md.training.pw_files import is_pw_output
 from bec_md.trajectory.readers.hdf5 import is_hdf5
 
 
@@ -76,6 +77,8 @@ def read_output(
     file = require_file(Path(path), "labels are read from it")
     head = read_head(file, 200_000)
     text = "" if is_hdf5(head) else head.decode("utf-8", "replace")
+    if is_pw_output(text):  # ph.x may follow far behind
+        text = read_text(file, strict=False)
     reader = reader_of(text, structure) or (_vaspout if is_hdf5(head) else None)
     if reader is None:
         raise DataError(

@@ -22,9 +22,15 @@ from bec_md.units import BOHR_ANG
 NUMBER = r"([-+]?\d+\.?\d*(?:[EeDd][-+]?\d+)?)"
 #: What every program of Quantum ESPRESSO prints first.
 HEADER = r"Program [A-Z]\w* v"
+_ATOMS = "ATOMIC_POSITIONS"
 _LARGEST = 50_000_000
 _BOTH_CHARGES_E = 0.006
 """An output gives electrons and valences with two decimals."""
+
+
+def is_pw_output(text: str) -> bool:
+    """Whether a text was printed by pw.x."""
+    return "Program PWSCF" in text
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +72,7 @@ def pw_run(text: str, name: str, printed: Frame, bravais: tuple[int, float]) -> 
     """
     from ase.io import iread
 
-    output = "Program PWSCF" in text
+    output = is_pw_output(text)
     whole = text if output else re.sub(r"[!#].*", "", text)  # what is commented out is not set
     stated = re.search(r"ibrav\s*=\s*([-+]?\d+)", whole)
     if not output and stated and int(stated[1]) and _same_lattice(whole, int(stated[1]), bravais):
@@ -125,7 +131,11 @@ def given_run(path: Path, printed: Frame, bravais: tuple[int, float], margin_ang
     """
     advice = "give the input or output of the pw.x run that preceded ph.x"
     try:
-        texts = [text for text in runs_in(read_text(path, strict=False), HEADER) if _is_pw(text)]
+        texts = [
+            text
+            for text in runs_in(read_text(path, strict=False), HEADER)
+            if (is_pw_output(text) or _ATOMS in text)
+        ]
         runs = [pw_run(text, path.name, printed, bravais) for text in texts]
     except Exception as error:  # ASE raises errors of many kinds
         raise DataError(
@@ -151,12 +161,8 @@ def given_run(path: Path, printed: Frame, bravais: tuple[int, float], margin_ang
     return found
 
 
-def _is_pw(text: str) -> bool:
-    return "Program PWSCF" in text or "ATOMIC_POSITIONS" in text
-
-
 def matching_run(
-    folder: Path, before: str, printed: Frame, bravais: tuple[int, float], margin_ang: float, name: str
+    folder: Path, electrons: str, printed: Frame, bravais: tuple[int, float], margin_ang: float, name: str
 ) -> PwRun | None:
     """Return what pw.x says of the structure that ph.x printed, None if nothing does.
 
@@ -164,8 +170,9 @@ def matching_run(
     ----------
     folder
         Where files of pw.x are searched, inputs first.
-    before
-        Text of the run before that of ph.x, in the same file: if it is of pw.x, it alone decides.
+    electrons
+        Text of the last run of pw.x before that of ph.x in the same file, if any: if it has the structure, it
+        alone decides.
     printed, bravais, margin_ang
         Structure, lattice and accuracy of ph.x.
     name
@@ -179,7 +186,9 @@ def matching_run(
 
     def alike(texts: list[str], name: str) -> Iterator[PwRun]:
         """Runs that hold the same structure."""
-        for text in filter(_is_pw, texts):
+        for text in texts:
+            if not (is_pw_output(text) or _ATOMS in text):
+                continue
             try:
                 run = pw_run(text, name, printed, bravais)
             except Exception:  # ASE raises errors of many kinds for files that are not from pw.x
@@ -187,7 +196,7 @@ def matching_run(
             if run.apart(printed) < margin_ang:
                 yield run
 
-    for run in alike([before], name):
+    for run in alike([electrons], name):
         return run
     found: list[PwRun] = []
     kinds = {".in": 0, ".pwi": 0, ".out": 1, ".pwo": 1}

@@ -14,7 +14,7 @@ from bec_md.errors import DataError
 from bec_md.files import read_text
 from bec_md.structure import Frame
 from bec_md.structure.names import labels_of
-from bec_md.training.pw_files import HEADER, NUMBER, PwRun, given_run, matching_run, number_of
+from bec_md.training.pw_files import HEADER, NUMBER, PwRun, given_run, is_pw_output, matching_run, number_of
 from bec_md.training.runs_in_file import frames_of, runs_in
 from bec_md.training.theory import qe_functional
 from bec_md.units import BOHR_ANG
@@ -142,8 +142,8 @@ def read_ph_output(
     path
         Output of ph.x; it may hold runs of pw.x as well.
     structure
-        Input or output of pw.x. By default the run of pw.x before it, or a file beside `path` that agrees
-        with the structure which ph.x prints (five decimals only), else that structure itself.
+        Input or output of pw.x. By default the last run of pw.x before it, or a file beside `path` that
+        agrees with the structure which ph.x prints (five decimals only), else that structure itself.
     left_out
         Gets a sentence for each run that cannot be read while another can.
 
@@ -153,26 +153,26 @@ def read_ph_output(
         If a block is missing or no number, the response did not converge, `structure` is another structure,
         or files of pw.x differ in the net charge.
     """
-    texts = runs_in(read_text(path, strict=False), HEADER)
-    before = dict(enumerate(["", *texts]))
-    runs = [(n, text) for n, text in enumerate(texts) if is_ph_output(text)]
-    labelled = [(n, text) for n, text in runs if _HEADING.search(text)] or runs[-1:]
-    previous = {text: before[n] for n, text in labelled}
-
-    def read(text: str, place: str) -> list[Frame]:
-        """The one structure of a run."""
-        return [_read_run(text, previous[text], place, path, structure)]
-
+    runs: list[tuple[int, tuple[str, str]]] = []
+    electrons = ""  # the last run of pw.x
+    for number, text in enumerate(runs_in(read_text(path, strict=False), HEADER), 1):
+        if is_ph_output(text):
+            runs.append((number, (text, electrons)))
+        elif is_pw_output(text):
+            electrons = text
+    labelled = [run for run in runs if _HEADING.search(run[1][0])] or runs[-1:]
     return frames_of(
-        [(n + 1, text) for n, text in labelled], path.name, read, [] if left_out is None else left_out
+        labelled,
+        path.name,
+        lambda texts, place: [_read_run(*texts, place, path, structure)],
+        [] if left_out is None else left_out,
     )
 
 
-def _read_run(text: str, before: str, name: str, path: Path, structure: Path | None) -> Frame:
-    """Read one run of ph.x, behind the run `before`."""
+def _read_run(text: str, electrons: str, name: str, path: Path, structure: Path | None) -> Frame:
+    """Read one run of ph.x, and what the run of pw.x before it in the same file printed."""
     from ase.data import atomic_numbers
 
-    electrons = "" if is_ph_output(before) else before
     if re.search(r"convergence (has )?not (been )?achieved", electrons + text, re.IGNORECASE):
         raise DataError(f"{name}: not converged", "labels would be noise", "raise niter_ph and run again")
     unit, cell, symbols, tau = _geometry(text, name)
@@ -196,7 +196,7 @@ def _read_run(text: str, before: str, name: str, path: Path, structure: Path | N
     if structure is not None:
         found: PwRun | None = given_run(structure, printed, bravais, margin, name)
     else:
-        found = matching_run(path.parent, before, printed, bravais, margin, path.name)
+        found = matching_run(path.parent, electrons, printed, bravais, margin, path.name)
     if found is None:
         return printed
     info: dict[str, Any] = {**printed.info, "structure_from": f"pw.x ({found.name})"}

@@ -5,9 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import replace
+from typing import TypeVar
 
 from bec_md.errors import DataError
 from bec_md.structure import Frame
+
+Run = TypeVar("Run")
 
 
 def runs_in(text: str, header: str) -> list[str]:
@@ -16,9 +19,9 @@ def runs_in(text: str, header: str) -> list[str]:
 
 
 def frames_of(
-    runs: Iterable[tuple[int, str]],
+    runs: Iterable[tuple[int, Run]],
     name: str,
-    read: Callable[[str, str], Iterable[Frame]],
+    read: Callable[[Run, str], Iterable[Frame]],
     left_out: list[str],
 ) -> list[Frame]:
     """Return the structures of several runs of the file `name`, numbered through.
@@ -26,11 +29,11 @@ def frames_of(
     Parameters
     ----------
     runs
-        Number and text of each.
+        Number of each, and its text or what else `read` takes.
     name
         Name of the file.
     read
-        What reads one run: called with its text and the words that name it.
+        What reads one run: called with that and the words that name it.
     left_out
         Gets a sentence for each run that cannot be read while another can.
 
@@ -42,9 +45,9 @@ def frames_of(
     frames: list[Frame] = []
     errors: list[DataError] = []
     numbered = list(runs)
-    for number, text in numbered:
+    for number, run in numbered:
         try:
-            frames += read(text, name if len(numbered) == 1 else f"{name}, run {number}")
+            frames += read(run, name if len(numbered) == 1 else f"{name}, run {number}")
         except DataError as error:
             errors.append(error)
     if not frames:

@@ -97,7 +97,7 @@ def _outcar_run(text: str, name: str, left_out: list[str]) -> list[Frame]:
         raise DataError(
             f"{name}: the only BORN EFFECTIVE CHARGES are those {_WITHOUT} local field effects",
             "the response of the electrons to their own field is missing in them",
-            "let VASP finish, with LEPSILON = .TRUE. or LCALCEPS = .TRUE.",
+            "run VASP with LEPSILON = .TRUE. or LCALCEPS = .TRUE., without LRPA",
         )
     if not at["charges"]:
         raise DataError(f"{name}: no BORN EFFECTIVE CHARGES", *NO_LABELS)

@@ -40,6 +40,14 @@ def test_a_run_of_ph_takes_the_structure_of_the_run_of_pw_before_it(tmp_path):
     assert frame.total_charge == 0.0  # 8 valence electrons, 8 present
 
 
+def test_a_run_of_ph_far_behind_that_of_pw_is_found(tmp_path):
+    """A long relaxation, and a dispersion between: the electrons are still those of the run of pw."""
+    long = PW_OUTPUT + "     iteration\n" * 20_000
+    other_q = PH_OUTPUT[: PH_OUTPUT.index("     Electric Fields")]
+    (frame,) = read_output(written(tmp_path / "all.out", long + other_q + PH_OUTPUT))
+    assert frame.info["structure_from"] == "pw.x (all.out)"
+
+
 def test_a_run_that_cannot_be_read_is_said_if_another_can(tmp_path):
     cut = OTHER_PH[: OTHER_PH.index("      Ez  (        0.20000")]
     result = collect([written(tmp_path / "all.out", PH_OUTPUT + cut)], tmp_path / "o.xyz")
