@@ -32,6 +32,9 @@ MAX_CANDIDATES, _MAX_NEAR = 64, 50_000
 #: next site of any. Atoms anywhere between the sites would have 0.39 of the first, crystals melt near 0.15.
 MAX_DISTANCE = (0.25, 0.5)
 
+#: Trace of a rotation by less than 8°, as strain makes them.
+_UPRIGHT = 2.98
+
 #: Larger references are not asked for their symmetry, which saves trying ways that are the same.
 _ASKED_ATOMS = 300
 
@@ -86,8 +89,8 @@ def map_supercell(
 
     Every way to write the supercell as an integer combination of (rotated, reflected) reference vectors is
     tried, with the origin shifts that put an atom of the rarest species on a site; the one with the smallest
-    r.m.s. distance wins, if it assigns every site once and stays below `MAX_DISTANCE`. Of ways that fit
-    alike (see `_fits_better`), the one that turns the reference least wins.
+    r.m.s. distance wins, if it assigns every site once and stays below `MAX_DISTANCE`. The way that does not
+    turn the reference is kept where others fit no better than thermal motion makes them (`_fits_better`).
 
     Parameters
     ----------
@@ -108,19 +111,21 @@ def map_supercell(
     for matrices in supercell_matrices(reference_cell, cell, len(numbers) // len(reference_numbers)):
         ways = [(matrix, *_strained(reference_cell, cell, matrix)) for matrix in matrices]
         ways.sort(key=lambda way: (np.linalg.det(way[2]) < 0.0, -round(float(np.trace(way[2])), 6)))
-        chosen: tuple[Indices, Array, Matched] | None = None
+        upright: tuple[Indices, Array, Matched] | None = None
         closest: tuple[Indices, Array, Matched] | None = None
         for matrix, exact, rotation in _distinct(ways, symmetry):
             sites, owners = _sites(reference_cell, reference_positions, exact, matrix)
             found = _match(sites, owners, reference_numbers, cell, positions, numbers, limit)
             if found is None:
                 continue
-            if chosen is None:
-                chosen = matrix, rotation, found
+            if upright is None and np.trace(rotation) > _UPRIGHT:
+                upright = matrix, rotation, found
             if closest is None or found.mean_square < closest[2].mean_square - 1e-9:
                 closest = matrix, rotation, found
-        if chosen is not None and closest is not None:
-            matrix, rotation, found = closest if _fits_better(closest[2], chosen[2]) else chosen
+        if closest is not None:
+            if upright is not None and not _fits_better(closest[2], upright[2]):
+                closest = upright
+            matrix, rotation, found = closest
             distance = np.linalg.norm(found.vectors, axis=1)
             return SiteMap(
                 found.owners, matrix, rotation, float(np.sqrt(found.mean_square)), float(distance.max())

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from ase import Atoms
+from scipy.spatial.transform import Rotation
 
 from bec_md.charges.mapping import SiteMap, map_supercell
 
@@ -74,6 +75,20 @@ def test_a_hot_phase_of_higher_symmetry_keeps_the_axes_of_the_reference(seed: in
     found = mapped(reference, heated(cubic.repeat((3, 3, 3)), 0.12, seed))
     assert found is not None
     np.testing.assert_allclose(found.rotation, np.eye(3), atol=1e-9)
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_a_warm_polar_crystal_in_any_axes_is_found_along_its_own(seed: int) -> None:
+    reference = tetragonal_perovskite()
+    tensors = site_tensors(reference)
+    rotation = Rotation.random(rng=np.random.default_rng(seed)).as_matrix()
+    warm = heated(reference.repeat((2, 2, 1)), 0.05, seed)
+    cell = np.array(warm.cell) @ rotation.T
+    atoms = Atoms(warm.numbers, positions=warm.positions @ rotation.T, cell=cell, pbc=True)
+    found = mapped(reference, atoms)
+    assert found is not None
+    result = found.rotation @ tensors[found.atoms] @ found.rotation.T
+    np.testing.assert_allclose(result, np.tile(rotation @ tensors @ rotation.T, (4, 1, 1)), atol=1e-9)
 
 
 def test_the_mirror_image_of_a_chiral_crystal_gets_mirrored_tensors() -> None:
