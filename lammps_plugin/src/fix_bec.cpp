@@ -94,7 +94,7 @@ void FixBec::load_model()
 int FixBec::setmask()
 {
   using namespace FixConst;
-  return POST_FORCE | MIN_POST_FORCE | FINAL_INTEGRATE | END_OF_STEP | POST_RUN;
+  return PRE_FORCE | POST_FORCE | MIN_POST_FORCE | FINAL_INTEGRATE | END_OF_STEP | POST_RUN;
 }
 
 void FixBec::init()
@@ -175,16 +175,28 @@ void FixBec::announce(double ghost_cutoff)
 
 /* ---------------------------------------------------------------------- */
 
-void FixBec::setup(int)
+// A run continues the integrals only if nobody moved the clock since the last one.
+void FixBec::begin_run(Step from)
 {
-  // A new run continues the integrals only if nobody moved the clock since the last one.
-  if (!in_run && update->ntimestep != last_run_step) continuous = false;
-  rerun_frames = in_run ? rerun_frames + 1 : 0;    // `rerun` sets up each of its frames
+  if (!in_run && from != last_run_step) continuous = false;
   in_run = true;
-  full_step = true;
-  forces_step = update->ntimestep;
+}
+
+// Ghosts and neighbor lists are those of the run, and no fix has been set up yet.
+void FixBec::setup_pre_force(int)
+{
+  awaits_setup = true;
   charges_step = -1;
   lists_changed = true;
+}
+
+void FixBec::setup(int)
+{
+  awaits_setup = false;
+  rerun_frames = in_run ? rerun_frames + 1 : 0;    // `rerun` sets up each of its frames
+  begin_run(update->ntimestep);
+  full_step = true;
+  forces_step = update->ntimestep;
   timed(seconds_all, [this] {
     if (!derived) refresh_charges();
     if (options.has_field) apply_field();
@@ -213,6 +225,7 @@ void FixBec::post_force(int)
 void FixBec::final_integrate()
 {
   full_step = true;
+  begin_run(update->ntimestep - 1);    // `run N pre no` sets nothing up
   timed(seconds_all, [this] { refresh_charges(); });
 }
 
@@ -358,8 +371,28 @@ double FixBec::local_power() const
   return sum;
 }
 
+// What another fix asks for while a run is set up, before it is this fix's turn: J of now, and nothing else of it.
+void FixBec::evaluate_before_setup()
+{
+  awaits_setup = false;
+  double kept[3];
+  std::copy(current, current + 3, kept);
+  timed(seconds_all, [this] {
+    if (derived) {
+      evaluate_current();
+    } else {
+      refresh_charges();
+      sum_current();
+    }
+  });
+  totals_valid = false;
+  reduce_totals();
+  std::copy(kept, kept + 3, current);
+}
+
 void FixBec::reduce_totals()
 {
+  if (awaits_setup) return evaluate_before_setup();
   // another fix may ask at the end of the step before it is this fix's turn
   if (in_run && full_step && forces_step == update->ntimestep) sample();
   if (totals_valid) return;

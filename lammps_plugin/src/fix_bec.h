@@ -36,6 +36,7 @@ class FixBec : public LAMMPS_NS::Fix {
 
   int setmask() override;
   void init() override;
+  void setup_pre_force(int vflag) override;
   void setup(int vflag) override;
   void min_setup(int vflag) override;
   void post_force(int vflag) override;
@@ -107,6 +108,7 @@ class FixBec : public LAMMPS_NS::Fix {
   Step sampled_step = -1;
   bool continuous = false;                 // the previous sample belongs to the same trajectory
   bool in_run = false;
+  bool awaits_setup = false;               // ghosts and neighbor lists are ready, setup() has not been called
   Step last_run_step = -1;
   double sample_time = 0.0, power_time = 0.0;
   double current[3] = {0.0, 0.0, 0.0};     // e × velocity
@@ -164,6 +166,8 @@ class FixBec : public LAMMPS_NS::Fix {
   bool current_due() const;
   void sum_current();
   double local_power() const;
+  void begin_run(Step from);
+  void evaluate_before_setup();
   void reduce_totals();
 
   // of a polarization

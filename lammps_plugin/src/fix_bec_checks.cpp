@@ -102,8 +102,8 @@ void FixBec::observe_motion()
   motion.begin(charges_step == update->ntimestep);
   for (int i = 0; i < atom->nlocal; ++i) {
     const int type = atom->type[i];
-    if (!(atom->mask[i] & groupbit) || options.species_of_type[type] < 0) continue;
-    motion.add({atom->rmass ? atom->rmass[i] : atom->mass[type], atom->v[i], charges[i]});
+    const bool carries = (atom->mask[i] & groupbit) && options.species_of_type[type] >= 0;
+    motion.add({atom->rmass ? atom->rmass[i] : atom->mass[type], atom->v[i], carries ? charges[i] : nullptr});
   }
   motion.close(world, static_cast<double>(atom->natoms), removed, force->mvv2e, force->boltz);
 }

@@ -26,8 +26,12 @@ void Motion::begin(bool tensors_known)
 
 void Motion::add(const MovingAtom &atom)
 {
-  local[6] += 1.0;
+  if (atom.charges) local[6] += 1.0;
   if (atom.v[0] == 0.0 && atom.v[1] == 0.0 && atom.v[2] == 0.0) return;
+  for (int a = 0; a < 3; ++a) local[22 + a] += atom.mass * atom.v[a];
+  local[25] += atom.mass;
+  local[26] += 1.0;
+  if (!atom.charges) return;
   local[0] += atom.mass * dot(atom.v, atom.v);
   for (int a = 0; a < 3; ++a) local[1 + a] += atom.mass * atom.v[a];
   local[4] += atom.mass;
@@ -44,12 +48,17 @@ void Motion::close(MPI_Comm world, double atoms_of_system, double removed_freedo
   double sum[SIZE];
   MPI_Allreduce(local, sum, SIZE, MPI_DOUBLE, MPI_SUM, world);
   ++seen;
-  const bool barycentric = sum[5] == atoms_of_system;
-  const double available = 3.0 * sum[5] - (barycentric ? 3.0 : 0.0) - removed_freedom;
+  const bool barycentric = sum[26] == atoms_of_system;
+  const double *momentum = sum + 22, mass = sum[25];
+  const double available = 3.0 * sum[5] - (barycentric ? 3.0 * sum[4] / mass : 0.0) - removed_freedom;
   if (sum[5] < 1.0 || available < 1.0) return;
+  const double kelvin = energy_of_mvv / boltzmann;
   double twice = sum[0];
-  if (barycentric) twice -= dot(sum + 1, sum + 1) / sum[4];
-  temperature += twice * energy_of_mvv / (available * boltzmann);
+  if (barycentric) {
+    twice += (sum[4] * dot(momentum, momentum) / mass - 2.0 * dot(momentum, sum + 1)) / mass;
+    center += dot(momentum, momentum) / mass * kelvin / 3.0;
+  }
+  temperature += twice * kelvin / available;
   freedom += available;
   moving += sum[5];
   all += sum[6];
@@ -58,7 +67,7 @@ void Motion::close(MPI_Comm world, double atoms_of_system, double removed_freedo
   ++with_square;
   for (int k = 0; k < 6; ++k) {
     square[k] += sum[7 + k];
-    if (barycentric) square[k] -= dot(sum + 13 + 3 * FIRST[k], sum + 13 + 3 * SECOND[k]) / sum[4];
+    if (barycentric) carried[k] += dot(sum + 13 + 3 * FIRST[k], sum + 13 + 3 * SECOND[k]) / mass;
   }
 }
 
@@ -66,11 +75,13 @@ std::string Motion::text() const
 {
   char line[512];
   const double n = count, m = std::max(1, with_square);
+  const double resting = temperature > 0.0 ? std::max(0.0, 1.0 - center / temperature) : 1.0;
+  double zz[6];
+  for (int k = 0; k < 6; ++k) zz[k] = (square[k] - resting * carried[k]) / m;
   snprintf(line, sizeof(line),
            "means of the run: temperature %.8g K (%.0f degrees of freedom, %.0f of %.0f atoms move), sum of Z Z^T/m "
            "%.8g %.8g %.8g %.8g %.8g %.8g e^2/amu",
-           temperature / n, freedom / n, moving / n, all / n, square[0] / m, square[1] / m, square[2] / m,
-           square[3] / m, square[4] / m, square[5] / m);
+           temperature / n, freedom / n, moving / n, all / n, zz[0], zz[1], zz[2], zz[3], zz[4], zz[5]);
   return line;
 }
 

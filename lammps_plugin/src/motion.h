@@ -11,18 +11,18 @@
 
 namespace bec_lammps {
 
-// One atom that carries a charge tensor.
 struct MovingAtom {
   double mass;          // amu
   const double *v;      // unit of LAMMPS
-  const double *charges;    // (9) e; nullptr in samples without tensors
+  const double *charges;    // (9) e; nullptr of atoms that carry no tensor, which are not in the group
 };
 
 // Means over the samples of a run. An atom whose velocity is zero to all digits does not move: it has no degrees
-// of freedom and no part in Σ Z Zᵀ/m. Where all atoms of the system move, the center of mass is taken out.
+// of freedom and no part in Σ Z Zᵀ/m. Where all atoms of the system move, velocities are relative to its center of
+// mass, and as far as that rests, (Σ Z)(Σ Z)ᵀ/M is taken from Σ Z Zᵀ/m: Σ Z of the group, M of the system.
 class Motion {
  public:
-  // Begin a sample, add the atoms of this rank, close it: all ranks take part.
+  // Begin a sample, add all atoms of this rank, close it: all ranks take part.
   // `removed_freedom`: by rigid bonds and bodies; `energy_of_mvv` and `boltzmann` in the units in force.
   void begin(bool tensors_known);
   void add(const MovingAtom &atom);
@@ -34,9 +34,12 @@ class Motion {
   void clear() { *this = Motion(); }
 
  private:
-  static constexpr int SIZE = 22;
-  double local[SIZE] = {0.0};    // Σ m v², Σ m v, Σ m, moving, all, Σ Z Zᵀ/m, Σ Z
-  double temperature = 0.0, freedom = 0.0, moving = 0.0, all = 0.0, square[6] = {0.0};
+  static constexpr int SIZE = 27;
+  // of the group Σ m v², Σ m v, Σ m, moving, all, Σ Z Zᵀ/m, Σ Z; of the system Σ m v, Σ m, moving
+  double local[SIZE] = {0.0};
+  double temperature = 0.0, freedom = 0.0, moving = 0.0, all = 0.0;
+  double center = 0.0;    // temperature of the center of mass
+  double square[6] = {0.0}, carried[6] = {0.0};    // Σ Z Zᵀ/m, (Σ Z)(Σ Z)ᵀ/M
   bool with_charges = false;    // this sample
   int count = 0, with_square = 0, seen = 0;
 };

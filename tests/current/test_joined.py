@@ -163,7 +163,9 @@ def test_polarization_beside_the_current_of_a_log(tmp_path: Path) -> None:
     # P of all atoms beside J of some of them is another quantity
     rows[:, 1:4] = motion(8)[0]
     np.savetxt(table, rows, header=f"Time-averaged data for fix j\n{names}", fmt="%.9g")
-    assert open_current(table, **given).polarization is None
+    left_out = open_current(table, **given)
+    assert left_out.polarization is None
+    assert any("P(t) is left out" in text for text in left_out.metadata["remarks"])
 
 
 @pytest.mark.parametrize("faster", [0.5, 3.0])

@@ -9,7 +9,16 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.lammps.systems import charges, commands, no_forces, per_atom, quartz, soft_forces, vector
+from tests.lammps.systems import (
+    charges,
+    commands,
+    no_forces,
+    per_atom,
+    quartz,
+    reference,
+    soft_forces,
+    vector,
+)
 
 
 def hot_quartz() -> str:
@@ -93,6 +102,61 @@ def test_every_holds_the_tensors(lmp: Any, models: dict[str, Path]) -> None:
     lmp.command("run 1 pre no post no")
     assert np.abs(charges(lmp) - fresh).max() > 1e-4
     np.testing.assert_allclose(vector(lmp)[:3], current(lmp), rtol=1e-9, atol=1e-9)
+
+
+@pytest.mark.parametrize("model", ["two_layers", "dipole"])
+def test_fixes_before_and_behind_it_have_the_same_current(
+    run_lmp: Callable[..., Any], models: dict[str, Path], tmp_path: Path, model: str
+) -> None:
+    """In the first row, before this fix is set up, and in runs that set nothing up."""
+    columns = "v_jx v_jy v_jz"
+    script = hot_quartz() + "".join(f"variable j{a} equal f_bec[{i + 1}]\n" for i, a in enumerate("xyz"))
+    script += f"fix early all ave/time 1 1 1 {columns} format ' %.12g' file early.dat\n" + bec(models[model])
+    script += f"fix late all ave/time 1 1 1 {columns} format ' %.12g' file late.dat\n"
+    found = run_lmp(script + "run 5\nrun 5 pre no\nrun 5\nrun 0\n")
+    assert found.returncode == 0, found.stdout + found.stderr
+    early, late = (np.loadtxt(tmp_path / f"{name}.dat") for name in ("early", "late"))
+    assert early.shape == (16, 4)
+    assert np.abs(early[:, 1:]).min() > 0.0
+    np.testing.assert_allclose(early, late, rtol=1e-9)
+    assert found.stdout.count("means of the run: temperature") == 3
+
+
+def test_the_clock_moved_before_a_run_that_sets_nothing_up(lmp: Any, models: dict[str, Path]) -> None:
+    lmp.commands_string(hot_quartz() + bec(models["two_layers"]) + "thermo_style custom step\nrun 10 post no")
+    before = vector(lmp)[3:]
+    lmp.commands_string("reset_timestep 1000\nrun 1 pre no post no")
+    np.testing.assert_array_equal(vector(lmp)[3:], before)
+
+
+def test_general_triclinic_boxes_have_vectors_along_the_axes_of_lammps(
+    lmp: Any, models: dict[str, Path], tmp_path: Path
+) -> None:
+    """What the fix gives and takes (J, Z, the field) has the axes of its box, not those of the data."""
+    angle = 0.7
+    turn = np.array([[np.cos(angle), -np.sin(angle), 0], [np.sin(angle), np.cos(angle), 0], [0, 0, 1]])
+    atoms = quartz((2, 1, 1))
+    general, positions = atoms.cell.array @ turn.T, atoms.get_positions(wrap=True) @ turn.T
+    lines = ["general", "", f"{len(atoms)} atoms", "3 atom types"]
+    lines += [" ".join(f"{x:.15g}" for x in row) + f" {n}vec" for n, row in zip("abc", general, strict=True)]
+    lines += ["0 0 0 abc origin", "", "Masses", "", "1 28.0855", "2 15.999", "3 1.008", "", "Atoms", ""]
+    lines += [
+        f"{i + 1} {2 - (symbol == 'Si')} {x:.15g} {y:.15g} {z:.15g}"
+        for i, (symbol, (x, y, z)) in enumerate(zip(atoms.symbols, positions, strict=True))
+    ]
+    (tmp_path / "general.data").write_text("\n".join(lines) + "\n")
+    lmp.commands_string(
+        f"units metal\natom_style atomic\natom_modify map yes\nread_data {tmp_path}/general.data\n"
+        + no_forces()
+        + "velocity all create 900 5 loop all\nfix nve all nve\n"
+        + bec(models["two_layers"], "efield 0.3 0 0")
+        + "thermo_style custom step f_bec[1] f_bec[2] f_bec[3]\nthermo_modify triclinic/general yes\n"
+        "run 0 post no"
+    )
+    np.testing.assert_allclose(charges(lmp), reference(models["two_layers"], atoms), atol=2e-4)
+    printed = [lmp.last_thermo()[f"f_bec[{a}]"] for a in (1, 2, 3)]
+    np.testing.assert_allclose(printed, current(lmp), rtol=1e-9)
+    np.testing.assert_allclose(per_atom(lmp, "f"), 0.3 * charges(lmp)[:, 0], rtol=1e-9, atol=1e-12)
 
 
 def test_usual_output_commands_take_it(lmp: Any, models: dict[str, Path], tmp_path: Path) -> None:

@@ -143,6 +143,45 @@ def test_log_and_atoms_agree_on_temperature_and_f_sum(
     np.testing.assert_allclose(zz[0], square, rtol=1e-5, atol=1e-5)
 
 
+@pytest.mark.parametrize("momentum", ["yes", "no"])
+@pytest.mark.parametrize("group", ["type 2", "id 1:7", "type 1 2 3"])
+def test_a_group_takes_its_part_in_the_motion_of_the_whole(
+    start: Callable[[], Any],
+    run_lmp: Callable[..., Any],
+    models: dict[str, Path],
+    tmp_path: Path,
+    group: str,
+    momentum: str,
+) -> None:
+    """Velocities are drawn, and the mean J Jᵀ of the group compared with what the log says at its end."""
+    script = (
+        HOT + f"velocity all create 900 11 loop geom mom {momentum}\ngroup part {group}\nfix move all nve\n"
+        "timestep 0.00001\n"
+        f"fix bec part bec {models['two_layers']} Si O H\n" + THERMO
+    )
+    found = run_lmp(script + "log log.lammps\nrun 2\n")
+    assert found.returncode == 0, found.stdout + found.stderr
+    series = open_current(tmp_path / "log.lammps", lammps_units="metal", timestep_fs=0.5)
+    zz = series.zz_sum()
+    assert zz is not None
+
+    lmp = start()
+    lmp.commands_string(script + "run 1 post no")
+    masses, z, v = np.array([MASSES[s] for s in state(lmp).symbols]), charges(lmp), 1e-3 * per_atom(lmp, "v")
+    inside = (z != 0.0).any(axis=(1, 2))
+    center = masses @ v / masses.sum()
+    freedom = 3.0 * (inside.sum() - masses[inside].sum() / masses.sum())
+    energy = AMU_ANG2_FS2_EV * (masses[:, None] * (v - center) ** 2)[inside].sum()
+    assert series.temperature_k == pytest.approx(energy / freedom / BOLTZMANN_EV_K, rel=1e-3)
+    thermal = 3.0 * BOLTZMANN_EV_K * series.temperature_k / AMU_ANG2_FS2_EV
+    share = min(1.0, masses.sum() * center @ center / thermal)  # of thermal motion that the center has
+    assert share == pytest.approx(0.0, abs=1e-9) if momentum == "yes" else share > 0.05
+    drawn = np.random.default_rng(7).normal(size=(40_000, len(masses), 3)) / np.sqrt(masses)[:, None]
+    drawn -= (1.0 - np.sqrt(share)) * np.einsum("i,tib->tb", masses / masses.sum(), drawn)[:, None]
+    current = np.einsum("iab,tib->ta", z, drawn)
+    np.testing.assert_allclose(np.diag(zz[0]), (current**2).mean(axis=0), rtol=0.04)
+
+
 def test_rigid_bonds_take_their_degrees_of_freedom(
     run_lmp: Callable[..., Any], models: dict[str, Path]
 ) -> None:

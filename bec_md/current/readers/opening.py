@@ -39,6 +39,10 @@ AMBIGUOUS = 0.7
 SAME_CLOCK = 2e-3
 #: Correlation of ΔP and J from which on P(t) is that of this current, and misfit of their ratio that is none.
 _IN_STEP, _SAME_RATE = 0.98, 0.1
+_NOT_ITS_RATE = (
+    "P(t) is left out, since J is not its rate of change: J of a group, a cell that changes (P moves without "
+    "a current), samples too far apart, or jumps; M is the integral of J"
+)
 
 
 def open_current(path: str | Path, options: SeriesOptions | None = None, **changes: Any) -> CurrentSeries:
@@ -177,6 +181,7 @@ def as_current(raw: RawSeries, options: SeriesOptions, path: Path) -> CurrentSer
             "give the time between samples as `timestep_fs`",
         )
     cell, volume = _cell_and_volume(raw, options, path)
+    remarks = list(raw.remarks)
     current, scheme, notes = raw.values, "velocity", [*raw.notes]
     if raw.kind == "dipole":
         if len(raw.values) < 3:
@@ -198,19 +203,19 @@ def as_current(raw: RawSeries, options: SeriesOptions, path: Path) -> CurrentSer
         start_time_fs=raw.start_time_fs + shift * timestep,
         temperature_k=options.temperature_k if options.temperature_k is not None else raw.temperature_k,
         zz_over_mass=None if raw.zz_over_mass is None else raw.zz_over_mass[None, None],
-        polarization=_polarization(raw, timestep, path),
+        polarization=_polarization(raw, timestep, path, remarks),
         metadata={
             "source": path.name,
             "format": raw.format,
             "charges": "as in the file",
             "input_hash": _hash(path),
             "warnings": notes,
-            "remarks": list(raw.remarks),
+            "remarks": remarks,
         },
     )
 
 
-def _polarization(raw: RawSeries, timestep_fs: float, path: Path) -> Array | None:
+def _polarization(raw: RawSeries, timestep_fs: float, path: Path, remarks: list[str]) -> Array | None:
     """P(t) beside a current, which must be its rate of change: ΔP = ½(J + J')Δ."""
     moment = raw.polarization
     if moment is None or len(moment) < 3:
@@ -219,7 +224,8 @@ def _polarization(raw: RawSeries, timestep_fs: float, path: Path) -> Array | Non
     moved, pace = np.diff(moment, axis=0), 0.5 * timestep_fs * (total[1:] + total[:-1])
     product, square, path2 = float((moved * pace).sum()), float((pace**2).sum()), float((moved**2).sum())
     if product < _IN_STEP * np.sqrt(square * path2):
-        return None  # samples are too far apart, or P jumps: M is the integral of J then
+        remarks.append(_NOT_ITS_RATE)
+        return None
     slope = product / square
     if abs(slope - 1.0) > _SAME_RATE:
         raise DataError(
