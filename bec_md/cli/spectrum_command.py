@@ -167,13 +167,17 @@ def require_temperature(sources: Sequence[Source], temperature_k: float | None) 
     UsageError
         Without velocities and without ``--temperature``.
     """
+    from bec_md.structure.columns import NOT_READ
+
     if temperature_k is not None:
         return
     for source in sources:
         if source.job is not None and source.job.recipe.scheme != "velocity":
+            unread = [f"; {said}" for said in source.job.info.warnings if NOT_READ in said]
             raise UsageError(
                 f"{source.job.info.source} has no velocities, and no temperature is given",
-                "the spectrum is divided by k_B T, which is otherwise taken from the velocities",
+                "the spectrum is divided by k_B T, which is otherwise taken from the velocities"
+                + "".join(unread),
                 "give the temperature of the run with --temperature K",
             )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import re
+from collections.abc import Container
 from pathlib import Path
 from typing import Literal
 
@@ -55,6 +56,7 @@ def parse_masses(text: str | None) -> dict[str, float] | None:
                 "masses are given per element in amu",
                 "write for example --masses H=2.014",
             )
+        _refuse_twice(symbol, masses, f"--masses {text}")
         masses[symbol] = mass
     return masses
 
@@ -75,8 +77,17 @@ def parse_elements(text: str | None) -> list[str] | dict[int | str, str] | None:
                 "either all items name a type, or none does: LAMMPS numbers its types from 1",
                 "write --elements Si,O or --elements 1=Si,2=O",
             )
-        table[int(name) if name.isdigit() else name] = symbol
+        key = int(name) if name.isdigit() else name
+        _refuse_twice(key, table, f"--elements {text}")
+        table[key] = symbol
     return table
+
+
+def _refuse_twice(name: int | str, table: Container[int | str], option: str) -> None:
+    if name in table:
+        raise UsageError(
+            f"{name} occurs twice in {option}", "one of the two would be ignored", "give each once"
+        )
 
 
 def parse_cell(text: str | None) -> list[list[float]] | None:

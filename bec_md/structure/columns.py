@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Container, Mapping
 from dataclasses import dataclass
 
@@ -21,6 +22,8 @@ from bec_md.structure.names import (
 )
 
 DEFAULT_PROPERTIES = "species:S:1:pos:R:3"
+#: What the warning says about columns that are called like velocities and have no known unit.
+NOT_READ = "is not read as velocities"
 
 
 @dataclass(frozen=True)
@@ -79,6 +82,8 @@ def make_layout(
                 "S is text, I an integer, R a real number, L true or false",
                 f"write it as {name}:{kinds[0]}:{columns[name].count} if its rows are of that kind",
             )
+    if velocities and velocity_name is None:
+        _mention_velocities(columns, warnings)
     charges_name = _charges_name(columns, charges_key, place, warnings)
     mass_name = first_of(columns, MASS_COLUMNS)
     id_name = next((name for name in ID_COLUMNS if name in columns and columns[name].kind == "I"), None)
@@ -103,6 +108,18 @@ def make_layout(
         ids=None if id_name is None else take(id_name).start,
         used=tuple(used),
     )
+
+
+def _mention_velocities(columns: Mapping[str, Column], warnings: list[str]) -> None:
+    """Warn about columns that are called like velocities, but not by a name that tells their unit."""
+    called = [name for name in columns if re.fullmatch(r"v_?[xyz]?|.*velo(cit.*)?|vels?", name.lower())]
+    if called:
+        message = (
+            f"column {', '.join(called)} {NOT_READ}, because nobody defines its unit: name it "
+            "vel:R:3 (Å/fs) or velocities:R:3 (Å per ASE time unit) in Properties"
+        )
+        if message not in warnings:
+            warnings.append(message)
 
 
 def _charges_name(

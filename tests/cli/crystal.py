@@ -128,6 +128,7 @@ def _damaged_number(positions: Array, velocities: Array) -> str:
 _DAMAGE: dict[str, Callable[[Array, Array], str]] = {
     "no time": lambda x, v: extxyz_text(x, v, time=False),
     "no velocities": lambda x, v: extxyz_text(x, None),
+    "velocities of no unit": lambda x, v: extxyz_text(x, v).replace(":vel:R:3", ":Velocity:R:3"),
     "nan": _nan,
     "fewer atoms": _fewer_atoms,
     "zero volume": lambda x, v: extxyz_text(x, v, lattice="4 0 0 0 4 0 0 0 0"),

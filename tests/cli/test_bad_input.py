@@ -14,6 +14,7 @@ from tests.cli.conftest import Run
 CASES = {
     "no time": (2, "--timestep"),
     "no velocities": (2, "--temperature"),
+    "velocities of no unit": (2, "column Velocity is not read as velocities"),
     "nan": (1, "frame 30"),
     "fewer atoms": (1, "frame 20"),
     "zero volume": (1, "volume"),
@@ -135,6 +136,7 @@ def test_ctrl_c_says_what_is_kept_and_how_to_go_on(
         (["spectrum", "."], ["folder"]),
         (["spectrum", "model.safetensors"], ["--model model.safetensors"]),
         (["plan", "--error", "0"], ["positive"]),
+        (["plan", "--error", "10"], ["1000 %", "--error 0.1 for 10 %"]),
         (["plan", "--resolution", "nan"], ["positive"]),
         (["spectrum", "{short}", "--charges", crystal.CHARGES, "--device", "cuda:9"], ["--device cuda:9"]),
         (["spectrum", "{short}", "--device", "evil"], ["--device evil", "cuda"]),

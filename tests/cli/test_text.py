@@ -40,9 +40,12 @@ def test_elements_and_masses() -> None:
     assert values.parse_elements("1=Si, 2=O") == {1: "Si", 2: "O"}
     assert values.parse_elements("OW=O,HW=H") == {"OW": "O", "HW": "H"}
     assert values.parse_masses("H=2.014,O=18") == {"H": 2.014, "O": 18.0}
-    for wrong in ("H", "H=x", "H=-1", "=2"):
+    for wrong in ("H", "H=x", "H=-1", "=2", "H=1,H=2"):
         with pytest.raises(UsageError):
             values.parse_masses(wrong)
+    for wrong in ("1=Si,2=O,1=O", "OW=O,OW=H"):
+        with pytest.raises(UsageError):
+            values.parse_elements(wrong)
 
 
 def test_cell_and_columns() -> None:

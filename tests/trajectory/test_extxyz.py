@@ -174,6 +174,20 @@ def test_without_velocities_the_scheme_is_midpoint(truth: Truth, write) -> None:
     assert next(open_trajectory(path, need_velocities=False).frames()).velocities_ang_fs is None
 
 
+@pytest.mark.parametrize(
+    "columns",
+    ["Velocity:R:3", "v:R:3", "vx:R:1:vy:R:1:vz:R:1", "forces:R:3:virial:R:9:valence:R:1"],
+)
+def test_columns_called_like_velocities_are_mentioned(truth: Truth, write, columns: str) -> None:
+    numbers = columns.split(":")[2::3]
+    lines = truth.extxyz().splitlines()
+    wide = [line + " 0.001" * sum(map(int, numbers)) if line[:2] in ("Mg", "O ") else line for line in lines]
+    text = "\n".join(wide).replace("pos:R:3", f"pos:R:3:{columns}") + "\n"
+    warned = [said for said in open_trajectory(write(text)).info.warnings if "not read as velocities" in said]
+    assert len(warned) == (columns[0] in "Vv")
+    assert all(columns.split(":")[0] in said and "vel:R:3 (Å/fs)" in said for said in warned)
+
+
 def test_large_variable_cells_and_blank_lines_at_the_end(truth: Truth, write) -> None:
     text = truth.extxyz()
     second = text.index("7.0000000000", text.index("\n7\n"))
