@@ -340,7 +340,7 @@ def _moved_masses(first: Frame) -> str:
     heaviest = float(first.masses_amu[first.numbers == 1].max(initial=0.0))
     if not is_repartitioned_hydrogen(heaviest):
         return ""
-    return f"hydrogen of {heaviest:g} amu: masses of the file (repartitioned), with which its atoms move"
+    return f"hydrogen of {heaviest:g} amu (repartitioned masses), with which the atoms move"
 
 
 def _backwards(source: str, correlation: float) -> DataError:
