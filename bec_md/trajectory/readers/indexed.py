@@ -36,12 +36,9 @@ class IndexedReader(FileReader):
         Early in a run they are not: 20 ns in ps have steps of 0.002 ps.
         """
         n_frames = self.n_frames or 0
-        if (
-            n_frames < 2
-            or last < first
-            or last == 0.0
-            or any(float(np.float32(time)) != time for time in (first, last))
-        ):
+        if n_frames < 2 or not -1e30 < first <= last < 1e30 or last == 0.0:
+            return False
+        if any(float(np.float32(time)) != time for time in (first, last)):
             return False
         mean, resolution = (last - first) / (n_frames - 1), float(np.spacing(np.float32(abs(last))))
         if resolution <= 0.98 * mean:

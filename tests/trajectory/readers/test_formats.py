@@ -578,6 +578,12 @@ def test_times_late_in_a_run_repeat_in_single_precision(write, tmp_path: Path) -
     assert "single precision" not in early.info.units_note
 
 
+def test_infinite_times_are_refused(motion: Motion, tmp_path: Path) -> None:
+    path, topology = binary.trr(motion, tmp_path, since_ps=np.inf), binary.pdb(motion, tmp_path)
+    with pytest.raises(DataError):
+        list(open_trajectory(path, topology=topology).frames())
+
+
 def test_a_box_of_other_steps_is_that_of_its_steps(motion: Motion, tmp_path: Path) -> None:
     import h5py
 
