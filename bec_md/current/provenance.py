@@ -53,3 +53,9 @@ def merged_metadata(
     differing = [name for name in names if any(one.get(name) != several[0].get(name) for one in several)]
     merged[kind] = [{name: one.get(name) for name in differing} for one in several]
     return merged
+
+
+def first_source(metadata: Mapping[str, Any]) -> str:
+    """Return the name of the input, of several replicas that of the first."""
+    replicas = metadata.get("replicas") or [{}]
+    return str(replicas[0].get("source") or metadata.get("source") or "")

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bec_md.arrays import Array
+from bec_md.current.provenance import first_source
 from bec_md.spectrum.quantities import QUANTITIES, Quantity
 from bec_md.spectrum.response.direction import Direction, to_direction
 from bec_md.spectrum.response.scalar import Response
@@ -62,7 +63,9 @@ class Seen:
     @property
     def source(self) -> str:
         """Name of what the spectrum was computed from, in one line of ASCII."""
-        return _plain(str(self.spectrum.metadata.get("source") or "a run"))
+        others = int(self.spectrum.parameters.get("n_replicas") or 1) - 1
+        first = first_source(self.spectrum.metadata) or "a run"
+        return _plain(first + (f" and {others} more" if others > 0 else ""))
 
     def facts(self) -> list[str]:
         """Sentences on where the numbers come from, for comments."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from bec_md import __version__
 from bec_md.atomic import write_text
+from bec_md.current.provenance import first_source
 from bec_md.report import figures, lights, numbers
 from bec_md.report.citations import citations
 from bec_md.report.drawing import formula_svg
@@ -113,7 +114,7 @@ def report_html(
 
 def _tab(spectrum: Spectrum, title: str) -> str:
     """Return what tells the tabs of a browser apart: input, temperature, and the charges."""
-    source, model = numbers.first_source(spectrum.metadata), str(spectrum.metadata.get("model") or "")
+    source, model = first_source(spectrum.metadata), str(spectrum.metadata.get("model") or "")
     words = [Path(source).name.split(".")[0] + _others(spectrum), f"{spectrum.temperature_k:.0f} K", model]
     return f"{', '.join(word for word in words if word)} – {title}" if source else title
 
@@ -125,7 +126,7 @@ def _others(spectrum: Spectrum) -> str:
 
 
 def _header(spectrum: Spectrum, title: str) -> dict[str, Any]:
-    first = {**spectrum.metadata, "source": numbers.first_source(spectrum.metadata)}
+    first = {**spectrum.metadata, "source": first_source(spectrum.metadata)}
     source = numbers.provenance_items(first)
     ends = {"Input": _others(spectrum), "Model": ""}
     return {

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from bec_md.report.numbers import first_source
+from bec_md.current.provenance import first_source
 from bec_md.report.page import piece
 
 if TYPE_CHECKING:

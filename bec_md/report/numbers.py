@@ -236,12 +236,6 @@ def _provenance(name: str, value: Any) -> Any:
     return without_folders(value) if name in ("source", "command") else value
 
 
-def first_source(metadata: Mapping[str, Any]) -> str:
-    """Return the name of the input, of several replicas that of the first."""
-    replicas = metadata.get("replicas") or [{}]
-    return str(replicas[0].get("source") or metadata.get("source") or "")
-
-
 def without_folders(value: Any) -> Any:
     """Return file names for absolute paths, alone, in lists or in a command line."""
     if isinstance(value, list | tuple):

@@ -171,3 +171,11 @@ def test_parts_keep_their_hashes_and_warnings_and_have_one_kind_of_charges() -> 
     assert [one["input_hash"] for one in joined.metadata["parts"]] == ["aa", "bb"]
     weak = run(1, charges={"Mg": 1.0, "O": -1.0})[500:]
     assert len(in_runs([first, weak], ["a.xyz", "b.xyz"])) == 2  # no run has two kinds of charges
+
+
+def test_titles_name_the_first_of_many() -> None:
+    from bec_md.export.seen import Seen  # the title of an export
+
+    spectrum = compute_spectrum([run(seed) for seed in range(1, 6)], **OPTIONS)
+    assert Seen(spectrum).source == "run1.xyz and 4 more"
+    assert Seen(compute_spectrum(run(1), **OPTIONS)).source == "run1.xyz"
