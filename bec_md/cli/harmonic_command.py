@@ -147,7 +147,7 @@ def predicted(console: Console, modes: ReferenceModes, charges: str, model: str)
 
     if charges != "model":
         console.item("charges", charges)
-        found = predict_response(modes, charges)
+        found = predict_response(modes, charges, model)
     else:
         network = load_model(model, structures=[modes.frame])
         describe_model(console, network)
