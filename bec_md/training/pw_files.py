@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -205,12 +205,12 @@ def matching_run(
     ]
     for file in sorted(files, key=lambda p: (kinds[p.suffix], p)):
         found += alike(runs_in(read_text(file, strict=False), HEADER), file.name)
-    charges = {run.name: run.total_charge for run in found if run.total_charge is not None}
-    if charges and max(charges.values()) - min(charges.values()) > _BOTH_CHARGES_E:
-        stated = ", ".join(f"{charge:+g} e in {file}" for file, charge in charges.items())
+    charges = [(run.total_charge, run.name) for run in found if run.total_charge is not None]
+    if charges and max(charges)[0] - min(charges)[0] > _BOTH_CHARGES_E:
+        stated = ", ".join(f"{charge:+g} e in {file}" for charge, file in charges)
         raise DataError(
             f"{name}: files of pw.x with its structure differ in the net charge ({stated})",
             "ph.x does not print which of them it continued, and ΣZ must be the net charge",
             "name the file of that run with --structure",
         )
-    return next(iter(found), None)
+    return replace(found[0], total_charge=charges[0][0] if charges else None) if found else None

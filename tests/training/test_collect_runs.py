@@ -148,7 +148,14 @@ def test_a_structure_for_another_program_than_ph_is_refused(tmp_path, name, text
 def test_net_charge_comes_from_the_electrons_of_an_output_of_pw(tmp_path):
     text = PW_OUTPUT.replace("electrons       =         8.00", "electrons       =         7.00")
     written(tmp_path / "pw.out", text)
-    assert read_output(written(tmp_path / "ph.out", PH_OUTPUT))[0].total_charge == 1.0
+    run = written(tmp_path / "ph.out", PH_OUTPUT)
+    assert read_output(run)[0].total_charge == 1.0
+    # an output in front of it that does not print its electrons says nothing about them
+    written(tmp_path / "a.out", PW_OUTPUT.replace("number of electrons", "number of something"))
+    assert read_output(run)[0].total_charge == 1.0
+    written(tmp_path / "pw.out", text + PW_OUTPUT)  # two runs in one file, with and without the charge
+    with pytest.raises(DataError, match=r"\+1 e in pw\.out, \+0 e in pw\.out"):
+        read_output(run)
 
 
 def test_net_charge_of_an_input_with_a_bravais_lattice(tmp_path):
