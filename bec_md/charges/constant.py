@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from bec_md.arrays import Array
 from bec_md.charges.source import ChargeBatch, ChargeSource, digest
 from bec_md.errors import DataError, UsageError
+from bec_md.structure.species import ISOTOPES
 
 if TYPE_CHECKING:
     from bec_md.structure import Frame
@@ -156,10 +157,11 @@ def oxidation_numbers(
 
 
 def scalar_per_atom(charges: Mapping[str, float], numbers: NDArray[np.int64], name: str) -> Array:
-    """Return the charge of each atom, (N,) in e, from charges per element."""
+    """Return the charge of each atom, (N,) in e, from charges per element; D and T are hydrogen."""
     from ase.data import atomic_numbers, chemical_symbols
 
-    unknown = [symbol for symbol in charges if symbol not in atomic_numbers]
+    known = {**atomic_numbers, **{label: number for label, (number, _) in ISOTOPES.items()}}
+    unknown = [symbol for symbol in charges if symbol not in known]
     if unknown:
         close = get_close_matches(unknown[0].capitalize(), list(atomic_numbers), n=1, cutoff=0.5)
         hint = f"did you mean {close[0]}? " if close else ""
@@ -168,7 +170,14 @@ def scalar_per_atom(charges: Mapping[str, float], numbers: NDArray[np.int64], na
             "charges are given per element symbol",
             f"{hint}write for example {name}:Si=3.4,O=-1.7",
         )
-    table = {atomic_numbers[symbol]: float(value) for symbol, value in charges.items()}
+    table: dict[int, float] = {}
+    for symbol, value in charges.items():
+        if table.setdefault(known[symbol], float(value)) != float(value):
+            raise UsageError(
+                f"`charges={name}:…` gives {symbol} {value:g} e and {table[known[symbol]]:g} e",
+                "isotopes of an element have the same charge",
+                "give it once",
+            )
     missing = sorted({int(n) for n in numbers} - set(table))
     if missing:
         symbols = ", ".join(chemical_symbols[n] for n in missing)

@@ -64,7 +64,7 @@ class EachStructure:
             raise DataError(
                 f"frame {frame.index} holds other atoms than frame {before.index}, or in another order",
                 f"the tensors of {self._source.path.name} are taken atom by atom, without their structure",
-                "name the structure that they belong to: `--charges born:BORN,POSCAR`",
+                "name the structure that they belong to: `charges=born:BORN,POSCAR`",
             )
         try:
             self._bound, self._frame = self._source.prepare(frame), frame

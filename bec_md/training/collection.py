@@ -104,7 +104,7 @@ def reader_of(head: str, structure: str | Path | None = None) -> Reader | None:
 
     if structure is not None and not is_ph_output(head):
         raise UsageError(
-            "--structure: the output is not one of ph.x",
+            "`structure`: the output is not one of ph.x",
             "outputs of other programs hold their structures with all digits",
             "leave the option out",
         )

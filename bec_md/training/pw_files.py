@@ -211,6 +211,6 @@ def matching_run(
         raise DataError(
             f"{name}: files of pw.x with its structure differ in the net charge ({stated})",
             "ph.x does not print which of them it continued, and ΣZ must be the net charge",
-            "name the file of that run with --structure",
+            "name the file of that run as `structure`",
         )
     return replace(found[0], total_charge=charges[0][0] if charges else None) if found else None

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from bec_md.charges import charges_key, make_charge_source
+from bec_md.charges.constant import scalar_per_atom
 from bec_md.charges.model import ModelCharges
 from bec_md.errors import DataError, UsageError
 
@@ -80,6 +81,7 @@ def test_arrays() -> None:
         ("fixed:Si=3.4,O=x", "'O=x' in `charges="),
         ("fixed:Si=3.4,O=-2,O=-1", "O occurs twice"),
         ("fixed:Quux=1,Si=1,O=1", "'Quux' .* is not an element"),
+        ("fixed:Si=1,O=-1,D=1,H=0.5", "isotopes of an element have the same charge"),
         (3.0, "not a source"),
     ],
 )
@@ -87,6 +89,10 @@ def test_specifications_that_are_not_understood(spec: object, message: str) -> N
     with pytest.raises(UsageError, match=message) as error:
         source(spec)
     assert error.value.fix
+
+
+def test_deuterium_has_the_charge_that_is_given_for_it() -> None:
+    assert scalar_per_atom({"D": 0.4, "O": -0.8}, np.array([8, 1, 1]), "fixed").tolist() == [-0.8, 0.4, 0.4]
 
 
 class ToyModel:
