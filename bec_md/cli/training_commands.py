@@ -228,7 +228,10 @@ def print_evaluation(console: Console, result: Evaluation) -> None:
     )
     if "baselines" in m:
         console.item("baseline", f"element means: RMSE {m['baselines']['element_mean']['rmse_e']:.4f} e")
-    console.item("sum rule", f"|ΣZ − Q|/N {m['sum_rule_residual_e']:.1e} e")
+    console.item(
+        "sum rule",
+        f"|ΣZ − Q|/N {m['sum_rule_residual_e']:.1e} e, of the labels {m['label_sum_rule_residual_e']:.1e} e",
+    )
     if "eps_inf_mae" in m:
         console.item("ε_∞", f"MAE {m['eps_inf_mae']:.3f} on {m['n_eps_inf']} structures")
     if "calibration" in m:

@@ -14,6 +14,7 @@ import numpy as np
 from bec_md.arrays import Array
 from bec_md.errors import BecMDWarning, DataError, UsageError
 from bec_md.evaluation.evaluation import Evaluation, compare
+from bec_md.evaluation.metrics import MAX_SUM_RULE_E, residual_per_root
 from bec_md.structure import Frame
 from bec_md.structure.extxyz import read_frames
 from bec_md.structure.names import CHARGES, IndexOrder
@@ -127,7 +128,22 @@ def evaluate_model(
         element_means=means,
         extra=timing,
     )
+    result = replace(result, warnings=(*_broken(frames), *result.warnings))
     return _judged(_introduced(result, predictor), frames, predictor)
+
+
+def _broken(frames: Sequence[Frame]) -> list[str]:
+    """Say which labels miss the sum rule so far that a training leaves them out."""
+    residuals = [residual_per_root(frame.labels[CHARGES], frame.total_charge) for frame in frames]
+    if max(residuals) <= MAX_SUM_RULE_E:
+        return []
+    worst, count = int(np.argmax(residuals)), sum(item > MAX_SUM_RULE_E for item in residuals)
+    return [
+        f"the labels of {count} of {len(frames)} structures miss the sum rule: |ΣZ − Q|/√N up to "
+        f"{residuals[worst]:.2g} e (structure {frames[worst].index}, {frames[worst].formula}; a training "
+        f"drops those above {MAX_SUM_RULE_E:g} e); are they converged and complete, and is the net charge "
+        "stated (total_charge)?"
+    ]
 
 
 def _introduced(result: Evaluation, model: Any) -> Evaluation:

@@ -11,6 +11,9 @@ from numpy.typing import NDArray
 
 from bec_md.arrays import Array
 
+#: Labels with a larger `residual_per_root` (e) are broken: a training drops them unless told otherwise.
+MAX_SUM_RULE_E = 0.5
+
 
 def antisymmetric(tensors: Array) -> Array:
     """(Z − Zᵀ)/2 for each (…, 3, 3)."""
@@ -87,6 +90,29 @@ def per_element_errors(
             "mean_predicted_e": float(np.trace(predicted[mine], axis1=1, axis2=2).mean() / 3),
         }
     return out
+
+
+def sum_rule_excess(charges: Array, total_charge: float) -> Array:
+    """Σ_i Z_i − Q·1 of one frame.
+
+    Parameters
+    ----------
+    charges
+        (N, 3, 3), e.
+    total_charge
+        Q, e.
+
+    Returns
+    -------
+    excess
+        (3, 3), e.
+    """
+    return np.asarray(charges.sum(axis=0) - total_charge * np.eye(3))
+
+
+def residual_per_root(charges: Array, total_charge: float) -> float:
+    """Largest component of |Σ_i Z_i − Q·1| of one frame by √N, e: that of converged labels grows like √N."""
+    return float(np.abs(sum_rule_excess(charges, total_charge)).max()) / float(np.sqrt(len(charges)))
 
 
 def sum_rule_residual(charges: Array, frame: NDArray[np.int64], total_charge: Array) -> float:

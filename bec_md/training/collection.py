@@ -12,11 +12,11 @@ from typing import Any
 import numpy as np
 
 from bec_md.errors import DataError, UsageError
+from bec_md.evaluation.metrics import sum_rule_excess
 from bec_md.files import parsing, read_head, read_text, require_file
 from bec_md.structure import Frame
 from bec_md.structure.extxyz import write_frames
 from bec_md.structure.names import CHARGES
-from bec_md.training.labels import sum_rule_excess
 from bec_md.training.pw_files import is_pw_output
 from bec_md.trajectory.readers.hdf5 import is_hdf5
 

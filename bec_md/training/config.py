@@ -10,6 +10,7 @@ import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from bec_md.errors import UsageError
+from bec_md.evaluation.metrics import MAX_SUM_RULE_E
 from bec_md.files import expanded, is_file, read_text, require_file
 from bec_md.network.config import ReadoutConfig
 from bec_md.structure.names import IndexOrder
@@ -99,7 +100,7 @@ class Source(Section):
 class Labels(Section):
     """Checks of the labels before training."""
 
-    max_sum_rule_e: float = Field(default=0.5, gt=0.0)
+    max_sum_rule_e: float = Field(default=MAX_SUM_RULE_E, gt=0.0)
     """Drop frames whose largest |Σ_i Z_i − Q·1| component per √N atoms is above this (e)."""
     max_charge_e: float = Field(default=30.0, gt=0.0)
     """Drop frames with a larger tensor component (e): near-metals whose perturbation theory diverged."""

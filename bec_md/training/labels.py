@@ -6,28 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from bec_md.evaluation.metrics import residual_per_root, sum_rule_excess
 from bec_md.structure import Frame
 from bec_md.structure.names import CHARGES
-
-
-def sum_rule_excess(charges: NDArray[np.float64], total_charge: float) -> NDArray[np.float64]:
-    """Σ_i Z_i − Q·1 of one frame.
-
-    Parameters
-    ----------
-    charges
-        (N, 3, 3), e.
-    total_charge
-        Q, e.
-
-    Returns
-    -------
-    excess
-        (3, 3), e.
-    """
-    return np.asarray(charges.sum(axis=0) - total_charge * np.eye(3))
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,8 +44,6 @@ def check_labels(
 ) -> tuple[list[Frame], LabelReport]:
     """Drop frames with impossible tensors and, on request, impose the sum rule on the rest.
 
-    The residual of a converged calculation grows like √N, so it is judged per √N.
-
     Parameters
     ----------
     frames
@@ -83,8 +63,7 @@ def check_labels(
     ignored = 0
     for frame in frames:
         charges = frame.labels[CHARGES]
-        excess = sum_rule_excess(charges, frame.total_charge)
-        residual = float(np.abs(excess).max()) / np.sqrt(frame.n_atoms)
+        residual = residual_per_root(charges, frame.total_charge)
         residuals.append(residual)
         largest = float(np.abs(charges).max())
         if residual > max_sum_rule_e:
@@ -99,7 +78,7 @@ def check_labels(
         ):
             eps, ignored = None, ignored + 1
         if remove_residual:
-            charges = charges - excess / frame.n_atoms
+            charges = charges - sum_rule_excess(charges, frame.total_charge) / frame.n_atoms
         kept.append(frame.with_labels(born_effective_charges=charges, eps_inf=eps))
     report = LabelReport(len(frames), len(kept), tuple(dropped), ignored, float(np.median(residuals)))
     return kept, report

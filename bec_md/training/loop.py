@@ -39,6 +39,7 @@ class TrainingData:
     repeats: tuple[float, ...]
     validation: Mapping[str, GraphDataset]
     unseen: frozenset[str] = frozenset()  # names in `validation` whose compositions are in no training file
+    n_copies: int = 0  # held-back frames that are learned from as well
 
 
 @dataclass(frozen=True, slots=True)

@@ -291,7 +291,7 @@ def finish(
         for warning in item.warnings:
             report(f"warning: {name}: {warning}")
     write_parity(folder / "parity.npz", evaluations)
-    entries = card_entries(evaluations, data.unseen) | training_domain(
+    entries = card_entries(evaluations, data.unseen, data.n_copies) | training_domain(
         network, data, evaluations, max_edges=limit
     )
     return entries, draw(folder, evaluations)

@@ -15,7 +15,7 @@ from bec_md.structure import Frame
 from bec_md.structure.extxyz import read_frames
 from bec_md.training.config import Labels, Source, TrainingConfig, find_data_file
 from bec_md.training.labels import check_labels
-from bec_md.training.splits import split_by_block, split_by_composition
+from bec_md.training.splits import copied_frames, split_by_block, split_by_composition
 from bec_md.training.teacher import load_teacher, read_geometries, taught
 
 if TYPE_CHECKING:
@@ -116,7 +116,7 @@ def load_sources(
 ) -> list[LoadedSource]:
     """Read all files: new data first, replayed data behind it."""
     replay = config.finetune.replay if config.finetune else ()
-    return [
+    sources = [
         load_source(
             source,
             config.labels,
@@ -127,6 +127,21 @@ def load_sources(
         )
         for source in (*config.data, *replay)
     ]
+    for item, copies in zip(sources, copies_of(sources), strict=True):
+        if copies:
+            frame, place = copies[0]
+            report(
+                f"warning: {item.source.name}: {len(copies)} of {len(item.validation)} held-back structures "
+                f"are learned from as well (frame {frame.index} is {place}): their error is none of unseen "
+                "structures; leave the copies out, or hold back others"
+            )
+    return sources
+
+
+def copies_of(sources: Sequence[LoadedSource]) -> list[list[tuple[Frame, str]]]:
+    """Held-back frames of each file of which any file has a copy in training, with the place of the copy."""
+    training = [(item.source.name, item.training) for item in sources]
+    return [copied_frames(training, item.validation) for item in sources]
 
 
 def elements_of(sources: Sequence[LoadedSource]) -> tuple[int, ...]:
@@ -186,7 +201,8 @@ def make_training_data(
                 unseen.add(name)
     training = weight_by_element(join_datasets(parts), config.loss.element_power)
     sizes = tuple(len(part) for part in parts)
-    return TrainingData(training, sizes, repeats_of(sources, config), validation, frozenset(unseen))
+    n_copies = sum(map(len, copies_of(sources)))
+    return TrainingData(training, sizes, repeats_of(sources, config), validation, frozenset(unseen), n_copies)
 
 
 def mean_neighbors(data: TrainingData) -> float:

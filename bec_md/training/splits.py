@@ -1,11 +1,14 @@
-"""What is held back for validation: whole compositions, or one block of time."""
+"""What is held back for validation: whole compositions, or one block of time; and copies on both sides."""
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
 
+import numpy as np
+
 from bec_md.errors import UsageError
+from bec_md.structure import Frame
 
 
 def composition_rank(formula: str, seed: int) -> float:
@@ -76,3 +79,32 @@ def split_by_block(
                 f"take at most {n_frames} folds",
             )
     return [*range(begin), *range(end, n_frames)], list(range(begin, end))
+
+
+def structure_key(frame: Frame) -> bytes:
+    """Hash of elements, cell and positions (to 0.001 Å): that of copies is equal."""
+    digest = hashlib.sha256(frame.numbers.astype("<i8").tobytes())
+    for lengths_ang in (frame.cell_ang, frame.positions_ang):
+        digest.update((np.rint(1000.0 * lengths_ang) + 0.0).tobytes())  # + 0.0: no negative zeros
+    return digest.digest()
+
+
+def copied_frames(
+    training: Sequence[tuple[str, Sequence[Frame]]], held: Sequence[Frame]
+) -> list[tuple[Frame, str]]:
+    """Held-back frames whose structure is learned from as well, each with the place of one copy.
+
+    Parameters
+    ----------
+    training
+        Frames of each file, with its name.
+    held
+        Held-back frames.
+    """
+    places = {
+        structure_key(frame): f"frame {frame.index} of {name}"
+        for name, frames in training
+        for frame in frames
+    }
+    keys = [structure_key(frame) for frame in held]
+    return [(frame, places[key]) for frame, key in zip(held, keys, strict=True) if key in places]

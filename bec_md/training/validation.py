@@ -112,7 +112,7 @@ def index_order_warnings(
 
 
 def card_entries(
-    evaluations: Mapping[str, Evaluation], unseen: frozenset[str] = frozenset()
+    evaluations: Mapping[str, Evaluation], unseen: frozenset[str] = frozenset(), n_copies: int = 0
 ) -> dict[str, Any]:
     """Validation table and calibrated factor of the uncertainty, for the model card.
 
@@ -126,7 +126,9 @@ def card_entries(
     entries: dict[str, Any] = {"validation": table}
     if table:
         entries["stated_error_e"] = float(np.mean([row["rmse_e"] for row in table.values()]))
-        entries["stated_error_data"] = held_back_words([item.frame for item in evaluations.values()])
+        entries["stated_error_data"] = held_back_words(
+            [item.frame for item in evaluations.values()], n_copies
+        )
     scales = {
         name: item.metrics["calibration"]["scale_95" if unseen else "scale"]
         for name, item in evaluations.items()
@@ -140,17 +142,20 @@ def card_entries(
     return entries
 
 
-def held_back_words(frames: Sequence[NDArray[np.int64]]) -> str:
-    """Say what the error on held-back frames is worth: they chose the weights, and may be few.
+def held_back_words(frames: Sequence[NDArray[np.int64]], n_copies: int = 0) -> str:
+    """Say what the error on held-back frames is worth: they chose the weights, and may be few or learned.
 
     Parameters
     ----------
     frames
         Frame of each tensor, for every file.
+    n_copies
+        How many of them are copies of training frames.
     """
     count = sum(len(np.unique(item)) for item in frames)
     few = "; too few to be a test: cross-validate" if count < FEW_FRAMES else ""
-    return f"{count} held-back frame{'s' if count != 1 else ''}, which also chose the weights{few}"
+    copies = f"; {n_copies} of them also learned from" if n_copies else ""
+    return f"{count} held-back frame{'s' if count != 1 else ''}, which also chose the weights{copies}{few}"
 
 
 def training_domain(

@@ -1,16 +1,22 @@
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 import pytest
+from ase.units import Bohr
 
 from bec_md.errors import BecMDWarning, DataError, UsageError
-from bec_md.evaluation import evaluate_model
+from bec_md.evaluation import check_index_order, evaluate_model
+from bec_md.network import load_model
 from bec_md.structure.extxyz import read_frames, write_frames
+from bec_md.training.config import Labels
+from bec_md.training.labels import check_labels
 from bec_md.training.validation import read_parity, write_parity
 
 from .toy import toy_frames, toy_tensors, write_toy
 
+LABELS = Path(__file__).parents[2] / "examples" / "labels"
 FIXED_KEYS = (
     *("rmse_e", "mae_e", "r2", "median_frame_rmse_e", "per_element", "antisymmetric_rmse_e"),
     *("sum_rule_residual_e", "n_tensors", "us_per_atom", "eps_inf_mae"),
@@ -63,6 +69,46 @@ def test_labels_in_the_other_index_order_raise_a_warning(tmp_path):
     ]
     assert "displacement-first" in evaluate_model(NoisyLaw(), frames).warnings[0]
     assert evaluate_model(NoisyLaw(), toy_frames(20)).warnings == ()
+
+
+@pytest.mark.parametrize(
+    ("model", "file"), [("water", "water"), ("li3po4", "li3po4"), ("perovskites", "t-zro2")]
+)
+def test_transposed_labels_are_told_from_other_faults(model, file):
+    """Positions in bohr gain by an exchange, too, but next to nothing: the model fits neither order."""
+    frames = read_frames(LABELS / f"{file}_test.xyz.xz")[:2]
+    swapped = [
+        f.with_labels(born_effective_charges=f.born_effective_charges.transpose(0, 2, 1)) for f in frames
+    ]
+    bohr = [replace(f, positions_ang=f.positions_ang / Bohr, cell_ang=f.cell_ang / Bohr) for f in frames]
+    network = load_model(model)
+    found = [evaluate_model(network, item) for item in (frames, swapped, bohr)]
+    said = [any("displacement-first" in line for line in item.warnings) for item in found]
+    assert said == [False, True, False]
+
+
+def test_a_model_that_fits_neither_order_says_nothing_of_it():
+    frame = read_frames(LABELS / "zro2_test.xyz.xz")[0]
+    bohr = replace(frame, positions_ang=frame.positions_ang / Bohr, cell_ang=frame.cell_ang / Bohr)
+    labels = frame.born_effective_charges
+    order = check_index_order(load_model("universal").predict(bohr), labels)
+    assert order.rmse_transposed_e < order.rmse_e
+    assert order.antisymmetric_correlation < -0.2
+    assert not order.transposed
+
+
+def test_labels_that_miss_the_sum_rule_are_named_by_the_limit_of_a_training():
+    frames = toy_frames(3)
+    labels = frames[1].born_effective_charges
+    limit = 0.5 * np.sqrt(8) / 8  # e per atom, of 0.5 e/√N
+    for excess, named in ((0.9 * limit, False), (1.1 * limit, True)):
+        frames[1] = frames[1].with_labels(born_effective_charges=labels + excess * np.eye(3))
+        result = evaluate_model(NoisyLaw(), frames)
+        assert len(result.warnings) == named
+        assert len(check_labels(frames, **Labels().model_dump())[0]) == 3 - named
+        assert result.metrics["label_sum_rule_residual_e"] == pytest.approx(excess / 3)
+    assert "the labels of 1 of 3 structures miss the sum rule" in result.warnings[0]
+    assert "up to 0.55 e (structure 1, FLi;" in result.warnings[0]
 
 
 def test_limit_and_missing_eps_inf_labels():

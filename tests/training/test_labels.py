@@ -5,7 +5,8 @@ import pytest
 
 from bec_md.errors import UsageError
 from bec_md.evaluation import check_index_order
-from bec_md.training.labels import check_labels, sum_rule_excess
+from bec_md.evaluation.metrics import sum_rule_excess
+from bec_md.training.labels import check_labels
 from bec_md.training.splits import composition_rank, split_by_block, split_by_composition
 
 from .toy import toy_frames

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -8,7 +10,7 @@ from bec_md.evaluation import evaluate_model
 from bec_md.network import load_model
 from bec_md.network.model_file import load_network, read_header
 from bec_md.network.second_opinion import rms_difference
-from bec_md.structure.extxyz import read_frames
+from bec_md.structure.extxyz import read_frames, write_frames
 from bec_md.training import train
 from bec_md.training.config import parse_config
 from bec_md.training.pretrained import extend_levels, make_network_config
@@ -16,7 +18,7 @@ from bec_md.training.publish import publish
 from bec_md.training.splits import split_by_block, split_by_composition
 from bec_md.training.validation import read_parity
 
-from .toy import write_toy
+from .toy import toy_frames, write_toy
 
 NETWORK = {"channels": 4, "radial_width": 4, "scalar_width": 4, "layers": 1, "cutoff_ang": 3.0}
 NETWORK |= {"readouts": [{"name": "charges", "members": 2}, {"name": "polarizability"}]}
@@ -54,6 +56,7 @@ def test_a_run_leaves_a_model_that_loads_and_says_where_it_comes_from(trained):
     assert card["stated_error_data"].startswith("2 held-back frames, which also chose the weights; too few")
     assert str(folder) not in str(card)  # no path of this machine
     assert any("element mean" in line for line in lines)
+    assert not any("learned from" in line for line in lines)
     assert [path.name for path in result.figures] == ["loss.png", "errors_toy.png"]
     assert all(path.read_bytes().startswith(b"\x89PNG") for path in result.figures)
 
@@ -68,6 +71,35 @@ def test_the_shipped_file_has_the_stated_error(trained):
     parity = read_parity(result.folder / "parity.npz")["toy"]
     assert parity["predicted"].shape == (16, 3, 3)
     np.testing.assert_allclose(parity["predicted"], found.predicted, atol=1e-5)
+
+
+@pytest.mark.parametrize("place", ["one file", "another file", "a validation file"])
+def test_held_back_copies_of_training_frames_are_named(tmp_path, place):
+    """The error of a frame that is learned from tells nothing of unseen ones: the log and the card say so."""
+    frames = toy_frames(10)
+    moved = [replace(frame, positions_ang=frame.positions_ang + 1e-5) for frame in frames]
+    write_frames(tmp_path / "toy.xyz", frames[:8] + moved[1:3] if place == "one file" else frames)
+    write_frames(tmp_path / "more.xyz", [moved[8], *toy_frames(2, seed=1), moved[9]])
+    data = {"path": "toy.xyz", "level": "toy", "validation": 0.2, "split": "block"}
+    more = {"path": "more.xyz", "level": "toy"}
+    sources = {
+        "one file": [data],
+        "another file": [data, more],
+        "a validation file": [data | {"validation": "more.xyz"}],
+    }
+    config = write_config(tmp_path, data=sources[place], schedule={"epochs": 1})
+    lines: list[str] = []
+    model = train(config, output=tmp_path / "run", report=lines.append).model
+    size, first = {
+        "one file": (2, "frame 8 is frame 1 of toy"),
+        "another file": (2, "frame 8 is frame 0 of more"),
+        "a validation file": (4, "frame 0 is frame 8 of toy"),
+    }[place]
+    (said,) = [line for line in lines if "learned from as well" in line]
+    assert said.startswith(
+        f"warning: toy: 2 of {size} held-back structures are learned from as well ({first})"
+    )
+    assert "; 2 of them also learned from" in read_header(model)["card"]["stated_error_data"]
 
 
 def test_an_existing_run_is_not_overwritten_and_resume_returns_at_once(trained):

@@ -7,8 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from bec_md.evaluation.metrics import sum_rule_excess
 from bec_md.structure.extxyz import read_frames
-from bec_md.training.labels import check_labels, sum_rule_excess
+from bec_md.training.labels import check_labels
 
 FOLDER = Path(__file__).parents[2] / "examples" / "labels"
 FILES = sorted(FOLDER.glob("*_train.xyz.xz")) + sorted(FOLDER.glob("*_test.xyz.xz"))
