@@ -160,7 +160,7 @@ def _temperatures(series: Sequence[CurrentSeries], constraints: int) -> str:
         if value is None or not np.isfinite(value) or value <= 0.0:
             return ""
         known.append(float(value))
-        weights.append(np.inf if kinetic is None else _freedom(one, constraints))
+        weights.append(np.inf if kinetic is None else one.degrees_of_freedom(constraints))
     low, high = int(np.argmin(known)), int(np.argmax(known))
     mean = float(np.average(known, weights=[one.n_frames for one in series]))
     if known[high] - known[low] <= _WORTH_SAYING * mean or _by_chance(np.log(known), np.array(weights)):
@@ -181,12 +181,6 @@ def _by_chance(logarithms: Array, freedom: Array) -> bool:
         return False
     middle = np.average(logarithms, weights=freedom)
     return bool(chdtrc(len(freedom) - 1, float(freedom @ (logarithms - middle) ** 2)) > _BY_CHANCE)
-
-
-def _freedom(series: CurrentSeries, constraints: int) -> float:
-    """Return the degrees of freedom of a series whose kinetic temperature is known."""
-    free = series.group_count if series.group_free is None else series.group_free
-    return 3.0 * float(np.sum(free)) - (0.0 if series.anchored else 3.0) - constraints  # type: ignore[arg-type]
 
 
 def _volumes(series: Sequence[CurrentSeries]) -> str:

@@ -200,6 +200,11 @@ class CurrentSeries(CurrentData):
         share = np.zeros(self.n_groups) if self.anchored else self.group_mass_amu / self.group_mass_amu.sum()
         return rules.temperatures(energy, free, share, constraints)
 
+    def degrees_of_freedom(self, constraints: int = 0) -> float | None:
+        """Return 3N of the atoms that move, less three where momentum is conserved, less the constraints."""
+        free = self.group_count if self.group_free is None else self.group_free
+        return None if free is None else 3.0 * float(np.sum(free)) - 3.0 * (not self.anchored) - constraints
+
     def com_drift_ang_per_fs(self) -> float | None:
         """Return the root mean square speed of the center of mass, Å/fs."""
         speed2 = self.averages.com_speed2

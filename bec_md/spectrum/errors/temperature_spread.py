@@ -27,12 +27,8 @@ def temperature_spread(series: CurrentSeries, constraints: int = 0) -> Temperatu
     -------
     None where the series does not tell.
     """
-    energies, counts = _kinetic_energies(series), series.group_count
-    if energies is None or counts is None:
-        return None
-    free = counts if series.group_free is None else series.group_free
-    freedom = 3.0 * float(np.sum(free)) - (0.0 if series.anchored else 3.0) - constraints
-    return spread_of(energies, freedom)
+    energies, freedom = _kinetic_energies(series), series.degrees_of_freedom(constraints)
+    return None if energies is None or freedom is None else spread_of(energies, freedom)
 
 
 def _kinetic_energies(series: CurrentSeries) -> Array | None:
