@@ -10,7 +10,7 @@ import pytest
 
 from bec_md.spectrum import Spectrum, compute_spectrum
 from bec_md.spectrum.estimators.blocks import open_blocks
-from bec_md.spectrum.estimators.conduction import conduction, folded
+from bec_md.spectrum.estimators.conduction import conduction, folded, walks_by_folding
 from bec_md.spectrum.estimators.periodogram import periodogram
 from bec_md.spectrum.estimators.relaxation import Relaxation, relaxation, sine_coefficients, variances
 from bec_md.trajectory.mean_structure import MeanStructure
@@ -280,3 +280,30 @@ def test_what_is_folded_onto_zero_is_known_and_is_no_conductivity(damping_cm: fl
     if step == STEP:
         moving = compute_spectrum(bare(v + ions(7, frames), step, VOLUME), **options)
         assert moving.parameters["dipole"] == "conducts"
+
+
+def test_what_leaks_from_the_bands_of_short_runs_is_no_tail() -> None:
+    """Undamped oscillators, 4 ps at steps of 8 fs: the wings of their lines fall as 1/ω² without a taper."""
+    time, frequencies = 8.0 * np.arange(500), omega_fs(np.linspace(500.0, 800.0, 12))
+    phases = 2.0 * np.pi * np.random.default_rng(4).random((12, 1, 3))
+    current = np.cos(frequencies[:, None, None] * time[:, None] + phases).sum(axis=0)
+    bins = periodogram(open_blocks((bare(current, 8.0, VOLUME),), "none"))
+    leaked = bins.power[:, int(0.95 * bins.power.shape[1]) :].mean(axis=1)
+    assert (bins.tail[:, -1] < 1e-4 * leaked).all()
+
+
+@pytest.mark.parametrize(
+    ("tail", "walks"),
+    [
+        ((2.0, 1.17, 1.06, 1.0), True),  # ∝ 1/ω²
+        ((7.8, 1.34, 1.08, 1.0), True),  # with bands at a third of the Nyquist frequency: quartz, 4 fs
+        ((1.0, 1.0, 1.0, 1.0), False),  # an overdamped dipole
+        ((48.0, 1.99, 1.90, 1.0), False),  # bands and overtones of SrTiO3, 16 fs, at constant energy
+    ],
+)
+def test_the_shape_of_the_tail_tells_random_forces(tail: tuple[float, ...], walks: bool) -> None:
+    _, v = langevin_oscillator(20000, STEP, 300.0, 50.0, 16.0, 3)
+    bins = periodogram(open_blocks((bare(v, STEP, VOLUME),), "none"))
+    shaped = replace(bins, tail=bins.tail[:, -1:] * np.array(tail))
+    assert walks_by_folding(shaped, 1e-3, 8e4) is walks
+    assert not walks_by_folding(shaped, 1e6, 8e4)  # beside real fluctuations it is nothing

@@ -140,7 +140,7 @@ def test_a_last_step_that_is_cut_is_said(tmp_path):
 
 @pytest.mark.parametrize(("name", "text"), [("OUTCAR", OUTCAR), ("vasprun.xml", VASPRUN)])
 def test_a_structure_for_another_program_than_ph_is_refused(tmp_path, name, text):
-    with pytest.raises(UsageError, match="--structure"):
+    with pytest.raises(UsageError, match="`structure`"):
         collect([written(tmp_path / name, text)], tmp_path / "o.xyz", structure=tmp_path / "scf.in")
 
 

@@ -36,9 +36,11 @@ LARGEST_PERMITTIVITY = 100.0
 MISSED = 0.01
 #: The same by its lowest frequencies, of which this many are looked at.
 MISSED_FLAT, LOWEST_BINS = 0.001, 8
-#: Share of ⟨δM²⟩ from power folded onto ω = 0 that makes it useless; how near the power found there must be;
-#: least power at half the Nyquist frequency over that at it (2 of a tail ∝ 1/ω², 1 of overdamped dipoles).
-FOLDED_SHARE, FOLDED_FACTOR, TAIL = 0.05, 3.0, 1.5
+#: Share of ⟨δM²⟩ from power folded onto ω = 0 that makes it useless; how near the power found there must be.
+FOLDED_SHARE, FOLDED_FACTOR = 0.05, 3.0
+#: Power at 1/2, 3/4 and 17/20 of the Nyquist frequency over that at it: 2, 1.17, 1.06 of a tail ∝ 1/ω² (more
+#: at the first with bands beside it), 1 of overdamped dipoles, more at all of overtones and bands.
+TAIL_AT_LEAST, TAIL_AT_MOST = np.array([1.5, 0.85, 0.8]), np.array([np.inf, 1.6, 1.45])
 
 
 @dataclass(frozen=True)
@@ -135,8 +137,7 @@ def folded(bins: Periodogram) -> Array:
 
     Images of the tail at :math:`ω+2πk/Δ` add up to :math:`CΔ^2/12` at 0 and to :math:`CΔ^2/4` at π/Δ.
     """
-    top = bins.power[:, int(0.95 * bins.power.shape[1]) :]
-    return np.asarray(top.mean(axis=1) / 3.0)
+    return np.asarray(bins.tail[:, -1] / 3.0)
 
 
 def walks_by_folding(bins: Periodogram, dipole_variance: float, run_fs: float) -> bool:
@@ -151,11 +152,12 @@ def walks_by_folding(bins: Periodogram, dipole_variance: float, run_fs: float) -
     run_fs
         Length T of one replica, fs.
     """
-    floor, size = float(folded(bins).sum()), bins.power.shape[1]
+    floor = float(folded(bins).sum())
     lowest = float(bins.power[:, 1 : LOWEST_BINS + 1].mean(axis=1).sum())
-    halfway = float(bins.power[:, int(0.45 * size) : int(0.55 * size)].mean(axis=1).sum())
-    alike = lowest < FOLDED_FACTOR * floor < FOLDED_FACTOR**2 * lowest and halfway > TAIL * 3.0 * floor
-    return alike and floor * run_fs / 6.0 > FOLDED_SHARE * dipole_variance
+    tail = bins.tail.sum(axis=0)
+    shaped = ((tail[:-1] > TAIL_AT_LEAST * tail[-1]) & (tail[:-1] < TAIL_AT_MOST * tail[-1])).all()
+    alike = lowest < FOLDED_FACTOR * floor < FOLDED_FACTOR**2 * lowest
+    return bool(shaped and alike and floor * run_fs / 6.0 > FOLDED_SHARE * dipole_variance)
 
 
 def lowest_over_zero(bins: Periodogram, found: CepstralEstimate) -> float:

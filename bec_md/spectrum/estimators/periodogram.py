@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
-from bec_md.arrays import Array
+from bec_md.arrays import Array, Complex
 from bec_md.spectrum.estimators.blocks import CurrentBlocks
 from bec_md.units import SPEED_OF_LIGHT_CM_FS
 
@@ -15,6 +15,9 @@ from bec_md.units import SPEED_OF_LIGHT_CM_FS
 LONGEST = 1 << 20
 #: Length of a replica over that of the longest one below which it has no part in a periodogram.
 SHORTEST_SHARE = 0.25
+#: Fewest frequencies of which the highest ones tell how the spectrum ends.
+SHORTEST_TAIL = 200
+TAIL_PARTS = (0.45, 0.55), (0.72, 0.78), (0.83, 0.87), (0.95, 1.0)
 
 
 @dataclass(frozen=True)
@@ -38,6 +41,9 @@ class Periodogram:
     squared_correlation
         (3,) :math:`(2/T)\int Ĉ(τ)^2 dτ/Ĉ(0)^2` over lags up to half a stretch T, both signs, Ĉ unbiased;
         None if not asked for.
+    tail
+        (3, 4) power in `TAIL_PARTS` of the range up to the Nyquist frequency, of stretches with a Hann taper:
+        nothing of the bands leaks there. NaN of stretches too short to tell.
     """
 
     wavenumber_cm: Array
@@ -47,6 +53,7 @@ class Periodogram:
     length: int
     timestep_fs: float
     squared_correlation: Array | None = None
+    tail: Array = field(default_factory=lambda: np.full((3, len(TAIL_PARTS)), np.nan))
 
 
 def periodogram(
@@ -79,6 +86,7 @@ def periodogram(
     length = 2 * (length // 2)
     padding = 2 if correlated else 1
     total, dipole = np.zeros((3, padding * length // 2 + 1)), np.zeros((3, length // 2 + 1))
+    tail = np.zeros((3, len(TAIL_PARTS)))
     count = 0
     for replica, (first, last) in enumerate(pieces):
         for start in range(first, last - length + 1, length):
@@ -89,16 +97,30 @@ def periodogram(
                 position = np.cumsum(current, axis=1) - 0.5 * current
             position -= position.mean(axis=1, keepdims=True)
             for sums, data, size in ((total, current, padding * length), (dipole, position, length)):
-                for row, values in zip(sums, data, strict=True):
+                for axis, values in enumerate(data):
                     transform = fft.rfft(values, size, workers=2, overwrite_x=True)
-                    row += transform.real**2 + transform.imag**2
+                    sums[axis] += transform.real**2 + transform.imag**2
+                    if sums is total:
+                        tail[axis] += _tail(transform[::padding])
             count += 1
     step = blocks.timestep_fs
     wavenumber = np.arange(length // 2 + 1) / (length * step * SPEED_OF_LIGHT_CM_FS)
     scale = step / (length * count)
     squares = _squared_correlation(total, length) if correlated else None
     power = total[:, ::padding] * scale
-    return Periodogram(wavenumber, power, dipole * scale * step**2, count, length, step, squares)
+    return Periodogram(
+        wavenumber, power, dipole * scale * step**2, count, length, step, squares, tail * scale
+    )
+
+
+def _tail(transform: Complex) -> Array:
+    """Mean square of a transform in parts of its range, as if its data had a Hann taper."""
+    size = len(transform)
+    if size < SHORTEST_TAIL:
+        return np.full(len(TAIL_PARTS), np.nan)
+    bands = [transform[int(low * size) : int(high * size)] for low, high in TAIL_PARTS]
+    tapered = [0.5 * band[1:-1] - 0.25 * (band[2:] + band[:-2]) for band in bands]
+    return np.array([float(np.mean(one.real**2 + one.imag**2)) for one in tapered]) / 0.375
 
 
 def _squared_correlation(padded: Array, length: int) -> Array:
