@@ -10,7 +10,6 @@ import typer
 from bec_md.cli.console import Console, memory, times
 from bec_md.cli.options import with_options
 from bec_md.cli.outputs import STDOUT, emit_json, guard
-from bec_md.errors import UsageError
 
 if TYPE_CHECKING:
     from bec_md.spectrum.analysis.pieces import Route
@@ -67,12 +66,6 @@ def plan(
     from bec_md.spectrum.analysis.plan import plan_run
 
     guard({"--json": json})
-    if error >= 1.0:
-        raise UsageError(
-            f"--error {error:g} is {100 * error:g} % of a point",
-            "the error is relative, as a fraction: noise as large as the spectrum shows no spectrum",
-            f"write --error {error / 100:g} for {error:g} %",
-        )
     console = Console(results_on_stdout=json == STDOUT)
     found = plan_run(
         resolution,

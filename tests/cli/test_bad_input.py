@@ -136,7 +136,7 @@ def test_ctrl_c_says_what_is_kept_and_how_to_go_on(
         (["spectrum", "."], ["folder"]),
         (["spectrum", "model.safetensors"], ["--model model.safetensors"]),
         (["plan", "--error", "0"], ["positive"]),
-        (["plan", "--error", "10"], ["1000 %", "--error 0.1 for 10 %"]),
+        (["plan", "--error", "10"], ["error 10 is 1000 % of a point", "give 0.1 for 10 %"]),
         (["plan", "--resolution", "nan"], ["positive"]),
         (["spectrum", "{short}", "--charges", crystal.CHARGES, "--device", "cuda:9"], ["--device cuda:9"]),
         (["spectrum", "{short}", "--device", "evil"], ["--device evil", "cuda"]),

@@ -103,8 +103,14 @@ def plan_run(
     Raises
     ------
     UsageError
-        For values that are not positive.
+        For values that are not positive, or an error of 100 % and more.
     """
+    if relative_error >= 1.0:
+        raise UsageError(
+            f"error {relative_error:g} is {100 * relative_error:g} % of a point",
+            "the error is relative, as a fraction: noise as large as the spectrum shows no spectrum",
+            f"give {relative_error / 100:g} for {relative_error:g} %",
+        )
     _require_positive(
         {
             "resolution": resolution_cm,
