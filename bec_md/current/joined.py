@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from itertools import combinations
 
 import numpy as np
 
@@ -25,6 +24,9 @@ from bec_md.trajectory.runs import Run, arrange
 _ENDS = 64
 #: Difference of a sample that two files hold, relative to the r.m.s. of the current (printed digits).
 _SAME_SAMPLE = 1e-4
+#: Samples that are compared to tell that two files hold the same ones, rows that are searched at once, and
+#: the size, in those differences, below which a current is at rest and tells nothing.
+_ALIKE, _ROWS, _AT_REST = 8, 65536, 1000.0
 #: Square of third differences over that of unrelated samples: of a junction by chance once in 10⁵, and up to
 #: which a current is sampled closely enough to tell.
 _BY_CHANCE, _RESOLVED = 1e-3, 0.05
@@ -54,6 +56,21 @@ class _Ends:
         """Number of the sample of this current at whose time the other one begins."""
         return (other.series.start_time_fs - self.series.start_time_fs) / self.series.timestep_fs
 
+    def holds(self, other: _Ends) -> int | None:
+        """Number of the first sample but the last from which on this current is the other one, if any."""
+        wanted, rows = other.head[:_ALIKE], self.series.n_frames
+        tolerance = _SAME_SAMPLE * float(np.sqrt((self.tail**2).mean()))
+        if not np.abs(wanted).max() > _AT_REST * tolerance:
+            return None
+        for begin in range(0, rows, _ROWS):
+            found = self.series.read("current", slice(begin, min(begin + _ROWS + _ALIKE, rows))).sum(axis=1)
+            for at in np.flatnonzero((np.abs(found[:_ROWS] - wanted[0]) <= tolerance).all(axis=1)):
+                own = found[at : at + _ALIKE]
+                alike = np.abs(own[: len(wanted)] - wanted[: len(own)]).max() <= tolerance
+                if alike and begin + at < rows - 1:
+                    return int(begin + at)
+        return None
+
 
 def find_parts(series: Sequence[CurrentSeries], names: Sequence[str]) -> list[Run]:
     """Arrange currents into independent runs.
@@ -64,8 +81,6 @@ def find_parts(series: Sequence[CurrentSeries], names: Sequence[str]) -> list[Ru
         If two hold the same samples, overlap by more than one, or continue the same current.
     """
     ends = [_Ends.of(name, one) for name, one in zip(names, series, strict=True)]
-    for one, other in combinations(ends, 2):
-        _refuse_same(one, other)
     return arrange(
         names,
         lambda one, other: _continues(ends[one], ends[other]),
@@ -121,33 +136,22 @@ def _alike(one: CurrentSeries, other: CurrentSeries) -> bool:
     return same and stored and counted and clock and same_charges(one, other)
 
 
-def _refuse_same(one: _Ends, other: _Ends) -> None:
-    size, other_size = ((end.series.n_frames, end.series.volume_ang3) for end in (one, other))
-    if size != other_size or not _alike(one.series, other.series) or not one.head.any():
-        return
-    if np.array_equal(one.head, other.head) and np.array_equal(one.tail, other.tail):
-        raise UsageError(
-            f"{one.name} and {other.name} hold the same current",
-            "one run twice is no second run: the standard errors would come out too small by √2",
-            "name every run once",
-        )
-
-
 def _refuse_overlap(one: _Ends, other: _Ends) -> None:
-    """Refuse a part that begins at an earlier sample of another one than its last."""
-    number = one.number_of(other)
-    at = round(number)
-    if not _alike(one.series, other.series) or abs(number - at) > _SAME_TIME:
+    """Refuse a current that repeats another one from any of its samples but the last."""
+    at = one.holds(other) if _alike(one.series, other.series) else None
+    if at is None:
         return
-    if not 0 < at < one.series.n_frames - 1:
-        return
-    sample = one.series.read("current", slice(at, at + 1)).sum(axis=1)[0]
-    if _same_sample(one, sample, other.head[0]):
+    if at == 0:
         raise UsageError(
-            f"{other.name} begins with sample {at} of {one.name}, which goes on after it",
-            "the samples that both hold would count twice",
-            f"cut {one.name} before it (`stop={at}`); parts may share their last and first sample, not more",
+            f"{one.name} and {other.name} begin with the same samples",
+            "one run twice is no second run: the standard errors would come out too small by √2",
+            "name every run once: the longer one, if one is a part of the other",
         )
+    raise UsageError(
+        f"{other.name} begins with sample {at} of {one.name}, which goes on after it",
+        "the samples that both hold would count twice",
+        f"cut {one.name} before it (`stop={at}`); parts may share their last and first sample, not more",
+    )
 
 
 def _continues(one: _Ends, other: _Ends) -> int | None:

@@ -103,7 +103,7 @@ def arrange(
         How much of the first one the second repeats as its continuation, by their numbers; None if it is
         none.
     refuse_overlap
-        Raises an error if the second begins in the middle of the first.
+        Raises an error if the first holds what the second begins with.
 
     Raises
     ------
@@ -112,10 +112,11 @@ def arrange(
     """
     following: dict[int, tuple[int, int]] = {}
     before: dict[int, int] = {}
+    apart: list[tuple[int, int]] = []
     for one, other in permutations(range(len(names)), 2):
         repeated = continues(one, other)
         if repeated is None:
-            refuse_overlap(one, other)
+            apart.append((one, other))
             continue
         if one in _run_from(other, following).members:  # a motion that recurs: the order given is the order
             continue
@@ -124,6 +125,9 @@ def arrange(
         if other in before:
             raise _fork(names[before[other]], names[one], f"end where {names[other]} begins")
         following[one], before[other] = (other, repeated), one
+    for one, other in apart:
+        if one not in _run_from(other, following).members:  # nor a motion that recurs
+            refuse_overlap(one, other)
     return [_run_from(start, following) for start in range(len(names)) if start not in before]
 
 
@@ -150,9 +154,17 @@ def _refuse_overlap(one: _Ends, other: _Ends) -> None:
     Raises
     ------
     UsageError
-        With the frame, if counters and positions show it.
+        If both begin with the same frames; with the frame, if counters and positions show it.
     """
-    if not one.tail or len(one.head) < 2 or not other.head or not _alike(one, other):
+    if len(one.head) < 2 or not other.head or not _alike(one, other):
+        return
+    if len(other.head) > 1 and all(map(_same_frame, one.head, other.head)):
+        raise UsageError(
+            f"{one.name} and {other.name} begin with the same frames",
+            "one run twice is no second run: the standard errors would come out too small by √2",
+            "name every run once: the longer one, if one is a part of the other",
+        )
+    if not one.tail:
         return
     counters = [counter_of(frame, None) for frame in (*one.head, one.tail[-1], other.head[0])]
     if any(counter is None for counter in counters) or len({c.name for c in counters if c is not None}) != 1:

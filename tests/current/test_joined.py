@@ -78,8 +78,12 @@ def test_samples_too_far_apart_are_joined_by_their_times() -> None:
 
 def test_one_current_twice_an_overlap_and_a_fork_are_refused() -> None:
     whole = series(2)
+    restarted = {"start_time_fs": 0.0}  # a clock that begins anew
     for pair, words in (
-        ([whole, whole], ("a and b hold the same current", "√2")),
+        ([whole, whole[:300]], ("a and b begin with the same samples", "the longer one")),
+        ([replace(whole[150:], **restarted), whole], ("a begins with sample 150 of b", "stop=150")),
+        ([whole[:200], replace(whole[195:], **restarted)], ("b begins with sample 195 of a",)),
+        ([whole, whole], ("a and b begin with the same samples", "√2")),
         ([whole, whole[150:]], ("b begins with sample 150 of a", "stop=150")),
     ):
         with pytest.raises(UsageError) as caught:

@@ -47,6 +47,15 @@ def test_parts_are_joined_in_any_order(write, velocities, shared) -> None:
         assert (one.index, one.time_fs) == (other.index, other.time_fs)
 
 
+@pytest.mark.parametrize("velocities", [True, False])
+def test_a_copy_from_before_the_run_was_longer_is_no_replica(write, velocities) -> None:
+    paths = cut(write, HarmonicMotion(n_atoms=16), range(60), range(25), velocities=velocities, comment="")
+    for order in (paths, paths[::-1]):
+        with pytest.raises(UsageError, match="begin with the same frames") as caught:
+            find_runs(opened(order))
+        assert_helpful(caught.value, "the longer one")
+
+
 @pytest.mark.parametrize(
     ("start", "stop", "stride"), [(0, None, 1), (5, 50, 4), (25, None, 7), (-10, None, 3)]
 )
