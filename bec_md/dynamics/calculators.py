@@ -78,6 +78,12 @@ class NamedCalculator:
             self._made = make_calculator(self.spec, self.elements)
         return self._made
 
+    @property
+    def definition(self) -> str:
+        """What the name stands for: commands of LAMMPS, and the elements of their types."""
+        kind, _, rest = self.spec.partition(":")
+        return f"{self.elements} {read_text(Path(rest))}" if kind == "lammps" else ""
+
     def __getstate__(self) -> dict[str, Any]:
         return {**vars(self), "_made": None}
 

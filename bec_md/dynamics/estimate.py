@@ -61,8 +61,7 @@ def estimate(
 ) -> Estimate:
     """Time a few force calls and evaluations of Z* (`model`) on slightly displaced atoms."""
     options = options.resolved(structure)
-    assert options.repeat is not None
-    atoms: Any = structure.repeat(options.repeat)  # type: ignore[no-untyped-call]
+    atoms = options.supercell(structure)
     atoms.calc = calculator
     random = np.random.default_rng(0)
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from bec_md.errors import UsageError
 from bec_md.options import Options, refuse_not_positive
+from bec_md.structure.names import TOTAL_CHARGE_KEYS
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -95,6 +97,14 @@ class DynamicsOptions(Options):
             store_fs=self.store_fs or (2.0 if light else 4.0),
             repeat=self.repeat or (fits[0], fits[1], fits[2]),
         )
+
+    def supercell(self, atoms: Any) -> Any:
+        """Return the repeated cell, with the net charge of all copies (options resolved)."""
+        assert self.repeat is not None
+        found = atoms.repeat(self.repeat)
+        for key in found.info.keys() & set(TOTAL_CHARGE_KEYS):
+            found.info[key] = float(found.info[key]) * math.prod(self.repeat)
+        return found
 
     def steps(self, time_ps: float) -> int:
         """Return how many time steps a time has (options resolved)."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,8 @@ from bec_md import atomic
 from bec_md.ase.recorder import CurrentRecorder
 from bec_md.dynamics.options import DynamicsOptions
 from bec_md.dynamics.phases import Phases
+from bec_md.structure.extxyz import frame_text
+from bec_md.structure.from_ase import as_frame
 
 #: Shortest time between two words about how far a replica is, s.
 _TELL_S = 0.2
@@ -99,7 +101,8 @@ class ReplicaRuns:
         kinetic, total = np.array(energies)[:, 0], np.array(energies).sum(axis=1)
         times = np.arange(len(total)) * options.interval * options.step_fs / 1000.0
         drift = float(np.polyfit(times, total, 1)[0]) if len(total) > 1 else 0.0
-        freedom = 1.5 * units.kB * (len(atoms) - 1)
+        held = 0 if atoms.constraints else 3  # the center of mass is at rest, unless atoms are frozen
+        freedom = 0.5 * units.kB * (atoms.get_number_of_degrees_of_freedom() - held)
         return Replica(
             trajectory.name, current.name, float(kinetic.mean() / freedom), 1000.0 * drift / len(atoms)
         )
@@ -111,11 +114,13 @@ def made(calculator: Any) -> Any:
 
 
 def _store(atoms: Any, stream: Any, dynamics: Any) -> None:
-    from ase.io.extxyz import write_extxyz
-
-    frame = atoms.copy()
-    frame.info = {"time_fs": float(dynamics.get_time() / units.fs), "step": int(dynamics.nsteps)}
-    write_extxyz(stream, [frame], columns=["symbols", "positions", "momenta"], write_results=False)
+    frame = replace(
+        as_frame(atoms),
+        velocities_ang_fs=np.asarray(atoms.get_velocities() * units.fs),
+        time_fs=float(dynamics.get_time() / units.fs),
+        info={"step": int(dynamics.nsteps)},
+    )
+    stream.write(frame_text(frame))
 
 
 def _now_and_then(tell: Callable[[int], None]) -> Callable[[int], None]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,8 @@ from bec_md.errors import UsageError
 from bec_md.files import read_text
 from bec_md.interruption import held
 from bec_md.processes import Team, require_workers
+from bec_md.structure.extxyz import frame_text
+from bec_md.structure.from_ase import as_frame
 
 Progress = Callable[[int, int], None]
 
@@ -102,9 +105,9 @@ def run_dynamics(
     options.check()
     require_workers(workers)
     options = options.resolved(structure)
-    assert options.repeat is not None
-    atoms = structure.repeat(options.repeat)  # type: ignore[no-untyped-call]
-    run = _Run(atoms, calculator, options, Path(output).expanduser(), progress, recorded)
+    run = _Run(
+        options.supercell(structure), calculator, options, Path(output).expanduser(), progress, recorded
+    )
     run.begin(overwrite)
     with held():
         if run.state["start"] is None:
@@ -133,7 +136,9 @@ class _Run:
             "settings": {
                 **asdict(options),
                 "formula": str(atoms.symbols),
+                "structure": _hash(frame_text(as_frame(atoms))),
                 "calculator": _name_of(calculator),
+                "potential": _hash(getattr(calculator, "definition", "")),
                 "recorded": {
                     name: str(getattr(value, "fingerprint", value))
                     for name, value in sorted(recorded.items())
@@ -153,7 +158,8 @@ class _Run:
             return
         stored = json.loads(read_text(self._file))
         wanted = json.loads(json.dumps(self.state["settings"]))
-        differing = sorted(name for name in wanted if stored.get("settings", {}).get(name) != wanted[name])
+        known = stored.get("settings") or dict.fromkeys(wanted)
+        differing = sorted(name for name in wanted if known.get(name, wanted[name]) != wanted[name])
         if differing:
             raise UsageError(
                 f"{self._file.name} belongs to a run with other {', '.join(differing)}",
@@ -202,6 +208,10 @@ class _Run:
 
     def _keep(self) -> None:
         atomic.write_text(self._file, json.dumps(self.state, indent=1) + "\n")
+
+
+def _hash(text: str) -> str:
+    return blake2b(text.encode(), digest_size=8).hexdigest()
 
 
 def _name_of(calculator: Any) -> str:

