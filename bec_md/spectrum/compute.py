@@ -14,7 +14,7 @@ from bec_md.arrays import Array
 from bec_md.current.provenance import merged_metadata
 from bec_md.current.replicas import doubts_of
 from bec_md.errors import BecMDWarning, UsageError
-from bec_md.spectrum.analysis.peak import Peak, find_spectrum_peaks
+from bec_md.spectrum.analysis.peak import Peak, find_spectrum_peaks, natural_width_cm
 from bec_md.spectrum.electronic import resolve_eps_inf
 from bec_md.spectrum.errors import model_error, uncertainty
 from bec_md.spectrum.errors.assess import Assessment, assess
@@ -324,13 +324,15 @@ def _plain(found: _Estimated, sigma_of: Any) -> Array | None:
 def _peaks(
     sigma_real: Array, error: Array, power: PowerSpectra, keep: slice, options: _Resolved
 ) -> tuple[Peak, ...]:
-    return find_spectrum_peaks(
+    found = find_spectrum_peaks(
         power.wavenumber_cm[keep],
         response.n_alpha_from_conductivity(sigma_real[:3].mean(axis=0))[keep],
         response.n_alpha_from_conductivity(error),
         options.estimate.resolution_cm,
-        friction_cm=_friction_cm(options.asked.thermostat_friction_per_ps) or 0.0,
     )
+    friction = _friction_cm(options.asked.thermostat_friction_per_ps) or 0.0
+    natural = (natural_width_cm(p.width_cm, power.lag_window, power.timestep_fs, friction) for p in found)
+    return tuple(replace(p, natural_width_cm=width) for p, width in zip(found, natural, strict=True))
 
 
 def _friction_cm(friction_per_ps: float | None) -> float | None:

@@ -8,6 +8,7 @@ import pytest
 from bec_md.errors import UsageError
 from bec_md.spectrum.analysis.peak import natural_width_cm
 from bec_md.spectrum.compute import compute_spectrum
+from bec_md.spectrum.estimators.lag_window import lag_window
 from tests.spectrum.exact import atoms_series, bare, kt_amu, langevin_oscillator
 
 PS1_IN_CM = 5.30884  # 1 ps⁻¹/(2πc)
@@ -35,13 +36,27 @@ def test_voigt_widths() -> None:
     from scipy.special import voigt_profile
 
     x = np.linspace(-200, 200, 400_001)
+    window = lag_window(10.0, 4.0, 100_000)
     for lorentz in (2.0, 10.0, 30.0):
         profile = voigt_profile(x, 10.0 / 2.3548200450309493, lorentz / 2)
         inside = x[profile > 0.5 * profile.max()]
-        # the formula is good to 0.02 % of the width
-        assert natural_width_cm(inside[-1] - inside[0], 10.0) == pytest.approx(lorentz, abs=0.03)
-    assert natural_width_cm(9.0, 10.0) == 0.0
-    assert natural_width_cm(12.0, 10.0, friction_cm=50.0) == 0.0
+        assert natural_width_cm(inside[-1] - inside[0], window, 4.0) == pytest.approx(lorentz, abs=0.01)
+    assert natural_width_cm(9.0, window, 4.0) == 0.0
+    assert natural_width_cm(12.0, window, 4.0, friction_cm=50.0) == 0.0
+
+
+@pytest.mark.parametrize(
+    ("estimator", "window"),
+    [("lag", "lorentzian"), ("lag", "bartlett"), ("welch", "gaussian"), ("multitaper", "gaussian")],
+)
+def test_natural_width_is_without_the_window_that_was_used(estimator: str, window: str) -> None:
+    v = langevin_oscillator(100_000, 4.0, 600.0, 8.0, 10.0, 5, (30,))[1]
+    series = [bare(v[:, 3 * i : 3 * i + 3], 4.0) for i in range(10)]
+    s = compute_spectrum(
+        series, temperature_k=300.0, resolution_cm=10.0, estimator=estimator, window=window, max_cm=900.0
+    )
+    # a Lorentzian window doubles the width, seven tapers add 4 cm⁻¹; heights are known to 1 %
+    assert max(s.peaks, key=lambda p: p.height).natural_width_cm == pytest.approx(8.0, abs=1.0)
 
 
 def rigid_dimers(n: int = 4000, pairs: int = 20) -> tuple[np.ndarray, np.ndarray]:

@@ -8,6 +8,7 @@ import numpy as np
 
 from bec_md.arrays import Array
 from bec_md.spectrum.analysis.maxima import find_maxima
+from bec_md.spectrum.estimators.lag_window import kernel_over_top
 from bec_md.spectrum.response.optics import vertex
 
 
@@ -46,7 +47,6 @@ def find_spectrum_peaks(
     errors: Array,
     resolution_cm: float,
     n_sigma: float = 3.0,
-    friction_cm: float = 0.0,
 ) -> tuple[Peak, ...]:
     """Maxima that stand out of their surroundings by `n_sigma` standard errors and 1 % of the highest.
 
@@ -60,8 +60,6 @@ def find_spectrum_peaks(
         Full width at half maximum of the smoothing kernel, cm⁻¹; sets the error of the position.
     n_sigma
         Significance threshold.
-    friction_cm
-        Known broadening by a thermostat, cm⁻¹.
 
     Returns
     -------
@@ -82,34 +80,33 @@ def find_spectrum_peaks(
         # a parabola of curvature 8 h/w² is tilted by noise that varies by err over one resolution width
         tilt = float(errors[i]) / resolution_cm
         shift = min(tilt * width_cm**2 / (8.0 * max(height, 1e-300)), width_cm)
-        natural = natural_width_cm(width_cm, resolution_cm, friction_cm)
-        peaks.append(Peak(position, shift, height, float(errors[i]), width_cm, natural))
+        peaks.append(Peak(position, shift, height, float(errors[i]), width_cm))
     return tuple(peaks)
 
 
-def natural_width_cm(measured_cm: float, resolution_cm: float, friction_cm: float = 0.0) -> float:
-    r"""Width of a Lorentzian band before smoothing, less the broadening by a thermostat.
+def natural_width_cm(
+    measured_cm: float, window: Array, timestep_fs: float, friction_cm: float = 0.0
+) -> float:
+    """Width of a Lorentzian band before smoothing, less the broadening by a thermostat.
 
-    A band of width L smoothed by a Gaussian of width G is a Voigt profile,
-
-    .. math:: w = 0.5346\,L + \sqrt{0.2166\,L^2 + G^2},
-
-    which is solved for L. Langevin friction γ adds γ to the width of every band: the equation of motion of
-    a mode with damping Γ gets the damping Γ + γ.
+    The width L is the one with which a Lorentzian, folded with the kernel of the lag window (a Voigt profile
+    for a Gaussian), is as wide as the band. Langevin friction γ adds γ to the width of every band: the
+    equation of motion of a mode with damping Γ gets the damping Γ + γ.
 
     Parameters
     ----------
-    measured_cm, resolution_cm, friction_cm
+    measured_cm, friction_cm
         Full widths at half maximum, cm⁻¹.
-
-    Reference
-    ---------
-    Olivero and Longbothum 1977, J. Quant. Spectrosc. Radiat. Transf. 17, 233.
+    window, timestep_fs
+        (L + 1,) lag window that the spectrum was smoothed with, and the time between its lags, fs.
     """
-    if measured_cm <= resolution_cm:
+    from scipy.optimize import brentq
+
+    def beyond(lorentz_cm: float) -> float:
+        """How far the folded band lies above half of its height where the measured one has it."""
+        return kernel_over_top(window, timestep_fs, 0.5 * measured_cm, lorentz_cm) - 0.5
+
+    if beyond(0.0) >= 0.0:
         return 0.0
-    a, b = 0.5346, 0.2166
-    square = a * a - b
-    root = (a * measured_cm) ** 2 - square * (measured_cm**2 - resolution_cm**2)
-    lorentz = (a * measured_cm - float(root) ** 0.5) / square
+    lorentz = measured_cm if beyond(measured_cm) <= 0.0 else brentq(beyond, 0.0, measured_cm, xtol=1e-4)
     return max(float(lorentz) - friction_cm, 0.0)

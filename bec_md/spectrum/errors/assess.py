@@ -14,7 +14,7 @@ from bec_md.spectrum.errors.temperature_spread import temperature_spread
 from bec_md.spectrum.estimators import corrections, one_sided
 from bec_md.spectrum.estimators.blocks import CurrentBlocks
 from bec_md.spectrum.estimators.estimate import PowerSpectra
-from bec_md.spectrum.estimators.lag_window import noise_bandwidth_cm
+from bec_md.spectrum.estimators.lag_window import kernel_over_top
 from bec_md.spectrum.estimators.periodogram import Periodogram
 from bec_md.spectrum.estimators.survey import Survey
 from bec_md.spectrum.response.symmetric_tensor import to_matrix
@@ -23,6 +23,9 @@ from bec_md.units import SPEED_OF_LIGHT_CM_FS
 
 #: Frames, spread over a run, whose quantiles are those of the run.
 SAMPLED_ROWS = 1 << 20
+
+#: Width of the kernel over the resolution that was asked for, above which lines are wider than asked.
+WIDER = 1.1
 
 
 @dataclass(frozen=True)
@@ -120,7 +123,7 @@ def assess(
         residual,
         drift,
         whole,
-        noise_bandwidth_cm(resolution_cm),
+        power.bandwidth_cm,
     )
 
 
@@ -220,8 +223,7 @@ def _charges(blocks: CurrentBlocks, power: PowerSpectra) -> list[QualityCheck]:
 
 
 def _statistics(power: PowerSpectra, resolution_cm: float) -> list[QualityCheck]:
-    middle = power.relative_variance[len(power.relative_variance) // 2]
-    cut = bool(power.lag_window[-1] > 0.05 * power.lag_window[0]) and len(power.lag_window) > 1
+    cut = kernel_over_top(power.lag_window, power.timestep_fs, 0.5 * WIDER * resolution_cm) > 0.5
     low = np.linalg.eigvalsh(to_matrix(power.total))
     floor = float(low.min() / max(float(low.max()), 1e-300))
     ratio = None
@@ -233,7 +235,7 @@ def _statistics(power: PowerSpectra, resolution_cm: float) -> list[QualityCheck]
     return [
         quality_checks.check_jackknife(ratio),
         quality_checks.check_resolution(
-            float(np.sqrt(middle / 3.0)), resolution_cm, power.total_time_fs, cut
+            float(np.sqrt(power.middle_variance / 3.0)), resolution_cm, power.total_time_fs, cut
         ),
         quality_checks.check_positivity(floor),
     ]

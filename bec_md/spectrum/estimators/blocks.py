@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 REMEMBERED_FRAMES = 1 << 22
 #: Frames from which mean tensors are taken.
 SAMPLED_FRAMES = 64
+#: Length of a replica over that of the longest one below which it has no part where all are as short as the
+#: shortest one.
+SHORTEST_SHARE = 0.25
 
 
 def rows(data: Any, start: int, stop: int) -> Array:

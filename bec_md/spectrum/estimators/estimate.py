@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from bec_md.arrays import Array
 from bec_md.errors import UsageError
 from bec_md.spectrum.estimators import correlation, multitaper, one_sided, taper, welch
-from bec_md.spectrum.estimators.blocks import CurrentBlocks
+from bec_md.spectrum.estimators.blocks import SHORTEST_SHARE, CurrentBlocks
 from bec_md.spectrum.estimators.cross_power import CrossPower
 from bec_md.spectrum.estimators.lag_window import lag_window
 from bec_md.units import SPEED_OF_LIGHT_CM_FS
@@ -81,6 +81,16 @@ class PowerSpectra:
     total_time_fs: float
     longest_fs: float
     excess: Array | None = None
+
+    @property
+    def middle_variance(self) -> float:
+        """Relative variance far from zero and from the Nyquist wavenumber."""
+        return float(self.relative_variance[len(self.relative_variance) // 2])
+
+    @property
+    def bandwidth_cm(self) -> float:
+        """Equivalent noise bandwidth, cm⁻¹: points this far apart are independent, a variance is 1/(TB)."""
+        return 1.0 / (SPEED_OF_LIGHT_CM_FS * self.total_time_fs * self.middle_variance)
 
 
 @dataclass(frozen=True)
@@ -236,7 +246,8 @@ def _tapered(blocks: CurrentBlocks, options: EstimateOptions) -> PowerSpectra:
     step, lengths = blocks.timestep_fs, blocks.lengths
     width = options.resolution_cm * SPEED_OF_LIGHT_CM_FS * step
     make_tapers, overlap = TAPERED[options.estimator]
-    tapers = make_tapers(width, min(lengths))
+    shortest = SHORTEST_SHARE * max(lengths)  # a shorter replica would widen the kernel of all
+    tapers = make_tapers(width, min(n for n in lengths if n >= shortest))
     n_tapers, n = tapers.shape
     hop = max(round(n * (1.0 - overlap)), 1)
     grid = one_sided.grid_size(n, step, grid_resolution_cm(blocks, options))
@@ -264,7 +275,9 @@ def _tapered(blocks: CurrentBlocks, options: EstimateOptions) -> PowerSpectra:
     scale = step / (count * n_tapers)
     weights = sums.block_weight
     variance = sum(
-        s.size**2 * taper.relative_variance(tapers, _spacing(s, n), int(s.size), grid) for s in starts
+        s.size**2 * taper.relative_variance(tapers, _spacing(s, n), int(s.size), grid)
+        for s in starts
+        if s.size
     )
     total = sums.total * scale
     equivalent = taper.equivalent_lag_window(tapers)
@@ -282,7 +295,7 @@ def _tapered(blocks: CurrentBlocks, options: EstimateOptions) -> PowerSpectra:
         correlation=windowed / np.where(equivalent > 1e-3, equivalent, np.inf),
         lag_window=equivalent,
         timestep_fs=step,
-        total_time_fs=float(sum(lengths)) * step,
+        total_time_fs=float(sum(m for m in lengths if m >= n)) * step,
         longest_fs=max(lengths) * step,
     )
 

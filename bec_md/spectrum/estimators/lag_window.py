@@ -94,6 +94,28 @@ def lag_window(resolution_cm: float, timestep_fs: float, n_samples: int, name: s
     return shape(np.minimum(lags / span, 1.0))
 
 
+def kernel_over_top(
+    window: Array, timestep_fs: float, wavenumber_cm: float, lorentz_cm: float = 0.0
+) -> float:
+    """Kernel of a lag window, at a distance from its middle, over its middle.
+
+    Parameters
+    ----------
+    window
+        (L + 1,) from lag 0 on.
+    timestep_fs
+        Time between lags, fs.
+    wavenumber_cm
+        The distance, cm⁻¹.
+    lorentz_cm
+        Full width at half maximum of a Lorentzian with which the kernel is folded first, cm⁻¹.
+    """
+    phase = 2.0 * math.pi * SPEED_OF_LIGHT_CM_FS * timestep_fs * np.arange(len(window))
+    folded = window * np.exp(-0.5 * lorentz_cm * phase)
+    folded[0] *= 0.5
+    return float(folded @ np.cos(wavenumber_cm * phase) / folded.sum())
+
+
 def noise_bandwidth_cm(resolution_cm: float, name: str = "gaussian") -> float:
     """Equivalent noise bandwidth B/c in cm⁻¹ for a resolution (kernel FWHM) in cm⁻¹."""
     shape, fwhm_times_span = _lookup(name)

@@ -8,13 +8,11 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from bec_md.arrays import Array, Complex
-from bec_md.spectrum.estimators.blocks import CurrentBlocks
+from bec_md.spectrum.estimators.blocks import SHORTEST_SHARE, CurrentBlocks
 from bec_md.units import SPEED_OF_LIGHT_CM_FS
 
 #: Longest stretch transformed at once: bounds the memory for series of any length.
 LONGEST = 1 << 20
-#: Length of a replica over that of the longest one below which it has no part in a periodogram.
-SHORTEST_SHARE = 0.25
 #: Fewest frequencies of which the highest ones tell how the spectrum ends.
 SHORTEST_TAIL = 200
 TAIL_PARTS = (0.45, 0.55), (0.72, 0.78), (0.83, 0.87), (0.95, 1.0)

@@ -33,6 +33,6 @@ def welch_tapers(width_cycles: float, n_samples: int) -> Array:
 
 
 def segment_starts(n_samples: int, length: int, hop: int) -> NDArray[np.int64]:
-    """Starts of evenly spaced segments at most `hop` apart that cover the whole series."""
-    count = 1 + -(-(n_samples - length) // hop)
+    """Starts of evenly spaced segments at most `hop` apart that cover the series; none of a shorter one."""
+    count = 1 + -(-(n_samples - length) // hop) if n_samples >= length else 0
     return np.linspace(0, n_samples - length, count).astype(np.int64)
