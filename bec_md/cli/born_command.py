@@ -49,6 +49,12 @@ def born(
     check_writable("--output", output)
     console = Console(quiet)
     atoms = read_structure(structure)
+    if atoms.cell.rank < 3:
+        raise UsageError(
+            f"{structure.name} has no cell",
+            "a BORN file is that of a crystal, and begins with its ε∞",
+            "use `bec-md predict` for a molecule in a box",
+        )
     network = load_model(model, structures=[atoms])
     if model == "auto" and not network.predicts_eps_inf:
         special, network = network.name, load_model("universal")

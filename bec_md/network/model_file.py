@@ -113,6 +113,17 @@ def read_header(path: str | Path) -> dict[str, Any]:
     return {"card": {}, **header}
 
 
+def check_card(card: dict[str, Any], place: str, fix: str) -> None:
+    """Refuse entries of a card that the program uses and could not read.
+
+    Raises
+    ------
+    DataError
+        With the place, and what to do.
+    """
+    checked(_Card, card, place, fix)
+
+
 def _check_tensors(entries: dict[str, Any], size: int, place: str) -> None:
     """Refuse tensors that do not fill the file one after another: cut off, overlapping, or more than told."""
     fields = [checked(_Tensor, entry, f"{place}, {name:.60}", _FIX) for name, entry in entries.items()]

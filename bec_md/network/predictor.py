@@ -35,7 +35,7 @@ class Prediction(ByFrame):
     born_effective_charges: Array  # (F, N, 3, 3) e, mean over the ensemble, Σ_i Z_i = Q·1
     members: Array  # (F, M, N, 3, 3) e; M = 1, the mean, where members were not asked for
     uncertainty_e: Array  # (F, N) calibrated standard error of one component, e; zero if M = 1
-    eps_inf: Array  # (F, 3, 3); NaN where the model was trained without ε∞
+    eps_inf: Array  # (F, 3, 3); NaN where the model was trained without ε∞, or there is no cell
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -218,8 +218,8 @@ class BecModel:
         return Prediction(mean, members, spread, self._known(answers["eps_inf"]))
 
     def _known(self, eps_inf: Array) -> Array:
-        """ε∞, or NaN where the model was trained without it."""
-        return eps_inf if self.predicts_eps_inf else np.full_like(eps_inf, np.nan)
+        """ε∞, or NaN where the model was trained without it or the volume is zero."""
+        return np.where(self.predicts_eps_inf & np.isfinite(eps_inf), eps_inf, np.nan)
 
     def _pick_level(self, level: str | None) -> str:
         levels: list[str] = self.config["levels"]
@@ -262,7 +262,7 @@ class BecModel:
             if engine == "native":
                 raise UsageError("the native engine is not available", status.reason, status.fix)
             self.engine_note = f"native engine not available ({status.reason}); using PyTorch, slower"
-        self._check_device(device)
+        check_device(device)
         if threads is not None and device == "cpu":
             import torch
 
@@ -271,26 +271,6 @@ class BecModel:
 
         level = self.config["levels"].index(self.level)
         return TorchEngine(load_network(self.path), level, device, precision=precision)
-
-    def _check_device(self, device: str) -> None:
-        import torch
-
-        try:
-            kind, index = torch.device(device).type, torch.device(device).index
-        except RuntimeError:
-            kind, index = device, None
-        if kind not in ("cpu", "cuda"):
-            raise UsageError(
-                f"there is no device {device!r} here",
-                "the network runs on the CPU and on CUDA devices",
-                "use `device=cpu`, `device=cuda` or `device=cuda:N`",
-            )
-        if kind == "cuda" and (index or 0) >= torch.cuda.device_count():
-            raise UsageError(
-                f"device {device} is not available",
-                f"this PyTorch sees {torch.cuda.device_count() or 'no'} CUDA device(s)",
-                "use `device=cpu`, or install a CUDA build of PyTorch",
-            )
 
     def _check_frames(self, frames: Sequence[Frame | Atoms]) -> None:
         if not frames:
@@ -308,6 +288,34 @@ class BecModel:
                 f"it was trained on {len(self.elements)} other elements",
                 "choose another model (`bec-md models`), train one, or give charges with `charges`",
             )
+
+
+def check_device(device: str) -> None:
+    """Refuse a device that PyTorch does not have here.
+
+    Raises
+    ------
+    UsageError
+        If it is neither the CPU nor a CUDA device that is there.
+    """
+    import torch
+
+    try:
+        kind, index = torch.device(device).type, torch.device(device).index
+    except RuntimeError:
+        kind, index = device, None
+    if kind not in ("cpu", "cuda"):
+        raise UsageError(
+            f"there is no device {device!r} here",
+            "the network runs on the CPU and on CUDA devices",
+            "use `device=cpu`, `device=cuda` or `device=cuda:N`",
+        )
+    if kind == "cuda" and (index or 0) >= torch.cuda.device_count():
+        raise UsageError(
+            f"device {device} is not available",
+            f"this PyTorch sees {torch.cuda.device_count() or 'no'} CUDA device(s)",
+            "use `device=cpu`, or install a CUDA build of PyTorch",
+        )
 
 
 def _loaded_again(path: Path, reason: str, options: dict[str, Any]) -> BecModel:

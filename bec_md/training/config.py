@@ -26,7 +26,7 @@ def unknown_key_message(key: str, allowed: list[str], where: str) -> str:
 class Section(BaseModel):
     """A block of the configuration: frozen, and closed to keys that it does not know."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     @model_validator(mode="before")
     @classmethod
@@ -43,7 +43,7 @@ class Source(Section):
     """One labelled file: where it is, at which level of theory, and what is held back of it."""
 
     path: str
-    level: str
+    level: str = Field(min_length=1)
     weight: float = Field(default=1.0, gt=0.0)
     """Factor of every loss term of this file."""
     repeat: float = Field(default=1.0, gt=0.0, le=1000.0)
@@ -87,6 +87,13 @@ class Source(Section):
     def _check(self) -> Source:
         if isinstance(self.validation, float) and not 0.0 <= self.validation < 1.0:
             raise ValueError(f"validation {self.validation} of {self.path}: a fraction lies in [0, 1)")
+        if self.fold is not None and not (
+            isinstance(self.validation, float) and self.validation and 0 <= self.fold[0] < self.fold[1] > 1
+        ):
+            raise ValueError(
+                f"fold {list(self.fold)} of {self.path}: a number from 0 and a count above it of 2 or more, "
+                "beside validation as a fraction"
+            )
         changed = self.displace_ang > 0.0 or self.mix
         if not self.teachers and (changed or self.copies > 1):
             raise ValueError(f"changed copies of {self.path} have no labels: name a teacher")
@@ -182,7 +189,7 @@ class Finetune(Section):
     model: str
     """Name of a bundled model or path of a model file."""
     freeze: tuple[str, ...] = ()
-    """Patterns of parameter names that stay as they are, e.g. ``embedding*``."""
+    """Patterns of parameter names that stay as they are, e.g. ``element`` or ``layers.0.*``."""
     replay: tuple[Source, ...] = ()
     """Earlier data, mixed in so that it is not forgotten."""
     replay_fraction: float = Field(default=0.3, gt=0.0, lt=1.0)
@@ -220,7 +227,7 @@ class TrainingConfig(Section):
     """Network to start from; random weights when not given."""
     selection: Literal["rmse", "mae"] = "mae"
     """Validation error that the best weights minimize, averaged over the held-back files."""
-    seed: int = 0
+    seed: int = Field(default=0, ge=0, lt=2**63)
     """Of the weights, the order of the data and what is held back."""
     dtype: Literal["float32", "float64"] = "float32"
     """Arithmetic of the training."""
@@ -247,6 +254,8 @@ def parse_config(data: Any, *, source: str = "configuration") -> TrainingConfig:
     except ValidationError as error:
         lines = []
         for item in error.errors():
+            if item["type"] == "too_short" and item["input"]:
+                continue  # those that are wrong by themselves are not counted
             place = ".".join(str(part) for part in item["loc"])
             lines.append(f"{place}: {item['msg']}" if place else item["msg"])
         raise UsageError(

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from bec_md.atomic import replacing
-from bec_md.errors import DataError
+from bec_md.errors import DataError, UsageError
 from bec_md.network.network import Network
 from bec_md.spreadsheet import header_row
 from bec_md.training.averaging import WeightAverage, set_weights, swapped_weights
@@ -76,6 +76,8 @@ def predict_dataset(
 def make_optimizer(network: nn.Module, config: TrainingConfig) -> torch.optim.AdamW:
     """AdamW that decays matrices only; frozen parameters are left out."""
     patterns = config.finetune.freeze if config.finetune else ()
+    names = [name for name, _ in network.named_parameters()]
+    idle = [pattern for pattern in patterns if not fnmatch.filter(names, pattern)]
     decayed, free = [], []
     for name, parameter in network.named_parameters():
         if any(fnmatch.fnmatchcase(name, pattern) for pattern in patterns):
@@ -90,6 +92,13 @@ def make_optimizer(network: nn.Module, config: TrainingConfig) -> torch.optim.Ad
         {"params": free, "weight_decay": 0.0},
     ]
     filled = [group for group in groups if group["params"]]
+    if idle or not filled:
+        raise UsageError(
+            f"finetune.freeze: {', '.join(idle or patterns)} fits {'no' if idle else 'every'} parameter",
+            "a pattern that freezes nothing hides a mistake, and something has to be learned",
+            f"parameters are called {', '.join(dict.fromkeys(name.split('.')[0] for name in names))} …, "
+            "e.g. layers.0.*",
+        )
     return torch.optim.AdamW(filled, lr=o.learning_rate, betas=(o.beta1, o.beta2), fused=True)
 
 
@@ -261,15 +270,25 @@ class Trainer:
     def _skip(self, frames: NDArray[np.int64]) -> None:
         """A step with an infinite gradient is left out; many in a row mean that training diverged."""
         self._skipped += 1
+        self.progress.sums["skipped"] = self.progress.sums.get("skipped", 0.0) + 1.0
         if self._skipped >= MAX_SKIPPED_STEPS:
-            raise DataError(
-                f"{self._skipped} steps in a row without a finite gradient (frames {frames[:5].tolist()} …)",
-                "training has diverged",
-                "resume from the checkpoint with a smaller learning_rate, or check the labels",
+            raise self._diverged(
+                f"{self._skipped} steps in a row without a finite gradient (frames {frames[:5].tolist()} …)"
             )
+
+    def _diverged(self, what: str) -> DataError:
+        return DataError(
+            what, "training has diverged", "start anew with a smaller learning_rate, or check the labels"
+        )
 
     def _finish_epoch(self, n_batches: int, origin: float) -> None:
         state = self.progress
+        skipped = state.sums.pop("skipped", 0.0)
+        if skipped:
+            what = f"{skipped:.0f} steps without a finite gradient"
+            if state.step == 0:
+                raise self._diverged(what)
+            self.report(f"warning: {what} were left out")
         if state.batch >= n_batches:
             state.epoch += 1
             state.batch = 0
@@ -301,6 +320,9 @@ class Trainer:
             row["train_us_per_atom"] = 1e6 * sums["seconds"] / sums["atoms"]
         with swapped_weights(self.network, self.average.weights):
             score = self._score(row)
+            totals = [float(weight.sum()) for weight in self.average.weights.values()]
+            if not np.isfinite(sum(totals) if score is None else score):
+                raise self._diverged("weights or predictions that are no finite numbers")
             if score is None or state.best_score is None or score < state.best_score:
                 state.best_score, state.best_epoch, state.stale = score, state.epoch, 0
                 self.best = self.average.copy()

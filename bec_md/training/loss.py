@@ -115,5 +115,9 @@ def ensemble_loss(members: Tensor, labels: Tensor, *, score: str, floor: float, 
 
 
 def weighted_sum(values: Tensor, weights: Tensor, norm: float) -> Tensor:
-    """Σ w·v / norm; the norm is that of an average batch, so that batches keep their relative weight."""
-    return (weights * values).sum() / norm if norm > 0 else values.sum() * 0.0
+    """Σ w·v / norm; the norm is that of an average batch, so that batches keep their relative weight.
+
+    Values of no weight may be anything.
+    """
+    kept = torch.where(weights > 0, weights * values, 0.0)
+    return kept.sum() / norm if norm > 0 else kept.sum()

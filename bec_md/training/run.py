@@ -102,6 +102,7 @@ def train(
     """
     import torch
 
+    from bec_md.network.predictor import check_device
     from bec_md.training.allocator import keep_freed_memory
     from bec_md.training.loop import Trainer
     from bec_md.training.sources import load_sources
@@ -113,6 +114,7 @@ def train(
     folder = Path(output if output is not None else config.output)
     checkpoint = make_folder(folder, resume)
     keep_freed_memory()
+    check_device(config.device)
     torch.set_num_threads(config.threads)
     torch.manual_seed(config.seed)
     root = Path(data_root) if data_root is not None else None
@@ -224,6 +226,7 @@ def prepare(
         network = Network(shape)
         start_charges(network, data)
     check_loss(config, network)
+    check_card(config, network)
     network = network.to(device=config.device, dtype=dtype)
     data = replace(
         data,
@@ -253,6 +256,20 @@ def check_loss(config: TrainingConfig, network: Network) -> None:
             f"section 'loss': read-out {network.charges_from.name!r} is not trained on separate parts of Z*",
             "it sees projections of the tensors",
             "leave out trace, antisymmetric and traceless",
+        )
+
+
+def check_card(config: TrainingConfig, network: Network) -> None:
+    """Refuse a card that would make a model file which cannot be used."""
+    from bec_md.network.model_file import check_card
+
+    check_card(config.card, "section 'card'", "correct the section 'card' of the configuration")
+    level = config.card.get("default_level")
+    if level is not None and level not in network.config.levels:
+        raise UsageError(
+            f"section 'card': default_level {level!r} is not among {', '.join(network.config.levels)}",
+            "the model answers at that level of theory where none is named",
+            "name one of them, or leave it out",
         )
 
 
@@ -343,7 +360,7 @@ def config_fingerprint(config: TrainingConfig, sources: Sequence[LoadedSource]) 
     """
     excluded = {"output", "threads", "schedule", "card", "name", "device"}
     text = json.dumps(config.model_dump(mode="json", exclude=excluded, exclude_defaults=True), sort_keys=True)
-    text += "".join(item.sha256 + "".join(item.teacher_sha256) for item in sources)
+    text += "".join("".join((item.sha256, *item.teacher_sha256, item.validation_sha256)) for item in sources)
     return hashlib.sha256(text.encode()).hexdigest()
 
 
@@ -376,6 +393,7 @@ def make_card(
                     "training_atoms": sum(frame.n_atoms for frame in item.training),
                     "validation_frames": len(item.validation),
                     **({"teacher_sha256": list(item.teacher_sha256)} if item.teacher_sha256 else {}),
+                    **({"validation_sha256": item.validation_sha256} if item.validation_sha256 else {}),
                 }
                 for item in sources
             ],

@@ -33,6 +33,7 @@ class LoadedSource:
     validation: tuple[Frame, ...]
     sha256: str  # of the file
     teacher_sha256: tuple[str, ...] = ()  # of the models that labelled it
+    validation_sha256: str = ""  # of the file that its held-back frames are in, if that is another
 
 
 def file_hash(path: Path) -> str:
@@ -81,9 +82,11 @@ def load_source(
     path = find_data_file(source.path, config_folder=config_folder, data_root=data_root)
     frames = read_geometries(path, source) if source.teachers else _read(path, source, labels, report)
     held: list[Frame] = []
+    held_hash = ""
     if isinstance(source.validation, str) and not source.teachers:
         other = find_data_file(source.validation, config_folder=config_folder, data_root=data_root)
         held = _read(other, source, labels, report)
+        held_hash = file_hash(other)
     elif source.validation and not isinstance(source.validation, str):
         if source.split == "composition":
             formulas = [frame.formula for frame in frames]
@@ -108,7 +111,7 @@ def load_source(
         )
         frames = taught(frames, source, teachers, seed=seed)
         hashes = tuple(file_hash(teacher.path) for teacher in teachers)
-    return LoadedSource(source, tuple(frames), tuple(held), file_hash(path), hashes)
+    return LoadedSource(source, tuple(frames), tuple(held), file_hash(path), hashes, held_hash)
 
 
 def load_sources(
@@ -135,7 +138,31 @@ def load_sources(
                 f"are learned from as well (frame {frame.index} is {place}): their error is none of unseen "
                 "structures; leave the copies out, or hold back others"
             )
+    for item, learned in zip(sources, learned_compositions(sources), strict=True):
+        if learned:
+            formula = min(learned)
+            report(
+                f"warning: {item.source.name}: {len(learned)} of its held-back compositions are learned from "
+                f"as well ({formula} in {learned[formula]}): their error is none of unseen compositions; "
+                "hold back the same part of both files by composition, or leave them out"
+            )
     return sources
+
+
+def learned_compositions(sources: Sequence[LoadedSource]) -> list[dict[str, str]]:
+    """Held-back compositions of each file split by them that are learned from, with a file that has them."""
+    places = {frame.formula: item.source.name for item in sources for frame in item.training}
+    return [
+        {frame.formula: places[frame.formula] for frame in item.validation if frame.formula in places}
+        if holds_compositions_back(item.source)
+        else {}
+        for item in sources
+    ]
+
+
+def holds_compositions_back(source: Source) -> bool:
+    """Whether a part of the compositions of a file is held back."""
+    return source.split == "composition" and isinstance(source.validation, float)
 
 
 def copies_of(sources: Sequence[LoadedSource]) -> list[list[tuple[Frame, str]]]:
@@ -185,7 +212,7 @@ def make_training_data(
     from bec_md.training.loop import TrainingData
 
     parts, validation, unseen = [], {}, set()
-    for item in sources:
+    for item, learned in zip(sources, learned_compositions(sources), strict=True):
         options: dict[str, Any] = {"level": list(levels).index(item.source.level), "dtype": dtype}
         parts.append(
             build_dataset(
@@ -197,7 +224,7 @@ def make_training_data(
             while name in validation:
                 name += "_"
             validation[name] = build_dataset(item.validation, cutoff_ang, **options)
-            if item.source.split == "composition" and isinstance(item.source.validation, float):
+            if holds_compositions_back(item.source) and not learned:
                 unseen.add(name)
     training = weight_by_element(join_datasets(parts), config.loss.element_power)
     sizes = tuple(len(part) for part in parts)

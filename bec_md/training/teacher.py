@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from ase.cell import Cell
 from numpy.typing import NDArray
 
 from bec_md.errors import BecMDError, DataError, UsageError
@@ -71,6 +72,12 @@ def displaced(frame: Frame, largest_ang: float, generator: np.random.Generator) 
     return replace(frame, positions_ang=frame.positions_ang + shift)
 
 
+def whole_cell(frame: Frame) -> NDArray[np.float64]:
+    """Lattice vectors (3, 3), Å, with others of length 1 Å in place of those that are not there."""
+    cell: Any = Cell
+    return np.asarray(cell(frame.cell_ang).complete().array)
+
+
 def fractional_motion(frames: Sequence[Frame], where: str) -> NDArray[np.float64]:
     """Fractional coordinates (F, N, 3) of frames of the same atoms, continuous from the first one on.
 
@@ -86,7 +93,7 @@ def fractional_motion(frames: Sequence[Frame], where: str) -> NDArray[np.float64
             "that takes three or more frames of the same atoms in the same order",
             "leave out mix, or split the file by system",
         )
-    scaled = np.stack([frame.positions_ang @ np.linalg.inv(frame.cell_ang) for frame in frames])
+    scaled = np.stack([frame.positions_ang @ np.linalg.inv(whole_cell(frame)) for frame in frames])
     turns = np.round(scaled - scaled[0]) * first.pbc
     continuous: NDArray[np.float64] = scaled - turns
     return continuous
@@ -100,7 +107,7 @@ def mixed(
     angle = generator.uniform(0.0, np.pi / 2)
     mean = motion.mean(axis=0)
     scaled = mean + np.cos(angle) * (motion[index] - mean) + np.sin(angle) * (motion[other] - mean)
-    return replace(frames[index], positions_ang=scaled @ frames[index].cell_ang)
+    return replace(frames[index], positions_ang=scaled @ whole_cell(frames[index]))
 
 
 def taught(

@@ -4,7 +4,8 @@ import json
 
 import numpy as np
 import pytest
-from ase.build import bulk
+from ase.build import bulk, molecule
+from ase.io import write
 from typer.testing import CliRunner
 
 from bec_md.charges.born_file import read_born
@@ -44,6 +45,16 @@ def crystal(tmp_path):
     phi = spring_constants(atoms.cell.array, atoms.positions)
     np.savez(tmp_path / "fc.npz", force_constants=phi)
     return tmp_path
+
+
+def test_a_molecule_without_a_cell_has_no_eps_inf_and_no_born_file(tmp_path):
+    """Whichever engine: a permittivity is that of a volume."""
+    water = molecule("H2O")
+    for engine in ("native", "torch"):
+        assert np.isnan(load_model("universal", engine=engine).predict_batch([water]).eps_inf).all()
+    write(tmp_path / "h2o.xyz", water, format="extxyz")
+    assert "has no cell" in run("born", tmp_path / "h2o.xyz", "-o", tmp_path / "BORN", status=2)
+    assert not (tmp_path / "BORN").exists()
 
 
 def test_harmonic_agrees_with_the_closed_form(crystal):

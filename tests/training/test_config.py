@@ -38,12 +38,23 @@ def test_unknown_key_is_rejected_with_a_suggestion(change, suggestion):
         ({"data": []}, "data"),
         ({"data": [{"path": "a", "level": "x", "validation": 1.5}]}, r"lies in [0, 1)"),
         ({"optimizer": {"learning_rate": -1.0}}, "optimizer.learning_rate"),
+        ({"optimizer": {"learning_rate": float("inf")}}, "finite number"),
+        ({"data": [{"path": "a", "level": "x", "weight": float("inf")}]}, "data.0.weight"),
+        ({"data": [{"path": "a", "level": ""}]}, "data.0.level"),
+        ({"seed": -1}, "seed"),
+        ({"data": [{"path": "a", "level": "x", "fold": [0, 5]}]}, "beside validation as a fraction"),
+        *(
+            ({"data": [{"path": "a", "level": "x", "validation": 0.2, "fold": fold}]}, f"fold {fold} of a")
+            for fold in ([5, 5], [-1, 5], [0, 1], [0, 0])
+        ),
     ],
 )
 def test_impossible_values_are_rejected_with_their_place(change, words):
     with pytest.raises(UsageError) as caught:
         parse_config(MINIMAL | change)
     assert words in caught.value.what
+    told = "after validation, not 0" in caught.value.what  # one file that is wrong is a file
+    assert told is (change == {"data": []})
 
 
 def test_yaml_scientific_notation_without_a_point_is_a_number(tmp_path):

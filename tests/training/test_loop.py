@@ -1,14 +1,14 @@
 import json
 import os
 import signal
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 import numpy as np
 import pytest
 import torch
 from safetensors import safe_open
 
-from bec_md.errors import DataError
+from bec_md.errors import DataError, UsageError
 from bec_md.network.config import NetworkConfig, readouts
 from bec_md.network.network import Network
 from bec_md.training.config import parse_config
@@ -170,6 +170,54 @@ def test_frozen_parameters_do_not_move(data, tmp_path):
     for name, weight in weights_of(trainer.network).items():
         frozen = name.startswith("layers.") or name == "element"
         assert torch.equal(weight, before[name]) == frozen or name == "level", name
+
+
+@pytest.mark.parametrize("patterns", [["embedding*"], ["*"], ["element", "layer.*"]])
+def test_patterns_that_freeze_nothing_or_everything_are_refused(data, tmp_path, patterns):
+    with pytest.raises(UsageError, match=r"finetune\.freeze"):
+        make_trainer(data, tmp_path, {"finetune": {"model": "m", "freeze": patterns}})
+
+
+def test_molecules_without_a_cell_are_learned_from_beside_crystals(data, tmp_path):
+    """Their ε∞ is none: it has no share in the loss, and makes no derivative infinite."""
+    alone = [
+        replace(frame, cell_ang=np.zeros((3, 3)), pbc=np.zeros(3, bool)).with_labels(eps_inf=None)
+        for frame in toy_frames(3, seed=5)
+    ]
+    training = build_dataset([*toy_frames(4), *alone], 3.0, level=0, dtype=torch.float64)
+    both = TrainingData(training, (7,), (1.0,), data.validation)
+    change = {"schedule": {"epochs": 1}, "batch": {"max_edges": 10**6}}
+    progress = make_trainer(both, tmp_path, change).fit()
+    assert progress.step == 1
+    assert np.isfinite(progress.history[-1]["train_loss"])
+
+
+def test_steps_that_are_left_out_are_said_and_without_any_other_it_has_diverged(data, tmp_path, monkeypatch):
+    import bec_md.training.loop as loop
+
+    true, lines = loop.batch_loss, []
+
+    def broken_once(network, batch, *arguments, step, **options):
+        total, squared = true(network, batch, *arguments, step=step, **options)
+        return (total * float("nan") if step == 1 and not lines.append("") else total), squared
+
+    monkeypatch.setattr(loop, "batch_loss", broken_once)
+    said = []
+    with pytest.raises(DataError, match="without a finite gradient"):  # the step is tried again, in vain
+        make_trainer(data, tmp_path / "a", {"schedule": {"epochs": 100}}, report=said.append).fit()
+    assert any("without a finite gradient were left out" in line for line in said)
+    monkeypatch.setattr(
+        loop, "batch_loss", lambda *a, **o: (true(*a, **o)[0] * float("nan"), torch.zeros(()))
+    )
+    with pytest.raises(DataError, match="steps without a finite gradient"):
+        make_trainer(data, tmp_path / "b", {"schedule": {"epochs": 1}}).fit()
+
+
+def test_weights_that_are_no_numbers_are_no_result(data, tmp_path):
+    change = {"optimizer": {"learning_rate": 1e200, "gradient_clip": None}, "schedule": {"epochs": 2}}
+    with pytest.raises(DataError, match="diverged"):
+        make_trainer(data, tmp_path, change).fit()
+    assert not (tmp_path / "model.safetensors").exists()
 
 
 def test_divergence_is_reported_instead_of_looping_for_ever(data, tmp_path, monkeypatch):

@@ -5,7 +5,7 @@ import pytest
 import torch
 import yaml
 
-from bec_md.errors import UsageError
+from bec_md.errors import BecMDError, DataError, UsageError
 from bec_md.evaluation import evaluate_model
 from bec_md.network import load_model
 from bec_md.network.model_file import load_network, read_header
@@ -13,6 +13,7 @@ from bec_md.network.second_opinion import rms_difference
 from bec_md.structure.extxyz import read_frames, write_frames
 from bec_md.training import train
 from bec_md.training.config import parse_config
+from bec_md.training.cross_validation import cross_validate
 from bec_md.training.pretrained import extend_levels, make_network_config
 from bec_md.training.publish import publish
 from bec_md.training.splits import split_by_block, split_by_composition
@@ -207,6 +208,70 @@ def test_cross_validation_holds_every_frame_back_once(trained, tmp_path, monkeyp
     assert card["stated_error_data"].startswith("3-fold cross-validation, 80 tensors")
     refused = CliRunner().invoke(app, ["train", str(folder / "tiny.yaml"), "--cross-validate", "1"])
     assert refused.exit_code == 2
+
+
+def test_cross_validation_states_the_error_of_its_own_data_alone(tmp_path):
+    """What is held back of replayed files is in every fold; it is none of the frames in question."""
+    write_toy(tmp_path / "old.xyz", 4, seed=3)
+    write_toy(tmp_path / "toy.xyz", 6)
+    old = {"path": "old.xyz", "level": "toy", "validation": 0.5, "split": "block"}
+    start = train(write_config(tmp_path, data=[old], schedule={"epochs": 1}), output=tmp_path / "start").model
+    content = yaml.safe_load(write_config(tmp_path, schedule={"epochs": 1}).read_text())
+    del content["network"]
+    finetune = {"model": str(start), "replay": [old]}
+    config = parse_config(content | {"finetune": finetune})
+    found = cross_validate(
+        config, 3, config_folder=tmp_path, data_root=None, output=tmp_path / "cv", report=lambda line: None
+    )
+    assert found.n_tensors == (16, 16, 16)  # two frames of eight atoms
+    card = read_header(tmp_path / "cv" / "fold-1" / "model.safetensors")["card"]
+    assert found.fold_rmse_e[0] == pytest.approx(card["validation"]["toy"]["rmse_e"])
+
+
+def test_held_back_compositions_that_another_file_teaches_are_not_called_unseen(tmp_path):
+    four = ((12, 8), (3, 9), (12, 9), (3, 8))
+    write_toy(tmp_path / "toy.xyz", 12, kinds=four)
+    data = [{"path": "toy.xyz", "level": "toy", "validation": 0.25}]
+    lines: dict[str, list[str]] = {}
+    cards = {}
+    for name, kinds in (("same", four), ("other", ((14, 8),))):
+        write_toy(tmp_path / "more.xyz", 4, seed=2, kinds=kinds)
+        lines[name] = []
+        config = write_config(tmp_path, data=[*data, {"path": "more.xyz", "level": "toy"}])
+        run = train(config, output=tmp_path / name, report=lines[name].append)
+        cards[name] = read_header(run.model)["card"]
+    (said,) = [line for line in lines["same"] if "compositions are learned from as well" in line]
+    assert "in more)" in said
+    assert not any("compositions are learned" in line for line in lines["other"])
+    assert cards["same"]["calibrated_on"] == "held-back frames"
+    assert cards["other"]["calibrated_on"] == "unseen compositions"
+
+
+def test_a_run_is_not_resumed_with_other_held_back_frames(tmp_path):
+    write_toy(tmp_path / "toy.xyz", 4)
+    write_toy(tmp_path / "held.xyz", 2, seed=1)
+    data = [{"path": "toy.xyz", "level": "toy", "validation": "held.xyz"}]
+    config = write_config(tmp_path, data=data, schedule={"epochs": 1})
+    train(config, output=tmp_path / "run")
+    train(config, output=tmp_path / "run", resume=True)
+    write_toy(tmp_path / "held.xyz", 2, seed=2)
+    with pytest.raises(DataError, match="another configuration"):
+        train(config, output=tmp_path / "run", resume=True)
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"card": {"default_level": "toi"}}, "default_level 'toi' is not among toy"),
+        ({"card": {"uncertainty_scale": "big"}}, "uncertainty_scale is 'big'"),
+        ({"device": "gpu"}, "no device 'gpu'"),
+    ],
+)
+def test_what_would_make_an_unusable_model_is_refused_before_training(tmp_path, change, words):
+    write_toy(tmp_path / "toy.xyz", 5)
+    with pytest.raises(BecMDError, match=words):
+        train(write_config(tmp_path, **change), output=tmp_path / "run")
+    assert not (tmp_path / "run" / "model.safetensors").exists()
 
 
 def test_folds_are_disjoint_and_complete():

@@ -104,6 +104,11 @@ def test_mixed_frames_have_the_temperature_of_the_others():
     spread = np.std([frame.positions_ang for frame in copies], axis=0)
     # 60 frames give a standard deviation to 9 %, averaged over 8 atoms 3 %
     np.testing.assert_allclose(spread.mean(axis=0), shape, rtol=0.1)
+    molecules = [replace(frame, cell_ang=np.zeros((3, 3)), pbc=np.zeros(3, bool)) for frame in frames]
+    alone = mixed(1, molecules, fractional_motion(molecules, "x"), np.random.default_rng(1))
+    inside = [replace(frame, cell_ang=np.eye(3) * 99.0) for frame in frames]  # nothing crosses a boundary
+    boxed = mixed(1, inside, fractional_motion(inside, "x"), np.random.default_rng(1))
+    np.testing.assert_allclose(alone.positions_ang, boxed.positions_ang, atol=1e-12)
     other = replace(frames[3], numbers=frames[3].numbers[::-1])
     for bad in ([*frames[:3], other], frames[:2]):
         with pytest.raises(UsageError, match="same atoms in the same order"):

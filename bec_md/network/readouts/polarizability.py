@@ -42,6 +42,10 @@ class Polarizability(Readout):
         return UNIT_ANG3 * alpha[:, None]
 
     def finish(self, shares: Tensor, species: Tensor, graph: Graph) -> Tensor:
-        """ε_∞ = 1 + Σ α/V, (B, 3, 3)."""
+        """ε_∞ = 1 + Σ α/V, (B, 3, 3); NaN, with finite derivatives, where there is no cell."""
         total = sum_over_frames(shares[:, 0], graph)
-        return torch.eye(3, dtype=total.dtype, device=total.device) + total / graph.volume_ang3[:, None, None]
+        volume, none = graph.volume_ang3[:, None, None], graph.volume_ang3[:, None, None] == 0.0
+        electronic = total / volume.masked_fill(none, torch.inf)
+        return (torch.eye(3, dtype=total.dtype, device=total.device) + electronic).masked_fill(
+            none, torch.nan
+        )
