@@ -91,10 +91,13 @@ class Field(ModelCalculator):
         return vector
 
     def follow(self, dynamics: MolecularDynamics) -> Field:
-        """Take the time from a dynamics, and add up the work; to be called before it runs."""
+        """Take the time from a dynamics, and add up the work from here on."""
         self._dynamics = dynamics
         self.time_fs = self._dynamics.get_time() / fs
         self._dynamics.attach(self._advance, interval=1)
+        if self._dynamics.nsteps:  # else it calls the observer before its first step
+            self.get_forces(self._dynamics.atoms)  # type: ignore[no-untyped-call]
+            self._advance()
         return self
 
     def properties_of(self, atoms: Atoms) -> dict[str, Any]:

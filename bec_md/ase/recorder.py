@@ -92,11 +92,14 @@ class CurrentRecorder:
         self._written = 0
         self._interval = interval
         self._last: int | None = None
+        self._closed = False
         for observer, every in ((self._keep_time, 1), (self, interval)):
             self._dynamics.attach(observer, interval=every)  # type: ignore[no-untyped-call]
 
     def _keep_time(self) -> None:
         """Hold the time step of the dynamics to that of the first row, also between two rows."""
+        if self._closed:
+            return
         now = float(self._dynamics.dt) / fs
         if not self._live.count:
             self._live.timestep_fs = self._interval * now
@@ -118,7 +121,7 @@ class CurrentRecorder:
         """
         self._keep_time()
         step = int(self._dynamics.nsteps)
-        if step == self._last:
+        if self._closed or step == self._last:
             return
         if self._last is not None and step != self._last + self._interval:
             raise UsageError(
@@ -166,7 +169,8 @@ class CurrentRecorder:
         self._live.forget(self._written - 1)  # changes of P need the frame before
 
     def close(self) -> CurrentSeries | None:
-        """Complete the file and return its current; None if nothing was recorded."""
+        """Complete the file and return its current; None if nothing was recorded. The dynamics may go on."""
+        self._closed = True
         try:
             if self._live.count > self._written:
                 self._flush()

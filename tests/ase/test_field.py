@@ -44,6 +44,25 @@ def test_the_energy_less_the_work_is_kept_as_without_a_field(quartz: Atoms, fiel
     assert np.ptp(energy - work) < 2 * np.ptp(bare)
 
 
+@pytest.mark.parametrize("field", [(0.0, 0.0, 0.5), lambda time: (0.0, 0.0, 0.5 + 0.1 * time)])
+def test_a_field_that_comes_in_the_middle_of_a_dynamics(quartz: Atoms, field: Any) -> None:
+    """The work of its first step counts, and the clock is right from there on."""
+    dynamics = VelocityVerlet(quartz, 0.5 * units.fs)
+    dynamics.run(10)
+    bare = quartz.calc
+    quartz.calc = calculator = Field(bare, field, "silica-direct")
+    calculator.follow(dynamics)
+    start = quartz.get_kinetic_energy() + bare.results["energy"]
+    dynamics.run(1)
+    pushed = calculator.results["field_forces"]
+    np.testing.assert_allclose(
+        pushed, calculator.field_at(5.5) @ calculator.results["born_effective_charges"], atol=1e-9
+    )
+    gained = quartz.get_kinetic_energy() + bare.results["energy"] - start
+    assert abs(gained) > 1e-3
+    assert calculator.work_ev == pytest.approx(gained, rel=0.02)  # one finite step of Verlet: 1.2 %
+
+
 def test_a_constant_field_has_an_energy_where_a_polarization_is(quartz: Atoms) -> None:
     _, work, stored, calculator = _run(quartz, (0.0, 0.0, 0.05), "silica")
     np.testing.assert_allclose(stored - stored[0], -work, atol=1e-5)

@@ -95,6 +95,17 @@ def test_a_changed_time_step_is_refused(quartz: Atoms, tmp_path: Path, between: 
     assert (found.n_frames, found.timestep_fs) == (3, 2.0)
 
 
+def test_a_closed_recorder_lets_the_dynamics_go_on(quartz: Atoms, tmp_path: Path) -> None:
+    """With another time step, too, into another file."""
+    dynamics = VelocityVerlet(quartz, 1.0 * units.fs)
+    for number, step in enumerate((1.0, 0.5)):
+        dynamics.dt = step * units.fs
+        with CurrentRecorder(dynamics, tmp_path / f"{number}.h5", charges="fixed:Si=3.4,O=-1.7"):
+            dynamics.run(600)
+    found = [load_current(tmp_path / f"{number}.h5") for number in range(2)]
+    assert [(one.n_frames, one.timestep_fs) for one in found] == [(601, 1.0), (600, pytest.approx(0.5))]
+
+
 def test_the_time_step_is_that_of_the_first_row(quartz: Atoms, tmp_path: Path) -> None:
     dynamics = VelocityVerlet(quartz, 1.0 * units.fs)
     with CurrentRecorder(dynamics, tmp_path / "j.h5", interval=2, charges="fixed:Si=3.4,O=-1.7"):

@@ -335,9 +335,10 @@ def test_the_summary_of_fix_bec_is_believed(tmp_path: Path) -> None:
 
 
 def test_hidden_types_ask_for_the_temperature(tmp_path: Path) -> None:
-    said = "fix bec ir: model silica\n  atom types Si O NULL; tensors every 4 step(s); sum rule imposed\n"
-    with pytest.raises(UsageError, match="NULL in fix bec"):
-        read(tmp_path, HEAD + "run 160\n" + said + one(rows()))
+    for what in ("tensors", "polarization and current"):
+        said = f"fix bec ir: model silica\n  atom types Si O NULL; {what} every 4 step(s); sum rule imposed\n"
+        with pytest.raises(UsageError, match="NULL in fix bec"):
+            read(tmp_path, HEAD + "run 160\n" + said + one(rows()))
 
 
 # ---------------------------------------------------------------------- fix ave/time, fix ave/correlate
@@ -352,6 +353,41 @@ def ave_time(tmp_path: Path, command: str) -> Path:
 
 def test_fix_ave_time_of_single_steps(tmp_path: Path) -> None:
     assert_reference(open_current(ave_time(tmp_path, "4 1 4 f_ir[1] f_ir[2] f_ir[3] file J.dat")))
+
+
+def test_a_file_that_fix_ave_time_appends_to(tmp_path: Path) -> None:
+    assert_reference(open_current(ave_time(tmp_path, "4 1 4 f_ir[1] f_ir[2] f_ir[3] append J.dat")))
+    # rows of a process before this one, whose log is another
+    path = ave_time(tmp_path, "4 1 4 f_ir[1] f_ir[2] f_ir[3] append J.dat")
+    table = HEAD + "fix o all ave/time 4 1 4 f_ir[1] f_ir[2] f_ir[3] append J.dat\nrun 80\n"
+    (tmp_path / "log.lammps").write_text(table + one(rows(20, 41)))
+    assert open_current(path).n_frames == 41
+    with pytest.raises(DataError, match="averages 4 samples"):
+        open_current(ave_time(tmp_path, "1 4 4 f_ir[1] f_ir[2] f_ir[3] append J.dat"))
+
+
+@pytest.mark.parametrize(
+    "between", ["timestep 0.001", "velocity all create 300 1", "fix hot all nvt temp 9 9 1"]
+)
+def test_fix_ave_time_over_several_runs(tmp_path: Path, between: str) -> None:
+    """As of a log: the last run alone, with its own time step, temperature and volume."""
+    path = ave_time(tmp_path, "4 1 4 f_ir[1] f_ir[2] f_ir[3] file J.dat")
+    head = HEAD + "fix o all ave/time 4 1 4 f_ir[1] f_ir[2] f_ir[3] file J.dat\nrun 80\n" + one(rows(0, 21))
+    later = rows(20, 41)
+    later[:, 2] = 400.0 + np.arange(21)
+    dt = 0.001 if "timestep" in between else 0.0005
+    later[:, 1] = later[:, 0] * dt
+    (tmp_path / "log.lammps").write_text(head + between + "\nrun 80\n" + one(later))
+    found = open_current(path)
+    np.testing.assert_allclose(found.current[:, 0], 1e-3 * CURRENT[21:], rtol=1e-9)
+    assert found.timestep_fs == pytest.approx(4000 * dt, rel=1e-12)
+    assert found.temperature_k == pytest.approx(410.0)
+    assert (
+        "21 rows of J.dat up to step 80 are left out: they are of earlier runs" in found.metadata["remarks"]
+    )
+    # the run goes on, and the log is behind
+    (tmp_path / "log.lammps").write_text(head + between + "\nrun 80\n" + one(later[:9]).split("Loop")[0])
+    assert open_current(path).n_frames == 20
 
 
 def test_fix_ave_time_as_yaml_and_as_a_vector(tmp_path: Path) -> None:

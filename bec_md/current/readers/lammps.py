@@ -20,11 +20,11 @@ from bec_md.current.kinetic_spread import spread_of
 from bec_md.current.options import SeriesOptions
 from bec_md.current.readers.ave_file import read_ave_file
 from bec_md.current.readers.lammps_commands import RunSettings
-from bec_md.current.readers.lammps_log import LogContent, RunMeans, log_of, parse_log
+from bec_md.current.readers.lammps_log import LogContent, RunMeans, ThermoTable, log_of, parse_log
 from bec_md.current.readers.lammps_origin import averaged_values, check_origin, fix_id, refuse_averages
 from bec_md.current.readers.raw import Kind, RawSeries
 from bec_md.current.readers.table import pick_columns, uniform_step
-from bec_md.current.readers.thermo_runs import ThermoRun, group_runs, join, sampling_fs
+from bec_md.current.readers.thermo_runs import ThermoRun, group_runs, join, same_dynamics, sampling_fs
 from bec_md.current.readers.units import lammps_style, parse_units
 from bec_md.errors import DataError, UsageError
 from bec_md.files import read_head
@@ -102,7 +102,10 @@ def read_ave_time(path: Path, options: SeriesOptions) -> RawSeries:
         )
     chosen = choose_columns(names, options.columns, path.name)
     refuse_averages(command, path.name)
-    run = _run_with(content, table[:, 0])
+    tables, since = _own_tables(content, command, table[:, 0])
+    earlier = int(np.count_nonzero(table[:, 0] <= since))
+    table = table[earlier:]
+    run = _run_with(tables, content.settings, table[:, 0])
     settings = run.settings if run.names else content.settings
     columns = [origin[c] for c in chosen]
     check_origin(columns, settings, path.name, named=options.columns is not None)
@@ -113,6 +116,9 @@ def read_ave_time(path: Path, options: SeriesOptions) -> RawSeries:
         sampling_fs(run, time_fs, path.name)  # refuses times that are not equidistant
         at_every_step = ThermoRun(("Step",), table[:, :1], _without_resets(settings), run.n_atoms)
     about = _about(run, names[chosen[0]], options, path.name)
+    if earlier:
+        left = f"{earlier} rows of {path.name} up to step {since:g} are left out: they are of earlier runs"
+        about["remarks"] += (left,)
     if found is None:
         about["notes"] = (
             f"the log of the run that wrote {path.name} is not in its folder: its rows are taken as samples "
@@ -242,19 +248,37 @@ def _units(options: SeriesOptions, style: str | None, path: Path) -> tuple[Kind,
     return "current", length / time, time
 
 
-def _run_with(content: LogContent, steps: Array) -> ThermoRun:
+def _own_tables(content: LogContent, command: Sequence[str], steps: Array) -> tuple[list[ThermoTable], float]:
+    """Tables of the last run that a file has rows of, and the step up to which they are of earlier runs."""
+    tables = [
+        table
+        for table in content.tables
+        if table.rows and "Step" in table.names and table.settings.fixes.get(command[1]) == command
+    ]
+    within = [k for k, table in enumerate(tables) if _spans(table, steps[-1])]
+    if not within:
+        return [], -np.inf
+    first = last = within[-1]
+    while first > 0 and same_dynamics(tables[first - 1], tables[last]):
+        first -= 1
+    begin = float(tables[first].array[0][tables[first].names.index("Step")])
+    return tables[first : last + 1], begin if first > 0 and steps[0] < begin else -np.inf
+
+
+def _spans(table: ThermoTable, step: float) -> bool:
+    """Whether a step is of the run of a table; one that goes on may be behind with its rows."""
+    steps = table.array[:, table.names.index("Step")]
+    return bool(steps[0] <= step and (step <= steps[-1] or table.n_steps is None))
+
+
+def _run_with(tables: Sequence[ThermoTable], otherwise: RunSettings, steps: Array) -> ThermoRun:
     """Thermo rows of the run in which these steps lie; without rows if the log shows none."""
-    for group in reversed(group_runs([t for t in content.tables if t.rows and "Step" in t.names])):
+    for group in reversed(group_runs(tables)):
         run = join(group, "the log")
         step = run.column("Step")
-        if (
-            step is not None
-            and len(step)
-            and step[0] <= steps[0]
-            and steps[-1] <= group[-1].array[-1][run.names.index("Step")]
-        ):
+        if step is not None and len(step) and step[0] <= steps[0] and _spans(group[-1], steps[-1]):
             return run
-    return ThermoRun((), np.empty((0, 0)), content.settings, None)
+    return ThermoRun((), np.empty((0, 0)), tables[-1].settings if tables else otherwise, None)
 
 
 def _without_resets(settings: RunSettings) -> RunSettings:

@@ -129,7 +129,7 @@ class RunSettings:
             return replace(self, n_atoms=int(found[1]))
         if words[0] == "Created" and len(words) > 2 and words[2] == "atoms" and words[1].isdigit():
             return replace(self, n_atoms=(self.n_atoms or 0) + int(words[1]))
-        if "atom types" in line and "tensors every" in line:
+        if re.match(r"  atom types .* every \d+ step", line):
             return replace(self, hidden_types="NULL" in line)
         if found := re.search(r"box = \(([^)]*)\) to \(([^)]*)\)", line):
             low, high = ([float(w) for w in text.split()] for text in found.groups())

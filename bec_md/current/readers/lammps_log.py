@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -123,8 +124,9 @@ class _Parser:
         self.pending = ""
         self.settings = self.settings.after(text)
         words = text.split()
-        if words[0] == "fix" and len(words) > 3 and words[3].startswith("ave/") and "file" in words[:-1]:
-            self.content.written[Path(words[words.index("file") + 1]).name] = tuple(words)
+        if words[0] == "fix" and len(words) > 3 and words[3].startswith("ave/"):
+            for name in (after for word, after in pairwise(words[4:]) if word in ("file", "append")):
+                self.content.written[Path(name).name] = tuple(words)
 
     def begin(self, names: list[str]) -> None:
         """Begin a table."""

@@ -74,11 +74,16 @@ def group_runs(tables: Sequence[ThermoTable]) -> list[list[ThermoTable]]:
     return groups
 
 
+def same_dynamics(one: ThermoTable, other: ThermoTable) -> bool:
+    """Whether nothing between two tables has made another trajectory, or clock, of the run."""
+    settings = one.settings, other.settings
+    return settings[0].dynamics == settings[1].dynamics and settings[0].timestep == settings[1].timestep
+
+
 def _continues(one: ThermoTable, other: ThermoTable) -> bool:
     same = (
         one.names == other.names
-        and one.settings.dynamics == other.settings.dynamics
-        and one.settings.timestep == other.settings.timestep
+        and same_dynamics(one, other)
         and one.settings.normalized == other.settings.normalized
     )
     first, second = one.column("Step"), other.column("Step")
