@@ -133,7 +133,7 @@ def require_file(path: Path, use: str = "a trajectory is read from it") -> Path:
     UsageError
         If the file does not exist, or is a folder, a pipe or a device.
     DataError
-        If it is empty.
+        If it is empty, or nothing can be unpacked from it.
     """
     if is_file(path):
         if path.stat().st_size == 0:
@@ -141,6 +141,12 @@ def require_file(path: Path, use: str = "a trajectory is read from it") -> Path:
                 f"{path}: the file is empty (0 bytes)",
                 use,
                 "check that the run that writes it has started, and that the copy is complete",
+            )
+        if compression_of(path) is not None and not read_head(path, 1):
+            raise DataError(
+                f"{path}: nothing can be unpacked from its {path.stat().st_size} bytes",
+                "nothing was packed, or its first block is cut off: bzip2 packs up to 900 kB at once",
+                "wait until it is written, or copy it again",
             )
         return path
     if path.is_dir():

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import bz2
 import gzip
+import lzma
 from pathlib import Path
 
 import numpy as np
@@ -111,6 +113,16 @@ def test_truncated_compressed_file_keeps_what_is_whole(truth: Truth, tmp_path) -
     frames = list(trajectory.frames())
     assert 1 <= len(frames) == trajectory.info.n_frames < 5
     assert any("cut off" in warning for warning in trajectory.info.warnings)
+
+
+@pytest.mark.parametrize("suffix", ["gz", "bz2", "xz"])
+def test_a_compressed_file_from_which_nothing_can_be_unpacked(truth: Truth, tmp_path, suffix) -> None:
+    packed = {"gz": gzip, "bz2": bz2, "xz": lzma}[suffix].compress(truth.extxyz().encode())
+    path = tmp_path / f"traj.xyz.{suffix}"
+    path.write_bytes(packed[: len(packed) * 3 // 4 if suffix == "bz2" else 12])
+    with pytest.raises(DataError) as caught:
+        open_trajectory(path)
+    assert_helpful(caught.value, path.name, "nothing can be unpacked")
 
 
 def test_truncated_only_frame_is_an_error(truth: Truth, write) -> None:
