@@ -210,6 +210,20 @@ def test_longitudinal_frequencies_of_narrow_bands(uniaxial: Spectrum) -> None:
             assert band.lo_cm[at] == pytest.approx(lo, abs=4 * band.lo_err_cm[at] + 1.0)
 
 
+def test_a_powder_has_the_same_errors_however_its_crystal_is_turned(uniaxial: Spectrum) -> None:
+    rotation = Rotation.from_euler("xyz", [50.0, 35.0, 20.0], degrees=True).as_matrix()
+    turned = spectrum_of(current(rotation), eps_inf=rotation @ np.diag(EPS_INF) @ rotation.T)
+    straight, tilted = (
+        optics_columns(with_optics(s, OpticsRequest(powder=True))) for s in (uniaxial, turned)
+    )
+    for name in ("powder_alpha_cm", "powder_reflectivity"):
+        np.testing.assert_allclose(tilted[name], straight[name], rtol=1e-6, atol=1e-9)
+        ratio = tilted[f"{name}_err"] / straight[f"{name}_err"]
+        # the axes are found from the spectrum itself; 0.22 where x, y and z were taken for them
+        assert np.mean(np.abs(np.log(ratio))) < 0.05
+    assert np.array_equal(uniaxial.get("n", along=np.array([0.0, 0.0, 2.0])), uniaxial.get("n", along="z"))
+
+
 def test_columns_of_an_instrument(uniaxial: Spectrum, tmp_path: Path) -> None:
     request = OpticsRequest(("z", "1,0,1"), 60.0, None, "z", 2.0, True)
     asked = with_optics(uniaxial, request)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from bec_md.arrays import Array
+from bec_md.spectrum.analysis.axes import principal_frame
 from bec_md.spectrum.analysis.optics_request import OpticsRequest
 from bec_md.spectrum.quantities import tabulated
 from bec_md.spectrum.response import optics
@@ -115,8 +116,10 @@ def _surface_columns(spectrum: Spectrum, request: OpticsRequest) -> dict[str, Ar
 
 
 def _powder_columns(spectrum: Spectrum) -> dict[str, Array]:
+    """Means over the three axes; their noise is independent in the frame of the crystal."""
     nu = spectrum.wavenumber_cm
-    tensor = np.asarray(spectrum.eps)
+    axes = principal_frame(spectrum.sigma.real)
+    tensor = axes.T @ np.asarray(spectrum.eps) @ axes
 
     def with_diagonal(*eps: Array) -> Array:
         """The tensor with other diagonal elements."""
@@ -125,7 +128,7 @@ def _powder_columns(spectrum: Spectrum) -> dict[str, Array]:
             changed[:, a, a] = values
         return changed
 
-    responses = [spectrum.along(a) for a in "xyz"]
+    responses = [spectrum.along(axis) for axis in axes.T]
     return {
         **_with_error(
             "powder_alpha_cm", lambda *e: optics.powder_absorption_cm(nu, with_diagonal(*e)), responses

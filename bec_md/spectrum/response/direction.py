@@ -68,7 +68,7 @@ def to_direction(value: Direction | str | Sequence[float] | None) -> Direction:
     """
     if isinstance(value, Direction):
         return value
-    if value is None or value == "isotropic":
+    if value is None or (isinstance(value, str) and value == "isotropic"):
         return Direction("isotropic", np.eye(3) / 3.0)
     if isinstance(value, str):
         letters = value.strip().lower()
