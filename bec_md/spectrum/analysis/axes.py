@@ -11,10 +11,10 @@ import numpy as np
 from bec_md.arrays import Array
 from bec_md.spectrum.errors.uncertainty import relative_variance_along
 from bec_md.spectrum.response.direction import Direction, to_direction
-from bec_md.spectrum.spectrum import Spectrum
 
 if TYPE_CHECKING:
     from bec_md.spectrum.analysis.point_group import PointGroup
+    from bec_md.spectrum.spectrum import Spectrum
 
 #: Two symmetric tensors without any symmetry: averaged over a group they show what it leaves of a response.
 _PROBES = np.array(

@@ -128,7 +128,7 @@ def _powder_columns(spectrum: Spectrum) -> dict[str, Array]:
             changed[:, a, a] = values
         return changed
 
-    responses = [spectrum.along(axis) for axis in axes.T]
+    responses = [spectrum.along(axis.tolist()) for axis in axes.T]
     return {
         **_with_error(
             "powder_alpha_cm", lambda *e: optics.powder_absorption_cm(nu, with_diagonal(*e)), responses
