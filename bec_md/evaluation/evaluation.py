@@ -127,7 +127,7 @@ def compare(
         warnings.append(
             "the labels fit better after exchanging their indices "
             f"(RMSE {order.rmse_transposed_e:.4f} instead of {order.rmse_e:.4f} e): they are probably "
-            "stored as ∂M_b/∂u_ia; read them with index order 'displacement-first'"
+            "stored in the other order; read them as 'displacement-first' (or not, if they were read so)"
         )
     return Evaluation(
         model,

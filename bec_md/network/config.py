@@ -56,9 +56,11 @@ class NetworkConfig(BaseModel):
     @classmethod
     def _one_source_of_charges(cls, readouts: tuple[ReadoutConfig, ...]) -> tuple[ReadoutConfig, ...]:
         names = [item.name for item in readouts]
-        if len(set(names)) < len(names) or len(CHARGES & set(names)) != 1:
+        if len(set(names)) < len(names) or len(CHARGES & set(names)) != 1 or "polarizability" not in names:
             source = " or ".join(sorted(CHARGES))
-            raise ValueError(f"{', '.join(names) or 'none'}: each once, and Z* comes from {source}")
+            raise ValueError(
+                f"{', '.join(names) or 'none'}: each once; Z* comes from {source}, ε_∞ from polarizability"
+            )
         return readouts
 
     @model_validator(mode="after")

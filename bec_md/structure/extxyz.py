@@ -281,6 +281,7 @@ def iterate_frames(
     """
     file = require_file(Path(path))
     absent, zero, first = _LeftOut("have no tensors"), _LeftOut("have tensors that are all zero"), None
+    levels: set[str] = set()
     parser = ExtxyzParser(
         charges_key=charges_key, transposed=transposed, velocities=False, cell_required=False
     )
@@ -303,6 +304,7 @@ def iterate_frames(
                 continue
             if total_charge is not None and not any(key in frame.info for key in TOTAL_CHARGE_KEYS):
                 frame = replace(frame, total_charge=total_charge)
+            levels |= {str(value) for key, value in frame.info.items() if key == "level"}
             yield frame
     left_out = [part.describe() for part in (absent, zero) if part.frames]
     if index == 0:
@@ -315,6 +317,9 @@ def iterate_frames(
         )
     for doubt in parser.warnings:
         warnings.warn(BecMDWarning(doubt), stacklevel=2)
+    if len(levels) > 1:
+        said = f"{file.name} mixes labels of {len(levels)} levels of theory ({', '.join(sorted(levels))})"
+        warnings.warn(BecMDWarning(f"{said}, which differ: give each a file of its own"), stacklevel=2)
     if left_out:
         said = f"{file.name}: {'; '.join(left_out)}; they are left out of {index} frames"
         warnings.warn(BecMDWarning(said), stacklevel=2)

@@ -86,23 +86,17 @@ def load_checkpoint(
     Raises
     ------
     DataError
-        If the checkpoint belongs to another configuration.
+        If the checkpoint is damaged, or belongs to another configuration.
     """
-    from safetensors import safe_open
-
-    with safe_open(str(path), framework="pt") as file:
-        header = file.metadata() or {}
-        if header.get("format") != "bec-md checkpoint" or header.get("schema") != str(SCHEMA):
-            raise DataError(
-                f"{path} is not a checkpoint of this version", "it cannot be resumed", "start anew"
-            )
-        if header["fingerprint"] != fingerprint:
-            raise DataError(
-                f"{path} belongs to another configuration",
-                "network, data, optimizer or loss changed since it was written",
-                "give another output folder, or start anew without `resume`",
-            )
-        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (no iterator)
+    header, tensors = _content(path)
+    if header.get("format") != "bec-md checkpoint" or header.get("schema") != str(SCHEMA):
+        raise DataError(f"{path} is not a checkpoint of this version", "it cannot be resumed", "start anew")
+    if header["fingerprint"] != fingerprint:
+        raise DataError(
+            f"{path} belongs to another configuration",
+            "network, data, optimizer or loss changed since it was written",
+            "give another output folder, or start anew without `resume`",
+        )
     by_name = dict(network.named_parameters())
     with torch.no_grad():
         for name, parameter in by_name.items():
@@ -120,3 +114,18 @@ def load_checkpoint(
         name: tensors[f"best.{name}"].to(p.device) for name, p in by_name.items() if f"best.{name}" in tensors
     }
     return Progress(**json.loads(header["progress"])), best or None
+
+
+def _content(path: Path) -> tuple[dict[str, str], dict[str, Tensor]]:
+    """Return what a checkpoint says of itself, and its tensors."""
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(str(path), framework="pt") as file:
+            return file.metadata() or {}, {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
+    except SafetensorError as error:
+        raise DataError(
+            f"{path} is damaged ({error})",
+            "it was cut off or changed since it was written",
+            "copy it again, or remove it and start anew",
+        ) from None

@@ -105,8 +105,8 @@ def index_order_warnings(
         if check.transposed:
             warnings.append(
                 f"{name}: labels fit the network better after exchanging their indices (RMSE "
-                f"{check.rmse_transposed_e:.4f} instead of {check.rmse_e:.4f} e); if they are stored as "
-                "∂M_b/∂u_ia, set index_order: displacement-first"
+                f"{check.rmse_transposed_e:.4f} instead of {check.rmse_e:.4f} e); if they are stored in the "
+                "other order, set index_order: displacement-first (or leave it out, if that is set)"
             )
     return warnings
 

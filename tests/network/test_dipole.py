@@ -160,8 +160,8 @@ def test_the_middle_of_the_members_is_left_alone_on_request():
 
 
 def test_z_comes_from_one_readout():
-    for names in (["charges", "dipole"], ["polarizability"], ["dipole", "dipole"], []):
-        with pytest.raises(ValueError, match="each once, and Z\\* comes from charges or dipole"):
+    for names in (["charges", "dipole"], ["polarizability"], ["dipole", "dipole"], [], ["dipole"]):
+        with pytest.raises(ValueError, match="each once; Z\\* comes from charges or dipole, ε_∞ from pol"):
             NetworkConfig(elements=(8,), levels=("a",), readouts=[{"name": name} for name in names])
 
 
@@ -281,8 +281,12 @@ def test_fixed_charges_are_kept_in_file_and_training(tmp_path):
     for change in ({"H": 1}, {**IONS, "Xx": 1}, {**IONS, "Li": 1}):
         wrong = {"name": "dipole", "oxidation_numbers": change}
         with pytest.raises(ValueError, match="one for each element"):
-            NetworkConfig(elements=(1, 8, 14, 22, 56), levels=("a",), readouts=[wrong])
+            NetworkConfig(
+                elements=(1, 8, 14, 22, 56), levels=("a",), readouts=[wrong, {"name": "polarizability"}]
+            )
     with pytest.raises(ValueError, match="only the read-out dipole"):
         NetworkConfig(
-            elements=(1,), levels=("a",), readouts=[{"name": "charges", "oxidation_numbers": {"H": 1}}]
+            elements=(1,),
+            levels=("a",),
+            readouts=[{"name": "charges", "oxidation_numbers": {"H": 1}}, {"name": "polarizability"}],
         )

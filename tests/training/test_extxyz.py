@@ -97,6 +97,12 @@ def test_frames_without_labels_are_left_out_with_their_numbers(tmp_path):
     ):
         frames = read_frames(tmp_path / "mixed.xyz")
     assert [frame.index for frame in frames] == [0, 2]
+    levels = ["PBE VASP", "PBE VASP", "PBEsol VASP"]
+    write_frames(tmp_path / "two.xyz", [replace(first, info={"level": level}) for level in levels])
+    with pytest.warns(BecMDWarning, match=r"two.xyz mixes labels of 2 levels of theory \(PBE VASP, PBEsol"):
+        read_frames(tmp_path / "two.xyz")
+    write_frames(tmp_path / "one.xyz", [replace(first, info={"level": level}) for level in levels[:2]])
+    read_frames(tmp_path / "one.xyz")
     write_frames(tmp_path / "zero.xyz", [zero, zero])
     with pytest.raises(DataError, match="all 2 frames have tensors that are all zero"):
         read_frames(tmp_path / "zero.xyz")

@@ -115,6 +115,11 @@ def test_checkpoint_holds_no_pickle_and_belongs_to_its_configuration(data, tmp_p
     assert [p.name for p in tmp_path.iterdir() if "tmp" in p.name] == []
     with pytest.raises(DataError, match="another configuration"):
         make_trainer(data, tmp_path, fingerprint="b").resume()
+    content = trainer.checkpoint_path.read_bytes()
+    for size in (0, 100, len(content) - 1):
+        trainer.checkpoint_path.write_bytes(content[:size])
+        with pytest.raises(DataError, match="is damaged"):
+            make_trainer(data, tmp_path, fingerprint="a").resume()
 
 
 def test_a_finished_run_can_be_prolonged(data, tmp_path):
