@@ -128,9 +128,9 @@ def statics(
     )
     numbers = (
         susceptibility(seen.dipole_covariance),
-        susceptibility(static_error(bins)),
+        susceptibility(static_error(bins, bins.dipole)),
         to_tensor(integral),
-        susceptibility(static_error(bins, resolution_cm)),
+        susceptibility(static_error(bins, bins.power * _integral_weight(power, bins))),
     )
     if seen.walks and not dc:
         return Statics("walks", WALK, *numbers)
@@ -163,6 +163,17 @@ def statics(
     }
     kind: Dipole = "conducts" if seen.wanders else "bounded"
     return Statics(kind, found.reason, *numbers, np.diag(values), np.diag(errors), parameters)
+
+
+def _integral_weight(power: PowerSpectra, bins: Periodogram) -> Array:
+    r"""Weight of each ordinate of J in ∫ε₂/ω of the smoothed spectrum, (F,) in fs².
+
+    :math:`|Δ^2 (Σ_k k w_k \cos kωΔ + 1/12)|`, which is 1/ω² beyond the resolution and finite within.
+    """
+    step, size = power.timestep_fs, 2 * (len(power.wavenumber_cm) - 1)
+    lags = np.arange(len(power.lag_window)) * power.lag_window
+    weight = 0.5 * step * one_sided.two_sided_transform(lags, size, step) + step**2 / 12.0
+    return np.interp(bins.wavenumber_cm, power.wavenumber_cm, np.abs(weight))
 
 
 def _judge(

@@ -15,7 +15,7 @@ from bec_md.spectrum.estimators.periodogram import periodogram
 from bec_md.spectrum.estimators.relaxation import Relaxation, relaxation, sine_coefficients, variances
 from bec_md.trajectory.mean_structure import MeanStructure
 from bec_md.units import SUSCEPTIBILITY
-from tests.spectrum.exact import bare, kt_amu, langevin_oscillator, omega_fs
+from tests.spectrum.exact import bare, kt_amu, langevin_oscillator, omega_fs, ornstein_uhlenbeck
 from tests.spectrum.walking import (
     STEP,
     TEMPERATURE,
@@ -175,6 +175,25 @@ def test_errors_of_a_relaxing_dipole_are_those_of_the_scatter(tau_ps: float, bia
     expected = np.sqrt(2.0 * tau_ps / 100.0 / 3.0)
     assert np.mean(errors) / 60.0 == pytest.approx(expected, rel=0.3)
     assert np.mean(values) / 60.0 == pytest.approx(1.0, abs=bias + 3.0 * expected / np.sqrt(len(values)))
+
+
+@pytest.mark.parametrize(("tau_fs", "step_fs", "damping_cm"), [(2000.0, 4.0, 30.0), (0.0, 8.0, 100.0)])
+def test_errors_of_the_integral_know_what_lies_within_the_resolution(
+    tau_fs: float, step_fs: float, damping_cm: float
+) -> None:
+    # a dipole that relaxes slowly, and the tail of random forces that folds onto zero
+    values, errors = [], []
+    for seed in range(20):
+        j = langevin_oscillator(8000, step_fs, 400.0, damping_cm, 1.0, seed, (3,))[1]
+        if tau_fs:
+            slow = ornstein_uhlenbeck(8001, step_fs, 1.0 / tau_fs, 4.0, seed + 99)
+            j = j + np.diff(slow, axis=0) / step_fs
+        s = compute_spectrum(bare(j, step_fs), temperature_k=300.0, max_cm=900.0, resolution_cm=15.0)
+        values.append(np.diag(s.static["kramers_kronig"]))
+        errors.append(np.diag(s.static["kramers_kronig_err"]))
+    # 60 numbers: their scatter is known to 9 %
+    scatter = np.var(values, axis=0, ddof=1).mean()
+    assert np.sqrt(np.mean(np.square(errors)) / scatter) == pytest.approx(1.0, abs=0.27)
 
 
 def test_two_picoseconds_do_not_know_a_slow_dipole_to_five_percent() -> None:

@@ -119,7 +119,7 @@ def _powder_columns(spectrum: Spectrum) -> dict[str, Array]:
     """Means over the three axes; their noise is independent in the frame of the crystal."""
     nu = spectrum.wavenumber_cm
     axes = principal_frame(spectrum.sigma.real)
-    tensor = axes.T @ np.asarray(spectrum.eps) @ axes
+    tensor = np.asarray(axes.T @ np.asarray(spectrum.eps) @ axes)
 
     def with_diagonal(*eps: Array) -> Array:
         """The tensor with other diagonal elements."""

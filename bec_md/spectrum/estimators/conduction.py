@@ -166,8 +166,10 @@ def lowest_over_zero(bins: Periodogram, found: CepstralEstimate) -> float:
     return float(power / found.value) if found.value > 0.0 else 0.0
 
 
-def static_error(bins: Periodogram, low_cm: float = 0.0) -> Array:
-    r"""Standard error (3, 3) of ⟨δM_a δM_b⟩ in (e Å)² from the periodogram of M itself.
+def static_error(bins: Periodogram, ordinates: Array) -> Array:
+    r"""Standard error (3, 3) of a static number in (e Å)² from the ordinates whose sum it is.
+
+    Those of ⟨δM_a δM_b⟩ are the periodogram of M itself.
 
     Its ordinates are independent with standard deviations equal to their means, so that
 
@@ -180,10 +182,10 @@ def static_error(bins: Periodogram, low_cm: float = 0.0) -> Array:
     ----------
     bins
         The periodogram.
-    low_cm
-        Leave out what lies below.
+    ordinates
+        (3, F) its `dipole`, or that of J with the weights of another sum.
     """
     step = 1.0 / (2.0 * (bins.dipole.shape[1] - 1) * bins.timestep_fs)
-    kept = bins.dipole[:, max(1, int(np.searchsorted(bins.wavenumber_cm, low_cm))) :]
+    kept = ordinates[:, 1:]
     products = (2.0 * step) ** 2 * (kept @ kept.T) / (bins.stretches + 1.0)
     return np.asarray(np.sqrt(products * np.where(np.eye(3) > 0.0, 1.0, 0.5)))
