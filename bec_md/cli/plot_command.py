@@ -143,6 +143,7 @@ def draw(
     """Draw one spectrum with its parts, or several over each other."""
     from bec_md.plot import plot_acf, plot_quality, plot_spectrum
     from bec_md.plot.palette import COLORS
+    from bec_md.plot.style import as_text
 
     first = next(iter(spectra.values()))
     if quantity in _OWN_FIGURE:
@@ -169,7 +170,7 @@ def draw(
             False,
             axes,
             components=parts,
-            label=name,
+            label=as_text(name),
             color=COLORS[number % len(COLORS)],
             experiment=measured if measured and number == 0 else None,
             **(keywords if number == len(spectra) - 1 else keywords | {"wavelength": False, "sticks": None}),
@@ -242,11 +243,12 @@ def read_curves(path: Path, quantity: str) -> dict[str, tuple[Any, Any]]:
     from bec_md.compare.sources import named_axis
     from bec_md.files import require_file
     from bec_md.plot.quantity import quantities
+    from bec_md.plot.style import as_text
 
-    own = named_axis(require_file(path))
+    own, name = named_axis(require_file(path)), as_text(path.stem)
     if own is not None:
-        return {path.stem: own}
+        return {name: own}
     wanted = quantities(quantity)
     curves = [open_curve(path, item.name) for item in wanted]
-    names = [path.stem] if len(wanted) == 1 else [f"${item.symbol}$, {path.stem}" for item in wanted]
+    names = [name] if len(wanted) == 1 else [f"${item.symbol}$, {name}" for item in wanted]
     return {name: (c.wavenumber_cm, c.values) for name, c in zip(names, curves, strict=True)}

@@ -24,7 +24,7 @@ def figure_of_comparison(found: Comparison) -> Figure:
     """
     from bec_md.plot import figure_style
     from bec_md.plot.palette import COLORS, INK
-    from bec_md.plot.style import bare_figure, pin_ticks
+    from bec_md.plot.style import as_text, bare_figure, pin_ticks
 
     x = found.pair.wavenumber_cm
     stretch = next(fit for fit in found.fits if fit.kind == "stretch")
@@ -35,7 +35,7 @@ def figure_of_comparison(found: Comparison) -> Figure:
             (found.pair.a, found.pair.a_err, INK, found.a),
             (found.pair.b, found.pair.b_err, COLORS[0], found.b),
         ):
-            ax.plot(x, values, color=color, linewidth=1.0, label=label)
+            ax.plot(x, values, color=color, linewidth=1.0, label=as_text(label))
             if np.any(errors > 0.0):
                 ax.fill_between(x, values - errors, values + errors, color=color, alpha=0.25, linewidth=0.0)
         moved = stretch.scale * np.interp(x / stretch.frequency, x, found.pair.b)

@@ -13,6 +13,7 @@ from bec_md.plot.limits import value_limits, visible_range_cm
 from bec_md.plot.ordinate import label_values
 from bec_md.plot.palette import INK, Stroke, stroke
 from bec_md.plot.quantity import partial_curves
+from bec_md.plot.style import as_text
 from bec_md.spectrum.errors.uncertainty import normal_quantile
 from bec_md.spectrum.quantities import Quantity
 from bec_md.spectrum.response.scalar import Response
@@ -129,7 +130,7 @@ class Panel:
                 color=look.color,
                 linestyle=look.linestyle,
                 linewidth=1.0,
-                label=name,
+                label=as_text(name),
                 zorder=2.6,
             )
             self.drawn.append(part)
@@ -141,7 +142,7 @@ class Panel:
             color = stroke(number).color
             top = above + np.clip(part, 0.0, None)
             bottom = below + np.clip(part, None, 0.0)
-            for inner, outer, label in ((above, top, name), (below, bottom, None)):
+            for inner, outer, label in ((above, top, as_text(name)), (below, bottom, None)):
                 self.ax.fill_between(  # a higher area is higher in the legend
                     self.x,
                     inner,

@@ -39,6 +39,11 @@ def figure_style() -> Iterator[None]:
     matplotlib.interactive(interactive)
 
 
+def as_text(name: str) -> str:
+    """Return a name of the user as figures show it: no mathtext, nor hidden for an underscore."""
+    return (" " if name.startswith("_") else "") + name.replace("$", r"\$")
+
+
 def figure_size(width: Width = "column", aspect: float = 0.72) -> tuple[float, float]:
     """Return width and height in inches.
 

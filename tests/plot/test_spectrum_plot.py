@@ -141,6 +141,16 @@ def test_stacks_of_either_sign_sum_to_the_total(spectrum: Spectrum) -> None:
         assert_allclose(high - low, positive, rtol=0.0, atol=1e-12 * float(spectrum.n_alpha.max()))
 
 
+@pytest.mark.parametrize("groups", ["lines", "stacked"])
+def test_names_of_groups_are_shown_as_they_are(spectrum: Spectrum, groups: Any) -> None:
+    odd = ("$^{$", "_O", "a$b$")
+    parts = dict(zip(odd, spectrum.partial_n_alpha.values(), strict=True))
+    axes = plot_spectrum(replace(spectrum, partial_n_alpha=parts), groups=groups)
+    axes.figure.canvas.draw()
+    shown = [text.get_text().strip().replace(r"\$", "$") for text in axes.get_legend().get_texts()]
+    assert {*odd} <= {*shown}
+
+
 def test_groups_are_left_out_where_they_do_not_add_up(spectrum: Spectrum) -> None:
     assert len(plot_spectrum(spectrum, "reflectivity", groups=True).get_lines()) == 1
     with pytest.raises(UsageError, match="sums over groups"):
