@@ -197,6 +197,7 @@ void FixBec::setup(int)
   begin_run(update->ntimestep);
   full_step = true;
   forces_step = update->ntimestep;
+  motion_before_setup = motion;
   timed(seconds_all, [this] {
     if (!derived) refresh_charges();
     if (options.has_field) apply_field();
@@ -206,12 +207,31 @@ void FixBec::setup(int)
   });
   if (rerun_frames > 0) check_rerun();
   check_integrators();
+  setup_velocities = sum_over_atoms(&FixBec::velocity_hash);
+  in_setup = true;
+}
+
+// Fixes that are set up later may have changed velocities and positions (rigid bodies, rattle): J anew, once asked for.
+void FixBec::sample_after_setup()
+{
+  if (setup_velocities == sum_over_atoms(&FixBec::velocity_hash)) return;
+  setup_velocities = sum_over_atoms(&FixBec::velocity_hash);
+  motion = motion_before_setup;
+  charges_step = sampled_step = -1;
+  timed(seconds_all, [this] {
+    if (derived)
+      evaluate_tensors();
+    else
+      refresh_charges();
+    sample();
+  });
 }
 
 // Forces may be computed several times in a step, for trial states of Monte Carlo moves. Only a field needs the
 // tensors here; else they wait for the real state, which has the last word.
 void FixBec::post_force(int)
 {
+  in_setup = false;
   full_step = false;    // velocities are half a step behind the positions from here on
   forces_step = update->ntimestep;
   if (charges_step == update->ntimestep) charges_step = -1;
@@ -237,8 +257,9 @@ void FixBec::end_of_step()
 
 void FixBec::post_run()
 {
+  if (in_setup) sample_after_setup();
   if (update->whichflag == 1) last_run_step = update->ntimestep;
-  in_run = false;
+  in_run = in_setup = false;
   report_run();
   report_times();
 }
@@ -256,10 +277,8 @@ void FixBec::min_post_force(int)
   continuous = false;
   if (derived) {
     timed(seconds_all, [this] {
-      if (options.has_field)
-        apply_field();
-      else if (update->ntimestep % options.every == 0)
-        evaluate_current();
+      if (options.has_field) apply_field();    // with P, unless the field is zero
+      if (!field_acts() && update->ntimestep % options.every == 0) evaluate_current();
     });
     return;
   }
@@ -393,6 +412,7 @@ void FixBec::evaluate_before_setup()
 void FixBec::reduce_totals()
 {
   if (awaits_setup) return evaluate_before_setup();
+  if (in_setup) sample_after_setup();
   // another fix may ask at the end of the step before it is this fix's turn
   if (in_run && full_step && forces_step == update->ntimestep) sample();
   if (totals_valid) return;

@@ -109,6 +109,8 @@ class FixBec : public LAMMPS_NS::Fix {
   bool continuous = false;                 // the previous sample belongs to the same trajectory
   bool in_run = false;
   bool awaits_setup = false;               // ghosts and neighbor lists are ready, setup() has not been called
+  bool in_setup = false;                   // setup() has been called, and no step made
+  std::uint64_t setup_velocities = 0;      // hash of them then
   Step last_run_step = -1;
   double sample_time = 0.0, power_time = 0.0;
   double current[3] = {0.0, 0.0, 0.0};     // e × velocity
@@ -124,7 +126,7 @@ class FixBec : public LAMMPS_NS::Fix {
   // wall time since the beginning of the run
   double seconds_graph = 0.0, seconds_model = 0.0, seconds_communication = 0.0, seconds_all = 0.0;
   Step evaluations = 0;
-  Motion motion;                           // means since the beginning of the run
+  Motion motion, motion_before_setup;      // means since the beginning of the run
   bool outside = false, warned_outside = false, warned_few = false;    // of the domain of the model
   bool checked_integrators = false;
   int rerun_frames = 0;                    // set up within one run: those of `rerun`
@@ -162,7 +164,9 @@ class FixBec : public LAMMPS_NS::Fix {
   void read_field();
   void apply_field();
   double now() const;
+  bool field_acts() const { return field[0] != 0.0 || field[1] != 0.0 || field[2] != 0.0; }
   void sample();
+  void sample_after_setup();
   bool current_due() const;
   void sum_current();
   double local_power() const;

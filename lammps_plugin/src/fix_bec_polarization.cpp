@@ -176,7 +176,7 @@ void FixBec::evaluate_field_forces()
   const int nlocal = atom->nlocal;
   field_forces.assign(3 * static_cast<std::size_t>(nlocal), 0.0);
   field_energy = 0.0;
-  if (field[0] == 0.0 && field[1] == 0.0 && field[2] == 0.0) return;
+  if (!field_acts()) return;
   prepare();
   forward(evaluator->layers() - 1, 0, true);
   differentiate(1, field, -1);

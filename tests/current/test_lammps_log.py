@@ -104,6 +104,12 @@ def test_a_table_that_does_not_begin_with_the_step(tmp_path: Path) -> None:
     assert_reference(read(tmp_path, HEAD + "run 160\n" + table))
 
 
+def test_a_rerun_counts_frames(tmp_path: Path) -> None:
+    """`Loop time … for 161 steps` after the 161 frames of a dump of every step is not one too many."""
+    text = HEAD + "rerun d.dump dump x y z vx vy vz\n" + one(rows())
+    assert_reference(read(tmp_path, text.replace("for 160 steps", "for 161 steps")))
+
+
 def test_a_killed_run_and_lines_in_between(tmp_path: Path) -> None:
     body = one(rows()).split("Loop time")[0].splitlines(keepends=True)
     body.insert(12, "WARNING: something about neighbor lists (src/neighbor.cpp:1)\n")

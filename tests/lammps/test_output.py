@@ -122,6 +122,31 @@ def test_fixes_before_and_behind_it_have_the_same_current(
     assert found.stdout.count("means of the run: temperature") == 3
 
 
+@pytest.mark.parametrize("shape", ["two_layers", "dipole"])
+def test_the_first_row_has_the_velocities_of_rigid_bodies_that_are_set_up_later(
+    start: Callable[[], Any], models: dict[str, Path], shape: str
+) -> None:
+    """Rigid bodies change velocities when a run begins: the order of the fixes makes no difference."""
+    found = []
+    for order in ("bec first", "bec last"):
+        lmp = start()
+        fixes = [
+            bec(models[shape], "tensors 1" if shape == "dipole" else ""),
+            "fix move all rigid/nve single\n",
+        ]
+        lmp.commands_string(
+            hot_quartz() + "unfix nve\n" + "".join(fixes[:: 1 if order == "bec first" else -1])
+        )
+        lmp.command("run 0")
+        tensors = per_atom(lmp, "bec").reshape(-1, 3, 3)
+        np.testing.assert_allclose(
+            vector(lmp)[:3], np.einsum("iab,ib->a", tensors, per_atom(lmp, "v")), rtol=1e-5, atol=1e-4
+        )
+        lmp.command("run 5")
+        found.append(vector(lmp))
+    np.testing.assert_allclose(found[0], found[1], rtol=1e-5, atol=1e-6)
+
+
 def test_the_clock_moved_before_a_run_that_sets_nothing_up(lmp: Any, models: dict[str, Path]) -> None:
     lmp.commands_string(hot_quartz() + bec(models["two_layers"]) + "thermo_style custom step\nrun 10 post no")
     before = vector(lmp)[3:]

@@ -238,6 +238,19 @@ def test_minimum_in_a_field(lmp: Any, models: dict[str, Path]) -> None:
     assert np.abs(per_atom(lmp, "f")).max() < 1e-3  # eV/Å
 
 
+def test_polarization_of_a_minimum_in_no_field(start: Start, models: dict[str, Path]) -> None:
+    """What the polarization in a field is compared with."""
+    found = []
+    for field in ("", "efield 0 0 0", "efield 0 0 1e-9"):
+        lmp = start()
+        lmp.commands_string(commands(quartz()) + "pair_style lj/cut 6.0\npair_coeff * * 0.2 1.45\n")
+        lmp.commands_string(bec(models["dipole"], field) + "fix hold all spring/self 5.0\n")
+        lmp.commands_string("fix_modify bec energy yes\nfix_modify hold energy yes\nminimize 0 1e-4 200 1000")
+        found.append(vector(lmp, size=10)[6:9])
+    assert np.abs(found[0]).max() > 0.1
+    np.testing.assert_allclose(found[1:], [found[0]] * 2, atol=1e-5)
+
+
 def test_steps_between_evaluations(lmp: Any, start: Start, models: dict[str, Path]) -> None:
     """At multiples of `every` the current is that of an evaluation at every step, and LAMMPS knows them."""
     dense, sparse = lmp, start()

@@ -60,7 +60,8 @@ class ThermoTable:
     def lost_steps(self) -> float:
         """Steps of the run behind the last row, although LAMMPS prints the last step of every run."""
         steps = self.column("Step")
-        if self.n_steps is None or steps is None or not len(steps):
+        counts_frames = self.settings.command == "rerun"
+        if self.n_steps is None or steps is None or not len(steps) or counts_frames:
             return 0.0
         return max(self.n_steps - float(steps[-1] - steps[0]), 0.0)
 
