@@ -149,16 +149,14 @@ def of_training_files(card: Mapping[str, Any]) -> list[Citation]:
     card
         Card of a model, with ``training`` as `bec-md train` writes it.
     """
-    training = card.get("training")
-    if not isinstance(training, Mapping):
-        return []
-    files = [str(row.get("file", "")) for row in training.get("data") or ()]
-    found = [work for file in files for work in _SOURCES.get(file.removesuffix(".xyz"), ())]
-    start = ((training.get("config") or {}).get("finetune") or {}).get("model")
-    if start:
-        from bec_md.network.registry import bundled_models
+    from bec_md.network.registry import bundled_models
 
-        earlier = bundled_models().get(str(start))
-        if earlier is not None:
-            found += of_training_files(earlier.card)
+    known, found = bundled_models(), []
+    while isinstance(training := card.get("training"), Mapping):
+        files = [str(row.get("file", "")) for row in training.get("data") or ()]
+        found += [work for file in files for work in _SOURCES.get(file.removesuffix(".xyz"), ())]
+        start = ((training.get("config") or {}).get("finetune") or {}).get("model")
+        if (earlier := known.pop(str(start), None)) is None:  # each once: a name may be that of its successor
+            break
+        card = earlier.card
     return list(dict.fromkeys(found))

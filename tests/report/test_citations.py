@@ -7,6 +7,7 @@ from dataclasses import replace
 from bec_md.network.registry import bundled_models
 from bec_md.report.citation import Citation
 from bec_md.report.citations import citations
+from bec_md.report.data_sources import of_training_files
 from tests.plot.oscillators import oscillator_spectrum
 
 
@@ -47,6 +48,11 @@ def test_public_data_of_bundled_models_are_cited() -> None:
     assert "Petretto2018" in li3po4
     assert "Lu2026" in keys(None, cards["zirconia"])
     assert "Zhong2025" in keys(None, cards["water"])
+    for name, card in cards.items():  # batio3 started from one that was called like it
+        assert {work.key for work in of_training_files(card)} <= set(keys(None, card)), name
+        again = {"training": {"config": {"finetune": {"model": name}}}}
+        assert of_training_files(again) == of_training_files(card)
+    assert "Falletta2025" in keys(None, cards["batio3"])
 
 
 def test_text_and_bibtex() -> None:
