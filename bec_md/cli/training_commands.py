@@ -101,7 +101,9 @@ def train(
 
     console = Console(quiet)
     described: Path | TrainingConfig = config
-    again = f"bec-md train {config} --resume" + (f" -o {output}" if output else "")
+    given = {"-o": output, "--data-root": data_root, "--cross-validate": cross_validate}
+    options = "".join(f" {name} {value}" for name, value in given.items() if value is not None)
+    again = f"bec-md train {config} --resume{options}"
     try:
         if cross_validate is not None:
             described = with_cross_validation(console, config, cross_validate, data_root, output)

@@ -94,6 +94,10 @@ class Source(Section):
                 f"fold {list(self.fold)} of {self.path}: a number from 0 and a count above it of 2 or more, "
                 "beside validation as a fraction"
             )
+        if self.teachers and isinstance(self.validation, str):
+            raise ValueError(
+                f"validation {self.validation} of {self.path}, which a teacher labels: give a part"
+            )
         changed = self.displace_ang > 0.0 or self.mix
         if not self.teachers and (changed or self.copies > 1):
             raise ValueError(f"changed copies of {self.path} have no labels: name a teacher")

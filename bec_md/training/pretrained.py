@@ -160,14 +160,14 @@ def extend_levels(network: Network, levels: Sequence[str], *, like: str | None =
 
     known = network.config.levels
     new = [level for level in levels if level not in known]
-    if not new:
-        return network
     if like is not None and like not in known:
         raise UsageError(
             f"level_like: {like!r} is not among {', '.join(known)}",
             "a new level of theory starts from a known one",
             "name one of them",
         )
+    if not new:
+        return network
     row = known.index(like) if like is not None else 0
     config = network.config.model_copy(update={"levels": (*known, *new)})
     extended = type(network)(config)

@@ -225,7 +225,7 @@ def prepare(
             shape = shape.model_copy(update={"mean_neighbors": round(mean_neighbors(data), 2)})
         network = Network(shape)
         start_charges(network, data)
-    check_loss(config, network)
+    check_loss(config, network, data)
     check_card(config, network)
     network = network.to(device=config.device, dtype=dtype)
     data = replace(
@@ -244,9 +244,21 @@ def start_charges(network: Network, data: TrainingData) -> None:
     network.charges_from.start({network.config.elements.index(z): mean for z, mean in means.items()})
 
 
-def check_loss(config: TrainingConfig, network: Network) -> None:
-    """Refuse terms of the loss that the network's read-out does not have."""
+def check_loss(config: TrainingConfig, network: Network, data: TrainingData) -> None:
+    """Refuse terms of the loss that the network's read-out does not have, and an end that never comes."""
     loss = config.loss
+    if loss.ensemble > 0.0 and network.charges_from.members == 1:
+        raise UsageError(
+            f"section 'loss': ensemble {loss.ensemble:g} with one member of {network.charges_from.name!r}",
+            "a single member has no spread",
+            "give the read-out more members, e.g. 8, or leave ensemble out",
+        )
+    if config.schedule.early_stopping is not None and not data.validation:
+        raise UsageError(
+            f"section 'schedule': early_stopping {config.schedule.early_stopping} without held-back frames",
+            "validations find no better weights where nothing is held back",
+            "give validation in the section 'data', or leave early_stopping out",
+        )
     if network.charges_from.gradient is not None and (loss.trace, loss.antisymmetric, loss.traceless) != (
         1,
         1,

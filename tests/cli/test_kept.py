@@ -258,8 +258,9 @@ def test_a_signal_ends_a_training_after_its_step(
     try:
         with monkeypatch.context() as patch:
             patch.setattr(Trainer, "save", disturbed)
-            said = run("train", "tiny.yaml", "-o", "out", status=128 + number).stderr
+            said = run("train", "tiny.yaml", "-o", "out", "--data-root", ".", status=128 + number).stderr
     finally:
         signal.signal(number, before)
     assert "the state of the training is in its checkpoint" in said
+    assert "bec-md train tiny.yaml --resume -o out --data-root ." in said
     assert Path("out/model.safetensors").is_file()

@@ -42,6 +42,7 @@ def test_unknown_key_is_rejected_with_a_suggestion(change, suggestion):
         ({"data": [{"path": "a", "level": "x", "weight": float("inf")}]}, "data.0.weight"),
         ({"data": [{"path": "a", "level": ""}]}, "data.0.level"),
         ({"seed": -1}, "seed"),
+        ({"data": [{"path": "a", "level": "x", "teacher": "m", "validation": "b"}]}, "give a part"),
         ({"data": [{"path": "a", "level": "x", "fold": [0, 5]}]}, "beside validation as a fraction"),
         *(
             ({"data": [{"path": "a", "level": "x", "validation": 0.2, "fold": fold}]}, f"fold {fold} of a")

@@ -22,6 +22,7 @@ from bec_md.training.validation import read_parity
 from .toy import toy_frames, write_toy
 
 NETWORK = {"channels": 4, "radial_width": 4, "scalar_width": 4, "layers": 1, "cutoff_ang": 3.0}
+ONE = [{"name": "charges"}, {"name": "polarizability"}]
 NETWORK |= {"readouts": [{"name": "charges", "members": 2}, {"name": "polarizability"}]}
 
 
@@ -170,8 +171,9 @@ def test_a_new_level_starts_as_a_copy_of_the_named_one(trained):
     assert torch.equal(extended.level[1], network.level[0])
     assert torch.equal(extended.level[0], network.level[0])
     assert extend_levels(network, ["toy"]) is network
-    with pytest.raises(UsageError, match="level_like"):
-        extend_levels(network, ["c"], like="absent")
+    for levels in (["c"], ["toy"]):  # a wrong name is one where no level is new, too
+        with pytest.raises(UsageError, match="level_like"):
+            extend_levels(network, levels, like="absent")
 
 
 @pytest.mark.parametrize(
@@ -265,6 +267,11 @@ def test_a_run_is_not_resumed_with_other_held_back_frames(tmp_path):
         ({"card": {"default_level": "toi"}}, "default_level 'toi' is not among toy"),
         ({"card": {"uncertainty_scale": "big"}}, "uncertainty_scale is 'big'"),
         ({"device": "gpu"}, "no device 'gpu'"),
+        ({"loss": {"ensemble": 0.1}, "network": NETWORK | {"readouts": ONE}}, "with one member of 'charges'"),
+        (
+            {"data": [{"path": "toy.xyz", "level": "toy"}], "schedule": {"epochs": 2, "early_stopping": 1}},
+            "early_stopping 1 without held-back frames",
+        ),
     ],
 )
 def test_what_would_make_an_unusable_model_is_refused_before_training(tmp_path, change, words):
