@@ -110,7 +110,7 @@ def guard(outputs: Mapping[str, Path | str | None], figures: Collection[str] = (
     Parameters
     ----------
     outputs
-        File by the flag that names it (or would); None and ``-`` are none.
+        File by the flag that names it (or would); None is none, nor is ``-`` of ``--json``: standard output.
     figures
         Flags of figures, whose format follows from the suffix.
 
@@ -119,7 +119,11 @@ def guard(outputs: Mapping[str, Path | str | None], figures: Collection[str] = (
     UsageError
         With both names.
     """
-    given = {flag: Path(path) for flag, path in outputs.items() if path is not None and str(path) != STDOUT}
+    given = {
+        flag: Path(path)
+        for flag, path in outputs.items()
+        if path is not None and (flag, str(path)) != ("--json", STDOUT)
+    }
     inputs = _inputs(given)
     seen: dict[Path, str] = {}
     for flag, path in given.items():
@@ -180,6 +184,10 @@ def check_writable(option: str, path: Path) -> None:
     import os
 
     folder = expanded(path).parent
+    if str(path) == STDOUT:
+        raise UsageError(
+            f"{option} {path} names no file", "only --json writes to standard output", "name a file"
+        )
     if path.is_dir():
         raise UsageError(
             f"{option} {path} is a folder", "a file is written", f"give a name like {path}/result"
@@ -257,7 +265,9 @@ def write_outputs(
             failures.append(not_written(path, error) if isinstance(error, OSError) else error)
             warn(f"{what} {path} was not written: {getattr(error, 'strerror', None) or error}")
     if options.json == STDOUT:
-        print(json_text(spectrum), file=sys.stdout, flush=True)
+        from bec_md.spectrum import summary
+
+        emit_json(STDOUT, summary(spectrum))
     if failures:
         raise failures[0]
     return written
@@ -283,11 +293,12 @@ def json_text(spectrum: Spectrum) -> str:
     return to_json(summary(spectrum))
 
 
-def to_json(values: dict[str, Any]) -> str:
-    """Return readable JSON; numbers that are not finite become null."""
+def to_json(values: dict[str, Any], encoding: str | None = "utf-8") -> str:
+    """Return readable JSON: null for what is not finite, escapes for letters that an encoding may lack."""
     from bec_md.spectrum.output import plain
 
-    return json.dumps(plain(values), indent=2, ensure_ascii=False)
+    ascii_only = not (encoding or "utf-8").lower().startswith("utf")
+    return json.dumps(plain(values), indent=2, ensure_ascii=ascii_only)
 
 
 def write_text(path: Path, text: str) -> None:
@@ -300,6 +311,6 @@ def write_text(path: Path, text: str) -> None:
 def emit_json(target: str, values: dict[str, Any]) -> None:
     """Write JSON to a file, or to stdout for ``-``."""
     if target == STDOUT:
-        print(to_json(values), flush=True)
+        print(to_json(values, sys.stdout.encoding), flush=True)
     else:
         write_text(Path(target), to_json(values))

@@ -26,6 +26,9 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
         "dump": crystal.write(
             folder / "mgo.lammpstrj", crystal.lammps_dump_text(positions[:400], velocities[:400])
         ),
+        "later": crystal.write(
+            folder / "later.xyz", crystal.extxyz_text(positions[1500:], velocities[1500:])
+        ),
         "same": crystal.write(folder / "same.xyz", crystal.extxyz_text(positions[:400], velocities[:400])),
     }
 

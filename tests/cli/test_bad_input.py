@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from bec_md.cli.outputs import to_json
 from bec_md.current import load_current
 from tests.cli import crystal
 from tests.cli.conftest import Run
@@ -40,6 +42,24 @@ def test_damaged_trajectory(run: Run, tmp_path: Path, kind: str) -> None:
     result = run("spectrum", path, "--charges", crystal.CHARGES, status=status)
     what_why_fix(result.stderr)
     assert fact in result.stderr
+
+
+@pytest.mark.parametrize("flag", ["--output", "--csv", "--plot", "--report"])
+def test_a_dash_is_standard_output_for_json_alone(run: Run, tmp_path: Path, flag: str) -> None:
+    path = crystal.write(tmp_path / "mgo.xyz", crystal.damaged("fewer atoms"))
+    result = run("spectrum", path, "--charges", crystal.CHARGES, flag, "-", status=2)
+    what_why_fix(result.stderr)
+    assert f"{flag} - names no file" in result.stderr
+    assert not (tmp_path / "-").exists()
+
+
+def test_json_keeps_its_letters_where_the_output_has_few() -> None:
+    values = {"n_alpha[Mgé]": 1.5, "warnings": ["ε(0) − ε_∞"]}
+    for encoding in ("ascii", "iso8859-1", "ANSI_X3.4-1968"):
+        text = to_json(values, encoding)
+        assert text.isascii()
+        assert json.loads(text) == values
+    assert "ε(0)" in to_json(values, "UTF-8")
 
 
 def test_a_structure_is_no_trajectory(run: Run, tmp_path: Path) -> None:
@@ -151,7 +171,7 @@ def test_ctrl_c_says_what_is_kept_and_how_to_go_on(
     ],
 )
 def test_wrong_usage(run: Run, files: dict[str, Path], arguments: list[str], facts: list[str]) -> None:
-    filled = [argument.format(short=files["short"], other=files["same"]) for argument in arguments]
+    filled = [argument.format(short=files["short"], other=files["later"]) for argument in arguments]
     result = run(*filled, status=2)
     assert result.stderr.count("error: ") == 1
     assert "fix: " in result.stderr
