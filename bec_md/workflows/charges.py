@@ -10,6 +10,7 @@ import numpy as np
 from bec_md.errors import UsageError
 from bec_md.structure import Frame
 from bec_md.structure.from_ase import as_frame
+from bec_md.structure.species import symbols_of
 
 
 def born_charges(
@@ -36,9 +37,9 @@ def born_charges(
     Raises
     ------
     UsageError
-        For something that is no periodic structure, or a model that does not exist.
+        For something that is no periodic structure, sites that elements share, or a model that is not there.
     DataError
-        If the model does not know an element.
+        If a site is no element, or the model does not know it.
     """
     from bec_md import __version__
     from bec_md.network import load_model
@@ -65,20 +66,30 @@ def _frame(structure: Any) -> Frame:
     from ase import Atoms
 
     if hasattr(structure, "lattice") and hasattr(structure, "cart_coords"):  # pymatgen
+        if not structure.is_ordered:
+            raise UsageError(
+                f"{structure.composition.reduced_formula} has sites that elements share",
+                "a charge is that of one atom",
+                "order the structure first, e.g. with pymatgen's OrderDisorderedStructureTransformation",
+            )
+        numbers = np.asarray(structure.atomic_numbers, dtype=np.int64)
+        symbols_of(numbers, "the structure")
         return Frame(
             positions_ang=np.asarray(structure.cart_coords, dtype=np.float64),
             cell_ang=np.asarray(structure.lattice.matrix, dtype=np.float64),
-            pbc=np.ones(3, dtype=bool),
-            numbers=np.asarray(structure.atomic_numbers, dtype=np.int64),
-            total_charge=float(getattr(structure, "charge", 0.0) or 0.0),
+            pbc=np.asarray(structure.lattice.pbc, dtype=bool),
+            numbers=numbers,
+            # `charge` adds up oxidation states, which are labels, where no charge is set
+            total_charge=float(structure._charge or 0.0),
         )
     atoms = structure
     if isinstance(structure, dict) and {"numbers", "positions", "cell"} <= structure.keys():
-        atoms = Atoms.fromdict(structure)  # type: ignore[no-untyped-call]
-    if hasattr(atoms, "cell") and hasattr(atoms, "positions") and atoms.cell.rank == 3:
+        described = {name: value for name, value in structure.items() if name != "constraints"}
+        atoms = Atoms.fromdict(described)  # type: ignore[no-untyped-call]
+    if hasattr(atoms, "cell") and hasattr(atoms, "positions") and atoms.cell.rank == 3 and any(atoms.pbc):
         return as_frame(atoms)
     raise UsageError(
         f"{type(structure).__name__} is no periodic structure",
         "charges are those of a crystal",
-        "give ase.Atoms with a cell (or their todict()), or a pymatgen Structure",
+        "give ase.Atoms with a cell and pbc (or their todict()), or a pymatgen Structure",
     )

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from ase import Atoms
 from ase.build import bulk
+from ase.constraints import FixAtoms
 
 from bec_md import load_model
 from bec_md.errors import DataError, UsageError
@@ -24,14 +25,18 @@ def crystal() -> Any:
     return atoms
 
 
-def as_pymatgen(atoms: Any) -> Any:
-    """What is read of a pymatgen Structure."""
-    return SimpleNamespace(
-        lattice=SimpleNamespace(matrix=atoms.cell.array),
-        cart_coords=atoms.positions,
-        atomic_numbers=tuple(int(n) for n in atoms.numbers),
-        charge=None,
-    )
+def as_pymatgen(atoms: Any, **changes: Any) -> Any:
+    """What is read of a pymatgen Structure; `charge` adds up oxidation states where none is set."""
+    described = {
+        "lattice": SimpleNamespace(matrix=atoms.cell.array, pbc=(True, True, True)),
+        "cart_coords": atoms.positions,
+        "atomic_numbers": tuple(int(n) for n in atoms.numbers),
+        "is_ordered": True,
+        "composition": SimpleNamespace(reduced_formula="MgO"),
+        "charge": 0.5,
+        "_charge": None,
+    }
+    return SimpleNamespace(**described | changes)
 
 
 def test_the_function_gives_what_the_network_predicts(crystal: Any) -> None:
@@ -43,6 +48,26 @@ def test_the_function_gives_what_the_network_predicts(crystal: Any) -> None:
     assert found["model"] == "universal"
     for other in (as_pymatgen(crystal), crystal.todict()):
         assert born_charges(other, threads=1)["born"] == found["born"]
+
+
+def test_a_charge_that_is_set_counts_and_constraints_do_not(crystal: Any) -> None:
+    charged = born_charges(as_pymatgen(crystal, _charge=1.0), threads=1)
+    np.testing.assert_allclose(np.sum(charged["born"], axis=0), np.eye(3), atol=1e-9)
+    held = crystal.copy()
+    held.set_constraint(FixAtoms([0]))
+    assert born_charges(held.todict(), threads=1)["born"] == born_charges(crystal, threads=1)["born"]
+
+
+def test_what_has_no_charges_of_a_crystal_is_refused(crystal: Any) -> None:
+    loose = crystal.copy()
+    loose.pbc = False
+    for structure, words in (
+        (as_pymatgen(crystal, is_ordered=False), "sites that elements share"),
+        (as_pymatgen(crystal, atomic_numbers=(12, 10**15)), "which is no element"),
+        (loose, "no periodic structure"),
+    ):
+        with pytest.raises((DataError, UsageError), match=words):
+            born_charges(structure)
 
 
 @pytest.mark.filterwarnings(
