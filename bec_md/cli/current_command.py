@@ -73,6 +73,7 @@ def run_current(inputs: list[str], options: InputOptions, outputs: OutputOptions
 def check_current(console: Console, path: Path, series: CurrentSeries) -> None:
     """Say what the stored current tells about the run."""
     from bec_md.cli.announce import show_volume
+    from bec_md.current.file import stored_rows
 
     kinetic = series.kinetic_temperature()
     if kinetic is not None and series.scheme == "velocity":
@@ -86,4 +87,7 @@ def check_current(console: Console, path: Path, series: CurrentSeries) -> None:
         console.item("sum rule", f"|ΣZ − Q|/N = {residual:.2e} e (r.m.s.), corrected when it is analyzed")
     if drift is not None:
         console.item("drift", f"center of mass {drift:.2e} Å/fs (r.m.s.)")
-    console.item("current", f"{path}: {series.n_frames} samples; next: bec-md spectrum {path}")
+    held, asked = stored_rows(path), series.n_frames
+    longer = f" of the {held} that an earlier run has stored" if held > asked else ""
+    only = f" --stop {asked}" if held > asked else ""
+    console.item("current", f"{path}: {asked} samples{longer}; next: bec-md spectrum {path}{only}")

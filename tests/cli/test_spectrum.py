@@ -165,7 +165,11 @@ def test_replicas_are_averaged_and_kept_apart(run: Run, tmp_path: Path) -> None:
 
 def test_current_first_spectrum_later(run: Run, files: dict[str, Path]) -> None:
     said = run("current", files["short"], "--charges", crystal.CHARGES, "-o", "j.h5").stdout
-    assert "bec-md spectrum j.h5" in said
+    assert "bec-md spectrum j.h5\n" in said
+    part = run("current", files["short"], "--charges", crystal.CHARGES, "-o", "j.h5", "--stop", "40").stdout
+    assert "40 samples of the 60" in part  # rows are kept, and not all of them were asked for
+    assert "--stop 40\n" in part
+    assert json.loads(run("spectrum", "j.h5", "--stop", "40", "--json", "-").stdout)["n_frames"] == 40
     run("spectrum", "j.h5", "--csv", "stored.csv")
     run("spectrum", files["short"], "--charges", crystal.CHARGES, "--csv", "direct.csv")
     assert (
