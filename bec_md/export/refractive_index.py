@@ -8,7 +8,6 @@ from __future__ import annotations
 import numpy as np
 
 from bec_md.arrays import Array
-from bec_md.errors import DataError
 from bec_md.export.seen import Seen
 from bec_md.spectrum.quantities import QUANTITIES
 
@@ -20,17 +19,9 @@ def refractive_index_text(seen: Seen) -> str:
     ------
     UsageError
         Without ε_∞.
-    DataError
-        If nothing is left above one resolution.
     """
     n, kappa = QUANTITIES["n"], QUANTITIES["kappa"]
     response, kept = seen.response, seen.kept(n, kappa)
-    if not kept.any():
-        raise DataError(
-            f"no frequency above {seen.resolution_cm:g} cm⁻¹",
-            "n and κ mean nothing within one resolution of zero",
-            "compute the spectrum to a higher wavenumber",
-        )
     wavelength = 1e4 / seen.spectrum.wavenumber_cm[kept]
     values = [response.get(item)[kept] for item in (n, kappa)]
     errors = [response.total_error(item)[kept] for item in (n, kappa)]

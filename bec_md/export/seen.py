@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from bec_md.arrays import Array
 from bec_md.current.provenance import first_source
+from bec_md.errors import DataError
 from bec_md.spectrum.quantities import QUANTITIES, Quantity
 from bec_md.spectrum.response.direction import Direction, to_direction
 from bec_md.spectrum.response.scalar import Response
@@ -55,10 +56,23 @@ class Seen:
         return float(self.spectrum.parameters["resolution_cm"])
 
     def kept(self, *quantities: Quantity) -> NDArray[np.bool_]:
-        """(F,) where all of these mean something: what follows from σ/ω not within a resolution of zero."""
+        """(F,) where all of these mean something: what follows from σ/ω not within a resolution of zero.
+
+        Raises
+        ------
+        DataError
+            If fewer than two frequencies are left.
+        """
         nu: Array = self.spectrum.wavenumber_cm
         over = any(quantity.over_omega for quantity in quantities)
-        return np.asarray(nu >= (self.resolution_cm if over else 0.0))
+        kept = np.asarray(nu >= (self.resolution_cm if over else 0.0))
+        if kept.sum() < 2:
+            raise DataError(
+                f"no frequencies above {self.resolution_cm:g} cm⁻¹",
+                "what follows from σ/ω means nothing within one resolution of zero",
+                "compute the spectrum to a higher wavenumber",
+            )
+        return kept
 
     @property
     def source(self) -> str:

@@ -12,7 +12,7 @@ import yaml
 
 from bec_md.compare import compare, open_curve
 from bec_md.current.series import CurrentSeries
-from bec_md.errors import BecMDWarning, UsageError
+from bec_md.errors import BecMDWarning, DataError, UsageError
 from bec_md.export import EXPORTS, export_spectrum
 from bec_md.export.jcamp import _UNITS
 from bec_md.spectrum import Spectrum, compute_spectrum, write_hdf5
@@ -156,6 +156,17 @@ def test_what_cannot_be_written_is_refused(crystal: Spectrum, tmp_path: Path) ->
         assert not (tmp_path / name).exists()
     export_spectrum(without, tmp_path / "a.jdx")  # nα needs none
     assert open_curve(tmp_path / "a.jdx", "n_alpha").quantity == "n_alpha"
+
+
+@pytest.mark.parametrize(("name", "quantity"), [("a.jdx", "reflectivity"), ("a.yml", None), ("a.exp", None)])
+def test_nothing_above_the_resolution_is_no_file(tmp_path: Path, name: str, quantity: str | None) -> None:
+    series = CurrentSeries(np.random.default_rng(0).normal(size=(2000, 1, 3)), ("a",), 4.0, 100.0)
+    low = compute_spectrum(
+        series, temperature_k=300.0, eps_inf=2.0, resolution_cm=25.0, max_cm=20.0, dc=False
+    )
+    with pytest.raises(DataError, match="no frequencies above 25"):
+        export_spectrum(low, tmp_path / name, quantity)
+    assert not (tmp_path / name).exists()
 
 
 def test_every_suffix_has_one_format() -> None:
