@@ -379,8 +379,9 @@ def _partials(blocks: CurrentBlocks, power: PowerSpectra, sigma_of: Any, keep: s
         return {}
     partial, auto, total = sigma_of(power.partial), sigma_of(power.auto), sigma_of(power.total)
     values, errors = {}, {}
+    wide = None if power.excess is None else power.excess[0]
     for g, name in enumerate(blocks.groups):
-        variance = uncertainty.partial_variance(partial[g], auto[g], total, power.relative_variance)
+        variance = uncertainty.partial_variance(partial[g], auto[g], total, power.relative_variance, wide)
         values[name] = response.n_alpha_from_conductivity(partial[g, :3].mean(axis=0))[keep]
         errors[name] = response.n_alpha_from_conductivity(np.sqrt(variance))[keep]
     matrix = None

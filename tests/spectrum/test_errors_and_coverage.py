@@ -7,6 +7,7 @@ from functools import lru_cache
 import numpy as np
 import pytest
 
+from bec_md.current.series import CurrentSeries
 from bec_md.spectrum.compute import compute_spectrum
 from bec_md.spectrum.errors import uncertainty
 from bec_md.spectrum.spectrum import Spectrum
@@ -222,3 +223,15 @@ def test_the_variance_of_the_imaginary_part_is_that_of_its_ordinates() -> None:
     # the density of σ is half of that of the two-sided spectrum
     found, _ = response_covariance(0.25 * fine, window, step, length * step, 2 * len(at) - 1)
     np.testing.assert_allclose(found[0, ::2], exact, rtol=2e-3, atol=1e-6 * exact.max())
+
+
+@pytest.mark.parametrize("width_cm", [1.0, 60.0])
+def test_a_group_with_a_fixed_share_has_that_share_of_the_error(width_cm: float) -> None:
+    # of the current of one oscillator along each axis: also where its line is narrower than the resolution
+    v = langevin_oscillator(10000, 4.0, 400.0, width_cm, 10.0, 3)[1]
+    series = CurrentSeries(np.stack([0.7 * v, 0.3 * v], axis=1), ("a", "b"), 4.0, 1000.0)
+    s = compute_spectrum(series, temperature_k=300.0, resolution_cm=10.0, max_cm=800.0)
+    near = np.abs(s.wavenumber_cm - 400.0) < 5.0
+    share = s.partial_n_alpha_err["a"][near] / s.n_alpha_err[near]
+    # the floor of what independent axes have adds a few percent; 0.47 for the narrow line without its excess
+    np.testing.assert_allclose(share, 0.7, atol=0.05)

@@ -74,20 +74,23 @@ def isotropic_variance(power: Array, relative_variance: Array, excess: Array | N
     return np.asarray((square[:3].sum(axis=0) + 2.0 * square[3:].sum(axis=0)) / 9.0 * relative_variance)
 
 
-def partial_variance(partial: Array, auto: Array, total: Array, relative_variance: Array) -> Array:
-    r"""Variance (F,) of tr/3 of the cross-spectrum of one group with the total.
+def partial_variance(
+    partial: Array, auto: Array, total: Array, relative_variance: Array, excess: Array | None = None
+) -> Array:
+    r"""Variance (F,) of tr/3 of the cross-spectrum of one group with the total; see `component_variance`.
 
     .. math:: \tfrac19 \sum_{ab} \tfrac12 (S^{gg}_{ab} S^{tt}_{ab} + S^{gt}_{ab} S^{gt}_{ab})\, r
     """
-    r = relative_variance
-    variance = np.sum(auto[:3] * total[:3] + partial[:3] ** 2, axis=0) / (1.0 + r)
+    r, beyond = relative_variance, _of_elements(excess)
+    diagonal = np.sum((auto[:3] * total[:3] + partial[:3] ** 2) * beyond[:3], axis=0)
+    variance = diagonal / (1.0 + r)
     for component, (a, b) in list(enumerate(VOIGT))[3:]:
         cross = partial[a] * partial[b]
         # what noise alone adds to the products if the axes are independent
         noise = 0.75 * cross + 0.125 * (auto[a] * total[b] + auto[b] * total[a])
-        variance = variance + 2.0 * (auto[component] * total[component] + partial[component] ** 2 - r * noise)
-    floor = np.sum(auto[:3] * total[:3] + partial[:3] ** 2, axis=0) / 3.0
-    return np.asarray(np.maximum(variance, floor) / 18.0 * r)
+        products = auto[component] * total[component] + partial[component] ** 2 - r * noise
+        variance = variance + 2.0 * products * beyond[component]
+    return np.asarray(np.maximum(variance, diagonal / 3.0) / 18.0 * r)
 
 
 def degrees_of_freedom(mean: Array, variance: Array) -> Array:
