@@ -37,7 +37,8 @@ class DynamicsOptions(Options):
         Langevin dynamics before each replica, ps: replicas are independent if they forget their common
         start in it (2 ps for a crystal; for a liquid its slowest relaxation, 10 ps for water).
     repeat
-        Cells along the three lattice vectors; by default until opposite faces are 8 Å apart.
+        Cells along the three lattice vectors; by default until opposite faces are 8 Å apart where the cell is
+        periodic.
     relax_cell
         Take the mean cell of a run at zero pressure (as long as an equilibration) before.
     seed
@@ -90,7 +91,8 @@ class DynamicsOptions(Options):
         widths = atoms.cell.volume / np.linalg.norm(
             np.cross(np.roll(atoms.cell.array, -1, axis=0), np.roll(atoms.cell.array, -2, axis=0)), axis=1
         )
-        fits = tuple(int(np.ceil(SMALLEST_WIDTH_ANG / width - 1e-6)) for width in widths)
+        narrow = np.ceil(SMALLEST_WIDTH_ANG / widths - 1e-6).astype(int)
+        fits = np.where(atoms.pbc, narrow, 1).tolist()  # beside a slab or a molecule there is nothing
         return replace(
             self,
             md_timestep_fs=self.md_timestep_fs or (0.5 if light else 1.0),

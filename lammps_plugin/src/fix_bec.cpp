@@ -178,7 +178,8 @@ void FixBec::announce(double ghost_cutoff)
 // A run continues the integrals only if nobody moved the clock since the last one.
 void FixBec::begin_run(Step from)
 {
-  if (!in_run && from != last_run_step) continuous = false;
+  const double begin = now() - static_cast<double>(update->ntimestep - from) * update->dt;
+  if (!in_run && (from != last_run_step || std::abs(begin - last_run_time) > 0.5 * update->dt)) continuous = false;
   in_run = true;
 }
 
@@ -258,7 +259,10 @@ void FixBec::end_of_step()
 void FixBec::post_run()
 {
   if (in_setup) sample_after_setup();
-  if (update->whichflag == 1) last_run_step = update->ntimestep;
+  if (update->whichflag == 1) {
+    last_run_step = update->ntimestep;
+    last_run_time = now();
+  }
   in_run = in_setup = false;
   report_run();
   report_times();

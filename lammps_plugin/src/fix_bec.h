@@ -112,7 +112,7 @@ class FixBec : public LAMMPS_NS::Fix {
   bool in_setup = false;                   // setup() has been called, and no step made
   std::uint64_t setup_velocities = 0;      // hash of them then
   Step last_run_step = -1;
-  double sample_time = 0.0, power_time = 0.0;
+  double last_run_time = 0.0, sample_time = 0.0, power_time = 0.0;
   double current[3] = {0.0, 0.0, 0.0};     // e × velocity
   double power = 0.0;                      // energy/time
   double integral[3] = {0.0, 0.0, 0.0};    // e × length

@@ -79,7 +79,7 @@ void FixBec::restart(char *buf)
   memcpy(record, buf, sizeof(record));
   sample_time = record[8];
   continuous = record[9] != 0.0;
-  power_time = now();    // which is taken at every step
+  power_time = last_run_time = now();    // which is taken at every step
   last_run_step = update->ntimestep;
   totals_valid = false;
   if (comm->me != 0) return;    // local sums: one rank holds what all of them had

@@ -218,6 +218,19 @@ def test_tables_of_other_dynamics_are_not_joined(tmp_path: Path) -> None:
     assert_reference(read(tmp_path, text))
 
 
+@pytest.mark.parametrize("command", ["silica Si O charge 1", "universal Si O"])
+def test_another_fix_of_the_same_name_is_another_current(tmp_path: Path, command: str) -> None:
+    """Other charges, or another group, in the second half of a run: J is not that of the first."""
+    begin = HEAD + "fix o all ave/time 4 1 4 f_ir[1] f_ir[2] f_ir[3] file J.dat\nrun 80\n" + one(rows(0, 21))
+    text = begin + f"unfix ir\nfix ir all bec {command}\nrun 80\n" + one(rows(20, 41))
+    assert read(tmp_path, text).n_frames == 21
+    path = ave_time(tmp_path, "4 1 4 f_ir[1] f_ir[2] f_ir[3] file J.dat")
+    (tmp_path / "log.lammps").write_text(text)
+    assert open_current(path).n_frames == 20
+    same = text.replace(f"bec {command}", "bec silica Si O every 4")
+    assert read(tmp_path, same).n_frames == 41
+
+
 def test_a_minimization_is_no_dynamics(tmp_path: Path) -> None:
     text = HEAD + "minimize 0 0 10 10\n" + one(rows(0, 3)) + "reset_timestep 0\nrun 160\n" + one(rows())
     assert_reference(read(tmp_path, text))

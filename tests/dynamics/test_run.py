@@ -197,6 +197,8 @@ def test_defaults_follow_from_the_structure(quartz: Atoms) -> None:
     water = Atoms("OH2", positions=[(0, 0, 0), (1, 0, 0), (0, 1, 0)], cell=[9, 9, 9], pbc=True)
     options = DynamicsOptions(300.0).resolved(water)
     assert (options.md_timestep_fs, options.interval, options.repeat) == (0.5, 4, (1, 1, 1))
+    quartz.pbc = (True, True, False)  # a layer has no copies above it
+    assert DynamicsOptions(300.0).resolved(quartz).repeat == (2, 2, 1)
 
 
 @pytest.mark.parametrize("change", [{"time_ps": 0.0}, {"temperature_k": -1.0}, {"repeat": (0, 1, 1)}])

@@ -75,9 +75,15 @@ def group_runs(tables: Sequence[ThermoTable]) -> list[list[ThermoTable]]:
 
 
 def same_dynamics(one: ThermoTable, other: ThermoTable) -> bool:
-    """Whether nothing between two tables has made another trajectory, or clock, of the run."""
-    settings = one.settings, other.settings
-    return settings[0].dynamics == settings[1].dynamics and settings[0].timestep == settings[1].timestep
+    """Whether nothing between two tables has made another trajectory, clock or current of the run."""
+    first, second = one.settings, other.settings
+    return (
+        first.dynamics == second.dynamics
+        and first.timestep == second.timestep
+        and all(
+            second.fixes.get(name, first.fixes[name]) == first.fixes[name] for name in first.ids(("bec",))
+        )
+    )
 
 
 def _continues(one: ThermoTable, other: ThermoTable) -> bool:
