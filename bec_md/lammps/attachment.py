@@ -63,6 +63,7 @@ class Attachment:
         self._fix_id = fix_id
         self._unit = VELOCITY_UNIT_ANG_FS[lmp.extract_global("units")]
         self._charges: Array = np.empty((0, 3, 3))
+        self._step = -1  # of the last call
         self._failure: Exception | None = None  # of the last evaluation; ctypes drops what a callback raises
         lmp.command(f"fix {fix_id} all external pf/callback 1 1")
         lmp.set_fix_external_callback(fix_id, self._callback, self)
@@ -106,7 +107,9 @@ class Attachment:
     ) -> None:  # signature of LAMMPS
         order = np.argsort(tag)
         f[:] = 0.0
-        if len(self._charges) != len(order) or step % self._every == 0:
+        goes_on = step == self._step + 1  # else a run begins, or a minimizer tries structures
+        self._step = step
+        if not goes_on or len(self._charges) != len(order) or step % self._every == 0:
             try:
                 self._charges = np.asarray(self._model.predict(self._frame(order, np.asarray(x))), np.float64)
                 self._failure = None
@@ -161,7 +164,7 @@ def attach(
     efield_v_ang
         Uniform electric field in V/Å; adds the force F_ib = Σ_a E_a Z[i,a,b].
     every
-        Steps between evaluations; the tensors are held in between.
+        Steps between evaluations; the tensors are held in between. A run begins with a fresh evaluation.
     total_charge
         Net charge of the cell in e, to which Σ_i Z_i is set.
     fix_id

@@ -360,6 +360,14 @@ def test_hidden_types_ask_for_the_temperature(tmp_path: Path) -> None:
             read(tmp_path, HEAD + "run 160\n" + said + one(rows()))
 
 
+def test_a_bead_has_not_the_temperature_of_the_run(tmp_path: Path) -> None:
+    text = HEAD + "fix pi all pimd/langevin method nmpimd temp 300\nrun 160\n" + one(rows())
+    with pytest.raises(UsageError, match="one bead"):
+        read(tmp_path, text)
+    found = read(tmp_path, text, temperature_k=300.0)
+    assert "mean over the beads" in found.metadata["warnings"][0]
+
+
 # ---------------------------------------------------------------------- fix ave/time, fix ave/correlate
 def ave_time(tmp_path: Path, command: str) -> Path:
     (tmp_path / "log.lammps").write_text(HEAD + f"fix out all ave/time {command}\nrun 160\n" + one(rows()))

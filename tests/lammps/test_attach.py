@@ -41,6 +41,22 @@ def test_agrees_with_the_plugin(start: Callable[[], Any], models: dict[str, Path
     python.command("run 1 post no")
 
 
+def test_a_run_begins_with_fresh_tensors(lmp: Any, models: dict[str, Path]) -> None:
+    """Whatever `every` says: the structure may be another one."""
+    lmp.commands_string(script())
+    attachment = attach(lmp, BecModel(models["two_layers"], engine="torch"), TYPES, every=100)
+    lmp.command("run 3 post no")
+    held = attachment.charges
+    lmp.command("run 2 pre no post no")
+    np.testing.assert_array_equal(attachment.charges, held)
+    lmp.command("displace_atoms all random 0.2 0.2 0.2 7")
+    lmp.command("run 0 post no")
+    fresh = attachment.charges
+    assert np.abs(fresh - held).max() > 0.01
+    lmp.commands_string(f"fix bec all bec {models['two_layers']} Si O H\nrun 0 post no")
+    np.testing.assert_allclose(fresh, charges(lmp), rtol=0, atol=5e-6)
+
+
 @pytest.mark.parametrize(
     ("types", "word"), [(("Si", "O"), "one element for each type"), (("Si", "O", "Zz"), "Zz")]
 )

@@ -31,6 +31,9 @@ from bec_md.files import read_head
 
 #: Styles of fixes that hold atoms.
 _FREEZING = ("setforce", "freeze")
+_BEAD = (
+    "it moves with the frequencies of the springs between beads as well; J belongs to the mean over the beads"
+)
 _UNEVEN = (
     "fix {name} in {where} is a Langevin thermostat with `zero yes`: it takes the same random force from "
     "light and heavy atoms, so that uniform modes, those of J, are hotter or colder than the rest "
@@ -299,6 +302,7 @@ def _volume(run: ThermoRun, lammps_units: str | None) -> float | None:
 def _about(run: ThermoRun, column: str, options: SeriesOptions, where: str) -> _About:
     """Return temperature, ΣZZᵀ/m and notes of a run; ask for the temperature if the log cannot tell it."""
     settings, temperatures = run.settings, run.column("Temp")
+    beads = [f"{name} {settings.style(name)}" for name in settings.ids(("pimd/",))]
     means = run.means_of(fix_id(column))
     notes = [
         f"the run is driven ({drive}): fluctuations tell the response of a system in equilibrium only"
@@ -323,6 +327,13 @@ def _about(run: ThermoRun, column: str, options: SeriesOptions, where: str) -> _
         temperature = means.temperature_k
     elif temperature is not None:
         temperature *= _degrees_of_freedom(settings, run.n_atoms)
+    notes += [f"{where} is the log of one bead of ring polymers (fix {name}): {_BEAD}" for name in beads]
+    if options.temperature_k is None and beads:
+        raise UsageError(
+            f"the temperature of {where} is unknown: it is the log of one bead (fix {beads[0]})",
+            "its kinetic energy is that of as many times the temperature as there are beads",
+            "give `temperature_k`, and J averaged over the beads (docs/howto/path_integrals.md)",
+        )
     if options.temperature_k is None and temperature is not None:
         _refuse_hidden(settings, means is not None, where)
     remarks = list(run.remarks)
