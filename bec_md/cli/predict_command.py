@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -16,6 +16,7 @@ from bec_md.cli.inputs import InputOptions
 from bec_md.cli.options import with_options
 from bec_md.cli.outputs import guard
 from bec_md.current.options import CurrentOptions
+from bec_md.structure.names import CALCULATION_KEYS
 from bec_md.trajectory.options import ReadOptions
 
 if TYPE_CHECKING:
@@ -199,6 +200,16 @@ def alike(frames: Iterator[Frame], most: int) -> Iterator[list[Frame]]:
         yield batch
 
 
+def _labelled(frame: Frame, result: ChargeBatch, index: int, kept: bool) -> Frame:
+    """Return the frame with its tensors; it speaks of a calculation only where they are those of its file."""
+    eps_inf = frame.eps_inf if kept else None
+    info = {key: value for key, value in frame.info.items() if kept or key not in CALCULATION_KEYS}
+    return replace(frame, info=info).with_labels(
+        born_effective_charges=result.born_effective_charges[index],
+        eps_inf=eps_inf if result.eps_inf is None else result.eps_inf[index],
+    )
+
+
 def write_charges(
     console: Console, trajectory: Trajectory, source: ChargeSource, output: Path, batch: int
 ) -> None:
@@ -226,11 +237,7 @@ def write_charges(
             for frames, result in evaluated_ahead(source, ((frames, frames) for frames in batches)):
                 for i, frame in enumerate(frames):
                     spread = result.uncertainty_e
-                    eps_inf = frame.eps_inf if kept else None
-                    labelled = frame.with_labels(
-                        born_effective_charges=result.born_effective_charges[i],
-                        eps_inf=eps_inf if result.eps_inf is None else result.eps_inf[i],
-                    )
+                    labelled = _labelled(frame, result, i, kept)
                     means.add(frame.numbers, result, i)
                     columns = {} if spread is None else {"charge_uncertainty_e": spread[i]}
                     file.write(frame_text(labelled, columns))

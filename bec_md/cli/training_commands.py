@@ -107,9 +107,13 @@ def train(
     try:
         if cross_validate is not None:
             described = with_cross_validation(console, config, cross_validate, data_root, output)
-            data_root = data_root or config.resolve().parent
         result = run_training(
-            described, data_root=data_root, output=output, resume=resume, report=console.say
+            described,
+            data_root=data_root,
+            config_folder=config.resolve().parent,
+            output=output,
+            resume=resume,
+            report=console.say,
         )
     except OSError as error:
         kept = f"the last checkpoint, if there is one, is whole: {again}"

@@ -53,6 +53,21 @@ UNITLESS_TIME_KEYS = ("time", "Time")
 #: Keys that count time steps.
 STEP_KEYS = ("step", "Step", "MD_step")
 
+#: Keys that say how stored tensors were calculated: untrue beside tensors from elsewhere.
+CALCULATION_KEYS = frozenset(
+    {
+        "level",
+        "functional",
+        "code",
+        "source",
+        "sha256",
+        "structure_from",
+        "sum_rule_residual_e",
+        "hubbard_u_ev",
+    }
+    | {"n_k_points", "k_mesh", "cutoff_ry", "cutoff_ha", "pseudopotentials", "seconds"}
+)
+
 IndexOrder = Literal["polarization-first", "displacement-first"]
 #: What a file may state as the order of the two indices (`CONVENTION_KEY`), and whether it is transposed.
 CONVENTION_KEY = "bec_convention"

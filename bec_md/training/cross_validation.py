@@ -105,7 +105,8 @@ def cross_validate(
         report(f"fold {number + 1} of {folds}")
         result = train(
             of_fold(config, number, folds),
-            data_root=data_root if data_root is not None else config_folder,
+            data_root=data_root,
+            config_folder=config_folder,
             output=output / f"fold-{number + 1}",
             resume=True,
             report=report,

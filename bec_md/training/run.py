@@ -69,6 +69,7 @@ def train(
     config_path: str | Path | TrainingConfig,
     *,
     data_root: str | Path | None = None,
+    config_folder: str | Path | None = None,
     output: str | Path | None = None,
     resume: bool = False,
     report: Callable[[str], None] = _print,
@@ -81,6 +82,8 @@ def train(
         YAML file, or a configuration that was checked already.
     data_root
         Folder where relative data paths start; the configuration's folder when not given.
+    config_folder
+        That folder, also of relative models, where the configuration is no file; by default the working one.
     output
         Folder of the results; the configuration's ``output`` when not given.
     resume
@@ -108,9 +111,9 @@ def train(
     from bec_md.training.sources import load_sources
 
     if isinstance(config_path, TrainingConfig):
-        config, config_folder = config_path, Path.cwd()
+        config, beside = config_path, Path.cwd() if config_folder is None else Path(config_folder)
     else:
-        config, config_folder = load_config(config_path), Path(config_path).resolve().parent
+        config, beside = load_config(config_path), Path(config_path).resolve().parent
     folder = Path(output if output is not None else config.output)
     checkpoint = make_folder(folder, resume)
     keep_freed_memory()
@@ -118,8 +121,8 @@ def train(
     torch.set_num_threads(config.threads)
     torch.manual_seed(config.seed)
     root = Path(data_root) if data_root is not None else None
-    sources = load_sources(config, config_folder=config_folder, data_root=root, report=report)
-    network, data = prepare(config, sources, config_folder)
+    sources = load_sources(config, config_folder=beside, data_root=root, report=report)
+    network, data = prepare(config, sources, beside)
     write_text(
         folder / "config.yaml",
         yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False, allow_unicode=True),

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from ase.build import bulk
 
+from bec_md.structure.extxyz import read_frames, write_frames
+from bec_md.structure.from_ase import as_frame
 from bec_md.trajectory import open_trajectory
 from tests.cli import crystal
 from tests.cli.conftest import Run
@@ -72,6 +76,21 @@ def test_predicted_tensors_come_back_from_the_file(
         assert frame.time_fs == source.time_fs
     atoms = read("z.xyz", index=0)  # ASE reads positions and momenta as well
     assert np.allclose(atoms.get_positions(), original[0].positions_ang, atol=1e-7)
+
+
+def test_predicted_tensors_are_not_called_those_of_a_calculation(run: Run, tiny_model: Path) -> None:
+    """A file of labels says how they were calculated; what a network puts in their place was not."""
+    info = {"level": "PBE VASP", "code": "VASP", "functional": "PBE", "k_mesh": "8x8x8", "license": "CC0-1.0"}
+    charges = np.array([2.0, -2.0])[:, None, None] * np.eye(3)
+    crystal_frame = as_frame(bulk("MgO", "rocksalt", a=4.21))
+    frame = replace(crystal_frame, info=info).with_labels(born_effective_charges=charges)
+    write_frames("labels.xyz", [frame])
+    run("predict", "labels.xyz", "--model", tiny_model, "-o", "z.xyz")
+    run("predict", "labels.xyz", "--charges", "file", "-o", "same.xyz")
+    found, same = (read_frames(name)[0].info for name in ("z.xyz", "same.xyz"))
+    assert info.items() <= same.items()
+    assert not {"level", "code", "functional", "k_mesh"} & set(found)
+    assert found["license"] == "CC0-1.0"
 
 
 def test_evaluation_of_a_model_on_its_own_predictions(

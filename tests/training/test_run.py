@@ -1,4 +1,5 @@
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -220,7 +221,11 @@ def test_cross_validation_states_the_error_of_its_own_data_alone(tmp_path):
     start = train(write_config(tmp_path, data=[old], schedule={"epochs": 1}), output=tmp_path / "start").model
     content = yaml.safe_load(write_config(tmp_path, schedule={"epochs": 1}).read_text())
     del content["network"]
-    finetune = {"model": str(start), "replay": [old]}
+    assert start.relative_to(tmp_path) == Path("start/model.safetensors")
+    finetune = {
+        "model": "start/model.safetensors",
+        "replay": [old],
+    }  # beside the configuration, like the data
     config = parse_config(content | {"finetune": finetune})
     found = cross_validate(
         config, 3, config_folder=tmp_path, data_root=None, output=tmp_path / "cv", report=lambda line: None
