@@ -199,7 +199,8 @@ def _from_table(path: Path, quantity: str) -> Curve:
             known.setdefault(_COLUMNS[name][0], data[:, i] * _COLUMNS[name][1])
     values = _derive(path, quantity, nu, known, names)
     own = next((n for n in names if _COLUMNS.get(n, ("", 0.0))[0] == quantity), quantity)
-    error = next((data[:, names.index(n)] for n in (f"{own}_err", f"{quantity}_err") if n in names), None)
+    errors = (f"{own}_total_err", f"{own}_err", f"{quantity}_err")  # with the model's part, if there is one
+    error = next((data[:, names.index(n)] for n in errors if n in names), None)
     if error is not None and own in _COLUMNS:
         error = error * _COLUMNS[own][1]
     order = np.argsort(nu, kind="stable")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -127,6 +128,8 @@ def test_two_measured_curves_have_no_significance() -> None:
 
 def test_files_of_the_program_give_the_spectrum(tmp_path: Path) -> None:
     s = spectrum(3)
+    members = np.array([0.9, 1.0, 1.2])[:, None] * s.sigma_iso  # errors of the model are in both
+    s = replace(s, member_sigma=members, model_err=np.std([0.9, 1.0, 1.2], ddof=1) * s.n_alpha)
     write_hdf5(s, tmp_path / "s.h5")
     write_csv(s, tmp_path / "s.csv")
     for quantity in ("n_alpha", "eps_imag", "eps_real", "n", "kappa", "alpha_cm", "reflectivity", "loss"):
