@@ -207,8 +207,8 @@ def _write(path: Path, dos: VibrationalDos, found: ModeSpectrum | None) -> None:
 
     with replacing(path) as partial, partial.open("w", encoding="utf-8") as out:
         out.write(
-            "# density of states in states per cm^-1, 3N-3 in all; n*alpha in cm^-1 and "
-            "the contribution to eps by mode group\n"
+            f"# density of states in states per cm^-1, {dos.degrees_of_freedom:g} in all; n*alpha in cm^-1 "
+            "and the contribution to eps by mode group\n"
         )
         out.write(f"# resolution_cm: {dos.resolution_cm:g}\n")
         out.write(header_row(table))

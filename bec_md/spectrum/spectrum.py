@@ -167,6 +167,7 @@ class Spectrum(Functions):
             sigma_dc=0.0
             if self._subtracted_dc is None
             else float(np.sum(toward.weight * self._subtracted_dc)),
+            sigma_dc_err=self._subtracted_dc_error(toward.weight),
             positive=toward.positive,
         )
         if not toward.isotropic:
@@ -286,8 +287,20 @@ class Spectrum(Functions):
     @property
     def eps_imag_tensor_err(self) -> Array:
         """Standard errors of `eps_imag_tensor`."""
-        return np.asarray(conductivity.susceptibility(self.wavenumber_cm, self.sigma_real_err).imag)
+        errors = np.hypot(self.sigma_real_err, self._subtracted_dc_err)
+        return np.asarray(conductivity.susceptibility(self.wavenumber_cm, errors).imag)
 
     @property
     def _subtracted_dc(self) -> Array | None:
         return self.sigma_dc if self.parameters.get("subtract_dc") else None
+
+    @property
+    def _subtracted_dc_err(self) -> Array:
+        """Standard errors (3, 3) of what is left out of ε."""
+        known = self._subtracted_dc is not None and self.sigma_dc_err is not None
+        return np.asarray(self.sigma_dc_err if known else np.zeros((3, 3)))
+
+    def _subtracted_dc_error(self, weight: Array) -> float:
+        """Error of tr(Pσ_dc): axes are independent, unless a point group has made them equal."""
+        parts = np.abs(weight * self._subtracted_dc_err)
+        return float(parts.sum() if "symmetry_operations" in self.parameters else np.linalg.norm(parts))

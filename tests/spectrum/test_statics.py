@@ -8,7 +8,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from bec_md.spectrum import Spectrum, compute_spectrum
+from bec_md.spectrum import Spectrum, compute_spectrum, symmetrized
+from bec_md.spectrum.analysis.point_group import named_group
 from bec_md.spectrum.estimators.blocks import open_blocks
 from bec_md.spectrum.estimators.conduction import conduction, folded, walks_by_folding
 from bec_md.spectrum.estimators.periodogram import periodogram
@@ -175,6 +176,28 @@ def test_errors_of_a_relaxing_dipole_are_those_of_the_scatter(tau_ps: float, bia
     expected = np.sqrt(2.0 * tau_ps / 100.0 / 3.0)
     assert np.mean(errors) / 60.0 == pytest.approx(expected, rel=0.3)
     assert np.mean(values) / 60.0 == pytest.approx(1.0, abs=bias + 3.0 * expected / np.sqrt(len(values)))
+
+
+def test_what_is_left_without_sigma_dc_has_its_error() -> None:
+    values, errors = [], []
+    for seed in range(16):
+        j = langevin_oscillator(6000, 4.0, 400.0, 60.0, 10.0, seed, (3,))[1]
+        j = j + ornstein_uhlenbeck(6000, 4.0, 0.02, 1e-5, seed + 99)
+        s = compute_spectrum(
+            bare(j, 4.0), temperature_k=300.0, max_cm=900.0, resolution_cm=20.0, subtract_dc=True
+        )
+        values.append(s.eps_imag)
+        errors.append(s.eps_imag_err)
+    # every frequency has the noise of σ_dc, most of all where the spectrum itself is small
+    scatter = np.var(values, axis=0, ddof=1) / np.mean(np.square(errors), axis=0)
+    assert np.sqrt(scatter[s.wavenumber_cm > 600.0].mean()) == pytest.approx(1.0, abs=0.35)
+    low, high = s.along().interval("eps_imag")
+    np.testing.assert_allclose(high - s.eps_imag, s.eps_imag_err, rtol=0.02)
+    assert np.all(low <= s.eps_imag)
+    tensor = s.eps_imag_tensor_err[:, 0, 0]
+    np.testing.assert_allclose(tensor, s.error("eps_imag", along="x"))
+    cubic = symmetrized(s, named_group("m-3m"))
+    assert cubic.along().sigma_dc_err == pytest.approx(s.along().sigma_dc_err)
 
 
 @pytest.mark.parametrize(("tau_fs", "step_fs", "damping_cm"), [(2000.0, 4.0, 30.0), (0.0, 8.0, 100.0)])

@@ -65,8 +65,8 @@ class Response(Functions):
         (F,) standard errors of both parts in S/m, and their covariance.
     eps_inf
         ε_∞ along the direction, or None.
-    sigma_dc
-        DC conductivity that is left out of ε, S/m.
+    sigma_dc, sigma_dc_err
+        DC conductivity that is left out of ε, S/m, and its standard error, which ε then has, too.
     positive
         Whether Re σ is a power spectrum (not so for an off-diagonal element): its noise then follows χ².
     member_sigma
@@ -84,6 +84,7 @@ class Response(Functions):
     covariance: Array
     eps_inf: float | None = None
     sigma_dc: float = 0.0
+    sigma_dc_err: float = 0.0
     positive: bool = True
     member_sigma: Complex | None = None
     calibration: float = 1.0
@@ -121,15 +122,20 @@ class Response(Functions):
     def error(self, quantity: str | Quantity) -> Array:
         """Statistical standard error of a quantity, (F,)."""
         row = find_quantity(quantity)
-        return self.error_of(row.gradient(self.wavenumber_cm, self._eps_for(row, self.sigma)))
+        gradient = row.gradient(self.wavenumber_cm, self._eps_for(row, self.sigma))
+        return self.error_of(gradient, 0.0 if row.keeps_dc else self.sigma_dc_err)
 
-    def error_of(self, gradient: Complex) -> Array:
-        """Standard error (F,) of a real function q of ε with dq = Re(g dε), to first order."""
+    def error_of(self, gradient: Complex, sigma_dc_err: float | None = None) -> Array:
+        """Standard error (F,) of a real function q of ε with dq = Re(g dε), to first order.
+
+        `sigma_dc_err` is that of the conductivity left out, by default that of ε.
+        """
+        left_out = self.sigma_dc_err if sigma_dc_err is None else sigma_dc_err
         scale = conductivity.omega_eps0(self.wavenumber_cm)
         return uncertainty.real_part_error(
             gradient,
             (self.imag_err / scale) ** 2,
-            (self.real_err / scale) ** 2,
+            (self.real_err**2 + left_out**2) / scale**2,
             -self.covariance / scale**2,
         )
 
@@ -166,7 +172,7 @@ class Response(Functions):
         """
         row = find_quantity(quantity)
         values = self.get(row)
-        if row.linear and self.positive:
+        if row.linear and self.positive and (row.keeps_dc or not self.sigma_dc_err):
             dof = uncertainty.degrees_of_freedom(self.sigma.real, self.real_err**2)
             unit = np.abs(row.gradient(self.wavenumber_cm, self.sigma))  # a linear one does not depend on ε
             dc = 0.0 if row.keeps_dc else self.sigma_dc
