@@ -160,6 +160,11 @@ def require_file(path: Path, use: str = "a trajectory is read from it") -> Path:
     raise UsageError(f"{path}: no such file", f"the folder {folder.resolve().name}/ does not contain it", fix)
 
 
+def unpacked_name(path: Path) -> str:
+    """Name of a file without the ending of its compression."""
+    return path.stem if path.suffix in COMPRESSIONS else path.name
+
+
 def compression_of(path: Path) -> str | None:
     """Compression by content, as its suffix: ".gz", ".bz2", ".xz" or None."""
     with path.open("rb") as stream:

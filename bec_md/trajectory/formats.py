@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from bec_md.errors import UsageError
-from bec_md.files import COMPRESSIONS, read_head
+from bec_md.files import COMPRESSIONS, compression_of, read_head
 from bec_md.trajectory.ase_reader import AtomsReader
 from bec_md.trajectory.compact import CompactReader
 from bec_md.trajectory.extxyz import ExtxyzReader
@@ -200,6 +200,8 @@ FORMATS: Mapping[str, Format] = {
     "lammps-dump-binary": Format(_refuse_binary_dump, (".bin",)),
     "ase": Format(AtomsReader, options=frozenset({"velocity_units"})),
 }
+#: Formats that are read at any place of the file.
+_UNPACKED = frozenset({"compact", "vaspout", "gromacs", "dcd", "abinit-hist", "amber", "h5md", "mdanalysis"})
 #: Other names for rows: those that ASE uses.
 ALIASES: Mapping[str, str] = {
     "xyz": "extxyz", "lammps-dump-text": "lammps-dump", "npz": "compact", "traj": "ase-traj",
@@ -212,10 +214,21 @@ ALIASES: Mapping[str, str] = {
 def recognize(path: Path) -> str:
     """Name of the row of a file: by content first, by suffix second, else "ase"."""
     head = Head(path, read_head(path))
+    if is_hdf5(head.data):
+        _require_unpacked(path)
     for name, row in FORMATS.items():
         if row.sniff is not None and row.sniff(head):
             return name
     return next((name for name, row in FORMATS.items() if head.suffix in row.suffixes), "ase")
+
+
+def _require_unpacked(path: Path) -> None:
+    if compression_of(path) is not None:
+        raise UsageError(
+            f"{path.name} is compressed",
+            "a binary file is read at any place, which only an unpacked one allows",
+            "unpack it first",
+        )
 
 
 def open_file(path: Path, options: ReadOptions) -> FrameReader:
@@ -237,6 +250,8 @@ def open_file(path: Path, options: ReadOptions) -> FrameReader:
             "this format has no use for it, and an option that does nothing may hide a mistake",
             "leave it out, or name the right format with `format`",
         )
+    if name in _UNPACKED:
+        _require_unpacked(path)
     reader = row.open(path, options)
     if options.velocity_units is not None and options.need_velocities and reader.velocity_units is None:
         raise UsageError(

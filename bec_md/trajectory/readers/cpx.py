@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from bec_md.errors import UsageError
-from bec_md.files import open_text
+from bec_md.files import open_text, unpacked_name
 from bec_md.structure import Frame
 from bec_md.structure.names import VELOCITY_UNITS, VelocityUnits
 from bec_md.structure.species import resolve_species
@@ -65,20 +65,21 @@ class CpReader(TextReader[CpBlock]):
     format = "cp.x"
 
     def __init__(self, path: Path, options: ReadOptions) -> None:
-        beside = f"{path.stem}.vel" if options.need_velocities else None
+        stem, ending = unpacked_name(path).rpartition(".")[::2]
+        beside = f"{stem}.vel" if options.need_velocities else None
         self._velocity_path = companion(path, options.velocities if options.need_velocities else None, beside)
         self._cell = given_cell(options)
-        self._cell_path = None if self._cell is not None else companion(path, None, f"{path.stem}.cel")
+        self._cell_path = None if self._cell is not None else companion(path, None, f"{stem}.cel")
         others = [other for other in (self._velocity_path, self._cell_path) if other is not None]
         self._n_atoms: int | None = None
         super().__init__(path, options, others)
         if self._cell_path is None:
-            self._cell = required_cell(options, self.source, f"{self.format} without {path.stem}.cel")
-        if path.suffix != ".pos":
+            self._cell = required_cell(options, self.source, f"{self.format} without {stem}.cel")
+        if ending != "pos":
             raise UsageError(
                 f"{self.source}: a file of cp.x that is not named .pos",
                 "velocities and cells of a run have the same form as its positions",
-                f"name the positions, {path.stem}.pos; the files .vel and .cel beside it are found",
+                f"name the positions, {stem}.pos; the files .vel and .cel beside it are found",
             )
         first = self.first()
         self.species = resolve_species(

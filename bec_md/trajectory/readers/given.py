@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bec_md.errors import UsageError
-from bec_md.files import require_file
+from bec_md.files import COMPRESSIONS, require_file, unpacked_name
 from bec_md.trajectory.options import ReadOptions
 
 
@@ -140,7 +140,7 @@ def elements_in_order(n_atoms: int, options: ReadOptions, where: str) -> list[st
 
 
 def companion(path: Path, given: str | Path | None, name: str | None) -> Path | None:
-    """File that belongs to a trajectory: the one given, else the one of this name beside it, if it exists.
+    """File that belongs to a trajectory: the one given, else that of this name beside it, compressed or not.
 
     Raises
     ------
@@ -149,8 +149,10 @@ def companion(path: Path, given: str | Path | None, name: str | None) -> Path | 
     """
     if given is not None:
         return require_file(Path(given))
-    beside = None if name is None or name == path.name else path.with_name(name)
-    return beside if beside is not None and beside.is_file() else None
+    if name is None or name == unpacked_name(path):
+        return None
+    beside = (path.with_name(name + ending) for ending in ("", *COMPRESSIONS))
+    return next((other for other in beside if other.is_file()), None)
 
 
 def _words(table: Sequence[str]) -> list[str]:

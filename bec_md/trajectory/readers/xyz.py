@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bec_md.errors import DataError, UsageError
-from bec_md.files import open_text
+from bec_md.files import open_text, unpacked_name
 from bec_md.structure import Frame
 from bec_md.structure.names import VELOCITY_UNITS, VelocityUnits
 from bec_md.structure.species import Species, resolve_species
@@ -86,11 +86,10 @@ class XyzReader(TextReader[XyzBlock]):
         self.dialect = dialect
         self.format = dialect.name
         self._cell = given_cell(options)
-        named = dialect.velocity_name(path.name)
+        name = unpacked_name(path)
+        named = dialect.velocity_name(name)
         self._velocity_path = companion(path, options.velocities, named) if options.need_velocities else None
-        self._cell_path = (
-            None if self._cell is not None else companion(path, None, dialect.cell_name(path.name))
-        )
+        self._cell_path = None if self._cell is not None else companion(path, None, dialect.cell_name(name))
         beside = [other for other in (self._velocity_path, self._cell_path) if other is not None]
         super().__init__(path, options, beside)
         self._labels: list[str] = []

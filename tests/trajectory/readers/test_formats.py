@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -206,6 +207,37 @@ def test_cell_may_stand_in_for_the_file_of_cells(motion: Motion, tmp_path: Path)
     assert_helpful(caught.value, "no cell", "`cell_ang")
     frame = next(open_trajectory(path, cell_ang=motion.cell.ravel().tolist()).frames())
     np.testing.assert_array_equal(frame.cell_ang, motion.cell)
+
+
+@pytest.mark.parametrize(
+    ("write", "options"), [(text.cp2k, {}), (text.ipi, {"timestep_fs": 1.0}), (text.cpx, NACL)]
+)
+@pytest.mark.parametrize("which", ["all", "beside"])
+def test_compressed_files_are_found_beside_each_other(
+    motion: Motion, tmp_path: Path, write: Any, options: dict[str, Any], which: str
+) -> None:
+    path = write(motion, tmp_path)
+    plain = list(open_trajectory(path, **options).frames())
+    for file in list(tmp_path.iterdir()):
+        if which == "all" or file != path:
+            file.with_name(file.name + ".gz").write_bytes(gzip.compress(file.read_bytes()))
+            file.unlink()
+    frames = list(open_trajectory(path if path.exists() else f"{path}.gz", **options).frames())
+    for one, other in zip(frames, plain, strict=True):
+        for name in ("positions_ang", "velocities_ang_fs", "cell_ang"):
+            np.testing.assert_array_equal(getattr(one, name), getattr(other, name))
+
+
+@pytest.mark.parametrize(
+    "write", [text.vaspout, text.h5md, text.abinit, binary.trr, binary.dcd, binary.amber]
+)
+def test_binary_files_have_to_be_unpacked(motion: Motion, tmp_path: Path, write: Any) -> None:
+    path = write(motion, tmp_path)
+    packed = path.with_name(path.name + ".gz")
+    packed.write_bytes(gzip.compress(path.read_bytes()))
+    with pytest.raises(UsageError) as caught:
+        open_trajectory(packed)
+    assert_helpful(caught.value, f"{packed.name} is compressed", "unpack it")
 
 
 def test_velocities_of_another_file(motion: Motion, tmp_path: Path) -> None:
