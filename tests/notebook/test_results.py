@@ -53,7 +53,7 @@ def test_results_are_one_line_long() -> None:
 
 
 def test_the_predicted_eps_inf_is_the_mean_along_all_runs() -> None:
-    short = current(current=current().current[:1000], eps_inf=np.eye(3)[None] * 4.0)
+    short = current(current=-current().current[:1000], eps_inf=np.eye(3)[None] * 4.0)
     spectrum = compute_spectrum([current(), short], eps_inf="model", resolution_cm=60.0)
     # 2000 samples with a mean of 2.2, 1000 with 4: (2·2.2 + 4)/3
     assert spectrum.eps_inf is not None

@@ -142,11 +142,11 @@ def test_replicas_are_weighted_with_their_lengths() -> None:
 
 
 def test_replicas_of_different_volume_average_their_conductivities() -> None:
-    v = np.random.default_rng(0).normal(size=(2000, 3))
+    v, w = np.random.default_rng(0).normal(size=(2, 2000, 3))
     options = {"temperature_k": 300.0, "resolution_cm": 300.0, "dc": False}
     a = compute_spectrum(bare(v, volume_ang3=900.0), **options)
-    b = compute_spectrum(bare(v, volume_ang3=1100.0), **options)
-    both = compute_spectrum([bare(v, volume_ang3=900.0), bare(v, volume_ang3=1100.0)], **options)
+    b = compute_spectrum(bare(w, volume_ang3=1100.0), **options)
+    both = compute_spectrum([bare(v, volume_ang3=900.0), bare(w, volume_ang3=1100.0)], **options)
     np.testing.assert_allclose(both.n_alpha, 0.5 * (a.n_alpha + b.n_alpha), rtol=1e-10)
 
 
