@@ -99,6 +99,12 @@ def evaluate_model(
     frames = frames[:limit]
     if not frames:
         raise DataError(f"{name} has no frames", "there is nothing to compare with", "check the file")
+    if bare := sum(CHARGES not in frame.labels for frame in frames):
+        raise DataError(
+            f"{bare} of {len(frames)} frames have no tensors",
+            "there is nothing to compare a prediction with",
+            "leave them out, or give them labels",
+        )
     if isinstance(model, (str, Path)):
         from bec_md.network import load_model
 
@@ -112,8 +118,8 @@ def evaluate_model(
         means_of_elements([f for path in training_data for f in read_frames(path)]) if training_data else None
     )
     predicted, uncertainty, eps, timing = _predict(predictor, frames)
-    labelled = [i for i, frame in enumerate(frames) if frame.eps_inf is not None]
-    eps_labels = [e for f in frames if (e := f.eps_inf) is not None]
+    eps_labels = [e for f in frames if (e := f.eps_inf) is not None and np.isfinite(e).all()]
+    labelled = [i for i, f in enumerate(frames) if f.eps_inf is not None and np.isfinite(f.eps_inf).all()]
     result = compare(
         model=predictor.name,
         data=name,

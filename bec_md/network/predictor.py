@@ -130,7 +130,7 @@ class BecModel:
         return result
 
     def predict_batch(self, frames: Sequence[Frame | Atoms], *, members: bool = True) -> Prediction:
-        """Tensors and ε∞ of frames of the same atoms.
+        """Tensors and ε∞ of frames with equally many atoms.
 
         Without `members` the uncertainty is left out, which saves time where tensors are derivatives.
         """
@@ -205,7 +205,7 @@ class BecModel:
         start = getattr(self.engine, "submit", None)
         if start is None or not frames:
             return Pending(lambda: self.predict_batch(frames, members=members))
-        self._check_elements(frames)
+        self._check_frames(frames)
         submitted = start(frames, Request(members=members))
         return Pending(lambda: self._prediction(submitted.result()))
 
@@ -275,11 +275,15 @@ class BecModel:
     def _check_frames(self, frames: Sequence[Frame | Atoms]) -> None:
         if not frames:
             raise UsageError("no frames to predict", "the batch is empty", "give at least one frame")
-        self._check_elements(frames)
-
-    def _check_elements(self, frames: Sequence[Frame | Atoms]) -> None:
-        present = {int(number) for number in frames[0].numbers}
-        unknown = sorted(present - set(self.elements))
+        counts = sorted({len(frame.numbers) for frame in frames})
+        if counts[0] == 0 or len(counts) > 1:
+            raise UsageError(
+                f"a batch of frames with {' and '.join(map(str, counts))} atoms",
+                "its tensors make one array: frames hold equally many atoms, at least one",
+                "give structures of different sizes one by one",
+            )
+        present = np.unique(np.concatenate([frame.numbers for frame in frames])).tolist()
+        unknown = sorted(set(present) - set(self.elements))
         if unknown:
             from ase.data import chemical_symbols
 

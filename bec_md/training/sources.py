@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,7 +15,7 @@ from bec_md.structure import Frame
 from bec_md.structure.extxyz import read_frames
 from bec_md.training.config import Labels, Source, TrainingConfig, find_data_file
 from bec_md.training.labels import check_labels
-from bec_md.training.splits import copied_frames, split_by_block, split_by_composition
+from bec_md.training.splits import copied_frames, split_by_block, split_by_composition, structure_key
 from bec_md.training.teacher import load_teacher, read_geometries, taught
 
 if TYPE_CHECKING:
@@ -69,8 +69,11 @@ def load_source(
     config_folder: Path,
     data_root: Path | None,
     report: Callable[[str], None] = lambda line: None,
+    held_back: Collection[bytes] = (),
 ) -> LoadedSource:
     """Read one file of the configuration and hold back its validation part.
+
+    A teacher labels no structure whose `structure_key` is among those `held_back` of other files.
 
     Raises
     ------
@@ -103,6 +106,13 @@ def load_source(
         frames = [frames[i] for i in sorted(picked)]
     hashes: tuple[str, ...] = ()
     if source.teachers:
+        frames = [frame for frame in frames if structure_key(frame) not in held_back]
+        if not frames:
+            raise UsageError(
+                f"{path}: all of its structures are held back",
+                "a teacher's labels of them would be learned from",
+                "give other structures",
+            )
         teachers = [load_teacher(name, source.level, config_folder=config_folder) for name in source.teachers]
         change = ("mixed and " if source.mix else "") + f"displaced by up to {source.displace_ang:g} Å"
         report(
@@ -119,17 +129,19 @@ def load_sources(
 ) -> list[LoadedSource]:
     """Read all files: new data first, replayed data behind it."""
     replay = config.finetune.replay if config.finetune else ()
-    sources = [
-        load_source(
-            source,
+    asked = (*config.data, *replay)
+    loaded: dict[int, LoadedSource] = {}
+    for number in sorted(range(len(asked)), key=lambda number: bool(asked[number].teachers)):
+        loaded[number] = load_source(
+            asked[number],
             config.labels,
             seed=config.seed,
             config_folder=config_folder,
             data_root=data_root,
             report=report,
+            held_back={structure_key(frame) for item in loaded.values() for frame in item.validation},
         )
-        for source in (*config.data, *replay)
-    ]
+    sources = [loaded[number] for number in range(len(asked))]
     for item, copies in zip(sources, copies_of(sources), strict=True):
         if copies:
             frame, place = copies[0]

@@ -64,6 +64,16 @@ def test_unknown_elements_levels_names_and_devices_say_what_to_do(model_file: Pa
     model = load_model(model_file, engine="torch")
     with pytest.raises(DataError, match="does not know Xe"):
         model.predict(Atoms("Xe", cell=np.eye(3) * 9, pbc=True))
+    other = quartz_like()
+    other.numbers[3] = 54
+    with pytest.raises(DataError, match="does not know Xe"):  # wherever in a batch it is
+        model.predict_batch([quartz_like(), other])
+    for batch, words in (
+        ([quartz_like(), quartz_like() * (2, 1, 1)], "9 and 18 atoms"),
+        ([Atoms()], "0 atoms"),
+    ):
+        with pytest.raises(UsageError, match=words):
+            model.predict_batch(batch)
     with pytest.raises(UsageError, match="choose one of: a, b"):
         load_model(model_file, level="c")
     with pytest.raises(UsageError, match="did you mean 'universal'"):

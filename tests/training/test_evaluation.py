@@ -87,6 +87,14 @@ def test_transposed_labels_are_told_from_other_faults(model, file):
     assert said == [False, True, False]
 
 
+def test_labels_that_are_none_are_not_compared_with():
+    first, second = toy_frames(2)
+    second = second.with_labels(eps_inf=np.full((3, 3), np.nan))
+    assert evaluate_model(load_model("universal"), [first, second]).metrics["n_eps_inf"] == 1
+    with pytest.raises(DataError, match="1 of 2 frames have no tensors"):
+        evaluate_model(NoisyLaw(), [first, second.with_labels(born_effective_charges=None)])
+
+
 def test_a_model_that_fits_neither_order_says_nothing_of_it():
     frame = read_frames(LABELS / "zro2_test.xyz.xz")[0]
     bohr = replace(frame, positions_ang=frame.positions_ang / Bohr, cell_ang=frame.cell_ang / Bohr)

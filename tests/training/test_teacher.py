@@ -9,12 +9,15 @@ import torch
 import yaml
 from ase import Atoms
 
-from bec_md.errors import DataError, UsageError
+from bec_md.errors import BecMDWarning, DataError, UsageError
 from bec_md.network.config import NetworkConfig
 from bec_md.network.model_file import load_network, read_header, save_model
+from bec_md.structure.extxyz import write_frames
 from bec_md.training import train
 from bec_md.training.config import Source, parse_config
 from bec_md.training.pretrained import with_readouts
+from bec_md.training.sources import load_sources
+from bec_md.training.splits import structure_key
 from bec_md.training.teacher import fractional_motion, load_teacher, mixed, read_geometries, taught
 
 from .toy import toy_frames, write_toy
@@ -147,6 +150,32 @@ def test_a_pupil_learns_from_labels_and_teacher_without_seeing_what_is_held_back
     assert "teacher_sha256" not in card["data"][0]
     assert any("8 × 4 structures, displaced by up to 0.1 Å, labelled by teacher" in line for line in lines)
     assert list(read_header(pupil.model)["card"]["validation"]) == ["toy"]
+
+
+def test_a_teacher_labels_nothing_that_another_file_holds_back(teacher):
+    """Frames without labels count for the teacher's part, not for that of the labels: the parts differ."""
+    folder, _ = teacher
+    frames = toy_frames(10, seed=8)
+    bare = [frame.with_labels(born_effective_charges=None, eps_inf=None) for frame in frames[6:]]
+    write_frames(folder / "partly.xyz", [*frames[:6], *bare])
+    entry = {"path": "partly.xyz", "level": "toy", "validation": 0.34, "split": "block"}
+    taught_by = entry | {"teacher": "run/model.safetensors"}
+    for data in ([entry, taught_by], [taught_by, entry]):
+        config = parse_config({"data": data, "schedule": {"epochs": 1}})
+        with pytest.warns(BecMDWarning, match="have no tensors"):
+            found = load_sources(config, config_folder=folder, data_root=None, report=lambda line: None)
+        labels, copies = sorted(found, key=lambda item: bool(item.source.teachers))
+        held = {structure_key(frame) for frame in labels.validation}
+        assert len(held) == 2
+        assert not held & {structure_key(frame) for frame in copies.training}
+        assert len(copies.training) == 5  # 7 of 10, without two
+    whole = {"path": "partly.xyz", "level": "toy", "validation": "partly.xyz"}
+    config = parse_config(
+        {"data": [whole, entry | {"validation": 0.6} | {"teacher": "run/model.safetensors"}]}
+        | {"schedule": {"epochs": 1}}
+    )
+    with pytest.warns(BecMDWarning), pytest.raises(UsageError, match="all of its structures are held back"):
+        load_sources(config, config_folder=folder, data_root=None, report=lambda line: None)
 
 
 def test_structures_without_labels_are_enough_for_a_teacher(teacher):
