@@ -74,7 +74,7 @@ def mean_temperature(system: System, picoseconds: float) -> float:
 
 
 def equilibrate(system: System, temperature_k: float, picoseconds: float, seed: int) -> None:
-    """Thermostat for one half of the time; then free runs that set the total energy."""
+    """Thermostat for two fifths of the time; then free runs, after which the total energy is set twice."""
     lmp = system.lmp
     lmp.commands_list(
         [
@@ -82,19 +82,20 @@ def equilibrate(system: System, temperature_k: float, picoseconds: float, seed: 
             f"velocity all create {temperature_k} {seed} mom yes loop all",
             "fix move all nve",
             f"fix bath all langevin {temperature_k} {temperature_k} {DAMPING_PS} {seed}",
-            f"run {round(picoseconds * 500 / STEP_FS)} post no",
+            f"run {round(picoseconds * 400 / STEP_FS)} post no",
             "unfix bath",
             "velocity all zero linear",
             "run 0 post no",
         ]
     )
-    mean = mean_temperature(system, picoseconds / 4)
-    # Half of what is added to the kinetic energy flows into the potential energy, hence the factor 2.
-    lmp.commands_list(["compute now all temp", "run 0 post no"])
-    now = lmp.extract_compute("now", 0, 0)
-    lmp.command(f"velocity all scale {max(now + 2 * (temperature_k - mean), 0.2 * now)} temp now")
-    lmp.commands_list(["uncompute now", "velocity all zero linear", "run 0 post no"])
-    mean_temperature(system, picoseconds / 4)
+    for _ in range(2):
+        mean = mean_temperature(system, picoseconds / 5)
+        # Half of what is added to the kinetic energy flows into the potential energy, hence the factor 2.
+        lmp.commands_list(["compute now all temp", "run 0 post no"])
+        now = lmp.extract_compute("now", 0, 0)
+        lmp.command(f"velocity all scale {max(now + 2 * (temperature_k - mean), 0.2 * now)} temp now")
+        lmp.commands_list(["uncompute now", "velocity all zero linear", "run 0 post no"])
+    mean_temperature(system, picoseconds / 5)
 
 
 def produce(system: System, picoseconds: float) -> tuple[list[Frame], NDArray[np.float64]]:

@@ -1,7 +1,7 @@
 """Infrared spectra of crystalline and glassy Li3PO4 at 300 K with the measured bands marked.
 
-    bec-md spectrum crystal_?.npz --model universal --eps-inf model --md-timestep 2 -o crystal_spectrum.h5
-    bec-md spectrum glass_?.npz --model universal --eps-inf model --md-timestep 2 -o glass_spectrum.h5
+    bec-md spectrum crystal_?.npz --model li3po4 --eps-inf model --md-timestep 2 -o crystal_spectrum.h5
+    bec-md spectrum glass_?.npz --model li3po4 --eps-inf model --md-timestep 2 -o glass_spectrum.h5
     python examples/li3po4/spectra.py crystal_spectrum.h5 glass_spectrum.h5 --output li3po4.png
 
 Prints band positions, widths and areas, the f-sum and ε(0), and draws nα of both with its partial spectra.
