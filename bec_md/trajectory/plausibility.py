@@ -20,8 +20,10 @@ from bec_md.trajectory.velocities import minimum_image
 #: Displacement in Å between two frames from which on an atom is looked at
 #: (atoms of molecules lie farther apart than half of this).
 FAR_ANG = 0.7
-#: Atoms that are looked at, of those that moved so far.
-_MOST = 500
+#: Atoms that are looked at, of those that moved so far, and those that tell rows in disorder from diffusion.
+_MOST, _SAMPLE = 500, 64
+#: Share of these that rows in disorder put where others were; of ions that follow each other it is less.
+_DISORDER = 0.9
 
 
 @dataclass(frozen=True)
@@ -37,7 +39,8 @@ def find_exchange(before: Frame, after: Frame) -> Exchange | None:
     """Find an atom that has come to lie where another one of its element was a frame ago.
 
     Coordinates that hardly differ cost one comparison; only atoms that moved far, wrapped ones included, are
-    looked at with their periodic images.
+    looked at with their periodic images. Where half of an element moved as far between the frames, ions may
+    have come to lie where others were by themselves: an exchange is then one of nearly all that moved.
     """
     moved = after.positions_ang - before.positions_ang
     if moved.max() <= FAR_ANG and moved.min() >= -FAR_ANG:
@@ -45,21 +48,37 @@ def find_exchange(before: Frame, after: Frame) -> Exchange | None:
     far = np.flatnonzero(np.abs(moved).max(axis=1) > FAR_ANG)
     if len(far) < 2:
         return None
-    steps = minimum_image(moved[far], after.cell_ang, after.pbc)
-    lengths = np.linalg.norm(steps, axis=1)
-    jumped = np.flatnonzero(lengths > FAR_ANG)[:_MOST]
-    far, lengths = far[jumped], lengths[jumped]
-    numbers = after.numbers[far]
-    for row, atom in enumerate(far.tolist()):
-        others = np.flatnonzero((numbers == numbers[row]) & (far != atom))
-        if len(others) == 0:
-            continue
-        gaps = after.positions_ang[atom] - before.positions_ang[far[others]]
-        distances = np.linalg.norm(minimum_image(gaps, after.cell_ang, after.pbc), axis=1)
-        nearest = int(distances.argmin())
-        if distances[nearest] < 0.25 * lengths[row]:
-            return Exchange(atom, int(far[others[nearest]]), float(lengths[row]))
-    return None
+    lengths = np.linalg.norm(minimum_image(moved[far], after.cell_ang, after.pbc), axis=1)
+    far, lengths = far[lengths > FAR_ANG], lengths[lengths > FAR_ANG]
+    first = next(
+        filter(None, (_exchange(before, after, far, lengths, k) for k in range(len(far))[:_MOST])), None
+    )
+    if first is None:
+        return None
+    alike = np.flatnonzero(after.numbers == after.numbers[first.atom])
+    steps = np.linalg.norm(minimum_image(moved[alike], after.cell_ang, after.pbc), axis=1)
+    if np.median(steps) <= 0.5 * FAR_ANG:
+        return first
+    rows = np.flatnonzero(after.numbers[far] == after.numbers[first.atom])
+    sample = rows[:: -(-len(rows) // _SAMPLE)]
+    displaced = sum(_exchange(before, after, far, lengths, k) is not None for k in sample.tolist())
+    return first if displaced >= _DISORDER * len(sample) else None
+
+
+def _exchange(
+    before: Frame, after: Frame, far: NDArray[np.int64], lengths: NDArray[np.float64], row: int
+) -> Exchange | None:
+    """Return the exchange of one of the atoms that moved `far`, by `lengths` in Å, if it is one."""
+    atom = int(far[row])
+    others = far[(after.numbers[far] == after.numbers[atom]) & (far != atom)]
+    if len(others) == 0:
+        return None
+    gaps = after.positions_ang[atom] - before.positions_ang[others]
+    distances = np.linalg.norm(minimum_image(gaps, after.cell_ang, after.pbc), axis=1)
+    nearest = int(distances.argmin())
+    if distances[nearest] >= 0.25 * lengths[row]:
+        return None
+    return Exchange(atom, int(others[nearest]), float(lengths[row]))
 
 
 def check_order(before: Frame, after: Frame, source: str) -> None:

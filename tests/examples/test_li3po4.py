@@ -10,7 +10,7 @@ import pytest
 from tests.examples.scripts import EXAMPLES, bec_md, numbers_of, script
 
 FOLDER = EXAMPLES / "li3po4"
-SHORT = ("--replicas", "1", "--picoseconds", "0.6", "--equilibration", "0.2")
+SHORT = ("--replicas", "1", "--picoseconds", "0.6", "--equilibration", "1")
 
 
 def test_the_field_has_the_bands_it_was_adjusted_to() -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from bec_md.errors import BecMDWarning, DataError
 from bec_md.structure import Frame
@@ -49,6 +50,30 @@ def test_an_exchange_is_found_where_it_happens(tmp_path: Path) -> None:
         read.extend(frame.index for frame in trajectory.frames())
     assert_helpful(caught.value, "frame 77", "atom 0", "atom 1", "Na", "sorted by their id")
     assert read == list(range(77))
+
+
+def test_ions_that_follow_each_other_are_no_exchange() -> None:
+    """Ions of a hot lattice have hopped where the next one was; rows in disorder are another matter."""
+    rng = np.random.default_rng(5)
+    sites = 3.0 * np.stack(np.meshgrid(*[np.arange(6.0)] * 3, indexing="ij"), axis=-1).reshape(-1, 3)
+    numbers, cell = np.full(len(sites), 3), 18.0 * np.eye(3)
+
+    def frame(positions: NDArray[np.float64]) -> Frame:
+        return Frame(
+            positions + rng.normal(0.0, 0.2, positions.shape), cell, np.ones(3, bool), numbers, index=0
+        )
+
+    lines = sites.reshape(36, 6, 3)[::6]  # along z, which is periodic
+    hopped = sites.copy().reshape(36, 6, 3)
+    hopped[::6, :3] = lines[:, 1:4]  # three of six, the last of them into what is another's place still
+    for _ in range(20):
+        before = frame(sites)
+        assert find_exchange(before, frame(hopped.reshape(-1, 3))) is None
+        assert find_exchange(before, frame(rng.permutation(sites))) is not None
+    still = Frame(sites, cell, np.ones(3, bool), numbers, index=0)
+    swapped = sites.copy()
+    swapped[[7, 8]] = sites[[8, 7]]
+    assert find_exchange(still, Frame(swapped, cell, np.ones(3, bool), numbers, index=1)) is not None
 
 
 def test_exchanges_in_every_frame_are_refused_on_opening(tmp_path: Path) -> None:
