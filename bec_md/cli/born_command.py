@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -41,7 +41,6 @@ def born(
     from bec_md.charges.born_file import BornFile, born_text
     from bec_md.charges.symmetry import orbits, symmetry_operations
     from bec_md.errors import UsageError
-    from bec_md.network import load_model
     from bec_md.network.second_opinion import remarks_on
     from bec_md.structure.ase_files import read_structure
     from bec_md.structure.from_ase import as_frame
@@ -55,16 +54,7 @@ def born(
             "a BORN file is that of a crystal, and begins with its ε∞",
             "use `bec-md predict` for a molecule in a box",
         )
-    network = load_model(model, structures=[atoms])
-    if model == "auto" and not network.predicts_eps_inf:
-        special, network = network.name, load_model("universal")
-        network.reason = f"{special} was trained without ε∞"
-    if not network.predicts_eps_inf:
-        raise UsageError(
-            f"model {network.name} was trained without ε∞",
-            "a BORN file begins with it",
-            "take another model, e.g. universal",
-        )
+    network = _with_eps_inf(model, atoms)
     describe_model(console, network)
     prediction = network.predict_batch([atoms])
     for remark in remarks_on(network, as_frame(atoms), prediction):
@@ -82,3 +72,21 @@ def born(
         console.item(f"atom {index + 1}", text)
     console.item("ε_∞", " ".join(f"{value:.3f}" for value in np.diag(prediction.eps_inf[0])))
     console.item("written", f"{output} ({len(chosen)} of {len(atoms)} atoms)")
+
+
+def _with_eps_inf(model: str, atoms: Any) -> Any:
+    """Return the network of this name, one that predicts ε∞."""
+    from bec_md.errors import UsageError
+    from bec_md.network import load_model
+
+    network = load_model(model, structures=[atoms])
+    if model == "auto" and not network.predicts_eps_inf:
+        special, network = network.name, load_model("universal")
+        network.reason = f"{special} was trained without ε∞"
+    if not network.predicts_eps_inf:
+        raise UsageError(
+            f"model {network.name} was trained without ε∞",
+            "a BORN file begins with it",
+            "take another model, e.g. universal",
+        )
+    return network

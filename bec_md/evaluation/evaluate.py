@@ -97,14 +97,7 @@ def evaluate_model(
     else:
         frames, name = list(data), "frames"
     frames = frames[:limit]
-    if not frames:
-        raise DataError(f"{name} has no frames", "there is nothing to compare with", "check the file")
-    if bare := sum(CHARGES not in frame.labels for frame in frames):
-        raise DataError(
-            f"{bare} of {len(frames)} frames have no tensors",
-            "there is nothing to compare a prediction with",
-            "leave them out, or give them labels",
-        )
+    _require_labels(frames, name)
     if isinstance(model, (str, Path)):
         from bec_md.network import load_model
 
@@ -136,6 +129,17 @@ def evaluate_model(
     )
     result = replace(result, warnings=(*_broken(frames), *result.warnings))
     return _judged(_introduced(result, predictor), frames, predictor)
+
+
+def _require_labels(frames: Sequence[Frame], name: str) -> None:
+    if not frames:
+        raise DataError(f"{name} has no frames", "there is nothing to compare with", "check the file")
+    if bare := sum(CHARGES not in frame.labels for frame in frames):
+        raise DataError(
+            f"{bare} of {len(frames)} frames have no tensors",
+            "there is nothing to compare a prediction with",
+            "leave them out, or give them labels",
+        )
 
 
 def _broken(frames: Sequence[Frame]) -> list[str]:

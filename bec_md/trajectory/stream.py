@@ -114,11 +114,10 @@ class StreamedTrajectory:
             notes.append(note.text)
             noted.extend(note.warnings)
         elif options.time_series and clock.timestep_fs is not None:
-            rounded = rounding_warning(self._probed, clock.timestep_fs * self._window.stride)
+            step = clock.timestep_fs * self._window.stride
+            rounded = rounding_warning(self._probed, step)
             noted.extend([rounded] if rounded else [])
-            note = difference_temperature_note(
-                motion, clock.timestep_fs * self._window.stride, options.temperature_k, reader.source
-            )
+            note = difference_temperature_note(motion, step, options.temperature_k, reader.source)
             notes.append(note.text)
             noted.extend(note.warnings)
         if not first.pbc.all():

@@ -105,12 +105,7 @@ def plan_run(
     UsageError
         For values that are not positive, or an error of 100 % and more.
     """
-    if relative_error >= 1.0:
-        raise UsageError(
-            f"error {relative_error:g} is {100 * relative_error:g} % of a point",
-            "the error is relative, as a fraction: noise as large as the spectrum shows no spectrum",
-            f"give {relative_error / 100:g} for {relative_error:g} %",
-        )
+    _refuse_percent(relative_error)
     _require_positive(
         {
             "resolution": resolution_cm,
@@ -156,6 +151,15 @@ def plan_run(
             components=components,
         ),
     )
+
+
+def _refuse_percent(relative_error: float) -> None:
+    if relative_error >= 1.0:
+        raise UsageError(
+            f"error {relative_error:g} is {100 * relative_error:g} % of a point",
+            "the error is relative, as a fraction: noise as large as the spectrum shows no spectrum",
+            f"give {relative_error / 100:g} for {relative_error:g} %",
+        )
 
 
 def _require_positive(given: dict[str, float]) -> None:
