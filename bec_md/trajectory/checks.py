@@ -86,7 +86,9 @@ class FrameChecker:
     def _clear(self, block: Block) -> bool:
         cells = block.cells_ang
         sound = np.abs(cells).max() <= _LARGEST_ANG and np.abs(np.linalg.det(cells)).min() >= _SMALLEST_ANG3
-        if not (self._time_series and sound and block.frames[-1].pbc.any()):
+        periodic = self._first.pbc.tobytes()
+        alike = self._first.pbc.any() and all(frame.pbc.tobytes() == periodic for frame in block.frames)
+        if not (self._time_series and sound and alike):
             return False
         return block.finite() and block.in_place() and self._even(block)
 
@@ -158,6 +160,12 @@ class FrameChecker:
                 f"frame {self._first.index}",
                 "atoms must keep their places in the file, because velocities are followed in time",
                 "write the atoms sorted by their id",
+            )
+        if not np.array_equal(raw.pbc, self._first.pbc):
+            raise DataError(
+                f"{where}: periodic along {list(map(bool, raw.pbc))}, other than frame {self._first.index}",
+                "atoms that cross a border are followed across it in periodic directions alone",
+                'mark the same directions in every frame (extxyz: pbc="T T T")',
             )
         for name in ("velocities_ang_fs", "born_effective_charges"):
             if (getattr(raw, name) is None) != (getattr(self._first, name) is None):

@@ -62,6 +62,15 @@ def test_changing_order_of_species(truth: Truth, write) -> None:
     assert_helpful(caught.value, "frame 4", "atom 1", "sorted by their id")
 
 
+@pytest.mark.parametrize("frame", [1, 3])
+def test_changing_periodic_directions(truth: Truth, write, frame: int) -> None:
+    lines = truth.extxyz(comment='pbc="T T T"').split("\n")
+    lines[frame * 9 + 1] = lines[frame * 9 + 1].replace('pbc="T T T"', 'pbc="T T F"')
+    with pytest.raises(DataError) as caught:
+        read_all(write("\n".join(lines)))
+    assert_helpful(caught.value, f"frame {frame}", "[True, True, False]", "other than frame 0")
+
+
 def test_no_cell_no_volume_no_periodicity(truth: Truth, write) -> None:
     for text, word in (
         (truth.extxyz(lattice=False), "no Lattice"),
