@@ -7,8 +7,9 @@ those inside. Where samples lie too far apart to tell, the times of both decide.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 
 import numpy as np
 
@@ -56,20 +57,25 @@ class _Ends:
         """Number of the sample of this current at whose time the other one begins."""
         return (other.series.start_time_fs - self.series.start_time_fs) / self.series.timestep_fs
 
-    def holds(self, other: _Ends) -> int | None:
-        """Number of the first sample but the last from which on this current is the other one, if any."""
-        wanted, rows = other.head[:_ALIKE], self.series.n_frames
+    def held(self, others: Mapping[int, _Ends]) -> dict[int, int]:
+        """Number of the first sample, but not the last, from which on this current is another one."""
         tolerance = _SAME_SAMPLE * float(np.sqrt((self.tail**2).mean()))
-        if not np.abs(wanted).max() > _AT_REST * tolerance:
-            return None
-        for begin in range(0, rows, _ROWS):
-            found = self.series.read("current", slice(begin, min(begin + _ROWS + _ALIKE, rows))).sum(axis=1)
-            for at in np.flatnonzero((np.abs(found[:_ROWS] - wanted[0]) <= tolerance).all(axis=1)):
-                own = found[at : at + _ALIKE]
-                alike = np.abs(own[: len(wanted)] - wanted[: len(own)]).max() <= tolerance
-                if alike and begin + at < rows - 1:
-                    return int(begin + at)
-        return None
+        heads = {number: other.head[:_ALIKE] for number, other in others.items()}
+        moving = [(k, head) for k, head in heads.items() if np.abs(head).max() > _AT_REST * tolerance]
+        moving.sort(key=lambda one: float(one[1][0, 0]))
+        first, rows = np.array([head[0, 0] for _, head in moving]), self.series.n_frames
+        found: dict[int, int] = {}
+        for begin in range(0, rows if moving else 0, _ROWS):
+            own = self.series.read("current", slice(begin, min(begin + _ROWS + _ALIKE, rows))).sum(axis=1)
+            low = np.searchsorted(first, own[:_ROWS, 0] - tolerance, "left")
+            high = np.searchsorted(first, own[:_ROWS, 0] + tolerance, "right")
+            for at in np.flatnonzero(high > low).tolist():
+                for number, head in moving[low[at] : high[at]]:
+                    here = own[at : at + _ALIKE]
+                    apart = here[: len(head)] - head[: len(here)]
+                    if np.abs(apart).max() <= tolerance and begin + at < rows - 1:
+                        found.setdefault(number, begin + at)
+        return found
 
 
 def find_parts(series: Sequence[CurrentSeries], names: Sequence[str]) -> list[Run]:
@@ -81,10 +87,16 @@ def find_parts(series: Sequence[CurrentSeries], names: Sequence[str]) -> list[Ru
         If two hold the same samples, overlap by more than one, or continue the same current.
     """
     ends = [_Ends.of(name, one) for name, one in zip(names, series, strict=True)]
+
+    @cache
+    def held(one: int) -> dict[int, int]:
+        alike = (k for k, other in enumerate(series) if k != one and _alike(series[one], other))
+        return ends[one].held({k: ends[k] for k in alike})
+
     return arrange(
         names,
         lambda one, other: _continues(ends[one], ends[other]),
-        lambda one, other: _refuse_overlap(ends[one], ends[other]),
+        lambda one, other: _refuse_overlap(ends[one], ends[other], held(one).get(other)),
     )
 
 
@@ -136,9 +148,8 @@ def _alike(one: CurrentSeries, other: CurrentSeries) -> bool:
     return same and stored and counted and clock and same_charges(one, other)
 
 
-def _refuse_overlap(one: _Ends, other: _Ends) -> None:
-    """Refuse a current that repeats another one from any of its samples but the last."""
-    at = one.holds(other) if _alike(one.series, other.series) else None
+def _refuse_overlap(one: _Ends, other: _Ends, at: int | None) -> None:
+    """Refuse a current that another one holds from its sample `at` on."""
     if at is None:
         return
     if at == 0:
