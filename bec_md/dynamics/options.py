@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from bec_md.errors import UsageError
 from bec_md.options import Options, refuse_not_positive
-from bec_md.structure.names import TOTAL_CHARGE_KEYS
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -102,6 +101,8 @@ class DynamicsOptions(Options):
 
     def supercell(self, atoms: Any) -> Any:
         """Return the repeated cell, with the net charge of all copies (options resolved)."""
+        from bec_md.structure.names import TOTAL_CHARGE_KEYS
+
         assert self.repeat is not None
         found = atoms.repeat(self.repeat)
         for key in found.info.keys() & set(TOTAL_CHARGE_KEYS):

@@ -4,7 +4,7 @@ import h5py
 import numpy as np
 import pytest
 
-from bec_md.errors import DataError, UsageError
+from bec_md.errors import BecMDWarning, DataError, UsageError
 from bec_md.structure.extxyz import read_frames
 from bec_md.training import collect
 from bec_md.training.collection import read_output
@@ -63,7 +63,8 @@ def test_another_structure_is_refused(folder):
 
 def test_collected_labels_carry_convention_level_residual_and_provenance(folder):
     result = collect([folder / "ph.out", folder / "OUTCAR"], folder / "train.xyz", total_charge=0.0)
-    first, second = read_frames(folder / "train.xyz")
+    with pytest.warns(BecMDWarning, match="mixes labels of 2 levels of theory"):
+        first, second = read_frames(folder / "train.xyz")
     assert first.info["bec_convention"] == "dM/du"
     assert first.info["level"] == "PBE Quantum ESPRESSO"
     assert second.info["level"] == "PBEsol VASP"
