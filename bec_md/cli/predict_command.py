@@ -16,7 +16,6 @@ from bec_md.cli.inputs import InputOptions
 from bec_md.cli.options import with_options
 from bec_md.cli.outputs import guard
 from bec_md.current.options import CurrentOptions
-from bec_md.structure.names import CALCULATION_KEYS
 from bec_md.trajectory.options import ReadOptions
 
 if TYPE_CHECKING:
@@ -202,6 +201,8 @@ def alike(frames: Iterator[Frame], most: int) -> Iterator[list[Frame]]:
 
 def _labelled(frame: Frame, result: ChargeBatch, index: int, kept: bool) -> Frame:
     """Return the frame with its tensors; it speaks of a calculation only where they are those of its file."""
+    from bec_md.structure.names import CALCULATION_KEYS
+
     eps_inf = frame.eps_inf if kept else None
     info = {key: value for key, value in frame.info.items() if kept or key not in CALCULATION_KEYS}
     return replace(frame, info=info).with_labels(
