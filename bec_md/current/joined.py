@@ -90,6 +90,7 @@ def find_parts(series: Sequence[CurrentSeries], names: Sequence[str]) -> list[Ru
 
     @cache
     def held(one: int) -> dict[int, int]:
+        """What one of the currents holds of those with the same charges and clock."""
         alike = (k for k, other in enumerate(series) if k != one and _alike(series[one], other))
         return ends[one].held({k: ends[k] for k in alike})
 

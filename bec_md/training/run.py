@@ -123,10 +123,8 @@ def train(
     root = Path(data_root) if data_root is not None else None
     sources = load_sources(config, config_folder=beside, data_root=root, report=report)
     network, data = prepare(config, sources, beside)
-    write_text(
-        folder / "config.yaml",
-        yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False, allow_unicode=True),
-    )
+    text = yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
+    write_text(folder / "config.yaml", text)
     model = folder / "model.safetensors"
 
     def save_best(progress: Progress) -> None:
