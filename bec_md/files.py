@@ -38,12 +38,14 @@ DAMAGE = (
     SyntaxError, TokenError,
 )  # fmt: skip
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
-#: Compressions by the suffix of a file name: the bytes a file begins with, and what opens it.
+#: Compressions by the suffix of a file name: the bytes a file begins with, and what opens it for writing.
 COMPRESSIONS: Mapping[str, tuple[bytes, Callable[..., Any]]] = {
     ".gz": (b"\x1f\x8b", gzip.open),
     ".bz2": (b"BZh", bz2.open),
     ".xz": (b"\xfd7zXZ\x00", lzma.open),
 }
+#: Compressed files, with their sizes, that broke off when they were read to their end.
+_BROKEN_OFF: set[tuple[Path, int]] = set()
 
 
 def in_words(error: Exception, path: Path | None = None) -> str:
@@ -172,6 +174,68 @@ def compression_of(path: Path) -> str | None:
     return next((suffix for suffix, (magic, _) in COMPRESSIONS.items() if head.startswith(magic)), None)
 
 
+class _Streams(io.RawIOBase):
+    """Compressed streams one behind the other; Python's own classes take what is no stream for the end.
+
+    Parameters
+    ----------
+    path
+        The file.
+    decoder
+        Makes what unpacks one stream.
+    """
+
+    def __init__(self, path: Path, decoder: Callable[[], Any]) -> None:
+        self._file, self._make = path.open("rb"), decoder
+        self._begin()
+
+    def _begin(self) -> None:
+        self._decoder, self._at = self._make(), 0
+        self._file.seek(0)
+
+    def read1(self, size: int) -> bytes:
+        """Return up to `size` bytes, nothing at the end; an `EOFError` says that the last stream is cut."""
+        while True:
+            packed = b""
+            if self._decoder.eof:
+                packed = self._decoder.unused_data or self._file.read(_CHUNK)
+                while packed and not packed.strip(b"\0"):  # padding
+                    packed = self._file.read(_CHUNK)
+                if not packed:
+                    return b""
+                packed, self._decoder = packed.lstrip(b"\0"), self._make()
+            elif self._decoder.needs_input and not (packed := self._file.read(_CHUNK)):
+                raise EOFError
+            if data := self._decoder.decompress(packed, size):
+                self._at += len(data)
+                return bytes(data)
+
+    def seek(self, place: int, whence: int = io.SEEK_SET) -> int:
+        """Go to another place by reading; back by beginning anew."""
+        if whence == io.SEEK_END:
+            while self.read1(_CHUNK):
+                pass
+        place += (0, self._at, self._at)[whence]
+        if place < self._at:
+            self._begin()
+        while self._at < place and self.read1(min(place - self._at, _CHUNK)):
+            pass
+        return self._at
+
+    def close(self) -> None:
+        """Close the file below as well."""
+        self._file.close()
+        super().close()
+
+
+#: What opens a compressed file for reading.
+_UNPACKED_BY: Mapping[str, Callable[[Path], Any]] = {
+    ".gz": gzip.open,
+    ".bz2": lambda path: _Streams(path, bz2.BZ2Decompressor),
+    ".xz": lambda path: _Streams(path, lzma.LZMADecompressor),
+}
+
+
 class _Guarded(io.RawIOBase):
     """Bytes of a file within limits; reading ends where compressed data break off.
 
@@ -189,6 +253,7 @@ class _Guarded(io.RawIOBase):
 
     def __init__(self, stream: IO[bytes], path: Path, lines: bool, whole: bool) -> None:
         self._stream = stream
+        self._path = path
         self._file_name = path.name
         self._lines = lines
         self._packed = compression_of(path) is not None
@@ -241,6 +306,7 @@ class _Guarded(io.RawIOBase):
         try:
             return bytes(self._stream.read1(size))  # type: ignore[attr-defined]
         except EOFError:
+            _BROKEN_OFF.add((self._path, self._path.stat().st_size))
             return b""
         except (OSError, zlib.error, lzma.LZMAError) as error:
             raise DataError(
@@ -297,8 +363,13 @@ def open_binary(path: Path, lines: bool = True, whole: bool = False) -> IO[bytes
     go back and forth in it. What is read as a `whole` has the limit of `whole_limit`.
     """
     kind = compression_of(path)
-    stream = path.open("rb", buffering=_BUFFER) if kind is None else COMPRESSIONS[kind][1](path, "rb")
+    stream = path.open("rb", buffering=_BUFFER) if kind is None else _UNPACKED_BY[kind](path)
     return cast(IO[bytes], io.BufferedReader(_Guarded(stream, path, lines, whole), _BUFFER))
+
+
+def breaks_off(path: Path) -> bool:
+    """Whether the compressed data of this file were found to break off when they were read to their end."""
+    return (path, path.stat().st_size) in _BROKEN_OFF
 
 
 @contextmanager

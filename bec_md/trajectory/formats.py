@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from bec_md.errors import UsageError
-from bec_md.files import COMPRESSIONS, compression_of, read_head
+from bec_md.files import COMPRESSIONS, breaks_off, compression_of, read_head
 from bec_md.trajectory.ase_reader import AtomsReader
 from bec_md.trajectory.compact import CompactReader
 from bec_md.trajectory.extxyz import ExtxyzReader
@@ -253,6 +253,12 @@ def open_file(path: Path, options: ReadOptions) -> FrameReader:
     if name in _UNPACKED:
         _require_unpacked(path)
     reader = row.open(path, options)
+    if (
+        reader.n_frames is not None
+        and breaks_off(path)
+        and not any("cut off" in text for text in reader.warnings)
+    ):
+        reader.warnings.append(f"{path.name} is cut off: its compressed data break off before their end")
     if options.velocity_units is not None and options.need_velocities and reader.velocity_units is None:
         raise UsageError(
             f"{path.name}: `velocity_units={options.velocity_units}`, but it holds no velocities",

@@ -134,6 +134,27 @@ def test_a_compressed_file_from_which_nothing_can_be_unpacked(truth: Truth, tmp_
     assert_helpful(caught.value, path.name, "nothing can be unpacked")
 
 
+@pytest.mark.parametrize("suffix", ["gz", "bz2", "xz"])
+def test_packed_files_behind_one_another(truth: Truth, tmp_path, suffix) -> None:
+    """`cat a.xz b.xz`: padding is allowed, and damage behind the first stream loses no frames in silence."""
+    pack = {"gz": gzip, "bz2": bz2, "xz": lzma}[suffix].compress
+    lines = truth.extxyz().splitlines(keepends=True)
+    first, second = pack("".join(lines[:18]).encode()), pack("".join(lines[18:]).encode())
+    path = tmp_path / f"traj.xyz.{suffix}"
+    for padding in (b"", bytes(512)):
+        path.write_bytes(first + padding + second + padding)
+        trajectory = open_trajectory(path)
+        assert trajectory.info.n_frames == len(list(trajectory.frames())) == 5
+        assert not trajectory.info.warnings
+    for damaged in (b"behind it" + second, second[:1] + b"?" + second[2:]):
+        path.write_bytes(first + damaged)
+        with pytest.raises(DataError, match="cannot be read on"):
+            open_trajectory(path)
+    path.write_bytes(first + second[:12])
+    assert open_trajectory(path).info.n_frames == 2
+    assert any("cut off" in warning for warning in open_trajectory(path).info.warnings)
+
+
 def test_truncated_only_frame_is_an_error(truth: Truth, write) -> None:
     text = truth.extxyz()
     with pytest.raises(BecMDError) as caught:
