@@ -17,6 +17,7 @@ from bec_md.cli.outputs import OutputOptions
 from bec_md.errors import UsageError
 
 if TYPE_CHECKING:
+    from bec_md.current.job import CurrentJob
     from bec_md.current.series import CurrentSeries
 
 #: Seconds of work that a kill can lose; shorter on a terminal, where chunks also move the bar.
@@ -45,7 +46,7 @@ def compute_currents(
         stored = [(source, paths[source.stem]) for source in jobs]
         announce_storage(
             console,
-            [(s.job, path, _rows_of(path, outputs)) for s, path in stored if s.job is not None],
+            [(s.job, path, _rows_of(s.job, path, outputs)) for s, path in stored if s.job is not None],
             describe_place(options),
         )
     return [
@@ -56,11 +57,12 @@ def compute_currents(
     ]
 
 
-def _rows_of(path: Path, outputs: OutputOptions) -> int:
-    """Samples that are stored and not to be computed anew."""
-    from bec_md.current.file import stored_rows
+def _rows_of(job: CurrentJob, path: Path, outputs: OutputOptions) -> int:
+    """Samples of this computation that are stored and not to be computed anew."""
+    from bec_md.current.file import header_of, same_computation, stored_rows
 
-    return 0 if outputs.overwrite else stored_rows(path)
+    stored = None if outputs.overwrite else header_of(path)
+    return stored_rows(path) if stored is not None and same_computation(stored, job.header()) else 0
 
 
 def _compute(
@@ -73,7 +75,7 @@ def _compute(
 
     job = source.job
     assert job is not None  # for the type checker: sources without a series have a job
-    done = _rows_of(path, outputs)
+    done = _rows_of(job, path, outputs)
     if console.verbose:
         announce_work(console, job, path, done, describe_place(options))
     begin = time.monotonic()

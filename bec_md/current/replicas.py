@@ -21,6 +21,8 @@ _SAME_CHARGE = 1e-6
 _SAME_TENSORS = 1e-5
 #: Relative difference of temperatures, and of volumes per atom, from which it is said.
 _WORTH_SAYING = 0.05
+#: Relative difference of degrees of freedom that rigid bonds may make which hardly moved.
+_BY_SLOW_MOTION = 0.1
 #: Probability of temperatures as different as that by chance.
 _BY_CHANCE = 0.05
 _WHY = "spectra are averaged over replicas; the mean of two systems is the spectrum of neither"
@@ -101,6 +103,33 @@ def require_same_system(series: Sequence[CurrentSeries]) -> None:
                 _WHY,
                 "analyze them one by one",
             )
+
+
+def common_constraints(series: Sequence[CurrentSeries]) -> int:
+    """Return the number of rigid bonds and angles in the cell that replicas show: that of the one with most.
+
+    Raises
+    ------
+    UsageError
+        If one moves with other rigid bonds, or other frozen atoms, than another.
+    """
+    counts = [int(one.metadata.get("constraints") or 0) for one in series]
+    known = [
+        (name, count, one.degrees_of_freedom(count))
+        for name, count, one in zip(replica_names(series), counts, series, strict=True)
+        if one.metadata.get("constraints") is not None
+    ]
+    free = [(freedom, name, count) for name, count, freedom in known if freedom is not None]
+    if free:
+        low, high = min(free), max(free)
+        if low[0] < (1.0 - _BY_SLOW_MOTION) * high[0]:
+            raise UsageError(
+                f"{low[1]} moves with {low[0]:.0f} degrees of freedom, {high[1]} with {high[0]:.0f} "
+                f"({low[2]} and {high[2]} of its distances are rigid)",
+                "with other bonds rigid, or other atoms frozen, it is another system; " + _WHY,
+                "analyze them one by one, or state the number of rigid distances with `constraints`",
+            )
+    return max(counts)
 
 
 def same_charges(one: CurrentSeries, other: CurrentSeries) -> bool:

@@ -12,7 +12,7 @@ import numpy as np
 import bec_md
 from bec_md.arrays import Array
 from bec_md.current.provenance import merged_metadata
-from bec_md.current.replicas import doubts_of
+from bec_md.current.replicas import common_constraints, doubts_of
 from bec_md.errors import BecMDWarning, UsageError
 from bec_md.spectrum.analysis.peak import Peak, find_spectrum_peaks, natural_width_cm
 from bec_md.spectrum.electronic import resolve_eps_inf
@@ -100,7 +100,7 @@ def compute_spectrum(
     series = _in_runs(current)
     blocks = open_blocks(series, chosen.sum_rule)
     if not chosen.constraints:  # what the motion shows
-        chosen = chosen.changed(constraints=int(series[0].metadata.get("constraints") or 0))
+        chosen = chosen.changed(constraints=common_constraints(series))
     _check_constraints(series, chosen.constraints)
     temperature, source = _temperature(series, chosen.temperature_k, chosen.constraints)
     resolution = chosen.resolution_cm

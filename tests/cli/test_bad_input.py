@@ -127,6 +127,11 @@ def test_ctrl_c_says_what_is_kept_and_how_to_go_on(
     again = run("spectrum", files["short"], "--charges", crystal.CHARGES, "--batch", "10")
     assert "20 samples are there already" in again.stdout
     assert load_current("short_current.h5").n_frames == 60
+    other = ("spectrum", files["short"], "--charges", "fixed:Mg=1,O=-1", "--current", "short_current.h5")
+    refused = run(*other, status=2)
+    assert "holds another computation" in refused.stderr
+    assert "holds all" not in refused.stdout + refused.stderr
+    assert "there already" not in refused.stdout
 
 
 @pytest.mark.parametrize(

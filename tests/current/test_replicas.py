@@ -90,6 +90,20 @@ def test_replicas_are_one_system(other: CurrentSeries, said: str | None) -> None
         compute_spectrum([other, first], **OPTIONS)
 
 
+def test_rigid_and_flexible_molecules_are_no_replicas() -> None:
+    rigid, flexible = run(1, constraints=8), run(2, constraints=0)  # of 21 degrees of freedom
+    for pair in ([rigid, flexible], [flexible, rigid]):
+        with pytest.raises(UsageError, match=r"replica . .run1.xyz. moves with 13 degrees of freedom"):
+            compute_spectrum(pair, **OPTIONS)
+    assert compute_spectrum([rigid, flexible], constraints=8, **OPTIONS).parameters["constraints"] == 8
+    for other in (
+        run(2, constraints=7),
+        run(2),
+    ):  # one that hardly moved in the first frames; of another code
+        with silent():
+            assert compute_spectrum([other, rigid], **OPTIONS).parameters["constraints"] == 8
+
+
 def test_a_network_on_another_processor_is_the_same_network() -> None:
     other = run(2, charges={"Mg": 1.9, "O": -1.9}, charges_hash="5e8a:avx2")
     with silent():
