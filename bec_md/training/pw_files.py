@@ -19,10 +19,12 @@ from bec_md.training.runs_in_file import runs_in
 from bec_md.training.theory import plus_u
 from bec_md.units import BOHR_ANG
 
-NUMBER = r"([-+]?\d+\.?\d*(?:[EeDd][-+]?\d+)?)"
+NUMBER = r"([-+]?(?:\d+\.?\d*|\.\d+)(?:[EeDd][-+]?\d+)?)"
 #: What every program of Quantum ESPRESSO prints first.
 HEADER = r"Program [A-Z]\w* v"
 _ATOMS = "ATOMIC_POSITIONS"
+_CARD = re.compile(r"(?im)^[ \t]*((?:ATOMIC|CELL)_[A-Z]+)")
+_NEXT_VARIABLE = re.compile(r"[ \t,]+(?=\w+(?:\([\d, ]+\))?[ \t]*=)")
 _LARGEST = 50_000_000
 _BOTH_CHARGES_E = 0.006
 """An output gives electrons and valences with two decimals."""
@@ -73,14 +75,14 @@ def pw_run(text: str, name: str, printed: Frame, bravais: tuple[int, float]) -> 
     from ase.io import iread
 
     output = is_pw_output(text)
-    whole = text if output else re.sub(r"[!#].*", "", text)  # what is commented out is not set
-    stated = re.search(r"ibrav\s*=\s*([-+]?\d+)", whole)
+    whole = text if output else _usual_input(text)
+    stated = re.search(r"ibrav\s*=\s*([-+]?\d+)", whole, re.IGNORECASE)
     if not output and stated and int(stated[1]) and _same_lattice(whole, int(stated[1]), bravais):
         vectors = printed.cell_ang / (bravais[1] * BOHR_ANG)
         rows = "\n".join(" ".join(f"{x:.12f}" for x in vector) for vector in vectors)
-        text = whole.replace(stated[0], "ibrav = 0") + f"\nCELL_PARAMETERS alat\n{rows}\n"
+        whole = whole.replace(stated[0], "ibrav = 0") + f"\nCELL_PARAMETERS alat\n{rows}\n"
     kind = "espresso-out" if output else "espresso-in"
-    *_, found = iread(io.StringIO(text), index=slice(-1, None), format=kind)
+    *_, found = iread(io.StringIO(whole), index=slice(-1, None), format=kind)
     atoms: Any = found
     return PwRun(
         name,
@@ -92,14 +94,23 @@ def pw_run(text: str, name: str, printed: Frame, bravais: tuple[int, float]) -> 
     )
 
 
+def _usual_input(text: str) -> str:
+    """Return an input of pw.x as ASE reads it: what is commented out is not set, and Fortran knows no case.
+
+    Every variable gets its own line, ``&end`` becomes a slash, and A in Å celldm(1) in bohr.
+    """
+    plain = re.sub(r"[!#].*", "", text)
+    plain = _CARD.sub(lambda card: card[1].upper(), plain)
+    plain = re.sub(r"(?im)^[ \t]*&end\b", "/", plain)
+    plain = _NEXT_VARIABLE.sub("\n", plain)
+    length = r"(?im)(^|[\s,])A\s*=\s*" + NUMBER
+    return re.sub(length, lambda a: f"{a[1]}celldm(1) = {number_of(a[2]) / BOHR_ANG:.12f}", plain)
+
+
 def _same_lattice(text: str, index: int, bravais: tuple[int, float]) -> bool:
     """Whether an input without lattice vectors has the lattice that ph.x printed."""
-    bohr = re.search(r"celldm\s*\(\s*1\s*\)\s*=\s*" + NUMBER, text)
-    ang = re.search(r"(?:^|[\s,])A\s*=\s*" + NUMBER, text, re.MULTILINE)
-    if bohr is None and ang is None:
-        return False
-    length = number_of(bohr[1]) if bohr else number_of(ang[1]) / BOHR_ANG if ang else 0.0
-    return index == bravais[0] and abs(length - bravais[1]) < 1e-4
+    length = re.search(r"celldm\s*\(\s*1\s*\)\s*=\s*" + NUMBER, text, re.IGNORECASE)
+    return index == bravais[0] and length is not None and abs(number_of(length[1]) - bravais[1]) < 1e-4
 
 
 def _stated_charge(text: str) -> float:
@@ -134,7 +145,7 @@ def given_run(path: Path, printed: Frame, bravais: tuple[int, float], margin_ang
         texts = [
             text
             for text in runs_in(read_text(path, strict=False), HEADER)
-            if (is_pw_output(text) or _ATOMS in text)
+            if (is_pw_output(text) or _ATOMS in text.upper())
         ]
         runs = [pw_run(text, path.name, printed, bravais) for text in texts]
     except Exception as error:  # ASE raises errors of many kinds
@@ -187,7 +198,7 @@ def matching_run(
     def alike(texts: list[str], name: str) -> Iterator[PwRun]:
         """Runs that hold the same structure."""
         for text in texts:
-            if not (is_pw_output(text) or _ATOMS in text):
+            if not (is_pw_output(text) or _ATOMS in text.upper()):
                 continue
             try:
                 run = pw_run(text, name, printed, bravais)
@@ -199,7 +210,7 @@ def matching_run(
     for run in alike([electrons], name):
         return run
     found: list[PwRun] = []
-    kinds = {".in": 0, ".pwi": 0, ".out": 1, ".pwo": 1}
+    kinds = {".in": 0, ".inp": 0, ".pwi": 0, ".out": 1, ".log": 1, ".pwo": 1}
     files = [
         p for p in folder.iterdir() if p.is_file() and p.suffix in kinds and p.stat().st_size <= _LARGEST
     ]

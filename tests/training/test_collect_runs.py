@@ -176,6 +176,30 @@ def test_net_charge_of_an_input_with_a_bravais_lattice(tmp_path):
             read_output(run, structure=written(inside, other))
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda text: text.replace("\n/\n", "\n&end\n"),
+        lambda text: text.replace("\n/\n", " /\n").replace("&SYSTEM\n", "&SYSTEM "),
+        lambda text: text.replace(",", " "),
+        lambda text: text.upper().replace("O.UPF", "O.upf"),
+        lambda text: text.lower(),
+        lambda text: text.replace("celldm(1) = 7.93685", f"A = {7.93685 * 0.529177210544:.9f}"),
+        lambda text: text.replace("tot_charge=+1", "tot_charge = .1D+1"),
+    ],
+    ids=["&end", "one line", "blanks", "upper", "lower", "A", "point"],
+)
+def test_net_charge_of_inputs_as_fortran_reads_them(tmp_path, change):
+    """What ASE alone does not read was passed over, and its net charge with it."""
+    cell = "CELL_PARAMETERS angstrom\n0.0 2.1 2.1\n2.1 0.0 2.1\n2.1 2.1 0.0\n"
+    text = PW_INPUT.replace(cell, "").replace("ibrav = 0,", "ibrav = 2, celldm(1) = 7.93685,")
+    written(tmp_path / "pw.in", change(text.replace("tot_charge = 0.0", "tot_charge=+1")))
+    output = PH_OUTPUT.replace("bravais-lattice index     =            0", "bravais-lattice index     = 2")
+    (frame,) = read_output(written(tmp_path / "ph.out", output))
+    assert (frame.total_charge, frame.info["structure_from"]) == (1.0, "pw.x (pw.in)")
+    assert frame.positions_ang[1, 0] == pytest.approx(2.1312345, abs=1e-9)
+
+
 def test_files_of_one_structure_with_two_net_charges_are_refused(tmp_path):
     charged = PW_INPUT.replace("tot_charge = 0.0", "tot_charge = 1.0")
     named = written(tmp_path / "a_charged.in", charged)
