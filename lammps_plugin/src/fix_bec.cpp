@@ -108,6 +108,9 @@ void FixBec::init()
   const bool pair_suffices = force->pair && force->pair->cutforce >= evaluator->cutoff();
   if (!pair_suffices) comm->cutghostuser = std::max(comm->cutghostuser, ghost_cutoff);
   if (!announced) announce(ghost_cutoff);
+  // the screen has these of every run; a log that begins with read_restart, or after `log`, shows no command for them
+  if (comm->me == 0 && logfile && update->whichflag == 1)
+    fputs(fmt::format("  Unit style    : {}\n  Time step     : {}\n", update->unit_style, update->dt).c_str(), logfile);
   if (derived) check_derived();
   warn_of_few_structures();
 }

@@ -116,6 +116,21 @@ def test_a_killed_run_and_lines_in_between(tmp_path: Path) -> None:
     assert_reference(read(tmp_path, HEAD + "run 160\n" + "".join(body) + " 164 0.0"))
 
 
+@pytest.mark.parametrize("layout", [one, yaml])
+def test_lines_of_fix_print_are_no_rows(tmp_path: Path, layout) -> None:  # type: ignore[no-untyped-def]
+    """They have as many numbers as the table, and stand before the row of their step."""
+    lines = (HEAD + "run 160\n" + layout(rows())).splitlines(keepends=True)
+    first = next(k for k, line in enumerate(lines) if line.startswith(("0 0 300", "  - [0")))
+    for k in range(first, first + 41):
+        values = lines[k].strip(" -[]\n").replace(",", "").split()
+        row = lines[k] if layout is yaml else " " * 9 + lines[k]
+        lines[k] = (" ".join([*values[:-1], "7.0"]) + "\n" if k > first else "") + row
+    assert_reference(read(tmp_path, "".join(lines)))
+    if layout is one:  # thermo_modify format line: rows without a margin
+        with pytest.raises(DataError, match="two different rows of step 4"):
+            read(tmp_path, "".join(line.replace(" " * 9, "") for line in lines))
+
+
 # ---------------------------------------------------------------------- what scales the numbers
 def test_norm_is_undone_with_the_number_of_atoms(tmp_path: Path) -> None:
     normalized = one(rows(factor=1 / 72))
@@ -310,6 +325,9 @@ def test_a_driven_run_is_said(tmp_path: Path, command: str, driven: bool) -> Non
         ("deform/pressure 1 x pressure 0 1", False),
         ("rigid/nvt/small molecule temp 300 300 0.1", True),
         ("nvt temp 300 300 0.1", True),
+        ("nve\nboundary p p s", False),
+        ("nve\nchange_box all boundary p p m", False),
+        ("nve\nchange_box all boundary p p f", True),
     ],
 )
 def test_a_box_that_changes_has_not_the_volume_it_began_with(tmp_path: Path, fix: str, known: bool) -> None:
@@ -491,6 +509,18 @@ def test_averages_are_recognized_behind_other_columns(tmp_path: Path, order: str
         named = named.replace("run 160", f"variable a{k} equal f_a[{k}]\nrun 160")
     with pytest.raises(DataError, match="fix a ave/time averages 4 samples"):
         read(tmp_path, named, columns=("v_a1", "v_a2", "v_a3"))
+
+
+@pytest.mark.parametrize(("formula", "known"), [("f_ir[1]/vol", False), ("f_ir[1] + f_ib[1]", True)])
+def test_a_formula_has_not_the_unit_of_a_current(tmp_path: Path, formula: str, known: bool) -> None:
+    columns = (*COLUMNS[:4], "v_a", "f_ir[2]", "f_ir[3]")
+    text = HEAD + f"variable a equal {formula}\nrun 160\n" + one(rows(), columns)
+    if known:
+        return assert_reference(read(tmp_path, text, columns=columns[4:]))
+    with pytest.raises(DataError, match=r"v_a of log.lammps is f_ir\[1\]/vol"):
+        read(tmp_path, text, columns=columns[4:])
+    assert read(tmp_path, text, columns=columns[4:], units="e*ang/ps").n_frames == 41
+    return None
 
 
 def test_vectors_of_other_fixes_are_no_current(tmp_path: Path) -> None:

@@ -126,7 +126,8 @@ def test_log_and_atoms_agree_on_temperature_and_f_sum(
     found = run_lmp(script + "log log.lammps\nrun 20\n", ranks)
     assert found.returncode == 0, found.stdout + found.stderr
     # on one rank the random numbers of the thermostat are those of the expectation
-    series = open_current(tmp_path / "log.lammps", lammps_units="metal", timestep_fs=0.5)
+    series = open_current(tmp_path / "log.lammps")  # which shows no command for units and time step
+    assert series.timestep_fs == pytest.approx(0.5)
     assert series.n_frames == 21
     if half_frozen:
         assert any("9 of 18 atoms do not move" in text for text in series.metadata["remarks"])
@@ -161,7 +162,7 @@ def test_a_group_takes_its_part_in_the_motion_of_the_whole(
     )
     found = run_lmp(script + "log log.lammps\nrun 2\n")
     assert found.returncode == 0, found.stdout + found.stderr
-    series = open_current(tmp_path / "log.lammps", lammps_units="metal", timestep_fs=0.5)
+    series = open_current(tmp_path / "log.lammps")
     zz = series.zz_sum()
     assert zz is not None
 

@@ -61,6 +61,8 @@ class RunSettings:
         Whether `fix bec` was given NULL for a type.
     box_volume
         Volume of the box when it was last printed, length³.
+    shrink_wrapped
+        Whether a boundary follows the atoms.
     variables
         Name → formula of the variables of style equal.
     """
@@ -74,6 +76,7 @@ class RunSettings:
     dynamics: int = 0
     hidden_types: bool = False
     box_volume: float | None = None
+    shrink_wrapped: bool = False
     variables: Mapping[str, str] = field(default_factory=dict)
 
     def after(self, line: str) -> RunSettings:
@@ -98,6 +101,10 @@ class RunSettings:
             return replace(self, normalized=answer in ("yes", "on", "true"))
         if head == "timestep" and len(words) > 1:
             return replace(self, timestep=_number(words[1], self.timestep), dynamics=self.dynamics + 1)
+        if head == "boundary" or (head == "change_box" and "boundary" in words[:-3]):
+            flags = words[words.index("boundary") + 1 :][:3]
+            moved = self.dynamics + (head != "boundary")
+            return replace(self, shrink_wrapped=any({*"sm"} & set(flag) for flag in flags), dynamics=moved)
         if head == "variable" and words[2:3] == ["equal"] and len(words) > 3:
             return replace(self, variables={**self.variables, words[1]: " ".join(words[3:]).strip("\"'")})
         if head == "clear":
@@ -169,7 +176,8 @@ class RunSettings:
     @property
     def box_changes(self) -> bool:
         """Whether the volume may change during a run."""
-        return any(_BOX_CHANGES & set(words[3].split("/")) for words in self.fixes.values())
+        by_fixes = (_BOX_CHANGES & set(words[3].split("/")) for words in self.fixes.values())
+        return self.shrink_wrapped or any(by_fixes)
 
     @property
     def exchanged(self) -> list[str]:

@@ -17,6 +17,8 @@ from bec_md.files import open_text
 #: Logs larger than this are not searched: a thermo table of 10⁶ lines takes about 200 MB.
 MAX_LOG_BYTES = 500_000_000
 _RECORD = re.compile(r"-+ Step\s+(-?\d+) -+ CPU")  # of `thermo_modify line multi`
+#: Characters of a step in a row; those of longer ones have no blank in front.
+_STEP_WIDTH = 8
 _PAIR = re.compile(r"(\S+)\s*=\s*(\S+)")
 _NUMBER = r"([-+\d.eE]+)"
 _MEANS = re.compile(
@@ -55,6 +57,14 @@ class ThermoTable:
     n_atoms: int | None = None
     n_steps: int | None = None  # that the run made, as said at its end
     means: dict[str, RunMeans] = field(default_factory=dict)
+    margin: str | None = None  # what its rows begin with, other than numbers that `fix print` puts between
+
+    def add(self, line: str, values: list[float]) -> None:
+        """Take a row, if the line is one: LAMMPS aligns them, unless the step is as wide as its field."""
+        if self.margin is None:  # nothing comes between the header and the first row
+            self.margin = next((text for text in ("  - [", " ") if line.startswith(text)), "")
+        if line.startswith(self.margin) or len(line.split(maxsplit=1)[0]) >= _STEP_WIDTH:
+            self.rows.append(values)
 
     @property
     def lost_steps(self) -> float:
@@ -160,7 +170,7 @@ class _Parser:
             tensor = np.array([[xx, xy, xz], [xy, yy, yz], [xz, yz, zz_]])
             table.means[found[1]] = RunMeans(float(temperature), int(moving), int(atoms), tensor)
         elif self.record is None and len(words) == len(table.names) and (values := _floats(words)):
-            table.rows.append(values)
+            table.add(line, values)
 
     def flush(self) -> None:
         """Put the record of several lines into its table; an incomplete last one is left out."""

@@ -10,9 +10,14 @@ from bec_md.errors import DataError
 
 #: Names that lead from one to the next at most: f_a[1] → v_x → f_b[2] → …
 _LONGEST = 16
+_VALUE = r"\s*[cfv]_\w+(?:\[\d+\])?\s*"
+#: Formulas whose unit is that of what they are made of.
+_SUM = re.compile(rf"[-+]?{_VALUE}(?:[-+]{_VALUE})*")
 
 
-def check_origin(columns: Sequence[str], settings: RunSettings, where: str, *, named: bool) -> None:
+def check_origin(
+    columns: Sequence[str], settings: RunSettings, where: str, *, named: bool, units_given: bool
+) -> None:
     """Refuse columns that are averages, or the output of something else than a current.
 
     Parameters
@@ -25,6 +30,8 @@ def check_origin(columns: Sequence[str], settings: RunSettings, where: str, *, n
         The file, for messages.
     named
         Whether the user chose them: then they may come from any fix.
+    units_given
+        Whether the user said their unit: then they may be the values of any formula.
 
     Raises
     ------
@@ -42,6 +49,12 @@ def check_origin(columns: Sequence[str], settings: RunSettings, where: str, *, n
                 name = _averaged(words, _component(name))
             else:
                 break
+        if name not in ("", column) and not units_given and not _SUM.fullmatch(name):
+            raise DataError(
+                f"{column} of {where} is {name}",
+                "what a formula makes of a current (a density, another unit) the units of LAMMPS do not tell",
+                "print f_ID[1] f_ID[2] f_ID[3] of fix bec themselves, or give `units`, for example e*ang/ps",
+            )
         style = settings.style(fix_id(name))
         if style and style != "bec" and not named:
             raise DataError(

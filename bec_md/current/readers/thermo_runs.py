@@ -112,6 +112,8 @@ def join(tables: Sequence[ThermoTable], where: str) -> ThermoRun:
     LAMMPS prints the first and the last step of every run whatever the spacing: rows repeat where runs meet,
     and may lie beside the grid at the ends of a table; such rows are left out.
     """
+    for table in tables:
+        _refuse_other_lines(table, where)
     values = np.concatenate([table.array for table in tables])
     ends = np.cumsum([len(table.rows) for table in tables])
     edge = np.zeros(len(values), dtype=bool)
@@ -144,6 +146,20 @@ def join(tables: Sequence[ThermoTable], where: str) -> ThermoRun:
         tuple(remarks),
         sum(table.lost_steps for table in tables),
     )
+
+
+def _refuse_other_lines(table: ThermoTable, where: str) -> None:
+    """Refuse a table with two different rows of one step: LAMMPS prints one."""
+    steps = table.column("Step")
+    if steps is None or table.settings.command == "rerun":
+        return
+    twice = (np.diff(steps) == 0.0) & (np.diff(table.array, axis=0) != 0.0).any(axis=1)
+    if twice.any():
+        raise DataError(
+            f"a thermo table of {where} has two different rows of step {steps[:-1][twice][0]:g}",
+            "other lines with as many numbers, as of fix print, cannot be told from its rows",
+            "leave those lines out of a copy of the log; `fix print … screen no` puts none there",
+        )
 
 
 def sampling_fs(run: ThermoRun, time_fs: float | None, where: str) -> float | None:
