@@ -28,7 +28,7 @@ ForceConstants = Annotated[
     typer.Option(
         "--force-constants",
         metavar="FILE",
-        help="FORCE_CONSTANTS of phonopy or an .npz, for a structure.",
+        help="FORCE_CONSTANTS of phonopy, its .hdf5 or an .npz, for a structure.",
         show_default=False,
     ),
 ]
@@ -120,6 +120,7 @@ def read_reference(
 
 def _read_reference(source: Path, force_constants: Path | None, unit: str | None) -> ReferenceModes:
     from bec_md.errors import UsageError
+    from bec_md.files import unpacked_name
     from bec_md.modes.files import read_modes
     from bec_md.modes.phonopy_file import read_phonopy
 
@@ -131,7 +132,7 @@ def _read_reference(source: Path, force_constants: Path | None, unit: str | None
             "phonopy.yaml states the units of its own forces",
             "leave it out",
         )
-    if source.suffix not in {".yaml", ".yml"}:
+    if not unpacked_name(source).endswith((".yaml", ".yml")):
         raise UsageError(
             f"{source.name} without force constants",
             "modes are those of a potential, which is not part of this program",

@@ -14,7 +14,7 @@ from bec_md.current.options import SeriesOptions
 from bec_md.description.description import Description, in_one_line
 from bec_md.description.structures import composition
 from bec_md.errors import BecMDError, DataError, UsageError
-from bec_md.files import read_head, read_text
+from bec_md.files import read_head, read_text, unpacked_name
 from bec_md.structure.names import CHARGES, EPS_INF
 from bec_md.trajectory.options import ReadOptions
 
@@ -112,7 +112,8 @@ def describe_born(path: Path, options: ReadOptions, series: SeriesOptions) -> De
 
 def is_phonopy(path: Path) -> bool:
     """Whether it is a file that phonopy writes about itself."""
-    return path.suffix.lower() in (".yaml", ".yml") and _head(path).lstrip("# \n").startswith("phonopy")
+    suffixes = (".yaml", ".yml")
+    return unpacked_name(path).lower().endswith(suffixes) and _head(path).lstrip("# \n").startswith("phonopy")
 
 
 def describe_phonopy(path: Path, options: ReadOptions, series: SeriesOptions) -> Description:

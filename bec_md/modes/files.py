@@ -1,4 +1,4 @@
-"""Read modes: phonopy FORCE_CONSTANTS text, or an npz with a dynamical matrix or eigenvectors."""
+"""Read modes: phonopy's force constants (text, HDF5), or an npz with a dynamical matrix or eigenvectors."""
 
 from __future__ import annotations
 
@@ -12,10 +12,11 @@ from numpy.typing import NDArray
 from bec_md.archive import read_arrays
 from bec_md.arrays import Array
 from bec_md.errors import DataError, UsageError
-from bec_md.files import expanded, parsing, read_text, require_file
+from bec_md.files import expanded, parsing, read_head, read_text, require_file
 from bec_md.modes.reference import ReferenceModes, modes_from_force_constants
 from bec_md.modes.units import parse_force_constant_units, stated_units
 from bec_md.structure.ase_files import read_structure
+from bec_md.trajectory.readers.hdf5 import is_hdf5, open_trajectory_hdf5, rows_of
 from bec_md.trajectory.velocities import minimum_image
 
 if TYPE_CHECKING:
@@ -40,7 +41,8 @@ def read_modes(
     Parameters
     ----------
     path
-        phonopy's FORCE_CONSTANTS (text; full, or compact with one row per atom of the primitive cell), or
+        phonopy's FORCE_CONSTANTS or force_constants.hdf5 (full, or compact with one row per atom of the
+        primitive cell), or
         an ``.npz`` with ``force_constants`` (n, n, 3, 3) in eV/Å², or with ``dynamical_matrix`` (3n, 3n) in
         eV/(Å² amu), or with ``frequencies_cm`` (M,) and ``eigenvectors`` (M, n, 3), mass-weighted.
     structure
@@ -83,14 +85,16 @@ def _modes(path: Path, atoms: Atoms, masses: dict[str, float] | None, units: str
             )
         with parsing(path, "archive of force constants or modes"):
             return _from_npz(path, cell, positions, numbers, weights)
-    stated = stated_units(path)
+    packed = is_hdf5(read_head(path, 8))
+    stated = (_units_of_hdf5(path) if packed else None) or stated_units(path)
     factor, unit = 1.0, f"eV/Å² {ASSUMED}"
     if units is not None:
         factor, unit = parse_force_constant_units(units), units
     elif stated is not None:
         factor, unit = stated
     with parsing(path, "table of force constants"):
-        phi = factor * read_force_constants(path, cell, positions, numbers)
+        read = _read_hdf5 if packed else read_force_constants
+        phi = factor * read(path, cell, positions, numbers)
     return modes_from_force_constants(phi, cell, positions, numbers, weights, f"{path.name} in {unit}")
 
 
@@ -160,6 +164,31 @@ def read_force_constants(path: Path, cell: Array, positions: Array, numbers: Ind
         full[first] = phi
         return full
     return expand_compact(phi, first, cell, positions, numbers)
+
+
+def _units_of_hdf5(path: Path) -> tuple[float, str] | None:
+    """Return factor and unit that phonopy's force_constants.hdf5 states, None if it does not."""
+    with open_trajectory_hdf5(path) as file:
+        stated = np.ravel(file["physical_unit"][()]) if "physical_unit" in file else ()
+    unit = next((str(x, "utf-8") if isinstance(x, bytes) else str(x) for x in stated), None)
+    return None if unit is None else (parse_force_constant_units(unit), unit)
+
+
+def _read_hdf5(path: Path, cell: Array, positions: Array, numbers: Indices) -> Array:
+    """Read phonopy's force_constants.hdf5 as `read_force_constants` does the text."""
+    with open_trajectory_hdf5(path) as file:
+        rows_of(file["force_constants"], path)
+        phi = np.asarray(file["force_constants"][()], dtype=np.float64)
+        n = len(numbers)
+        compact = "p2s_map" in file and len(phi) < n  # it also stands beside full ones
+        first = np.asarray(file["p2s_map"][()] if compact else np.arange(len(phi)), dtype=np.int64)
+    if phi.shape != (len(first), n, 3, 3) or not set(first.tolist()) <= set(range(n)):
+        raise DataError(
+            f"{path.name}: force constants of shape {phi.shape}, the structure has {n} atoms",
+            "force constants belong to the supercell that they were computed in",
+            "give that supercell as the structure (phonopy: SPOSCAR)",
+        )
+    return phi if len(first) == n else expand_compact(phi, first, cell, positions, numbers)
 
 
 def expand_compact(phi: Array, first: Indices, cell: Array, positions: Array, numbers: Indices) -> Array:

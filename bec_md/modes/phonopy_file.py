@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import chdir
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -19,8 +19,9 @@ _IN_EV_ANG = (None, "vasp", "aims", "castep", "crystal", "lammps", "pwmat")
 def read_phonopy(path: str | Path) -> ReferenceModes:
     """Read phonopy.yaml (or phonopy_params.yaml) with its forces; return modes at Γ without LO–TO splitting.
 
-    Force sets or force constants that the file does not hold are taken from FORCE_SETS, FORCE_CONSTANTS or
-    force_constants.hdf5 beside it; its units are those that it states (of the calculator: bohr and Ry, …).
+    Force sets or force constants that the file does not hold are taken from FORCE_CONSTANTS,
+    force_constants.hdf5 or FORCE_SETS beside it; its units are those that it states (of the calculator: bohr
+    and Ry, …).
 
     Raises
     ------
@@ -38,12 +39,9 @@ def read_phonopy(path: str | Path) -> ReferenceModes:
             "phonopy reads its own files",
             "pip install phonopy",
         ) from None
-    names = {"force_sets_filename": "FORCE_SETS", "force_constants_filename": "FORCE_CONSTANTS"}
-    beside: dict[str, Any] = {
-        key: str(file.parent / name) for key, name in names.items() if (file.parent / name).is_file()
-    }
     try:
-        phonon = phonopy.load(file, is_nac=False, log_level=0, **beside)
+        with chdir(file.parent):  # phonopy looks for forces in the working folder
+            phonon = phonopy.load(file.name, is_nac=False, log_level=0)
         matrix = phonon.dynamical_matrix
         if matrix is None:
             raise RuntimeError("no forces and no force constants")

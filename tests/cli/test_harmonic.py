@@ -1,5 +1,6 @@
 """`bec-md born` and `bec-md harmonic` on MgO with springs, beside what phonopy makes of them."""
 
+import gzip
 import json
 
 import numpy as np
@@ -55,6 +56,42 @@ def test_a_molecule_without_a_cell_has_no_eps_inf_and_no_born_file(tmp_path):
     write(tmp_path / "h2o.xyz", water, format="extxyz")
     assert "has no cell" in run("born", tmp_path / "h2o.xyz", "-o", tmp_path / "BORN", status=2)
     assert not (tmp_path / "BORN").exists()
+
+
+def test_forces_are_those_beside_the_file_and_not_of_the_working_folder(crystal, monkeypatch):
+    """phonopy.load takes what lies in the working folder: FORCE_CONSTANTS of twice the frequency."""
+    phonopy = pytest.importorskip("phonopy")
+    from phonopy.file_IO import write_FORCE_CONSTANTS, write_force_constants_to_hdf5
+    from phonopy.structure.atoms import PhonopyAtoms
+
+    atoms = bulk("MgO", "rocksalt", a=4.21)
+    unit = PhonopyAtoms(
+        symbols=atoms.get_chemical_symbols(), cell=atoms.cell.array, positions=atoms.positions
+    )
+    phonon = phonopy.Phonopy(unit, np.eye(3), primitive_matrix=np.eye(3))
+    phi = spring_constants(atoms.cell.array, atoms.positions)
+    calculation, elsewhere = crystal / "calculation", crystal / "elsewhere"
+    calculation.mkdir(), elsewhere.mkdir()
+    phonon.save(calculation / "phonopy.yaml")
+    write_FORCE_CONSTANTS(4.0 * phi, filename=str(elsewhere / "FORCE_CONSTANTS"))
+    monkeypatch.chdir(elsewhere)
+    command = "harmonic", "../calculation/phonopy.yaml", "--charges", "fixed:Mg=2,O=-2", "--json", "p.json"
+    assert "no force constants" in " ".join(run(*command, status=1).split())
+    write_force_constants_to_hdf5(
+        phi, filename=str(calculation / "force_constants.hdf5"), physical_unit="eV/angstrom^2"
+    )
+    run(*command)
+    found = json.loads((elsewhere / "p.json").read_text())["modes"][-1]["wavenumber_cm"]
+    reduced = 24.305 * 15.999 / (24.305 + 15.999)
+    assert found == pytest.approx(521.471 * np.sqrt(SPRING * 2.4 / reduced), rel=1e-4)
+    # the same file beside a structure, and packed
+    packed = gzip.compress((calculation / "phonopy.yaml").read_bytes())
+    (calculation / "phonopy.yaml.gz").write_bytes(packed)
+    hdf5 = "--force-constants", calculation / "force_constants.hdf5"
+    for source in ([calculation / "phonopy.yaml.gz"], [crystal / "POSCAR", *hdf5]):
+        run("harmonic", *source, *command[2:])
+        again = json.loads((elsewhere / "p.json").read_text())["modes"][-1]["wavenumber_cm"]
+        assert again == pytest.approx(found, rel=1e-4)  # phonopy has masses of its own
 
 
 def test_harmonic_agrees_with_the_closed_form(crystal):

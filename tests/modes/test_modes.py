@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+import h5py
 import numpy as np
 import pytest
 from ase import Atoms
@@ -137,6 +138,15 @@ def test_compact_force_constants_are_expanded_by_translations(tmp_path: Path) ->
     modes = read_modes(path, atoms)
     whole = read_modes(write_text(tmp_path / "FULL", phi), atoms)
     np.testing.assert_allclose(modes.frequencies_cm, whole.frequencies_cm, atol=1e-6)
+    for name, rows in (("full.hdf5", phi), ("compact.hdf5", phi[[0, 3]])):  # phonopy's other format
+        with h5py.File(tmp_path / name, "w") as file:
+            file["force_constants"], file["p2s_map"] = rows, [0, 3]
+            file["physical_unit"] = np.array([b"eV/angstrom^2"], dtype=object)
+        modes = read_modes(tmp_path / name, atoms)
+        assert modes.name == f"{name} in eV/angstrom^2"
+        np.testing.assert_allclose(modes.frequencies_cm, whole.frequencies_cm, atol=1e-6)
+    with pytest.raises(DataError, match="2 atoms"):
+        read_modes(tmp_path / "full.hdf5", atoms[:2])
     # the stretching mode of the zone center: ω² = (5 + 3)(1/m + 1/m')
     mass = 1.0 / atoms.get_masses()[0] + 1.0 / atoms.get_masses()[1]
     exact = wavenumber_from_angular_frequency(float(np.sqrt(8.0 * mass / AMU_ANG2_FS2_EV)))
