@@ -18,6 +18,8 @@ _POSITIONS = (
 )
 _IMAGES = ("ix", "iy", "iz")
 _VELOCITIES = ("vx", "vy", "vz")
+#: Columns that name elements; labels of types do where they are called so.
+_ELEMENTS = ("element", "typelabel")
 
 
 @dataclass(frozen=True)
@@ -78,7 +80,7 @@ def choose_columns(names: tuple[str, ...], options: ReadOptions, place: str) -> 
         images=images,
         velocities=velocities,
         charges=charges,
-        element=names.index("element") if "element" in available else None,
+        element=next((names.index(name) for name in _ELEMENTS if name in available), None),
     )
 
 

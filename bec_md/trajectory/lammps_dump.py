@@ -27,6 +27,7 @@ from bec_md.trajectory.lammps_columns import DumpColumns, choose_columns
 from bec_md.trajectory.lammps_units import LammpsUnits, lammps_units
 from bec_md.trajectory.options import ReadOptions
 from bec_md.trajectory.reader import place
+from bec_md.trajectory.readers.given import elements_of
 
 _COUNT_LIMIT_BYTES = 4 << 30
 
@@ -196,14 +197,24 @@ class LammpsDumpReader:
     def _labels(
         self, rows: list[str], order: NDArray[np.intp] | None, types: NDArray[np.int64] | None, where: str
     ) -> list[str]:
-        if self._options.elements is not None:
+        elements = self._options.elements
+        if isinstance(elements, Mapping) and not all(str(kind).isdigit() for kind in elements):
+            named = self._named_in_file(rows, order)
+            if not named:
+                raise UsageError(
+                    f"{where}: `elements` names {', '.join(map(str, elements))}, but its types are numbers",
+                    "there is no column element or typelabel with such names",
+                    "give `elements` in the order of the types (e.g. Si,O)",
+                )
+            return elements_of(named, self._options, where)
+        if elements is not None:
             if types is None:
                 raise DataError(
                     f"{where}: `elements` was given, but the dump has no type column",
                     "it maps atom types to elements",
                     "dump the column type, or leave `elements` out if the dump has the column element",
                 )
-            table = type_map(self._options.elements)
+            table = type_map(elements)
             missing = sorted(set(types.tolist()) - set(table))
             if missing:
                 raise UsageError(
@@ -212,7 +223,8 @@ class LammpsDumpReader:
                     f"name all types in order (`elements=Si,O`) or by number (`elements={missing[0]}=O`)",
                 )
             labels = [table[kind] for kind in types.tolist()]
-            _check_named(labels, self._named_in_file(rows, order), types, where)
+            if "element" in self._columns.names:  # a label may be called like an element that it is not
+                _check_named(labels, self._named_in_file(rows, order), types, where)
             return labels
         labels = self._named_in_file(rows, order)
         if not labels:

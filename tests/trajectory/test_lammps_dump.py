@@ -187,6 +187,22 @@ def test_elements_do_not_contradict_the_column_element(truth: Truth, write) -> N
         assert open_trajectory(write(text, "named.dump"), elements=elements).info.n_atoms == 7
 
 
+@pytest.mark.parametrize("types", ["", "type "])
+def test_labels_of_types_are_elements_or_mapped_to_them(truth: Truth, write, types: str) -> None:
+    text = dump(truth, f"id {types}element x y z").replace("element", "typelabel")
+    expected = truth.numbers.tolist()
+    assert open_trajectory(write(text, "t.dump")).info.numbers.tolist() == expected
+    path = write(text.replace(" O ", " OW "), "t.dump")
+    with pytest.raises(DataError, match="unknown element 'OW'"):
+        open_trajectory(path)
+    assert open_trajectory(path, elements={"OW": "O"}).info.numbers.tolist() == expected
+    if types:  # a label is no statement about the element
+        path = write(text.replace(" Mg ", " B "), "t.dump")
+        assert open_trajectory(path, elements="Mg,O").info.numbers.tolist() == expected
+        with pytest.raises(UsageError, match="its types are numbers"):
+            open_trajectory(write(dump(truth, "id type x y z"), "t.dump"), elements={"OW": "O"})
+
+
 def test_charges_of_a_fix(truth: Truth, write) -> None:
     path = write(dump(truth, "id element x y z " + " ".join(f"f_z[{k}]" for k in range(1, 10))), "t.dump")
     assert not open_trajectory(path).info.has_charges
