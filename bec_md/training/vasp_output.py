@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bec_md.errors import DataError
-from bec_md.files import read_text
+from bec_md.files import compression_of, open_binary, read_text
 from bec_md.structure import Frame
 from bec_md.structure.names import labels_of
 from bec_md.training.runs_in_file import frames_of, runs_in
@@ -43,9 +43,10 @@ def atomic_numbers_of(symbols: Sequence[str], name: str) -> NDArray[np.int64]:
 
 
 def _block(lines: Sequence[str], start: int, count: int, columns: slice, name: str) -> NDArray[np.float64]:
-    """Three numbers in each of `count` lines."""
+    """Three numbers in each of `count` lines; negative ones may touch those before them."""
+    rows = (re.sub(r"(?<=\d)-(?=\d)", " -", line).split() for line in lines[start : start + count])
     try:
-        table = np.array([[float(x) for x in line.split()[columns]] for line in lines[start : start + count]])
+        table = np.array([[float(x) for x in row[columns]] for row in rows])
         if table.shape == (count, 3):
             return table
     except ValueError:
@@ -242,7 +243,8 @@ def read_vasprun(path: Path) -> list[Frame]:
     """
     name = path.name
     try:
-        root = ElementTree.parse(path).getroot()
+        with path.open("rb") if compression_of(path) is None else open_binary(path, whole=True) as stream:
+            root = ElementTree.parse(stream).getroot()
     except ElementTree.ParseError as error:
         raise DataError(f"{name}: {error}", "the file is cut", "let VASP finish, or use the OUTCAR") from None
     parts = list(_labelled_parts(root))

@@ -22,7 +22,10 @@ _STRUCTURES = ("results/positions", "input/poscar")  # the last one, and the fir
 
 
 def read_vaspout(path: Path) -> list[Frame]:
-    """Read tensors, ε_∞ and structure of a vaspout.h5; rows of the tensors are field directions.
+    """Read tensors, ε_∞ and structure of a vaspout.h5.
+
+    Its tensors are those of vasprun.xml transposed, as Fortran stores them: rows are displacements there, and
+    field directions in what is returned.
 
     Raises
     ------
@@ -39,7 +42,7 @@ def read_vaspout(path: Path) -> list[Frame]:
         group, eps = file[place], _first(file, _EPS)
         cell = _numbers(group["lattice_vectors"], path)
         cell *= float(group["scale"][()]) if "scale" in group else 1.0
-        positions, tensors = _numbers(group["position_ions"], path), _numbers(charges, path)
+        positions, tensors = _numbers(group["position_ions"], path), _numbers(charges, path).swapaxes(-1, -2)
         if "direct_coordinates" not in group or bool(group["direct_coordinates"][()]):
             positions = positions @ cell
         kinds = [_text(name) for name in group["ion_types"][()]]

@@ -255,7 +255,7 @@ def write_vaspout(path: Path, incar: str = "GGA = PS ! of solids\nNELECT = 6", n
         charges.append([[-1.84, -0.1, -0.2], [0.1, -1.94, -0.3], [0.2, 0.3, -2.04]])
         older = "linear_response/born_charges", "linear_response/electron_dielectric_tensor"
         born, eps = ("born_charges/born_charges", "dielectric/dielectric_dft") if newer else older
-        file[f"results/{born}"] = charges
+        file[f"results/{born}"] = np.transpose(charges, (0, 2, 1))  # of vasprun.xml (phonopy 4.10, too)
         file[f"results/{eps}"] = [
             [3.1, 0.01, 0.0],
             [0.01, 3.2, 0.0],

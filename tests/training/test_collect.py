@@ -1,3 +1,4 @@
+import gzip
 import re
 
 import h5py
@@ -247,6 +248,32 @@ def test_names_of_several_versions_of_vasp_mean_the_same(folder):
         np.testing.assert_array_equal(frame.eps_inf, expected.eps_inf)
         np.testing.assert_array_equal(frame.born_effective_charges, expected.born_effective_charges)
         assert frame.info | {"cutoff_ev": 0} == expected.info | {"cutoff_ev": 0}  # the INCAR does not tell it
+
+
+def test_a_vaspout_holds_the_tensors_of_its_vasprun_transposed(folder):
+    """[ion, displacement, field], as phonopy reads it too."""
+    with h5py.File(folder / "vaspout.h5") as file:
+        stored = file["results/linear_response/born_charges"][0]
+    (frame,) = read_output(folder / "vaspout.h5")
+    np.testing.assert_array_equal(frame.born_effective_charges[0], stored.T)
+    phonopy = pytest.importorskip("phonopy.interface.vasp")
+    if hasattr(phonopy, "get_born_vaspout"):  # since 4.5
+        with h5py.File(folder / "vaspout.h5", "r+") as file:
+            file.copy("results/positions", "input/poscar")
+        born, *_ = phonopy.get_born_vaspout(folder / "vaspout.h5", is_symmetry=False)
+        np.testing.assert_allclose(frame.born_effective_charges, born)
+
+
+def test_a_compressed_vasprun_is_read_and_touching_numbers_of_an_outcar(folder):
+    (folder / "vasprun.xml.gz").write_bytes(gzip.compress(VASPRUN.encode()))
+    assert len(read_output(folder / "vasprun.xml.gz")) == 1
+    (expected,) = read_output(folder / "OUTCAR")
+    vector = "     2.100000000  2.100000000  0.000000000    "
+    assert vector in OUTCAR
+    (folder / "OUTCAR").write_text(OUTCAR.replace(vector, "    -2.100000000 -2.100000000-10.500000000    "))
+    (frame,) = read_output(folder / "OUTCAR")
+    np.testing.assert_array_equal(frame.cell_ang[2], [-2.1, -2.1, -10.5])
+    np.testing.assert_array_equal(frame.cell_ang[:2], expected.cell_ang[:2])
 
 
 def test_a_vaspout_without_tensors_or_with_others_is_refused(folder):
