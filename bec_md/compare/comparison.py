@@ -22,7 +22,7 @@ import numpy as np
 
 from bec_md.arrays import Array, brief_repr
 from bec_md.compare.curve import Curve, words_of
-from bec_md.compare.grid import FWHM, Pair, common
+from bec_md.compare.grid import Pair, both_sides, common
 
 #: Quantities whose noise is proportional to them.
 _MULTIPLICATIVE = ("n_alpha", "eps_imag", "alpha_cm")
@@ -166,8 +166,8 @@ def compare(a: Curve, b: Curve, *, min_cm: float | None = None, max_cm: float | 
     pair = common(a, b, min_cm, max_cm)
     known = bool(np.any(pair.error > 0.0))
     per_point = pair.points_per_independent if known else 1.0
-    # noise correlated as ρ = exp(−x²/4σ²): means see ∫ρ = B, means of squares ∫ρ² = B/√2
-    count = max(len(pair.wavenumber_cm) / per_point * (2.0**0.5 if known else 1.0), 1.0)
+    # means of noise see ∫ρ, means of its squares ∫ρ²
+    count = max(len(pair.wavenumber_cm) / (both_sides(pair.noise**2) if known else 1.0), 1.0)
     noise_a, noise_b = _noise(a.quantity, pair, pair.b)
     chi2 = p_value = None
     if known:
@@ -182,6 +182,12 @@ def compare(a: Curve, b: Curve, *, min_cm: float | None = None, max_cm: float | 
     if a.resolution_cm != b.resolution_cm:
         sharper = a if a.resolution_cm < b.resolution_cm else b
         notes.append(f"{sharper.label} was smoothed to {pair.resolution_cm:g} cm⁻¹")
+    if not pair.exact:
+        lines = " and ".join(f"{c.label} ({c.window}, {c.resolution_cm:g} cm⁻¹)" for c in (a, b))
+        notes.append(
+            f"{lines} show a narrow line in different shapes: compute both with one window and resolution to "
+            "compare narrow lines"
+        )
     # shifted and stretched, b is wanted beyond the common range too
     source = _Stretched(b, pair)
     kinds = ("intensity", "stretch", "shift")
@@ -226,8 +232,8 @@ def _noise(quantity: str, pair: Pair, moved: Array) -> tuple[Array, Array]:
 def _ratio(pair: Pair) -> tuple[float, float]:
     step = float(pair.wavenumber_cm[1] - pair.wavenumber_cm[0])
     area_a, area_b = step * float(pair.a.sum()), step * float(pair.b.sum())
-    width = max(pair.bandwidth_cm, step)
-    noise = [(width * step * float(np.sum(e**2))) ** 0.5 for e in (pair.a_err, pair.b_err)]
+    sides = ((pair.a_err, pair.a_noise), (pair.b_err, pair.b_noise))
+    noise = [step * (both_sides(rho) * float(np.sum(e**2))) ** 0.5 for e, rho in sides]
     relative = np.hypot(noise[0] / abs(area_a), noise[1] / abs(area_b)) if area_a and area_b else np.nan
     ratio = area_a / area_b if area_b else float("nan")
     return ratio, float(abs(ratio) * relative)
@@ -244,8 +250,7 @@ class _Stretched:
         margin = 0.2 * float(grid[-1])
         low = max(grid[0] - margin, b.wavenumber_cm[0])
         self.x = np.arange(low, min(grid[-1] + margin, b.wavenumber_cm[-1]) + 0.5 * step, step)
-        missing = max(pair.resolution_cm**2 - b.resolution_cm**2, 0.0) ** 0.5
-        self.y = smooth(b.wavenumber_cm, b.values, self.x, missing)
+        self.y = smooth(b.wavenumber_cm, b.values, self.x, pair.b_smoothing)
         self.grid = grid
 
     def __call__(self, kind: str, frequency: float) -> Array:
@@ -286,12 +291,17 @@ def _fit(kind: str, quantity: str, pair: Pair, source: _Stretched, per_point: fl
     chi2 = 2.0 * float(result.cost) / per_point / count
     jacobian = np.asarray(result.jac, dtype=np.float64)
     curvature = jacobian.T @ jacobian
+    weight = 1.0 / np.hypot(_floored(np.hypot(noise_a, scale * noise_b)), floor)
     if free:
-        noise = scale * noise_b / np.hypot(_floored(np.hypot(noise_a, scale * noise_b)), floor)
+        noise = scale * noise_b * weight
         curvature[1, 1] -= _slope_noise(kind, pair, noise, float(curvature[1, 1]))
     inverse = np.linalg.pinv(curvature)
-    covariance = inverse @ (jacobian.T @ jacobian) @ inverse * per_point
-    errors = np.sqrt(np.diag(covariance) * (max(chi2, 1.0) if known else chi2))
+    sides = ((noise_a, pair.a_noise), (scale * noise_b, pair.b_noise)) if known else ((noise_a, np.ones(1)),)
+    scatter = sum(_correlated(jacobian * (noise * weight)[:, None], rho) for noise, rho in sides)
+    # residuals larger than noise makes them are no noise
+    expected = sum(float(np.mean((noise * weight) ** 2)) for noise, _ in sides)
+    enlarged = chi2 / expected if expected > 0.0 else chi2
+    errors = np.sqrt(np.diag(inverse @ scatter @ inverse) * (max(enlarged, 1.0) if known else enlarged))
     return Fit(
         kind,
         scale,
@@ -302,17 +312,27 @@ def _fit(kind: str, quantity: str, pair: Pair, source: _Stretched, per_point: fl
     )
 
 
+def _correlated(slopes: Array, correlation: Array) -> Array:
+    """Σ_ij slopes_i ρ_(i−j) slopes_j, of (F, p) slopes in units of the noise."""
+    both = np.concatenate([correlation[:0:-1], correlation])
+    moved = np.array(
+        [np.convolve(column, both)[len(correlation) - 1 :][: len(column)] for column in slopes.T]
+    )
+    return np.asarray(slopes.T @ moved.T)
+
+
 def _slope_noise(kind: str, pair: Pair, noise: Array, whole: float) -> float:
     """What the noise of b contributes to the squared slopes that seem to fix the frequency.
 
-    Noise smoothed by a Gaussian of width σ has slopes of variance (noise/σ)²/2: they look like structure to a
-    least-squares fit but do not move with the bands.
+    Slopes between neighboring points have the variance 2 (1 − ρ) of the noise over their distance squared:
+    they look like structure to a least-squares fit but do not move with the bands.
     """
-    if pair.resolution_cm <= 0.0:
+    if len(pair.b_noise) < 2 or pair.resolution_cm <= 0.0:
         return 0.0
-    sigma = pair.resolution_cm / FWHM
+    step = float(pair.wavenumber_cm[1] - pair.wavenumber_cm[0])
     lever = pair.wavenumber_cm if kind == "stretch" else np.ones_like(pair.wavenumber_cm)
-    return min(float(np.sum((noise * lever) ** 2)) / (2.0 * sigma**2), 0.9 * whole)
+    variance = 2.0 * (1.0 - float(pair.b_noise[1])) / step**2
+    return min(float(np.sum((noise * lever) ** 2)) * variance, 0.9 * whole)
 
 
 def _rest(kind: str) -> float:

@@ -42,6 +42,8 @@ class Curve:
         Equivalent noise bandwidth, cm⁻¹: points closer than this share noise; 0 without errors.
     note
         How the file was understood.
+    window
+        Lag window of a computed curve, or "welch" or "multitaper".
     """
 
     label: str
@@ -52,6 +54,7 @@ class Curve:
     resolution_cm: float = 0.0
     bandwidth_cm: float = 0.0
     note: str = ""
+    window: str = "gaussian"
 
     __repr__ = brief_repr
 

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
 
 from bec_md.arrays import Array
 from bec_md.compare.curve import Curve
+from bec_md.compare.window import Smoothing, Window, smoothing
 from bec_md.errors import UsageError
 
-FWHM = math.sqrt(8.0 * math.log(2.0))
 _MAX_POINTS = 20000
+#: Distances in which noise is correlated, over the resolution; points of a kernel, and room beside a curve.
+_FAR, _FINE, _MARGIN = 6.0, 15.0, 10.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,8 +30,12 @@ class Pair:
         Standard errors; zeros where a curve has none.
     resolution_cm
         The coarser of both.
-    bandwidth_cm
-        Equivalent noise bandwidth of the difference, cm⁻¹; points this far apart are independent.
+    a_noise, b_noise
+        Correlation of the noise of each at distances of 0, 1, … points of the grid.
+    b_smoothing
+        What brought b to the resolution; where a was the sharper one, nothing.
+    exact
+        Both have the same kernel now.
     """
 
     wavenumber_cm: Array
@@ -39,7 +44,10 @@ class Pair:
     a_err: Array
     b_err: Array
     resolution_cm: float
-    bandwidth_cm: float
+    a_noise: Array
+    b_noise: Array
+    b_smoothing: Smoothing
+    exact: bool
 
     @property
     def error(self) -> Array:
@@ -47,16 +55,22 @@ class Pair:
         return np.hypot(self.a_err, self.b_err)
 
     @property
+    def noise(self) -> Array:
+        """Correlation of the noise of the difference."""
+        a, b = (float(np.sum(e**2)) for e in (self.a_err, self.b_err))
+        return (a * self.a_noise + b * self.b_noise) / (a + b) if a + b else self.a_noise
+
+    @property
     def points_per_independent(self) -> float:
-        """Grid points that share their noise."""
-        return max(self.bandwidth_cm / float(self.wavenumber_cm[1] - self.wavenumber_cm[0]), 1.0)
+        """Grid points that share their noise, of a mean."""
+        return both_sides(self.noise)
 
 
 def common(a: Curve, b: Curve, min_cm: float | None = None, max_cm: float | None = None) -> Pair:
     """Interpolate both on a grid where they overlap; smooth the sharper to the other's resolution.
 
-    A computed spectrum is the truth smoothed by a Gaussian of known width: a measured curve, taken as sharp,
-    is smoothed alike before it is compared. Smoothing also lowers errors and widens their correlation.
+    A computed spectrum is the truth smoothed by a kernel of known width and shape: a measured curve, taken as
+    sharp, is smoothed alike before it is compared. Smoothing also lowers errors and widens their correlation.
 
     Raises
     ------
@@ -78,23 +92,43 @@ def common(a: Curve, b: Curve, min_cm: float | None = None, max_cm: float | None
     step = resolution / 6.0 if resolution > 0.0 else max(steps)
     step = max(step, (high - low) / _MAX_POINTS)
     grid = np.arange(low, high + 0.5 * step, step)
-    bandwidth = max(a.bandwidth_cm, b.bandwidth_cm)
+    changes = _to_one(a, b, resolution)
+    far = np.arange(0.0, min(_FAR * resolution, high - low) + 0.5 * step, step)
     sides = []
-    for curve in (a, b):
-        missing = math.sqrt(max(resolution**2 - curve.resolution_cm**2, 0.0))
-        values = smooth(curve.wavenumber_cm, curve.values, grid, missing)
+    for curve, change in zip((a, b), changes, strict=True):
+        values = smooth(curve.wavenumber_cm, curve.values, grid, change)
         errors = np.zeros_like(grid)
         if curve.errors is not None:
-            errors = np.interp(grid, curve.wavenumber_cm, curve.errors)
-            if missing > 0.0 and curve.bandwidth_cm > 0.0:
-                errors *= math.sqrt(curve.bandwidth_cm / bandwidth)
-        sides.append((values, errors))
-    (va, ea), (vb, eb) = sides
-    return Pair(grid, va, vb, ea, eb, resolution, bandwidth)
+            square = smooth(curve.wavenumber_cm, curve.errors**2, grid, change, squared=True)
+            errors = np.sqrt(
+                (change.reduction if curve.bandwidth_cm > 0.0 else 1.0) * np.maximum(square, 0.0)
+            )
+        noise = change.correlation(far) if curve.bandwidth_cm > 0.0 else np.where(far > 0.0, 0.0, 1.0)
+        sides.append((values, errors, noise))
+    (va, ea, na), (vb, eb, nb) = sides
+    return Pair(grid, va, vb, ea, eb, resolution, na, nb, changes[1], all(change.exact for change in changes))
 
 
-def smooth(x: Array, y: Array, grid: Array, fwhm_cm: float) -> Array:
-    """Convolve a curve on any grid with a Gaussian, and take it on another grid.
+def _to_one(a: Curve, b: Curve, resolution_cm: float) -> tuple[Smoothing, Smoothing]:
+    """How both come to one window of this resolution: that of the coarser one, or else of the other."""
+    coarser, other = (a, b) if a.resolution_cm >= b.resolution_cm else (b, a)
+    found = []
+    for window in (coarser.window, other.window):
+        wanted = Window(window, resolution_cm)
+        first, second = (smoothing(Window(c.window, c.resolution_cm), wanted) for c in (a, b))
+        found.append((first, second))
+        if first.exact and second.exact:
+            break
+    return found[-1] if found[-1][0].exact and found[-1][1].exact else found[0]
+
+
+def both_sides(correlation: Array) -> float:
+    """Sum over distances of either sign."""
+    return float(2.0 * correlation.sum() - correlation[0])
+
+
+def smooth(x: Array, y: Array, grid: Array, change: Smoothing, *, squared: bool = False) -> Array:
+    """Convolve a curve on any grid with the kernel of a smoothing, and take it on another grid.
 
     Beyond its ends the curve is continued by its last value.
 
@@ -104,18 +138,19 @@ def smooth(x: Array, y: Array, grid: Array, fwhm_cm: float) -> Array:
         The curve.
     grid
         Where it is wanted.
-    fwhm_cm
-        Full width at half maximum; 0 interpolates only.
+    change
+        From its window to another one.
+    squared
+        Convolve with the square of the kernel, of area one: what is a variance.
     """
-    if fwhm_cm <= 0.0:
+    if change.factor is None:
         return np.asarray(np.interp(grid, x, y))
-    sigma = fwhm_cm / FWHM
-    step = sigma / 6.0
-    reach = np.arange(-5.0 * sigma, 5.0 * sigma + 0.5 * step, step)
-    weight = np.exp(-0.5 * (reach / sigma) ** 2)
-    weight /= weight.sum()
-    fine = np.arange(grid[0] - 5.5 * sigma, grid[-1] + 5.5 * sigma, step)
-    if len(fine) > 2_000_000:
-        fine = np.linspace(fine[0], fine[-1], 2_000_000)
-    values = np.convolve(np.interp(fine, x, y), weight, mode="same")
+    step, margin = change.width_cm / _FINE, _MARGIN * change.width_cm
+    count = min(int((grid[-1] - grid[0] + 2.0 * margin) / step) + 2, 2_000_000)
+    fine = np.linspace(grid[0] - margin, grid[-1] + margin, count)
+    factor = change.factor(np.fft.rfftfreq(count, fine[1] - fine[0]))
+    if squared:
+        factor = np.fft.rfft(np.fft.irfft(factor, count) ** 2).real
+        factor = factor / factor[0]
+    values = np.fft.irfft(np.fft.rfft(np.interp(fine, x, y)) * factor, count)
     return np.asarray(np.interp(grid, fine, values))

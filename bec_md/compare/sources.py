@@ -86,6 +86,7 @@ def _from_hdf5(path: Path, quantity: str) -> Curve:
     from bec_md.spectrum import load_spectrum
 
     spectrum = load_spectrum(path)
+    estimator, window = (str(spectrum.parameters.get(name, "")) for name in ("estimator", "window"))
     return Curve(
         path.name,
         quantity,
@@ -95,7 +96,16 @@ def _from_hdf5(path: Path, quantity: str) -> Curve:
         float(spectrum.parameters["resolution_cm"]),
         float(spectrum.parameters["equivalent_noise_bandwidth_cm"]),
         "spectrum of bec-md",
+        _window(estimator, window),
     )
+
+
+def _window(estimator: str, window: str) -> str:
+    """Name of what gives the kernel its shape; the default of what a file does not name."""
+    from bec_md.spectrum.estimators.estimate import TAPERED
+    from bec_md.spectrum.estimators.lag_window import WINDOW_NAMES
+
+    return next((name for name in (estimator, window) if name in (*TAPERED, *WINDOW_NAMES)), "gaussian")
 
 
 def _from_yaml(path: Path, quantity: str) -> Curve:
@@ -213,7 +223,9 @@ def _from_table(path: Path, quantity: str) -> Curve:
         return curve
     resolution = float(parameters.get("resolution_cm", 0.0) or 0.0)
     bandwidth = float(parameters.get("equivalent_noise_bandwidth_cm", 1.505 * resolution) or 0.0)
-    return replace(curve, resolution_cm=resolution, bandwidth_cm=bandwidth)
+    stated = dict(line.split(": ", 1) for line in header if ": " in line)
+    window = _window(stated.get("estimator", ""), stated.get("window", ""))
+    return replace(curve, resolution_cm=resolution, bandwidth_cm=bandwidth, window=window)
 
 
 def _read_table(path: Path) -> tuple[list[str], dict[str, float], list[str], Array]:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,11 +15,14 @@ from typer.testing import CliRunner
 from bec_md.cli.app import app
 from bec_md.compare import Curve, compare, open_curve
 from bec_md.compare.curve import from_index
-from bec_md.compare.grid import smooth
+from bec_md.compare.grid import common, smooth
 from bec_md.compare.text import to_text
+from bec_md.compare.window import Window, smoothing
 from bec_md.current.series import CurrentSeries
 from bec_md.errors import DataError, UsageError
 from bec_md.spectrum import Spectrum, compute_spectrum, write_csv, write_hdf5
+from bec_md.spectrum.estimators.estimate import TAPERED
+from bec_md.spectrum.estimators.lag_window import WINDOW_NAMES
 from bec_md.validate import langevin
 from bec_md.validate.expectation import omega_fs
 
@@ -25,7 +30,8 @@ DT, STEPS, RESOLUTION = 4.0, 12000, 12.0
 PAIRS = 48
 
 
-def spectrum(seed: int, stretch: float = 1.0, intensity: float = 1.0) -> Spectrum:
+@cache
+def series(seed: int, stretch: float = 1.0, intensity: float = 1.0) -> CurrentSeries:
     """Two Langevin bands whose frequencies are stretched and whose charges are changed."""
     rng = np.random.default_rng(seed)
     current = np.zeros((STEPS, 1, 3))
@@ -33,16 +39,28 @@ def spectrum(seed: int, stretch: float = 1.0, intensity: float = 1.0) -> Spectru
         w, gamma = omega_fs(np.array([position, width])) * stretch
         _, p = langevin.oscillators(STEPS, DT, np.full(3, w), float(gamma), 300.0, rng)
         current[:, 0] += p * intensity**0.5
-    series = CurrentSeries(current, ("total",), DT, 500.0)
+    return CurrentSeries(current, ("total",), DT, 500.0)
+
+
+def spectrum(seed: int, stretch: float = 1.0, intensity: float = 1.0, **options: Any) -> Spectrum:
+    """The spectrum of such a run."""
     return compute_spectrum(
-        series, temperature_k=300.0, eps_inf=2.0, resolution_cm=RESOLUTION, max_cm=1100.0, dc=False
+        series(seed, stretch, intensity),
+        temperature_k=300.0,
+        eps_inf=2.0,
+        resolution_cm=RESOLUTION,
+        max_cm=1100.0,
+        dc=False,
+        **options,
     )
 
 
 def curve_of(s: Spectrum, label: str = "a", quantity: str = "n_alpha") -> Curve:
     bandwidth = float(s.parameters["equivalent_noise_bandwidth_cm"])
     values, errors = getattr(s, quantity), getattr(s, f"{quantity}_err")
-    return Curve(label, quantity, s.wavenumber_cm, values, errors, RESOLUTION, bandwidth)
+    estimator, window = str(s.parameters["estimator"]), str(s.parameters["window"])
+    name = window if estimator == "lag" else estimator
+    return Curve(label, quantity, s.wavenumber_cm, values, errors, RESOLUTION, bandwidth, "", name)
 
 
 def truth(nu: np.ndarray, stretch: float = 1.0) -> np.ndarray:
@@ -80,6 +98,66 @@ def test_runs_of_the_same_system_agree_and_p_is_uniform() -> None:
         assert np.mean(d**2) == pytest.approx(1.0, abs=0.6)
 
 
+@pytest.mark.parametrize("name", [*WINDOW_NAMES, *TAPERED])
+def test_noise_is_correlated_as_the_window_says(name: str) -> None:
+    """White noise: covariance of neighboring frequencies, and the error after another smoothing."""
+    rng = np.random.default_rng(7)
+    white = CurrentSeries(rng.standard_normal((150_000, 1, 3)), ("total",), DT, 500.0)
+    option = "estimator" if name in TAPERED else "window"
+    s = compute_spectrum(
+        white, temperature_k=300.0, resolution_cm=40.0, dc=False, sum_rule="none", **{option: name}
+    )
+    curve = replace(curve_of(s, "a", "n_alpha"), resolution_cm=40.0)
+    inside = (s.wavenumber_cm > 200.0) & (s.wavenumber_cm < 3900.0)
+    noise = s.n_alpha[inside] - np.mean(s.n_alpha[inside])
+    step = float(s.wavenumber_cm[1] - s.wavenumber_cm[0])
+    lags = np.arange(int(60.0 / step))
+    found = np.array([np.mean(noise[: len(noise) - k] * noise[k:]) for k in lags])
+    own = Window(curve.window, 40.0)
+    # some 90 independent points: correlations are known to 0.1
+    expected = smoothing(own, own).correlation(lags * step)
+    np.testing.assert_allclose(found / found[0], expected, atol=0.25)
+    assert np.sqrt(np.mean((found / found[0] - expected) ** 2)) < 0.1
+    pair = common(curve, replace(curve, resolution_cm=80.0, window="gaussian"), 200.0, 3900.0)
+    assert np.std(pair.a) == pytest.approx(np.mean(pair.a_err), rel=0.3)  # 40 points: to 11 %
+
+
+def test_other_windows_are_brought_to_one_kernel() -> None:
+    """A narrow line seen in a Lorentzian window of 12 becomes that of a Gaussian one of 24."""
+    nu = np.arange(100.0, 900.0, 0.5)
+    line = 1.0 / (1.0 + ((nu - 500.0) / 3.0) ** 2)
+    windows = [Window("lorentzian", 12.0), Window("gaussian", 24.0), Window("lorentzian", 24.0)]
+    seen = [smooth(nu, line, nu, smoothing(Window(), window)) for window in windows]
+    for wanted, target in zip(windows[1:], seen[1:], strict=True):
+        change = smoothing(windows[0], wanted)
+        assert change.exact
+        np.testing.assert_allclose(smooth(nu, seen[0], nu, change), target, atol=2e-3 * target.max())
+    assert not smoothing(windows[1], windows[0]).exact
+    curves = [
+        Curve(w.name, "n_alpha", nu, values, 0.1 * values, w.resolution_cm, 1.5 * w.resolution_cm, "", w.name)
+        for w, values in zip(
+            (Window("lorentzian", 12.0), Window("gaussian", 12.0)), (seen[0], line), strict=True
+        )
+    ]
+    curves[1] = replace(curves[1], values=smooth(nu, line, nu, smoothing(Window(), Window("gaussian", 12.0))))
+    for pair in (curves, curves[::-1]):
+        found = compare(*pair)
+        assert found.chi2_reduced is not None
+        assert found.chi2_reduced < 0.01
+        assert not found.notes
+    tapered = compare(curves[1], replace(curves[1], window="multitaper"))
+    assert any("narrow line in different shapes" in note for note in tapered.notes)
+
+
+def test_frequencies_fitted_between_tapered_spectra_have_their_errors() -> None:
+    pairs = [
+        [curve_of(spectrum(2 * i + k, estimator="multitaper")) for k in (0, 1)] for i in range(PAIRS // 2)
+    ]
+    fits = [compare(*pair, min_cm=100.0).fits[1] for pair in pairs]
+    z = np.array([(fit.frequency - 1.0) / fit.frequency_err for fit in fits])
+    assert np.mean(z**2) == pytest.approx(0.7, abs=0.6)
+
+
 def test_changes_are_found_with_their_errors() -> None:
     a, b = curve_of(spectrum(1, 1.02, 1.3)), curve_of(spectrum(2), "b")
     found = compare(a, b, min_cm=100.0)
@@ -109,7 +187,8 @@ def test_a_measured_curve_is_smoothed_like_the_spectrum() -> None:
     assert found.chi2_reduced == pytest.approx(1.0, abs=4.0 * (2.0 / found.n_independent) ** 0.5)
     assert any("smoothed to 12" in note for note in found.notes)
     narrow = 1.0 / (1.0 + ((nu - 500.0) / 1.0) ** 2)
-    wide = smooth(nu, narrow, np.arange(300.0, 700.0), 20.0)
+    change = smoothing(Window(), Window("gaussian", 20.0))
+    wide = smooth(nu, narrow, np.arange(300.0, 700.0), change)
     # a line of 2 cm⁻¹ becomes the kernel: same area within 1 % (tails beyond ±200), width 21 cm⁻¹
     assert wide.sum() == pytest.approx(np.pi, rel=0.02)
     assert np.sum(wide > 0.5 * wide.max()) == pytest.approx(21, abs=2)

@@ -11,7 +11,7 @@ TIME_BANDWIDTH = 4.0
 #: DPSS tapers together weight a segment almost evenly: overlap would gain nothing.
 OVERLAP = 0.0
 #: Kernel width of the seven averaged tapers times the segment length.
-_WIDTH_TIMES_LENGTH = 7.3808
+WIDTH_TIMES_LENGTH = 7.3808
 
 
 def multitaper_tapers(width_cycles: float, n_samples: int, time_bandwidth: float = TIME_BANDWIDTH) -> Array:
@@ -34,7 +34,7 @@ def multitaper_tapers(width_cycles: float, n_samples: int, time_bandwidth: float
     """
     from scipy.signal.windows import dpss
 
-    length = max(round(_WIDTH_TIMES_LENGTH / width_cycles), 16)
+    length = max(round(WIDTH_TIMES_LENGTH / width_cycles), 16)
     if length > n_samples:
         time_bandwidth = max(time_bandwidth * n_samples / length, 1.5)
         length = n_samples
