@@ -10,7 +10,7 @@ import typer
 from bec_md.cli.announce import describe_model
 from bec_md.cli.console import Console
 from bec_md.cli.options import with_options
-from bec_md.cli.outputs import check_writable
+from bec_md.cli.outputs import guard
 
 BORN_HELP = (
     "Write Born effective charges and ε_∞ of a crystal as a BORN file.\n\n"
@@ -45,7 +45,7 @@ def born(
     from bec_md.structure.ase_files import read_structure
     from bec_md.structure.from_ase import as_frame
 
-    check_writable("--output", output)
+    guard({"--output": output})
     console = Console(quiet)
     atoms = read_structure(structure)
     if atoms.cell.rank < 3:

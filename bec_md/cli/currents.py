@@ -14,6 +14,7 @@ from bec_md.cli.console import Console, duration
 from bec_md.cli.failures import InterruptedByUserError, not_written, stopped_by
 from bec_md.cli.inputs import InputOptions, Source, current_path
 from bec_md.cli.outputs import OutputOptions
+from bec_md.cli.values import refuse_idle
 from bec_md.errors import UsageError
 
 if TYPE_CHECKING:
@@ -36,6 +37,9 @@ def compute_currents(
             "every replica has its own current file",
             "leave --current out: the files are named after the inputs",
         )
+    if not jobs:
+        idle = {"--current": outputs.current is not None}
+        refuse_idle(idle, "where every input is a current", "leave it out, or name the trajectory")
     paths = {
         source.stem: current_path(source, outputs.folder, outputs.current, outputs.overwrite)
         for source in jobs

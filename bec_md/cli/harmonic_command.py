@@ -11,7 +11,7 @@ from bec_md.atomic import write_text
 from bec_md.cli.announce import describe_model
 from bec_md.cli.console import Console
 from bec_md.cli.options import with_options
-from bec_md.cli.outputs import STDOUT, check_writable, emit_json
+from bec_md.cli.outputs import STDOUT, emit_json, guard
 
 if TYPE_CHECKING:
     from bec_md.modes.harmonic import HarmonicPrediction
@@ -58,10 +58,7 @@ def harmonic(
 ) -> None:
     """Predict the charges of a crystal and resolve its infrared response into modes."""
     directions = [parse_direction(text) for text in direction or ("1,0,0", "0,1,0", "0,0,1")]
-    if csv is not None:
-        check_writable("--csv", csv)
-    if json is not None and json != STDOUT:
-        check_writable("--json", Path(json))
+    guard({"--csv": csv, "--json": json})
     console = Console(quiet, json == STDOUT)
     modes = read_reference(console, source, force_constants, force_constants_unit)
     found = predicted(console, modes, charges, model)

@@ -12,7 +12,7 @@ from bec_md.cli.console import Console
 from bec_md.cli.inputs import InputOptions, Source, open_sources
 from bec_md.cli.options import pick, with_options
 from bec_md.cli.outputs import STDOUT, OutputOptions, emit_json, guard
-from bec_md.cli.values import stem_of
+from bec_md.cli.values import refuse_idle, stem_of
 from bec_md.current.options import CurrentOptions
 from bec_md.errors import UsageError
 from bec_md.options import refuse_not_positive
@@ -67,7 +67,7 @@ class ModesOptions:
     ModesOptions,
     ReadOptions,
     CurrentOptions,
-    without=("charge_stride", "charge_tolerance", "groups", "device", "batch", "threads"),
+    without=("charge_stride", "charge_tolerance", "groups", "motions", "device", "batch", "threads"),
 )
 def modes(
     source: Annotated[str, typer.Argument(metavar="INPUT", help="Trajectory.", show_default=False)],
@@ -84,6 +84,15 @@ def run_modes(source: str, options: ModesOptions, inputs: InputOptions) -> None:
     from bec_md.modes import compute_vdos
 
     options.check()
+    if options.force_constants is None:
+        idle = {
+            "--charges": inputs.current.charges != "model",
+            "--model": inputs.current.model != "auto",
+            "--transposed": inputs.reading.charges_transposed,
+            "--force-constants-unit": options.force_constants_unit is not None,
+            "--degeneracy": options.degeneracy_cm != ModesOptions.degeneracy_cm,
+        }
+        refuse_idle(idle, "without --force-constants", "add --force-constants and --structure")
     target = Path(f"{stem_of(source)}_modes.csv") if options.csv is None else options.csv
     guard({"--csv": target, "--json": options.json})
     console = Console(options.quiet, options.json == STDOUT)

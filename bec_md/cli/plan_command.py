@@ -10,6 +10,7 @@ import typer
 from bec_md.cli.console import Console, memory, times
 from bec_md.cli.options import with_options
 from bec_md.cli.outputs import STDOUT, emit_json, guard
+from bec_md.cli.values import refuse_idle
 
 if TYPE_CHECKING:
     from bec_md.spectrum.analysis.pieces import Route
@@ -66,6 +67,8 @@ def plan(
     from bec_md.spectrum.analysis.plan import plan_run
 
     guard({"--json": json})
+    if exchange is None:
+        refuse_idle({"--equilibrate": equilibrate != 2.0}, "without --exchange", "add --exchange PS")
     console = Console(results_on_stdout=json == STDOUT)
     found = plan_run(
         resolution,

@@ -12,7 +12,7 @@ from bec_md.cli.console import Console
 from bec_md.cli.harmonic_command import ForceConstants, predicted, read_reference
 from bec_md.cli.options import with_options
 from bec_md.cli.outputs import guard
-from bec_md.cli.values import stems_of
+from bec_md.cli.values import refuse_idle, stems_of
 from bec_md.errors import UsageError
 
 if TYPE_CHECKING:
@@ -32,6 +32,7 @@ Quantity = Literal[
     "sigma_imag", "acf", "quality",
 ]  # fmt: skip
 _OWN_FIGURE = ("acf", "quality")
+_ADDITIVE = ("n_alpha", "eps_imag", "sigma")
 
 
 Files = Annotated[
@@ -102,6 +103,25 @@ def plot(
     name = "learning" if files[0].suffix == ".csv" else quantity
     target = output if output is not None else Path(f"{stems_of([str(files[0])])[0]}_{name}.png")
     guard({"--output": target}, figures=("--output",))
+    of_spectra = {
+        "--components": components is not None,
+        "--unit": unit != "cm",
+        "--xlim": xlim is not None,
+        "--wavelength": wavelength,
+    }
+    of_modes = {
+        "--force-constants": force_constants is not None,
+        "--charges": charges != "model",
+        "--model": model != "auto",
+    }
+    if name == "learning":
+        of_spectra |= {"--experiment": bool(experiment), "--harmonic": harmonic is not None}
+    if name in ("learning", *_OWN_FIGURE):
+        refuse_idle(of_spectra, f"with the figure {name}", "leave it out")
+    if harmonic is None:
+        refuse_idle(of_modes, "without --harmonic", "add --harmonic STRUCTURE")
+    if name not in _ADDITIVE or components is not None or len(files) > 1:
+        refuse_idle({"--groups stacked": groups == "stacked"}, "where no groups are drawn", "leave it out")
     if files[0].suffix == ".csv":
         figure: Any = learning_curve(files, width)
     else:
@@ -159,7 +179,7 @@ def draw(
         return plot_acf(first, width=width) if quantity == "acf" else plot_quality(first, width=width)
     parts = tuple(name.strip() for name in components.split(",")) if components else ()
     if len(spectra) == 1:
-        additive = quantity in ("n_alpha", "eps_imag", "sigma") and not parts
+        additive = quantity in _ADDITIVE and not parts
         how: Any = groups if additive and groups != "none" else False
         return plot_spectrum(first, quantity, how, components=parts, experiment=measured or None, **keywords)
     axes = None

@@ -58,7 +58,7 @@ XyzOutput = Annotated[
     CurrentOptions,
     without=(
         *("timestep_fs", "temperature_k", "masses", "charges_transposed"),
-        *("charge_stride", "charge_tolerance", "groups"),
+        *("charge_stride", "charge_tolerance", "groups", "motions"),
     ),
 )
 def predict(input: InputFile, output: XyzOutput, quiet: bool = False, **given: Any) -> None:

@@ -13,6 +13,7 @@ from bec_md.cli.console import Console
 from bec_md.cli.inputs import INPUT_OPTIONS, InputOptions, Source, open_sources
 from bec_md.cli.options import FitName, Inputs, pick, with_options
 from bec_md.cli.outputs import STDOUT, OutputOptions, show_files, write_outputs
+from bec_md.cli.values import refuse_idle
 from bec_md.errors import UsageError
 from bec_md.spectrum.analysis.optics_request import OpticsRequest
 from bec_md.spectrum.analysis.symmetry_options import SymmetryOptions
@@ -83,7 +84,12 @@ def spectrum(inputs: Inputs, fit: FitName | None = None, **given: Any) -> None:
     """Compute the infrared spectrum of trajectories or stored currents."""
     # partial spectra by species cost nothing to keep: "none" hides them, and the stored current stays useful
     kept = given | ({"groups": "species"} if given["groups"] == "none" else {})
-    implied: dict[str, Any] = {}
+    outputs, implied = pick(OutputOptions, given), dict[str, Any]()
+    if outputs.any_given:
+        idle = {"--tensor": outputs.tensor and outputs.csv is None}
+        refuse_idle(idle, "without --csv", "add --csv FILE.csv")
+        idle = {"--group-matrix": given["group_matrix"] and outputs.output is None}
+        refuse_idle(idle, "without --output", "add -o FILE.h5")
     if given["control_variates"] == "modes" and kept["groups"] == "species":
         implied["groups"] = "sublattices"
     if given["control_variates"] == "molecules":
@@ -92,7 +98,7 @@ def spectrum(inputs: Inputs, fit: FitName | None = None, **given: Any) -> None:
         inputs,
         AnalysisOptions.of(given | {"fit": fit}),
         replace(InputOptions.of(kept), implied=implied),
-        pick(OutputOptions, given),
+        outputs,
         pick(CompareOptions, given),
     )
 

@@ -4,11 +4,33 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Container
+from collections.abc import Container, Mapping
 from pathlib import Path
 from typing import Literal
 
 from bec_md.errors import UsageError
+
+
+def refuse_idle(idle: Mapping[str, bool], where: str, fix: str) -> None:
+    """Refuse options that would do nothing.
+
+    Parameters
+    ----------
+    idle
+        By flag: whether it was given.
+    where
+        In which case they do nothing, as the end of a sentence.
+    fix
+        What to do instead.
+
+    Raises
+    ------
+    UsageError
+        If one was given.
+    """
+    given = " and ".join(flag for flag, is_given in idle.items() if is_given)
+    if given:
+        raise UsageError(f"{given} {where}", "an option that does nothing may hide a mistake", fix)
 
 
 def parse_eps_inf(text: str | None) -> list[float] | str | None:

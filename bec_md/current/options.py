@@ -95,6 +95,12 @@ class CurrentOptions(Options):
                 "leave it out",
             )
         stride = self.charge_stride
+        if self.charge_tolerance != CurrentOptions.charge_tolerance and stride != "auto":
+            raise UsageError(
+                f"`charge_tolerance={self.charge_tolerance:g}` with `charge_stride={stride}`",
+                "the stride follows from the tolerance only where it is auto",
+                "give `charge_stride=auto`, or leave it out",
+            )
         if stride != "auto" and (not isinstance(stride, int) or stride < 1):
             raise UsageError(
                 f"`charge_stride={stride}` is not understood",

@@ -136,6 +136,12 @@ def prepare_current(
 def _settled(options: CurrentOptions, reading: ReadOptions) -> tuple[CurrentOptions, ReadOptions]:
     """Return the options with what those of the tensors say about the reading."""
     charges, reading = charged_sites(options.charges, reading)
+    if reading.charges_transposed and isinstance(charges, str) and charges.partition(":")[0] != "file":
+        raise UsageError(
+            f"`charges_transposed` with `charges={charges}`",
+            "it is the order of indices of tensors in the trajectory, and they are not used",
+            "leave it out; a structure of `born:` states its own order",
+        )
     key = charges_key(charges)
     return replace(options, charges=charges), reading if key is None else replace(reading, charges_key=key)
 

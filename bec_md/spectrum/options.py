@@ -136,6 +136,12 @@ class SpectrumOptions(Options):
                     f"`{name}={getattr(self, name)}` is unknown", why, f"choose one of {', '.join(allowed)}"
                 )
         refuse_not_positive(self, _POSITIVE)
+        if self.window != SpectrumOptions.window and self.estimator != "lag":
+            raise UsageError(
+                f"`window={self.window}` with `estimator={self.estimator}`",
+                "only the estimator lag has a lag window",
+                "leave it out, or use `estimator=lag`",
+            )
         if self.temperature_k is not None and self.temperature_k > HOTTEST_K:
             raise UsageError(
                 f"`temperature_k={self.temperature_k:g}` is above {HOTTEST_K:g} K",

@@ -110,7 +110,8 @@ def test_directions_surfaces_slabs_and_powders(run: Run, files: dict[str, Path])
 
 def test_constraints_tolerance_and_matrix(run: Run, files: dict[str, Path]) -> None:
     run("spectrum", files["xyz"], "--charges", crystal.CHARGES, "--json", "a.json", "--constraints", "5",
-        "--group-matrix", "-o", "a.h5", "--charge-tolerance", "0.05", "--resolution", "30")  # fmt: skip
+        "--group-matrix", "-o", "a.h5", "--charge-stride", "auto", "--charge-tolerance", "0.05",
+        "--resolution", "30")  # fmt: skip
     plain = run("spectrum", files["xyz"], "--charges", crystal.CHARGES, "--json", "-", "--resolution", "30")
     with_them = json.loads(Path("a.json").read_text())
     without = json.loads(plain.stdout)

@@ -173,6 +173,22 @@ def test_ctrl_c_says_what_is_kept_and_how_to_go_on(
             ["--output short_current.h5", "keeps the current"],
         ),
         (["train", "none.yaml"], ["none.yaml"]),
+        (
+            ["spectrum", "{short}", "--charges", crystal.CHARGES, "--transposed"],
+            ["--transposed with --charges"],
+        ),
+        (["spectrum", "{short}", "--charge-tolerance", "0.1"], ["--charge-stride auto"]),
+        (["spectrum", "{short}", "--symmetry-tolerance", "0.1"], ["without --symmetry"]),
+        (["spectrum", "{short}", "--estimator", "welch", "--window", "parzen"], ["--window parzen"]),
+        (["spectrum", "{short}", "--tensor", "-o", "x.h5"], ["--tensor without --csv"]),
+        (["spectrum", "{short}", "--group-matrix", "--csv", "x"], ["--group-matrix without --output"]),
+        (["predict", "{short}", "-o", "x.xyz", "--motions", "molecules"], ["no such option"]),
+        (["modes", "{short}", "--charges", crystal.CHARGES], ["--charges without --force-constants"]),
+        (["plot", "x.h5", "--model", "universal"], ["--model without --harmonic"]),
+        (["plot", "x.h5", "--quantity", "acf", "--xlim", "0,9"], ["--xlim with the figure acf"]),
+        (["plot", "x.h5", "--quantity", "loss", "--groups", "stacked"], ["--groups stacked"]),
+        (["plot", "log.csv", "--unit", "thz", "--harmonic", "x"], ["--unit and --harmonic with the figure"]),
+        (["plan", "--equilibrate", "4"], ["--exchange"]),
     ],
 )
 def test_wrong_usage(run: Run, files: dict[str, Path], arguments: list[str], facts: list[str]) -> None:

@@ -292,3 +292,15 @@ def test_bad_inputs_are_refused_in_words(crystal, monkeypatch, arguments, status
     (crystal / "broken.yaml").write_text("nothing: here\n")
     output = " ".join(run(*arguments, status=status).split())
     assert message in output
+
+
+@pytest.mark.parametrize(
+    "words", [("born", "-o"), ("harmonic", "--csv"), ("harmonic", "--json"), ("harmonic", "--csv", "fc.npz")]
+)
+def test_no_output_replaces_the_structure(crystal, words):
+    before = [(crystal / name).read_bytes() for name in ("POSCAR", "fc.npz")]
+    command, flag, *other = words
+    constants = ["--force-constants", crystal / "fc.npz"] if command == "harmonic" else []
+    target = crystal / (other[0] if other else "POSCAR")
+    assert "is the input" in run(command, crystal / "POSCAR", *constants, flag, target, status=2)
+    assert [(crystal / name).read_bytes() for name in ("POSCAR", "fc.npz")] == before

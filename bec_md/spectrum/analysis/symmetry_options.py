@@ -52,3 +52,9 @@ class SymmetryOptions(Options):
             With name and value.
         """
         refuse_not_positive(self, {"symmetry_tolerance_ang": "it is a distance in Å"})
+        if self.symmetry == "none" and self.symmetry_tolerance_ang is not None:
+            raise UsageError(
+                f"`symmetry_tolerance_ang={self.symmetry_tolerance_ang:g}` without `symmetry`",
+                "nothing is averaged",
+                "give `symmetry=auto`, or leave it out",
+            )
