@@ -586,6 +586,18 @@ def test_velocities_named_as_positions_are_refused(motion: Motion, tmp_path: Pat
         assert_helpful(caught.value, "velocities of a run", word)
 
 
+def test_a_bead_of_i_pi_is_called_one(motion: Motion, tmp_path: Path) -> None:
+    alone = text.ipi(motion, tmp_path)
+    assert open_trajectory(alone, timestep_fs=1.0).info.warnings == ()
+    content = alone.read_text()
+    for bead in (1, 2):
+        (tmp_path / f"run.pos_{bead}.xyz").write_text(content.replace("Bead: 0", f"Bead: {bead}"))
+    assert "one of 3 beads" in open_trajectory(alone, timestep_fs=1.0).info.warnings[0]
+    moved = tmp_path / "x.xyz"
+    moved.write_text(content.replace("Bead: 0", "Bead: 7"))
+    assert "one of 8 beads" in open_trajectory(moved, timestep_fs=1.0).info.warnings[0]
+
+
 def test_steps_of_abinit_are_a_clock_only_where_atoms_move(motion: Motion, tmp_path: Path) -> None:
     """A relaxation counts its steps too, with a dtion that nothing used."""
     found = open_trajectory(text.abinit(motion, tmp_path, counted=True)).info
