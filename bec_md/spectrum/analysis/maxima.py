@@ -24,11 +24,14 @@ class Maxima:
         (M,) height over the higher of the two lowest points that separate it from higher ones.
     width
         (M,) full width at half prominence in samples.
+    base
+        (M,) positions of these points.
     """
 
     index: Indices
     prominence: Array
     width: Array
+    base: Indices
 
 
 def find_maxima(values: Array, prominence: float, distance: float = 1.0) -> Maxima:
@@ -52,15 +55,16 @@ def find_maxima(values: Array, prominence: float, distance: float = 1.0) -> Maxi
     right = len(values) - 1 - _basins(values[::-1], len(values) - 1 - index[::-1])[::-1]
     kept = _highest(values, index, distance)
     index, left, right = index[kept], left[kept], right[kept]
-    heights = values[index] - np.maximum(values[left], values[right])
+    base = np.where(values[left] > values[right], left, right)
+    heights = values[index] - values[base]
     keep = heights >= prominence
-    index, heights, left, right = index[keep], heights[keep], left[keep], right[keep]
+    index, heights, base, left, right = (a[keep] for a in (index, heights, base, left, right))
     level = values[index] - 0.5 * heights
     ends = [
         _crossing(values[i : r + 1], h) + _crossing(values[b : i + 1][::-1], h)
         for i, b, r, h in zip(index, left, right, level, strict=True)
     ]
-    return Maxima(index, heights, np.array(ends, dtype=np.float64))
+    return Maxima(index, heights, np.array(ends, dtype=np.float64), base)
 
 
 def _local(values: Array) -> Indices:

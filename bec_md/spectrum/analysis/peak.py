@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import asdict, dataclass
+from statistics import NormalDist
 
 import numpy as np
 
@@ -47,9 +48,14 @@ def find_spectrum_peaks(
     values: Array,
     errors: Array,
     resolution_cm: float,
-    n_sigma: float = 3.0,
+    chance: float = 0.05,
 ) -> tuple[Peak, ...]:
-    """Maxima that stand out of their surroundings by `n_sigma` standard errors and 1 % of the highest.
+    """Maxima that stand out of their surroundings by more than noise makes, and by 1 % of the highest.
+
+    Noise of a smoothed spectrum grows with it: without a band, top and base are two draws from one level, the
+    geometric mean of both. Of N independent points, one per resolution, N²/2 pairs may differ by chance; a
+    spectrum of noise alone has a maximum in the list as often as `chance` says. A line over nothing counts
+    however noisy it is.
 
     Parameters
     ----------
@@ -59,8 +65,8 @@ def find_spectrum_peaks(
         Spectrum and standard error (F,).
     resolution_cm
         Full width at half maximum of the smoothing kernel, cm⁻¹; sets the error of the position.
-    n_sigma
-        Significance threshold.
+    chance
+        Probability that noise puts a maximum into the list.
 
     Returns
     -------
@@ -72,15 +78,18 @@ def find_spectrum_peaks(
     step = float(wavenumber_cm[1] - wavenumber_cm[0])
     distance = max(resolution_cm / step, 1.0)
     found = find_maxima(np.asarray(values), 0.01 * float(np.max(values)), distance)
-    keep = found.prominence > n_sigma * errors[found.index]
+    independent = max(len(values) / distance, 2.0)
+    limit = NormalDist().inv_cdf(1.0 - min(2.0 * chance / independent**2, 0.5))
+    noise = np.sqrt(2.0 * errors[found.index] * errors[found.base])
+    keep = found.prominence > limit * noise
     index, widths = found.index[keep], found.width[keep]
     peaks = []
     for i, width in zip(index, widths, strict=True):
         position, height = vertex(wavenumber_cm, values, int(i))
         width_cm = float(width) * step
-        noise = float(errors[i]) / max(height, 1e-300)
+        relative = float(errors[i]) / max(height, 1e-300)
         peaks.append(
-            Peak(position, _shift(noise, width_cm, resolution_cm), height, float(errors[i]), width_cm)
+            Peak(position, _shift(relative, width_cm, resolution_cm), height, float(errors[i]), width_cm)
         )
     return tuple(peaks)
 
