@@ -523,6 +523,19 @@ def test_a_formula_has_not_the_unit_of_a_current(tmp_path: Path, formula: str, k
     return None
 
 
+@pytest.mark.parametrize("name", ["f_ir[{}]", "c_m[{}]", "v_m{}"])
+def test_a_dipole_moment_is_not_read_as_a_current(tmp_path: Path, name: str) -> None:
+    moments = tuple(name.format(k) for k in ((4, 5, 6) if name.startswith("f") else (1, 2, 3)))
+    text = HEAD + "compute m all dipole\n" + "".join(f"variable m{k} equal c_m[{k}]\n" for k in (1, 2, 3))
+    text += "run 160\n" + one(rows(), (*COLUMNS[:4], *moments))
+    with pytest.raises(DataError, match="is a dipole moment"):
+        read(tmp_path, text, columns=moments)
+    found = read(tmp_path, text, columns=moments, units="e*ang")
+    np.testing.assert_allclose(found.current[:, 0], np.diff(CURRENT, axis=0) / 2.0, atol=1e-9)
+    with pytest.raises(DataError, match=r"f_ir\[1\] of log.lammps is the current itself"):
+        read(tmp_path, HEAD + "run 160\n" + one(rows()), units="e*ang")
+
+
 def test_vectors_of_other_fixes_are_no_current(tmp_path: Path) -> None:
     columns = (*COLUMNS[:4], "f_sp[1]", "f_sp[2]", "f_sp[3]")
     text = HEAD + FORCES + "run 160\n" + one(rows(), columns)

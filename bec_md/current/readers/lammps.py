@@ -60,8 +60,8 @@ def read_log(path: Path, options: SeriesOptions) -> RawSeries:
     run = _last_run(parse_log(path), path, options.columns)
     chosen = choose_columns(run.names, options.columns, path.name)
     columns = [run.names[c] for c in chosen]
-    told = options.columns is not None, options.units is not None
-    check_origin(columns, run.settings, path.name, named=told[0], units_given=told[1])
+    asked = parse_units(options.units)[0] if options.units is not None else None
+    check_origin(columns, run.settings, path.name, named=options.columns is not None, kind=asked)
     kind, factor, time_fs = _units(options, options.lammps_units or run.settings.units, path)
     values = factor * _not_normalized(run, chosen, path.name)
     moment = polarization_columns(run.names, chosen)
@@ -112,8 +112,8 @@ def read_ave_time(path: Path, options: SeriesOptions) -> RawSeries:
     run = _run_with(tables, content.settings, table[:, 0])
     settings = run.settings if run.names else content.settings
     columns = [origin[c] for c in chosen]
-    told = options.columns is not None, options.units is not None
-    check_origin(columns, settings, path.name, named=told[0], units_given=told[1])
+    asked = parse_units(options.units)[0] if options.units is not None else None
+    check_origin(columns, settings, path.name, named=options.columns is not None, kind=asked)
     kind, factor, time_fs = _units(options, options.lammps_units or settings.units, path)
     spacing = uniform_step(table[:, 0], "the time step", path.name)
     at_every_step = ThermoRun(("Step",), table[:, :1], settings, run.n_atoms)

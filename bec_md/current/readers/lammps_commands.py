@@ -65,6 +65,8 @@ class RunSettings:
         Whether a boundary follows the atoms.
     variables
         Name → formula of the variables of style equal.
+    computes
+        ID → style of the computes.
     """
 
     units: str | None = None
@@ -78,6 +80,7 @@ class RunSettings:
     box_volume: float | None = None
     shrink_wrapped: bool = False
     variables: Mapping[str, str] = field(default_factory=dict)
+    computes: Mapping[str, str] = field(default_factory=dict)
 
     def after(self, line: str) -> RunSettings:
         """Return the settings after one line of the log, a command or what LAMMPS says about itself."""
@@ -107,6 +110,8 @@ class RunSettings:
             return replace(self, shrink_wrapped=any({*"sm"} & set(flag) for flag in flags), dynamics=moved)
         if head == "variable" and words[2:3] == ["equal"] and len(words) > 3:
             return replace(self, variables={**self.variables, words[1]: " ".join(words[3:]).strip("\"'")})
+        if head == "compute" and len(words) > 3:
+            return replace(self, computes={**self.computes, words[1]: words[3]})
         if head == "clear":
             return RunSettings(dynamics=self.dynamics + 1, units=self.units)
         if head in _NEW_DYNAMICS:

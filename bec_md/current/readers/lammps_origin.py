@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 
 from bec_md.current.readers.lammps_commands import RunSettings
+from bec_md.current.readers.raw import Kind
 from bec_md.errors import DataError
 
 #: Names that lead from one to the next at most: f_a[1] → v_x → f_b[2] → …
@@ -16,9 +17,9 @@ _SUM = re.compile(rf"[-+]?{_VALUE}(?:[-+]{_VALUE})*")
 
 
 def check_origin(
-    columns: Sequence[str], settings: RunSettings, where: str, *, named: bool, units_given: bool
+    columns: Sequence[str], settings: RunSettings, where: str, *, named: bool, kind: Kind | None
 ) -> None:
-    """Refuse columns that are averages, or the output of something else than a current.
+    """Refuse columns that are averages, or the output of something else than what they are read as.
 
     Parameters
     ----------
@@ -30,8 +31,8 @@ def check_origin(
         The file, for messages.
     named
         Whether the user chose them: then they may come from any fix.
-    units_given
-        Whether the user said their unit: then they may be the values of any formula.
+    kind
+        What the units that the user gave measure: then they may be the values of any formula, or moments.
 
     Raises
     ------
@@ -49,19 +50,36 @@ def check_origin(
                 name = _averaged(words, _component(name))
             else:
                 break
-        if name not in ("", column) and not units_given and not _SUM.fullmatch(name):
+        if name not in ("", column) and kind is None and not _SUM.fullmatch(name):
             raise DataError(
                 f"{column} of {where} is {name}",
                 "what a formula makes of a current (a density, another unit) the units of LAMMPS do not tell",
                 "print f_ID[1] f_ID[2] f_ID[3] of fix bec themselves, or give `units`, for example e*ang/ps",
             )
         style = settings.style(fix_id(name))
+        is_moment = _is_moment(name, settings)
+        if is_moment is not None and is_moment != (kind == "dipole"):
+            raise DataError(
+                f"{column} of {where} is {'a dipole moment' if is_moment else 'the current itself'}",
+                "J is the rate of change of a dipole moment: one taken for the other is another spectrum",
+                "give `units=e*ang` with a dipole moment"
+                if is_moment
+                else "give the units of a current, or none: the log states them",
+            )
         if style and style != "bec" and not named:
             raise DataError(
                 f"{column} of {where} comes from fix {fix_id(name)} {style}",
                 "three columns f_ID[1] f_ID[2] f_ID[3] are the current only where fix bec computes them",
                 "print those of fix bec; or name the columns of a current of another fix with `columns`",
             )
+
+
+def _is_moment(name: str, settings: RunSettings) -> bool | None:
+    """Whether a value is a dipole moment (∫J dt or P of `fix bec`, or of a compute); None if unknown."""
+    if settings.style(fix_id(name)) == "bec":
+        return 3 < _component(name) < 10
+    found = re.match(r"c_(\w+)", name)
+    return True if found and settings.computes.get(found[1], "").startswith("dipole") else None
 
 
 def refuse_averages(command: Sequence[str], where: str) -> None:
