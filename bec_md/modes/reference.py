@@ -24,6 +24,8 @@ Indices = NDArray[np.int64]
 TRANSLATION_CM = 1.0
 SOFT_CM = 10.0
 """Stable modes up to this are left out of sums over modes."""
+#: Groups of neighboring modes are no longer than so many tolerances.
+_LONGEST = 3.0
 #: A uniform translation with a larger part of the highest frequency shows force constants that are not those
 #: of a crystal, or eigenvectors that are no modes (235 crystals: 2e-5, with rows for columns above 0.13;
 #: force constants of finite displacements err more before the translations are projected out).
@@ -146,11 +148,24 @@ def _check_translations(name: str, frequency_cm: float, modes_cm: Array, limit: 
 
 
 def close_together(frequencies_cm: Array, tolerance_cm: float = 1.0) -> list[Indices]:
-    """Indices of ascending frequencies that are closer than the tolerance to their neighbor, as groups."""
-    if not len(frequencies_cm):
-        return []
-    breaks = np.flatnonzero(np.diff(frequencies_cm) > tolerance_cm) + 1
-    return [np.asarray(part) for part in np.split(np.arange(len(frequencies_cm)), breaks)]
+    """Indices of ascending frequencies that are closer than the tolerance to their neighbor, as groups.
+
+    Many modes may form a chain without a gap: it is cut where its neighbors are farthest apart until no part
+    is longer than three tolerances.
+    """
+    steps = np.diff(frequencies_cm)
+    breaks = np.flatnonzero(steps > tolerance_cm) + 1
+    parts = np.split(np.arange(len(frequencies_cm)), breaks)[::-1] if len(frequencies_cm) else []
+    groups: list[Indices] = []
+    while parts:
+        part = parts.pop()
+        first, last = int(part[0]), int(part[-1])
+        if frequencies_cm[last] - frequencies_cm[first] <= _LONGEST * tolerance_cm:
+            groups.append(part)
+        else:
+            cut = int(np.argmax(steps[first:last])) + 1
+            parts += [part[cut:], part[:cut]]
+    return groups
 
 
 def modes_from_force_constants(

@@ -19,6 +19,7 @@ from bec_md.modes import (
     resolve_modes,
 )
 from bec_md.modes.files import expand_compact
+from bec_md.modes.reference import close_together
 from bec_md.modes.resolved import fitted_charges, real_part
 from bec_md.structure import Frame
 from bec_md.units import AMU_ANG2_FS2_EV, wavenumber_from_angular_frequency
@@ -128,6 +129,19 @@ def chain() -> tuple[Atoms, np.ndarray]:
         phi[i, j] -= spring
         phi[j, i] -= spring
     return atoms, phi
+
+
+def test_modes_without_gaps_are_no_group() -> None:
+    """2,000 modes of a glass follow each other every half cm⁻¹; a degenerate pair among them stays one."""
+    dense = np.sort(np.append(100.0 + 0.5 * np.arange(2000), [250.2, 250.2 + 1e-9]))
+    groups = close_together(dense)
+    np.testing.assert_array_equal(np.concatenate(groups), np.arange(2002))
+    assert max(dense[group[-1]] - dense[group[0]] for group in groups) <= 3.0
+    pair = int(np.searchsorted(dense, 250.2 - 1e-6))
+    assert any({pair, pair + 1} <= set(group.tolist()) for group in groups)
+    split = np.array([100.0, 100.9, 101.7, 300.0])  # a threefold mode of coarse force constants
+    assert [len(group) for group in close_together(split)] == [3, 1]
+    assert close_together(np.array([])) == []
 
 
 def test_compact_force_constants_are_expanded_by_translations(tmp_path: Path) -> None:
