@@ -173,6 +173,13 @@ def _read_run(text: str, electrons: str, name: str, path: Path, structure: Path 
     """Read one run of ph.x, and what the run of pw.x before it in the same file printed."""
     from ase.data import atomic_numbers
 
+    stopped = re.search(r"Error in routine\s+(\w+).*\n\s*(\S.*)", text)
+    if stopped and not _HEADING.search(text):
+        raise DataError(
+            f"{name}: ph.x stopped with an error in {stopped[1]}: {stopped[2].strip()}",
+            "it printed no effective charges",
+            "mend the input and run ph.x again",
+        )
     if re.search(r"convergence (has )?not (been )?achieved", electrons + text, re.IGNORECASE):
         raise DataError(f"{name}: not converged", "labels would be noise", "raise niter_ph and run again")
     unit, cell, symbols, tau = _geometry(text, name)

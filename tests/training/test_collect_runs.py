@@ -40,6 +40,14 @@ def test_a_run_of_ph_takes_the_structure_of_the_run_of_pw_before_it(tmp_path):
     assert frame.total_charge == 0.0  # 8 valence electrons, 8 present
 
 
+def test_an_error_of_ph_is_named(tmp_path):
+    head = PH_OUTPUT[: PH_OUTPUT.index("Effective charges")]
+    stop = " %%%%%%\n     Error in routine phq_readin (1):\n     trans must be .t. for Zue calc.\n %%%%%%\n"
+    with pytest.raises(DataError, match=r"phq_readin: trans must be \.t\. for Zue calc"):
+        read_output(written(tmp_path / "ph.out", head + stop))
+    assert len(read_output(written(tmp_path / "ph.out", PH_OUTPUT + stop))) == 1  # in what follows
+
+
 def test_a_run_of_ph_far_behind_that_of_pw_is_found(tmp_path):
     """A long relaxation, and a dispersion between: the electrons are still those of the run of pw."""
     long = PW_OUTPUT + "     iteration\n" * 20_000
