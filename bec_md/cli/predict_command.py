@@ -100,7 +100,7 @@ def run_predict(input: str, output: Path, inputs: InputOptions, quiet: bool) -> 
     for note in source.notes:
         console.warn(note)
     size = options.batch or default_batch(info.n_atoms, options.device)
-    write_charges(console, trajectory, source, output, size)
+    write_charges(console, trajectory, source, output, size, stride=inputs.reading.stride)
 
 
 @dataclass
@@ -212,9 +212,9 @@ def _labelled(frame: Frame, result: ChargeBatch, index: int, kept: bool) -> Fram
 
 
 def write_charges(
-    console: Console, trajectory: Trajectory, source: ChargeSource, output: Path, batch: int
+    console: Console, trajectory: Trajectory, source: ChargeSource, output: Path, batch: int, stride: int = 1
 ) -> None:
-    """Evaluate and write every frame; an interruption leaves complete frames."""
+    """Evaluate and write every frame, of which every `stride`-th is read; complete ones outlive a signal."""
     import time
 
     from bec_md.atomic import partial_name, replacing
@@ -223,7 +223,7 @@ def write_charges(
     from bec_md.files import open_for_writing
     from bec_md.structure.extxyz import frame_text
 
-    info, done, begin = trajectory.info, 0, time.monotonic()
+    info, done, rest, begin = trajectory.info, 0, 0, time.monotonic()
     kept = isinstance(source, FrameCharges)  # ε∞ of the file, which no other source has to do with
     means = Means()
     doubts = Doubts(getattr(source, "model", None))
@@ -243,13 +243,15 @@ def write_charges(
                     columns = {} if spread is None else {"charge_uncertainty_e": spread[i]}
                     file.write(frame_text(labelled, columns))
                 doubts.add(frames, result)
-                done += len(frames)
+                done, rest = done + len(frames), frames[-1].index + stride
                 progress(done, info.n_frames)
     except KeyboardInterrupt as stop:
         raise InterruptedByUserError(
             f"{stopped_by(stop)}; {done} frames are in {partial_name(output)}",
             "what was finished is not lost",
-            f"move it away and repeat with --start {done} and another -o for the rest",
+            f"move it away and repeat with --start {rest} and another -o for the rest"
+            if done
+            else "run the same command again",
             stop,
         ) from None
     except OSError as error:

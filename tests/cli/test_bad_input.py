@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -132,6 +133,33 @@ def test_ctrl_c_says_what_is_kept_and_how_to_go_on(
     assert "holds another computation" in refused.stderr
     assert "holds all" not in refused.stdout + refused.stderr
     assert "there already" not in refused.stdout
+
+
+def test_the_rest_of_a_stopped_prediction_begins_behind_its_last_frame(
+    run: Run, files: dict[str, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from bec_md.charges.constant import ConstantCharges
+
+    words = ("predict", files["short"], "--charges", crystal.CHARGES, "--batch", "5", "--stride", "3")
+    run(*words, "--start", "7", "-o", "whole.xyz")
+    original, calls = ConstantCharges.evaluate, []
+
+    def evaluate(self: Any, frames: Any) -> Any:
+        calls.append(len(frames))
+        if len(calls) > 2:
+            raise KeyboardInterrupt
+        return original(self, frames)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(ConstantCharges, "evaluate", evaluate)
+        told = run(*words, "--start", "7", "-o", "part.xyz", status=130).stderr
+    (part,) = Path().glob("part.partial-*.xyz")
+    assert "10 frames are in" in told
+    found = re.search(r"--start (\d+)", told)
+    assert found is not None
+    begin, kept = found[1], part.rename("kept.xyz")
+    run(*words, "--start", begin, "-o", "rest.xyz")
+    assert kept.read_text() + Path("rest.xyz").read_text() == Path("whole.xyz").read_text()
 
 
 @pytest.mark.parametrize(
