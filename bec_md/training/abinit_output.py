@@ -213,7 +213,8 @@ def _read_dataset(text: str, section: str, name: str, dataset: str) -> Frame:
     types = echo.shaped("typat", np.ones(n_atoms)).astype(int)
     cell = echo.shaped("rprim", np.eye(3)) * echo.shaped("acell", np.ones(3))[:, None]
     _check_cell(section, cell, name, dataset)
-    charge = re.search(rf"^electrons:.*\bcharge:\s*({_NUMBER})", text, re.MULTILINE)
+    charge = re.search(rf"^electrons:.*\bcharge:\s*({_NUMBER})", text, re.MULTILINE)  # since version 9
+    stated = [value for name in ("cellcharge", "charge") if (value := echo.values(name)) is not None]
     return Frame(
         positions_ang=echo.shaped("xangst", np.zeros((n_atoms, 3))),
         cell_ang=cell * BOHR_ANG,
@@ -222,7 +223,7 @@ def _read_dataset(text: str, section: str, name: str, dataset: str) -> Frame:
         labels=labels_of(
             read_charges(section, n_atoms, name), read_dielectric_tensor(section, n_atoms, name)
         ),
-        total_charge=float(charge[1]) if charge else 0.0,
+        total_charge=float(charge[1] if charge else stated[0][0] if stated else 0.0),
         info=_settings(text, echo, nuclei),
     )
 

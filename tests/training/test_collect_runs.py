@@ -1,6 +1,7 @@
 """Outputs of several runs, damaged tables, and what a run does not say of itself."""
 
 import gzip
+import re
 from pathlib import Path
 
 import numpy as np
@@ -240,6 +241,17 @@ def test_a_cell_repeated_at_the_end_that_was_not_computed_in_is_refused(abinit):
     )
     with pytest.raises(DataError, match="dataset 3 computed in a cell"):
         read_output(abinit)
+
+
+@pytest.mark.parametrize("name", ["charge", "cellcharge"])
+def test_the_net_charge_of_an_abinit_before_version_9(abinit, name):
+    """It prints no line of electrons, but repeats the variable where it is not zero."""
+    text = re.sub("(?m)^electrons:.*$", "", abinit.read_text())
+    assert read_output(written(abinit, text))[0].total_charge == 0.0
+    head, tail = text.split("variables after computation")
+    tail = re.sub(r"(?m)^( +chksymbreak)", rf"           {name}      2.00000000E+00\n\1", tail, count=1)
+    (frame,) = read_output(written(abinit, f"{head}variables after computation{tail}"))
+    assert frame.total_charge == 2.0
 
 
 def test_every_response_of_an_abinit_run_is_collected(abinit):
