@@ -23,6 +23,9 @@ HARMONIC_HELP = (
     "network's charges (none for --charges born:BORN); frequencies are those of the force constants."
 )
 
+#: Errors below this are rounding of modes without charge.
+ROUNDING_CM = 1e-6
+
 ForceConstants = Annotated[
     Path | None,
     typer.Option(
@@ -140,9 +143,16 @@ def _read_reference(source: Path, force_constants: Path | None, unit: str | None
 
 def predicted(console: Console, modes: ReferenceModes, charges: str, model: str) -> HarmonicPrediction:
     """Return the response, and say where its charges come from."""
+    from bec_md.errors import UsageError
     from bec_md.modes.harmonic import predict_response
     from bec_md.network import load_model
 
+    if charges.partition(":")[0] == "file":
+        raise UsageError(
+            f"--charges {charges}",
+            "it takes tensors frame by frame from a trajectory, and there is none here",
+            "give the file that holds those of the crystal: --charges born:FILE",
+        )
     if charges != "model":
         console.item("charges", charges)
         found = predict_response(modes, charges, model)
@@ -222,7 +232,7 @@ def show(console: Console, content: dict[str, Any]) -> None:
     for entry in content["along"]:
         errors = entry["wavenumber_cm_err"] or [0.0] * len(entry["wavenumber_cm"])
         moved = [
-            f"{value:.1f} ± {error:.2g}" if error else f"{value:.1f}"
+            f"{value:.1f} ± {error:.2g}" if error > ROUNDING_CM else f"{value:.1f}"
             for value, error in zip(entry["wavenumber_cm"], errors, strict=True)
         ]
         name = " ".join(f"{x:g}" for x in entry["direction"])

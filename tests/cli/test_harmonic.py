@@ -282,6 +282,11 @@ def test_sticks_lie_over_a_spectrum(crystal, monkeypatch):
             2,
             "leave out one of the two",
         ),
+        (
+            ("harmonic", "POSCAR", "--force-constants", "fc.npz", "--charges", "file:bec"),
+            2,
+            "--charges born:FILE",
+        ),
         (("born", "none.cif"), 2, "no such file"),
         (("born", "POSCAR", "--model", "water"), 2, "trained without"),
     ],
