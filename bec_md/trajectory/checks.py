@@ -234,15 +234,14 @@ class FrameChecker:
         tolerance = self._slack(now.name, self._expected) + 2 * _SINGLE_PRECISION * abs(now.value)
         if abs(elapsed - self._expected) > tolerance:
             unit = now.unit or (" steps" if now.name == "step" else f" in {now.name}")
-            self._raise_uneven(where, f"{elapsed:g}{unit}", f"{self._expected:g}{unit}")
-
-    @staticmethod
-    def _raise_uneven(where: str, found: str, expected: str) -> None:
-        raise DataError(
-            f"{where}: {found} after the frame before it, but {expected} between the frames so far",
-            "a spectrum needs frames at equal intervals",
-            "read the part before this frame with `stop`, or dump at one interval",
-        )
+            third = raw.index - previous.index == previous.index - self._first.index
+            part = f"after the first with `start={previous.index}`" if third else f"with `stop={raw.index}`"
+            raise DataError(
+                f"{where}: {elapsed:g}{unit} after the frame before it, but {self._expected:g}{unit} between "
+                "the frames so far",
+                "a spectrum needs frames at equal intervals",
+                f"read the part {part}, or dump at one interval",
+            )
 
 
 def _not_later(where: str, now: str, before: str, *, repeated: bool) -> DataError:

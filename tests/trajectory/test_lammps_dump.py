@@ -273,7 +273,10 @@ def test_duplicate_steps_of_a_restart_and_uneven_steps(truth: Truth, write) -> N
     assert_helpful(caught.value, "frame 3", "step 1008", "restart")
     with pytest.raises(DataError) as caught:
         list(open_trajectory(write(text.replace("\n1016\n", "\n1020\n"), "t.dump")).frames())
-    assert_helpful(caught.value, "frame 4", "8 steps", "4 steps")
+    assert_helpful(caught.value, "frame 4", "8 steps", "4 steps", "`stop=4`")
+    with pytest.raises(DataError) as caught:  # the first frame, which LAMMPS writes whatever its step
+        list(open_trajectory(write(text.replace("\n1000\n", "\n1002\n"), "t.dump")).frames())
+    assert_helpful(caught.value, "frame 2", "4 steps", "2 steps", "`start=1`")
 
 
 @pytest.mark.parametrize(
