@@ -110,6 +110,16 @@ def test_a_rerun_counts_frames(tmp_path: Path) -> None:
     assert_reference(read(tmp_path, text.replace("for 160 steps", "for 161 steps")))
 
 
+def test_the_default_time_step_of_a_rerun_is_none(tmp_path: Path) -> None:
+    head = (
+        HEAD.replace("timestep 0.0005\n", "") + "rerun d.dump dump x y z vx vy vz\n  Time step     : 0.001\n"
+    )
+    with pytest.raises(UsageError, match="how much time lies between its samples"):
+        read(tmp_path, head + one(rows()))
+    again = head.replace("rerun d.dump dump x y z vx vy vz", "run 160").replace("0.001", "0.0005")
+    assert_reference(read(tmp_path, again + one(np.delete(rows(), 1, axis=1), (COLUMNS[0], *COLUMNS[2:]))))
+
+
 def test_a_killed_run_and_lines_in_between(tmp_path: Path) -> None:
     body = one(rows()).split("Loop time")[0].splitlines(keepends=True)
     body.insert(12, "WARNING: something about neighbor lists (src/neighbor.cpp:1)\n")

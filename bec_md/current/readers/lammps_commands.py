@@ -128,6 +128,8 @@ class RunSettings:
         if found := re.match(r"\s+(?:(\d+) atoms$|Unit style +: (\w+)|Time step +: (\S+))", line):
             atoms, units, step = found.groups()
             if step is not None:
+                if self.command == "rerun":  # the default of this input, not the step of the run that is read
+                    return self
                 step_now = _number(step, None)
                 same = self.timestep is None or step_now == self.timestep
                 return replace(self, timestep=step_now, dynamics=self.dynamics + (not same))
