@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,7 +11,12 @@ import pytest
 from bec_md.current.series import CurrentSeries
 from bec_md.spectrum.compute import compute_spectrum
 from bec_md.spectrum.errors import uncertainty
+from bec_md.spectrum.estimators.estimate import TAPERED
+from bec_md.spectrum.estimators.lag_window import WINDOW_NAMES
 from bec_md.spectrum.spectrum import Spectrum
+from bec_md.units import SPEED_OF_LIGHT_CM_FS
+from bec_md.validate import langevin
+from bec_md.validate.expectation import omega_fs
 from tests.spectrum.exact import (
     bare,
     expected_n_alpha,
@@ -235,3 +241,26 @@ def test_a_group_with_a_fixed_share_has_that_share_of_the_error(width_cm: float)
     share = s.partial_n_alpha_err["a"][near] / s.n_alpha_err[near]
     # the floor of what independent axes have adds a few percent; 0.47 for the narrow line without its excess
     np.testing.assert_allclose(share, 0.7, atol=0.05)
+
+
+@pytest.mark.parametrize(
+    "options", [{"window": name} for name in WINDOW_NAMES] + [{"estimator": name} for name in TAPERED]
+)
+def test_errors_far_from_a_band_are_those_of_its_strength(options: dict[str, Any]) -> None:
+    """Re ε far from a band of width γ is as wrong as ⟨J²⟩, √(2/3γT), with every window; ε₂ as 1/√(3TB)."""
+    rng, n, dt, width = np.random.default_rng(5), 10_000, 2.0, 30.0
+    w, gamma = omega_fs(np.array([400.0, width]))
+    _, current = langevin.oscillators(n, dt, np.full(3, w), float(gamma), 300.0, rng)
+    series = CurrentSeries(current[:, None], ("total",), dt, 400.0)
+    found = compute_spectrum(
+        series, temperature_k=300.0, eps_inf=2.0, resolution_cm=15.0, dc=False, **options
+    )
+    far = [int(np.argmin(abs(found.wavenumber_cm - nu))) for nu in (60.0, 1100.0)]
+    strength = (2.0 / (3.0 * gamma * n * dt)) ** 0.5
+    measured = found.error("eps_real")[far] / abs(found.get("eps_real")[far] - 2.0)
+    np.testing.assert_allclose(measured, strength, rtol=0.3)
+    if options.get("window") in ("bartlett", "lorentzian"):
+        return  # their tails carry the band itself, with its error
+    bandwidth = float(found.parameters["equivalent_noise_bandwidth_cm"]) * SPEED_OF_LIGHT_CM_FS
+    flat = (3.0 * n * dt * bandwidth) ** -0.5
+    np.testing.assert_allclose(found.eps_imag_err[far] / found.eps_imag[far], flat, rtol=0.25)

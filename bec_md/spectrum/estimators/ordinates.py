@@ -25,6 +25,9 @@ from bec_md.spectrum.estimators import corrections, one_sided
 from bec_md.spectrum.estimators.estimate import PowerSpectra
 from bec_md.spectrum.estimators.periodogram import Periodogram
 
+#: Widths of a Gaussian after which it has fallen to 1e-4.
+_VANISHED = 4.3
+
 
 def squares(first: Array, stretches: int, second: Array | None = None) -> Array:
     """S² of every ordinate, (..., F), or the product of the spectra of two coherent signals.
@@ -44,9 +47,16 @@ def squares(first: Array, stretches: int, second: Array | None = None) -> Array:
 
 
 def smoothed(ordinates: Array, window: Array, size: int, step: float) -> Array:
-    """Ordinates (..., n/2 + 1) convolved with the kernel of a lag window, on the grid of an FFT of `size`."""
+    """Ordinates (..., n/2 + 1) convolved with the kernel of a lag window, on the grid of an FFT of `size`.
+
+    A window longer than n/2 meets the lags again: the kernel is summed over the ordinates as they are.
+    """
     lags = one_sided.correlation_from_spectrum(ordinates, step)
-    kept = min(len(window), lags.shape[-1], size // 2)
+    kept = min(len(window), size // 2)
+    if kept > lags.shape[-1]:
+        period = 2 * (lags.shape[-1] - 1)
+        around = np.arange(kept) % period
+        lags = lags[..., np.minimum(around, period - around)]
     return one_sided.two_sided_transform(lags[..., :kept] * window[:kept], size, step)
 
 
@@ -64,10 +74,21 @@ def ordinate_variance(
 ) -> tuple[Array, Array]:
     """Variance of the smoothed spectrum, and S² with a third of the resolution, from S² (..., n/2 + 1)."""
     total_fs = bins.stretches * bins.length * step
-    variance = smoothed(square, squared_kernel(window), size, step) * step / total_fs
-    # as fine as the grid of frequencies carries
-    density = smoothed(square, np.maximum(window, 0.0) ** (1.0 / 9.0), size, step)
+    # the square of a kernel has twice its lags
+    variance = smoothed(square, squared_kernel(window), 2 * size, step)[..., ::2] * step / total_fs
+    density = smoothed(square, finer(window, min(square.shape[-1], size // 2)), size, step)
     return np.maximum(variance, 0.0), np.maximum(density, 0.0)
+
+
+def finer(window: Array, n_lags: int) -> Array:
+    """Gaussian lag window with up to a third of the bandwidth of another, that vanishes within its lags.
+
+    Its kernel has no tails: beside those of another window the square of a band would be all that there is in
+    the dark.
+    """
+    width = (2.0 * float(np.sum(window**2)) - 1.0) / np.pi**0.5
+    width *= float(np.clip(n_lags / (_VANISHED * width), 1.0, 3.0))
+    return np.asarray(np.exp(-0.5 * (np.arange(n_lags) / width) ** 2))
 
 
 def fine_density(square: Array, window: Array, size: int, step: float) -> Array:
@@ -79,7 +100,7 @@ def fine_density(square: Array, window: Array, size: int, step: float) -> Array:
     """
     if square.shape[-1] - 1 >= 2 * (len(window) - 1):
         return smoothed(square, np.ones(size + 1), 2 * size, step)
-    return np.maximum(smoothed(square, np.maximum(window, 0.0) ** (1.0 / 9.0), 2 * size, step), 0.0)
+    return np.maximum(smoothed(square, finer(window, min(square.shape[-1], size)), 2 * size, step), 0.0)
 
 
 def limited(variance: Array, height: Array, window: Array, bins: Periodogram) -> Array:
