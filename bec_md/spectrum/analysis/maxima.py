@@ -58,7 +58,8 @@ def find_maxima(values: Array, prominence: float, distance: float = 1.0) -> Maxi
     base = np.where(values[left] > values[right], left, right)
     heights = values[index] - values[base]
     keep = heights >= prominence
-    index, heights, base, left, right = (a[keep] for a in (index, heights, base, left, right))
+    index, base, left, right = (a[keep] for a in (index, base, left, right))
+    heights = heights[keep]
     level = values[index] - 0.5 * heights
     ends = [
         _crossing(values[i : r + 1], h) + _crossing(values[b : i + 1][::-1], h)
