@@ -78,7 +78,7 @@ def choose_model(elements: Iterable[int], level: str | None = None) -> tuple[str
     present = sorted(set(elements))
     fitting = [model for model in bundled_models().values() if model.suits(present)]
     if not fitting:
-        return FALLBACK, "no specialized model covers these elements"
+        return FALLBACK, "no specialized model is taken for these elements by itself; bec-md models lists all"
     able = [model for model in fitting if level is None or level in model.levels]
     if not able:
         names = ", ".join(model.name for model in fitting)

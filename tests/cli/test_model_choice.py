@@ -45,7 +45,10 @@ CHOICES = {
     "quartz": ("silica", "its domain is crystalline silica"),
     "pressed": ("universal", "the first frame lies outside the domain of silica"),
     "one of them pressed": ("universal", "structure 3 of 3 lies outside the domain of silica"),
-    "quartz and magnesia": ("universal", "no specialized model covers these elements"),
+    "quartz and magnesia": (
+        "universal",
+        "no specialized model is taken for these elements by itself; bec-md models lists all",
+    ),
 }
 
 
