@@ -87,7 +87,7 @@ def images(path: Path, index: slice = slice(0, 1), ase_format: str | None = None
     Raises
     ------
     DataError
-        If it announces more than it holds.
+        If it announces more than it holds, or names no elements.
     """
     from ase.io import iread
     from ase.io.formats import filetype, get_ioformat
@@ -97,6 +97,7 @@ def images(path: Path, index: slice = slice(0, 1), ase_format: str | None = None
     if kind.single and (index.start or 0) > 0:
         return
     check_announced(path, name)
+    _check_elements(path, name)
     whole = index.stop is not None or compression_of(path) is not None
     if not kind.acceptsfd:
         yield from iread(str(path), index=index, format=name, do_not_split_by_at_sign=True)
@@ -184,6 +185,25 @@ def check_occupied(block: Any, place: str) -> None:
                 "the crystal is disordered, and its atoms are not those of one structure",
                 "choose which sites are occupied, in a larger cell if need be, and write that",
             )
+
+
+def _check_elements(path: Path, ase_format: str) -> None:
+    """Refuse a dump of LAMMPS in which types are numbers only: ASE takes them for those of elements.
+
+    Raises
+    ------
+    DataError
+        With what is missing.
+    """
+    if ase_format != "lammps-dump-text":
+        return
+    head = read_head(path).decode("utf-8", "replace")
+    if not re.search(r"^ITEM: ATOMS.*\belement\b", head, re.MULTILINE):
+        raise DataError(
+            f"{path.name}: its atom types have no elements",
+            "the charges of an atom depend on its element, and a type is only a number",
+            "give a POSCAR or an extxyz, or write the dump with a column element (dump_modify … element)",
+        )
 
 
 def check_announced(path: Path, ase_format: str) -> None:

@@ -121,6 +121,17 @@ def test_of_several_structures_the_last_one_is_taken_and_said(tmp_path: Path) ->
         assert len(read_structure(path)) == 1
 
 
+def test_types_of_lammps_are_no_elements(tmp_path: Path) -> None:
+    """ASE takes type 1 for hydrogen: silicon got the charges of H₂."""
+    head = "ITEM: TIMESTEP\n0\nITEM: NUMBER OF ATOMS\n2\nITEM: BOX BOUNDS pp pp pp\n0 4\n0 4\n0 4\n"
+    path = tmp_path / "a.lammpstrj"
+    path.write_text(head + "ITEM: ATOMS id type x y z\n1 1 0 0 0\n2 1 2 2 2\n")
+    with pytest.raises(DataError, match="atom types have no elements"):
+        read_structure(path)
+    path.write_text(head + "ITEM: ATOMS id type element x y z\n1 1 Si 0 0 0\n2 1 Si 2 2 2\n")
+    assert read_structure(path).symbols.get_chemical_formula() == "Si2"
+
+
 @pytest.mark.parametrize("kind", ["extxyz", "xyz"])
 def test_heavy_hydrogen_keeps_its_mass(kind: str, tmp_path: Path) -> None:
     path = tmp_path / f"water.{kind}"
