@@ -189,6 +189,7 @@ void FixBec::begin_run(Step from)
 // Ghosts and neighbor lists are those of the run, and no fix has been set up yet.
 void FixBec::setup_pre_force(int)
 {
+  check_ghosts();
   awaits_setup = true;
   charges_step = -1;
   lists_changed = true;
@@ -273,6 +274,7 @@ void FixBec::post_run()
 
 void FixBec::min_setup(int vflag)
 {
+  check_ghosts();
   charges_step = -1;
   lists_changed = true;
   min_post_force(vflag);

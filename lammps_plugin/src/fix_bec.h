@@ -144,6 +144,7 @@ class FixBec : public LAMMPS_NS::Fix {
   std::uint64_t sum_over_atoms(std::uint64_t (FixBec::*of_atom)(int) const) const;
   std::uint64_t type_hash(int i) const;
   std::uint64_t velocity_hash(int i) const;
+  void check_ghosts() const;
   void check_rerun();
   void check_integrators();
   bool time_to_judge() const;

@@ -7,6 +7,7 @@
 #include "comm.h"
 #include "error.h"
 #include "force.h"
+#include "group.h"
 #include "modify.h"
 #include "update.h"
 #include "utils.h"
@@ -106,6 +107,20 @@ void FixBec::observe_motion()
     motion.add({atom->rmass ? atom->rmass[i] : atom->mass[type], atom->v[i], carries ? charges[i] : nullptr});
   }
   motion.close(world, static_cast<double>(atom->natoms), removed, force->mvv2e, force->boltz);
+}
+
+// `comm_modify group`, which goes with `atom_modify first`, leaves the ghosts of all other atoms out.
+void FixBec::check_ghosts() const
+{
+  if (atom->firstgroup < 0) return;
+  const int bit = group->bitmask[atom->firstgroup];
+  bigint local[3] = {0, atom->nghost, 0}, sum[3];    // atoms outside of the group, ghosts, those of them outside
+  for (int i = 0; i < atom->nlocal + atom->nghost; ++i)
+    if (!(atom->mask[i] & bit)) ++local[i < atom->nlocal ? 0 : 2];
+  MPI_Allreduce(local, sum, 3, MPI_LMP_BIGINT, MPI_SUM, world);
+  if (sum[0] > 0 && sum[1] > 0 && sum[2] == 0)
+    error->all(FLERR, std::string("fix bec needs ghosts of all atoms, and there are none outside of group ") +
+                          atom->firstgroupname + ": leave comm_modify group out");
 }
 
 // A dump without velocities leaves those of before the rerun in every frame.

@@ -99,6 +99,15 @@ def test_ghost_cutoff_per_type_is_refused(lmp: Any, models: dict[str, Path]) -> 
     assert "mode single" in message_of(lmp, "run 0")
 
 
+@pytest.mark.parametrize("command", ["run 0", "minimize 0 1e-4 1 1"])
+def test_ghosts_of_a_part_of_the_atoms_are_refused(lmp: Any, models: dict[str, Path], command: str) -> None:
+    lmp.commands_string(commands(quartz()) + no_forces() + "group o type 2\natom_modify first o")
+    lmp.command(f"fix bec all bec {models['two_layers']} Si O H")
+    lmp.command("run 0")
+    lmp.command("comm_modify group o")
+    assert "comm_modify group" in message_of(lmp, command)
+
+
 def test_virial_is_refused(lmp: Any, models: dict[str, Path]) -> None:
     lmp.commands_string(commands(quartz()))
     lmp.command(f"fix bec all bec {models['two_layers']} Si O H")

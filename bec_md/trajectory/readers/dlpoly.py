@@ -13,12 +13,17 @@ from pathlib import Path
 
 import numpy as np
 
+from bec_md.errors import DataError
 from bec_md.structure import Frame
 from bec_md.structure.names import VELOCITY_UNITS, VelocityUnits
 from bec_md.structure.species import resolve_species
 from bec_md.trajectory.options import ReadOptions
 from bec_md.trajectory.readers.given import elements_of, given_cell, required_cell
 from bec_md.trajectory.readers.text import TextReader, floats, take
+
+#: Boundary conditions whose cell is not the parallelepiped of the three vectors.
+_OTHER_CELLS = {4: "a truncated octahedron", 5: "a rhombic dodecahedron", 7: "a hexagonal prism"}
+_SLAB = 6  # periodic along x and y
 
 
 @dataclass(frozen=True)
@@ -33,6 +38,11 @@ class History:
     def key(self) -> int:
         """0 positions, 1 and velocities, 2 and forces."""
         return int(self.words[3])
+
+    @property
+    def periodicity(self) -> int:
+        """Key of the boundary conditions (imcon)."""
+        return int(self.words[4])
 
 
 def is_history(lines: list[str]) -> bool:
@@ -51,6 +61,12 @@ class DlPolyReader(TextReader[History]):
         self._cell = given_cell(options)
         if not first.cell:
             self._cell = required_cell(options, self.source, "HISTORY without periodicity")
+        if shape := _OTHER_CELLS.get(first.periodicity):
+            raise DataError(
+                f"{self.source}: its cell is {shape} (periodicity key {first.periodicity})",
+                "volume and neighbors are those of a parallelepiped here",
+                "convert the run to a cell with three lattice vectors, or to extended XYZ with its Lattice",
+            )
         self.notes = ["Å, ps and Å/ps of DL_POLY"]
         if first.key >= 1 and options.need_velocities:
             self.velocity_units = VelocityUnits("ang/ps", VELOCITY_UNITS["ang/ps"], assumed=False)
@@ -92,7 +108,7 @@ class DlPolyReader(TextReader[History]):
             masses_amu=species.masses_amu,
             positions_ang=floats(block.rows[1::size], (0, 1, 2))[order],
             cell_ang=cell,
-            pbc=np.ones(3, dtype=bool),
+            pbc=np.array([True, True, block.periodicity != _SLAB]),
             velocities_ang_fs=velocities,
             time_fs=time_fs * 1e3,
             step=int(words[1]),

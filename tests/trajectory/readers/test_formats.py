@@ -586,6 +586,16 @@ def test_velocities_named_as_positions_are_refused(motion: Motion, tmp_path: Pat
         assert_helpful(caught.value, "velocities of a run", word)
 
 
+def test_boundary_conditions_of_dl_poly(motion: Motion, tmp_path: Path) -> None:
+    path = text.dlpoly(motion, tmp_path)
+    content = path.read_text()
+    path.write_text(content.replace(" 4 1 3 ", " 4 1 6 "))
+    assert next(iter(open_trajectory(path).frames())).pbc.tolist() == [True, True, False]
+    path.write_text(content.replace(" 4 1 3 ", " 4 1 4 "))
+    with pytest.raises(DataError, match="truncated octahedron"):
+        open_trajectory(path)
+
+
 def test_a_bead_of_i_pi_is_called_one(motion: Motion, tmp_path: Path) -> None:
     alone = text.ipi(motion, tmp_path)
     assert open_trajectory(alone, timestep_fs=1.0).info.warnings == ()
