@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 import re
 from collections.abc import Iterable
@@ -19,12 +17,15 @@ def header_row(names: Iterable[str]) -> str:
     Parameters
     ----------
     names
-        Names of the columns; those with separators are quoted, control characters become spaces.
+        Names of the columns; those with separators, or with ``#``, at which readers of tables with comments
+        cut a row, are quoted; control characters become spaces.
     """
-    line = io.StringIO()
     cells = (_FORMULA.sub(r"\1'\2", re.sub(r"[\x00-\x1f\x7f]", " ", name).lstrip()) for name in names)
-    csv.writer(line, lineterminator="\n").writerow(cells)
-    return line.getvalue()
+    return ",".join(_quoted(cell) for cell in cells) + "\n"
+
+
+def _quoted(cell: str) -> str:
+    return '"' + cell.replace('"', '""') + '"' if re.search('[,"#]', cell) else cell
 
 
 def inert_json(value: Any) -> str:

@@ -92,10 +92,22 @@ def test_no_name_of_a_group_does_either(spectrum, tmp_path) -> None:
     assert [name[11:-1] for name in names if name.startswith("n_alpha_cm[")][3:] == groups[3:]  # harmless
 
 
+def test_groups_named_by_numbers_shift_no_column(spectrum, tmp_path) -> None:
+    """Readers that leave out what follows a # cut the names there; first columns became an index."""
+    pandas = pytest.importorskip("pandas")
+    groups = {"Li#1": spectrum.n_alpha, "B": spectrum.n_alpha}
+    write_csv(replace(spectrum, partial_n_alpha=groups, partial_n_alpha_err={}), tmp_path / "a.csv")
+    table = pandas.read_csv(tmp_path / "a.csv", comment="#")
+    np.testing.assert_allclose(table["wavenumber_cm"], spectrum.wavenumber_cm)
+    np.testing.assert_allclose(table["n_alpha_cm[Li#1]"], spectrum.n_alpha)
+
+
 def test_first_rows_of_tables() -> None:
     assert (
         header_row(["=1+1_rmse_e", " @x", "+a", "-a", "a-b", "\t=1"]) == "'=1+1_rmse_e,'@x,'+a,'-a,a-b,'=1\n"
     )
+    names = ["plain", "a,b", 'a "b"', "#1", "a;b", " c"]
+    assert next(csv.reader([header_row(names)])) == [*names[:-1], "c"]
 
 
 def test_csv_tensor_has_all_nine(spectrum, tmp_path) -> None:
