@@ -364,7 +364,7 @@ _MODES = {
     "force_constants": Flag(
         "--force-constants",
         Path | None,
-        "FORCE_CONSTANTS of phonopy, or .npz with force constants or eigenvectors.",
+        "FORCE_CONSTANTS of phonopy, its .hdf5, or .npz with force constants or eigenvectors.",
         metavar="FILE",
     ),
     "structure": Flag(

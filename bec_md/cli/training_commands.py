@@ -288,7 +288,7 @@ def collect(
             "--total-charge", metavar="E", help="Net charge of every cell.", show_default="as stated"
         ),
     ] = None,
-    max_residual: MaxResidual = None,
+    max_residual_e: MaxResidual = None,
     skip_bad: Annotated[
         bool, typer.Option("--skip-bad", help="Leave out files that cannot be read.")
     ] = False,
@@ -305,7 +305,7 @@ def collect(
         level=level,
         structure=structure,
         total_charge=total_charge,
-        max_residual_e=max_residual,
+        max_residual_e=max_residual_e,
         skip_bad=skip_bad,
     )
     for sentence in found.rejected:

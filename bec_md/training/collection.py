@@ -164,7 +164,7 @@ def collect(
     DataError
         If a file cannot be read, or nothing is left.
     UsageError
-        If one structure is given for several outputs, or for another program than ph.x.
+        If one structure is given for several outputs, or for another program than ph.x, or a number is none.
     """
     if structure is not None and len(paths) != 1:
         raise UsageError(
@@ -172,6 +172,11 @@ def collect(
             "each calculation has its own",
             "collect them one by one",
         )
+    for name, number in {"total_charge": total_charge, "max_residual_e": max_residual_e}.items():
+        if number is not None and not np.isfinite(number):
+            raise UsageError(
+                f"`{name}={number:g}`", "it is compared with sums of charges", "give a number in e"
+            )
     labels: list[CollectedLabel] = []
     rejected: list[str] = []
     seen: dict[bytes, Path] = {}
@@ -247,11 +252,14 @@ def _repeated(label: CollectedLabel, seen: dict[bytes, Path]) -> str | None:
     parts = [np.ascontiguousarray(array).tobytes() for array in arrays]
     key = hashlib.sha256(b"".join([*parts, str(sorted(theory.items())).encode()])).digest()
     if key in seen:
-        return (
-            f"the same structure and tensors as in {seen[key].parent.name}/{seen[key].name}; they count once"
-        )
+        return f"the same structure and tensors as in {_short(seen[key])}; they count once"
     seen[key] = label.path
     return None
+
+
+def _short(path: Path) -> str:
+    """Name of a file with that of its folder, where the path has one."""
+    return f"{path.parent.name}/{path.name}" if path.parent.name else path.name
 
 
 def _label(frame: Frame, path: Path, level: str | None, total_charge: float | None) -> CollectedLabel:
@@ -265,7 +273,7 @@ def _label(frame: Frame, path: Path, level: str | None, total_charge: float | No
     info: dict[str, Any] = {
         **frame.info,
         "level": level or f"{functional} {program}",
-        "source": f"{code}, {path.parent.name}/{path.name}" if path.parent.name else f"{code}, {path.name}",
+        "source": f"{code}, {_short(path)}",
         "sha256": digest[:16],
         "sum_rule_residual_e": round(residual, 6),
     }

@@ -81,6 +81,13 @@ def test_the_same_run_given_twice_counts_once(tmp_path):
     assert len(result.rejected) == 2
 
 
+def test_limits_that_are_no_numbers_are_refused(tmp_path):
+    run = written(tmp_path / "ph.out", PH_OUTPUT)
+    for name in ("total_charge", "max_residual_e"):  # NaN passed every limit, and was written as the charge
+        with pytest.raises(UsageError, match=f"`{name}=nan`"):
+            collect([run], tmp_path / "o.xyz", **{name: float("nan")})
+
+
 # ---------------------------------------------------------------------- damaged tables
 @pytest.mark.parametrize(
     ("row", "damage"),
