@@ -26,6 +26,8 @@ from bec_md.trajectory.readers.text import floats
 
 _CELL = re.compile(r"H0\(([123]),([123])\)\s*=\s*([-+\d.eE]{1,40})")
 _VELOCITIES = ("vx", "vy", "vz")
+#: Length scale that LAMMPS writes with unwrapped positions; the vectors are those of the cell itself.
+_UNWRAPPED = 10.0
 
 
 @dataclass
@@ -38,6 +40,7 @@ class Snapshot:
     labels: list[str]
     masses: list[float]
     rows: list[str]
+    expansion: float = 1.0  # LAMMPS draws unwrapped positions (xsu) in a cell ten times as long
 
 
 class LammpsCfgReader:
@@ -103,7 +106,7 @@ class LammpsCfgReader:
             index=index,
             numbers=species.numbers,
             masses_amu=species.masses_amu,
-            positions_ang=values[order, :3] @ snapshot.cell_ang,
+            positions_ang=((values[order, :3] - 0.5) * snapshot.expansion + 0.5) @ snapshot.cell_ang,
             cell_ang=snapshot.cell_ang,
             pbc=np.ones(3, dtype=bool),
             velocities_ang_fs=velocities,
@@ -158,8 +161,9 @@ def _read(lines: Iterator[str]) -> Snapshot:
             snapshot.cell_ang[int(found[1]) - 1, int(found[2]) - 1] = float(found[3])
         elif line.startswith("A ="):
             scale = float(line.split()[2])
-            if scale != 1.0:
+            if scale not in (1.0, _UNWRAPPED):
                 raise ValueError(f"the length scale A = {scale:g} is not 1")
+            snapshot.expansion = scale
         elif line.startswith(".NO_VELOCITY."):
             extended = True
         elif line.startswith("entry_count"):

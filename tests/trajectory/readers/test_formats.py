@@ -586,6 +586,21 @@ def test_velocities_named_as_positions_are_refused(motion: Motion, tmp_path: Pat
         assert_helpful(caught.value, "velocities of a run", word)
 
 
+def test_unwrapped_positions_of_a_cfg_dump(motion: Motion, tmp_path: Path) -> None:
+    """LAMMPS writes (s − 0.5)/10 + 0.5 with the length scale 10, and the vectors of the cell itself."""
+    text.dump_cfg(motion, tmp_path)
+    for path in tmp_path.glob("*.cfg"):
+        lines = path.read_text().replace("A = 1 ", "A = 10 ").splitlines()
+        for number, line in enumerate(lines):
+            if len(words := line.split()) == 7 and "." in words[0]:
+                near = [f"{(float(word) - 0.5) / 10 + 0.5:.14f}" for word in words[:3]]
+                lines[number] = " ".join([*near, *words[3:]])
+        path.write_text("\n".join(lines) + "\n")
+    options: dict[str, Any] = {"lammps_units": "metal", "timestep_fs": 1.0}
+    for k, frame in enumerate(open_trajectory(tmp_path / "run.0.cfg", **options).frames()):
+        np.testing.assert_allclose(frame.positions_ang, motion.scaled[k] @ motion.cell, atol=1e-9)
+
+
 def test_boundary_conditions_of_dl_poly(motion: Motion, tmp_path: Path) -> None:
     path = text.dlpoly(motion, tmp_path)
     content = path.read_text()
