@@ -120,6 +120,17 @@ def test_the_default_time_step_of_a_rerun_is_none(tmp_path: Path) -> None:
     assert_reference(read(tmp_path, again + one(np.delete(rows(), 1, axis=1), (COLUMNS[0], *COLUMNS[2:]))))
 
 
+def test_comments_of_commands_are_none(tmp_path: Path) -> None:
+    """A log echoes them: an option, a fix or a formula in a comment sets nothing."""
+    head = HEAD.replace("every 4\n", "every 4 # efield 0 0 1\n").replace("metal\n", "metal # or real\n")
+    head += "# fix box all npt temp 300 300 0.1 iso 0 0 1\n"
+    head += "fix out all print 10 '# ${x}' title \"#\" screen no # s\n"
+    head += CHAIN.replace("]\n", "] # the current\n") + "thermo_modify norm no # norm yes\nrun 160 # s\n"
+    assert_reference(read(tmp_path, head + one(rows())))
+    columns = ("v_jx", "v_jy", "v_jz")
+    assert_reference(read(tmp_path, head + one(rows(), (*COLUMNS[:4], *columns)), columns=columns))
+
+
 def test_a_killed_run_and_lines_in_between(tmp_path: Path) -> None:
     body = one(rows()).split("Loop time")[0].splitlines(keepends=True)
     body.insert(12, "WARNING: something about neighbor lists (src/neighbor.cpp:1)\n")

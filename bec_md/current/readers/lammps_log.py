@@ -16,6 +16,8 @@ from bec_md.files import open_text
 
 #: Logs larger than this are not searched: a thermo table of 10⁶ lines takes about 200 MB.
 MAX_LOG_BYTES = 500_000_000
+#: What precedes a comment, in which quoted text may have the sign; a log echoes commands with theirs.
+_COMMENT = re.compile(r"^((?:[^#\"']|\"[^\"]*\"|'[^']*')*)#.*$", re.DOTALL)
 _RECORD = re.compile(r"-+ Step\s+(-?\d+) -+ CPU")  # of `thermo_modify line multi`
 #: Characters of a step in a row; those of longer ones have no blank in front.
 _STEP_WIDTH = 8
@@ -133,8 +135,11 @@ class _Parser:
             self.pending = text[:-1] + " "
             return
         self.pending = ""
-        self.settings = self.settings.after(text)
+        text = _COMMENT.sub(r"\1", text)
         words = text.split()
+        if not words:
+            return
+        self.settings = self.settings.after(text)
         if words[0] == "fix" and len(words) > 3 and words[3].startswith("ave/"):
             for name in (after for word, after in pairwise(words[4:]) if word in ("file", "append")):
                 self.content.written[Path(name).name] = tuple(words)
