@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bec_md.arrays import Array
-from bec_md.errors import DataError
+from bec_md.errors import DataError, UsageError
 from bec_md.structure.spacegroup import ask_spglib, cell_of
 
 Indices = NDArray[np.int64]
@@ -40,6 +40,8 @@ def symmetry_operations(
 
     Raises
     ------
+    UsageError
+        If the tolerance is no positive number.
     DataError
         If there is no crystal: atoms lie on top of each other, or the cell has no volume.
 
@@ -47,12 +49,18 @@ def symmetry_operations(
     ----------
     Togo, Shinohara and Tanaka, Sci. Technol. Adv. Mater. Methods 4, 2384822 (2024).
     """
+    if not 0.0 < tolerance_ang < np.inf:  # spglib crashes
+        raise UsageError(
+            f"`symmetry_tolerance={tolerance_ang:g}` is not a positive number",
+            "it is a distance in Å",
+            "give e.g. 1e-5, or leave it out",
+        )
     fractional = positions_ang @ np.linalg.inv(cell_ang)
     found = ask_spglib("get_symmetry", cell_of(cell_ang, positions_ang, numbers), symprec=tolerance_ang)
     if found is None:
         raise DataError(
-            f"no symmetry can be found for {len(numbers)} atoms",
-            "atoms lie on top of each other, or the cell has no volume",
+            f"no symmetry can be found for {len(numbers)} atoms within {tolerance_ang:g} Å",
+            "atoms lie on top of each other to this tolerance, or the cell has no volume",
             "look at the structure",
         )
     to_cartesian = cell_ang.T

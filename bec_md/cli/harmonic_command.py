@@ -76,16 +76,18 @@ def harmonic(
 
 def parse_direction(text: str) -> tuple[float, float, float]:
     """Three numbers separated by commas, not all zero."""
+    from math import hypot
+
     from bec_md.errors import UsageError
 
     try:
         x, y, z = (float(word) for word in text.split(","))
     except ValueError:
         x = y = z = 0.0
-    if x == y == z == 0.0:
+    if not 1e-100 < hypot(x, y, z) < 1e100:
         raise UsageError(
             f"--direction {text}",
-            "a direction is three numbers, not all zero",
+            "a direction is three finite numbers, not all zero",
             "write e.g. --direction 0,0,1",
         )
     return x, y, z

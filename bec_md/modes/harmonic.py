@@ -151,8 +151,9 @@ class HarmonicResponse:
                 "give `eps_inf`, or another model",
             )
         length = float(np.linalg.norm(direction))
-        if length == 0.0:
-            raise DataError("direction (0, 0, 0)", "it has no length", "give a direction such as (0, 0, 1)")
+        if not 0.0 < length < np.inf:
+            shown = ", ".join(f"{x:g}" for x in direction)
+            raise DataError(f"direction ({shown})", "it has no length", "give a direction such as (0, 0, 1)")
         q = np.asarray(direction, dtype=np.float64) / length
         factor = PLASMA_FREQUENCY2_FS2 / self.volume_ang3 / float(q @ self.eps_inf @ q)
         polar = self.mode_charges @ q

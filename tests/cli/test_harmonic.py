@@ -267,6 +267,18 @@ def test_sticks_lie_over_a_spectrum(crystal, monkeypatch):
         (("harmonic", "POSCAR"), 2, "without force constants"),
         (("harmonic", "POSCAR", "--force-constants", "none"), 2, "no such file"),
         (("harmonic", "POSCAR", "--force-constants", "fc.npz", "--direction", "0,0,0"), 2, "not all zero"),
+        (
+            ("harmonic", "POSCAR", "--force-constants", "fc.npz", "--direction", "nan,0,1"),
+            2,
+            "finite numbers",
+        ),
+        (
+            ("harmonic", "POSCAR", "--force-constants", "fc.npz", "--direction", "inf,0,0"),
+            2,
+            "finite numbers",
+        ),
+        (("born", "POSCAR", "--symmetry-tolerance", "-1"), 2, "--symmetry-tolerance -1 is not a positive"),
+        (("born", "POSCAR", "--symmetry-tolerance", "nan"), 2, "--symmetry-tolerance nan is not a positive"),
         (("harmonic", "broken.yaml"), 1, "phonopy cannot use"),
         (
             (
