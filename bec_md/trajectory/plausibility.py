@@ -138,8 +138,10 @@ def check_first_frames(frames: Sequence[Frame], source: str) -> None:
     )
 
 
-def rounding_grid_ang(positions_ang: NDArray[np.float64]) -> float | None:
-    """Step in Å to which positions are rounded, if it is one of 0.1, 0.01 and 0.001 Å; else None.
+def rounding_grid_ang(
+    positions_ang: NDArray[np.float64], grids: Sequence[float] = (0.1, 0.01, 0.001)
+) -> float | None:
+    """Step in Å to which positions are rounded, if it is one of `grids`; else None.
 
     Numbers in single precision count as rounded when they lie within their own resolution of a multiple.
     """
@@ -147,7 +149,7 @@ def rounding_grid_ang(positions_ang: NDArray[np.float64]) -> float | None:
     if len(values) < 6 or not np.isfinite(values).all():
         return None
     resolution = 3e-7 * np.abs(values) + 1e-9
-    for grid in (0.1, 0.01, 0.001):
+    for grid in grids:
         multiples = np.rint(values / grid)
         tolerance = np.minimum(resolution, 0.02 * grid)
         if (np.abs(values - multiples * grid) <= tolerance).all() and len(np.unique(multiples)) > 3:
@@ -173,21 +175,34 @@ def rounding_temperature_k(grid_ang: float, interval_fs: float, masses_amu: NDAr
     return kinetic_temperature_k(energy_ev, 3 * len(masses_amu))
 
 
-def rounding_warning(frames: Sequence[Frame], interval_fs: float | None) -> str | None:
-    """Say that positions are rounded, and what that does to velocities taken from their differences."""
+def rounding_warning(frames: Sequence[Frame], interval_fs: float | None) -> list[str]:
+    """Say that stored velocities are rounded, or positions, and what that does to their differences."""
     first = frames[0]
-    if first.velocities_ang_fs is not None or interval_fs is None:
-        return None
-    grid = rounding_of(frames)
-    if grid is None:
-        return None
+    if first.velocities_ang_fs is not None:
+        return _rounded_velocities(frames)
+    grid = None if interval_fs is None else rounding_of(frames)
+    if interval_fs is None or grid is None:
+        return []
     noise = rounding_temperature_k(grid, interval_fs, first.masses_amu)
     if noise < 1.0:
-        return None
+        return []
     stride = int(np.ceil(np.sqrt(noise / 1.0)))
-    return (
+    return [
         f"positions are rounded to {grid:g} Å: their differences in {interval_fs:g} fs carry noise of "
         f"{noise:.3g} K, "
         "which grows with more frames. Use stored velocities (GROMACS: trr with nstvout) or more digits; "
         f"else take `stride={stride}` or so, which lowers it to 1 K and the highest wavenumber with it"
-    )
+    ]
+
+
+def _rounded_velocities(frames: Sequence[Frame]) -> list[str]:
+    """Say that stored velocities have few digits: rounding to g is white noise of variance g²/12."""
+    stored = [frame.velocities_ang_fs for frame in frames[:3] if frame.velocities_ang_fs is not None]
+    grid = rounding_grid_ang(np.concatenate(stored), (0.01, 0.001))
+    if grid is None:
+        return []
+    noise = rounding_temperature_k(grid, np.sqrt(2.0), frames[0].masses_amu)
+    return [
+        f"velocities are rounded to {grid:g} Å/fs, which is noise of {noise:.3g} K at all wavenumbers: write "
+        "more digits (LAMMPS: dump_modify format float %.8g), or leave them out with `velocities=none`"
+    ]

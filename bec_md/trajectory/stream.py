@@ -112,11 +112,10 @@ class StreamedTrajectory:
         if has_velocities and reader.velocity_units is not None:
             note = kinetic_temperature_note(self._probed, reader.velocity_units, reader.source)
             notes.append(note.text)
-            noted.extend(note.warnings)
+            noted.extend([*note.warnings, *rounding_warning(self._probed, None)])
         elif options.time_series and clock.timestep_fs is not None:
             step = clock.timestep_fs * self._window.stride
-            rounded = rounding_warning(self._probed, step)
-            noted.extend([rounded] if rounded else [])
+            noted.extend(rounding_warning(self._probed, step))
             note = difference_temperature_note(motion, step, options.temperature_k, reader.source)
             notes.append(note.text)
             noted.extend(note.warnings)

@@ -96,6 +96,24 @@ def test_rounding_grid(grid: float | None, single: bool) -> None:
     assert rounding_grid_ang(rounded) == grid
 
 
+def test_rounded_velocities_are_noise_of_a_temperature(tmp_path: Path) -> None:
+    """Kinetic temperature of what rounding to 0.001 Å/fs adds, from two runs of the same positions."""
+    motion = Motion()
+    for digits, said in ((3, True), (6, False)):
+        exact = motion.velocities.copy()
+        motion.velocities = np.round(motion.velocities, digits)
+        write_frames(tmp_path / "t.xyz", frames_of(motion))
+        found = open_trajectory(tmp_path / "t.xyz", timestep_fs=1.0).info.warnings
+        added = motion.velocities - exact
+        motion.velocities = exact
+        assert any("velocities are rounded to 0.001 Å/fs" in text for text in found) == said, found
+        if said:
+            masses = np.array([22.99, 22.99, 35.45, 35.45])[:, None]
+            kelvin = float((masses * added**2).sum(axis=(1, 2)).mean()) / 12.0 * 103.642696 / 8.617333e-5
+            noise = float(found[-1].split("noise of ")[1].split(" K")[0])
+            assert noise == pytest.approx(kelvin, rel=0.2)  # 60 frames of 12 roundings
+
+
 def test_noise_of_rounding() -> None:
     """The temperature of differences of a rounded random walk without velocity is that of the formula."""
     random = np.random.default_rng(3)

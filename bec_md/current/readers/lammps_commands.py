@@ -104,10 +104,11 @@ class RunSettings:
             return replace(self, normalized=answer in ("yes", "on", "true"))
         if head == "timestep" and len(words) > 1:
             return replace(self, timestep=_number(words[1], self.timestep), dynamics=self.dynamics + 1)
-        if head == "boundary" or (head == "change_box" and "boundary" in words[:-3]):
+        if head == "boundary" or (head == "change_box" and "boundary" in words):
             flags = words[words.index("boundary") + 1 :][:3]
-            moved = self.dynamics + (head != "boundary")
-            return replace(self, shrink_wrapped=any({*"sm"} & set(flag) for flag in flags), dynamics=moved)
+            if len(flags) == 3 and {*"".join(flags)} <= {*"pfsm"}:
+                wrapped, moved = {*"sm"} & {*"".join(flags)}, self.dynamics + (head != "boundary")
+                return replace(self, shrink_wrapped=bool(wrapped), dynamics=moved)
         if head == "variable" and words[2:3] == ["equal"] and len(words) > 3:
             return replace(self, variables={**self.variables, words[1]: " ".join(words[3:]).strip("\"'")})
         if head == "compute" and len(words) > 3:
