@@ -113,7 +113,7 @@ def run_dynamics(
         if run.state["start"] is None:
             run.find_start()
         run.replicas(workers)
-    replicas = tuple(Replica(**item) for item in run.state["replicas"])
+    replicas = tuple(Replica(**item) for item in run.state["replicas"][: options.replicas])
     return DynamicsResult(replicas, run.state["start"]["cell"], run.prefix.parent)
 
 
@@ -159,6 +159,7 @@ class _Run:
         stored = json.loads(read_text(self._file))
         wanted = json.loads(json.dumps(self.state["settings"]))
         known = stored.get("settings") or dict.fromkeys(wanted)
+        wanted.pop("replicas")  # each depends on the seed and its number alone: there may be more or fewer
         differing = sorted(name for name in wanted if known.get(name, wanted[name]) != wanted[name])
         if differing:
             raise UsageError(
@@ -166,7 +167,8 @@ class _Run:
                 "its replicas and these would be averaged as one system",
                 "choose another output, or overwrite it",
             )
-        self.state = stored
+        there = [item for item in stored["replicas"] if self._file.with_name(item["current"]).is_file()]
+        self.state = stored | {"settings": self.state["settings"], "replicas": there}
         if self.state["start"] is not None:
             self.atoms.set_cell(np.array(self.state["start"]["cell"]))
             self.atoms.set_positions(np.array(self.state["start"]["positions"]))

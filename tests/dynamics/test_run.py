@@ -63,6 +63,21 @@ def test_frozen_atoms_have_no_temperature(quartz: Atoms, tmp_path: Path) -> None
     assert mean == pytest.approx(103.642697 * kinetic / (18 * 8.617333e-5), rel=1e-4)
 
 
+def test_more_replicas_are_added_and_a_lost_one_is_run_again(quartz: Atoms, tmp_path: Path) -> None:
+    (tmp_path / "whole").mkdir()
+    options = replace(SHORT, time_ps=0.02, equilibration_ps=0.02)
+    whole = _run(quartz, tmp_path / "whole", replace(options, replicas=3))
+    _run(quartz, tmp_path, options)
+    (tmp_path / "run-1_current.h5").unlink()
+    before = (tmp_path / "run-2.xyz").stat().st_mtime_ns
+    for count in (3, 1):
+        found = _run(quartz, tmp_path, replace(options, replicas=count))
+        assert found.replicas == whole.replicas[:count]
+        for one, other in zip(found.currents, whole.currents, strict=False):
+            np.testing.assert_array_equal(load_current(one).current, load_current(other).current)
+    assert (tmp_path / "run-2.xyz").stat().st_mtime_ns == before
+
+
 def test_replicas_conserve_energy_and_differ(quartz: Atoms, tmp_path: Path) -> None:
     first, second = _run(quartz, tmp_path).replicas
     assert abs(first.drift_mev_atom_ps) < 1.0
