@@ -156,11 +156,11 @@ def read_force_constants(path: Path, cell: Array, positions: Array, numbers: Ind
         )
     first = rows[:, 0].astype(int).reshape(count, total)[:, 0] - 1
     second = rows[:, 1].astype(int).reshape(count, total) - 1
-    phi = np.empty((count, total, 3, 3))
+    phi = np.full((count, total, 3, 3), np.nan)  # pairs that are missing stay so
     for row in range(count):
         phi[row, second[row]] = rows[row * total : (row + 1) * total, 2:].reshape(total, 3, 3)
     if count == total:
-        full = np.empty((n, n, 3, 3))
+        full = np.full((n, n, 3, 3), np.nan)
         full[first] = phi
         return full
     return expand_compact(phi, first, cell, positions, numbers)

@@ -144,6 +144,14 @@ def test_modes_without_gaps_are_no_group() -> None:
     assert close_together(np.array([])) == []
 
 
+def test_a_pair_that_occurs_twice_leaves_no_other_one_undefined(tmp_path: Path) -> None:
+    atoms, phi = chain()
+    lines = write_text(tmp_path / "FORCE_CONSTANTS", phi).read_text().replace("\n1 2\n", "\n1 1\n")
+    (tmp_path / "FORCE_CONSTANTS").write_text(lines)
+    with pytest.raises(DataError, match="not finite"):
+        read_modes(tmp_path / "FORCE_CONSTANTS", atoms)
+
+
 def test_compact_force_constants_are_expanded_by_translations(tmp_path: Path) -> None:
     atoms, phi = chain()
     full = expand_compact(phi[[0, 1]], np.array([0, 1]), np.array(atoms.cell), atoms.positions, atoms.numbers)
