@@ -111,8 +111,9 @@ def evaluate_model(
         means_of_elements([f for path in training_data for f in read_frames(path)]) if training_data else None
     )
     predicted, uncertainty, eps, timing = _predict(predictor, frames)
-    eps_labels = [e for f in frames if (e := f.eps_inf) is not None and np.isfinite(e).all()]
-    labelled = [i for i, f in enumerate(frames) if f.eps_inf is not None and np.isfinite(f.eps_inf).all()]
+    known = [bool(np.isfinite(e).all()) for e in eps]  # a molecule without a cell has none
+    labels = {i: e for i, f in enumerate(frames) if (e := f.eps_inf) is not None and np.isfinite(e).all()}
+    both = [i for i in labels if known[i]]
     result = compare(
         model=predictor.name,
         data=name,
@@ -122,8 +123,8 @@ def evaluate_model(
         predicted=predicted,
         total_charge=np.array([frame.total_charge for frame in frames]),
         uncertainty_e=uncertainty,
-        eps_inf_labels=np.array(eps_labels).reshape(-1, 3, 3),
-        eps_inf_predicted=eps[labelled] if eps is not None else None,
+        eps_inf_labels=np.array([labels[i] for i in both or labels]).reshape(-1, 3, 3),
+        eps_inf_predicted=eps[both] if both else None,
         element_means=means,
         extra=timing,
     )
@@ -220,8 +221,11 @@ def _known(frames: Sequence[Frame], predictor: Predictor, name: str) -> list[Fra
 
 def _predict(
     predictor: Predictor, frames: Sequence[Frame]
-) -> tuple[Array, Array | None, Array | None, dict[str, float]]:
-    """Predict frame by frame and time it: the median over frames is robust on a shared machine."""
+) -> tuple[Array, Array | None, Array, dict[str, float]]:
+    """Predict frame by frame and time it: the median over frames is robust on a shared machine.
+
+    ε∞ is NaN where there is none.
+    """
     tensors, spreads, eps, cpu, wall = [], [], [], [], []
     predictor.predict_batch(frames[:1])  # caches and code are loaded by the first call
     for geometry in frames:
@@ -234,13 +238,12 @@ def _predict(
         if getattr(prediction, "uncertainty_e", None) is not None:
             spreads.append(np.asarray(prediction.uncertainty_e)[0])
         own = getattr(prediction, "eps_inf", None)
-        if own is not None and not np.isnan(own).any():
-            eps.append(np.asarray(own)[0])
+        eps.append(np.full((3, 3), np.nan) if own is None else np.asarray(own)[0])
     timing = {"us_per_atom": 1e6 * float(np.median(wall)), "cpu_us_per_atom": 1e6 * float(np.median(cpu))}
     complete = len(spreads) == len(frames)
     return (
         np.concatenate(tensors),
         np.concatenate(spreads) if complete else None,
-        np.array(eps) if len(eps) == len(frames) else None,
+        np.array(eps),
         timing,
     )

@@ -91,6 +91,9 @@ def test_labels_that_are_none_are_not_compared_with():
     first, second = toy_frames(2)
     second = second.with_labels(eps_inf=np.full((3, 3), np.nan))
     assert evaluate_model(load_model("universal"), [first, second]).metrics["n_eps_inf"] == 1
+    # a molecule without a cell has none, and took those of the others with it
+    molecule = replace(first.with_labels(eps_inf=None), cell_ang=np.zeros((3, 3)), pbc=np.zeros(3, bool))
+    assert evaluate_model(load_model("universal"), [first, molecule]).metrics["n_eps_inf"] == 1
     with pytest.raises(DataError, match="1 of 2 frames have no tensors"):
         evaluate_model(NoisyLaw(), [first, second.with_labels(born_effective_charges=None)])
 
