@@ -428,8 +428,30 @@ def test_a_file_that_fix_ave_time_appends_to(tmp_path: Path) -> None:
     table = HEAD + "fix o all ave/time 4 1 4 f_ir[1] f_ir[2] f_ir[3] append J.dat\nrun 80\n"
     (tmp_path / "log.lammps").write_text(table + one(rows(20, 41)))
     assert open_current(path).n_frames == 41
+    # which writes the row of its first step again
+    lines = path.read_text().splitlines()
+    again = lines[22].split()
+    again[1] = f"{float(again[1]) * (1 + 1e-6):.10g}"
+    path.write_text("\n".join([*lines[:23], *lines[:2], " ".join(again), *lines[23:]]) + "\n")
+    found = open_current(path)
+    np.testing.assert_allclose(found.current[:, 0], 1e-3 * CURRENT, rtol=1e-9)
+    assert found.metadata["remarks"] == [
+        "20 rows of J.dat are of runs that its log does not show: their time step is taken to be the same"
+    ]
     with pytest.raises(DataError, match="averages 4 samples"):
         open_current(ave_time(tmp_path, "1 4 4 f_ir[1] f_ir[2] f_ir[3] append J.dat"))
+
+
+def test_thermo_rows_beside_the_grid_belong_to_the_run_of_a_file(tmp_path: Path) -> None:
+    """The run began at step 3, thermo prints that, then every 8: temperature and volume are known."""
+    path = ave_time(tmp_path, "4 1 4 f_ir[1] f_ir[2] f_ir[3] file J.dat")
+    lines = path.read_text().splitlines()
+    path.write_text("\n".join([*lines[:2], *lines[3:]]) + "\n")  # from step 4 on
+    thermo = rows()[::2].copy()
+    thermo[0, :2] = 3, 3 * 0.0005
+    head = HEAD + "fix o all ave/time 4 1 4 f_ir[1] f_ir[2] f_ir[3] file J.dat\nrun 157\n"
+    (tmp_path / "log.lammps").write_text(head + one(thermo))
+    assert open_current(path).temperature_k == pytest.approx(thermo[1:, 2].mean())
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,9 @@ from bec_md.current.readers.table import read_columns
 from bec_md.errors import DataError
 from bec_md.files import open_text, read_text
 
+#: Rows of one step, computed before and after a restart, agree to this share of the largest number.
+_SAME_ROW = 1e-4
+
 
 def read_ave_file(path: Path) -> tuple[Array, tuple[str, ...]]:
     """Return (T, C) numbers and the names of the columns, ``TimeStep`` first.
@@ -77,3 +80,10 @@ def _blocks(path: Path, columns: list[str]) -> tuple[Array, tuple[str, ...]]:
             "cut the file there",
         )
     return table, ("TimeStep", *(f"{columns[1]}[{k}]" for k in range(1, table.shape[1])))
+
+
+def without_repeats(table: Array) -> Array:
+    """Leave out rows that repeat the one before them, as where a restarted run appends to its file."""
+    close = np.abs(np.diff(table[:, 1:], axis=0)) <= _SAME_ROW * np.abs(table[:, 1:]).max()
+    repeats = (np.diff(table[:, 0]) == 0.0) & close.all(axis=1)
+    return np.asarray(table[np.concatenate([[True], ~repeats])])

@@ -18,7 +18,7 @@ import numpy as np
 from bec_md.arrays import Array
 from bec_md.current.kinetic_spread import spread_of
 from bec_md.current.options import SeriesOptions
-from bec_md.current.readers.ave_file import read_ave_file
+from bec_md.current.readers.ave_file import read_ave_file, without_repeats
 from bec_md.current.readers.lammps_commands import RunSettings
 from bec_md.current.readers.lammps_log import LogContent, RunMeans, ThermoTable, log_of, parse_log
 from bec_md.current.readers.lammps_origin import averaged_values, check_origin, fix_id, refuse_averages
@@ -107,8 +107,7 @@ def read_ave_time(path: Path, options: SeriesOptions) -> RawSeries:
     chosen = choose_columns(names, options.columns, path.name)
     refuse_averages(command, path.name)
     tables, since = _own_tables(content, command, table[:, 0])
-    earlier = int(np.count_nonzero(table[:, 0] <= since))
-    table = table[earlier:]
+    table, left = _rows_of_run(table, tables, since, path.name)
     run = _run_with(tables, content.settings, table[:, 0])
     settings = run.settings if run.names else content.settings
     columns = [origin[c] for c in chosen]
@@ -121,9 +120,7 @@ def read_ave_time(path: Path, options: SeriesOptions) -> RawSeries:
         sampling_fs(run, time_fs, path.name)  # refuses times that are not equidistant
         at_every_step = ThermoRun(("Step",), table[:, :1], _without_resets(settings), run.n_atoms)
     about = _about(run, names[chosen[0]], options, path.name)
-    if earlier:
-        left = f"{earlier} rows of {path.name} up to step {since:g} are left out: they are of earlier runs"
-        about["remarks"] += (left,)
+    about["remarks"] += left
     if found is None:
         about["notes"] = (
             f"the log of the run that wrote {path.name} is not in its folder: its rows are taken as samples "
@@ -266,8 +263,27 @@ def _own_tables(content: LogContent, command: Sequence[str], steps: Array) -> tu
     first = last = within[-1]
     while first > 0 and same_dynamics(tables[first - 1], tables[last]):
         first -= 1
-    begin = float(tables[first].array[0][tables[first].names.index("Step")])
+    begin = _first_step(tables[first])
     return tables[first : last + 1], begin if first > 0 and steps[0] < begin else -np.inf
+
+
+def _rows_of_run(
+    table: Array, tables: Sequence[ThermoTable], since: float, where: str
+) -> tuple[Array, tuple[str, ...]]:
+    """Rows of the last run, each once, and what is to be said about others."""
+    earlier = int(np.count_nonzero(table[:, 0] <= since))
+    rows = without_repeats(table[earlier:])
+    said = []
+    if earlier:
+        said.append(f"{earlier} rows of {where} up to step {since:g} are left out: they are of earlier runs")
+    if tables and (before := int(np.count_nonzero(rows[:, 0] < _first_step(tables[0])))):
+        taken = f"{before} rows of {where} are of runs that its log does not show: their time step is taken"
+        said.append(f"{taken} to be the same")
+    return rows, tuple(said)
+
+
+def _first_step(table: ThermoTable) -> float:
+    return float(table.array[0][table.names.index("Step")])
 
 
 def _spans(table: ThermoTable, step: float) -> bool:
@@ -279,10 +295,8 @@ def _spans(table: ThermoTable, step: float) -> bool:
 def _run_with(tables: Sequence[ThermoTable], otherwise: RunSettings, steps: Array) -> ThermoRun:
     """Thermo rows of the run in which these steps lie; without rows if the log shows none."""
     for group in reversed(group_runs(tables)):
-        run = join(group, "the log")
-        step = run.column("Step")
-        if step is not None and len(step) and step[0] <= steps[0] and _spans(group[-1], steps[-1]):
-            return run
+        if _first_step(group[0]) <= steps[0] and _spans(group[-1], steps[-1]):
+            return join(group, "the log")
     return ThermoRun((), np.empty((0, 0)), tables[-1].settings if tables else otherwise, None)
 
 
