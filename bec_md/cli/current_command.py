@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -61,7 +62,7 @@ def run_current(inputs: list[str], options: InputOptions, outputs: OutputOptions
             raise UsageError(
                 f"{source.path} is a current already",
                 "there is nothing to compute",
-                f"analyze it with bec-md spectrum {source.path}",
+                f"analyze it with bec-md spectrum {quote(source.path)}",
             )
         announce_source(console, source)
     paths = [current_path(source, outputs.folder, outputs.current, outputs.overwrite) for source in sources]
@@ -90,4 +91,6 @@ def check_current(console: Console, path: Path, series: CurrentSeries) -> None:
     held, asked = stored_rows(path), series.n_frames
     longer = f" of the {held} that an earlier run has stored" if held > asked else ""
     only = f" --stop {asked}" if held > asked else ""
-    console.item("current", f"{path}: {asked} samples{longer}; next: bec-md spectrum {path}{only}")
+    console.item(
+        "current", f"{path}: {asked} samples{longer}; next: bec-md spectrum {quote(str(path))}{only}"
+    )

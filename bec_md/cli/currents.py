@@ -6,6 +6,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING
 
 from bec_md.cli.announce import announce_work
@@ -131,6 +132,6 @@ def interrupted(path: Path, stop: KeyboardInterrupt) -> InterruptedByUserError:
     return InterruptedByUserError(
         f"{stopped_by(stop)}; {rows} samples are kept in {path}",
         "what was finished is not lost",
-        f"run the same command again; `bec-md spectrum {path}` analyzes what there is",
+        f"run the same command again; `bec-md spectrum {quote(str(path))}` analyzes what there is",
         stop,
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -102,8 +103,8 @@ def train(
     console = Console(quiet)
     described: Path | TrainingConfig = config
     given = {"-o": output, "--data-root": data_root, "--cross-validate": cross_validate}
-    options = "".join(f" {name} {value}" for name, value in given.items() if value is not None)
-    again = f"bec-md train {config} --resume{options}"
+    options = [str(word) for pair in given.items() if pair[1] is not None for word in pair]
+    again = shlex.join(["bec-md", "train", str(config), "--resume", *options])
     try:
         if cross_validate is not None:
             described = with_cross_validation(console, config, cross_validate, data_root, output)

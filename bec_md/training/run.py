@@ -123,8 +123,6 @@ def train(
     root = Path(data_root) if data_root is not None else None
     sources = load_sources(config, config_folder=beside, data_root=root, report=report)
     network, data = prepare(config, sources, beside)
-    text = yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
-    write_text(folder / "config.yaml", text)
     model = folder / "model.safetensors"
 
     def save_best(progress: Progress) -> None:
@@ -138,6 +136,10 @@ def train(
     if resume and checkpoint.exists():
         trainer.resume()
         report(f"resumed at epoch {trainer.progress.epoch}, {trainer.progress.elapsed_s / 60.0:.1f} min")
+    elif resume:
+        report(f"no checkpoint in {folder}: the training begins")
+    text = yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
+    write_text(folder / "config.yaml", text)
     report(describe(config, network, data))
     if config.finetune is not None:
         report_index_order(network, data, sources, report)
@@ -185,6 +187,12 @@ def make_folder(folder: Path, resume: bool) -> Path:
     if checkpoint.exists() and not resume:
         raise UsageError(
             f"{folder} already holds a run", "it would be overwritten", "give `resume`, or another `output`"
+        )
+    if (folder / "model.safetensors").exists() and not checkpoint.exists():
+        raise UsageError(
+            f"{folder} holds a model, but no checkpoint to go on from",
+            "the model would be overwritten by a training from the beginning",
+            "give another `output`, or move the model away",
         )
     folder.mkdir(parents=True, exist_ok=True)
     return checkpoint

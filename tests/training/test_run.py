@@ -264,6 +264,22 @@ def test_a_run_is_not_resumed_with_other_held_back_frames(tmp_path):
     write_toy(tmp_path / "held.xyz", 2, seed=2)
     with pytest.raises(DataError, match="another configuration"):
         train(config, output=tmp_path / "run", resume=True)
+    before = (tmp_path / "run" / "config.yaml").read_bytes()
+    config = write_config(tmp_path, data=data, schedule={"epochs": 1}, seed=9)
+    with pytest.raises(DataError, match="another configuration"):
+        train(config, output=tmp_path / "run", resume=True)
+    assert (tmp_path / "run" / "config.yaml").read_bytes() == before  # that of the model beside it
+
+
+@pytest.mark.parametrize("resume", [False, True])
+def test_a_model_without_its_checkpoint_is_not_overwritten(tmp_path, resume):
+    write_toy(tmp_path / "toy.xyz", 4)
+    config, run = write_config(tmp_path, schedule={"epochs": 1}), tmp_path / "run"
+    run.mkdir()
+    (run / "model.safetensors").write_bytes(b"took a day")
+    with pytest.raises(UsageError, match="no checkpoint"):
+        train(config, output=run, resume=resume)
+    assert [path.name for path in run.iterdir()] == ["model.safetensors"]
 
 
 @pytest.mark.parametrize(
