@@ -8,6 +8,7 @@ from typing import Generic, TypeVar
 from bec_md.errors import DataError
 from bec_md.trajectory.readers.text import CutFrameError
 
+_WITHOUT = "a constant cell can be given as `cell_ang`, velocities be left out with `velocities=none`"
 Item = TypeVar("Item")
 
 
@@ -25,6 +26,7 @@ class Follower(Generic[Item]):
     def __init__(self, items: Iterator[tuple[int, Item]], name: str) -> None:
         self._items = items
         self._name = name
+        self._served = 0
 
     def at(self, step: int, where: str) -> Item:
         """Item of a step that is not before the last one asked for.
@@ -34,16 +36,23 @@ class Follower(Generic[Item]):
         CutFrameError
             If the file ends before it.
         DataError
-            If the file leaves this step out.
+            If the file leaves this step out, or holds the first one alone.
         """
         for found, item in self._items:
             if found == step:
+                self._served += 1
                 return item
             if found > step:
                 raise DataError(
                     f"{where}: {self._name} has step {found} where the positions have step {step}",
                     "every frame needs both, of the same time",
                     "write both at the same interval, or read the frames that have both with `start` "
-                    "and `stride`",
+                    f"and `stride`; {_WITHOUT}",
                 )
-        raise CutFrameError
+        if self._served == 1:
+            raise DataError(
+                f"{where}: {self._name} ends after the first step",
+                "every frame needs both, of the same time",
+                f"write both at the same interval; {_WITHOUT}",
+            )
+        raise CutFrameError(f"{self._name} ends before it")

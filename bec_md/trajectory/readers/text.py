@@ -97,17 +97,19 @@ class TextReader(FileReader, Generic[Block]):
                     block = next(blocks)
                 except StopIteration:
                     return
-                except CutFrameError:
-                    note_cut(self.warnings, self.source, index)
+                except CutFrameError as cut:
+                    note_cut(self.warnings, self.source, index, str(cut))
                     return
                 except (ValueError, IndexError, OverflowError) as error:
                     raise self._unreadable(index, error) from None
                 yield block
 
 
-def note_cut(warnings: list[str], source: str, index: int) -> None:
-    """Add the warning about a last frame that is cut off, once."""
+def note_cut(warnings: list[str], source: str, index: int, why: str = "") -> None:
+    """Add the warning about a last frame that is cut off, or what a file beside it lacks, once."""
     message = f"{place(source, index)} is cut off and was left out"
+    if why:
+        message = f"{place(source, index)} and all behind it are left out: {why}"
     if message not in warnings:
         warnings.append(message)
 

@@ -564,7 +564,20 @@ def test_velocities_may_be_shorter_than_positions(motion: Motion, tmp_path: Path
     other.write_text("\n".join(other.read_text().splitlines()[: 6 * 20]) + "\n")
     trajectory = open_trajectory(path)
     assert trajectory.info.n_frames == len(list(trajectory.frames())) == 20
-    assert any("cut off" in warning for warning in trajectory.info.warnings)
+    left = "frame 20 and all behind it are left out: run-vel-1.xyz ends before it"
+    assert any(left in warning for warning in trajectory.info.warnings)
+
+
+def test_a_cell_that_is_stored_once_is_no_cut_frame(motion: Motion, tmp_path: Path) -> None:
+    path = text.cp2k(motion, tmp_path)
+    cells = tmp_path / "run-1.cell"
+    lines = cells.read_text().splitlines(keepends=True)
+    at = next(k for k, line in enumerate(lines) if not line.startswith("#"))
+    cells.write_text("".join(lines[: at + 1]))
+    with pytest.raises(DataError) as caught:
+        open_trajectory(path)
+    assert_helpful(caught.value, "run-1.cell ends after the first step", "`cell_ang`")
+    assert open_trajectory(path, cell_ang=motion.cell).info.n_frames == motion.n_frames
 
 
 def test_growing_files_warn_while_reading(motion: Motion, tmp_path: Path) -> None:
