@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,6 +28,8 @@ ASSUMED = "(assumed)"
 """In the name of modes whose unit nobody stated."""
 #: Largest distance of an atom from the image of another one under a lattice translation, Å.
 _SAME_SITE_ANG = 0.05
+#: Imaginary part of real numbers, of the largest of them.
+_ROUNDING = 1e-6
 
 
 def read_modes(
@@ -99,7 +101,7 @@ def _modes(path: Path, atoms: Atoms, masses: dict[str, float] | None, units: str
 
 
 def _from_npz(path: Path, cell: Array, positions: Array, numbers: Indices, masses: Array) -> ReferenceModes:
-    content = {name: np.asarray(values, dtype=np.float64) for name, values in read_arrays(path).items()}
+    content = {name: _real(values, name, path) for name, values in read_arrays(path).items()}
     n = len(numbers)
     if "force_constants" in content:
         phi = content["force_constants"]
@@ -126,6 +128,20 @@ def _from_npz(path: Path, cell: Array, positions: Array, numbers: Indices, masse
             "frequencies_cm (M,) with eigenvectors (M, n, 3)",
         )
     return modes_from_force_constants(phi, cell, positions, numbers, masses, path.name)
+
+
+def _real(values: NDArray[Any], name: str, path: Path) -> Array:
+    """Return an array without an imaginary part that is rounding."""
+    if np.iscomplexobj(values):
+        largest = np.abs(values).max(initial=0.0)
+        if np.abs(values.imag).max(initial=0.0) > _ROUNDING * largest:
+            raise DataError(
+                f"{path.name}: {name} is complex",
+                "modes at the zone center are real; those of another wave vector have no infrared activity",
+                "store the dynamical matrix of Γ, or real eigenvectors",
+            )
+        values = values.real
+    return np.asarray(values, dtype=np.float64)
 
 
 def read_force_constants(path: Path, cell: Array, positions: Array, numbers: Indices) -> Array:

@@ -144,6 +144,19 @@ def test_modes_without_gaps_are_no_group() -> None:
     assert close_together(np.array([])) == []
 
 
+def test_a_dynamical_matrix_of_another_wave_vector_is_refused(tmp_path: Path) -> None:
+    """Its imaginary part was dropped without a word; that of Γ may be stored as complex numbers."""
+    atoms, phi = chain()
+    root = np.sqrt(np.repeat(atoms.get_masses(), 3))
+    matrix = phi.transpose(0, 2, 1, 3).reshape(len(root), -1) / np.outer(root, root)
+    np.savez(tmp_path / "gamma.npz", dynamical_matrix=matrix + 1e-12j)
+    assert read_modes(tmp_path / "gamma.npz", atoms).frequencies_cm[-1] > 0
+    odd = np.triu(matrix, 1) - np.triu(matrix, 1).T
+    np.savez(tmp_path / "q.npz", dynamical_matrix=matrix + 0.1j * odd)
+    with pytest.raises(DataError, match="dynamical_matrix is complex"):
+        read_modes(tmp_path / "q.npz", atoms)
+
+
 def test_a_pair_that_occurs_twice_leaves_no_other_one_undefined(tmp_path: Path) -> None:
     atoms, phi = chain()
     lines = write_text(tmp_path / "FORCE_CONSTANTS", phi).read_text().replace("\n1 2\n", "\n1 1\n")
