@@ -35,7 +35,7 @@ SETTINGS: dict[str, quantum_espresso.Settings | abinit.Settings] = {
     "ZrO2": quantum_espresso.Settings(50.0, points=FOUR_POINTS),
     "Li3PO4": quantum_espresso.Settings(60.0, points=TWO_POINTS),
     "water": quantum_espresso.Settings(60.0, points=TWO_POINTS, functional="RPBE"),
-    "perovskite": quantum_espresso.Settings(50.0, divisions=(3, 3, 3)),
+    "perovskite": quantum_espresso.Settings(50.0, divisions=(4, 4, 4)),
     "thermal": abinit.Settings(),
 }
 TEST_COMPOSITIONS = ("CaTiO3", "PbZrO3", "SrHfO3")
