@@ -152,6 +152,20 @@ def test_lines_of_fix_print_are_no_rows(tmp_path: Path, layout) -> None:  # type
             read(tmp_path, "".join(line.replace(" " * 9, "") for line in lines))
 
 
+def test_the_log_of_a_killed_process_before_another_one(tmp_path: Path) -> None:
+    """As `cat` or a scheduler puts them together: commands of the first do not hold for the second."""
+    first = HEAD + "thermo_modify norm yes\nfix box all npt temp 9 9 1 iso 0 0 1\nrun 160\n" + one(rows(0, 9))
+    columns = tuple(name for name in COLUMNS if name != "Volume")
+    second = HEAD.replace("timestep 0.0005", "timestep 0.001").replace("10 10 9", "10 10 8") + "run 160\n"
+    table = np.delete(rows(dt=0.001), 3, axis=1)
+    found = read(tmp_path, first.split("Loop")[0] + second + one(table, columns))
+    np.testing.assert_allclose(found.current[:, 0], 1e-3 * CURRENT, rtol=1e-9)
+    assert (found.timestep_fs, found.volume_ang3) == (pytest.approx(4.0), pytest.approx(800.0))
+    # outputs without commands, of a run and its restart, are one run
+    screen = "LAMMPS (22 Jul 2025)\n  Unit style    : metal\n  Time step     : 0.0005\n"
+    assert_reference(read(tmp_path, screen + one(rows(0, 21)) + screen + one(rows(20, 41))))
+
+
 # ---------------------------------------------------------------------- what scales the numbers
 def test_norm_is_undone_with_the_number_of_atoms(tmp_path: Path) -> None:
     normalized = one(rows(factor=1 / 72))

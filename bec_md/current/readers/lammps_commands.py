@@ -119,6 +119,10 @@ class RunSettings:
             return replace(self, dynamics=self.dynamics + 1)
         return self._told(line, words)
 
+    def of_another_process(self) -> RunSettings:
+        """Return what a restart would keep, and a new input state anew."""
+        return RunSettings(units=self.units, timestep=self.timestep, dynamics=self.dynamics)
+
     def _with_fix(self, words: list[str]) -> RunSettings:
         fixes = {**self.fixes, words[1]: tuple(words)}
         passive = _is(words[3], _OUTPUT_FIXES) and "efield" not in words

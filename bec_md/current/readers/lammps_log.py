@@ -112,7 +112,10 @@ class _Parser:
         words = line.split()
         if not words:
             return
-        if line.startswith("Loop time of"):
+        if line.startswith("LAMMPS ("):  # another process, behind one that may have been killed
+            self.flush()
+            self.table, self.settings = None, self.settings.of_another_process()
+        elif line.startswith("Loop time of"):
             self.end(words)
         elif words[0] == "keywords:":  # thermo_modify line yaml
             self.begin(re.findall(r"'([^']*)'", line))
