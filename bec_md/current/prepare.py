@@ -25,7 +25,7 @@ from bec_md.current.sublattices import sublattices
 from bec_md.errors import DataError, UsageError
 from bec_md.trajectory.mean_structure import mean_structure
 from bec_md.trajectory.options import ReadOptions
-from bec_md.trajectory.plausibility import rounding_of
+from bec_md.trajectory.plausibility import rounding_of, velocity_rounding_ang_fs
 
 if TYPE_CHECKING:
     from bec_md.charges import ChargeSource
@@ -129,6 +129,9 @@ def prepare_current(
             "constraints": constraints,
             **({} if mean is None else {"sublattices": True, "mean_structure": mean.to_dict()}),
             "rounding_ang": None if recipe.scheme == "velocity" else rounding_of(probed),
+            "velocity_rounding_ang_fs": velocity_rounding_ang_fs(probed)
+            if recipe.scheme == "velocity"
+            else None,
         },
     )
 

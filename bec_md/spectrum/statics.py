@@ -48,6 +48,12 @@ FOLDED = (
     "onto ω = 0, where it looks like a conductivity, and ⟨δM²⟩ grows with the length of the run"
 )
 
+ROUNDED = (
+    "M = ∫J dt walks because velocities are stored with few digits: much of ⟨δM²⟩ is the noise of rounding"
+)
+#: Share of ⟨δM²⟩ from rounded velocities above which it is not taken off, but ⟨δM²⟩ not used.
+ROUNDED_SHARE = 0.3
+
 AT_SITES = (
     "M moves slowly, but every atom stays about its site: a soft mode or polar domains, and no ions that "
     "conduct"
@@ -126,14 +132,17 @@ def statics(
     integral = conductivity.static_susceptibility_kramers_kronig(
         correlation, power.timestep_fs, volume, temperature_k
     )
+    walk = np.zeros((3, 3)) if blocks.has_polarization else rounding_walk(blocks)
     numbers = (
-        susceptibility(seen.dipole_covariance),
-        susceptibility(static_error(bins, bins.dipole)),
+        susceptibility(seen.dipole_covariance - walk),
+        np.hypot(susceptibility(static_error(bins, bins.dipole)), 0.5 * susceptibility(walk)),
         to_tensor(integral),
         susceptibility(static_error(bins, bins.power * _integral_weight(power, bins))),
     )
     if seen.walks and not dc:
         return Statics("walks", WALK, *numbers)
+    if not dc and np.trace(walk) > ROUNDED_SHARE * np.trace(seen.dipole_covariance):
+        return Statics("walks", ROUNDED, *numbers)
     sampled = blocks.series[0].scheme == "velocity" and not blocks.has_polarization
     run_fs = sum(blocks.lengths) / len(blocks.lengths) * blocks.timestep_fs
     if sampled and not dc and walks_by_folding(bins, float(np.trace(seen.dipole_covariance)), run_fs):
@@ -163,6 +172,26 @@ def statics(
     }
     kind: Dipole = "conducts" if seen.wanders else "bounded"
     return Statics(kind, found.reason, *numbers, np.diag(values), np.diag(errors), parameters)
+
+
+def rounding_walk(blocks: CurrentBlocks) -> Array:
+    r"""What rounded velocities add to ⟨δM_a δM_b⟩, (3, 3) in (e Å)².
+
+    Rounding to multiples of g is white noise of J, of which M = ∫J dt makes a random walk,
+
+    .. math:: \frac{T}{6} \frac{g^2}{12} Δ \sum_i Z_i Z_i^T,
+
+    where ΣZZᵀ is taken as the mean mass times ΣZZᵀ/m, which is stored.
+    """
+    found = np.zeros((3, 3))
+    for series, rule, frames in zip(blocks.series, blocks.sum_rules, blocks.lengths, strict=True):
+        grid, exact = series.metadata.get("velocity_rounding_ang_fs"), series.zz_sum(rule)
+        if not grid or exact is None or not series.total_mass_amu or not series.n_atoms:
+            continue
+        mean_mass = series.total_mass_amu / series.n_atoms
+        white = float(grid) ** 2 / 12.0 * blocks.timestep_fs * mean_mass * exact[0]
+        found += frames / sum(blocks.lengths) * frames * blocks.timestep_fs / 6.0 * white
+    return found
 
 
 def _integral_weight(power: PowerSpectra, bins: Periodogram) -> Array:

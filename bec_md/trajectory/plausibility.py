@@ -162,6 +162,22 @@ def rounding_of(frames: Sequence[Frame]) -> float | None:
     return rounding_grid_ang(np.concatenate([frame.positions_ang for frame in frames[:3]]))
 
 
+def velocity_rounding_ang_fs(frames: Sequence[Frame]) -> float | None:
+    """Step in Å/fs to which stored velocities are rounded so coarsely that many are equal, else None."""
+    stored = [frame.velocities_ang_fs for frame in frames if frame.velocities_ang_fs is not None]
+    values = np.abs(np.concatenate(stored)).ravel() if stored else np.zeros(0)
+    top = float(values.max(initial=0.0))
+    if not 0.0 < top < np.inf:
+        return None
+    steps = np.unique(np.rint(values / (1e-6 * top))) * (1e-6 * top)
+    if not 3 < len(steps) < len(values) / 4:
+        return None
+    grid = float(np.diff(steps).min())
+    grid = top / max(float(np.rint(top / grid)), 1.0)
+    far = np.abs(values / grid - np.rint(values / grid))
+    return grid if float(far.max()) < 0.05 else None
+
+
 def rounding_temperature_k(grid_ang: float, interval_fs: float, masses_amu: NDArray[np.float64]) -> float:
     """Kinetic temperature in K of the noise that rounding gives to differences of positions.
 

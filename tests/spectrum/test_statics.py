@@ -14,9 +14,11 @@ from bec_md.spectrum.estimators.blocks import open_blocks
 from bec_md.spectrum.estimators.conduction import conduction, folded, walks_by_folding
 from bec_md.spectrum.estimators.periodogram import periodogram
 from bec_md.spectrum.estimators.relaxation import Relaxation, relaxation, sine_coefficients, variances
+from bec_md.structure import Frame
 from bec_md.trajectory.mean_structure import MeanStructure
+from bec_md.trajectory.plausibility import velocity_rounding_ang_fs
 from bec_md.units import SUSCEPTIBILITY
-from tests.spectrum.exact import bare, kt_amu, langevin_oscillator, omega_fs, ornstein_uhlenbeck
+from tests.spectrum.exact import atoms_series, bare, kt_amu, langevin_oscillator, omega_fs, ornstein_uhlenbeck
 from tests.spectrum.walking import (
     STEP,
     TEMPERATURE,
@@ -349,3 +351,56 @@ def test_the_shape_of_the_tail_tells_random_forces(tail: tuple[float, ...], walk
     shaped = replace(bins, tail=bins.tail[:, -1:] * np.array(tail))
     assert walks_by_folding(shaped, 1e-3, 8e4) is walks
     assert not walks_by_folding(shaped, 1e6, 8e4)  # beside real fluctuations it is nothing
+
+
+def test_the_walk_of_rounded_velocities_is_taken_off() -> None:
+    """Two atoms of one mass with opposite charges, velocities in steps of a thirtieth of theirs."""
+    frames, mass, grid = 20_000, 16.0, 1.2e-4
+    values: dict[str, list[float]] = {"exact": [], "unknown": [], "known": [], "coarse": []}
+    for seed in range(4):
+        rng = np.random.default_rng(seed)
+        times, tones = 8.0 * np.arange(frames), omega_fs(rng.uniform(350.0, 450.0, (8, 2, 3)))
+        turns = times[:, None, None, None] * tones + rng.uniform(0.0, 2.0 * np.pi, tones.shape)
+        velocities = (kt_amu() / mass / 4.0) ** 0.5 * np.cos(turns).sum(axis=1)
+        for name, step in (("exact", 0.0), ("unknown", grid), ("known", grid), ("coarse", 4.0 * grid)):
+            seen = np.rint(velocities / step) * step if step else velocities
+            series = atoms_series(
+                seen,
+                np.array([1.5, -1.5])[:, None, None] * np.eye(3),
+                np.full(2, mass),
+                ["A", "B"],
+                8.0,
+                metadata={"velocity_rounding_ang_fs": step if name in ("known", "coarse") else None},
+            )
+            found = compute_spectrum(
+                series, temperature_k=300.0, resolution_cm=40.0, dc=False, sum_rule="none", max_cm=1000.0
+            )
+            values[name].append(static(found)[0])
+            assert (found.parameters["static_source"] == "kramers_kronig") == (name == "coarse")
+    exact, unknown, known = (np.mean(values[name]) for name in ("exact", "unknown", "known"))
+    assert unknown > 1.05 * exact
+    assert known == pytest.approx(
+        exact, rel=0.04
+    )  # a walk is known to 80 %, that of four and three axes to 23 %
+
+
+def test_rounded_velocities_are_noticed() -> None:
+    rng = np.random.default_rng(3)
+    numbers, cell = np.array([8] * 40), 9.0 * np.eye(3)
+
+    def frames(grid: float) -> list[Frame]:
+        drawn = rng.normal(scale=5e-3, size=(8, 40, 3))
+        return [
+            Frame(
+                positions_ang=np.zeros((40, 3)),
+                velocities_ang_fs=np.rint(v / grid) * grid,
+                cell_ang=cell,
+                pbc=np.array([True] * 3),
+                numbers=numbers,
+            )
+            for v in drawn
+        ]
+
+    assert velocity_rounding_ang_fs(frames(4e-4)) == pytest.approx(4e-4, rel=1e-3)
+    assert velocity_rounding_ang_fs(frames(1e-6)) is None
+    assert velocity_rounding_ang_fs([replace(one, velocities_ang_fs=None) for one in frames(4e-4)]) is None

@@ -13,7 +13,7 @@ from bec_md.current.kinetic_spread import WIDE, TemperatureSpread
 from bec_md.spectrum.errors.mean_square import LEAST, limits
 from bec_md.spectrum.errors.quality import QualityCheck, Status, graded
 from bec_md.spectrum.estimators.survey import Survey
-from bec_md.spectrum.statics import FOLDED, Statics
+from bec_md.spectrum.statics import FOLDED, ROUNDED, Statics
 from bec_md.units import AMU_ANG2_FS2_EV, BOLTZMANN_EV_K
 
 _STATIC = "within 3 standard errors + 10 %, M bounded (insulators)"
@@ -138,6 +138,8 @@ def check_static(found: Statics) -> QualityCheck:
         advice = (
             "take ε(0) from ∫ε₂/ω; store J of every step, or P(t) or positions beside it"
             if found.reason == FOLDED
+            else "take ε(0) from ∫ε₂/ω; store velocities with more digits"
+            if found.reason == ROUNDED
             else "take ε(0) from ∫ε₂/ω; use charges that derive from a polarization"
         )
     return QualityCheck("static", difference, _STATIC, status, meaning, advice)
