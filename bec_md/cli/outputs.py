@@ -20,6 +20,13 @@ if TYPE_CHECKING:
     from bec_md.spectrum import Spectrum
 
 FIGURE_SUFFIXES = (".png", ".pdf", ".svg")
+HDF5_SUFFIXES, XYZ_SUFFIXES = (".h5", ".hdf5"), (".xyz", ".extxyz", ".gz", ".bz2", ".xz")
+#: Suffixes of files in which one format is written; other formats must not go by them.
+_SUFFIXES = {"--csv": (".csv",), "--json": (".json",), "--report": (".html", ".htm")}
+_OF_A_FORMAT = {
+    *(suffix for suffixes in _SUFFIXES.values() for suffix in suffixes),
+    *(*FIGURE_SUFFIXES, *HDF5_SUFFIXES, *XYZ_SUFFIXES, ".npz", ".cif", ".traj", ".zip", ".xlsx"),
+}
 STDOUT = "-"
 
 
@@ -76,7 +83,8 @@ class OutputOptions:
         UsageError
             For a missing folder, a figure format that is not known, or two outputs of one name.
         """
-        guard({**self.results(), current_flag: self.current}, figures=("--plot",))
+        hdf5 = dict.fromkeys(("--output", current_flag), HDF5_SUFFIXES)
+        guard({**self.results(), current_flag: self.current}, figures=("--plot",), suffixes=hdf5)
 
     def results(self) -> dict[str, Path | None]:
         """Return the files that are written at the end, by their flags."""
@@ -101,7 +109,11 @@ class OutputOptions:
                 )
 
 
-def guard(outputs: Mapping[str, Path | str | None], figures: Collection[str] = ()) -> None:
+def guard(
+    outputs: Mapping[str, Path | str | None],
+    figures: Collection[str] = (),
+    suffixes: Mapping[str, Collection[str]] | None = None,
+) -> None:
     """Refuse, before any work, outputs that could not be written after it or would replace an input.
 
     Every existing file that the command line names elsewhere is an input, whatever the option: the same file
@@ -113,6 +125,8 @@ def guard(outputs: Mapping[str, Path | str | None], figures: Collection[str] = (
         File by the flag that names it (or would); None is none, nor is ``-`` of ``--json``: standard output.
     figures
         Flags of figures, whose format follows from the suffix.
+    suffixes
+        By flag: suffixes of the format that is written, where another command writes another one.
 
     Raises
     ------
@@ -125,6 +139,7 @@ def guard(outputs: Mapping[str, Path | str | None], figures: Collection[str] = (
         if path is not None and (flag, str(path)) != ("--json", STDOUT)
     }
     inputs = _inputs(given)
+    own = {**_SUFFIXES, **(suffixes or {})}
     seen: dict[Path, str] = {}
     for flag, path in given.items():
         check_writable(flag, path)
@@ -144,6 +159,12 @@ def guard(outputs: Mapping[str, Path | str | None], figures: Collection[str] = (
                     "it would be overwritten",
                     "choose another name",
                 )
+        if flag in own and path.suffix.lower() in _OF_A_FORMAT.difference(own[flag]):
+            raise UsageError(
+                f"{flag} {path} with the suffix {path.suffix}",
+                "it would hold another format than its name says",
+                f"give it the suffix {next(iter(own[flag]))}",
+            )
 
 
 def _inputs(outputs: Mapping[str, Path]) -> list[Path]:
@@ -183,7 +204,7 @@ def check_writable(option: str, path: Path) -> None:
     """Refuse a path that cannot be written, naming the option it comes from."""
     import os
 
-    folder = expanded(path).parent
+    folder = (resolved(path) if path.is_symlink() else expanded(path)).parent
     if str(path) == STDOUT:
         raise UsageError(
             f"{option} {path} names no file", "only --json writes to standard output", "name a file"

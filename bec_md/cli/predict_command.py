@@ -14,7 +14,7 @@ from bec_md.cli.console import Console, duration
 from bec_md.cli.failures import InterruptedByUserError, not_written, stopped_by
 from bec_md.cli.inputs import InputOptions
 from bec_md.cli.options import with_options
-from bec_md.cli.outputs import guard
+from bec_md.cli.outputs import XYZ_SUFFIXES, guard
 from bec_md.current.options import CurrentOptions
 from bec_md.trajectory.options import ReadOptions
 
@@ -76,7 +76,7 @@ def run_predict(input: str, output: Path, inputs: InputOptions, quiet: bool) -> 
     from bec_md.trajectory import open_trajectory
 
     options = inputs.current
-    guard({"--output": output})
+    guard({"--output": output}, suffixes={"--output": XYZ_SUFFIXES})
     console = Console(quiet)
     key = charges_key(options.charges)
     trajectory = open_trajectory(input, inputs.reading.changed(charges_key=key, time_series=False))

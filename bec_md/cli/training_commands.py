@@ -11,7 +11,7 @@ import typer
 from bec_md.cli.console import Console
 from bec_md.cli.failures import InterruptedByUserError, SignalledError, not_written
 from bec_md.cli.options import with_options
-from bec_md.cli.outputs import STDOUT, emit_json, guard
+from bec_md.cli.outputs import STDOUT, XYZ_SUFFIXES, emit_json, guard
 
 if TYPE_CHECKING:
     from bec_md.evaluation import Evaluation
@@ -298,7 +298,7 @@ def collect(
     """Collect labels."""
     from bec_md.training import collect as run_collect
 
-    guard({"--output": output})
+    guard({"--output": output}, suffixes={"--output": XYZ_SUFFIXES})
     console = Console(quiet)
     found = run_collect(
         outputs,

@@ -217,6 +217,11 @@ def test_the_rest_of_a_stopped_prediction_begins_behind_its_last_frame(
         (["plot", "x.h5", "--quantity", "loss", "--groups", "stacked"], ["--groups stacked"]),
         (["plot", "log.csv", "--unit", "thz", "--harmonic", "x"], ["--unit and --harmonic with the figure"]),
         (["plan", "--equilibrate", "4"], ["--exchange"]),
+        (["spectrum", "{short}", "-o", "x.csv"], ["--output x.csv", "another format", "suffix .h5"]),
+        (["spectrum", "{short}", "--csv", "x.csv.gz"], ["--csv x.csv.gz", "suffix .csv"]),
+        (["spectrum", "{short}", "--report", "x.PDF"], ["--report x.PDF", "suffix .html"]),
+        (["current", "{short}", "-o", "x.npz"], ["--output x.npz", "suffix .h5"]),
+        (["predict", "{short}", "-o", "x.npz"], ["--output x.npz", "suffix .xyz"]),
     ],
 )
 def test_wrong_usage(run: Run, files: dict[str, Path], arguments: list[str], facts: list[str]) -> None:

@@ -58,6 +58,13 @@ def test_no_output_replaces_an_input(folder: Path, words: tuple[str, str], link:
     assert "is the input" in done.stderr
 
 
+def test_a_link_into_no_folder_is_refused_before_any_work(folder: Path) -> None:
+    (folder / "s.h5").symlink_to("nowhere/s.h5")
+    done = bec_md(folder, "spectrum", "t.xyz", "--timestep", "2", *FIXED, "-o", "s.h5")
+    assert (done.returncode, "there is no folder" in done.stderr) == (2, True), done.stderr
+    assert not (folder / "t_current.h5").exists()
+
+
 def test_a_stored_current_is_not_overwritten_by_its_spectrum(folder: Path) -> None:
     assert bec_md(folder, "current", "t.xyz", "--timestep", "2", *FIXED, "-o", "c.h5").returncode == 0
     before = (folder / "c.h5").read_bytes()
