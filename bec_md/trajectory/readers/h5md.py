@@ -29,6 +29,7 @@ from bec_md.trajectory.readers.indexed import IndexedReader
 from bec_md.trajectory.readers.topology import species_of_topology
 from bec_md.units import ATOMIC_TIME_FS, BOHR_ANG
 
+_TORCHSIM = "TorchSim"
 _LENGTHS = {"angstrom": 1.0, "angstroms": 1.0, "å": 1.0, "a": 1.0, "ang": 1.0, "nm": 10.0, "nanometer": 10.0,
             "pm": 0.01, "m": 1e10, "bohr": BOHR_ANG, "a0": BOHR_ANG}  # fmt: skip
 _TIMES = {
@@ -96,6 +97,17 @@ class H5mdReader(IndexedReader):
             if "particles" in file
             else []
         )
+        if (
+            not groups
+            and file.get("header") is not None
+            and _TORCHSIM in str(file["header"].attrs.get("program"))
+        ):
+            raise DataError(
+                f"{self.source}: a trajectory of TorchSim, which is no H5MD file",
+                "it states neither units nor times",
+                "convert its positions in Python, TorchSimTrajectory(FILE).write_ase_trajectory('run.traj'), "
+                "or report J while it runs (docs/howto/workflows.md)",
+            )
         if not groups:
             raise DataError(
                 f"{self.source}: no group of particles with positions",

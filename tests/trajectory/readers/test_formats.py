@@ -310,6 +310,16 @@ def test_times_in_comments_count_where_they_have_a_unit(motion: Motion, tmp_path
     assert_helpful(caught.value, "velocities of a run")
 
 
+def test_a_file_of_torch_sim_is_called_one(tmp_path: Path) -> None:
+    import h5py
+
+    with h5py.File(tmp_path / "run.h5md", "w") as file:
+        file.create_group("header").attrs["program"] = np.bytes_("TorchSim")
+    with pytest.raises(DataError) as caught:
+        open_trajectory(tmp_path / "run.h5md")
+    assert_helpful(caught.value, "TorchSim", "write_ase_trajectory")
+
+
 def test_species_of_h5md(motion: Motion, tmp_path: Path) -> None:
     path = text.h5md(motion, tmp_path, enum=False)
     with pytest.raises(UsageError) as caught:
