@@ -131,6 +131,14 @@ def test_comments_of_commands_are_none(tmp_path: Path) -> None:
     assert_reference(read(tmp_path, head + one(rows(), (*COLUMNS[:4], *columns)), columns=columns))
 
 
+def test_what_print_says_is_no_command(tmp_path: Path) -> None:
+    said = 'print "velocity all: ${x}"\nvelocity all: 3\nprint "timestep 2" screen no\n'
+    text = HEAD + "run 80\n" + one(rows(0, 21)) + said + "run 80\n" + one(rows(20, 41))
+    assert_reference(read(tmp_path, text))
+    moved = text.replace("screen no\n", "screen no\nvelocity all scale 300\n")
+    assert read(tmp_path, moved).n_frames == 21
+
+
 def test_a_killed_run_and_lines_in_between(tmp_path: Path) -> None:
     body = one(rows()).split("Loop time")[0].splitlines(keepends=True)
     body.insert(12, "WARNING: something about neighbor lists (src/neighbor.cpp:1)\n")

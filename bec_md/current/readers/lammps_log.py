@@ -106,6 +106,7 @@ class _Parser:
         self.header_next = False
         self.record: dict[str, float] | None = None  # of `line multi`
         self.pending = ""  # a command that goes on in the next line
+        self.printed = False  # the next line is what `print` says
 
     def take(self, line: str) -> None:
         """Take one line."""
@@ -140,8 +141,10 @@ class _Parser:
         self.pending = ""
         text = _COMMENT.sub(r"\1", text)
         words = text.split()
-        if not words:
+        said, self.printed = self.printed and words[:1] != ["print"], False
+        if said or not words:
             return
+        self.printed = words[0] == "print" and ("screen", "no") not in pairwise(words)
         self.settings = self.settings.after(text)
         if words[0] == "fix" and len(words) > 3 and words[3].startswith("ave/"):
             for name in (after for word, after in pairwise(words[4:]) if word in ("file", "append")):
