@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -25,6 +26,10 @@ from bec_md.native.cache import cache_root, may_be_loaded, private_folder
 PLUGIN_NAME = "bec_plugin.so"  # LAMMPS loads every *plugin.so of a plugin folder
 KEY_NAME = "bec_plugin.key"
 LOG_NAME = "bec_plugin.log"  # output of the compiler, after a failure
+#: What compilers say that were killed, or found no room.
+_STOPPED = re.compile(
+    r"(Killed|Interrupt|Terminated|Hangup)( signal terminated|$)|No space left|out of memory", re.MULTILINE
+)
 PACKAGE = Path(__file__).resolve().parent.parent
 BUNDLED_FOLDER = Path(__file__).resolve().parent / "lib"  # filled at installation if that was possible
 FLAGS = (
@@ -209,8 +214,14 @@ def _run(command: Sequence[str], folder: Path) -> None:
     if done.returncode == 0:
         return
     output = f"{' '.join(command)}\n{done.stdout}{done.stderr}"
-    (folder / LOG_NAME).write_text(output)
     subject = command[command.index("-c") + 1] if "-c" in command else PLUGIN_NAME
+    if done.returncode < 0 or _STOPPED.search(done.stderr):  # the next attempt may well succeed
+        raise DataError(
+            f"the compiler was stopped on {subject}: {done.stderr.strip()[-300:]}",
+            "it was interrupted, or memory or disk were full",
+            "try again, with more room",
+        )
+    (folder / LOG_NAME).write_text(output)
     remedy = "a C++17 compiler is needed (g++ 9 or newer); name another one with the environment variable CXX"
     if "No such file or directory" in done.stderr:
         remedy = (

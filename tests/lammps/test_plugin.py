@@ -116,6 +116,23 @@ def test_compiler_errors_are_told(tmp_path: Path) -> None:
     assert "no_such_header.h" in (tmp_path / "out" / build.LOG_NAME).read_text()
 
 
+@pytest.mark.parametrize(
+    "end", ["kill -INT $$", "echo 'g++: fatal error: Killed signal terminated program cc1plus' >&2; exit 1"]
+)
+def test_a_compiler_that_was_stopped_may_try_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, end: str
+) -> None:
+    """Ctrl-C reaches the compiler, too: that is no reason to refuse the same source for ever."""
+    compiler = tmp_path / "g++"
+    compiler.write_text(f"#!/bin/sh\n{end}\n")
+    compiler.chmod(0o755)
+    monkeypatch.setenv("CXX", str(compiler))
+    headers = installation.LammpsHeaders("nowhere", tmp_path, None, 0)
+    with pytest.raises(DataError, match="compiler was stopped"):
+        build.build_plugin(headers, tmp_path / "out")
+    assert not list((tmp_path / "out").iterdir())
+
+
 def test_check_reports_in_plain_words(plugin: Path, models: dict[str, Path]) -> None:
     found = {item.subject: item for item in check.check_installation(str(models["two_layers"]))}
     for subject in ("LAMMPS", "MPI", "plugin", "model", "torch", "threads"):
