@@ -28,7 +28,7 @@ from bec_md.spectrum.estimators.estimate import (
     check_resolution,
     estimate,
 )
-from bec_md.spectrum.estimators.lag_window import default_resolution_cm, window_span_fs
+from bec_md.spectrum.estimators.lag_window import default_resolution_cm, roughness, window_span_fs
 from bec_md.spectrum.estimators.ordinates import with_excess
 from bec_md.spectrum.estimators.periodogram import Periodogram, decimate, periodogram
 from bec_md.spectrum.estimators.survey import Survey, survey
@@ -329,6 +329,7 @@ def _peaks(
         response.n_alpha_from_conductivity(sigma_real[:3].mean(axis=0))[keep],
         response.n_alpha_from_conductivity(error),
         options.estimate.resolution_cm,
+        rough=roughness(power.lag_window, power.timestep_fs, options.estimate.resolution_cm),
     )
     friction = _friction_cm(options.asked.thermostat_friction_per_ps) or 0.0
     natural = (natural_width_cm(p.width_cm, power.lag_window, power.timestep_fs, friction) for p in found)

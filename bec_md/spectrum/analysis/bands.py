@@ -10,6 +10,7 @@ import numpy as np
 
 from bec_md.arrays import Array
 from bec_md.spectrum.analysis.peak import Peak, find_spectrum_peaks
+from bec_md.spectrum.estimators.lag_window import roughness
 from bec_md.spectrum.response import conductivity as response
 from bec_md.spectrum.response import optics
 from bec_md.spectrum.response.direction import Direction, to_direction
@@ -85,11 +86,12 @@ def band_frequencies(spectrum: Spectrum, direction: Direction | str = "isotropic
     nu = spectrum.wavenumber_cm
     seen = spectrum.along(along)
     eps = seen.epsilon()
-    maxima = find_spectrum_peaks(nu, seen.eps_imag, seen.eps_imag_err, resolution)
+    rough = roughness(spectrum.lag_window, float(spectrum.parameters["timestep_fs"]), resolution)
+    maxima = find_spectrum_peaks(nu, seen.eps_imag, seen.eps_imag_err, resolution, rough=rough)
     whole = float(np.sum(nu * np.clip(seen.eps_imag, 0.0, None))) * float(nu[1] - nu[0])
     sidebands = [p for p in maxima if _is_sideband(p, whole, resolution)]
     transverse = [p for p in maxima if p not in sidebands]
-    longitudinal = _longitudinal(seen, resolution, maxima)
+    longitudinal = _longitudinal(seen, resolution, maxima, rough)
     zeros = optics.longitudinal_frequencies_cm(nu, eps)
     return BandFrequencies(
         along.label,
@@ -127,7 +129,9 @@ def highest_longitudinal_cm(spectrum: Spectrum) -> float | None:
     return max(found, default=None)
 
 
-def _longitudinal(seen: Response, resolution_cm: float, maxima: Sequence[Peak]) -> list[tuple[float, float]]:
+def _longitudinal(
+    seen: Response, resolution_cm: float, maxima: Sequence[Peak], rough: float = 1.0
+) -> list[tuple[float, float]]:
     """LO frequencies with errors: where ε₁ rises through zero, else maxima of the loss function.
 
     The loss function of a weakly damped band is narrower than the grid, which may miss its maximum; the
@@ -148,7 +152,7 @@ def _longitudinal(seen: Response, resolution_cm: float, maxima: Sequence[Peak]) 
     zeros = [value for value, _ in found]
     found += [
         (peak.wavenumber_cm, _longitudinal_error(nu, real, error, peak))
-        for peak in find_spectrum_peaks(nu, seen.loss, seen.loss_err, resolution_cm)
+        for peak in find_spectrum_peaks(nu, seen.loss, seen.loss_err, resolution_cm, rough=rough)
         if all(abs(peak.wavenumber_cm - zero) > resolution_cm for zero in zeros)
     ]
     single: list[tuple[float, float]] = []

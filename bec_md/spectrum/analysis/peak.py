@@ -49,6 +49,7 @@ def find_spectrum_peaks(
     errors: Array,
     resolution_cm: float,
     chance: float = 0.05,
+    rough: float = 1.0,
 ) -> tuple[Peak, ...]:
     """Maxima that stand out of their surroundings by more than noise makes, and by 1 % of the highest.
 
@@ -67,6 +68,8 @@ def find_spectrum_peaks(
         Full width at half maximum of the smoothing kernel, cm⁻¹; sets the error of the position.
     chance
         Probability that noise puts a maximum into the list.
+    rough
+        `roughness` of the lag window: how much more than a Gaussian one it lets noise tilt the top of a band.
 
     Returns
     -------
@@ -87,18 +90,16 @@ def find_spectrum_peaks(
     for i, width in zip(index, widths, strict=True):
         position, height = vertex(wavenumber_cm, values, int(i))
         width_cm = float(width) * step
-        relative = float(errors[i]) / max(height, 1e-300)
-        peaks.append(
-            Peak(position, _shift(relative, width_cm, resolution_cm), height, float(errors[i]), width_cm)
-        )
+        shift = _shift(float(errors[i]) / max(height, 1e-300), width_cm, resolution_cm, rough)
+        peaks.append(Peak(position, shift, height, float(errors[i]), width_cm))
     return tuple(peaks)
 
 
-def _shift(noise: float, width_cm: float, resolution_cm: float) -> float:
+def _shift(noise: float, width_cm: float, resolution_cm: float, rough: float) -> float:
     r"""Standard error of the position of a maximum of width w with the relative noise r of its height.
 
-    Noise smoothed by a Gaussian kernel of variance σ² tilts the top. Where the band is S before smoothing its
-    slope has the standard deviation
+    Noise smoothed by a Gaussian kernel of variance σ² tilts the top (by another one `rough` times as much).
+    Where the band is S before smoothing its slope has the standard deviation
 
     .. math:: \frac{r}{σ^2}\Bigl[\frac{\int x^2 K^2S^2}{\int K^2S^2}\Bigr]^{1/2}
               ≈ \frac{r}{σ^2}\Bigl[\frac{2}{σ^2} + \frac{4}{L^2}\Bigr]^{-1/2}
@@ -110,7 +111,7 @@ def _shift(noise: float, width_cm: float, resolution_cm: float) -> float:
     sharpest = min(resolution_cm / width_cm, 1.0)  # 1: as narrow as the kernel
     lorentz = max(width_cm * (1.0 - sharpest**2), 1e-3 * width_cm)
     variance = resolution_cm**2 / (8.0 * math.log(2.0))
-    slope = noise / variance / math.sqrt(2.0 / variance + 4.0 / lorentz**2)
+    slope = rough * noise / variance / math.sqrt(2.0 / variance + 4.0 / lorentz**2)
     curvature = 8.0 / width_cm**2 * (1.0 - (1.0 - math.log(2.0)) * sharpest**2)
     return min(slope / curvature, math.sqrt(noise / curvature), width_cm)
 

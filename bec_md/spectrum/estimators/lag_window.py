@@ -116,6 +116,24 @@ def kernel_over_top(
     return float(folded @ np.cos(wavenumber_cm * phase) / folded.sum())
 
 
+def roughness(window: Array, timestep_fs: float, resolution_cm: float) -> float:
+    """Slope of noise smoothed by a lag window, over that of a Gaussian one of the same resolution.
+
+    Noise of the variance ∫w² has slopes of the variance ∫(2πct)²w²: tapers with a flat kernel leave it rough.
+
+    Parameters
+    ----------
+    window, timestep_fs
+        (L + 1,) from lag 0 on, and the time between lags, fs.
+    resolution_cm
+        Full width at half maximum of the kernel, cm⁻¹.
+    """
+    phase = 2.0 * math.pi * SPEED_OF_LIGHT_CM_FS * timestep_fs * np.arange(len(window))
+    square = window**2
+    slope = float(np.sum(phase**2 * square)) / (float(np.sum(square)) - 0.5 * float(square[0]))
+    return math.sqrt(2.0 * slope) * resolution_cm / FWHM_OVER_SIGMA
+
+
 def noise_bandwidth_cm(resolution_cm: float, name: str = "gaussian") -> float:
     """Equivalent noise bandwidth B/c in cm⁻¹ for a resolution (kernel FWHM) in cm⁻¹."""
     shape, fwhm_times_span = _lookup(name)
