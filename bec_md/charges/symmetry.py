@@ -64,9 +64,9 @@ def symmetry_operations(
             "look at the structure",
         )
     to_cartesian = cell_ang.T
-    operations = []
+    operations, sites = [], _Sites(fractional, numbers)
     for matrix, shift in zip(found["rotations"], found["translations"], strict=True):
-        image = _image(fractional @ matrix.T + shift, fractional, numbers, cell_ang)
+        image = sites.nearest(fractional @ matrix.T + shift)
         operations.append(Operation(to_cartesian @ matrix @ np.linalg.inv(to_cartesian), image))
     return operations
 
@@ -87,13 +87,34 @@ def primitive_cell(
     return (np.asarray(found.primitive_lattice, dtype=np.float64), site) if smaller else None
 
 
-def _image(moved: Array, fractional: Array, numbers: Indices, cell_ang: Array) -> Indices:
-    """Return the index of the atom at each moved position, (N,)."""
-    difference = moved[:, None] - fractional[None]
-    difference -= np.round(difference)
-    distance = np.linalg.norm(difference @ cell_ang, axis=2)
-    distance[numbers[:, None] != numbers[None]] = np.inf
-    return np.asarray(distance.argmin(axis=1), dtype=np.int64)
+class _Sites:
+    """Atoms of a cell by element, to be found by fractional positions: a supercell has as many operations.
+
+    Parameters
+    ----------
+    fractional, numbers
+        (N, 3), (N,).
+    """
+
+    def __init__(self, fractional: Array, numbers: Indices) -> None:
+        from scipy.spatial import cKDTree
+
+        wrapped = _wrapped(fractional)
+        self._places = [np.flatnonzero(numbers == kind) for kind in np.unique(numbers)]
+        self._trees = [cKDTree(wrapped[places], boxsize=np.ones(3)) for places in self._places]
+
+    def nearest(self, moved: Array) -> Indices:
+        """Return the atom at each moved position, (N,); they coincide, so that any metric finds it."""
+        wrapped, image = _wrapped(moved), np.empty(len(moved), dtype=np.int64)
+        for places, tree in zip(self._places, self._trees, strict=True):
+            image[places] = places[tree.query(wrapped[places])[1]]
+        return image
+
+
+def _wrapped(fractional: Array) -> Array:
+    """Return positions in the cell, each below 1, which the remainder of a tiny negative number is not."""
+    inside = fractional % 1.0
+    return np.asarray(np.where(inside < 1.0, inside, 0.0))
 
 
 def site_change(operations: list[Operation], atom: int, tensor: Array) -> float:

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from ase import Atoms
-from ase.build import bulk
+from ase.build import bulk, make_supercell
 
 from bec_md.charges.symmetry import expand_tensors, orbits, site_change, symmetry_operations
 from bec_md.errors import DataError
@@ -67,3 +67,19 @@ def test_expansion_gives_back_all_tensors_from_one_per_orbit() -> None:
     assert max(site_change(operations, atom, tensors[atom]) for atom in range(len(atoms))) < 1e-12
     # silicon sits on a twofold axis: 5 numbers; oxygen is general: the antisymmetric part survives
     assert np.abs(tensors[3] - tensors[3].T).max() > 0.1
+
+
+def test_operations_of_a_skewed_supercell_take_atoms_onto_atoms() -> None:
+    """Found by a tree, in time that grows with the atoms and not with their square."""
+    atoms = make_supercell(bulk("ZnO", "wurtzite", a=3.25, c=5.2), [[1, 1, 0], [-1, 2, 0], [3, -2, 2]])
+    atoms.positions += [-0.3, 11.0, 0.0]
+    cell, inverse = atoms.cell.array, np.linalg.inv(atoms.cell.array)
+    operations = symmetry_operations(cell, atoms.positions, atoms.numbers)
+    assert len(operations) == 2 * 6  # of the supercell, and its translations
+    for operation in operations:
+        assert sorted(operation.image) == list(range(len(atoms)))
+        np.testing.assert_array_equal(atoms.numbers[operation.image], atoms.numbers)
+        moved = (atoms.positions - atoms.positions[0]) @ operation.rotation.T
+        apart = moved - (atoms.positions[operation.image] - atoms.positions[operation.image[0]])
+        fractional = apart @ inverse
+        np.testing.assert_allclose((fractional - np.round(fractional)) @ cell, 0.0, atol=1e-6)
