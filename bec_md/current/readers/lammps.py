@@ -31,6 +31,8 @@ from bec_md.files import read_head
 
 #: Styles of fixes that hold atoms.
 _FREEZING = ("setforce", "freeze")
+#: Styles of fixes that change velocities when a run is set up: fixes defined before them see those of before.
+_SET_UP_LATE = ("rigid", "rattle")
 _BEAD = (
     "it moves with the frequencies of the springs between beads as well; J belongs to the mean over the beads"
 )
@@ -107,7 +109,7 @@ def read_ave_time(path: Path, options: SeriesOptions) -> RawSeries:
     chosen = choose_columns(names, options.columns, path.name)
     refuse_averages(command, path.name)
     tables, since = _own_tables(content, command, table[:, 0])
-    table, left = _rows_of_run(table, tables, since, path.name)
+    table, left = _rows_of_run(table, tables, since, command, path.name)
     run = _run_with(tables, content.settings, table[:, 0])
     settings = run.settings if run.names else content.settings
     columns = [origin[c] for c in chosen]
@@ -268,7 +270,7 @@ def _own_tables(content: LogContent, command: Sequence[str], steps: Array) -> tu
 
 
 def _rows_of_run(
-    table: Array, tables: Sequence[ThermoTable], since: float, where: str
+    table: Array, tables: Sequence[ThermoTable], since: float, command: Sequence[str], where: str
 ) -> tuple[Array, tuple[str, ...]]:
     """Rows of the last run, each once, and what is to be said about others."""
     earlier = int(np.count_nonzero(table[:, 0] <= since))
@@ -276,6 +278,10 @@ def _rows_of_run(
     said = []
     if earlier:
         said.append(f"{earlier} rows of {where} up to step {since:g} are left out: they are of earlier runs")
+    late = tables[0].settings.ids_behind(command[1], _SET_UP_LATE) if tables else []
+    if late and len(rows) > 1 and rows[0, 0] == _first_step(tables[0]):
+        said.append(f"the first row of {where} is left out: fix {late[0]} had not set up its velocities yet")
+        rows = rows[1:]
     if tables and (before := int(np.count_nonzero(rows[:, 0] < _first_step(tables[0])))):
         taken = f"{before} rows of {where} are of runs that its log does not show: their time step is taken"
         said.append(f"{taken} to be the same")

@@ -165,6 +165,12 @@ class RunSettings:
         """IDs of the fixes with one of these styles, whatever package they are accelerated by."""
         return [name for name, words in self.fixes.items() if _is(words[3], styles)]
 
+    def ids_behind(self, identity: str, styles: tuple[str, ...]) -> list[str]:
+        """IDs of the fixes with one of these styles that were defined after another one."""
+        names = list(self.fixes)
+        first = names.index(identity) + 1 if identity in names else len(names)
+        return [name for name in self.ids(styles) if name in names[first:]]
+
     @property
     def clock_resets(self) -> list[str]:
         """Fixes that change the time step."""
