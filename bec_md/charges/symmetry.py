@@ -64,7 +64,7 @@ def symmetry_operations(
             "look at the structure",
         )
     to_cartesian = cell_ang.T
-    operations, sites = [], _Sites(fractional, numbers)
+    operations, sites = [], Sites(fractional, numbers)
     for matrix, shift in zip(found["rotations"], found["translations"], strict=True):
         image = sites.nearest(fractional @ matrix.T + shift)
         operations.append(Operation(to_cartesian @ matrix @ np.linalg.inv(to_cartesian), image))
@@ -87,7 +87,7 @@ def primitive_cell(
     return (np.asarray(found.primitive_lattice, dtype=np.float64), site) if smaller else None
 
 
-class _Sites:
+class Sites:
     """Atoms of a cell by element, to be found by fractional positions: a supercell has as many operations.
 
     Parameters

@@ -11,13 +11,13 @@ from numpy.typing import NDArray
 
 from bec_md.archive import read_arrays
 from bec_md.arrays import Array
+from bec_md.charges.symmetry import Sites
 from bec_md.errors import DataError, UsageError
 from bec_md.files import expanded, parsing, read_head, read_text, require_file
 from bec_md.modes.reference import ReferenceModes, modes_from_force_constants
 from bec_md.modes.units import parse_force_constant_units, stated_units
 from bec_md.structure.ase_files import read_structure
 from bec_md.trajectory.readers.hdf5 import is_hdf5, open_trajectory_hdf5, rows_of
-from bec_md.trajectory.velocities import minimum_image
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -220,15 +220,16 @@ def expand_compact(phi: Array, first: Indices, cell: Array, positions: Array, nu
         The supercell.
     """
     n = len(numbers)
+    fractional = positions @ np.linalg.inv(cell)
+    sites = Sites(fractional, numbers)
     full = np.full((n, n, 3, 3), np.nan)
     for row, atom in enumerate(first.tolist()):
         for other in np.flatnonzero(numbers == numbers[atom]).tolist():
-            moved = positions + (positions[other] - positions[atom])
-            apart = minimum_image(moved[:, None, :] - positions[None, :, :], cell)
-            distance = np.linalg.norm(apart, axis=2)
-            image = distance.argmin(axis=1)
-            fits = distance.min(axis=1).max() < _SAME_SITE_ANG and len(set(image.tolist())) == n
-            if fits and np.array_equal(numbers[image], numbers):
+            moved = fractional + (fractional[other] - fractional[atom])
+            image = sites.nearest(moved)
+            apart = moved - fractional[image]
+            distance = np.linalg.norm((apart - np.round(apart)) @ cell, axis=1)
+            if distance.max() < _SAME_SITE_ANG and len(np.unique(image)) == n:
                 full[other, image] = phi[row]
     if np.isnan(full).any():
         missing = int(np.flatnonzero(np.isnan(full).any(axis=(1, 2, 3)))[0])
