@@ -14,6 +14,7 @@ from bec_md.cli.values import stems_of
 from bec_md.current.execution import Execution
 from bec_md.current.options import CurrentOptions, SeriesOptions
 from bec_md.errors import UsageError
+from bec_md.files import expanded
 from bec_md.trajectory.options import ReadOptions
 
 if TYPE_CHECKING:
@@ -239,7 +240,7 @@ def command_line() -> str:
 def current_path(source: Source, folder: Path, explicit: Path | None, overwrite: bool) -> Path:
     """Return the file that keeps the current of a source."""
     if explicit is not None:
-        return explicit
+        return expanded(explicit)
     if overwrite or source.job is None:
         return folder / f"{source.stem}_current.h5"
     from bec_md.current.file import find

@@ -21,7 +21,7 @@ from bec_md.cli.outputs import OutputOptions, guard
 from bec_md.cli.spectrum_command import AnalysisOptions, run_spectrum
 from bec_md.dynamics.options import DynamicsOptions
 from bec_md.errors import UsageError
-from bec_md.files import read_text
+from bec_md.files import expanded, read_text
 from bec_md.spectrum.analysis.optics_request import OpticsRequest
 from bec_md.spectrum.options import SpectrumOptions
 
@@ -117,7 +117,7 @@ def md(
     from bec_md.dynamics.estimate import estimate
     from bec_md.processes import cores, require_workers
 
-    prefix = Path(output or structure.stem)
+    prefix = expanded(output or structure.stem)
     wanted = pick(DynamicsOptions, given, FLAGS)
     wanted.check()
     require_workers(count := cores() if workers is None else workers)

@@ -55,7 +55,7 @@ class OutputOptions:
     def folder(self) -> Path:
         """Folder of the outputs: that of the first named file, else the current one."""
         named = [path for path in (self.output, self.csv, self.plot, self.report) if path is not None]
-        return named[0].parent if named else Path()
+        return expanded(named[0]).parent if named else Path()
 
     def with_defaults(self, stem: str) -> OutputOptions:
         """Return the files to write: those named, else figure, table and data beside each other."""
@@ -153,7 +153,7 @@ def guard(
                 "give them different names",
             )
         for item in inputs:
-            if path.exists() and path.samefile(item):
+            if expanded(path).exists() and expanded(path).samefile(item):
                 raise UsageError(
                     f"{flag} {path} is the input {item}",
                     "it would be overwritten",
@@ -204,7 +204,8 @@ def check_writable(option: str, path: Path) -> None:
     """Refuse a path that cannot be written, naming the option it comes from."""
     import os
 
-    folder = (resolved(path) if path.is_symlink() else expanded(path)).parent
+    path = expanded(path)
+    folder = (resolved(path) if path.is_symlink() else path).parent
     if str(path) == STDOUT:
         raise UsageError(
             f"{option} {path} names no file", "only --json writes to standard output", "name a file"

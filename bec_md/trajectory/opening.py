@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bec_md.errors import UsageError
-from bec_md.files import require_file
+from bec_md.files import expanded, require_file
 from bec_md.trajectory.formats import open_file
 from bec_md.trajectory.frame import Trajectory
 from bec_md.trajectory.joined import JoinedReader, Parts
@@ -69,7 +69,7 @@ def _visible(reader: FrameReader, options: ReadOptions) -> FrameReader:
 
 def _reader(source: Any, options: ReadOptions) -> FrameReader:
     if isinstance(source, (str, Path)):
-        return open_file(require_file(Path(source)), options)
+        return open_file(require_file(expanded(source)), options)
     if _is_universe(source):
         from bec_md.trajectory.mdanalysis_reader import MDAnalysisReader
 
@@ -80,7 +80,7 @@ def _reader(source: Any, options: ReadOptions) -> FrameReader:
         return AtomsReader([source], options)
     items = list(source)
     if len(items) == 2 and all(isinstance(item, (str, Path)) for item in items):
-        return open_file(require_file(Path(items[1])), replace(options, topology=items[0]))
+        return open_file(require_file(expanded(items[1])), replace(options, topology=items[0]))
     if items and all(hasattr(item, "get_positions") for item in items):
         return AtomsReader(items, options)
     raise UsageError(

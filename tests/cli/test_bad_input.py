@@ -135,6 +135,24 @@ def test_ctrl_c_says_what_is_kept_and_how_to_go_on(
     assert "there already" not in refused.stdout
 
 
+def test_home_folders_that_the_shell_leaves_to_us(
+    run: Run, files: dict[str, Path], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """`--csv=~/o.csv`: no shell writes the folder out there."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+    source = tmp_path / "run.xyz"
+    source.write_bytes(files["short"].read_bytes())
+    for command, option in (("predict", "--output=~/run.xyz"), ("current", "--output=~/run.xyz")):
+        said = run(command, source, "--charges", crystal.CHARGES, option, status=2).stderr
+        assert "is the input" in said
+    assert source.read_bytes() == files["short"].read_bytes()
+    for charges in (crystal.CHARGES, "fixed:Mg=1,O=-1"):
+        run("spectrum", "~/run.xyz", "--charges", charges, "--csv=~/o.csv")
+    assert (tmp_path / "run_current-2.h5").is_file()
+    again = run("spectrum", "~/run.xyz", "--charges", charges, "--csv=~/o.csv").stdout
+    assert "holds all 60 samples" in " ".join(again.split())
+
+
 def test_the_rest_of_a_stopped_prediction_begins_behind_its_last_frame(
     run: Run, files: dict[str, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
