@@ -23,7 +23,7 @@ _TRIPLE = r"\(\s*" + r"\s+".join([NUMBER] * 3) + r"\s*\)"
 _SITE = re.compile(r"^\s*(\d+)\s+(\S+)\s+([\d.]+)\s+tau\(\s*\d+\s*\)\s*=\s*" + _TRIPLE, re.MULTILINE)
 _SAME_MASS = 0.02
 """Standard weights and the masses of input files agree better than this; neighboring elements do not."""
-_HEADING = re.compile(r"Effective charges \(d Force / dE\) in cartesian axis([^\n]*)")
+_HEADING = re.compile(r"Effective charges \(d (Force / dE|P / du)\) in cartesian axis([^\n]*)")
 _ROUNDING = 2e-4
 """ph.x prints positions with five decimals of the lattice parameter; a fair margin, in that unit."""
 
@@ -63,9 +63,11 @@ def _rows(text: str, label: str, count: int, what: str, name: str) -> NDArray[np
 def read_charges(text: str, n_atoms: int, name: str) -> NDArray[np.float64]:
     """Last block of effective charges without the acoustic sum rule imposed, (N, 3, 3).
 
-    Row ``Ex`` holds ∂F_ib/∂E_x: the first index is the field, as in Z[i,a,b] = ∂F_ib/∂E_a.
+    Row ``Ex`` holds ∂F_ib/∂E_x: the first index is the field, as in Z[i,a,b] = ∂F_ib/∂E_a. Where ph.x has
+    only the polarization of displacements (``zue`` without ``zeu``), row ``Px`` holds ∂P_x/∂u_ib: the same.
     """
-    blocks = [m for m in _HEADING.finditer(text) if "with asr applied" not in m[1]]
+    found = [m for m in _HEADING.finditer(text) if "with asr applied" not in m[2]]
+    blocks = [m for m in found if m[1].startswith("F")] or found
     if not blocks:
         raise DataError(
             f"{name}: no block 'Effective charges (d Force / dE)'",
@@ -75,7 +77,8 @@ def read_charges(text: str, n_atoms: int, name: str) -> NDArray[np.float64]:
     start = blocks[-1].end()
     following = _HEADING.search(text, start)
     block = text[start : following.start() if following else len(text)]
-    return _rows(block, "E([xyz])", 3 * n_atoms, "effective charges", name).reshape(n_atoms, 3, 3)
+    label = "E([xyz])" if blocks[-1][1].startswith("F") else "P([xyz])"
+    return _rows(block, label, 3 * n_atoms, "effective charges", name).reshape(n_atoms, 3, 3)
 
 
 def _geometry(text: str, name: str) -> tuple[float, NDArray[np.float64], list[str], NDArray[np.float64]]:

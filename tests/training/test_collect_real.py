@@ -60,3 +60,17 @@ def test_the_first_index_is_the_polarization(folder):
     assert order.antisymmetric_correlation > 0.999
     assert not order.transposed
     assert check_index_order(direct, charges.transpose(0, 2, 1)).transposed
+
+
+def test_tensors_of_displacements_alone_are_read(folder):
+    """ph.x with zue = .true. and zeu = .false. prints no forces in a field."""
+    expected = collected(folder).born_effective_charges
+    text = (folder / "ph.out").read_text()
+    marks = [m.start() for m in re.finditer(r"Effective charges \(d Force / dE\)", text)]
+    for start in reversed(marks):
+        end = text.index("Effective charges (d P / du)", start)
+        text = text[:start] + text[end:] if start == marks[-1] else text[:start] + text[start + 60 :]
+    (folder / "ph.out").write_text(text)
+    found = collected(folder).born_effective_charges
+    np.testing.assert_allclose(found, expected, atol=1e-4)  # both converged to 1e-14
+    assert np.abs(found - expected).max() > 0.0
