@@ -26,6 +26,8 @@ _RADIAL_SHARE, _RADIAL_ANG = 0.03, 2e-3
 _LEAST_MOTION_ANG = 5e-3
 #: Rigid distances of one kind have the same length, and are rigid in (nearly) all molecules.
 _SAME_LENGTH, _MOST = 1e-3, 0.6
+#: Or they change by less than this share of the motion (rigid bodies that differ), and are no few of a kind.
+_EXACT_SHARE, _NOT_FEW = 2e-3, 0.2
 _LARGEST = 60
 
 
@@ -115,6 +117,7 @@ def _rigid(
         np.maximum(radial, np.abs(np.linalg.norm(start + change, axis=1) - lengths), out=radial)
         np.maximum(motion, np.linalg.norm(change, axis=1), out=motion)
     seen = (motion > _LEAST_MOTION_ANG) & (radial < np.minimum(_RADIAL_SHARE * motion, _RADIAL_ANG))
+    exact = seen & (radial < _EXACT_SHARE * motion)
     numbers = frames[0].numbers
     kinds = np.sort(np.stack([numbers[first], numbers[second]]), axis=0)
     out = np.zeros(len(start), dtype=bool)
@@ -127,4 +130,6 @@ def _rigid(
         alike = np.searchsorted(order, high) - np.searchsorted(order, low)
         rigid = np.searchsorted(rigid_order, high) - np.searchsorted(rigid_order, low)
         out[own & seen] = (rigid >= _MOST * alike) & ((rigid >= 3) | (rigid == own.sum()))
+        if exact[own].mean() >= _NOT_FEW:
+            out |= own & exact
     return out

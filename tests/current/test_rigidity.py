@@ -57,6 +57,21 @@ def test_rigid_water_has_three_constraints(count: int, digits: int) -> None:
     assert found == 3 * count
 
 
+@pytest.mark.parametrize("digits", [5, 8])
+def test_rigid_bodies_that_differ(digits: int) -> None:
+    """`fix rigid` freezes each molecule as it finds it, by heat a little different from the others."""
+    rng, count = np.random.default_rng(8), 20
+    each = [
+        rigid_bodies(WATER + rng.normal(scale=0.02, size=(3, 3)), count, seed=5, digits=digits)[
+            :, 3 * k : 3 * k + 3
+        ]
+        for k in range(count)
+    ]
+    positions = np.concatenate(each, axis=1)
+    found = count_constraints(frames_of("OHH" * count, positions, 30.0), np.ones(3 * count, dtype=bool))
+    assert found == 3 * count
+
+
 def test_a_rigid_body_has_no_more_than_its_degrees_of_freedom() -> None:
     """Ten distances between five atoms are rigid; nine of them fix the body."""
     positions = rigid_bodies(CHLOROMETHANE, 6, seed=1)
