@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from contextlib import chdir
+from contextlib import chdir, suppress
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -14,6 +15,19 @@ from bec_md.modes.units import parse_force_constant_units, parse_length_unit, ph
 
 #: phonopy's calculators in eV, Å and amu; files of the others state their units since 2018.
 _IN_EV_ANG = (None, "vasp", "aims", "castep", "crystal", "lammps", "pwmat")
+
+
+def _load(phonopy: Any, name: str) -> Any:
+    """Load a calculation; compact force constants may be those of the unit cell, not of the primitive one.
+
+    Versions below 4 took the unit cell for it where nothing was said, and wrote nothing about it.
+    """
+    try:
+        return phonopy.load(name, is_nac=False, log_level=0)
+    except Exception:
+        with suppress(Exception):
+            return phonopy.load(name, primitive_matrix="P", is_nac=False, log_level=0)
+        raise
 
 
 def read_phonopy(path: str | Path) -> ReferenceModes:
@@ -41,7 +55,7 @@ def read_phonopy(path: str | Path) -> ReferenceModes:
         ) from None
     try:
         with chdir(file.parent):  # phonopy looks for forces in the working folder
-            phonon = phonopy.load(file.name, is_nac=False, log_level=0)
+            phonon = _load(phonopy, file.name)
         matrix = phonon.dynamical_matrix
         if matrix is None:
             raise RuntimeError("no forces and no force constants")

@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import re
 
 import numpy as np
 import pytest
@@ -92,6 +93,33 @@ def test_forces_are_those_beside_the_file_and_not_of_the_working_folder(crystal,
         run("harmonic", *source, *command[2:])
         again = json.loads((elsewhere / "p.json").read_text())["modes"][-1]["wavenumber_cm"]
         assert again == pytest.approx(found, rel=1e-4)  # phonopy has masses of its own
+
+
+@pytest.mark.filterwarnings(
+    "ignore:.*Point group symmetries"
+)  # of a supercell that is long along x, by phonopy
+def test_compact_force_constants_of_the_unit_cell_fit_it(tmp_path, monkeypatch):
+    """As phonopy below version 4 writes them: it took the unit cell for primitive and did not say so."""
+    phonopy = pytest.importorskip("phonopy")
+    from phonopy.file_IO import write_FORCE_CONSTANTS
+    from phonopy.structure.atoms import PhonopyAtoms
+
+    atoms = bulk("MgO", "rocksalt", a=4.21, cubic=True)
+    cell, positions = atoms.cell.array, atoms.positions
+    unit = PhonopyAtoms(symbols=atoms.get_chemical_symbols(), cell=cell, positions=positions)
+    phonon = phonopy.Phonopy(unit, np.diag([2, 1, 1]), primitive_matrix="P")
+    phi = spring_constants(phonon.supercell.cell, phonon.supercell.positions)
+    rows = phonon.primitive.p2s_map
+    monkeypatch.chdir(tmp_path)
+    write_FORCE_CONSTANTS(phi[rows], filename="FORCE_CONSTANTS", p2s_map=rows)
+    phonon.save("phonopy.yaml", settings={"force_sets": False, "displacements": False})
+    stated = (tmp_path / "phonopy.yaml").read_text()
+    (tmp_path / "phonopy.yaml").write_text(re.sub(r"primitive_matrix:\n(- .*\n)+", "", stated))
+    run("harmonic", "phonopy.yaml", "--charges", "fixed:Mg=2,O=-2", "--json", "p.json")
+    found = json.loads((tmp_path / "p.json").read_text())
+    reduced = 24.305 * 15.999 / (24.305 + 15.999)
+    (active,) = [row["wavenumber_cm"] for row in found["modes"] if row["intensity_km_mol"] > 1.0]
+    assert active == pytest.approx(521.471 * np.sqrt(SPRING * 2.4 / reduced), rel=1e-4)
 
 
 def test_harmonic_agrees_with_the_closed_form(crystal):
