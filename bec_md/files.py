@@ -137,6 +137,7 @@ def require_file(path: Path, use: str = "a trajectory is read from it") -> Path:
     DataError
         If it is empty, or nothing can be unpacked from it.
     """
+    path = expanded(path)
     if is_file(path):
         if path.stat().st_size == 0:
             raise DataError(

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from bec_md.cli.console import Console
+from bec_md.files import expanded
 
 CITE_HELP = "Say what to cite for a result (a spectrum file), a model, or the program itself."
 
@@ -39,7 +39,7 @@ def find_source(file: str | None) -> tuple[Any, Any]:
     """Return the spectrum (or None) and the model card (or None) that a name stands for."""
     if file is None:
         return None, None
-    path = Path(file)
+    path = expanded(file)
     from bec_md.spectrum import is_spectrum_file, load_spectrum
 
     if is_spectrum_file(path):

@@ -11,6 +11,7 @@ from bec_md.cli.console import Console
 from bec_md.cli.options import in_terms_of_options, pick, with_options
 from bec_md.cli.outputs import STDOUT, emit_json, guard
 from bec_md.errors import UsageError
+from bec_md.files import expanded
 from bec_md.trajectory.options import ReadOptions
 
 if TYPE_CHECKING:
@@ -85,6 +86,7 @@ def info(
     reading.check()
     guard({"--json": json})
     console = Console(results_on_stdout=json == STDOUT)
+    files = [expanded(file) for file in files]
     values = [describe(console, file, reading) for file in files]
     if len(files) > 1:
         from bec_md.description import relation_of

@@ -11,6 +11,7 @@ import pytest
 
 from bec_md.cli.outputs import to_json
 from bec_md.current import load_current
+from bec_md.files import require_file
 from tests.cli import crystal
 from tests.cli.conftest import Run
 
@@ -151,6 +152,8 @@ def test_home_folders_that_the_shell_leaves_to_us(
     assert (tmp_path / "run_current-2.h5").is_file()
     again = run("spectrum", "~/run.xyz", "--charges", charges, "--csv=~/o.csv").stdout
     assert "holds all 60 samples" in " ".join(again.split())
+    assert require_file(Path("~/run.xyz")) == source
+    assert "60 samples" in run("info", "~/run_current.h5").stdout
 
 
 def test_the_rest_of_a_stopped_prediction_begins_behind_its_last_frame(
