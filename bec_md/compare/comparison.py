@@ -182,6 +182,12 @@ def compare(a: Curve, b: Curve, *, min_cm: float | None = None, max_cm: float | 
     if a.resolution_cm != b.resolution_cm:
         sharper = a if a.resolution_cm < b.resolution_cm else b
         notes.append(f"{sharper.label} was smoothed to {pair.resolution_cm:g} cm⁻¹")
+    if known and a.quantity not in (*_MULTIPLICATIVE, "kappa"):
+        notes.append(
+            f"the noise of {a.quantity} is shared by distant frequencies (Kramers–Kronig), which p and the "
+            "errors of the integral and of s do not know: errors may be three times too small, and p far "
+            "too small; compare n_alpha for a verdict"
+        )
     if not pair.exact:
         lines = " and ".join(f"{c.label} ({c.window}, {c.resolution_cm:g} cm⁻¹)" for c in (a, b))
         notes.append(

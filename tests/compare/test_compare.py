@@ -57,7 +57,7 @@ def spectrum(seed: int, stretch: float = 1.0, intensity: float = 1.0, **options:
 
 def curve_of(s: Spectrum, label: str = "a", quantity: str = "n_alpha") -> Curve:
     bandwidth = float(s.parameters["equivalent_noise_bandwidth_cm"])
-    values, errors = getattr(s, quantity), getattr(s, f"{quantity}_err")
+    values, errors = s.get(quantity), s.error(quantity)
     estimator, window = str(s.parameters["estimator"]), str(s.parameters["window"])
     name = window if estimator == "lag" else estimator
     return Curve(label, quantity, s.wavenumber_cm, values, errors, RESOLUTION, bandwidth, "", name)
@@ -331,3 +331,12 @@ def test_damaged_tables_are_named(tmp_path: Path, name: str, text: str, message:
     (tmp_path / name).write_text(text)
     with pytest.raises(DataError, match=message):
         open_curve(tmp_path / name, "n")
+
+
+def test_shared_noise_of_what_needs_the_real_part_is_said() -> None:
+    """Of 40 pairs of equal runs (by hand) p < 0.05 in 7 to 28 %, errors of s three times too small."""
+    a, b = spectrum(1), spectrum(2)
+    for quantity in ("reflectivity", "eps_real"):
+        found = compare(curve_of(a, "a", quantity), curve_of(b, "b", quantity), min_cm=100.0)
+        assert any("shared by distant frequencies" in note for note in found.notes)
+    assert not compare(curve_of(a), curve_of(b), min_cm=100.0).notes
