@@ -188,11 +188,11 @@ def make_folder(folder: Path, resume: bool) -> Path:
         raise UsageError(
             f"{folder} already holds a run", "it would be overwritten", "give `resume`, or another `output`"
         )
-    if (folder / "model.safetensors").exists() and not checkpoint.exists():
+    if (folder / "model.safetensors").exists() and not resume:
         raise UsageError(
             f"{folder} holds a model, but no checkpoint to go on from",
             "the model would be overwritten by a training from the beginning",
-            "give another `output`, or move the model away",
+            "give another `output`, or `resume` where a run was killed before its first checkpoint",
         )
     folder.mkdir(parents=True, exist_ok=True)
     return checkpoint

@@ -271,15 +271,17 @@ def test_a_run_is_not_resumed_with_other_held_back_frames(tmp_path):
     assert (tmp_path / "run" / "config.yaml").read_bytes() == before  # that of the model beside it
 
 
-@pytest.mark.parametrize("resume", [False, True])
-def test_a_model_without_its_checkpoint_is_not_overwritten(tmp_path, resume):
+def test_a_model_without_its_checkpoint_is_not_overwritten(tmp_path):
     write_toy(tmp_path / "toy.xyz", 4)
     config, run = write_config(tmp_path, schedule={"epochs": 1}), tmp_path / "run"
     run.mkdir()
     (run / "model.safetensors").write_bytes(b"took a day")
     with pytest.raises(UsageError, match="no checkpoint"):
-        train(config, output=run, resume=resume)
+        train(config, output=run)
     assert [path.name for path in run.iterdir()] == ["model.safetensors"]
+    said = []  # a run that was killed before its first checkpoint
+    train(config, output=run, resume=True, report=said.append)
+    assert f"no checkpoint in {run}: the training begins" in said
 
 
 @pytest.mark.parametrize(
