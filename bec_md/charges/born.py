@@ -313,9 +313,10 @@ def _from_structure_file(path: Path) -> ReferenceCharges:
     first = next(iter(frames))
     if first.born_effective_charges is None:
         raise DataError(
-            f"{path.name} carries no Born effective charges",
+            f"{path.name} carries no Born effective charges as a structure",
             "`charges=born:…` takes constant tensors from it",
-            "give a phonopy BORN file, or an extxyz with a column born_effective_charges (9 numbers)",
+            "give a phonopy BORN file, or an extxyz with a column born_effective_charges (9 numbers), which "
+            "`bec-md collect` makes of an OUTCAR, vasprun.xml or output of ph.x or ABINIT",
         )
     structure = ReferenceCell(first.cell_ang, first.positions_ang, first.numbers, path.name)
     notes = () if next(frames, None) is None else (f"tensors of the first frame of {path.name}",)

@@ -131,7 +131,7 @@ def test_what_does_not_fit_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="no such file"):
         bound_tensors("born:absent", frame_of(atoms))
     write(tmp_path / "bare.xyz", atoms, format="extxyz")
-    with pytest.raises(DataError, match="carries no Born effective charges"):
+    with pytest.raises(DataError, match="carries no Born effective charges as a structure"):
         bound_tensors(f"born:{tmp_path / 'bare.xyz'}", frame_of(atoms))
 
 
