@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields, replace
 from difflib import get_close_matches
+from numbers import Real
 from typing import Any, ClassVar, Self
 
 from bec_md.errors import UsageError
@@ -65,6 +66,10 @@ def refuse_not_positive(options: Any, meanings: dict[str, str]) -> None:
     """
     for name, why in meanings.items():
         value = getattr(options, name)
+        if value is not None and not isinstance(value, Real) and getattr(value, "shape", None) != ():
+            raise UsageError(
+                f"`{name}={value!r}` is not a number", why, f"give `{name}` as one number above 0"
+            )
         if value is not None and not _SMALLEST < value < float("inf"):
             raise UsageError(
                 f"`{name}={value:g}` is not a positive number"

@@ -177,11 +177,12 @@ def draw(
             )
         width = keywords["width"]
         return plot_acf(first, width=width) if quantity == "acf" else plot_quality(first, width=width)
-    parts = tuple(name.strip() for name in components.split(",")) if components else ()
     if len(spectra) == 1:
-        additive = quantity in _ADDITIVE and not parts
+        additive = quantity in _ADDITIVE and not components
         how: Any = groups if additive and groups != "none" else False
-        return plot_spectrum(first, quantity, how, components=parts, experiment=measured or None, **keywords)
+        return plot_spectrum(
+            first, quantity, how, components=components or (), experiment=measured or None, **keywords
+        )
     axes = None
     for number, (name, spectrum) in enumerate(spectra.items()):
         axes = plot_spectrum(
@@ -189,7 +190,7 @@ def draw(
             quantity,
             False,
             axes,
-            components=parts,
+            components=components or (),
             label=as_text(name),
             color=COLORS[number % len(COLORS)],
             experiment=measured if measured and number == 0 else None,

@@ -32,7 +32,7 @@ def plot_spectrum(
     groups: Groups = True,
     ax: Axes | None = None,
     *,
-    components: Sequence[str] = (),
+    components: str | Sequence[str] = (),
     band: float | Sequence[float] | None = 0.68,
     experiment: Experiment | None = None,
     sticks: Sticks | None = None,
@@ -61,7 +61,7 @@ def plot_spectrum(
     ax
         Where to draw; a new figure in the shipped style if None.
     components
-        Tensor components, e.g. ("xx", "zz"), instead of the isotropic average.
+        Tensor components, e.g. ("xx", "zz") or "xx,zz", instead of the isotropic average.
     band
         Coverage of the confidence band, e.g. 0.68, or several, e.g. (0.68, 0.95); None for no band. Where
         the ensemble of models adds an error, a second, hatched band contains both.
@@ -94,6 +94,8 @@ def plot_spectrum(
     wanted = quantities(quantity)
     axis_unit = frequency_unit(unit)
     levels = _levels(band)
+    if isinstance(components, str):
+        components = [name.strip() for name in components.split(",")] if components else ()
     with_groups = _wants_groups(spectrum, wanted, groups, components)
     if label is None and (with_groups or experiment is not None):
         label = "total" if with_groups else "simulation"

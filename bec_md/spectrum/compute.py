@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any, cast
 
@@ -125,7 +125,14 @@ def _in_runs(current: CurrentSeries | Sequence[CurrentSeries]) -> tuple[CurrentS
         return (cast("CurrentSeries", current),)
     from bec_md.current.joined import in_runs
 
-    given = tuple(current)
+    named = isinstance(current, str) or not isinstance(current, Iterable)  # a file
+    given = () if named else tuple(current)
+    if named or not all(hasattr(one, "current") for one in given):
+        raise UsageError(
+            f"{current if named else type(given[0]).__name__} is no current",
+            "a spectrum is that of a CurrentSeries, or of several",
+            "read a stored one with `load_current`, or compute it with `compute_current`",
+        )
     series = in_runs(given)
     if len(series) < len(given):
         said = [text for one in series for text in one.metadata.get("remarks", ()) if "joined to one" in text]

@@ -11,11 +11,20 @@ import re
 import sys
 import warnings
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, cast
 
 from bec_md.errors import BecMDError, BecMDWarning, DataError
-from bec_md.files import compression_of, in_words, open_binary, read_head, require_file, whole_limit
+from bec_md.files import (
+    compression_of,
+    in_words,
+    open_binary,
+    open_text,
+    read_head,
+    require_file,
+    whole_limit,
+)
 from bec_md.structure.species import ISOTOPES
 
 if TYPE_CHECKING:
@@ -188,13 +197,25 @@ def check_occupied(block: Any, place: str) -> None:
 
 
 def _check_elements(path: Path, ase_format: str) -> None:
-    """Refuse a dump of LAMMPS in which types are numbers only: ASE takes them for those of elements.
+    """Refuse types of LAMMPS that are numbers only, and names of GROMACS: ASE makes elements of them.
 
     Raises
     ------
     DataError
         With what is missing.
     """
+    from ase.data import atomic_numbers
+
+    if ase_format == "gromacs":
+        for name in sorted(check_single_gro(path)):
+            first, both = name[:1], name[:2].capitalize()
+            known = both.rstrip("0123456789'*+-") == first or name[:2] == both or both not in atomic_numbers
+            if first not in atomic_numbers or not known:
+                raise DataError(
+                    f"{path.name}: which element is {name}?",
+                    "a .gro has names of atoms alone (is CA carbon or calcium?); charges depend on elements",
+                    "write it as extended XYZ with element symbols",
+                )
     if ase_format != "lammps-dump-text":
         return
     head = read_head(path).decode("utf-8", "replace")
@@ -204,6 +225,27 @@ def _check_elements(path: Path, ase_format: str) -> None:
             "the charges of an atom depend on its element, and a type is only a number",
             "give a POSCAR or an extxyz, or write the dump with a column element (dump_modify … element)",
         )
+
+
+def check_single_gro(path: Path) -> set[str]:
+    """Return the names of the atoms of a .gro.
+
+    Raises
+    ------
+    DataError
+        If it holds several frames: of these ASE reads none, and MDAnalysis the first alone.
+    """
+    with open_text(path) as lines:
+        head = list(islice(lines, 2))
+        count = int(head[1]) if len(head) == 2 and head[1].strip().isdigit() else 0
+        names = {line[10:15].strip() for line in islice(lines, count)}
+        if count and any(line.strip() for line in islice(lines, 1, None)):
+            raise DataError(
+                f"{path.name}: a .gro of several frames",
+                "its positions have three decimals of nm, and its times stand in titles",
+                "give the .trr or .xtc that it was made of",
+            )
+    return names
 
 
 def check_announced(path: Path, ase_format: str) -> None:

@@ -8,13 +8,14 @@ to ASE.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import NoReturn
 
 from bec_md.errors import UsageError
 from bec_md.files import COMPRESSIONS, breaks_off, compression_of, read_head
+from bec_md.structure.ase_files import check_single_gro
 from bec_md.trajectory.ase_reader import AtomsReader
 from bec_md.trajectory.compact import CompactReader
 from bec_md.trajectory.extxyz import ExtxyzReader
@@ -135,6 +136,14 @@ def _refuse_binary_dump(path: Path, _: ReadOptions) -> NoReturn:
     )
 
 
+def _open_gro(path: Path, options: ReadOptions) -> FrameReader:
+    """Open a .gro of one structure; elements of its names are those of the options."""
+    if options.topology is None and options.elements is None:
+        return AtomsReader(path, options)
+    check_single_gro(path)
+    return open_with_topology(path, replace(options, topology=options.topology or path))
+
+
 _BESIDE = frozenset({"cell_ang", "velocities", "velocity_units", "elements"})
 _TOPOLOGY = frozenset({"topology", "elements"})
 
@@ -196,6 +205,7 @@ FORMATS: Mapping[str, Format] = {
         _hdf5(is_h5md),
         _TOPOLOGY | {"cell_ang", "lammps_units", "velocity_units"},
     ),
+    "gro": Format(_open_gro, (".gro",), options=_TOPOLOGY | {"velocity_units"}),
     "mdanalysis": Format(open_with_topology, options=_TOPOLOGY),
     "lammps-dump-binary": Format(_refuse_binary_dump, (".bin",)),
     "ase": Format(AtomsReader, options=frozenset({"velocity_units"})),

@@ -162,6 +162,8 @@ def test_components_of_tensors(spectrum: Spectrum) -> None:
     first, second = (line(axes, rf"$\varepsilon_{{2,{c}}}$") for c in ("xx", "xz"))
     assert_allclose(first.get_ydata(), spectrum.eps_imag_tensor[:, 0, 0], **EXACT)
     assert_allclose(second.get_ydata(), spectrum.eps_imag_tensor[:, 0, 2], rtol=1e-9, atol=1e-12)
+    as_text = plot_spectrum(spectrum, "eps_imag", components="xx, xz")
+    assert [x.get_label() for x in as_text.get_lines()] == [x.get_label() for x in axes.get_lines()]
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import fields
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ import pytest
 
 from bec_md.errors import UsageError
 from bec_md.spectrum import SpectrumOptions, compute_spectrum
+from bec_md.spectrum.response.direction import to_direction
 from tests.spectrum.exact import bare
 
 
@@ -37,11 +39,24 @@ def test_options_and_keywords_give_the_same_spectrum() -> None:
         ("sum_rule", "charge"),
         ("quantum", "exact"),
         ("eps_inf", (1.0, 2.0)),
+        ("temperature_k", "300"),
+        ("resolution_cm", [20.0]),
     ],
 )
 def test_every_bad_value_is_refused_with_its_name(name: str, value: Any) -> None:
     with pytest.raises(UsageError, match=name):
         SpectrumOptions().changed(**{name: value}).check()
+
+
+@pytest.mark.parametrize("given", ["run_current.h5", Path("run_current.h5"), ["a.h5"], np.zeros((9, 3)), 1])
+def test_what_is_no_current_is_called_that(given: Any) -> None:
+    with pytest.raises(UsageError, match="is no current"):
+        compute_spectrum(given, temperature_k=300.0)
+
+
+def test_a_number_is_no_direction() -> None:
+    with pytest.raises(UsageError, match="direction 2 is not understood"):
+        to_direction(2)  # type: ignore[arg-type]
 
 
 def test_an_unknown_option_is_refused_with_its_neighbor() -> None:

@@ -11,7 +11,7 @@ r being the relative variance of one component.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -80,7 +80,7 @@ def to_direction(value: Direction | str | Sequence[float] | None) -> Direction:
             )
         numbers = _numbers(value)
     else:
-        numbers = [float(v) for v in value]
+        numbers = [float(v) for v in value] if isinstance(value, Iterable) else []
     q = np.asarray(numbers, dtype=float)
     length = float(np.linalg.norm(q)) if q.shape == (3,) else 0.0
     if not (np.isfinite(length) and length > 0.0):

@@ -15,10 +15,10 @@ from bec_md.errors import UsageError
 from bec_md.files import read_head
 from bec_md.structure import Frame
 from bec_md.structure.names import VELOCITY_UNITS, VelocityUnits
-from bec_md.structure.species import resolve_species
+from bec_md.structure.species import ISOTOPES, resolve_species
 from bec_md.trajectory.options import ReadOptions
 from bec_md.trajectory.readers.text import CutFrameError, TextReader, floats
-from bec_md.units import ATOMIC_TIME_FS, BOHR_ANG
+from bec_md.units import AMU_ANG2_FS2_EV, ATOMIC_TIME_FS, BOHR_ANG, HARTREE_EV
 
 
 def is_castep(lines: list[str]) -> bool:
@@ -39,6 +39,20 @@ class CastepReader(TextReader[list[str]]):
         self.notes = ["atomic units of CASTEP, with its times"]
         if options.need_velocities and _rows(first, "V"):
             self.velocity_units = VelocityUnits("atomic", VELOCITY_UNITS["atomic"], assumed=False)
+            self._compare_energies(first)
+
+    def _compare_energies(self, first: list[str]) -> None:
+        """Warn if the kinetic energy of the file is not that of its velocities with these masses."""
+        frame, stated = self._parsed(first, 0), _rows(first, "E")
+        if frame.velocities_ang_fs is None or not stated or len(stated[0].split()) < 5:
+            return
+        kinetic = 0.5 * AMU_ANG2_FS2_EV * float(frame.masses_amu @ (frame.velocities_ang_fs**2).sum(axis=1))
+        ratio = float(stated[0].split()[2]) * HARTREE_EV / kinetic if kinetic > 0.0 else 0.0
+        if ratio > 0.0 and abs(ratio - 1.0) > 0.01:
+            self.warnings.append(
+                f"{self.source}: its kinetic energy is {ratio:.3f} times that of its velocities with these "
+                "masses: give those of SPECIES_MASS by `masses`"
+            )
 
     def blocks(self, lines: Iterator[str]) -> Iterator[list[str]]:
         """Cut the file at its blank lines; the header is none of the frames."""
@@ -66,7 +80,7 @@ class CastepReader(TextReader[list[str]]):
     def parse(self, block: list[str], index: int, where: str) -> Frame:
         """Read time, cell, positions and velocities of a frame."""
         positions, velocities = _rows(block, "R"), _rows(block, "V")
-        labels = [row.split(None, 1)[0].split(":")[0] for row in positions]
+        labels = [_element(row.split(None, 1)[0]) for row in positions]
         if self.species is None or len(labels) != len(self.species.numbers):
             species = resolve_species(labels, place=where, masses=self.options.masses)
             self.species = self.species or species
@@ -86,6 +100,12 @@ class CastepReader(TextReader[list[str]]):
             velocities_ang_fs=floats(velocities, columns) * VELOCITY_UNITS["atomic"] if wanted else None,
             time_fs=float(block[0].split()[0]) * ATOMIC_TIME_FS,
         )
+
+
+def _element(label: str) -> str:
+    """Element of a label such as ``Fe:up``; D and T of ``H:D`` and ``H:T``."""
+    element, _, suffix = label.partition(":")
+    return suffix if element == "H" and suffix in ISOTOPES else element
 
 
 def _rows(block: list[str], kind: str) -> list[str]:

@@ -175,7 +175,8 @@ def castep(m: Motion, folder: Path) -> Path:
     lines = [" BEGIN header", "  made up", " END header", ""]
     for k in range(m.n_frames):
         lines.append(f"  {k * m.timestep_fs / AUT:24.16E}")
-        lines.append("  -1.0 -1.0 0.1   <-- E")
+        kinetic = 0.5 * 1822.888486 * np.array(m.masses) @ ((m.velocities[k] / BOHR * AUT) ** 2).sum(axis=1)
+        lines.append(f"  -1.0 -1.0 {kinetic:24.16E}   <-- E")
         lines += [" ".join(f"{x:24.16E}" for x in row) + "  <-- h" for row in m.cell / BOHR]
         for mark, values in (("R", m.positions / BOHR), ("V", m.velocities / BOHR * AUT)):
             for i, row in enumerate(values[k]):

@@ -567,6 +567,35 @@ def test_md_of_other_programs_is_not_castep(tmp_path: Path, text_of_md: str) -> 
     assert_helpful(caught.value, "not recognized", "CASTEP")
 
 
+def test_castep_names_isotopes_and_states_the_kinetic_energy(motion: Motion, tmp_path: Path) -> None:
+    path = text.castep(motion, tmp_path)
+    heavy = path.read_text().replace(" Na ", " H:D ").replace(" Cl ", " Cl:1 ")
+    path.write_text(heavy)
+    trajectory = open_trajectory(path)
+    assert any("give those of SPECIES_MASS" in text for text in trajectory.info.warnings)
+    assert trajectory.info.masses_amu.tolist() == pytest.approx([2.014, 2.014, 35.45, 35.45], abs=1e-2)
+    assert not open_trajectory(path, masses={"D": float(motion.masses[0])}).info.warnings
+
+
+def test_gro_has_one_frame_and_names_that_may_be_no_elements(tmp_path: Path) -> None:
+    one = "t= {}\n1\n    1NA   {:>5}    1   0.100   0.100   0.100\n   0.9   0.9   0.9\n"
+    path = tmp_path / "run.gro"
+    path.write_text(one.format(0, "NA") + one.format(1, "NA"))
+    for options in ({}, {"topology": path, "elements": {"NA": "Na"}}):
+        with pytest.raises(DataError) as caught:
+            open_trajectory(path, **options)
+        assert_helpful(caught.value, "several frames", "trr")
+    for name in ("NA", "CL", "CA", "MW", "HO"):  # ASE: nitrogen, carbon, carbon, tungsten
+        path.write_text(one.format(0, name))
+        with pytest.raises(DataError, match=f"which element is {name}"):
+            open_trajectory(path)
+    for name, number in (("OW", 8), ("HW1", 1), ("Na", 11), ("C", 6), ("H12", 1), ("O5'", 8)):
+        path.write_text(one.format(0, name))
+        assert open_trajectory(path).info.numbers.tolist() == [number]
+    path.write_text(one.format(0, "NA"))
+    assert open_trajectory(path, elements={"NA": "Na"}).info.numbers.tolist() == [11]
+
+
 def test_velocities_may_be_shorter_than_positions(motion: Motion, tmp_path: Path) -> None:
     """A run that was killed between writing the two files."""
     path = text.cp2k(motion, tmp_path)
