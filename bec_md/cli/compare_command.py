@@ -21,7 +21,10 @@ COMPARE_HELP = (
     "n and k of refractiveindex.info (YAML). The sharper curve is smoothed to the other's resolution."
 )
 
-QuantityName = Literal["n_alpha", "eps_imag", "eps_real", "n", "kappa", "alpha_cm", "reflectivity", "loss"]
+QuantityName = Literal[
+    "n_alpha", "n_alpha_cm", "eps_imag", "eps_real", "n", "kappa", "alpha", "alpha_cm", "reflectivity",
+    "loss",
+]  # fmt: skip
 
 
 @with_options()

@@ -28,8 +28,8 @@ PLOT_HELP = (
 )
 
 Quantity = Literal[
-    "n_alpha", "eps", "eps_real", "eps_imag", "nk", "n", "kappa", "alpha", "reflectivity", "loss", "sigma",
-    "sigma_imag", "acf", "quality",
+    "n_alpha", "eps", "eps_real", "eps_imag", "nk", "n", "kappa", "alpha", "alpha_cm",
+    "reflectivity", "loss", "sigma", "sigma_imag", "acf", "quality",
 ]  # fmt: skip
 _OWN_FIGURE = ("acf", "quality")
 _ADDITIVE = ("n_alpha", "eps_imag", "sigma")

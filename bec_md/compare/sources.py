@@ -15,6 +15,7 @@ from bec_md.compare.curve import QUANTITIES, Curve, from_index
 from bec_md.errors import BecMDError, DataError, UsageError
 from bec_md.files import expanded, parsing, read_text, require_file
 from bec_md.hdf5 import is_hdf5
+from bec_md.spectrum.quantities import ALIASES
 from bec_md.units import CM_PER_THZ, MEV_PER_CM
 
 #: Column names of the frequency: factor to cm⁻¹, 0 for a wavelength in µm and −1 for one in nm.
@@ -65,6 +66,7 @@ def open_curve(path: str | Path, quantity: str = "n_alpha") -> Curve:
         For a damaged file.
     """
     path = expanded(path)
+    quantity = ALIASES.get(quantity, quantity)
     if quantity not in QUANTITIES:
         raise UsageError(
             f"there is no quantity {quantity!r}",

@@ -253,6 +253,12 @@ class BecModel:
                 "it is compiled for the CPU",
                 "use `device=cpu`, or the torch engine",
             )
+        if threads is not None and threads < 1:
+            raise UsageError(
+                f"`threads={threads}` is not a positive number",
+                "the model needs one at least",
+                "give a `threads` above 0, or leave it",
+            )
         if engine in ("auto", "native") and device == "cpu" and precision == "float32":
             from bec_md.network.native import NativeEngine, native_status
 

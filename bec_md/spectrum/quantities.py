@@ -229,8 +229,10 @@ def tabulated(*, with_eps_inf: bool) -> list[Quantity]:
     return [q for q in _TABLE if q.column and (with_eps_inf or not q.needs_eps_inf)]
 
 
-_ALIASES = {
+#: Short forms, and columns of tables, by which a quantity is understood.
+ALIASES = {
     "na": "n_alpha",
+    "n_alpha_cm": "n_alpha",
     "alpha": "alpha_cm",
     "r": "reflectivity",
     "sigma": "sigma_real",
@@ -256,11 +258,11 @@ def find_quantity(name: str | Quantity, further: tuple[str, ...] = ()) -> Quanti
     """
     if isinstance(name, Quantity):
         return name
-    key = _ALIASES.get(name.lower(), name.lower())
+    key = ALIASES.get(name.lower(), name.lower())
     if key in QUANTITIES:
         return QUANTITIES[key]
     known = (*QUANTITIES, *further)
-    close = get_close_matches(name.lower(), (*known, *_ALIASES), n=1)
+    close = get_close_matches(name.lower(), (*known, *ALIASES), n=1)
     raise UsageError(
         f"no quantity {name!r}",
         "it is not a function of frequency that a spectrum has",

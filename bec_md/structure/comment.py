@@ -130,7 +130,9 @@ def parse_tensor(text: str, key: str, place: str) -> NDArray[np.float64]:
     DataError
         For another number of numbers.
     """
-    values = np.array(re.sub(r"[,\[\]]", " ", text).split(), dtype=np.float64)
+    # ASE writes matrices as JSON
+    words = re.sub(r"[,\[\]]", " ", text.removeprefix("_JSON")).split()
+    values = np.array(words, dtype=np.float64)
     if values.size == 9:
         return values.reshape(3, 3)
     if values.size in (1, 3):

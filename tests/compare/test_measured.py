@@ -159,6 +159,8 @@ def test_figures_and_comparisons_read_a_file_alike(tmp_path: Path) -> None:
         same = open_curve(path, quantity)
         np.testing.assert_array_equal(x, same.wavenumber_cm)
         np.testing.assert_array_equal(y, same.values)
+    for short, name in (("alpha", "alpha_cm"), ("n_alpha_cm", "n_alpha")):  # as other commands and tables say
+        assert open_curve(path, short).quantity == name
     both = read_curves(path, "nk")
     assert len(both) == 2
     np.testing.assert_allclose(sorted(both.values(), key=lambda c: c[1][0])[1][1][::-1], n, rtol=1e-7)

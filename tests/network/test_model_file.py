@@ -86,6 +86,8 @@ def test_unknown_elements_levels_names_and_devices_say_what_to_do(model_file: Pa
     for device in ("gpu", "meta"):
         with pytest.raises(UsageError, match="there is no device"):
             load_model(model_file, device=device)
+    with pytest.raises(UsageError, match="`threads=0` is not a positive number"):
+        load_model(model_file, threads=0)
     with pytest.raises(UsageError, match="no precision 'half'"):
         load_model(model_file, precision="half")  # type: ignore[arg-type]
     with pytest.raises(UsageError, match='use engine="torch"'):

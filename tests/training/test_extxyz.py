@@ -38,6 +38,15 @@ def test_agrees_with_ase_on_geometry_and_tensors(tmp_path):
         np.testing.assert_array_equal(mine.born_effective_charges, stored)
 
 
+def test_a_matrix_in_the_comment_as_ase_writes_it(tmp_path):
+    file, eps = write_toy(tmp_path / "toy.xyz", 1), np.diag([2.0, 2.5, 3.0]) + 0.1
+    atoms = ase.io.read(file)
+    atoms.info["eps_inf"] = eps
+    ase.io.write(file, atoms)
+    assert "_JSON" in file.read_text()
+    np.testing.assert_array_equal(read_frames(file)[0].eps_inf, eps)
+
+
 @pytest.mark.parametrize("key", CHARGE_COLUMNS)
 def test_every_usual_name_of_the_tensors_is_found(tmp_path, key):
     file = write_toy(tmp_path / "toy.xyz", 1)
