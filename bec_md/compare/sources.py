@@ -318,9 +318,15 @@ def _numbers(row: str) -> list[float]:
 
 
 def _known_name(cell: str) -> str:
-    """Name of a column in small letters; of ``Wavenumber (cm-1)`` the unit."""
+    """Name of a column in small letters; of ``Wavenumber (cm-1)`` the unit, not of ``alpha (cm-1)``."""
     name = cell.strip().strip('"').lower()
     unit = re.search(r"[(\[]([^)\]]+)[)\]]$", name)
+    if (
+        unit
+        and (before := name[: unit.start()].strip(" _")) in _COLUMNS
+        and _AXES.get(unit[1].strip()) == 1.0
+    ):
+        return before
     return unit[1].strip() if unit and name not in _AXES and unit[1].strip() in _AXES else name
 
 

@@ -284,3 +284,14 @@ def test_records_whose_tables_do_not_meet(tmp_path: Path) -> None:
     (tmp_path / "a.yml").write_text(record(("n", N_TABLE[:20]), ("k", K_TABLE[30:])))
     with pytest.raises(DataError, match=r"n is tabulated at wavelengths .* k at"):
         open_curve(tmp_path / "a.yml")
+
+
+@pytest.mark.parametrize("head", ["Wavenumber (cm-1),alpha (cm-1)", "Frequency (THz),Alpha [cm^-1]"])
+def test_a_quantity_in_wavenumbers_is_no_frequency(tmp_path: Path, head: str) -> None:
+    path = tmp_path / "alpha.csv"
+    scale = 1.0 if "cm-1" in head else 299792458.0 * 100.0 / 1e12
+    rows = [f"{nu * scale:.12g},{2.0 * nu}" for nu in (100.0, 200.0, 300.0, 400.0)]
+    path.write_text("\n".join([head, *rows]) + "\n")
+    curve = open_curve(path, "alpha_cm")
+    assert np.allclose(curve.wavenumber_cm, [100.0, 200.0, 300.0, 400.0], rtol=1e-9)
+    assert np.allclose(curve.values, 2.0 * curve.wavenumber_cm, rtol=1e-9)
