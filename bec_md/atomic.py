@@ -15,6 +15,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from bec_md.errors import UsageError
 from bec_md.files import resolved
 
 if TYPE_CHECKING:
@@ -89,6 +90,42 @@ def write_tensors(path: str | Path, tensors: Mapping[str, Tensor], metadata: Map
     from safetensors.torch import save
 
     write_bytes(path, save(dict(tensors), dict(metadata)))
+
+
+@contextmanager
+def only_writer(lock: Path, name: str) -> Iterator[None]:
+    """Keep other processes from writing what is called `name`: by a file that holds nothing and is removed.
+
+    Raises
+    ------
+    UsageError
+        If another process is in such a block. A killed one keeps nobody out.
+    """
+    import fcntl
+
+    while True:
+        descriptor = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o666)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if os.fstat(descriptor).st_ino == os.stat(lock).st_ino:
+                break
+        except FileNotFoundError:  # another process has ended, and removed it, in between
+            pass
+        except BlockingIOError as error:
+            os.close(descriptor)
+            raise UsageError(
+                f"another process is writing {name}",
+                "two writers of one result would mix theirs",
+                "wait for it, or choose another output",
+            ) from error
+        except OSError:  # a file system without locks
+            break
+        os.close(descriptor)
+    try:
+        yield
+    finally:
+        lock.unlink(missing_ok=True)
+        os.close(descriptor)
 
 
 def to_disk(path: Path) -> None:

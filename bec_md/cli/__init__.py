@@ -5,6 +5,17 @@ from __future__ import annotations
 
 def main() -> None:
     """Run ``bec-md`` with the arguments of the process; the exit status is 0, 1 (data) or 2 (usage)."""
+    import signal
+    import sys
+
+    try:
+        _run()
+    except KeyboardInterrupt as stop:  # while the commands are put together, before one takes it
+        print("\ninterrupted", file=sys.stderr)
+        sys.exit(128 + int(getattr(stop, "number", signal.SIGINT)))
+
+
+def _run() -> None:
     import os
     import sys
 

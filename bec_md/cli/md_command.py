@@ -113,8 +113,10 @@ def md(
     **given: Any,
 ) -> None:
     """Run the dynamics and hand its currents over to the spectrum."""
+    from bec_md.atomic import only_writer
     from bec_md.dynamics import run_dynamics
     from bec_md.dynamics.estimate import estimate
+    from bec_md.dynamics.run import lock_of
     from bec_md.processes import cores, require_workers
 
     prefix = expanded(output or structure.stem)
@@ -133,7 +135,8 @@ def md(
         return
     again = "give the same command again: it goes on where it stopped"
     if fit is not None:
-        with stoppable("labels of the fit are kept", again):
+        kept = stoppable("labels of the fit are kept", again)
+        with kept, only_writer(lock_of(prefix), prefix.name):
             potential = fitted(console, system, wanted, prefix, count, overwrite)
         system = replace(system, potential=potential)
         expected = estimate(system.atoms, potential(), wanted, system.network, workers=count)

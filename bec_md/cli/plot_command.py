@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -246,7 +247,7 @@ def parse_range(text: str | None) -> tuple[float, float] | None:
         low, high = (float(word) for word in text.replace(":", ",").split(","))
     except ValueError:
         low = high = 0.0
-    if not low < high:
+    if not -math.inf < low < high < math.inf:
         raise UsageError(
             f"--xlim {text!r} is no range",
             "an axis goes from a lower to a higher value",

@@ -98,7 +98,8 @@ def run_dynamics(
     Raises
     ------
     UsageError
-        If files of this name belong to a run with other settings, or workers cannot make the calculator.
+        If files of this name belong to a run with other settings or are being written by another process, or
+        workers cannot make the calculator.
     DataError
         If a run explodes.
     """
@@ -108,13 +109,18 @@ def run_dynamics(
     run = _Run(
         options.supercell(structure), calculator, options, Path(output).expanduser(), progress, recorded
     )
-    run.begin(overwrite)
-    with held():
+    with held(), atomic.only_writer(lock_of(run.prefix), run.prefix.name):
+        run.begin(overwrite)
         if run.state["start"] is None:
             run.find_start()
         run.replicas(workers)
     replicas = tuple(Replica(**item) for item in run.state["replicas"][: options.replicas])
     return DynamicsResult(replicas, run.state["start"]["cell"], run.prefix.parent)
+
+
+def lock_of(prefix: Path) -> Path:
+    """Return the file that keeps a second process from writing under the same prefix."""
+    return prefix.with_name(f"{prefix.name}_md.lock")
 
 
 class _Run:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from bec_md.atomic import write_text
+from bec_md.atomic import only_writer, write_text
 from bec_md.errors import UsageError
 from bec_md.training.config import TrainingConfig, load_config
 
@@ -99,10 +99,30 @@ def train(
     Raises
     ------
     UsageError
-        If the configuration is wrong or the output folder already holds a run.
+        If the configuration is wrong, the output folder already holds a run, or another process writes there.
     DataError
         If the data are damaged or training diverges.
     """
+    if isinstance(config_path, TrainingConfig):
+        config, beside = config_path, Path.cwd() if config_folder is None else Path(config_folder)
+    else:
+        config, beside = load_config(config_path), Path(config_path).resolve().parent
+    folder = Path(output if output is not None else config.output)
+    checkpoint = make_folder(folder, resume)
+    root = Path(data_root) if data_root is not None else None
+    with only_writer(folder / "train.lock", str(folder)):
+        return _train(config, beside, root, checkpoint if resume else None, folder, report)
+
+
+def _train(
+    config: TrainingConfig,
+    beside: Path,
+    root: Path | None,
+    checkpoint: Path | None,
+    folder: Path,
+    report: Callable[[str], None],
+) -> TrainingResult:
+    """Train in a folder that is ours, from a checkpoint where it is there."""
     import torch
 
     from bec_md.network.predictor import check_device
@@ -110,17 +130,10 @@ def train(
     from bec_md.training.loop import Trainer
     from bec_md.training.sources import load_sources
 
-    if isinstance(config_path, TrainingConfig):
-        config, beside = config_path, Path.cwd() if config_folder is None else Path(config_folder)
-    else:
-        config, beside = load_config(config_path), Path(config_path).resolve().parent
-    folder = Path(output if output is not None else config.output)
-    checkpoint = make_folder(folder, resume)
     keep_freed_memory()
     check_device(config.device)
     torch.set_num_threads(config.threads)
     torch.manual_seed(config.seed)
-    root = Path(data_root) if data_root is not None else None
     sources = load_sources(config, config_folder=beside, data_root=root, report=report)
     network, data = prepare(config, sources, beside)
     model = folder / "model.safetensors"
@@ -133,10 +146,10 @@ def train(
     trainer = Trainer(
         network, data, config, folder, fingerprint=fingerprint, save_best=save_best, report=report
     )
-    if resume and checkpoint.exists():
+    if checkpoint is not None and checkpoint.exists():
         trainer.resume()
         report(f"resumed at epoch {trainer.progress.epoch}, {trainer.progress.elapsed_s / 60.0:.1f} min")
-    elif resume:
+    elif checkpoint is not None:
         report(f"no checkpoint in {folder}: the training begins")
     text = yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
     write_text(folder / "config.yaml", text)

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from ase.io import write
 
+from bec_md.cli import main
 from bec_md.native.build import find_compiler
 from tests.cli.conftest import Run
 from tests.current.toy import oscillators, trajectory
@@ -107,3 +108,16 @@ def test_shell_completion_completes_commands() -> None:
         [sys.executable, "-c", code], capture_output=True, text=True, check=False, env=environment
     )
     assert "spectrum" in found.stdout
+
+
+def test_ctrl_c_while_the_commands_are_put_together(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def struck() -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("bec_md.cli._run", struck)
+    with pytest.raises(SystemExit) as left:
+        main()
+    assert left.value.code == 130
+    assert capsys.readouterr().err == "\ninterrupted\n"

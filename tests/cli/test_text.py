@@ -11,6 +11,7 @@ import pytest
 
 import bec_md
 from bec_md.cli import console, failures, options, preview, values
+from bec_md.cli.plot_command import parse_range
 from bec_md.errors import DataError, UsageError
 
 
@@ -55,6 +56,13 @@ def test_cell_and_columns() -> None:
         values.parse_cell("3,4")
     with pytest.raises(UsageError):
         values.parse_columns("1,2")
+
+
+@pytest.mark.parametrize("text", ["5,1", "0,inf", "nan,5", "1"])
+def test_ranges_of_an_axis_that_are_none(text: str) -> None:
+    assert parse_range("0,1500") == (0.0, 1500.0)
+    with pytest.raises(UsageError, match="is no range"):
+        parse_range(text)
 
 
 @pytest.mark.parametrize(

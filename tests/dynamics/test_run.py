@@ -14,8 +14,10 @@ from ase import Atoms
 from ase.constraints import FixAtoms
 
 from bec_md import compute_current, load_current, load_model, open_trajectory
+from bec_md.atomic import only_writer
 from bec_md.dynamics import DynamicsOptions, run_dynamics
 from bec_md.dynamics.calculators import NamedCalculator
+from bec_md.dynamics.run import lock_of
 from bec_md.errors import DataError, UsageError
 from tests.ase.conftest import Tether
 
@@ -36,6 +38,12 @@ def test_the_current_is_that_of_the_trajectory(quartz: Atoms, tmp_path: Path) ->
         assert recorded.timestep_fs == pytest.approx(4.0, rel=1e-12)
         # the file keeps 8 decimals of momenta of about 1 √(amu eV)
         np.testing.assert_allclose(recorded.current, stored.current, atol=1e-8)
+
+
+def test_two_runs_do_not_share_a_name(quartz: Atoms, tmp_path: Path) -> None:
+    with only_writer(lock_of(tmp_path / "run"), "run"), pytest.raises(UsageError, match="another process"):
+        _run(quartz, tmp_path)
+    assert not list(tmp_path.iterdir())
 
 
 def test_masses_and_net_charge_of_the_copies_are_in_the_trajectory(quartz: Atoms, tmp_path: Path) -> None:

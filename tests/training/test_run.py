@@ -6,6 +6,7 @@ import pytest
 import torch
 import yaml
 
+from bec_md.atomic import only_writer
 from bec_md.errors import BecMDError, DataError, UsageError
 from bec_md.evaluation import evaluate_model
 from bec_md.network import load_model
@@ -74,6 +75,19 @@ def test_the_shipped_file_has_the_stated_error(trained):
     parity = read_parity(result.folder / "parity.npz")["toy"]
     assert parity["predicted"].shape == (16, 3, 3)
     np.testing.assert_allclose(parity["predicted"], found.predicted, atol=1e-5)
+
+
+def test_two_trainings_do_not_share_a_folder(tmp_path):
+    write_toy(tmp_path / "toy.xyz", 10)
+    lock = tmp_path / "run" / "train.lock"
+    lock.parent.mkdir()
+    with only_writer(lock, "the other"), pytest.raises(UsageError, match="another process is writing"):
+        train(write_config(tmp_path), output=tmp_path / "run", report=lambda line: None)
+    assert not list(lock.parent.iterdir())
+    lock.touch()  # of a killed one
+    with only_writer(lock, "the next"):
+        assert lock.exists()
+    assert not lock.exists()
 
 
 @pytest.mark.parametrize("place", ["one file", "another file", "a validation file"])
