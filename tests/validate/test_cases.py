@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from bec_md.errors import UsageError
+from bec_md.spectrum.response import conductivity
 from bec_md.validate import CASES, run_validation
 from bec_md.validate.crystal import cubic_crystal, random_crystal
 from bec_md.validate.expectation import expected_sigma, omega_fs, sigma_of_susceptibility
@@ -46,6 +47,15 @@ def test_a_wrong_factor_or_error_bar_fails() -> None:
     assert abs(good - 1.0) < 4.0 * error
     assert scatter(values, np.full_like(values, 0.08), np.ones(30))[0] > 1.0 + 4.0 * error
     assert scatter(values * 1.05, np.full_like(values, 0.1), np.ones(30))[0] > 1.0 + 3.0 * error
+
+
+@pytest.mark.parametrize(
+    "name", ["static_susceptibility_fluctuation", "static_susceptibility_kramers_kronig"]
+)
+def test_a_wrong_factor_of_a_static_number_fails(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    right = getattr(conductivity, name)
+    monkeypatch.setattr(conductivity, name, lambda *given: 1.1 * right(*given))
+    assert not run_validation(["static"]).passed
 
 
 def test_correlated_frequencies_count_once() -> None:
