@@ -56,7 +56,7 @@ class EachStructure:
 
     def _bound_to(self, frame: Frame) -> ChargeSource:
         before = self._frame
-        change = np.abs(frame.cell_ang - before.cell_ang).max() / np.abs(before.cell_ang).max()
+        change = np.abs(frame.cell_ang - before.cell_ang).max() / (np.abs(before.cell_ang).max() or 1.0)
         same_atoms = np.array_equal(frame.numbers, before.numbers)
         if same_atoms and change < BREATHING:
             return self._bound

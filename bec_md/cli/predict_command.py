@@ -79,7 +79,9 @@ def run_predict(input: str, output: Path, inputs: InputOptions, quiet: bool) -> 
     guard({"--output": output}, suffixes={"--output": XYZ_SUFFIXES})
     console = Console(quiet)
     key = charges_key(options.charges)
-    trajectory = open_trajectory(input, inputs.reading.changed(charges_key=key, time_series=False))
+    trajectory = open_trajectory(
+        input, inputs.reading.changed(charges_key=key, time_series=False, need_cell=False)
+    )
     info = trajectory.info
     frames = "an unknown number of" if info.n_frames is None else str(info.n_frames)
     atoms = f"{info.n_atoms} atoms ({composition(info.numbers)})"
@@ -87,6 +89,8 @@ def run_predict(input: str, output: Path, inputs: InputOptions, quiet: bool) -> 
     for warning in info.warnings:
         console.warn(warning)
     sample = list(islice(trajectory.frames(), SAMPLED_FRAMES))
+    if not all(frame.pbc.any() for frame in sample):
+        console.warn("structures without a cell are taken as molecules in a vacuum: nothing repeats")
     chosen = options.model
     if options.charges == "model":
         chosen = load_model(chosen, structures=sample, device=options.device, threads=options.threads)
@@ -114,12 +118,14 @@ class Means:
 
     def add(self, numbers: NDArray[np.int64], batch: ChargeBatch, index: int) -> None:
         """Take up one frame of a batch."""
+        import numpy as np
+
         tensors = batch.born_effective_charges[index]
         for z in sorted(set(numbers.tolist())):
             chosen = tensors[numbers == z]
             self.charges[z] = self.charges.get(z, 0.0) + chosen.sum(axis=0)
             self.counts[z] = self.counts.get(z, 0) + len(chosen)
-        if batch.eps_inf is not None:
+        if batch.eps_inf is not None and np.isfinite(batch.eps_inf[index]).all():  # a molecule has none
             self.electronic = batch.eps_inf[index] + (0.0 if self.electronic is None else self.electronic)
             self.frames += 1
 
@@ -201,13 +207,17 @@ def alike(frames: Iterator[Frame], most: int) -> Iterator[list[Frame]]:
 
 def _labelled(frame: Frame, result: ChargeBatch, index: int, kept: bool) -> Frame:
     """Return the frame with its tensors; it speaks of a calculation only where they are those of its file."""
+    import numpy as np
+
     from bec_md.structure.names import CALCULATION_KEYS
 
     eps_inf = frame.eps_inf if kept else None
+    if result.eps_inf is not None:
+        eps_inf = result.eps_inf[index] if np.isfinite(result.eps_inf[index]).all() else None
     info = {key: value for key, value in frame.info.items() if kept or key not in CALCULATION_KEYS}
     return replace(frame, info=info).with_labels(
         born_effective_charges=result.born_effective_charges[index],
-        eps_inf=eps_inf if result.eps_inf is None else result.eps_inf[index],
+        eps_inf=eps_inf,
     )
 
 

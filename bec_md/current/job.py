@@ -34,7 +34,16 @@ NOT_IN_KEY = frozenset(
 #: Options that act through the frames alone and have a default that can be spelled out: where they are given
 #: in other words the frames decide, every one of which is compared with the stored rows.
 SPELLED = frozenset(
-    {"format", "lammps_units", "velocity_units", "elements", "cell_ang", "need_velocities", "time_series"}
+    {
+        "format",
+        "lammps_units",
+        "velocity_units",
+        "elements",
+        "cell_ang",
+        "need_velocities",
+        "need_cell",
+        "time_series",
+    }
     | {"charges_key", "charges_transposed"}
 )
 

@@ -101,8 +101,9 @@ def parse_cell(pairs: Mapping[str, str], place: str) -> NDArray[np.float64]:
     if text is None:
         raise DataError(
             f"{place}: no Lattice in the comment line",
-            "the dielectric function needs the volume of a periodic cell",
-            'write Lattice="ax ay az bx by bz cx cy cz" (Å) into the comment of every frame',
+            "tensors depend on what repeats, and spectra on the volume",
+            'write Lattice="ax ay az bx by bz cx cy cz" (Å) into the comment of every frame, or of molecules '
+            'whose tensors alone are wanted pbc="F F F"',
         )
     try:
         return _matrix(text)

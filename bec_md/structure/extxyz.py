@@ -421,7 +421,8 @@ def frame_text(frame: Frame, columns: Mapping[str, Array] | None = None) -> str:
 
 def _entries(frame: Frame, properties: str) -> dict[str, str]:
     """Key=value pairs of the comment line; what the frame itself says comes before its info."""
-    entries = {"Lattice": _quoted(frame.cell_ang), "Properties": properties}
+    entries = {"Lattice": _quoted(frame.cell_ang)} if frame.cell_ang.any() else {}
+    entries["Properties"] = properties
     if frame.born_effective_charges is not None:
         entries[CONVENTION_KEY] = '"dM/du"'
     if frame.eps_inf is not None:

@@ -47,6 +47,8 @@ class FrameChecker:
         Key of `Frame.info` that counts, for files whose frames have neither time nor step.
     time_series
         Whether frames follow one another in time; else they may hold different atoms.
+    need_cell
+        Whether molecules without a cell are refused.
     """
 
     def __init__(
@@ -58,12 +60,14 @@ class FrameChecker:
         corrected: bool,
         key: str | None = None,
         time_series: bool = True,
+        need_cell: bool = True,
     ) -> None:
         self._source = source
         self._first = first
         self._loose = corrected
         self._key = key
         self._time_series = time_series
+        self._need_cell = need_cell
         self._expected = None if self._loose or first.time_fs is None else timestep_fs
         self._previous: Frame | None = None
         self._cell: NDArray[np.float64] | None = None
@@ -193,6 +197,8 @@ class FrameChecker:
                 "no simulated cell is that large; positions in it have no digits left",
                 "correct the cell in the file, or its units",
             )
+        if not (self._need_cell or raw.pbc.any()):
+            return
         if cell_volume(cell) < _SMALLEST_ANG3:
             raise DataError(
                 f"{where}: the cell has no volume: {np.array2string(cell.ravel(), precision=4)} Å",

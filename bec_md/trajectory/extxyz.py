@@ -46,7 +46,7 @@ class ExtxyzReader:
         )
         self.velocity_units: VelocityUnits | None = None
         self.timestep_fs = None
-        self._inspect_first_frame()
+        self._inspect_first_frame(options.need_cell)
         self.n_frames = self._count_frames()
 
     def read(self, start: int, stride: int) -> Iterator[Frame]:
@@ -66,12 +66,13 @@ class ExtxyzReader:
                     return
                 yield self._parser.parse(frame[0], frame[1:], index, where)
 
-    def _inspect_first_frame(self) -> None:
+    def _inspect_first_frame(self, need_cell: bool) -> None:
         """Fix the units of velocities and the time step from the first comment line."""
         with open_text(self._path) as lines:
             next_count(lines, place(self._path, 0))
             comment = next(lines, "")
         pairs = self._parser.pairs(comment)
+        self._parser.cell_required = need_cell or "pbc" not in pairs  # a molecule says that nothing repeats
         self.velocity_units = self._parser.units_of_velocities(comment, self.source)
         if self._parser.layout(comment, self.source).ids is not None:
             self.notes.append("atoms sorted by their id")

@@ -48,7 +48,7 @@ from bec_md.trajectory.readers.xdatcar import XdatcarReader, is_xdatcar
 #: Options that every format takes.
 COMMON_OPTIONS = frozenset({
     "timestep_fs", "start", "stop", "stride", "format", "masses", "charges_key", "charges_transposed",
-    "need_velocities", "time_series", "temperature_k",
+    "need_velocities", "need_cell", "time_series", "temperature_k",
 })  # fmt: skip
 
 

@@ -56,7 +56,7 @@ def check_lengths(frame: Frame, source: str) -> str | None:
     from ase.data import covalent_radii
 
     known = frame.numbers[(frame.numbers > 0) & (frame.numbers < len(covalent_radii))]
-    packed = 4.0 / 3.0 * np.pi * float((covalent_radii[known] ** 3).sum()) / frame.volume_ang3
+    packed = 4.0 / 3.0 * np.pi * float((covalent_radii[known] ** 3).sum()) / (frame.volume_ang3 or np.inf)
     if packed > _DENSEST:
         raise DataError(
             f"{place(source, frame.index)}: {frame.n_atoms} atoms in a cell of {frame.volume_ang3:.3g} Å³",

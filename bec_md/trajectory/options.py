@@ -49,6 +49,9 @@ class ReadOptions(Options):
         Whether the first index of stored charges is the displacement.
     need_velocities
         False to leave stored velocities unread.
+    need_cell
+        False where molecules may come without a cell, which is zero then: ``pbc="F F F"`` in extended XYZ, or
+        `ase.Atoms` that are not periodic.
     time_series
         False for structures that are not frames of one run: their times and their motion are not looked at,
         and they may hold different atoms.
@@ -73,6 +76,7 @@ class ReadOptions(Options):
     charges_key: str | None = None
     charges_transposed: bool = False
     need_velocities: bool = True
+    need_cell: bool = True
     time_series: bool = True
     temperature_k: float | None = None
 

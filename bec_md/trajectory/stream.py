@@ -119,7 +119,7 @@ class StreamedTrajectory:
             note = difference_temperature_note(motion, step, options.temperature_k, reader.source)
             notes.append(note.text)
             noted.extend(note.warnings)
-        if not first.pbc.all():
+        if first.pbc.any() and not first.pbc.all():
             noted.append(
                 f"periodic along {int(first.pbc.sum())} of 3 directions: absorption is per volume of the "
                 "whole cell, vacuum included"
@@ -255,6 +255,7 @@ class StreamedTrajectory:
             corrected=corrected,
             key=self._key,
             time_series=self._options.time_series,
+            need_cell=self._options.need_cell,
         )
 
     def _frame(self, raw: Frame) -> Frame:
@@ -279,7 +280,9 @@ class StreamedTrajectory:
         if first is None:
             raise _no_frame(source, window.start)
         probed = [first]
-        checker = FrameChecker(source, first, None, corrected=False, time_series=False)
+        checker = FrameChecker(
+            source, first, None, corrected=False, time_series=False, need_cell=self._options.need_cell
+        )
         checker.check(first)
         count = min(count, max(_PROBED_ATOMS // len(first.numbers), 3)) if self._options.time_series else 1
         try:

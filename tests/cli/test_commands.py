@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from ase import Atoms
 from ase.build import bulk
 
 from bec_md.structure.extxyz import read_frames, write_frames
@@ -91,6 +92,20 @@ def test_predicted_tensors_are_not_called_those_of_a_calculation(run: Run, tiny_
     assert info.items() <= same.items()
     assert not {"level", "code", "functional", "k_mesh"} & set(found)
     assert found["license"] == "CC0-1.0"
+
+
+def test_a_molecule_that_says_so_needs_no_cell(run: Run, tiny_model: Path) -> None:
+    from bec_md.network import load_model
+
+    rows = "Properties=species:S:1:pos:R:3{}\nMg 0 0 0\nO 1.6 0.1 0\nO -1.6 0 0.2\n"
+    Path("m.xyz").write_text("3\n" + rows.format(' pbc="F F F"'))
+    run("predict", "m.xyz", "--model", tiny_model, "-o", "z.xyz")
+    (found,) = read_frames("z.xyz")
+    assert found.eps_inf is None
+    boxed = Atoms(found.numbers, found.positions_ang, cell=[40.0, 40.0, 40.0], pbc=True)
+    np.testing.assert_allclose(found.born_effective_charges, load_model(tiny_model).predict(boxed), atol=2e-6)
+    Path("m.xyz").write_text("3\n" + rows.format(""))  # as a crystal whose cell was lost
+    assert "no Lattice" in run("predict", "m.xyz", "--model", tiny_model, "-o", "z.xyz", status=1).stderr
 
 
 def test_evaluation_of_a_model_on_its_own_predictions(
