@@ -115,3 +115,13 @@ def test_equal_axes_are_no_contradiction(runs: list[Spectrum]) -> None:
 def test_what_is_no_group_is_refused(bad: np.ndarray, runs: list[Spectrum]) -> None:
     with pytest.raises(UsageError, match="no point group"):
         symmetrized(runs[0], bad)
+
+
+def test_electronic_part_is_averaged_with_the_rest() -> None:
+    one = run(3)
+    predicted = np.array(
+        [[2.0, 0.1, 0.0], [0.1, 2.3, 0.2], [0.0, 0.2, 2.9]]
+    )  # of a network along a short run
+    found = symmetrized(replace(one, eps_inf=predicted), CUBE)
+    assert np.allclose(found.eps_inf, 2.4 * np.eye(3), atol=1e-12)
+    assert np.allclose(found.get("n", along="x"), found.get("n", along="z"), rtol=1e-9)

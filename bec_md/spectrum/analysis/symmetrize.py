@@ -84,6 +84,7 @@ def symmetrized(spectrum: Spectrum, rotations: PointGroup | ArrayLike | Sequence
         sigma_real_err=tensor(0),
         sigma_imag_err=tensor(1),
         sigma_covariance=tensor(2),
+        eps_inf=None if spectrum.eps_inf is None else _mean(group, spectrum.eps_inf),
         acf=_mean(group, spectrum.acf),
         static=static,
         sigma_dc=None if spectrum.sigma_dc is None else _mean(group, spectrum.sigma_dc),
