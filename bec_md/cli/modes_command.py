@@ -129,7 +129,7 @@ def _trajectory(source: str, reading: ReadOptions) -> Trajectory:
     from bec_md.trajectory import open_trajectory
 
     trajectory = open_trajectory(source, reading)
-    timestep_of(trajectory.info, reading.timestep_fs, is_open=True)
+    timestep_of(trajectory.info, None, is_open=True)  # a given one is that of the frames before any stride
     return trajectory
 
 

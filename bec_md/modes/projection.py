@@ -20,6 +20,7 @@ from bec_md.current.prepare import timestep_of
 from bec_md.errors import DataError
 from bec_md.memory import require_memory
 from bec_md.modes.reference import ReferenceModes
+from bec_md.spectrum.estimators.corrections import undamped_gain
 from bec_md.trajectory.velocities import midpoint_displacement
 from bec_md.units import AMU_ANG2_FS2_EV, BOLTZMANN_EV_K, SPEED_OF_LIGHT_CM_FS
 
@@ -92,9 +93,19 @@ class ModeVelocities:
         return np.where(below[-1] > 0.0, found, np.nan)
 
     def temperatures(self) -> Array:
-        """Kinetic temperature of each mode, K, (M,): equipartition makes them equal."""
-        scale = AMU_ANG2_FS2_EV / BOLTZMANN_EV_K
-        return np.asarray(scale * np.mean(self.velocities**2, axis=0))
+        """Kinetic temperature of each mode, K, (M,): equipartition makes them equal.
+
+        The damping of differences of positions is divided out.
+        """
+        from scipy.fft import rfft, rfftfreq
+
+        scale, count = AMU_ANG2_FS2_EV / BOLTZMANN_EV_K, len(self.velocities)
+        squares = np.mean(self.velocities**2, axis=0)
+        if self.scheme == "midpoint":
+            grid = rfftfreq(count, self.timestep_fs) / SPEED_OF_LIGHT_CM_FS
+            lost = undamped_gain(grid, self.timestep_fs, self.scheme) - 1.0
+            squares = squares + 2.0 * lost @ (np.abs(rfft(self.velocities, axis=0)) ** 2) / count**2
+        return np.asarray(scale * squares)
 
 
 def mode_velocities(

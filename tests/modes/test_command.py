@@ -54,3 +54,13 @@ def test_density_of_states_alone_needs_no_charges(
     assert not list(Path().glob("*_current.h5"))
     lonely = ["modes", str(folder / "run.xyz"), "--structure", str(folder / "reference.xyz")]
     assert CliRunner().invoke(app, lonely).exit_code == 2
+
+
+def test_time_step_of_every_third_frame(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    options = ["--timestep", "5", "--stride", "3", "--csv", "dos.csv", "--json", "dos.json"]
+    result = CliRunner().invoke(app, ["modes", str(folder / "run.xyz"), *options])
+    assert result.exit_code == 0, result.output
+    assert json.loads(Path("dos.json").read_text())["timestep_fs"] == pytest.approx(15.0)
