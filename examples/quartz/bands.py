@@ -42,7 +42,7 @@ def longitudinal(spectrum: Spectrum, axis: str) -> list[Found]:
     bands = band_frequencies(spectrum, axis)
     found = list(zip(bands.lo_cm, bands.lo_err_cm, strict=True))
     along, resolution = spectrum.along(axis), float(spectrum.parameters["resolution_cm"])
-    weak = find_spectrum_peaks(spectrum.wavenumber_cm, along.loss, along.loss_err, resolution, n_sigma=0.0)
+    weak = find_spectrum_peaks(spectrum.wavenumber_cm, along.loss, along.loss_err, resolution, chance=np.inf)
     found += [
         (peak.wavenumber_cm, float("nan"))
         for peak in weak
@@ -57,7 +57,7 @@ def rows(
     """Measured TO, computed TO, measured LO, computed LO of each mode along one axis."""
     nu, resolution = spectrum.wavenumber_cm, float(spectrum.parameters["resolution_cm"])
     along = spectrum.along(axis)
-    peaks = find_spectrum_peaks(nu, along.n_alpha, along.n_alpha_err, resolution, n_sigma=2.0)
+    peaks = find_spectrum_peaks(nu, along.n_alpha, along.n_alpha_err, resolution, chance=1.0)
     transverse = [(peak.wavenumber_cm, peak.wavenumber_err_cm) for peak in peaks]
     zeros = longitudinal(spectrum, axis)
     return [

@@ -18,7 +18,14 @@ from bec_md.structure import Frame
 from bec_md.trajectory.mean_structure import MeanStructure
 from bec_md.trajectory.plausibility import velocity_rounding_ang_fs
 from bec_md.units import SUSCEPTIBILITY
-from tests.spectrum.exact import atoms_series, bare, kt_amu, langevin_oscillator, omega_fs, ornstein_uhlenbeck
+from tests.spectrum.exact import (
+    atoms_series,
+    bare,
+    kt_amu,
+    langevin_oscillator,
+    omega_fs,
+    ornstein_uhlenbeck,
+)
 from tests.spectrum.walking import (
     STEP,
     TEMPERATURE,
@@ -257,6 +264,30 @@ def test_the_same_crystal_with_tensors_of_a_polarization_does_not_walk() -> None
     difference, errors = np.array(values).T
     assert abs(np.mean(difference)) < 3.5 * np.mean(errors) / np.sqrt(10)
     assert 0.5 < np.std(difference) / np.mean(errors) < 1.6  # 10 runs: 22 %
+
+
+def test_groups_of_several_species_say_nothing_of_a_walk() -> None:
+    masses, signs = np.tile([24.3, 16.0], 4), np.tile([1.0, -1.0], 4)
+    slow = rotors(3, FRAMES // 2, 60.0, 20000.0)
+    velocities = slow[:, None, :] * signs[:, None] / 8.0
+    tensors = signs[:, None, None] * np.eye(3)
+    for species in (["Mg", "O"] * 4, ["left"] * 4 + ["right"] * 4):
+        inverse = [
+            sum(1.0 / m for m, s in zip(masses, species, strict=True) if s == g)
+            for g in dict.fromkeys(species)
+        ]
+        series = atoms_series(
+            velocities,
+            tensors,
+            masses,
+            species,
+            STEP,
+            volume_ang3=VOLUME,
+            group_inverse_mass=np.array(inverse),
+        )
+        s = compute_spectrum(series, temperature_k=300.0, resolution_cm=40.0, max_cm=400.0)
+        assert s.parameters["dipole"] != "walks"
+        assert s.parameters["static_source"] == "fluctuation"
 
 
 def test_the_verdict_by_hand() -> None:

@@ -67,7 +67,7 @@ def find_spectrum_peaks(
     resolution_cm
         Full width at half maximum of the smoothing kernel, cm⁻¹; sets the error of the position.
     chance
-        Probability that noise puts a maximum into the list.
+        Number of maxima of noise in the list, on average; infinity takes all maxima.
     rough
         `roughness` of the lag window: how much more than a Gaussian one it lets noise tilt the top of a band.
 

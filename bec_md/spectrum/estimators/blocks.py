@@ -136,10 +136,15 @@ class CurrentBlocks:
         return np.ascontiguousarray(rows(series.polarization, start, stop).T * scale)
 
     def mean_tensors(self, replica: int) -> Array | None:
-        """Mean tensor of an atom of each group, (G, 3, 3), from frames spread over the run, or None."""
+        """Mean tensor of an atom of each group, (G, 3, 3), from frames spread over the run.
+
+        None where it says nothing of the motion: without groups, or with several species in one.
+        """
         series = self.series[replica]
         known = (series.charge_sum, series.velocity_sum, series.momentum, series.total_mass_amu)
         if len(self.groups) < 2 or series.group_count is None or any(item is None for item in known):
+            return None
+        if not _of_one_mass(series):
             return None
         mean = spread_rows(series.charge_sum, SAMPLED_FRAMES).mean(axis=0)
         return np.asarray(mean / np.asarray(series.group_count)[:, None, None])
@@ -157,6 +162,14 @@ class CurrentBlocks:
         series = self.series[replica]
         scale = (self.volume_ang3 / float(series.volume_ang3)) ** 0.5
         return np.ascontiguousarray(np.moveaxis(rows(series.member_current, start, stop), 0, -1) * scale)
+
+
+def _of_one_mass(series: CurrentSeries) -> bool:
+    """Whether the atoms of each group have one mass: Σm·Σ1/m = n² only then."""
+    mass, inverse, count = series.group_mass_amu, series.group_inverse_mass, series.group_count
+    if mass is None or inverse is None or count is None:
+        return True  # currents that do not say it
+    return bool(np.allclose(np.asarray(mass) * np.asarray(inverse), np.asarray(count) ** 2, rtol=1e-4))
 
 
 def open_blocks(series: tuple[CurrentSeries, ...], sum_rule: SumRule) -> CurrentBlocks:
