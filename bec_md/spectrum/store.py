@@ -110,6 +110,13 @@ def load_spectrum(path: str | Path) -> Spectrum:
             "pass the file written by 'bec-md spectrum -o'",
         )
     with contents_of(Path(path), whole=True) as file:
+        layout = str(file.attrs["format"]).removeprefix("bec-md spectrum").strip()
+        if layout.isdecimal() and int(layout) > 1:
+            raise DataError(
+                f"{path} was written by a newer bec-md (layout {layout}, this one reads 1)",
+                "its fields may mean something else",
+                "install the newer version, or make the spectrum anew",
+            )
         header = _header(file, Path(path).name)
         _check_arrays(file)
         optional = {name: file[name][()] for name in FIELDS if name in file}

@@ -228,6 +228,7 @@ def _replace(name, values):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
+        (_set("format", "bec-md spectrum 2"), "was written by a newer bec-md"),
         (_set("parameters", "{nope"), "is damaged: Expecting property name"),
         (_set("parameters", "{}"), "parameters.resolution_cm is"),
         (_set("parameters", "[[1]]"), r"parameters is \[\[1\]\]"),
