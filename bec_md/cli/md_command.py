@@ -133,16 +133,14 @@ def md(
         if fit is None:
             announce_duration(console, expected)
         return
-    again = "give the same command again: it goes on where it stopped"
     if fit is not None:
-        kept = stoppable("labels of the fit are kept", again)
-        with kept, only_writer(lock_of(prefix), prefix.name):
+        with stoppable("labels of the fit are kept"), only_writer(lock_of(prefix), prefix.name):
             potential = fitted(console, system, wanted, prefix, count, overwrite)
         system = replace(system, potential=potential)
         expected = estimate(system.atoms, potential(), wanted, system.network, workers=count)
     announce_duration(console, expected)
     total = expected.options.total_steps
-    kept = stoppable("complete replicas are kept, and the cell", again)
+    kept = stoppable("complete replicas are kept, and the cell")
     with kept, console.progress("dynamics", total=total, unit="steps") as bar:
         found = run_dynamics(
             system.atoms,
@@ -176,8 +174,9 @@ def announce_replicas(console: Console, found: DynamicsResult) -> None:
 
 
 @contextmanager
-def stoppable(kept: str, again: str) -> Iterator[None]:
+def stoppable(kept: str) -> Iterator[None]:
     """Say after Ctrl-C or another signal to end what is kept and how to go on."""
+    again = "give the same command again: it goes on where it stopped"
     try:
         yield
     except KeyboardInterrupt as stop:

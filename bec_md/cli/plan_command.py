@@ -67,8 +67,8 @@ def plan(
     from bec_md.spectrum.analysis.plan import plan_run
 
     guard({"--json": json})
-    if exchange is None:
-        refuse_idle({"--equilibrate": equilibrate != 2.0}, "without --exchange", "add --exchange PS")
+    idle = exchange is None and equilibrate != 2.0
+    refuse_idle({"--equilibrate": idle}, "without --exchange", "add --exchange PS")
     console = Console(results_on_stdout=json == STDOUT)
     found = plan_run(
         resolution,
@@ -81,9 +81,7 @@ def plan(
         equilibration_ps=equilibrate,
     )
     announce_run(console, found, resolution, atoms)
-    if found.verlet_shift_cm is not None:
-        text = f"{md_timestep:g} fs shifts {highest:g} cm⁻¹ up by {found.verlet_shift_cm:.1f} cm⁻¹"
-        console.item("time step", f"{text}; bec-md spectrum --md-timestep undoes it")
+    announce_shift(console, found, md_timestep, highest)
     if exchange is not None:
         announce_routes(console, found, error, exchange)
     if json is not None:
@@ -107,6 +105,13 @@ def announce_run(console: Console, found: RunPlan, resolution: float, atoms: int
         console.item(
             "size", f"about {memory(2 * 24.0 * atoms * found.n_frames)} per run as binary, uncompressed"
         )
+
+
+def announce_shift(console: Console, found: RunPlan, md_timestep_fs: float | None, highest_cm: float) -> None:
+    """Say how far the integration step shifts the highest band, if it is known."""
+    if found.verlet_shift_cm is not None:
+        text = f"{md_timestep_fs:g} fs shifts {highest_cm:g} cm⁻¹ up by {found.verlet_shift_cm:.1f} cm⁻¹"
+        console.item("time step", f"{text}; bec-md spectrum --md-timestep undoes it")
 
 
 def announce_routes(console: Console, found: RunPlan, error: float, exchange_ps: float) -> None:

@@ -115,23 +115,14 @@ def plot(
         "--charges": charges != "model",
         "--model": model != "auto",
     }
-    if name == "learning":
-        of_spectra |= {"--experiment": bool(experiment), "--harmonic": harmonic is not None}
-    if name in ("learning", *_OWN_FIGURE):
-        refuse_idle(of_spectra, f"with the figure {name}", "leave it out")
-    if harmonic is None:
-        refuse_idle(of_modes, "without --harmonic", "add --harmonic STRUCTURE")
+    refuse_what_draws_nothing(name, of_spectra, of_modes, bool(experiment), harmonic is not None)
     if name not in _ADDITIVE or components is not None or len(files) > 1:
         refuse_idle({"--groups stacked": groups == "stacked"}, "where no groups are drawn", "leave it out")
     if files[0].suffix == ".csv":
         figure: Any = learning_curve(files, width)
     else:
-        keywords: dict[str, Any] = {
-            "unit": unit,
-            "wavelength": wavelength,
-            "width": width,
-            "xlim": parse_range(xlim),
-        }
+        keywords: dict[str, Any] = {"unit": unit, "wavelength": wavelength, "width": width}
+        keywords["xlim"] = parse_range(xlim)
         measured: dict[str, Any] = {}
         for path in experiment or ():
             measured |= {"": (0.0, 0.0)} if quantity in _OWN_FIGURE else read_curves(path, quantity)
@@ -142,6 +133,18 @@ def plot(
 
     save_figure(figure, target)
     console.item("figure", str(target))
+
+
+def refuse_what_draws_nothing(
+    name: str, of_spectra: dict[str, bool], of_modes: dict[str, bool], experiment: bool, harmonic: bool
+) -> None:
+    """Refuse options, True where they are given, that have no effect on the figure of this name."""
+    if name == "learning":
+        of_spectra |= {"--experiment": experiment, "--harmonic": harmonic}
+    if name in ("learning", *_OWN_FIGURE):
+        refuse_idle(of_spectra, f"with the figure {name}", "leave it out")
+    if not harmonic:
+        refuse_idle(of_modes, "without --harmonic", "add --harmonic STRUCTURE")
 
 
 def load(files: list[Path]) -> dict[str, Spectrum]:

@@ -139,14 +139,8 @@ def statics(
         to_tensor(integral),
         susceptibility(static_error(bins, bins.power * _integral_weight(power, bins))),
     )
-    if seen.walks and not dc:
-        return Statics("walks", WALK, *numbers)
-    if not dc and np.trace(walk) > ROUNDED_SHARE * np.trace(seen.dipole_covariance):
-        return Statics("walks", ROUNDED, *numbers)
-    sampled = blocks.series[0].scheme == "velocity" and not blocks.has_polarization
-    run_fs = sum(blocks.lengths) / len(blocks.lengths) * blocks.timestep_fs
-    if sampled and not dc and walks_by_folding(bins, float(np.trace(seen.dipole_covariance)), run_fs):
-        return Statics("walks", FOLDED, *numbers)
+    if not dc and (reason := _why_it_walks(blocks, bins, seen, walk)):
+        return Statics("walks", reason, *numbers)
     plain: Dipole = "wanders" if seen.wanders else "bounded"
     if dc is False or (dc is None and not seen.wanders):
         return Statics(plain, "", *numbers)
@@ -172,6 +166,18 @@ def statics(
     }
     kind: Dipole = "conducts" if seen.wanders else "bounded"
     return Statics(kind, found.reason, *numbers, np.diag(values), np.diag(errors), parameters)
+
+
+def _why_it_walks(blocks: CurrentBlocks, bins: Periodogram, seen: Survey, rounding: Array) -> str | None:
+    """Say what lets M walk though nothing diffuses, None if nothing does."""
+    whole = float(np.trace(seen.dipole_covariance))
+    if seen.walks:
+        return WALK
+    if np.trace(rounding) > ROUNDED_SHARE * whole:
+        return ROUNDED
+    sampled = blocks.series[0].scheme == "velocity" and not blocks.has_polarization
+    run_fs = sum(blocks.lengths) / len(blocks.lengths) * blocks.timestep_fs
+    return FOLDED if sampled and walks_by_folding(bins, whole, run_fs) else None
 
 
 def rounding_walk(blocks: CurrentBlocks) -> Array:
