@@ -10,7 +10,7 @@ import errno
 import hashlib
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 MARK = ".partial-"
 #: What the system says of a file that finds no room, without its name.
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+#: How a lock is opened: made if it is not there, and no link is followed.
+LOCK_FLAGS = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
 
 
 @contextmanager
@@ -92,6 +94,44 @@ def write_tensors(path: str | Path, tensors: Mapping[str, Tensor], metadata: Map
     write_bytes(path, save(dict(tensors), dict(metadata)))
 
 
+def lock_for_writing(lock: Path, open_lock: Callable[[], int], name: str) -> int:
+    """Return a descriptor that holds a lock until it is closed, or its process ends.
+
+    Parameters
+    ----------
+    lock
+        File that other writers lock as well, and may remove.
+    open_lock
+        Opens it, and makes it first.
+    name
+        What is written.
+
+    Raises
+    ------
+    UsageError
+        If another process holds it.
+    """
+    import fcntl
+
+    while True:
+        descriptor = open_lock()
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            os.close(descriptor)
+            raise UsageError(
+                f"another process is writing {name}",
+                "two writers of one output would disturb each other",
+                "wait for it, or choose another output name",
+            ) from error
+        except OSError:  # a file system without locks
+            return descriptor
+        with suppress(FileNotFoundError):
+            if os.fstat(descriptor).st_ino == os.stat(lock).st_ino:
+                return descriptor
+        os.close(descriptor)  # another process has ended, and removed it, in between
+
+
 @contextmanager
 def only_writer(lock: Path, name: str) -> Iterator[None]:
     """Keep other processes from writing what is called `name`: by a file that holds nothing and is removed.
@@ -101,26 +141,7 @@ def only_writer(lock: Path, name: str) -> Iterator[None]:
     UsageError
         If another process is in such a block. A killed one keeps nobody out.
     """
-    import fcntl
-
-    while True:
-        descriptor = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o666)
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            if os.fstat(descriptor).st_ino == os.stat(lock).st_ino:
-                break
-        except FileNotFoundError:  # another process has ended, and removed it, in between
-            pass
-        except BlockingIOError as error:
-            os.close(descriptor)
-            raise UsageError(
-                f"another process is writing {name}",
-                "two writers of one result would mix theirs",
-                "wait for it, or choose another output",
-            ) from error
-        except OSError:  # a file system without locks
-            break
-        os.close(descriptor)
+    descriptor = lock_for_writing(lock, lambda: os.open(lock, LOCK_FLAGS, 0o666), name)
     try:
         yield
     finally:

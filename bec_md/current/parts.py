@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bec_md.atomic import MARK, write_text
+from bec_md.atomic import LOCK_FLAGS, MARK, lock_for_writing, write_text
 from bec_md.current.fields import FIELDS
 from bec_md.current.header import parse_header
 from bec_md.current.places import PLACE_ROW, PLACES
@@ -164,41 +164,21 @@ class PartsFolder:
         UsageError
             If another process holds it, or something else has the name of the folder.
         """
-        descriptor = self._acquire()
+        descriptor = lock_for_writing(self.path / "lock", self._open_made_lock, self.file_name)
         try:
             yield
         finally:
             os.close(descriptor)
 
-    def _acquire(self) -> int:
-        import fcntl
-
+    def _open_made_lock(self) -> int:
         while True:
             self.make()
-            try:
-                descriptor = self._open_lock()
-            except FileNotFoundError:  # another process has just finished and removed the folder
-                continue
-            try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError as error:
-                os.close(descriptor)
-                raise UsageError(
-                    f"another process is writing {self.file_name}",
-                    "two writers of one file would disturb each other",
-                    "wait for it, or choose another output name",
-                ) from error
-            except OSError:  # a file system without locks
-                return descriptor
-            with suppress(FileNotFoundError):
-                if os.fstat(descriptor).st_ino == os.stat(self.path / "lock").st_ino:
-                    return descriptor
-            os.close(descriptor)  # its folder was removed in between
+            with suppress(FileNotFoundError):  # another process has just finished and removed the folder
+                return self._open_lock()
 
     def _open_lock(self) -> int:
         try:
-            flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
-            return os.open(self.path / "lock", flags, 0o666)
+            return os.open(self.path / "lock", LOCK_FLAGS, 0o666)
         except OSError as error:
             if not (self.path / "lock").is_symlink():
                 raise

@@ -187,15 +187,15 @@ def rounding_walk(blocks: CurrentBlocks) -> Array:
 
     .. math:: \frac{T}{6} \frac{g^2}{12} Δ \sum_i Z_i Z_i^T,
 
-    where ΣZZᵀ is taken as the mean mass times ΣZZᵀ/m, which is stored.
+    where ΣZZᵀ of a group is taken as its mean mass times its ΣZZᵀ/m, which is stored: exact for one species.
     """
     found = np.zeros((3, 3))
     for series, rule, frames in zip(blocks.series, blocks.sum_rules, blocks.lengths, strict=True):
         grid, exact = series.metadata.get("velocity_rounding_ang_fs"), series.zz_sum(rule)
-        if not grid or exact is None or not series.total_mass_amu or not series.n_atoms:
+        mass, count = series.group_mass_amu, series.group_count
+        if not grid or exact is None or mass is None or count is None:
             continue
-        mean_mass = series.total_mass_amu / series.n_atoms
-        white = float(grid) ** 2 / 12.0 * blocks.timestep_fs * mean_mass * exact[0]
+        white = float(grid) ** 2 / 12.0 * blocks.timestep_fs * np.einsum("g,gab->ab", mass / count, exact[1])
         found += frames / sum(blocks.lengths) * frames * blocks.timestep_fs / 6.0 * white
     return found
 

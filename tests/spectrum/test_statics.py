@@ -14,6 +14,7 @@ from bec_md.spectrum.estimators.blocks import open_blocks
 from bec_md.spectrum.estimators.conduction import conduction, folded, walks_by_folding
 from bec_md.spectrum.estimators.periodogram import periodogram
 from bec_md.spectrum.estimators.relaxation import Relaxation, relaxation, sine_coefficients, variances
+from bec_md.spectrum.statics import rounding_walk
 from bec_md.structure import Frame
 from bec_md.trajectory.mean_structure import MeanStructure
 from bec_md.trajectory.plausibility import velocity_rounding_ang_fs
@@ -413,6 +414,21 @@ def test_the_walk_of_rounded_velocities_is_taken_off() -> None:
     assert known == pytest.approx(
         exact, rel=0.04
     )  # a walk is known to 80 %, that of four and three axes to 23 %
+
+
+def test_the_walk_of_rounding_goes_by_the_charges_of_each_species() -> None:
+    frames, grid, charges = 2000, 4e-4, np.array([2.0, 2.0, -4.0])
+    series = atoms_series(
+        np.random.default_rng(5).normal(scale=5e-3, size=(frames, 3, 3)),
+        charges[:, None, None] * np.eye(3),
+        np.array([1.0, 1.0, 31.0]),
+        ["H", "H", "X"],
+        8.0,
+        metadata={"velocity_rounding_ang_fs": grid},
+    )
+    found = rounding_walk(open_blocks((series,), "none"))
+    by_hand = frames * 8.0 / 6.0 * grid**2 / 12.0 * 8.0 * np.sum(charges**2)
+    np.testing.assert_allclose(found, by_hand * np.eye(3), rtol=1e-9, atol=1e-12)
 
 
 def test_rounded_velocities_are_noticed() -> None:
