@@ -171,7 +171,7 @@ def _judged(result: Evaluation, frames: Sequence[Frame], model: Any) -> Evaluati
     from bec_md.network.second_opinion import familiarity_of, second_difference
 
     known = [familiarity_of(model, frame) for frame in frames]
-    rare = [item.remark for item in known if item.remark]
+    rare = [item.rare for item in known if item.rare]
     warnings = list(result.warnings)
     if rare:
         others = f" ({len(rare)} of {len(frames)} structures have such elements)" if len(frames) > 1 else ""

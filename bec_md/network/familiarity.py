@@ -8,6 +8,7 @@ are those of every surface.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -16,6 +17,14 @@ import numpy as np
 
 FEW_STRUCTURES = 20
 """Below so many training structures of an element the stated uncertainty has missed most large errors."""
+#: Elements whose crystals and alloys conduct, with hardly an exception (CsAu; Sn, Pb and Bi have many).
+_METALS = frozenset(
+    re.findall(
+        "[A-Z][a-z]?",
+        "LiNaKRbCsFrBeMgCaSrBaRaScYLaCePrNdPmSmEuGdTbDyHoErTmYbLuAcThPaUNpPuTiZrHfVNbTaCrMoWMnTcReFeRuOsCoRhIr"
+        "NiPdPtCuAgAuZnCdHgAlGaInTl",
+    )
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +36,7 @@ class Familiarity:
     limit_e: float | None  # mean uncertainty over the atoms above which a structure is outside the domain
     second: str | None = None  # model whose tensors should be alike
     difference_limit_e: float | None = None  # r.m.s. difference from them that puts a structure outside
+    metals: str = ""  # the elements, where all are metals
 
     @classmethod
     def of(cls, card: Mapping[str, Any], symbols: Iterable[str]) -> Familiarity:
@@ -43,10 +53,22 @@ class Familiarity:
             limit,
             second.get("model"),
             second.get("difference_e"),
+            ", ".join(sorted(set(atoms))) if atoms and set(atoms) <= _METALS else "",
         )
 
     @property
     def remark(self) -> str | None:
+        """Sentences about a structure of metals and about rare elements, None if there is nothing to say."""
+        conducting = (
+            f"a structure of metals alone ({self.metals}) conducts, with few exceptions: then it has neither "
+            f"Born effective charges nor ε∞, and what {self.model} says of it means nothing"
+            if self.metals
+            else None
+        )
+        return "; ".join(filter(None, (conducting, self.rare))) or None
+
+    @property
+    def rare(self) -> str | None:
         """Sentence about elements that the model has hardly seen, None if it has seen enough of all."""
         if not self.few:
             return None

@@ -14,6 +14,7 @@ from bec_md.bench.structures import quartz
 from bec_md.charges.model import ModelCharges
 from bec_md.network import load_model
 from bec_md.network.config import NetworkConfig
+from bec_md.network.familiarity import Familiarity
 from bec_md.network.registry import bundled_models
 from bec_md.network.second_opinion import rms_difference
 from bec_md.spectrum.errors.quality_checks import check_model_domain
@@ -53,6 +54,12 @@ def test_of_replayed_structures_those_of_rare_elements_make_the_limits():
     chosen = structures_of_limits(frame, numbers, [3, 101], [4.0, 0.03])
     assert chosen.tolist() == [0, 1, 2, *range(3, 23), *range(63, 80), 103]
     assert len(structures_of_limits(frame, numbers, [3, 101], [4.0, 1.0])) == len(kinds)
+
+
+@pytest.mark.parametrize("symbols", ["Al", "NiAl", "MgO", "Sn2ZrNi", "Si", ""])
+def test_of_metals_alone_the_network_has_nothing_to_say(symbols: str) -> None:
+    known = Familiarity.of({"name": "universal"}, Atoms(symbols).get_chemical_symbols())
+    assert ("neither Born effective charges nor ε∞" in (known.remark or "")) == (symbols in ("Al", "NiAl"))
 
 
 @pytest.mark.parametrize("name", sorted(bundled_models()))
