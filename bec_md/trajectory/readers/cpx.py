@@ -13,28 +13,29 @@ from pathlib import Path
 
 import numpy as np
 
-from bec_md.errors import UsageError
+from bec_md.errors import DataError, UsageError
 from bec_md.files import open_text, unpacked_name
 from bec_md.structure import Frame
 from bec_md.structure.names import VELOCITY_UNITS, VelocityUnits
 from bec_md.structure.species import resolve_species
 from bec_md.trajectory.options import ReadOptions
 from bec_md.trajectory.reader import place
-from bec_md.trajectory.readers.followers import Follower
+from bec_md.trajectory.readers.followers import FollowedReader, Follower, beside
 from bec_md.trajectory.readers.given import companion, elements_in_order, given_cell, required_cell
-from bec_md.trajectory.readers.text import CutFrameError, TextReader, ends_early, floats
+from bec_md.trajectory.readers.text import CutFrameError, ends_early, floats
 from bec_md.units import BOHR_ANG
 
 
 @dataclass(frozen=True)
 class CpBlock:
-    """Step, time and rows of a frame, and the rows of the same step in the files beside it."""
+    """Step, time and rows of a frame, the rows of the same step in the files beside it, what is missing."""
 
     step: int
     time_fs: float
     rows: list[str]
     velocities: list[str] | None
     cell: list[str] | None
+    missing: DataError | None = None
 
 
 def is_cpx(lines: list[str]) -> bool:
@@ -59,7 +60,7 @@ def _is_real(word: str) -> bool:
     return "." in word
 
 
-class CpReader(TextReader[CpBlock]):
+class CpReader(FollowedReader[CpBlock]):
     """Frames of ``PREFIX.pos``."""
 
     format = "cp.x"
@@ -101,11 +102,13 @@ class CpReader(TextReader[CpBlock]):
             ]
             for index, (step, time_ps, rows) in enumerate(_cut(lines)):
                 where = place(self.source, index)
-                velocities, cell = (None if file is None else file.at(step, where) for file in followers)
-                yield CpBlock(step, time_ps * 1e3, rows, velocities, cell)
+                (velocities, cell), missing = beside(followers, step, where)
+                yield CpBlock(step, time_ps * 1e3, rows, velocities, cell, missing)
 
     def parse(self, block: CpBlock, index: int, where: str) -> Frame:
         """Read the numbers of a frame."""
+        if block.missing is not None:
+            raise block.missing
         assert self.species is not None
         cell = self._cell
         if block.cell is not None:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Generic, TypeVar
+from collections.abc import Iterator, Sequence
+from typing import Generic, Protocol, TypeVar
 
 from bec_md.errors import DataError
-from bec_md.trajectory.readers.text import CutFrameError
+from bec_md.trajectory.readers.text import CutFrameError, TextReader
 
 _WITHOUT = "a constant cell can be given as `cell_ang`, velocities be left out with `velocities=none`"
 Item = TypeVar("Item")
@@ -25,6 +25,7 @@ class Follower(Generic[Item]):
 
     def __init__(self, items: Iterator[tuple[int, Item]], name: str) -> None:
         self._items = items
+        self._ahead: tuple[int, Item] | None = None  # read, and of a later step than was asked for
         self._name = name
         self._served = 0
 
@@ -38,7 +39,9 @@ class Follower(Generic[Item]):
         DataError
             If the file leaves this step out, or holds the first one alone.
         """
-        for found, item in self._items:
+        while (ahead := self._ahead or next(self._items, None)) is not None:
+            found, item = ahead
+            self._ahead = ahead if found > step else None
             if found == step:
                 self._served += 1
                 return item
@@ -56,3 +59,42 @@ class Follower(Generic[Item]):
                 f"write both at the same interval; {_WITHOUT}",
             )
         raise CutFrameError(f"{self._name} ends before it")
+
+
+def beside(
+    followers: Sequence[Follower[Item] | None], step: int, where: str
+) -> tuple[list[Item | None], DataError | None]:
+    """Items of a step, None for all of them with the error if a file leaves it out."""
+    try:
+        return [None if file is None else file.at(step, where) for file in followers], None
+    except DataError as missing:
+        return [None for _ in followers], missing
+
+
+class Followed(Protocol):
+    """A frame with items of files beside it, or with the error to raise where one of them is missing."""
+
+    @property
+    def missing(self) -> DataError | None:
+        """What to raise where the frame is wanted."""
+        ...
+
+
+FollowedBlock = TypeVar("FollowedBlock", bound=Followed)
+
+
+class FollowedReader(TextReader[FollowedBlock]):
+    """A `TextReader` of positions whose files beside it may leave out frames that are not wanted."""
+
+    def first(self) -> FollowedBlock:
+        """First block of the file of which nothing is missing.
+
+        Raises
+        ------
+        DataError
+            If there is none.
+        """
+        whole = next((block for block in self._whole_blocks() if block.missing is None), None)
+        if whole is None and (missing := super().first().missing) is not None:
+            raise missing
+        return whole or super().first()

@@ -22,9 +22,9 @@ from bec_md.structure.names import VELOCITY_UNITS, VelocityUnits
 from bec_md.structure.species import Species, resolve_species
 from bec_md.trajectory.options import ReadOptions
 from bec_md.trajectory.reader import place
-from bec_md.trajectory.readers.followers import Follower
+from bec_md.trajectory.readers.followers import FollowedReader, Follower, beside
 from bec_md.trajectory.readers.given import companion, elements_of, given_cell, required_cell
-from bec_md.trajectory.readers.text import TextReader, floats, take
+from bec_md.trajectory.readers.text import floats, take
 
 Cell = NDArray[np.float64]
 
@@ -71,15 +71,16 @@ class Dialect:
 
 @dataclass(frozen=True)
 class XyzBlock:
-    """Comment and rows of a frame, those of its velocities, and its cell from a file beside it."""
+    """Comment and rows of a frame, its velocities and cell from files beside it, what is missing."""
 
     comment: str
     rows: list[str]
     velocities: tuple[str, list[str]] | None = None
     cell_ang: Cell | None = None
+    missing: DataError | None = None
 
 
-class XyzReader(TextReader[XyzBlock]):
+class XyzReader(FollowedReader[XyzBlock]):
     """Frames of an XYZ file in one of the dialects."""
 
     def __init__(self, path: Path, options: ReadOptions, dialect: Dialect) -> None:
@@ -121,15 +122,14 @@ class XyzReader(TextReader[XyzBlock]):
                 cells = Follower(self.dialect.read_cells(cell_lines), self._cell_path.name)
             for index, (comment, rows) in enumerate(cut_xyz(lines)):
                 step, where = self._step(comment, index), place(self.source, index)
-                yield XyzBlock(
-                    comment,
-                    rows,
-                    None if velocities is None else velocities.at(step, where),
-                    None if cells is None else cells.at(step, where),
-                )
+                (own,), missing = beside([velocities], step, where)
+                (cell,), lacking = beside([cells], step, where)
+                yield XyzBlock(comment, rows, own, cell, missing or lacking)
 
     def parse(self, block: XyzBlock, index: int, where: str) -> Frame:
         """Read the numbers of a frame."""
+        if block.missing is not None:
+            raise block.missing
         comment = self.dialect.read(block.comment)
         column = self._column
         values = floats(

@@ -596,6 +596,27 @@ def test_gro_has_one_frame_and_names_that_may_be_no_elements(tmp_path: Path) -> 
     assert open_trajectory(path, elements={"NA": "Na"}).info.numbers.tolist() == [11]
 
 
+@pytest.mark.parametrize("write", [text.cp2k, text.cpx])
+def test_frames_that_have_all_are_read_where_files_beside_them_leave_some_out(
+    motion: Motion, tmp_path: Path, write: Any
+) -> None:
+    path = write(motion, tmp_path)
+    options = NACL if write is text.cpx else {}
+    beside = path.with_name("cp.vel") if write is text.cpx else path.with_name("run-vel-1.xyz")
+    lines = beside.read_text().splitlines(keepends=True)
+    size = len(lines) // motion.n_frames
+    frames = ["".join(lines[size * k : size * (k + 1)]) for k in range(motion.n_frames)]
+    beside.write_text("".join(frames[2::3]))  # of frames 2, 5, …
+    with pytest.raises(DataError, match="`start`"):
+        open_trajectory(path, **options)
+    trajectory = open_trajectory(path, start=2, stride=3, **options)
+    read = list(trajectory.frames())
+    assert trajectory.info.timestep_fs == pytest.approx(3.0)
+    assert [frame.index for frame in read] == list(range(2, motion.n_frames, 3))
+    for frame in read:
+        assert frame.velocities_ang_fs == pytest.approx(motion.velocities[frame.index], abs=1e-9)
+
+
 def test_velocities_may_be_shorter_than_positions(motion: Motion, tmp_path: Path) -> None:
     """A run that was killed between writing the two files."""
     path = text.cp2k(motion, tmp_path)
