@@ -94,3 +94,19 @@ def test_positions_in_multitaper_spectra_have_their_errors() -> None:
     positions, errors = np.array(found).T
     # the scatter of 24 is known to 15 %
     assert 0.5 < np.std(positions, ddof=1) / np.sqrt(np.mean(errors**2)) < 1.3
+
+
+def test_a_line_beside_another_one_is_no_surer_than_alone() -> None:
+    """The valley between them makes it narrower than the resolution, by which it looked infinitely sharp."""
+    nu = np.arange(0.0, 800.0, 0.5)
+
+    def smoothed(*lines: tuple[float, float]) -> NDArray[np.float64]:
+        lorentz = sum(height / (1.0 + ((nu - at) / 1.5) ** 2) for at, height in lines)
+        return np.asarray(gaussian_filter1d(lorentz, 15.0 / np.sqrt(8.0 * np.log(2.0)) / 0.5))
+
+    alone, both = smoothed((342.0, 1.0)), smoothed((342.0, 1.0), (366.0, 1.2))
+    (single,) = find_spectrum_peaks(nu, alone, 0.1 * alone, 15.0)
+    lower, _ = find_spectrum_peaks(nu, both, 0.1 * both, 15.0)
+    assert lower.width_cm < 15.0
+    assert single.wavenumber_err_cm == pytest.approx(0.17, abs=0.03)
+    assert 1.0 < lower.wavenumber_err_cm / single.wavenumber_err_cm < 3.0

@@ -85,14 +85,24 @@ def find_spectrum_peaks(
     limit = NormalDist().inv_cdf(1.0 - min(2.0 * chance / independent**2, 0.5))
     noise = np.sqrt(2.0 * errors[found.index] * errors[found.base])
     keep = found.prominence > limit * noise
-    index, widths = found.index[keep], found.width[keep]
+    index, widths, prominence = found.index[keep], found.width[keep], found.prominence[keep]
     peaks = []
-    for i, width in zip(index, widths, strict=True):
+    for i, width, rise in zip(index, widths, prominence, strict=True):
         position, height = vertex(wavenumber_cm, values, int(i))
         width_cm = float(width) * step
-        shift = _shift(float(errors[i]) / max(height, 1e-300), width_cm, resolution_cm, rough)
+        top = max(height, 1e-300)
+        own = _own_width(width_cm, float(rise) / top)
+        shift = _shift(float(errors[i]) / top, own, resolution_cm, rough)
         peaks.append(Peak(position, shift, height, float(errors[i]), width_cm))
     return tuple(peaks)
+
+
+def _own_width(width_cm: float, part: float) -> float:
+    """Full width at half height of a Gaussian that falls by half of this part of its height over `width_cm`.
+
+    Beside another band a top stands out by a part of its height only, and is narrower there than the kernel.
+    """
+    return width_cm * math.sqrt(math.log(0.5) / math.log1p(-0.5 * min(part, 1.0)))
 
 
 def _shift(noise: float, width_cm: float, resolution_cm: float, rough: float) -> float:
