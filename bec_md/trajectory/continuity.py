@@ -33,8 +33,10 @@ _CLEAR = 0.9
 _CHANGED, _CHANGED_ALONE = 1.12, 1.4
 #: How many times as large as the changes beside it, as the usual one and as what lies across it it is.
 _BESIDE, _USUAL, _ACROSS = 4.0, 8.0, 2.0
-#: Frames of the block before that a block repeats: a step needs its neighbors, a change two on each side.
-LOOK_BACK = 4
+#: Steps on each side of a change, all of which lie a third of it apart from those of the other side.
+_SIDE = 6
+#: Frames of the block before that a block repeats: a change needs two steps before and three after it.
+LOOK_BACK = 5
 
 
 @dataclass(frozen=True)
@@ -160,7 +162,8 @@ class Continuity:
             cosine = np.minimum(cosine[1:], cosine[:-1])
         if len(along) < 4 or not (along > 0.0).all():
             return None
-        growth = np.diff(np.log(along))
+        log = np.log(along)
+        growth = np.diff(log)
         size = np.abs(growth)
         least = max(np.log(_CHANGED_ALONE if offset else _CHANGED), _USUAL * float(np.median(size)))
         middle, beside = size[1:-1], np.maximum(size[:-2], size[2:])
@@ -168,7 +171,7 @@ class Continuity:
         changed = (middle > least) & (middle > _BESIDE * beside) & (np.expm1(middle) > _ACROSS * across)
         for number in np.flatnonzero(changed).tolist():
             frame = number + 3
-            if frame >= old - 1:
+            if frame >= old - 2 and _lasting(log, number + 2, float(growth[number + 1])):
                 where, ratio = place(self._source, frames[frame].index), float(np.exp(growth[number + 1]))
                 return self._break(
                     max(frame - old, 0),
@@ -218,6 +221,13 @@ class Continuity:
             "take repeated frames out, put missing ones in"
         )
         return Break(position, DataError(what, why, fix))
+
+
+def _lasting(log: Array, first: int, growth: float) -> bool:
+    """Whether steps from `first` on keep what they have gained: noise of a thermostat comes and goes."""
+    before, after = log[max(first - _SIDE, 0) : first], log[first : first + _SIDE]
+    apart = after.min() - before.max() if growth > 0.0 else before.min() - after.max()
+    return len(after) > 2 and bool(apart > abs(growth) / 3.0)
 
 
 def _regular(motion: Motion, pace: Pace | None) -> bool:

@@ -48,12 +48,15 @@ CELL = ("the cell changes", "the volume changes")
 DYNAMICS: dict[str, Callable[[Atoms, float], Any]] = {
     "NVE": lambda atoms, step: VelocityVerlet(atoms, step),
     "Langevin": lambda atoms, step: Langevin(
-        atoms, step, temperature_K=300, friction=0.002 / units.fs, fixcm=False
+        atoms, step, temperature_K=300, friction=0.002 / units.fs, fixcm=False,
+        rng=np.random.RandomState(7),
     ),
     "Nosé-Hoover chain": lambda atoms, step: NoseHooverChainNVT(
         atoms, step, temperature_K=300, tdamp=100 * units.fs
     ),
-    "Bussi": lambda atoms, step: Bussi(atoms, step, temperature_K=300, taut=100 * units.fs),
+    "Bussi": lambda atoms, step: Bussi(
+        atoms, step, temperature_K=300, taut=100 * units.fs, rng=np.random.RandomState(7)
+    ),
     "NPT": lambda atoms, step: NPTBerendsen(
         atoms, step, temperature_K=300, pressure_au=0.0, taut=100 * units.fs, taup=500 * units.fs,
         compressibility_au=0.01,

@@ -4,9 +4,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
 import pytest
+from ase import units
+from ase.build import bulk
+from ase.io import write as write_file
+from ase.md.bussi import Bussi
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -16,6 +21,7 @@ from bec_md.structure.names import VELOCITY_UNITS
 from bec_md.trajectory import open_trajectory
 from bec_md.trajectory.motion import Motion, read_clock, temperature_of_differences
 from bec_md.trajectory.velocities import midpoint_displacement
+from tests.benchmarks.no_false_alarm import run, said_of
 
 from .motion import HarmonicMotion
 from .truth import assert_helpful
@@ -312,6 +318,17 @@ def test_an_interval_that_changes_in_the_frames_from_which_the_clock_is_read() -
         read_all(motion.images([*range(0, 44, 4), *range(44, 284, 6)]), timestep_fs=3.0)
 
 
+@pytest.mark.parametrize("seed", [5, 198])
+def test_a_thermostat_at_every_step_is_no_change_of_the_interval(tmp_path: Path, seed: int) -> None:
+    """Of four atoms scaled at random some step is longer than the one before; those after it are not."""
+
+    def scaled(atoms, step: float) -> Bussi:
+        return Bussi(atoms, step, 300, 100 * units.fs, rng=np.random.RandomState(seed))
+
+    write_file(tmp_path / "v.xyz", run(bulk("Cu", cubic=True), scaled, 1, 30))
+    assert not said_of(tmp_path / "v.xyz", timestep_fs=5.0)
+
+
 def test_velocities_scaled_at_once_are_no_change_of_the_interval() -> None:
     """A thermostat that rescales small systems by a fifth, and one that draws velocities anew."""
     one, other = (HarmonicMotion(60, 1.0, 8, 50.0, 300.0, seed=seed) for seed in (1, 2))
@@ -327,7 +344,7 @@ def test_a_pass_that_starts_behind_a_gap_still_sees_it(write) -> None:
     trajectory = open_trajectory(path, timestep_fs=1.0)
     with pytest.raises(DataError, match="frame 30"):
         list(trajectory.frames(skip=30))
-    assert len(list(trajectory.frames(skip=34))) == 19
+    assert len(list(trajectory.frames(skip=35))) == 18
 
 
 def test_structures_that_are_no_run_are_read_as_they_are(write) -> None:
