@@ -56,11 +56,11 @@ class MDAnalysisReader:
             self.source = _universe_name(source)
             self.fingerprint = _universe_hash(source)
         universe = self._open()
-        kinds = universe.trajectory.format
-        kind = str(kinds if isinstance(kinds, str) else kinds[0])
-        if kind in _REFUSED:
+        kind = _kind(universe.trajectory)
+        refused = [_kind(part) for part in _parts(universe.trajectory) if _kind(part) in _REFUSED]
+        if refused:
             raise UsageError(
-                f"{self.source}: MDAnalysis format {kind} is not used",
+                f"{self.source}: MDAnalysis format {refused[0]} is not used",
                 "MDAnalysis drops the box of an XYZ file and leaves velocities of a LAMMPS dump unconverted",
                 "open the file itself with open_trajectory(path), without topology",
             )
@@ -133,11 +133,28 @@ class MDAnalysisReader:
             ) from error
 
 
+def _kind(trajectory: Any) -> str:
+    """Format of a trajectory of MDAnalysis, CHAIN for several files."""
+    kinds = trajectory.format
+    return str(kinds if isinstance(kinds, str) else kinds[0])
+
+
+def _parts(trajectory: Any) -> list[Any]:
+    """Readers of the files of a trajectory, in their order."""
+    return list(getattr(trajectory, "readers", [trajectory]))
+
+
+def _keeps_time(part: Any) -> bool:
+    """Whether the times of a file are in known units, as far as its format has a doubt."""
+    header = getattr(getattr(part, "_file", None), "header", None)
+    doubtful = _kind(part) == "DCD" and isinstance(header, dict)
+    return not doubtful or keeps_time(str(header.get("remarks", "")))
+
+
 def _times(universe: Any, kind: str) -> tuple[bool, float | None]:
     """Whether the frames have times of their own, and the time between them in fs."""
     trajectory = universe.trajectory
-    header = getattr(getattr(trajectory, "_file", None), "header", None)
-    if kind == "DCD" and isinstance(header, dict) and not keeps_time(str(header.get("remarks", ""))):
+    if not all(map(_keeps_time, _parts(trajectory))):
         return False, None
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
@@ -161,9 +178,9 @@ def _universe_name(universe: Any) -> str:
 
 
 def _universe_hash(universe: Any) -> str:
-    filename = universe.trajectory.filename
-    if filename and Path(str(filename)).is_file():
-        return fingerprint(Path(str(filename)))
+    paths = [Path(str(part.filename)) for part in _parts(universe.trajectory) if part.filename]
+    if paths and all(path.is_file() for path in paths):
+        return fingerprint(*paths)
     copy = universe.copy()
     digest = hashlib.sha256(str(len(copy.trajectory)).encode())
     for index in (0, -1):

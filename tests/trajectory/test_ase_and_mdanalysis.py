@@ -8,6 +8,7 @@ import pytest
 
 from bec_md.errors import DataError, UsageError
 from bec_md.trajectory import open_trajectory
+from tests.trajectory.motion import HarmonicMotion
 from tests.trajectory.test_stream import universe
 from tests.trajectory.truth import Truth, assert_helpful
 
@@ -187,6 +188,32 @@ def test_formats_that_mdanalysis_reads_wrongly_are_refused(truth: Truth, write) 
     with pytest.raises(UsageError) as caught:
         open_trajectory(system)
     assert_helpful(caught.value, "XYZ", "without topology")
+
+
+def test_files_of_a_chain_are_judged_one_by_one(tmp_path) -> None:
+    motion = HarmonicMotion(n_frames=8)
+    first, *snapshots = motion.lammps("x y z vx vy vz").split("ITEM: TIMESTEP")[1:]
+    pdb = tmp_path / "top.pdb"
+    ase.io.write(pdb, motion.images([0])[0])
+    dumps, dcds = [], []
+    for name, text in (("a", first), ("b", "ITEM: TIMESTEP".join(snapshots)), ("c", snapshots[0])):
+        dumps.append(tmp_path / f"{name}.dump")
+        dumps[-1].write_text("ITEM: TIMESTEP" + text)
+        dcds.append(str(tmp_path / f"{name}.dcd"))
+        with MDAnalysis.coordinates.DCD.DCDFile(dcds[-1], "w") as file:  # the header of LAMMPS, in its units
+            file.write_header("Written by LAMMPS", 4, 0, 1, 1.0, 1)
+            for k in {"a": range(4), "b": range(4, 8), "c": range(2)}[name]:
+                file.write(motion.positions[k].astype(np.float32), [9.0, 90.0, 9.0, 90.0, 90.0, 9.0])
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        chain = MDAnalysis.Universe(str(pdb), list(map(str, dumps)), format="LAMMPSDUMP")
+        with pytest.raises(UsageError) as caught:
+            open_trajectory(chain)
+        assert_helpful(caught.value, "LAMMPSDUMP")
+        info = open_trajectory(MDAnalysis.Universe(str(pdb), dcds[:2])).info
+        other = open_trajectory(MDAnalysis.Universe(str(pdb), dcds[::2])).info
+    assert (info.n_frames, info.timestep_fs) == (8, None)  # 48.9 fs by the header
+    assert info.fingerprint != other.fingerprint
 
 
 def test_universe_without_box(truth: Truth) -> None:
