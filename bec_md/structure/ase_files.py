@@ -197,25 +197,28 @@ def check_occupied(block: Any, place: str) -> None:
 
 
 def _check_elements(path: Path, ase_format: str) -> None:
-    """Refuse types of LAMMPS that are numbers only, and names of GROMACS: ASE makes elements of them.
+    """Refuse types of LAMMPS that are numbers only, and names and several frames of GROMACS.
+
+    ASE makes elements of the former.
 
     Raises
     ------
     DataError
         With what is missing.
     """
-    from ase.data import atomic_numbers
-
     if ase_format == "gromacs":
-        for name in sorted(check_single_gro(path)):
-            first, both = name[:1], name[:2].capitalize()
-            known = both.rstrip("0123456789'*+-") == first or name[:2] == both or both not in atomic_numbers
-            if first not in atomic_numbers or not known:
+        with open_text(path) as lines:
+            head = list(islice(lines, 2))
+            count = int(head[1]) if len(head) == 2 and head[1].strip().isdigit() else 0
+            names = sorted({line[10:15].strip() for line in islice(lines, count)})
+            if count and any(line.strip() for line in islice(lines, 1, None)):
                 raise DataError(
-                    f"{path.name}: which element is {name}?",
-                    "a .gro has names of atoms alone (is CA carbon or calcium?); charges depend on elements",
-                    "write it as extended XYZ with element symbols",
+                    f"{path.name}: a .gro of several frames",
+                    "one structure is needed, and of several ASE reads none",
+                    "write the one frame that is meant into a file of its own",
                 )
+        for name in names:
+            element_of_gro(name, path.name)
     if ase_format != "lammps-dump-text":
         return
     head = read_head(path).decode("utf-8", "replace")
@@ -227,25 +230,27 @@ def _check_elements(path: Path, ase_format: str) -> None:
         )
 
 
-def check_single_gro(path: Path) -> set[str]:
-    """Return the names of the atoms of a .gro.
+def element_of_gro(name: str, place: str) -> str:
+    """Element that a name of an atom in a .gro begins with, where it can be one only.
 
     Raises
     ------
     DataError
-        If it holds several frames: of these ASE reads none, and MDAnalysis the first alone.
+        If two are possible, or none is.
     """
-    with open_text(path) as lines:
-        head = list(islice(lines, 2))
-        count = int(head[1]) if len(head) == 2 and head[1].strip().isdigit() else 0
-        names = {line[10:15].strip() for line in islice(lines, count)}
-        if count and any(line.strip() for line in islice(lines, 1, None)):
-            raise DataError(
-                f"{path.name}: a .gro of several frames",
-                "its positions have three decimals of nm, and its times stand in titles",
-                "give the .trr or .xtc that it was made of",
-            )
-    return names
+    from ase.data import atomic_numbers
+
+    first, both = name[:1], name[:2].capitalize()
+    if name[:2] == both and both in atomic_numbers:
+        return both
+    if first not in atomic_numbers or (both in atomic_numbers and both != first):
+        raise DataError(
+            f"{place}: which element is {name}?",
+            "a .gro has names of atoms alone (is CA carbon or calcium?); charges depend on elements",
+            f"of a trajectory name it by `elements`, e.g. `elements={name or 'OW'}=…`; else write it as "
+            "extended XYZ with element symbols",
+        )
+    return first
 
 
 def check_announced(path: Path, ase_format: str) -> None:

@@ -7,15 +7,15 @@ to ASE.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import NoReturn
 
 from bec_md.errors import UsageError
 from bec_md.files import COMPRESSIONS, breaks_off, compression_of, read_head
-from bec_md.structure.ase_files import check_single_gro
 from bec_md.trajectory.ase_reader import AtomsReader
 from bec_md.trajectory.compact import CompactReader
 from bec_md.trajectory.extxyz import ExtxyzReader
@@ -32,6 +32,7 @@ from bec_md.trajectory.readers.cp2k import is_cp2k, open_cp2k
 from bec_md.trajectory.readers.cpx import CpReader, is_cpx
 from bec_md.trajectory.readers.dcd import DcdReader
 from bec_md.trajectory.readers.dlpoly import DlPolyReader, is_history
+from bec_md.trajectory.readers.gro import GroReader
 from bec_md.trajectory.readers.gromacs import GromacsReader
 from bec_md.trajectory.readers.h5md import H5mdReader, is_h5md
 from bec_md.trajectory.readers.hdf5 import is_hdf5
@@ -45,6 +46,8 @@ from bec_md.trajectory.readers.vaspout import VaspoutReader, is_vaspout
 from bec_md.trajectory.readers.vasprun import VasprunReader
 from bec_md.trajectory.readers.xdatcar import XdatcarReader, is_xdatcar
 
+#: A row of an XYZ file: label and three numbers with points.
+_XYZ_ROW = re.compile(r"\s*\w{1,20}(?:\s+[-+]?\d{0,20}\.\d{0,20}(?:[eE][-+]?\d{1,3})?){3}(?:\s|$)")
 #: Options that every format takes.
 COMMON_OPTIONS = frozenset({
     "timestep_fs", "start", "stop", "stride", "format", "masses", "charges_key", "charges_transposed",
@@ -115,7 +118,11 @@ def _is_extxyz(comment: str) -> bool:
 
 
 def _is_plain_xyz(head: Head) -> bool:
-    return _comment(head) is not None and head.suffix in (".xyz", ".extxyz", ".ani")  # SIESTA's .ANI
+    """By its suffix, or by a first row of a label and three numbers (xtb.trj, SIESTA's .ANI)."""
+    if _comment(head) is None or head.suffix in (".xyz", ".extxyz"):
+        return _comment(head) is not None
+    named = any(head.suffix in row.suffixes for row in FORMATS.values())  # OpenMX's .md, which states a cell
+    return not named and len(head.lines) > 2 and _XYZ_ROW.match(head.lines[2]) is not None
 
 
 def _hdf5(recognizes: Callable[[Path], bool]) -> Callable[[Head], bool]:
@@ -134,14 +141,6 @@ def _refuse_binary_dump(path: Path, _: ReadOptions) -> NoReturn:
         "it does not state its columns and depends on the machine",
         "convert it with LAMMPS' binary2txt, or dump text (.gz is fine)",
     )
-
-
-def _open_gro(path: Path, options: ReadOptions) -> FrameReader:
-    """Open a .gro of one structure; elements of its names are those of the options."""
-    if options.topology is None and options.elements is None:
-        return AtomsReader(path, options)
-    check_single_gro(path)
-    return open_with_topology(path, replace(options, topology=options.topology or path))
 
 
 _BESIDE = frozenset({"cell_ang", "velocities", "velocity_units", "elements"})
@@ -205,7 +204,7 @@ FORMATS: Mapping[str, Format] = {
         _hdf5(is_h5md),
         _TOPOLOGY | {"cell_ang", "lammps_units", "velocity_units"},
     ),
-    "gro": Format(_open_gro, (".gro",), options=_TOPOLOGY | {"velocity_units"}),
+    "gro": Format(GroReader, (".gro",), options=_TOPOLOGY),
     "mdanalysis": Format(open_with_topology, options=_TOPOLOGY),
     "lammps-dump-binary": Format(_refuse_binary_dump, (".bin",)),
     "ase": Format(AtomsReader, options=frozenset({"velocity_units"})),

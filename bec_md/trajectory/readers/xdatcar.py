@@ -4,11 +4,15 @@ VASP writes the header of a POSCAR (comment, scale, three vectors, elements from
 atoms), then a frame after every line ``Direct configuration= N``, ``Konfig= N`` or, up to version 5.2, after
 a blank line; with a changing cell the header is repeated before every frame, and a restart appends one.
 Version 4 has a header of its own without cell. Numbers have a fixed width, so that negative ones touch.
+
+SIESTA's ``SYSTEM.MD_CAR`` has that form with a header before every frame, but its rows follow the input: the
+numbers of atoms of its kinds do not tell which row is of which.
 """
 
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import chain, islice
@@ -17,6 +21,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from bec_md.errors import UsageError
 from bec_md.structure import Frame
 from bec_md.structure.species import Species, resolve_species
 from bec_md.trajectory.options import ReadOptions
@@ -24,6 +29,7 @@ from bec_md.trajectory.readers.given import elements_in_order, elements_of, requ
 from bec_md.trajectory.readers.text import CutFrameError, TextReader, floats, take, vector3
 
 _MARKER = re.compile(r"\s*(direct|cartesian|konfig)", re.IGNORECASE)
+_OF_SIESTA = re.compile(r"\s*---.*---\s*$")
 _COUNTER = re.compile(r"=\s*(\d{1,18})")
 #: A minus sign after a digit begins a number of its own.
 _TOUCHING = re.compile(r"(?<=\d)-")
@@ -33,7 +39,7 @@ _POTENTIAL = re.compile(r"([A-Z][a-z]?)(?=[_./\d]|$)")
 
 @dataclass(frozen=True)
 class Header:
-    """What stands above the frames: cell (None in version 4), labels of the kinds (none in version 4)."""
+    """What stands above the frames: cell (None in version 4), labels of the kinds (none there, of SIESTA)."""
 
     comment: str
     cell_ang: NDArray[np.float64] | None
@@ -131,6 +137,14 @@ class XdatcarReader(TextReader[Configuration]):
             labels = [name for name, n in zip(named, header.counts, strict=True) for _ in range(n)]
         else:
             labels = elements_in_order(header.n_atoms, self.options, where)
+            found = sorted(Counter(labels).values())
+            if len(found) == len(header.counts) > 1 and found != sorted(header.counts):
+                raise UsageError(
+                    f"{where}: `elements` name {', '.join(map(str, found))} atoms of a kind, its header has "
+                    f"{', '.join(map(str, sorted(header.counts)))}",
+                    "its rows have no labels, so every one needs its element",
+                    "give `elements` in the order of the input, e.g. `elements=O,H2,O,H2`",
+                )
         species = resolve_species(labels, place=where, masses=self.options.masses)
         if same:
             self.species = species
@@ -150,6 +164,8 @@ def _read_header(lines: Iterator[str]) -> Header:
     if all(word.isdigit() for word in kinds):  # VASP 4's POSCAR has no elements
         counts = kinds
         kinds = [str(kind) for kind in range(1, len(counts) + 1)]
+        if _OF_SIESTA.match(head[0]):
+            return Header(head[0], cell, (), tuple(map(int, counts)))
     else:
         kinds = [found[1] if (found := _POTENTIAL.match(kind)) else kind for kind in kinds]
         counts = next(lines, "").split()
@@ -180,6 +196,5 @@ def _is_row(line: str) -> bool:
 
 def is_xdatcar(name: str, lines: list[str]) -> bool:
     """Whether a file is an XDATCAR, by a marker below its header or by its name."""
-    return (
-        any(line.startswith(("Direct configuration=", "Konfig=")) for line in lines[:10]) or "XDATCAR" in name
-    )
+    marked = any(line.startswith(("Direct configuration=", "Konfig=")) for line in lines[:10])
+    return marked or "XDATCAR" in name or "MD_CAR" in name

@@ -419,3 +419,19 @@ def dump_cfg(m: Motion, folder: Path) -> Path:
             lines.append(" ".join(f"{x:.12f}" for x in values))
         (folder / f"run.{k * 5}.cfg").write_text("\n".join(lines) + "\n")
     return folder / "run.0.cfg"
+
+
+def gro(m: Motion, folder: Path, *, decimals: int = 6) -> Path:
+    """GROMACS' .gro with more digits than usual, as trjconv -ndec writes it."""
+    width = decimals + 5
+    lines = []
+    for k in range(m.n_frames):
+        lines += [f"made up t= {k * m.timestep_fs / 1e3:9.5f} step= {2 * k}", "4"]
+        for i, name in enumerate(m.symbols):
+            row = "".join(f"{x:{width}.{decimals}f}" for x in m.positions[k, i] / 10)
+            row += "".join(f"{x:{width}.{decimals + 1}f}" for x in m.velocities[k, i] * 100)
+            lines.append(f"{i + 1:5d}{'ION':5s}{name.upper():>5s}{i + 1:5d}{row}")
+        (ax, ay, az), (bx, by, bz), (cx, cy, cz) = m.cell / 10
+        lines.append(" ".join(f"{x:.6f}" for x in (ax, by, cz, ay, az, bx, bz, cx, cy)))
+    (folder / "run.gro").write_text("\n".join(lines) + "\n")
+    return folder / "run.gro"

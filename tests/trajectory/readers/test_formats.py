@@ -12,6 +12,7 @@ import pytest
 
 import bec_md
 from bec_md.errors import BecMDWarning, DataError, UsageError
+from bec_md.structure.ase_files import read_structure
 from bec_md.trajectory import open_trajectory
 from tests.trajectory.readers import binary
 from tests.trajectory.readers import motion as text
@@ -37,6 +38,7 @@ FORMATS: list[tuple[Callable[[Motion, Path], Path], str, dict[str, Any], float, 
     (text.abinit, "abinit-hist", {}, 1e-9, 1e-9),
     (lambda m, folder: text.abinit(m, folder, classic=False), "abinit-hist", {}, 1e-9, 1e-9),
     (lambda m, folder: text.abinit(m, folder, counted=True), "abinit-hist", {}, 1e-9, 1e-9),
+    (text.gro, "gro", {"elements": {"NA": "Na", "CL": "Cl"}}, 6e-6, 6e-10),  # six and seven decimals of nm
     (text.dump_yaml, "lammps-yaml", {"elements": "Na,Cl"}, 1e-9, 1e-9),
     (text.dump_cfg, "lammps-cfg", {"lammps_units": "metal", "timestep_fs": 1.0}, 1e-9, 1e-9),
     (binary.trr, "trr", {"topology": "pdb"}, 2e-6, 1e-8),  # single precision
@@ -188,6 +190,24 @@ def test_xdatcar_of_version_4(motion: Motion, tmp_path: Path) -> None:
     assert "POTIM = 1 fs" in trajectory.info.units_note
 
 
+def test_md_car_of_siesta_has_the_order_of_its_input(motion: Motion, tmp_path: Path) -> None:
+    order = [0, 2, 1, 3]  # Na Cl Na Cl, though its header says 2 2
+    lines = []
+    for frame in motion.scaled:
+        lines += ["---made up---", "       1.0", *("".join(f"{x:16.9f}" for x in row) for row in motion.cell)]
+        lines += ["     2     2", "Direct", *("".join(f"{x:16.9f}" for x in frame[i]) for i in order)]
+    path = tmp_path / "made_up.MD_CAR"
+    path.write_text("\n".join(lines) + "\n")
+    for elements, word in ((None, "no labels"), ("Na3,Cl", "1, 3 atoms")):
+        with pytest.raises(UsageError) as caught:
+            open_trajectory(path, timestep_fs=1.0, elements=elements)
+        assert_helpful(caught.value, word, "`elements")
+    trajectory = open_trajectory(path, timestep_fs=1.0, elements="Na,Cl,Na,Cl")
+    assert trajectory.info.numbers.tolist() == [11, 17, 11, 17]
+    for k, frame in enumerate(trajectory.frames()):
+        np.testing.assert_allclose(frame.positions_ang, motion.positions[k, order], atol=2e-8)
+
+
 def test_number_of_configurations_tells_nblock(motion: Motion, tmp_path: Path) -> None:
     path = text.xdatcar(motion, tmp_path)
     lines = path.read_text().splitlines()
@@ -269,6 +289,10 @@ def test_plain_xyz(motion: Motion, tmp_path: Path) -> None:
     options: dict[str, Any] = {"timestep_fs": 1.0, "cell_ang": motion.cell}
     siesta = text.xyz(text.rows_of(motion, motion.positions), [""] * motion.n_frames, "run.ANI", tmp_path)
     assert open_trajectory(siesta, **options).info.format == "plain-xyz"
+    xtb = text.xyz(
+        text.rows_of(motion, motion.positions), ["energy: -1"] * motion.n_frames, "xtb.trj", tmp_path
+    )
+    assert open_trajectory(xtb, **options).info.format == "plain-xyz"
     with pytest.raises(UsageError) as caught:
         open_trajectory(path, **options)
     assert_helpful(caught.value, "types 1, 2", "`elements")
@@ -577,14 +601,13 @@ def test_castep_names_isotopes_and_states_the_kinetic_energy(motion: Motion, tmp
     assert not open_trajectory(path, masses={"D": float(motion.masses[0])}).info.warnings
 
 
-def test_gro_has_one_frame_and_names_that_may_be_no_elements(tmp_path: Path) -> None:
+def test_names_of_gro_may_be_no_elements(tmp_path: Path) -> None:
     one = "t= {}\n1\n    1NA   {:>5}    1   0.100   0.100   0.100\n   0.9   0.9   0.9\n"
     path = tmp_path / "run.gro"
     path.write_text(one.format(0, "NA") + one.format(1, "NA"))
-    for options in ({}, {"topology": path, "elements": {"NA": "Na"}}):
-        with pytest.raises(DataError) as caught:
-            open_trajectory(path, **options)
-        assert_helpful(caught.value, "several frames", "trr")
+    with pytest.raises(DataError) as caught:
+        read_structure(path)
+    assert_helpful(caught.value, "several frames", "file of its own")
     for name in ("NA", "CL", "CA", "MW", "HO"):  # ASE: nitrogen, carbon, carbon, tungsten
         path.write_text(one.format(0, name))
         with pytest.raises(DataError, match=f"which element is {name}"):
