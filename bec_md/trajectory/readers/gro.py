@@ -51,7 +51,10 @@ class GroReader(TextReader[GroBlock]):
         topology = [] if options.topology is None else [topology_path(path, options)]
         super().__init__(path, options, topology)
         first = self.first()
-        self._width = _width(first.rows[0])
+        try:
+            self._width = _width(first.rows[0])
+        except ValueError as error:
+            raise self._unreadable(0, error) from None
         self._names = [row[10:15].strip() for row in first.rows]
         self.species = self._species(topology)
         self.notes = ["nm, ps and nm/ps of GROMACS"]
