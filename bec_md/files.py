@@ -85,6 +85,13 @@ def expanded(path: str | Path) -> Path:
         return Path(path)
 
 
+def anchored(path: Any) -> Any:
+    """Return the name of a file as one that holds in any folder; whatever else this is stays."""
+    if isinstance(path, (str, Path)) and path and expanded(path).is_file():
+        return type(path)(expanded(path).absolute())
+    return path
+
+
 def resolved(path: str | Path) -> Path:
     """Return the file that a name stands for: absolute, with all links followed.
 

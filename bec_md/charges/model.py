@@ -221,6 +221,11 @@ class ModelCharges:
         state = dict(self.__dict__)
         if self._spec is not None:
             state["_model"] = None
+            if self._model is not None and not self._model.path.is_absolute():  # there is another folder
+                state["_spec"] = self._spec | {
+                    "name_or_path": str(self._model.path.absolute()),
+                    "level": self._model.level,
+                }
         return state
 
 

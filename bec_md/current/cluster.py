@@ -26,6 +26,7 @@ from bec_md.current.execution import Execution
 from bec_md.current.found import findings_of, said_later
 from bec_md.current.parts import Rows, gaps
 from bec_md.current.places import cut
+from bec_md.current.rows import frame_hash
 from bec_md.errors import BecMDWarning, DataError, UsageError
 from bec_md.processes import set_for_workers, without_main_script
 
@@ -94,7 +95,7 @@ def cluster_chunks(job: CurrentJob, missing: Missing, execution: Execution) -> I
         while remaining := [(start, total if stop is None else stop) for start, stop in gaps(done, total)]:
             before = len(done)
             try:
-                for piece in _round(client, job.recipe, remaining, execution):
+                for piece in _round(client, job, remaining, execution):
                     done.append((piece.start, piece.start + len(piece.rows["current"])))
                     if piece.found is not None and (findings := findings_of(job.recipe)) is not None:
                         findings.merge(piece.found)
@@ -117,12 +118,15 @@ def _complement(missing: Missing, total: int) -> list[Interval]:
     return [(start, total if stop is None else stop) for start, stop in gaps(closed, total)]
 
 
-def _round(client: Any, recipe: Recipe, missing: Sequence[Interval], execution: Execution) -> Iterator[Piece]:
+def _round(
+    client: Any, job: CurrentJob, missing: Sequence[Interval], execution: Execution
+) -> Iterator[Piece]:
     """Yield the pieces of the missing rows as workers send them."""
     distributed: Any = import_module("distributed")
-    block, run = recipe.sampling.block, uuid4().hex
+    block, run = job.recipe.sampling.block, uuid4().hex
     client.wait_for_workers(1, timeout=_START_SECONDS)
-    everywhere = _sent(client, recipe)
+    everywhere = _sent(client, job.recipe)
+    origin = (str(job.key["first_frame_hash"]), str(job.key["charges_hash"]))
     workers = max(1, sum(client.nthreads().values()))
     shares = [Share(start, stop) for start, stop in split(missing, workers, block)]
     running: dict[Any, Share] = {}
@@ -133,6 +137,7 @@ def _round(client: Any, recipe: Recipe, missing: Sequence[Interval], execution: 
         future = client.submit(
             next_piece,
             everywhere,
+            origin,
             run,
             share.position,
             share.stop,
@@ -218,17 +223,26 @@ def _sent(client: Any, recipe: Recipe) -> Any:
 _OPEN: dict[tuple[str, int], Iterator[Chunk]] = {}
 
 
-def next_piece(recipe: Recipe, run: str, start: int, stop: int, commit_seconds: float) -> Piece:
+def next_piece(
+    recipe: Recipe, origin: tuple[str, str], run: str, start: int, stop: int, commit_seconds: float
+) -> Piece:
     """Compute rows from `start` on for some seconds; runs on a worker."""
     distributed: Any = import_module("distributed")
     for key in [key for key in _OPEN if key[0] != run]:
         _OPEN.pop(key)
     chunks = _OPEN.pop((run, start), None)
     if chunks is None:
+        _require_origin(recipe, origin)
         chunks = committed_chunks(recipe.rows(start, stop), start, commit_seconds)
     with warnings.catch_warnings(record=True) as caught, said_later(recipe):
         warnings.simplefilter("always", BecMDWarning)
-        begin, rows = next(chunks)
+        begin, rows = next(chunks, (start, {}))
+    if not rows:
+        raise DataError(
+            f"a worker finds no frame for sample {start}, of {stop} or more",
+            "the file was shortened since, or its machine does not see all of it yet",
+            "run the same command again; what is done is kept",
+        )
     end = begin + len(rows["current"])
     if end < stop:
         _OPEN[run, end] = chunks
@@ -237,6 +251,18 @@ def next_piece(recipe: Recipe, run: str, start: int, stop: int, commit_seconds: 
     return Piece(
         begin, rows, said, distributed.get_worker().address, None if findings is None else findings.news()
     )
+
+
+def _require_origin(recipe: Recipe, origin: tuple[str, str]) -> None:
+    """Refuse files that are others here than where the work was prepared."""
+    frame = frame_hash(next(recipe.trajectory.frames()))
+    if (frame, recipe.charges.fingerprint) != origin:
+        what = "source of charges" if frame == origin[0] else "trajectory"
+        raise DataError(
+            f"a worker finds another {what} under the same name",
+            "on its machine, or in its installation of bec-md, the name stands for another file",
+            "start the workers where they see the same files, with the same bec-md; or use `workers=N`",
+        )
 
 
 # ---------------------------------------------------------------------- the cluster

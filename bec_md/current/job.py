@@ -12,7 +12,7 @@ import numpy as np
 from bec_md.charges.source import digest
 from bec_md.current.fields import bytes_per_row
 from bec_md.current.grouping import Groups
-from bec_md.current.rows import Recipe, frame_hashes
+from bec_md.current.rows import Recipe, frame_hash
 from bec_md.errors import DataError
 from bec_md.files import expanded
 from bec_md.trajectory.joined import Parts
@@ -151,7 +151,7 @@ def key_of(
     return {
         **given,
         **({} if still is None else {"immobile_hash": digest(still.astype(np.int64))}),
-        "first_frame_hash": f"{int(frame_hashes([first])[0]):016x}",
+        "first_frame_hash": frame_hash(first),
         "first_frame_index": first.index,
         "atoms_hash": digest(first.numbers),
         "charges": recipe.charges.name,

@@ -23,6 +23,8 @@ from bec_md.current.rows import Recipe
 from bec_md.current.sites import charged_sites
 from bec_md.current.sublattices import sublattices
 from bec_md.errors import DataError, UsageError
+from bec_md.files import anchored
+from bec_md.trajectory.joined import Parts
 from bec_md.trajectory.mean_structure import mean_structure
 from bec_md.trajectory.options import ReadOptions
 from bec_md.trajectory.plausibility import rounding_of, velocity_rounding_ang_fs
@@ -63,6 +65,16 @@ class TrajectorySource:
     def is_open(self) -> bool:
         """Whether the source is an open trajectory already."""
         return hasattr(self.source, "frames") and hasattr(self.source, "info")
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Return what is sent to workers, which may run in another folder."""
+        source, options = self.source, self.options
+        if isinstance(source, Parts):
+            source = replace(source, paths=tuple(anchored(path) for path in source.paths))
+        elif isinstance(source, (list, tuple)):
+            source = [anchored(item) for item in source]
+        files = {name: anchored(getattr(options, name)) for name in ("topology", "velocities")}
+        return {"source": anchored(source), "options": replace(options, **files)}
 
 
 def prepare_current(

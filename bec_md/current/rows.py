@@ -278,6 +278,11 @@ def frame_hashes(frames: list[Frame]) -> NDArray[np.uint64]:
     return out
 
 
+def frame_hash(frame: Frame) -> str:
+    """Return the hash of one frame in hexadecimal digits."""
+    return f"{int(frame_hashes([frame])[0]):016x}"
+
+
 def check_finite(rows: Rows, frames: list[Frame]) -> None:
     """Refuse rows that are not finite, naming the frame."""
     for name, values in rows.items():

@@ -112,7 +112,7 @@ class BecModel:
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Another process loads the file anew."""
-        return _loaded_again, (self.path, self.reason, {**self._made, "level": self.level})
+        return _loaded_again, (self.path.absolute(), self.reason, {**self._made, "level": self.level})
 
     def __repr__(self) -> str:
         from bec_md.notebook import model_line

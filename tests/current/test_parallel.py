@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import pickle
 import signal
 import subprocess
 import sys
@@ -14,9 +15,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bec_md.current import load_current
-from bec_md.current.cluster import Share, _close, halved, split
+from bec_md.current.cluster import Share, _close, halved, next_piece, split
+from bec_md.current.options import CurrentOptions
 from bec_md.current.parts import PartsFolder
+from bec_md.current.prepare import prepare_current
+from bec_md.current.rows import frame_hash
 from bec_md.errors import DataError, UsageError
+from bec_md.network import load_model
+from bec_md.network.registry import model_path
+from bec_md.trajectory import ReadOptions
+from bec_md.trajectory.joined import Parts
 
 from .test_store import compute, datasets, write_trajectory
 from .toy import DyingCharges, RefusingCharges, WavyCharges, oscillators, trajectory
@@ -134,6 +142,48 @@ def test_a_cluster_whose_workers_do_not_end_is_closed_without_them() -> None:
         cluster = SimpleNamespace(workers={0: nanny}, close=lambda: closed.append(worker.wait()))
         _close(cluster)
     assert closed == [-signal.SIGKILL]
+
+
+def test_workers_in_another_folder_read_the_same_files(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here, there = tmp_path / "here", tmp_path / "there"
+    for seed, folder in enumerate((here, there)):  # a file of the same name, of another run
+        folder.mkdir()
+        write_trajectory(folder / "t.xyz", 30, seed=seed)
+        (folder / "m.safetensors").write_bytes(model_path(("universal", "silica")[seed]).read_bytes())
+    monkeypatch.chdir(here)
+    options = (
+        {"charges": WavyCharges()},
+        {"model": "m.safetensors@pbe"},
+        {"model": load_model("m.safetensors")},
+    )
+    for source in ("t.xyz", Path("t.xyz"), Parts(("t.xyz", "t.xyz"), (0, 30))):
+        for option in options if source == "t.xyz" else options[:1]:
+            monkeypatch.chdir(here)
+            trajectory_options = ReadOptions(timestep_fs=2.0, velocities="none")
+            job = prepare_current(source, CurrentOptions(**option), trajectory_options)
+            sent = pickle.dumps(job.recipe)
+            monkeypatch.chdir(there)
+            received = pickle.loads(sent)
+            assert received.charges.fingerprint == job.key["charges_hash"]
+            assert frame_hash(next(received.trajectory.frames())) == job.key["first_frame_hash"]
+
+
+def test_a_worker_that_finds_other_files_says_so(tmp_path: Path) -> None:
+    job = prepare_current(
+        write_trajectory(tmp_path / "t.xyz", 30),
+        CurrentOptions(charges=WavyCharges()),
+        ReadOptions(timestep_fs=2.0),
+    )
+    frame, charges = str(job.key["first_frame_hash"]), str(job.key["charges_hash"])
+    with pytest.raises(DataError, match="another source of charges"):
+        next_piece(job.recipe, (frame, "x"), "1", 0, 30, 1.0)
+    with pytest.raises(DataError, match="no frame for sample 30"):  # it ends before what was promised
+        next_piece(job.recipe, (frame, charges), "1", 30, 40, 1.0)
+    write_trajectory(tmp_path / "t.xyz", 30, seed=2)
+    with pytest.raises(DataError, match="another trajectory"):
+        next_piece(pickle.loads(pickle.dumps(job.recipe)), (frame, charges), "1", 0, 30, 1.0)
 
 
 @settings(deadline=None)
