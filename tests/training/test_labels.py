@@ -50,6 +50,17 @@ def test_transposed_labels_are_noticed_through_the_antisymmetric_part():
     assert swapped.antisymmetric_correlation < -0.9
 
 
+@pytest.mark.parametrize(("learned", "told"), [(0.4, False), (0.9, True)])
+def test_a_network_that_has_hardly_begun_to_learn_does_not_tell_the_order(learned, told):
+    """Random weights give the antisymmetric part either sign: here that of transposed labels."""
+    x = np.random.default_rng(0).normal(0, 0.3, (50, 3, 3))
+    symmetric, antisymmetric = (x + x.swapaxes(1, 2)) / 2, 0.4 * (x - x.swapaxes(1, 2)) / 2
+    order = check_index_order(learned * (symmetric - antisymmetric), symmetric + antisymmetric)
+    assert order.antisymmetric_correlation == pytest.approx(-1.0)
+    assert order.rmse_transposed_e < 0.95 * order.rmse_e
+    assert order.transposed == told
+
+
 def test_symmetric_labels_never_look_transposed():
     labels = np.broadcast_to(np.eye(3), (5, 3, 3)) * 2.0
     check = check_index_order(labels + np.random.default_rng(1).normal(0, 0.1, (5, 3, 3)), labels)
