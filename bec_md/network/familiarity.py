@@ -16,7 +16,8 @@ from typing import Any
 import numpy as np
 
 FEW_STRUCTURES = 20
-"""Below so many training structures of an element the stated uncertainty has missed most large errors."""
+"""Below so many training structures of an element, others having more, the stated uncertainty has missed
+most large errors."""
 #: Elements whose crystals and alloys conduct, with hardly an exception (CsAu; Sn, Pb and Bi have many).
 _METALS = frozenset(
     re.findall(
@@ -27,12 +28,22 @@ _METALS = frozenset(
 )
 
 
+def hardly_seen(counts: Mapping[str, int], symbols: Iterable[str]) -> dict[str, int]:
+    """Training structures of those of `symbols` that have few of them, in this order.
+
+    An element that no other surpasses is never among them: a model of one material has seen all of its
+    elements in each of its structures.
+    """
+    limit = min(FEW_STRUCTURES, max(counts.values(), default=0))
+    return {symbol: int(counts.get(symbol, 0)) for symbol in symbols if counts.get(symbol, 0) < limit}
+
+
 @dataclass(frozen=True, slots=True)
 class Familiarity:
     """What a model card says of the elements of one structure."""
 
     model: str
-    few: Mapping[str, int]  # elements below FEW_STRUCTURES → training structures with them
+    few: Mapping[str, int]  # elements that it has hardly seen → training structures with them
     limit_e: float | None  # mean uncertainty over the atoms above which a structure is outside the domain
     second: str | None = None  # model whose tensors should be alike
     difference_limit_e: float | None = None  # r.m.s. difference from them that puts a structure outside
@@ -43,13 +54,13 @@ class Familiarity:
         """Look the elements of a structure, one symbol per atom, up in a card."""
         atoms = list(symbols)
         counts = card.get("training_structures") or {}
-        few = {s: int(counts.get(s, 0)) for s in sorted(set(atoms)) if counts.get(s, 0) < FEW_STRUCTURES}
+        few = hardly_seen(counts, sorted(set(atoms)))
         known = card.get("domain_uncertainty_e") or {}
         limit = float(np.mean([known[s] for s in atoms])) if atoms and set(atoms) <= set(known) else None
         second = card.get("second_opinion") or {}
         return cls(
             str(card.get("name", "model")),
-            few if counts else {},
+            few,
             limit,
             second.get("model"),
             second.get("difference_e"),

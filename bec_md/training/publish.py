@@ -23,7 +23,7 @@ import torch
 from bec_md.atomic import write_text
 from bec_md.errors import UsageError
 from bec_md.evaluation import evaluate_model
-from bec_md.network.familiarity import FEW_STRUCTURES
+from bec_md.network.familiarity import FEW_STRUCTURES, hardly_seen
 from bec_md.network.model_file import load_network, read_header, save_model
 from bec_md.network.registry import model_path
 from bec_md.network.second_opinion import rms_difference
@@ -216,7 +216,7 @@ def _uncertainty(card: Mapping[str, Any]) -> list[str]:
 def _little_seen(card: Mapping[str, Any]) -> list[str]:
     """Sentence about elements that the model has hardly seen."""
     counts = card.get("training_structures", {})
-    few = sorted((n, symbol) for symbol, n in counts.items() if n < FEW_STRUCTURES)
+    few = sorted((n, symbol) for symbol, n in hardly_seen(counts, counts).items())
     if not few:
         return []
     text = ", ".join(f"{symbol} ({n})" for n, symbol in few)

@@ -3,6 +3,7 @@
 #include "elements.h"
 #include "tensor_file.h"
 
+#include <algorithm>
 #include <cmath>
 
 namespace bec_lammps {
@@ -16,11 +17,14 @@ std::string elements_hardly_seen(const bec::Json &card, const std::vector<std::i
 {
   if (!card.has("training_structures")) return "";
   const bec::Json &counts = card.at("training_structures");
+  double limit = 0;    // a model of one material has seen all of its elements in each structure
+  for (const auto &element : counts.object) limit = std::max(limit, element.second.as_number());
+  limit = std::min(limit, FEW_STRUCTURES);
   std::string text;
   for (const std::int32_t number : numbers) {
     const std::string symbol = chemical_symbol(number);
     const double count = counts.has(symbol) ? counts.at(symbol).as_number() : 0.0;
-    if (count < FEW_STRUCTURES)
+    if (count < limit)
       text += (text.empty() ? "" : ", ") + symbol + " (" + std::to_string(static_cast<long>(count)) + ")";
   }
   return text;

@@ -7,6 +7,7 @@ from ase.build import bulk
 from typer.testing import CliRunner
 
 from bec_md.cli.app import app
+from bec_md.network.familiarity import Familiarity
 from bec_md.structure.extxyz import write_frames
 from bec_md.structure.from_ase import as_frame
 
@@ -54,3 +55,9 @@ def test_each_structure_of_the_same_atoms_gets_a_second_opinion(tmp_path, lattic
     crystals = [bulk("AlSb", "zincblende", a=a) for a in lattice_ang]
     write_frames(tmp_path / "alsb.xyz", [as_frame(atoms) for atoms in crystals])
     assert "1 of 2 structures lie outside the domain of universal" in words("predict", tmp_path, "alsb")
+
+
+def test_the_only_material_of_a_model_is_none_that_it_hardly_knows():
+    card = {"name": "mine", "training_structures": {"Li": 18, "P": 18, "O": 18, "F": 2}}
+    assert Familiarity.of(card, ["Li", "P", "O"]).remark is None
+    assert "with F (2), H (0)" in str(Familiarity.of(card, ["Li", "F", "H"]).remark)
