@@ -212,15 +212,18 @@ void FixBec::setup(int)
   });
   if (rerun_frames > 0) check_rerun();
   check_integrators();
-  setup_velocities = sum_over_atoms(&FixBec::velocity_hash);
+  setup_state = sum_over_atoms(&FixBec::state_hash);
   in_setup = true;
+  watch_beads();
 }
 
-// Fixes that are set up later may have changed velocities and positions (rigid bodies, rattle): J anew, once asked for.
+// Fixes that are set up later may have changed velocities and positions (rigid bodies, shake): J anew, once asked for.
 void FixBec::sample_after_setup()
 {
-  if (setup_velocities == sum_over_atoms(&FixBec::velocity_hash)) return;
-  setup_velocities = sum_over_atoms(&FixBec::velocity_hash);
+  const std::uint64_t state = sum_over_atoms(&FixBec::state_hash);
+  if (setup_state == state) return;
+  setup_state = state;
+  comm->forward_comm();    // shake leaves ghosts where they were
   motion = motion_before_setup;
   charges_step = sampled_step = -1;
   timed(seconds_all, [this] {
@@ -258,11 +261,12 @@ void FixBec::end_of_step()
 {
   full_step = true;
   timed(seconds_all, [this] { sample(); });
+  check_beads();
 }
 
 void FixBec::post_run()
 {
-  if (in_setup) sample_after_setup();
+  reduce_totals();
   if (update->whichflag == 1) {
     last_run_step = update->ntimestep;
     last_run_time = now();
@@ -361,6 +365,8 @@ void FixBec::sample()
     if (continuous && now() > sample_time)
       for (int a = 0; a < 3; ++a) integral[a] += 0.5 * (now() - sample_time) * (previous[a] + current[a]);
     sample_time = now();
+    current_step = update->ntimestep;
+    current_velocities = local_velocities();
     if (in_run && (derived || charges_step == update->ntimestep)) observe_motion();
   }
   continuous = true;
@@ -399,8 +405,9 @@ double FixBec::local_power() const
   return sum;
 }
 
-// What another fix asks for while a run is set up, before it is this fix's turn: J of now, and nothing else of it.
-void FixBec::evaluate_before_setup()
+// What is asked for when it is not this fix's turn: before it while a run is set up, or behind it when velocities have
+// been rescaled since. J of now; what is integrated over time stays.
+void FixBec::evaluate_now()
 {
   awaits_setup = false;
   double kept[3];
@@ -413,18 +420,35 @@ void FixBec::evaluate_before_setup()
       sum_current();
     }
   });
-  totals_valid = false;
-  reduce_totals();
+  sum_totals();
   std::copy(kept, kept + 3, current);
+}
+
+// Thermostats that rescale, and fix momentum, do so at the end of a step, behind this fix if they were defined later.
+bool FixBec::velocities_changed()
+{
+  if (current_step != update->ntimestep) return false;
+  const std::uint64_t before = current_velocities;
+  current_velocities = local_velocities();
+  int changed = before != current_velocities, any = 0;
+  MPI_Allreduce(&changed, &any, 1, MPI_INT, MPI_MAX, world);
+  return any != 0;
 }
 
 void FixBec::reduce_totals()
 {
-  if (awaits_setup) return evaluate_before_setup();
+  if (awaits_setup) return evaluate_now();
   if (in_setup) sample_after_setup();
   // another fix may ask at the end of the step before it is this fix's turn
-  if (in_run && full_step && forces_step == update->ntimestep) sample();
-  if (totals_valid) return;
+  if (in_run && full_step && forces_step == update->ntimestep) {
+    sample();
+    if (velocities_changed()) return evaluate_now();
+  }
+  if (!totals_valid) sum_totals();
+}
+
+void FixBec::sum_totals()
+{
   double local[7] = {current[0],  current[1],  current[2], integral[0],
                      integral[1], integral[2], work};
   MPI_Allreduce(local, totals, 7, MPI_DOUBLE, MPI_SUM, world);

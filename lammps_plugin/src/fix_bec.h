@@ -106,11 +106,13 @@ class FixBec : public LAMMPS_NS::Fix {
   bool full_step = false;                  // velocities have reached the time of the positions …
   Step forces_step = -1;                   // … of this step
   Step sampled_step = -1;
+  Step current_step = -1;                  // step of the current …
+  std::uint64_t current_velocities = 0;    // … and hash of the velocities of this rank
   bool continuous = false;                 // the previous sample belongs to the same trajectory
   bool in_run = false;
   bool awaits_setup = false;               // ghosts and neighbor lists are ready, setup() has not been called
   bool in_setup = false;                   // setup() has been called, and no step made
-  std::uint64_t setup_velocities = 0;      // hash of them then
+  std::uint64_t setup_state = 0;           // hash of positions and velocities then
   Step last_run_step = -1;
   double last_run_time = 0.0, sample_time = 0.0, power_time = 0.0;
   double current[3] = {0.0, 0.0, 0.0};     // e × velocity
@@ -129,6 +131,9 @@ class FixBec : public LAMMPS_NS::Fix {
   Motion motion, motion_before_setup;      // means since the beginning of the run
   bool outside = false, warned_outside = false, warned_few = false;    // of the domain of the model
   bool checked_integrators = false;
+  const Fix *path_integral = nullptr;      // whose velocities are to be compared with the motion
+  Step lists_of_beads = -1;
+  std::vector<double> bead_positions, bead_velocities;    // (nlocal, 3) of the step before
   int rerun_frames = 0;                    // set up within one run: those of `rerun`
   std::uint64_t rerun_velocities = 0;
 
@@ -144,9 +149,13 @@ class FixBec : public LAMMPS_NS::Fix {
   std::uint64_t sum_over_atoms(std::uint64_t (FixBec::*of_atom)(int) const) const;
   std::uint64_t type_hash(int i) const;
   std::uint64_t velocity_hash(int i) const;
+  std::uint64_t state_hash(int i) const;
+  std::uint64_t local_velocities() const;
   void check_ghosts() const;
   void check_rerun();
   void check_integrators();
+  void watch_beads();
+  void check_beads();
   bool time_to_judge() const;
   void warn_of_few_structures();
   void judge_domain();
@@ -172,8 +181,10 @@ class FixBec : public LAMMPS_NS::Fix {
   void sum_current();
   double local_power() const;
   void begin_run(Step from);
-  void evaluate_before_setup();
+  void evaluate_now();
+  bool velocities_changed();
   void reduce_totals();
+  void sum_totals();
 
   // of a polarization
   struct Ions;

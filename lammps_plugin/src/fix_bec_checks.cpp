@@ -9,6 +9,7 @@
 #include "force.h"
 #include "group.h"
 #include "modify.h"
+#include "neighbor.h"
 #include "update.h"
 #include "utils.h"
 
@@ -54,6 +55,18 @@ std::uint64_t FixBec::type_hash(int i) const
 std::uint64_t FixBec::velocity_hash(int i) const
 {
   return bec_lammps::velocity_hash(atom->tag_enable ? atom->tag[i] : 0, atom->v[i]);
+}
+
+std::uint64_t FixBec::state_hash(int i) const
+{
+  return velocity_hash(i) + 3 * bec_lammps::velocity_hash(atom->tag_enable ? atom->tag[i] : 0, atom->x[i]);
+}
+
+std::uint64_t FixBec::local_velocities() const
+{
+  std::uint64_t sum = 0;
+  for (int i = 0; i < atom->nlocal; ++i) sum += velocity_hash(i);
+  return sum;
 }
 
 // The spread of the ensemble costs a larger read-out: some evaluations tell enough.
@@ -154,6 +167,39 @@ void FixBec::check_integrators()
     error->warning(FLERR, fmt::format("fix bec {}: {:.0f} atoms have velocities but no fix moves them: they add a "
                                       "current without a motion; use velocity GROUP set 0 0 0 for them",
                                       id, idle));
+}
+
+// Path integrals in normal modes keep the velocities of these beside the positions of the beads.
+void FixBec::watch_beads()
+{
+  path_integral = nullptr;
+  for (const Fix *other : modify->get_fix_list())
+    if (utils::strmatch(other->style, "^pimd/")) path_integral = other;
+  if (!path_integral) return;
+  lists_of_beads = neighbor->ncalls;
+  bead_positions.assign(atom->x[0], atom->x[0] + 3 * atom->nlocal);
+  bead_velocities.assign(atom->v[0], atom->v[0] + 3 * atom->nlocal);
+}
+
+// In the first step in which atoms keep their places.
+void FixBec::check_beads()
+{
+  if (!path_integral) return;
+  if (lists_of_beads != neighbor->ncalls) return watch_beads();
+  double local[2] = {0.0, 0.0}, sum[2];
+  for (int i = 0; i < 3 * atom->nlocal; ++i) {
+    const double moved = atom->x[0][i] - bead_positions[i];
+    const double off = moved - 0.5 * update->dt * (atom->v[0][i] + bead_velocities[i]);
+    local[0] += moved * moved;
+    local[1] += off * off;
+  }
+  MPI_Allreduce(local, sum, 2, MPI_DOUBLE, MPI_SUM, world);
+  if (sum[1] > 0.3 * sum[0])
+    error->all(FLERR, fmt::format("fix bec {}: fix {} ({}) keeps velocities of normal modes of the ring polymers beside "
+                                  "the positions of the beads: a current of them has nothing to do with the motion; "
+                                  "leave fix bec out and write the positions of the beads for bec-md, or use method pimd",
+                                  id, path_integral->id, path_integral->style));
+  path_integral = nullptr;
 }
 
 // Read again by bec-md (lammps_log.py): temperature and sum of Z Z^T/m belong to the current of this run.

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from ase import Atoms
 
 from tests.lammps.systems import (
     charges,
@@ -146,6 +147,41 @@ def test_the_first_row_has_the_velocities_of_rigid_bodies_that_are_set_up_later(
         lmp.command("run 5")
         found.append(vector(lmp))
     np.testing.assert_allclose(found[0], found[1], rtol=1e-5, atol=1e-6)
+
+
+def test_the_first_row_has_the_atoms_where_shake_puts_them(
+    lmp: Any, models: dict[str, Path], tmp_path: Path
+) -> None:
+    """SHAKE moves atoms when a run begins, its images not: tensors and current are those of where they are then."""
+    lines = ["x", "", "3 atoms", "3 atom types", "2 bonds", "1 bond types", "", "0 4 xlo xhi", "0 4 ylo yhi"]
+    lines += ["0 4 zlo zhi", "", "Masses", "", "1 28.0855", "2 15.999", "3 1.008", "", "Atoms # bond", ""]
+    lines += ["1 1 2 0.1 0.2 0.1", "2 1 3 3.2 0.3 0.2", "3 1 3 0.2 1.0 0.3", ""]
+    (tmp_path / "water.data").write_text("\n".join([*lines, "Bonds", "", "1 1 1 2", "2 1 1 3", ""]))
+    lmp.commands_string(
+        f"units metal\natom_style bond\natom_modify map yes\nbond_style harmonic\nread_data {tmp_path / 'water.data'}\n"
+        f"bond_coeff 1 1 1.1\nspecial_bonds lj 1 1 1\n{no_forces()}velocity all create 300 11\n"
+        + bec(models["two_layers"])
+        + "fix move all nve\nfix bonds all shake 1e-8 50 0 b 1\nrun 0\n"
+    )
+    atoms = Atoms("OHH", positions=per_atom(lmp, "x"), cell=[4.0] * 3, pbc=True)
+    assert np.abs(atoms.get_distances(0, [1, 2], mic=True) - 1.1).max() < 1e-6
+    np.testing.assert_allclose(charges(lmp), reference(models["two_layers"], atoms), atol=1e-5)
+    np.testing.assert_allclose(vector(lmp)[:3], current(lmp), rtol=1e-9, atol=1e-9)
+
+
+@pytest.mark.parametrize("model", ["two_layers", "dipole"])
+@pytest.mark.parametrize(
+    "thermostat", ["temp/rescale 1 300 300 0 1", "momentum 1 linear 1 1 1 angular", "temp/csvr 300 300 0.1 7"]
+)
+def test_the_current_has_the_velocities_that_are_rescaled_behind_it(
+    lmp: Any, models: dict[str, Path], thermostat: str, model: str
+) -> None:
+    """At the end of a step, by a fix that was defined later: J is that of the velocities that a dump has."""
+    lmp.commands_string(hot_quartz() + bec(models[model], "tensors 1" if model == "dipole" else ""))
+    lmp.command(f"fix late all {thermostat}")
+    for command in ("run 1 post no", "run 3 pre no"):
+        lmp.command(command)
+        np.testing.assert_allclose(vector(lmp)[:3], current(lmp), rtol=1e-5, atol=1e-4)
 
 
 def test_the_clock_moved_before_a_run_that_sets_nothing_up(lmp: Any, models: dict[str, Path]) -> None:

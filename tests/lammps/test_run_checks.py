@@ -194,6 +194,20 @@ def test_rigid_bonds_take_their_degrees_of_freedom(
     assert "(48 degrees of freedom, 18 of 18" in found.stdout  # 3·18 − 3 of the whole − 3 of three atoms
 
 
+# ---------------------------------------------------------------------- path integrals
+@pytest.mark.parametrize("method", ["nmpimd", "pimd"])
+def test_velocities_of_normal_modes_beside_positions_of_beads(
+    run_lmp: Callable[..., Any], models: dict[str, Path], tmp_path: Path, method: str
+) -> None:
+    script = commands(quartz()) + no_forces() + bec(models["one_layer"]) + "variable bead uloop 2\n"
+    script += "velocity all create 300 1${bead} loop all\n"
+    script += f"fix ring all pimd/langevin method {method} ensemble nve temp 300\ntimestep 0.0005\nrun 3\n"
+    found = run_lmp(script, 2, "-partition", "2x1", "-screen", "bead")
+    said = (tmp_path / "bead.0").read_text() + (tmp_path / "bead.1").read_text()
+    assert ("fix ring (pimd/langevin) keeps velocities of normal modes" in said) == (method == "nmpimd"), said
+    assert (found.returncode == 0) == (method == "pimd")
+
+
 # ---------------------------------------------------------------------- rerun
 @pytest.mark.parametrize(
     ("fields", "prepare", "warning"),
