@@ -356,7 +356,8 @@ def _foreign(source: str, correlation: float) -> DataError:
     return DataError(
         f"{source}: its velocities are not those of its atoms (correlation {correlation:.2g} with the "
         "displacements, although both change little from frame to frame)",
-        "they are in another order of atoms, along other axes, of another run or time, or of normal modes (LAMMPS pimd)",
+        "they are in another order of atoms, along other axes, of another run or time, or of normal modes "
+        "(path integrals of LAMMPS)",
         "write both sorted by id and in the same axes, or leave the velocities out with `velocities=none`",
     )
 

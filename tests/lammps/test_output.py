@@ -152,13 +152,16 @@ def test_the_first_row_has_the_velocities_of_rigid_bodies_that_are_set_up_later(
 def test_the_first_row_has_the_atoms_where_shake_puts_them(
     lmp: Any, models: dict[str, Path], tmp_path: Path
 ) -> None:
-    """SHAKE moves atoms when a run begins, its images not: tensors and current are those of where they are then."""
-    lines = ["x", "", "3 atoms", "3 atom types", "2 bonds", "1 bond types", "", "0 4 xlo xhi", "0 4 ylo yhi"]
-    lines += ["0 4 zlo zhi", "", "Masses", "", "1 28.0855", "2 15.999", "3 1.008", "", "Atoms # bond", ""]
-    lines += ["1 1 2 0.1 0.2 0.1", "2 1 3 3.2 0.3 0.2", "3 1 3 0.2 1.0 0.3", ""]
-    (tmp_path / "water.data").write_text("\n".join([*lines, "Bonds", "", "1 1 1 2", "2 1 1 3", ""]))
+    """SHAKE moves atoms when a run begins, and not their images."""
+    data = tmp_path / "water.data"
+    data.write_text(
+        "x\n\n3 atoms\n3 atom types\n2 bonds\n1 bond types\n\n0 4 xlo xhi\n0 4 ylo yhi\n0 4 zlo zhi\n\n"
+        "Masses\n\n1 28.0855\n2 15.999\n3 1.008\n\n"
+        "Atoms # bond\n\n1 1 2 0.1 0.2 0.1\n2 1 3 3.2 0.3 0.2\n3 1 3 0.2 1.0 0.3\n\n"
+        "Bonds\n\n1 1 1 2\n2 1 1 3\n"
+    )
     lmp.commands_string(
-        f"units metal\natom_style bond\natom_modify map yes\nbond_style harmonic\nread_data {tmp_path / 'water.data'}\n"
+        f"units metal\natom_style bond\natom_modify map yes\nbond_style harmonic\nread_data {data}\n"
         f"bond_coeff 1 1 1.1\nspecial_bonds lj 1 1 1\n{no_forces()}velocity all create 300 11\n"
         + bec(models["two_layers"])
         + "fix move all nve\nfix bonds all shake 1e-8 50 0 b 1\nrun 0\n"
