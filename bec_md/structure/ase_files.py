@@ -208,8 +208,8 @@ def _check_elements(path: Path, ase_format: str) -> None:
     """
     if ase_format == "gromacs":
         with open_text(path) as lines:
-            head = list(islice(lines, 2))
-            count = int(head[1]) if len(head) == 2 and head[1].strip().isdigit() else 0
+            top = list(islice(lines, 2))
+            count = int(top[1]) if len(top) == 2 and top[1].strip().isdigit() else 0
             names = sorted({line[10:15].strip() for line in islice(lines, count)})
             if count and any(line.strip() for line in islice(lines, 1, None)):
                 raise DataError(

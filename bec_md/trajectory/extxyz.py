@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from itertools import count, islice
 from pathlib import Path
 
-from bec_md.errors import DataError, UsageError
+from bec_md.errors import DataError
 from bec_md.files import fingerprint, open_text, read_blocks
 from bec_md.structure import Frame
 from bec_md.structure.comment import CELL_KEYS, parse_number
@@ -15,7 +15,7 @@ from bec_md.structure.extxyz import ExtxyzParser, next_count
 from bec_md.structure.names import TIME_KEYS, TIMESTEP_KEYS, VelocityUnits
 from bec_md.trajectory.options import ReadOptions
 from bec_md.trajectory.reader import place
-from bec_md.trajectory.readers.given import elements_of, given_cell
+from bec_md.trajectory.readers.given import elements_of, given_cell, refuse_given_cell
 
 #: Files up to this size are counted on opening.
 _COUNT_LIMIT_BYTES = 4 << 30
@@ -29,6 +29,7 @@ class ExtxyzReader:
 
     def __init__(self, path: Path, options: ReadOptions) -> None:
         self._path = path
+        self._options = options
         self.source = path.name
         self.fingerprint = fingerprint(path)
         self.notes = ["positions and cell in Å"]
@@ -76,12 +77,8 @@ class ExtxyzReader:
         self.velocity_units = self._parser.units_of_velocities(comment, self.source)
         if self._parser.layout(comment, self.source).ids is not None:
             self.notes.append("atoms sorted by their id")
-        if self._parser.cell_ang is not None and any(key in pairs for key in CELL_KEYS):
-            raise UsageError(
-                f"{self.source}: `cell_ang` was given, but the file states its cell itself",
-                "one of them is wrong, or the option does nothing",
-                "leave `cell_ang` out",
-            )
+        if any(key in pairs for key in CELL_KEYS):
+            refuse_given_cell(self._options, self.source)
         if self.velocity_units is not None:
             name = self._parser.layout(comment, self.source).velocity_name
             self.notes.append(f"velocities from column {name}")

@@ -44,6 +44,7 @@ from bec_md.trajectory.readers.plain_xyz import is_dftb, open_dftb, open_plain
 from bec_md.trajectory.readers.pwx import open_pwx
 from bec_md.trajectory.readers.vaspout import VaspoutReader, is_vaspout
 from bec_md.trajectory.readers.vasprun import VasprunReader
+from bec_md.trajectory.readers.wrapped import GivenCellReader
 from bec_md.trajectory.readers.xdatcar import XdatcarReader, is_xdatcar
 
 #: A row of an XYZ file: label and three numbers with points.
@@ -51,7 +52,7 @@ _XYZ_ROW = re.compile(r"\s*\w{1,20}(?:\s+[-+]?\d{0,20}\.\d{0,20}(?:[eE][-+]?\d{1
 #: Options that every format takes.
 COMMON_OPTIONS = frozenset({
     "timestep_fs", "start", "stop", "stride", "format", "masses", "charges_key", "charges_transposed",
-    "need_velocities", "need_cell", "time_series", "temperature_k",
+    "need_velocities", "need_cell", "time_series", "temperature_k", "cell_ang",
 })  # fmt: skip
 
 
@@ -87,7 +88,8 @@ class Format:
     sniff
         Whether the head of a file is of this format beyond doubt.
     options
-        Options that the format takes beside `COMMON_OPTIONS`; any other one given is refused.
+        Options that the format takes beside `COMMON_OPTIONS`; any other one given is refused. Without
+        ``cell_ang`` its frames are put into the cell that is given, where they have none.
     """
 
     open: Callable[[Path, ReadOptions], FrameReader]
@@ -262,6 +264,8 @@ def open_file(path: Path, options: ReadOptions) -> FrameReader:
     if name in _UNPACKED:
         _require_unpacked(path)
     reader = row.open(path, options)
+    if options.cell_ang is not None and "cell_ang" not in row.options:
+        reader = GivenCellReader(reader, options)
     if (
         reader.n_frames is not None
         and breaks_off(path)

@@ -92,13 +92,8 @@ class MDAnalysisReader:
                 "the file is damaged or cut off here, or the frame holds no positions",
                 f"read the part before it with `stop={index}`, or write positions into every frame",
             ) from error
-        if step.dimensions is None:
-            raise DataError(
-                f"{where}: no box",
-                "the dielectric function needs the volume of a periodic cell",
-                "write the box into the trajectory",
-            )
         velocities = None
+        box = step.triclinic_dimensions
         if self.velocity_units is not None and step.has_velocities:
             velocities = np.array(step.velocities, dtype=np.float64) * self.velocity_units.factor_ang_fs
         return Frame(
@@ -106,7 +101,7 @@ class MDAnalysisReader:
             numbers=self._species.numbers,
             masses_amu=self._species.masses_amu,
             positions_ang=positions,
-            cell_ang=np.array(step.triclinic_dimensions, dtype=np.float64),
+            cell_ang=np.array(np.zeros((3, 3)) if box is None else box, dtype=np.float64),
             pbc=np.ones(3, dtype=bool),
             velocities_ang_fs=velocities,
             time_fs=float(step.time) * 1e3 if self._has_times else None,
@@ -147,8 +142,9 @@ def _parts(trajectory: Any) -> list[Any]:
 def _keeps_time(part: Any) -> bool:
     """Whether the times of a file are in known units, as far as its format has a doubt."""
     header = getattr(getattr(part, "_file", None), "header", None)
-    doubtful = _kind(part) == "DCD" and isinstance(header, dict)
-    return not doubtful or keeps_time(str(header.get("remarks", "")))
+    if _kind(part) != "DCD" or not isinstance(header, dict):
+        return True
+    return keeps_time(str(header.get("remarks", "")))
 
 
 def _times(universe: Any, kind: str) -> tuple[bool, float | None]:

@@ -15,6 +15,7 @@ from bec_md.trajectory.joined import JoinedReader, Parts
 from bec_md.trajectory.options import ReadOptions
 from bec_md.trajectory.reader import FrameReader
 from bec_md.trajectory.readers.visible import VisibleReader, hides
+from bec_md.trajectory.readers.wrapped import GivenCellReader
 from bec_md.trajectory.stream import StreamedTrajectory
 
 if TYPE_CHECKING:
@@ -70,6 +71,11 @@ def _visible(reader: FrameReader, options: ReadOptions) -> FrameReader:
 def _reader(source: Any, options: ReadOptions) -> FrameReader:
     if isinstance(source, (str, Path)):
         return open_file(require_file(expanded(source)), options)
+    reader = _reader_of_object(source, options)
+    return GivenCellReader(reader, options) if options.cell_ang is not None else reader
+
+
+def _reader_of_object(source: Any, options: ReadOptions) -> FrameReader:
     if _is_universe(source):
         from bec_md.trajectory.mdanalysis_reader import MDAnalysisReader
 
@@ -80,7 +86,8 @@ def _reader(source: Any, options: ReadOptions) -> FrameReader:
         return AtomsReader([source], options)
     items = list(source)
     if len(items) == 2 and all(isinstance(item, (str, Path)) for item in items):
-        return open_file(require_file(expanded(items[1])), replace(options, topology=items[0]))
+        chosen = replace(options, topology=items[0], cell_ang=None)
+        return open_file(require_file(expanded(items[1])), chosen)
     if items and all(hasattr(item, "get_positions") for item in items):
         return AtomsReader(items, options)
     raise UsageError(

@@ -44,16 +44,12 @@ class AmberReader(IndexedReader):
                 f"it holds {', '.join(variables) or 'nothing'}",
                 "check that this is a trajectory of Amber (not a restart), or name its format with `format`",
             )
-        if "cell_lengths" not in variables or "cell_angles" not in variables:
-            raise DataError(
-                f"{self.source}: no box", "the dielectric function needs the volume of a periodic cell",
-                "write the box into the trajectory",
-            )  # fmt: skip
+        self._has_box = "cell_lengths" in variables and "cell_angles" in variables
         self.n_frames = self._file.n_records
         if self._file.cut:
             self.note_cut()
         self._length_ang = self._stated("coordinates", "angstrom")
-        self._edge_ang = self._stated("cell_lengths", "angstrom")
+        self._edge_ang = self._stated("cell_lengths", "angstrom") if self._has_box else 1.0
         self._time_fs = self._stated("time", "picosecond") if "time" in variables else 1e3
         shape = variables["coordinates"].shape
         self._species = species_of_topology(topology, options, self.source, shape[0])
@@ -75,11 +71,13 @@ class AmberReader(IndexedReader):
 
     def _frame(self, stream: IO[bytes], index: int) -> Frame:
         where = place(self.source, index)
-        lengths, angles = (self._values(stream, name, index) for name in ("cell_lengths", "cell_angles"))
-        try:
-            cell = cell_from_parameters(lengths * self._edge_ang, angles)
-        except ValueError as error:
-            raise self.damaged(where, error) from None
+        cell = np.zeros((3, 3))
+        if self._has_box:
+            lengths, angles = (self._values(stream, name, index) for name in ("cell_lengths", "cell_angles"))
+            try:
+                cell = cell_from_parameters(lengths * self._edge_ang, angles) if lengths.any() else cell
+            except ValueError as error:
+                raise self.damaged(where, error) from None
         velocities = None
         if self.velocity_units is not None:
             velocities = self._values(stream, "velocities", index) * self.velocity_units.factor_ang_fs

@@ -144,8 +144,13 @@ class DcdReader(IndexedReader):
 
 
 def unit_cell(numbers: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Cell in Å from the six numbers of a frame: cosines or degrees of the angles, or a symmetric matrix."""
+    """Cell in Å from the six numbers of a frame: cosines or degrees of the angles, or a symmetric matrix.
+
+    Zero where the frame has none.
+    """
     a, b, c, *angles = numbers[_ORDER]
+    if a == b == c == 0.0:
+        return np.zeros((3, 3))
     if all(-1.0 <= angle <= 1.0 for angle in angles):
         angles = [90.0 - np.degrees(np.arcsin(angle)) for angle in angles]
     elif (numbers < 0).any() or max(angles) > 180.0:

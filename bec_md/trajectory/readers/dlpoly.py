@@ -18,7 +18,7 @@ from bec_md.structure import Frame
 from bec_md.structure.names import VELOCITY_UNITS, VelocityUnits
 from bec_md.structure.species import resolve_species
 from bec_md.trajectory.options import ReadOptions
-from bec_md.trajectory.readers.given import elements_of, given_cell, required_cell
+from bec_md.trajectory.readers.given import elements_of, given_cell, refuse_given_cell, required_cell
 from bec_md.trajectory.readers.text import TextReader, floats, take
 
 #: Boundary conditions whose cell is not the parallelepiped of the three vectors.
@@ -61,6 +61,8 @@ class DlPolyReader(TextReader[History]):
         self._cell = given_cell(options)
         if not first.cell:
             self._cell = required_cell(options, self.source, "HISTORY without periodicity")
+        else:
+            refuse_given_cell(options, self.source)
         if shape := _OTHER_CELLS.get(first.periodicity):
             raise DataError(
                 f"{self.source}: its cell is {shape} (periodicity key {first.periodicity})",

@@ -45,6 +45,22 @@ def given_cell(options: ReadOptions) -> NDArray[np.float64] | None:
     return cell
 
 
+def refuse_given_cell(options: ReadOptions, source: str) -> None:
+    """Refuse a cell of the options for a file that states its own.
+
+    Raises
+    ------
+    UsageError
+        If there is one.
+    """
+    if options.cell_ang is not None:
+        raise UsageError(
+            f"{source}: `cell_ang` was given, but the file states its cell itself",
+            "one of them is wrong, or the option does nothing",
+            "leave `cell_ang` out",
+        )
+
+
 def required_cell(options: ReadOptions, source: str, format: str) -> NDArray[np.float64]:
     """Cell of the options for a format that carries none.
 

@@ -75,12 +75,7 @@ class GromacsReader(IndexedReader):
                 "the run stored velocities more often than positions (nstxout > nstvout)",
                 "read the frames that have both with `stride` and `start`, or write both at one interval",
             )
-        if "box" not in found.places:
-            raise DataError(
-                f"{where}: no box",
-                "the dielectric function needs the volume of a periodic cell",
-                "write the box into the trajectory",
-            )
+        box = read_array(self.path, found, "box") if "box" in found.places else np.zeros((3, 3))
         positions = self._decoded(file, index) if file is not None else read_array(self.path, found, "x")
         velocities = None
         if self.velocity_units is not None and "v" in found.places:
@@ -90,7 +85,7 @@ class GromacsReader(IndexedReader):
             numbers=self._species.numbers,
             masses_amu=self._species.masses_amu,
             positions_ang=positions * _ANG_PER_NM,
-            cell_ang=read_array(self.path, found, "box") * _ANG_PER_NM,
+            cell_ang=box * _ANG_PER_NM,
             pbc=np.ones(3, dtype=bool),
             velocities_ang_fs=velocities,
             time_fs=None if self._timeless else found.time_ps * 1e3,

@@ -10,10 +10,11 @@ from numpy.typing import NDArray
 
 from bec_md.errors import UsageError
 from bec_md.structure import Frame
-from bec_md.structure.names import EPS_INF, VelocityUnits
+from bec_md.structure.names import EPS_INF
 from bec_md.structure.species import HIDDEN, HIDDEN_NUMBER
 from bec_md.trajectory.options import ReadOptions
 from bec_md.trajectory.reader import FrameReader
+from bec_md.trajectory.readers.wrapped import WrappedReader
 
 
 def hides(options: ReadOptions) -> bool:
@@ -23,7 +24,7 @@ def hides(options: ReadOptions) -> bool:
     return HIDDEN in words
 
 
-class VisibleReader:
+class VisibleReader(WrappedReader):
     """A reader whose frames lack the sites with the label ``NULL``.
 
     Parameters
@@ -38,11 +39,8 @@ class VisibleReader:
     """
 
     def __init__(self, reader: FrameReader) -> None:
-        self._reader = reader
+        super().__init__(reader)
         self._kept: tuple[NDArray[np.int64], NDArray[np.intp]] | None = None
-        self.source, self.format, self.fingerprint = reader.source, reader.format, reader.fingerprint
-        self.warnings = reader.warnings
-        self.notes = reader.notes
         first = next(reader.read(0, 1), None)
         if first is not None:
             kept = self._choose(first.numbers)
@@ -54,21 +52,6 @@ class VisibleReader:
                     "nothing is left that could carry a current",
                     f"mark only sites that are no atoms as {HIDDEN} with `elements`",
                 )
-
-    @property
-    def n_frames(self) -> int | None:
-        """Complete frames stored, or None if unknown."""
-        return self._reader.n_frames
-
-    @property
-    def timestep_fs(self) -> float | None:
-        """Time between stored frames in fs, when a header states it."""
-        return self._reader.timestep_fs
-
-    @property
-    def velocity_units(self) -> VelocityUnits | None:
-        """How velocities are stored, or None if they are not."""
-        return self._reader.velocity_units
 
     def read(self, start: int, stride: int) -> Iterator[Frame]:
         """Yield frames start, start + stride, … without the hidden sites."""

@@ -25,7 +25,12 @@ from bec_md.errors import UsageError
 from bec_md.structure import Frame
 from bec_md.structure.species import Species, resolve_species
 from bec_md.trajectory.options import ReadOptions
-from bec_md.trajectory.readers.given import elements_in_order, elements_of, required_cell
+from bec_md.trajectory.readers.given import (
+    elements_in_order,
+    elements_of,
+    refuse_given_cell,
+    required_cell,
+)
 from bec_md.trajectory.readers.text import CutFrameError, TextReader, floats, take, vector3
 
 _MARKER = re.compile(r"\s*(direct|cartesian|konfig)", re.IGNORECASE)
@@ -74,6 +79,8 @@ class XdatcarReader(TextReader[Configuration]):
         self._cell = None
         if header.cell_ang is None:
             self._cell = required_cell(options, self.source, "XDATCAR of VASP 4")
+        else:
+            refuse_given_cell(options, self.source)
         self._kinds = header
         self.notes = ["positions in fractions of the cell"]
         counters = [block.counter for block in islice(self._whole_blocks(), 2)]

@@ -23,7 +23,13 @@ from bec_md.structure.species import Species, resolve_species
 from bec_md.trajectory.options import ReadOptions
 from bec_md.trajectory.reader import place
 from bec_md.trajectory.readers.followers import FollowedReader, Follower, beside
-from bec_md.trajectory.readers.given import companion, elements_of, given_cell, required_cell
+from bec_md.trajectory.readers.given import (
+    companion,
+    elements_of,
+    given_cell,
+    refuse_given_cell,
+    required_cell,
+)
 from bec_md.trajectory.readers.text import floats, take
 
 Cell = NDArray[np.float64]
@@ -101,12 +107,8 @@ class XyzReader(FollowedReader[XyzBlock]):
         if first.cell_ang is None and dialect.read(first.comment).cell_ang is None:
             self._cell = required_cell(options, self.source, self.format)
             self.notes = ["cell as given"]
-        elif self._cell is not None:
-            raise UsageError(
-                f"{self.source}: `cell_ang` was given, but the file states its cell itself",
-                "one of them is wrong, or the option does nothing",
-                "leave `cell_ang` out",
-            )
+        else:
+            refuse_given_cell(options, self.source)
         self._choose_velocities(first, n_columns)
 
     def blocks(self, lines: Iterator[str]) -> Iterator[XyzBlock]:

@@ -229,6 +229,30 @@ def test_cell_may_stand_in_for_the_file_of_cells(motion: Motion, tmp_path: Path)
     np.testing.assert_array_equal(frame.cell_ang, motion.cell)
 
 
+@pytest.mark.parametrize("write", [binary.trr, binary.xtc, binary.dcd, binary.amber, binary.traj])
+def test_any_file_without_a_cell_takes_the_one_given(motion: Motion, tmp_path: Path, write: Any) -> None:
+    options = {"timestep_fs": 1.0, "topology": None if write is binary.traj else binary.pdb(motion, tmp_path)}
+    with pytest.raises(UsageError, match="states its cell itself"):
+        open_trajectory(write(motion, tmp_path), cell_ang=motion.cell, **options)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        bare = Motion()
+        bare.cell = np.zeros((3, 3))
+        path = write(bare, tmp_path)
+    with pytest.raises(DataError) as caught:
+        open_trajectory(path, **options)
+    assert_helpful(caught.value, "no volume", "`cell_ang")
+    trajectory = open_trajectory(path, cell_ang=motion.cell, **options)
+    for k, frame in enumerate(trajectory.frames()):
+        np.testing.assert_allclose(frame.positions_ang, motion.positions[k], atol=1e-4)
+        np.testing.assert_array_equal(frame.cell_ang, motion.cell)
+
+
+@pytest.mark.parametrize("write", [text.xdatcar, text.dlpoly])
+def test_a_cell_beside_that_of_the_file_is_refused(motion: Motion, tmp_path: Path, write: Any) -> None:
+    with pytest.raises(UsageError, match="states its cell itself"):
+        open_trajectory(write(motion, tmp_path), timestep_fs=1.0, cell_ang=(20.0, 20.0, 20.0))
+
+
 @pytest.mark.parametrize(
     ("write", "options"), [(text.cp2k, {}), (text.ipi, {"timestep_fs": 1.0}), (text.cpx, NACL)]
 )
