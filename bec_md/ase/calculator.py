@@ -12,12 +12,13 @@ from ase import Atoms
 from ase.calculators.calculator import Calculator, PropertyNotImplementedError, all_changes
 
 from bec_md.arrays import Array
-from bec_md.network import BecModel, load_model
+from bec_md.network import BecModel
+from bec_md.network.loading import SuitableModel
 from bec_md.structure.from_ase import as_frame
 
 
 class ModelCalculator(Calculator, ABC):
-    """A calculator that needs a network; one given by name is loaded for the first atoms.
+    """A calculator that needs a network; one given by name is loaded when it is needed.
 
     Parameters
     ----------
@@ -29,13 +30,11 @@ class ModelCalculator(Calculator, ABC):
 
     def __init__(self, model: BecModel | str | Path, **options: Any) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
-        self._model, self._options = model, options
+        self._network = SuitableModel(model, options)
 
     def loaded(self, atoms: Atoms) -> BecModel:
-        """Return the network."""
-        if not isinstance(self._model, BecModel):
-            self._model = load_model(self._model, structures=[atoms], **self._options)
-        return self._model
+        """Return the network for these atoms."""
+        return self._network.of(atoms)
 
     def dipole(self, atoms: Atoms) -> Array | None:
         """Return the dipole P of the cell, positions as given, (3,) e Å; None if the model has none."""

@@ -31,8 +31,6 @@ if TYPE_CHECKING:
 
 #: Frames from which the model is chosen: they may be of different crystals.
 SAMPLED_FRAMES = 64
-#: Change of a cell, of its longest vector, up to which the second model is not asked again.
-SAME_CELL = 0.05
 
 PREDICT_HELP = "Write a trajectory, or single structures, with the Born effective charges of every atom."
 
@@ -157,6 +155,7 @@ class Doubts:
 
     def add(self, frames: Sequence[Frame], batch: ChargeBatch) -> None:
         """Take up frames of the same atoms."""
+        from bec_md.network.loading import one_material
         from bec_md.network.second_opinion import familiarity_of, second_difference
 
         known = familiarity_of(self.model, frames[0])
@@ -166,7 +165,7 @@ class Doubts:
             return
         means = batch.uncertainty_e.mean(axis=1)
         for frame, tensors, mean in zip(frames, batch.born_effective_charges, means, strict=True):
-            if not _alike(frame, self.asked):
+            if not one_material(frame, self.asked):
                 self.asked, self.second_e = frame, second_difference(self.model, frame, tensors)
             self.outside += known.outside(float(mean), self.second_e)
         if known.limit_e is not None and means.max() / known.limit_e > self.farthest[0]:
@@ -179,16 +178,6 @@ class Doubts:
                 console.warn(f"frame {index}: {remark}")
         if self.outside and self.farthest[1] is not None:
             console.warn(self.farthest[1].outside_remark(self.outside, total))
-
-
-def _alike(frame: Frame, other: Frame | None) -> bool:
-    """Whether two frames may be of one structure: the same atoms, in cells that heat may connect."""
-    import numpy as np
-
-    if other is None or not np.array_equal(frame.numbers, other.numbers):
-        return False
-    change = np.abs(frame.cell_ang - other.cell_ang).max()
-    return bool(change <= SAME_CELL * np.abs(other.cell_ang).max())
 
 
 def alike(frames: Iterator[Frame], most: int) -> Iterator[list[Frame]]:

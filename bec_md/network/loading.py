@@ -7,7 +7,7 @@ silicate glass at half the volume.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 #: Structures whose uncertainty is looked at, evenly among those given; of each set of elements the first.
 SAMPLED = 8
+#: Change of a cell, of its longest vector, up to which a structure may be the same material.
+SAME_CELL = 0.05
 
 
 def load_model(
@@ -85,6 +87,40 @@ def load_model(
             )
         return _fitting([as_frame(item) for item in structures], options)
     return _loaded(name_or_path, "named", options)
+
+
+class SuitableModel:
+    """A network for one structure after another; each of another material decides what ``"auto"`` is.
+
+    Parameters
+    ----------
+    model
+        A loaded model, or the name or path of one.
+    options
+        Of `load_model`.
+    """
+
+    def __init__(self, model: BecModel | str | Path, options: Mapping[str, Any]) -> None:
+        self._given, self._options = model, options
+        self._model = model if isinstance(model, BecModel) else None
+        self._decided: Frame | None = None  # the structure for which the model was taken
+
+    def of(self, structure: Frame | Atoms) -> BecModel:
+        """Return the model for a structure, loaded where it is needed."""
+        frame = as_frame(structure)
+        another = self._given == "auto" and not one_material(frame, self._decided)
+        if self._model is None or another:
+            self._model = load_model(self._given, structures=[frame], **self._options)  # type: ignore[arg-type]
+            self._decided = frame
+        return self._model
+
+
+def one_material(frame: Frame, other: Frame | None) -> bool:
+    """Whether two structures may be of one material: the same atoms, in cells that heat may connect."""
+    if other is None or not np.array_equal(frame.numbers, other.numbers):
+        return False
+    change = np.abs(frame.cell_ang - other.cell_ang).max()
+    return bool(change <= SAME_CELL * np.abs(other.cell_ang).max())
 
 
 def _loaded(name_or_path: str | Path, reason: str, options: dict[str, Any]) -> BecModel:

@@ -5,7 +5,7 @@ TorchSim keeps Å, eV and amu; its velocities are in √(eV/amu), which is the u
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +14,7 @@ import numpy as np
 from bec_md.arrays import Array
 from bec_md.charges.sum_rule import correct_equal
 from bec_md.errors import UsageError
+from bec_md.network.loading import SuitableModel
 from bec_md.structure import Frame
 from bec_md.structure.names import VELOCITY_UNITS
 
@@ -21,21 +22,6 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from bec_md.network import BecModel
-
-
-class _Network:
-    """A network that is loaded for the first state, shared by the properties of one reporter."""
-
-    def __init__(self, model: BecModel | str | Path, options: Mapping[str, Any]) -> None:
-        self._model, self._options = model, options
-
-    def of(self, frame: Frame) -> BecModel:
-        """Return the network."""
-        from bec_md.network import BecModel, load_model
-
-        if not isinstance(self._model, BecModel):
-            self._model = load_model(self._model, structures=[frame], **self._options)
-        return self._model
 
 
 def property_calculators(
@@ -72,7 +58,7 @@ def property_calculators(
         raise UsageError(
             f"no property {unknown[0]!r}", "a network has these", f"choose from {', '.join(_PROPERTIES)}"
         )
-    network = _Network(model, options)
+    network = SuitableModel(model, options)
 
     def calculator(name: str) -> Callable[[Any], Tensor]:
         """Return the function of one property."""

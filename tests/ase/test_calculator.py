@@ -5,10 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from ase import Atoms
+from ase.build import bulk
 from ase.calculators.calculator import PropertyNotImplementedError
 
 from bec_md import load_model
 from bec_md.ase import BornCharges, Field
+from bec_md.bench import structures
 from bec_md.errors import DataError
 
 
@@ -54,6 +56,18 @@ def test_atoms_without_a_cell_have_charges_and_no_polarization(quartz: Atoms) ->
     np.testing.assert_allclose(tensors, load_model("silica").predict(cluster), atol=1e-6)
     with pytest.raises(PropertyNotImplementedError, match="a cell without volume has no polarization"):
         cluster.calc.get_property("polarization", cluster)
+
+
+def test_auto_is_decided_for_each_material_and_not_by_the_first() -> None:
+    """Quartz, itself pressed out of the domain of `silica`, and MgO, by one calculator."""
+    calculator, atoms = BornCharges(), structures.quartz(72)
+    pressed = atoms.copy()
+    pressed.set_cell(0.85 * atoms.cell.array, scale_atoms=True)
+    oxide = bulk("MgO", "rocksalt", 4.2)
+    for item, name in ((atoms, "silica"), (pressed, "universal"), (oxide, "universal")):
+        tensors = calculator.get_property("born_effective_charges", item)
+        expected = load_model(name).predict_batch([item]).born_effective_charges[0]
+        np.testing.assert_array_equal(tensors, expected)
 
 
 def test_what_a_model_lacks_is_refused_by_name(quartz: Atoms) -> None:
