@@ -127,8 +127,8 @@ def _statics(console: Console, spectrum: Spectrum) -> None:
         texts = []
         for route in sorted(routes, key=lambda name: name != source):  # the one to be used comes first
             value = float(static[route].trace()) / 3
-            known = static.get(f"{route}_err")
-            error = "" if known is None else f" ± {float((known.diagonal() ** 2).sum() ** 0.5) / 3:.2g}"
+            known = f"{route}_err" in static
+            error = f" ± {spectrum.static_average_err(route):.2g}" if known else ""
             texts.append(f"{value:.4g}{error} from {routes[route]}")
         name = "ε(0)" if spectrum.eps_inf is not None else "ε(0) − ε_∞"
         console.item("static", f"{name} = " + ", ".join(texts))

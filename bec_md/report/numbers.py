@@ -192,9 +192,11 @@ def static_rows(spectrum: Spectrum) -> list[tuple[str, str, str, str, str]]:
         routes = {"fluctuation": "⟨δM²⟩", "kramers_kronig": "∫ε₂/ω dω"}
         for route in sorted(routes, key=lambda name: name != source):  # the one to be used comes first
             error = spectrum.static.get(f"{route}_err")
-            rows.append(_tensor_row(f"{symbol} from {routes[route]}", spectrum.static[route], error))
+            average = spectrum.static_average_err(route)
+            rows.append(_tensor_row(f"{symbol} from {routes[route]}", spectrum.static[route], error, average))
     if spectrum.sigma_dc is not None and spectrum.sigma_dc_err is not None:
-        rows.append(_tensor_row("σ_dc (S/m), cepstral", spectrum.sigma_dc, spectrum.sigma_dc_err))
+        error, of_mean = spectrum.sigma_dc_err, spectrum.parameters.get("sigma_dc_err_s_per_m")
+        rows.append(_tensor_row("σ_dc (S/m), cepstral", spectrum.sigma_dc, error, of_mean))
     return rows
 
 
@@ -257,10 +259,14 @@ def _file_name(word: str) -> str:
     return word
 
 
-def _tensor_row(name: str, tensor: Array, error: Array | None) -> tuple[str, str, str, str, str]:
+def _tensor_row(
+    name: str, tensor: Array, error: Array | None, average_err: float | None = None
+) -> tuple[str, str, str, str, str]:
     diagonal = np.diag(tensor)
     errors = np.zeros(3) if error is None else np.diag(error)
-    mean = with_error(float(diagonal.mean()), float(np.sqrt(np.sum(errors**2))) / 3.0)
+    mean = with_error(
+        float(diagonal.mean()), float(np.linalg.norm(errors)) / 3.0 if average_err is None else average_err
+    )
     x, y, z = (with_error(float(v), float(e)) for v, e in zip(diagonal, errors, strict=True))
     return name, mean, x, y, z
 

@@ -482,5 +482,6 @@ def _parameters(
         "dipole": found.dipole,
         "dipole_reason": found.reason,
         "static_source": found.source,
+        "static_average_err": dict(zip(("fluctuation", "kramers_kronig"), found.average_err, strict=True)),
         **found.parameters,
     }

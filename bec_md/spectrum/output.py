@@ -157,6 +157,7 @@ def summary(spectrum: Spectrum) -> dict[str, Any]:
         **{name: plain(p.get(name)) for name in names},
         "static_eps": plain(dict(spectrum.static)) if with_eps else None,
         "static_susceptibility": None if with_eps else plain(dict(spectrum.static)),
+        "static_average_err": plain(p.get("static_average_err")),
         "eps_inf": plain(spectrum.eps_inf),
         "sigma_dc_s_per_m": plain(p.get("sigma_dc_s_per_m")),
         "sigma_dc_err_s_per_m": plain(p.get("sigma_dc_err_s_per_m")),

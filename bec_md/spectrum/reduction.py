@@ -300,8 +300,16 @@ def _statics(
     error = factor * np.where(np.eye(3) > 0.0, left, 1.0)
     dipole = found.fluctuation * factor
     apart = integral - dipole if found.dipole == "bounded" else np.zeros((3, 3))
+    shares = [
+        float(np.linalg.norm(np.diag(known * error))) / max(float(np.linalg.norm(np.diag(known))), 1e-300)
+        for known in (found.fluctuation_err, found.kramers_kronig_err)
+    ]
     return replace(
         found,
+        average_err=(
+            found.average_err[0] * shares[0],
+            float(np.hypot(found.average_err[1] * shares[1], np.trace(apart) / 3.0)),
+        ),
         fluctuation=dipole,
         fluctuation_err=found.fluctuation_err * error,
         kramers_kronig=integral,

@@ -17,6 +17,7 @@ from bec_md.spectrum.quantities import Quantity
 from bec_md.spectrum.response import conductivity
 from bec_md.spectrum.response.direction import Direction, to_direction
 from bec_md.spectrum.response.scalar import Functions, Response
+from bec_md.spectrum.response.symmetric_tensor import VOIGT, to_matrix
 from bec_md.units import CM_PER_THZ, MEV_PER_CM, SPEED_OF_LIGHT_CM_FS
 
 if TYPE_CHECKING:
@@ -215,16 +216,35 @@ class Spectrum(Functions):
         """Central χ² confidence interval of `n_alpha` with this coverage."""
         return self.along().interval("n_alpha", level)
 
+    def static_average_err(self, route: str) -> float:
+        """Standard error of tr/3 of a static number, "fluctuation" or "kramers_kronig"."""
+        known = self.parameters.get("static_average_err")
+        axes = np.diag(self.static.get(f"{route}_err", np.zeros((3, 3))))
+        return float(known[route] if known else np.linalg.norm(axes) / 3.0)
+
     def diagonals(self) -> tuple[Array, Array]:
         """Diagonal of Re σ and its standard errors, (F, 3) each."""
         value, error = (np.diagonal(v, axis1=1, axis2=2) for v in (self.sigma.real, self.sigma_real_err))
         return value, error
 
+    @property
+    def _symmetry_weights(self) -> Array | None:
+        """(6, 3, 3) what each element is of the spectra before they were averaged over a point group."""
+        known = self.parameters.get("symmetry_weights")
+        return None if known is None else np.asarray(known, dtype=float)
+
     def _projected_errors(self, weight: Array) -> tuple[Array, Array, Array]:
         """Errors of both parts of tr(Pσ) and their covariance."""
+        averaged = self._symmetry_weights
+        if averaged is not None:  # tr(Pσ) is that of the averaged P and the σ before
+            pairs = np.array([(1.0 if a == b else 2.0) * weight[a, b] for a, b in VOIGT])
+            weight = np.einsum("k,kab->ab", pairs, averaged)
+            weight = np.where(np.abs(weight) < 1e-9, 0.0, weight)
+            if np.allclose(weight, np.eye(3) / 3.0):
+                return self.iso_real_err, self.iso_imag_err, self.iso_covariance
         if self.plain_n_alpha is not None:
-            return self._projected_reduced(weight)
-        variance = uncertainty.projected_variance(weight, self.sigma.real, *self.diagonals())
+            return self._projected_reduced(weight, averaged)
+        variance = uncertainty.projected_variance(weight, self.sigma.real, *self.diagonals(), averaged)
         # the periodogram reaches to the Nyquist wavenumber: beyond the written range nothing is known
         step = float(self.wavenumber_cm[1] - self.wavenumber_cm[0])
         timestep = float(self.parameters["timestep_fs"])
@@ -239,9 +259,12 @@ class Spectrum(Functions):
         )
         return np.sqrt(variance), np.sqrt(np.clip(imag[0, 1:], 0.0, None)), covariance[0, 1:]
 
-    def _projected_reduced(self, weight: Array) -> tuple[Array, Array, Array]:
+    def _projected_reduced(self, weight: Array, averaged: Array | None) -> tuple[Array, Array, Array]:
         """Errors of tr(Pσ) with control variates: the six elements are taken as independent."""
         squares = weight**2
+        if averaged is not None:  # those before the average
+            share = to_matrix(np.einsum("kab,ab->k", averaged**2, _PAIRS)[:, None])[0]
+            squares = np.divide(squares, share, out=np.zeros((3, 3)), where=share > 1e-9)
         return (
             np.sqrt(np.einsum("ab,fab->f", squares * _PAIRS, self.sigma_real_err**2)),
             np.sqrt(np.einsum("ab,fab->f", squares * _PAIRS, self.sigma_imag_err**2)),

@@ -14,12 +14,13 @@ from bec_md.spectrum.estimators import one_sided
 from bec_md.spectrum.estimators.blocks import REMEMBERED_FRAMES, CurrentBlocks
 from bec_md.spectrum.estimators.cepstral import CepstralEstimate, in_consistent_band
 from bec_md.spectrum.estimators.conduction import (
+    FOLDED_SHARE,
     Conduction,
     conduction,
     effective_axes,
+    folding_walk,
     lowest_over_zero,
     static_error,
-    walks_by_folding,
 )
 from bec_md.spectrum.estimators.einstein import einstein_helfand
 from bec_md.spectrum.estimators.estimate import PowerSpectra
@@ -74,6 +75,8 @@ class Statics:
         ε(0) − ε_∞ from ⟨δM²⟩ and its standard error, (3, 3).
     kramers_kronig, kramers_kronig_err
         ε(0) − ε_∞ from ∫ε₂/ω, (3, 3): what is flat at low frequency adds nothing to it.
+    average_err
+        Standard errors of tr/3 of both: axes may share their noise.
     sigma_dc, sigma_dc_err
         (3, 3), S/m, or None.
     parameters
@@ -86,6 +89,7 @@ class Statics:
     fluctuation_err: Array
     kramers_kronig: Array
     kramers_kronig_err: Array
+    average_err: tuple[float, float]
     sigma_dc: Array | None = None
     sigma_dc_err: Array | None = None
     parameters: dict[str, Any] = field(default_factory=dict)
@@ -132,14 +136,23 @@ def statics(
     integral = conductivity.static_susceptibility_kramers_kronig(
         correlation, power.timestep_fs, volume, temperature_k
     )
-    walk = np.zeros((3, 3)) if blocks.has_polarization else rounding_walk(blocks)
+    sampled = not blocks.has_polarization
+    rounding = rounding_walk(blocks) if sampled else np.zeros((3, 3))
+    folding = _folding_walk(blocks, power, bins) if sampled else np.zeros((3, 3))
+    walk, weight = rounding + folding, _integral_weight(power, bins)
+    of_dipole, of_average = static_error(bins, bins.dipole, bins.cross[1])
+    of_integral, of_its_average = static_error(bins, bins.power * weight, bins.cross[0] * weight)
     numbers = (
         susceptibility(seen.dipole_covariance - walk),
-        np.hypot(susceptibility(static_error(bins, bins.dipole)), 0.5 * susceptibility(walk)),
+        susceptibility(np.hypot(of_dipole, 0.5 * walk)),
         to_tensor(integral),
-        susceptibility(static_error(bins, bins.power * _integral_weight(power, bins))),
+        susceptibility(of_integral),
+        (
+            float(susceptibility(np.hypot(of_average, np.trace(walk) / 6.0))),
+            float(susceptibility(np.asarray(of_its_average))),
+        ),
     )
-    if not dc and (reason := _why_it_walks(blocks, bins, seen, walk)):
+    if not dc and (reason := _why_it_walks(seen, rounding, folding)):
         return Statics("walks", reason, *numbers)
     plain: Dipole = "wanders" if seen.wanders else "bounded"
     if dc is False or (dc is None and not seen.wanders):
@@ -168,16 +181,24 @@ def statics(
     return Statics(kind, found.reason, *numbers, np.diag(values), np.diag(errors), parameters)
 
 
-def _why_it_walks(blocks: CurrentBlocks, bins: Periodogram, seen: Survey, rounding: Array) -> str | None:
+def _why_it_walks(seen: Survey, rounding: Array, folding: Array) -> str | None:
     """Say what lets M walk though nothing diffuses, None if nothing does."""
-    whole = float(np.trace(seen.dipole_covariance))
+    axes = np.diag(seen.dipole_covariance)
     if seen.walks:
         return WALK
-    if np.trace(rounding) > ROUNDED_SHARE * whole:
+    if np.trace(rounding) > ROUNDED_SHARE * axes.sum():
         return ROUNDED
-    sampled = blocks.series[0].scheme == "velocity" and not blocks.has_polarization
+    return FOLDED if (np.diag(folding) > FOLDED_SHARE * axes).any() else None
+
+
+def _folding_walk(blocks: CurrentBlocks, power: PowerSpectra, bins: Periodogram) -> Array:
+    """What random forces between the samples of velocities add to ⟨δM_a δM_b⟩, (3, 3) in (e Å)²."""
+    if blocks.series[0].scheme != "velocity":
+        return np.zeros((3, 3))
     run_fs = sum(blocks.lengths) / len(blocks.lengths) * blocks.timestep_fs
-    return FOLDED if sampled and walks_by_folding(bins, whole, run_fs) else None
+    square = to_tensor(power.correlation[:, 0])  # of ⟨J_a J_b⟩ the tail has its part
+    root = np.sqrt(folding_walk(bins, run_fs) / np.maximum(np.diag(square), 1e-300))
+    return np.asarray(square * np.outer(root, root))
 
 
 def rounding_walk(blocks: CurrentBlocks) -> Array:

@@ -108,7 +108,7 @@ def test_subtracting_dc_removes_the_divergence_of_epsilon() -> None:
 
 
 def test_an_insulator_is_not_given_a_dc_conductivity() -> None:
-    _, v = langevin_oscillator(40000, 1.0, 400.0, 80.0, 10.0, 1)
+    _, v = langevin_oscillator(40000, 1.0, 400.0, 30.0, 10.0, 1)
     s = compute_spectrum(bare(v), temperature_k=300.0, resolution_cm=40.0)
     assert s.sigma_dc is None
     assert s.quality["static"].status == "ok"

@@ -11,6 +11,7 @@ import pytest
 from bec_md.errors import UsageError
 from bec_md.spectrum import Spectrum, compute_spectrum
 from bec_md.spectrum.analysis.symmetrize import symmetrized
+from bec_md.spectrum.response.direction import Direction, to_direction
 from tests.spectrum.exact import bare, langevin_oscillator
 
 #: All 48 signed permutations: the point group of a cube; those that keep z: of a tetragonal crystal.
@@ -52,6 +53,26 @@ def test_the_trace_stays_equal_axes_are_equal_and_forbidden_elements_vanish(runs
     np.testing.assert_allclose(
         found.static["fluctuation"], np.eye(3) * np.trace(found.static["fluctuation"]) / 3, atol=1e-12
     )
+
+
+def test_equal_axes_share_their_noise_in_every_mean_of_them() -> None:
+    """x, y and xy of a tetragonal crystal are one number after the average, also with its axis along 111."""
+    spectrum = run(3, (500.0, 500.0, 300.0))
+    tilt = np.linalg.qr(np.array([[1.0, -1.0, 1.0], [-1.0, -1.0, 1.0], [0.0, 2.0, 1.0]]))[0]
+    for turn in (np.eye(3), tilt):
+        group = np.einsum("ab,nbc,dc->nad", turn, TETRAGONAL, turn)
+        turned = replace(spectrum, sigma=np.einsum("ab,fbc,dc->fad", turn, spectrum.sigma, turn))
+        found = symmetrized(turned, group)
+        weight = 0.5 * (np.eye(3) - np.outer(turn[:, 2], turn[:, 2]))
+        for one in (turn[:, 0], (turn[:, 0] + turn[:, 1]) / 2**0.5):
+            mean, along = found.errors_along(Direction("mean", weight)), found.errors_along(to_direction(one))
+            for a, b in zip(mean, along, strict=True):
+                np.testing.assert_allclose(a, b, rtol=0.1, atol=1e-2 * np.abs(b).max())
+        real_err = turned.errors_along(Direction("mean", weight))[0]
+        band = found.sigma_real > 0.2 * found.sigma_real.max()
+        share = found.errors_along(Direction("mean", weight))[0][band] / real_err[band]
+        assert np.mean(share) == pytest.approx(1.0, abs=0.15)
+        assert found.static_average_err("fluctuation") == spectrum.static_average_err("fluctuation")
 
 
 def test_errors_of_averaged_axes_are_those_of_the_scatter(runs: list[Spectrum]) -> None:

@@ -73,6 +73,7 @@ def symmetrized(spectrum: Spectrum, rotations: PointGroup | ArrayLike | Sequence
     deviation = _deviation(spectrum, sigma.real)
     facts: dict[str, Any] = {
         "symmetry_operations": len(group),
+        "symmetry_weights": [weight.round(12).tolist() for weight in weights.values()],
         "symmetry_plain": _axes(spectrum),
     }
     if named is not None:

@@ -110,7 +110,7 @@ def check_band(fraction: float, max_cm: float) -> QualityCheck:
 def check_static(found: Statics) -> QualityCheck:
     """Return the static susceptibility by fluctuations less that by Kramers–Kronig."""
     direct, integral = (float(np.trace(t)) / 3.0 for t in (found.fluctuation, found.kramers_kronig))
-    sigma = float(np.sqrt(np.sum(np.diag(found.fluctuation_err) ** 2))) / 3.0
+    sigma = found.average_err[0]
     meaning = f"ε(0) − ε_∞ from ⟨δM²⟩ ({direct:.4g} ± {sigma:.2g}) minus (2/π)∫ε₂/ω dω ({integral:.4g})"
     if found.reason and found.dipole != "conducts":
         meaning += f"; {found.reason}"

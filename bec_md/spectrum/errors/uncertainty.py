@@ -238,7 +238,7 @@ def normal_quantile(level: float) -> float:
     return NormalDist().inv_cdf(0.5 * (1.0 + level))
 
 
-def relative_variance_along(axes: Array, values: Array, errors: Array) -> Array:
+def relative_variance_along(axes: Array, values: Array, errors: Array, share: Array | float = 1.0) -> Array:
     """Variance of the spectrum along each of three axes over its square, (3, F).
 
     Parameters
@@ -247,20 +247,44 @@ def relative_variance_along(axes: Array, values: Array, errors: Array) -> Array:
         (3, 3), one unit vector per column.
     values, errors
         (F, 3) diagonal of the spectra along x, y, z, and their standard errors.
+    share
+        (F, 3) `averaged_share`; 1 without an average.
     """
     ratio = np.divide(errors, values, out=np.zeros_like(values), where=values > 0.0) ** 2
     ratio = np.clip(ratio, 0.0, 0.999)
-    return np.asarray((axes**2).T @ (ratio / (1.0 - ratio)).T)
+    return np.asarray((axes**2).T @ (ratio / (1.0 - ratio) / share).T)
 
 
-def projected_variance(weight: Array, power: Array, values: Array, errors: Array) -> Array:
+def averaged_share(power: Array, weights: Array | None) -> Array:
+    r"""Variance of S_aa averaged over a point group over that of a run's own, (F, 3): tr(WSWS)/S_aa²; else 1.
+
+    Parameters
+    ----------
+    power
+        (F, 3, 3) averaged spectra.
+    weights
+        (6, 3, 3) what each Voigt component is of the spectra before the average, tr(WS), or None.
+    """
+    diagonal = np.einsum("faa->fa", power)
+    if weights is None:
+        return np.ones_like(diagonal)
+    products = np.einsum("kab,fbc->kfac", weights[:3], power)
+    found = np.einsum("kfab,kfba->fk", products, products)
+    return np.asarray(np.clip(found / np.maximum(diagonal**2, 1e-300), 1e-3, 1.0))
+
+
+def projected_variance(
+    weight: Array, power: Array, values: Array, errors: Array, averaged: Array | None = None
+) -> Array:
     """Variance of tr(PS), (F,), for power spectra S (F, 3, 3) and a weight P.
 
     `values` and `errors` (F, 3) are the diagonal of S and its standard errors: what is known of its noise.
+    Of spectra averaged over a point group, P is averaged, too, and `averaged` are the weights of
+    `averaged_share`.
     """
     weights, axes = np.linalg.eigh(weight)
     six = to_six(np.einsum("ai,fab,bj->fij", axes, power, axes)).T
-    along = relative_variance_along(axes, values, errors)
+    along = relative_variance_along(axes, values, errors, averaged_share(power, averaged))
     r = np.array([np.sqrt(along[a] * along[b]) for a, b in VOIGT])
     _, squares = unbiased_products(six, r)
     pairs = np.array([weights[a] * weights[b] * (1.0 if a == b else 2.0) for a, b in VOIGT])

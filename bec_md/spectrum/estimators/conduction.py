@@ -28,6 +28,7 @@ from bec_md.arrays import Array
 from bec_md.spectrum.estimators.cepstral import CepstralEstimate
 from bec_md.spectrum.estimators.periodogram import Periodogram
 from bec_md.spectrum.estimators.relaxation import Relaxation
+from bec_md.spectrum.response.symmetric_tensor import VOIGT
 from bec_md.units import VACUUM_PERMITTIVITY_F_M
 
 #: ε(0) of water 78, formamide 111, liquid HCN 115: beyond this a wandering dipole belongs to mobile ions.
@@ -36,8 +37,9 @@ LARGEST_PERMITTIVITY = 100.0
 MISSED = 0.01
 #: The same by its lowest frequencies, of which this many are looked at.
 MISSED_FLAT, LOWEST_BINS = 0.001, 8
-#: Share of ⟨δM²⟩ from power folded onto ω = 0 that makes it useless; how near the power found there must be.
-FOLDED_SHARE, FOLDED_FACTOR = 0.05, 3.0
+#: Share of ⟨δM²⟩ of an axis from power folded onto ω = 0 above which it is not taken off, but ⟨δM²⟩ not used;
+#: how near the power found there must be.
+FOLDED_SHARE, FOLDED_FACTOR = 0.2, 3.0
 #: Power at 1/2, 3/4 and 17/20 of the Nyquist frequency over that at it: 2, 1.17, 1.06 of a tail ∝ 1/ω² (more
 #: at the first with bands beside it), 1 of overdamped dipoles, more at all of overtones and bands.
 TAIL_AT_LEAST, TAIL_AT_MOST = np.array([1.5, 0.85, 0.8]), np.array([np.inf, 1.6, 1.45])
@@ -140,24 +142,16 @@ def folded(bins: Periodogram) -> Array:
     return np.asarray(bins.tail[:, -1] / 3.0)
 
 
-def walks_by_folding(bins: Periodogram, dipole_variance: float, run_fs: float) -> bool:
-    """Whether M, the integral of sampled velocities, walks by what is folded onto ω = 0.
+def folding_walk(bins: Periodogram, run_fs: float) -> Array:
+    """What random forces between samples add to ⟨δM_a²⟩ of each axis, (3,) in (e Å)²; zeros without any.
 
-    Parameters
-    ----------
-    bins
-        The periodogram.
-    dipole_variance
-        tr⟨δM²⟩ of the run, (e Å)²; Brownian motion with S(0) adds S(0)·T/6 to each axis of it.
-    run_fs
-        Length T of one replica, fs.
+    Brownian motion with S(0) adds S(0)·T/6, T = `run_fs` being the length of one replica.
     """
-    floor = float(folded(bins).sum())
-    lowest = float(bins.power[:, 1 : LOWEST_BINS + 1].mean(axis=1).sum())
+    floor, lowest = folded(bins), bins.power[:, 1 : LOWEST_BINS + 1].mean(axis=1)
     tail = bins.tail.sum(axis=0)
     shaped = ((tail[:-1] > TAIL_AT_LEAST * tail[-1]) & (tail[:-1] < TAIL_AT_MOST * tail[-1])).all()
-    alike = lowest < FOLDED_FACTOR * floor < FOLDED_FACTOR**2 * lowest
-    return bool(shaped and alike and floor * run_fs / 6.0 > FOLDED_SHARE * dipole_variance)
+    alike = (lowest < FOLDED_FACTOR * floor) & (floor < FOLDED_FACTOR * lowest)
+    return np.where(shaped & alike, floor * run_fs / 6.0, 0.0)
 
 
 def lowest_over_zero(bins: Periodogram, found: CepstralEstimate) -> float:
@@ -166,26 +160,34 @@ def lowest_over_zero(bins: Periodogram, found: CepstralEstimate) -> float:
     return float(power / found.value) if found.value > 0.0 else 0.0
 
 
-def static_error(bins: Periodogram, ordinates: Array) -> Array:
-    r"""Standard error (3, 3) of a static number in (e Å)² from the ordinates whose sum it is.
+def static_error(bins: Periodogram, ordinates: Array, cross: Array) -> tuple[Array, float]:
+    r"""Standard errors (3, 3) of a static number in (e Å)², and of its trace/3, from ordinates that it sums.
 
     Those of ⟨δM_a δM_b⟩ are the periodogram of M itself.
 
     Its ordinates are independent with standard deviations equal to their means, so that
 
-    .. math:: \mathrm{var}⟨δM_a δM_b⟩ = \frac{(2Δν)^2}{K}\sum_k \tfrac{1+δ_{ab}}{2}\,S_{a,k}S_{b,k},
+    .. math:: \mathrm{var}⟨δM_a δM_b⟩ = \frac{(2Δν)^2}{K}\sum_k \tfrac12 (S_{aa}S_{bb} + S_{ab}^2)_k, \quad
+              \mathrm{var}\,\mathrm{tr}⟨δM δM⟩ = \frac{(2Δν)^2}{K}\sum_k \sum_{ab} (S_{ab}^2)_k,
 
-    K stretches being averaged, and the square of an averaged ordinate is (1 + 1/K) times too large. A
-    dipole that moves slowly has few of them: ±70 % of each axis if all of it lies in one.
+    K stretches being averaged; products of averaged ordinates have the bias of their noise, which is taken
+    off. A dipole that moves slowly has few of them: ±70 % of each axis if all of it lies in one.
 
     Parameters
     ----------
     bins
         The periodogram.
-    ordinates
-        (3, F) its `dipole`, or that of J with the weights of another sum.
+    ordinates, cross
+        (3, F) its `dipole`, or that of J with the weights of another sum, and (3, F) the `cross` of both.
     """
-    step = 1.0 / (2.0 * (bins.dipole.shape[1] - 1) * bins.timestep_fs)
-    kept = ordinates[:, 1:]
-    products = (2.0 * step) ** 2 * (kept @ kept.T) / (bins.stretches + 1.0)
-    return np.asarray(np.sqrt(products * np.where(np.eye(3) > 0.0, 1.0, 0.5)))
+    count = bins.stretches
+    scale = 1.0 / ((bins.dipole.shape[1] - 1) * bins.timestep_fs * count**0.5)
+    products = scale**2 * (ordinates[:, 1:] @ ordinates[:, 1:].T)
+    # ⟨I_aa I_bb⟩ = S_aa S_bb + S_ab²/K, ⟨I_ab²⟩ = S_ab² + (S_aa S_bb + S_ab²)/2K
+    shared = np.diag(np.diag(products)) * count / (count + 1.0)
+    for (a, b), row in zip(VOIGT[3:], cross, strict=True):
+        square = scale**2 * float(row[1:] @ row[1:])
+        found = (square - products[a, b] / (2.0 * count)) / (1.0 + 0.5 / count - 0.5 / count**2)
+        shared[a, b] = shared[b, a] = np.clip(found, 0.0, products[a, b] * count / (count + 1.0))
+    separate = products - shared / count
+    return np.sqrt(0.5 * (separate + shared)), float(shared.sum()) ** 0.5 / 3.0

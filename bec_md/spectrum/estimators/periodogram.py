@@ -9,6 +9,7 @@ import numpy as np
 
 from bec_md.arrays import Array, Complex
 from bec_md.spectrum.estimators.blocks import SHORTEST_SHARE, CurrentBlocks
+from bec_md.spectrum.response.symmetric_tensor import VOIGT
 from bec_md.units import SPEED_OF_LIGHT_CM_FS
 
 #: Longest stretch transformed at once: bounds the memory for series of any length.
@@ -30,6 +31,8 @@ class Periodogram:
         (3, F) two-sided density of each axis, (e Å/fs)² fs.
     dipole
         (3, F) the same of M, the integral of J with the mean of each stretch removed, (e Å)² fs.
+    cross
+        (2, 3, F) real parts of the cross-spectra yz, xz, xy, of J and of M.
     stretches
         Number of stretches (of all replicas) that were averaged.
     length
@@ -47,6 +50,7 @@ class Periodogram:
     wavenumber_cm: Array
     power: Array
     dipole: Array
+    cross: Array
     stretches: int
     length: int
     timestep_fs: float
@@ -84,6 +88,7 @@ def periodogram(
     length = 2 * (length // 2)
     padding = 2 if correlated else 1
     total, dipole = np.zeros((3, padding * length // 2 + 1)), np.zeros((3, length // 2 + 1))
+    cross = np.zeros((2, 3, length // 2 + 1))
     tail = np.zeros((3, len(TAIL_PARTS)))
     count = 0
     for replica, (first, last) in enumerate(pieces):
@@ -94,21 +99,28 @@ def periodogram(
             else:
                 position = np.cumsum(current, axis=1) - 0.5 * current
             position -= position.mean(axis=1, keepdims=True)
-            for sums, data, size in ((total, current, padding * length), (dipole, position, length)):
+            for kind, (sums, data, size) in enumerate(
+                ((total, current, padding * length), (dipole, position, length))
+            ):
+                kept = []
                 for axis, values in enumerate(data):
                     transform = fft.rfft(values, size, workers=2, overwrite_x=True)
                     sums[axis] += transform.real**2 + transform.imag**2
+                    kept.append(transform[:: size // length].copy())
                     if sums is total:
-                        tail[axis] += _tail(transform[::padding])
+                        tail[axis] += _tail(kept[-1])
+                for pair, (a, b) in enumerate(VOIGT[3:]):
+                    cross[kind, pair] += kept[a].real * kept[b].real + kept[a].imag * kept[b].imag
             count += 1
     step = blocks.timestep_fs
     wavenumber = np.arange(length // 2 + 1) / (length * step * SPEED_OF_LIGHT_CM_FS)
     scale = step / (length * count)
     squares = _squared_correlation(total, length) if correlated else None
     power = total[:, ::padding] * scale
-    return Periodogram(
-        wavenumber, power, dipole * scale * step**2, count, length, step, squares, tail * scale
-    )
+    dipole *= scale * step**2
+    cross *= scale
+    cross[1] *= step**2
+    return Periodogram(wavenumber, power, dipole, cross, count, length, step, squares, tail * scale)
 
 
 def _tail(transform: Complex) -> Array:
