@@ -255,7 +255,8 @@ def _not_later(where: str, now: str, before: str, *, repeated: bool) -> DataErro
     return DataError(
         f"{where}: its {now} is not later than the {before} of the frame before it{equal}",
         "a correlation function needs frames in time order; a restart often repeats frames",
-        "remove the repeated frames, or read one part with `start` and `stop`",
+        "remove repeated frames, read one part with `start` and `stop`, or give the appended files, "
+        "which are joined where they continue one another",
     )
 
 

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bec_md.errors import BecMDError, DataError, UsageError
-from bec_md.files import fingerprint, in_words, require_file
+from bec_md.files import fingerprint, in_words, open_text, require_file
 from bec_md.structure import Frame
 from bec_md.structure.names import VelocityUnits, find_charge_key
 from bec_md.trajectory.options import ReadOptions
@@ -64,6 +64,8 @@ class MDAnalysisReader:
                 "MDAnalysis drops the box of an XYZ file and leaves velocities of a LAMMPS dump unconverted",
                 "open the file itself with open_trajectory(path), without topology",
             )
+        if "TRJ" in map(_kind, _parts(universe.trajectory)):
+            self._doubt_angles(self._pair[0] if self._pair is not None else self._universe.filename)
         self.format = f"mdanalysis:{kind.lower()}"
         self.n_frames = len(universe.trajectory)
         self._species = species_of_universe(universe, options, self.source)
@@ -74,6 +76,25 @@ class MDAnalysisReader:
             self.notes.append("no times in the file, so the time between frames must be given")
         stored = bool(universe.trajectory.ts.has_velocities) and options.need_velocities
         self.velocity_units = VelocityUnits("ang/ps", 1e-3, assumed=False) if stored else None
+
+    def _doubt_angles(self, topology: Any) -> None:
+        """Refuse Amber's text format, which keeps edges of the box alone, where the topology has angles.
+
+        Raises
+        ------
+        DataError
+            If they are none of 90°.
+        """
+        path = Path(str(topology))
+        angle = _angle_of_prmtop(path) if path.is_file() else None
+        if angle is None:
+            self.warnings.append(f"{self.source} keeps edges of the box alone: its angles are taken for 90°")
+        elif abs(angle - 90.0) > 1e-3:
+            raise DataError(
+                f"{self.source}: it keeps edges of the box alone, whose angle is {angle:.4g}° in {path.name}",
+                "with 90°, as MDAnalysis takes it, volume and nearest images would be wrong",
+                "write the run as NetCDF (ioutfm = 1), or convert it so by cpptraj",
+            )
 
     def read(self, start: int, stride: int) -> Iterator[Frame]:
         """Yield frames start, start + stride, …"""
@@ -126,6 +147,18 @@ class MDAnalysisReader:
                 "a format is not recognized, a file is damaged, or their numbers of atoms differ",
                 "check that both files belong to the same run",
             ) from error
+
+
+def _angle_of_prmtop(path: Path) -> float | None:
+    """Angle of the box in an Amber topology in degrees; None if it is none, or does not tell."""
+    with open_text(path) as lines:
+        if not next(lines, "").startswith("%VERSION"):
+            return None
+        for line in lines:
+            if line.startswith("%FLAG BOX_DIMENSIONS"):
+                numbers = next((row.split() for row in lines if not row.startswith("%")), [])
+                return float(numbers[0]) if numbers else None
+    return None
 
 
 def _kind(trajectory: Any) -> str:

@@ -120,7 +120,8 @@ def check_first_frames(frames: Sequence[Frame], source: str) -> None:
                 f"{place(source, after.index)}: its time {after.time_fs:g} fs is not later than the "
                 f"{before.time_fs:g} fs of the frame before it",
                 "a correlation function needs frames in time order, and runs are appended to one another",
-                f"read the run that begins there with `start={after.index}`, or sort the frames",
+                f"read the run that begins there with `start={after.index}`, sort the frames, or give the "
+                "files that were appended, which are joined where they continue one another",
             )
     first = frames[0]
     if len(frames) < 3 or first.velocities_ang_fs is None:

@@ -39,27 +39,24 @@ class Run:
 
 @dataclass(frozen=True)
 class _Ends:
-    """The first two and the last two frames of a trajectory."""
+    """The first two and the last two frames of a trajectory, and what it is called."""
 
+    name: str
     trajectory: Trajectory
     head: list[Frame]
     tail: list[Frame]
 
     @classmethod
-    def of(cls, trajectory: Trajectory) -> _Ends:
+    def of(cls, name: str, trajectory: Trajectory) -> _Ends:
         """Read the ends of a trajectory."""
         n_frames = trajectory.info.n_frames
         head = list(islice(trajectory.frames(), 2))
         return cls(
+            name,
             trajectory,
             head,
             [] if n_frames is None or n_frames < 2 else list(trajectory.frames(n_frames - 2)),
         )
-
-    @property
-    def name(self) -> str:
-        """Name of the trajectory."""
-        return self.trajectory.info.source
 
 
 def find_runs(trajectories: Sequence[Trajectory]) -> list[Run]:
@@ -73,19 +70,29 @@ def find_runs(trajectories: Sequence[Trajectory]) -> list[Run]:
     UsageError
         If two inputs hold the same frames, overlap by more than one frame, or continue the same input.
     """
-    for first, second in combinations(trajectories, 2):
+    names = _names(trajectories)
+    for (name, first), (other, second) in combinations(zip(names, trajectories, strict=True), 2):
         if first.info.fingerprint == second.info.fingerprint:
             raise UsageError(
-                f"{first.info.source} and {second.info.source} hold the same frames",
+                f"{name} and {other} hold the same frames",
                 "one run twice is no second run: the standard errors would come out too small by √2",
                 "name every run once",
             )
-    ends = [_Ends.of(trajectory) for trajectory in trajectories]
+    ends = list(map(_Ends.of, names, trajectories))
     return arrange(
-        [one.name for one in ends],
+        names,
         lambda one, other: _continues(ends[one], ends[other]),
         lambda one, other: _refuse_overlap(ends[one], ends[other]),
     )
+
+
+def _names(trajectories: Sequence[Trajectory]) -> list[str]:
+    """What the inputs are called: files of one name, of several folders, by their numbers."""
+    names = [trajectory.info.source for trajectory in trajectories]
+    return [
+        f"{name} (input {number})" if names.count(name) > 1 else name
+        for number, name in enumerate(names, start=1)
+    ]
 
 
 def arrange(

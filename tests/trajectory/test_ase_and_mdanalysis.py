@@ -216,6 +216,29 @@ def test_files_of_a_chain_are_judged_one_by_one(tmp_path) -> None:
     assert info.fingerprint != other.fingerprint
 
 
+@pytest.mark.parametrize("angle", [90.0, 109.47])
+def test_edges_of_a_box_without_its_angles(tmp_path, angle: float) -> None:
+    """Amber's mdcrd of a truncated octahedron has 0.77 of the volume of its edges."""
+    motion = HarmonicMotion(n_frames=4)
+    numbers = [list(frame.ravel()) for frame in motion.positions]
+    path, pdb, prmtop = tmp_path / "run.mdcrd", tmp_path / "top.pdb", tmp_path / "top.prmtop"
+    rows = ["".join(f"{x:8.3f}" for x in row) for n in numbers for row in (n[:10], n[10:], [9.0] * 3)]
+    path.write_text("\n".join(["title", *rows]) + "\n")
+    ase.io.write(pdb, motion.images([0])[0])
+    info = open_trajectory(path, topology=pdb, timestep_fs=1.0).info
+    assert any("angles are taken for 90°" in text for text in info.warnings)
+    prmtop.write_text(f"%VERSION\n%FLAG BOX_DIMENSIONS\n%FORMAT(5E16.8)\n {angle:.8E} 9.0 9.0 9.0\n")
+    universe_of_pdb = MDAnalysis.Universe(str(pdb), str(path), to_guess=())
+    universe_of_pdb.filename = str(prmtop)
+    if angle == 90.0:
+        info = open_trajectory(universe_of_pdb, timestep_fs=1.0).info
+        assert not any("angles" in text for text in info.warnings)
+        return
+    with pytest.raises(DataError) as caught:
+        open_trajectory(universe_of_pdb, timestep_fs=1.0)
+    assert_helpful(caught.value, "109.5°", "NetCDF")
+
+
 def test_universe_without_box(truth: Truth) -> None:
     system = universe(truth)
     system.trajectory.dimensions_array[:] = 0.0

@@ -111,7 +111,7 @@ def test_two_continuations_of_one_run_are_refused(write) -> None:
     paths = cut(write, motion, range(30), range(30, 60), range(29, 50))
     with pytest.raises(UsageError, match=r"b\.xyz and c\.xyz both continue a\.xyz"):
         find_runs(opened(paths))
-    with pytest.raises(UsageError, match="hold the same frames"):
+    with pytest.raises(UsageError, match=r"a\.xyz \(input 1\) and a\.xyz \(input 2\) hold the same frames"):
         find_runs(opened([paths[0], paths[0]]))
 
 

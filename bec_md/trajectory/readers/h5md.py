@@ -108,6 +108,13 @@ class H5mdReader(IndexedReader):
                 "convert its positions in Python, TorchSimTrajectory(FILE).write_ase_trajectory('run.traj'), "
                 "or report J while it runs (docs/howto/workflows.md)",
             )
+        if not groups and "coordinates" in file:
+            raise DataError(
+                f"{self.source}: a trajectory of MDTraj, which is no H5MD file",
+                "OpenMM's HDF5Reporter writes these, too",
+                "convert it in Python, mdtraj.load(FILE).save_netcdf('run.nc'), with a frame of save_pdb as "
+                "`topology`",
+            )
         if not groups:
             raise DataError(
                 f"{self.source}: no group of particles with positions",
@@ -115,7 +122,11 @@ class H5mdReader(IndexedReader):
                 "check how it was written",
             )
         if len(groups) > 1:
-            self.warnings.append(f"{self.source}: groups {', '.join(groups)}; only {groups[0]} is read")
+            groups.sort(key=lambda name: -int(file["particles"][name]["position"]["value"].shape[1]))
+            self.warnings.append(
+                f"{self.source}: groups {', '.join(groups)}; only {groups[0]}, the largest, is read: J lacks "
+                "whatever else moves in the cell"
+            )
         return f"particles/{groups[0]}"
 
     def _moving(self, group: Any) -> list[str]:

@@ -368,6 +368,21 @@ def test_a_file_of_torch_sim_is_called_one(tmp_path: Path) -> None:
     assert_helpful(caught.value, "TorchSim", "write_ase_trajectory")
 
 
+def test_the_largest_group_of_h5md_is_read_and_mdtraj_is_told_apart(motion: Motion, tmp_path: Path) -> None:
+    import h5py
+
+    path = text.h5md(motion, tmp_path)
+    with h5py.File(path, "a") as file:
+        file["particles/a/position/value"] = motion.positions[:, :2]
+    info = open_trajectory(path).info
+    assert info.n_atoms == 4
+    assert any("only all, the largest, is read" in warning for warning in info.warnings)
+    with h5py.File(tmp_path / "openmm.h5", "w") as file:
+        file["coordinates"] = motion.positions / 10
+    with pytest.raises(DataError, match="MDTraj"):
+        open_trajectory(tmp_path / "openmm.h5")
+
+
 def test_species_of_h5md(motion: Motion, tmp_path: Path) -> None:
     path = text.h5md(motion, tmp_path, enum=False)
     with pytest.raises(UsageError) as caught:
