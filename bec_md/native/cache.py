@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import stat
+import tempfile
 from contextlib import suppress
 from pathlib import Path
 
@@ -16,12 +17,18 @@ class UnsafeFolderError(OSError):
 
 
 def cache_root() -> Path:
-    """``$BEC_MD_CACHE``, else ``bec-md`` in ``$XDG_CACHE_HOME`` or ``~/.cache``."""
+    """``$BEC_MD_CACHE``, else ``bec-md`` in ``$XDG_CACHE_HOME`` or ``~/.cache``.
+
+    A user without a home (a number in a container) has a folder among the temporary files.
+    """
     own = os.environ.get("BEC_MD_CACHE")
     if own:
         return Path(own)
     base = os.environ.get("XDG_CACHE_HOME")
-    return (Path(base) if base else Path.home() / ".cache") / "bec-md"
+    try:
+        return (Path(base) if base else Path.home() / ".cache") / "bec-md"
+    except RuntimeError:
+        return private_folder(Path(tempfile.gettempdir()) / f"bec-md-{os.geteuid()}")
 
 
 def may_be_loaded(path: Path) -> bool:

@@ -22,6 +22,15 @@ def test_root(monkeypatch: pytest.MonkeyPatch) -> None:
     assert cache_root() == Path("/home/somebody/.cache/bec-md")
 
 
+def test_root_of_a_user_without_a_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("BEC_MD_CACHE", "XDG_CACHE_HOME", "HOME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(os, "getuid", lambda: 2**31 - 2)  # what a container was told to run as
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    assert cache_root() == tmp_path / f"bec-md-{os.geteuid()}"
+    assert cache_root().stat().st_mode & 0o777 == 0o700
+
+
 def test_new_folders_are_closed(tmp_path: Path) -> None:
     before = os.umask(0)
     try:
