@@ -22,6 +22,7 @@ def _run() -> None:
     from bec_md.cli.app import app
     from bec_md.cli.failures import take_signals
 
+    _occupy_closed_streams()
     for stream in (sys.stdout, sys.stderr):
         reconfigure = getattr(stream, "reconfigure", None)
         if reconfigure is not None:  # a terminal without Å must not end the program
@@ -29,3 +30,18 @@ def _run() -> None:
     os.environ["MPLBACKEND"] = "agg"  # figures go into files: no window, whatever the machine is set to
     take_signals()
     app()
+
+
+def _occupy_closed_streams() -> None:
+    """Let closed standard streams (``2>&-``) lead nowhere: a file would take their number, and text."""
+    import os
+    import sys
+
+    if None not in (sys.stdin, sys.stdout, sys.stderr):
+        return
+    while (number := os.open(os.devnull, os.O_RDWR)) <= 2:  # the lowest that is free
+        os.set_inheritable(number, True)
+    os.close(number)
+    sys.stdin = sys.stdin or os.fdopen(0, encoding="utf-8")
+    sys.stdout = sys.stdout or os.fdopen(1, "w", encoding="utf-8")
+    sys.stderr = sys.stderr or os.fdopen(2, "w", encoding="utf-8")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import json
 import os
 import signal
 import subprocess
@@ -178,6 +179,15 @@ def test_a_closed_pipe_does_not_end_the_work(folder: Path) -> None:
     words = ("spectrum", "t.xyz", "--timestep", "2", *FIXED, "--resolution", "50", "--csv", "s.csv")
     done = bec_md_after(closed, folder, *words)
     assert (done.returncode, (folder / "s.csv").is_file()) == (0, True), done.stderr
+
+
+@pytest.mark.parametrize(("number", "name"), [(1, "stdout"), (2, "stderr")])
+def test_closed_streams_end_no_work_and_mix_with_no_result(folder: Path, number: int, name: str) -> None:
+    closed = f"import os, sys\nos.close({number})\nsys.{name} = None"
+    words = ("spectrum", "t.xyz", "--timestep", "2", *FIXED, "--resolution", "50", "--json", "-")
+    done = bec_md_after(closed, folder, *words)
+    assert done.returncode == 0, done.stderr
+    assert number == 1 or json.loads(done.stdout)["n_frames"] == 60
 
 
 @pytest.mark.parametrize(
