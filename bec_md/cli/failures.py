@@ -77,6 +77,9 @@ _NOT_WRITTEN = {
     errno.ESTALE: ("the network file system lost it", "try again"),
 }
 
+#: Of these, what keeps a file from being read as well.
+_OF_BOTH = (errno.EACCES, errno.EPERM, errno.EIO, errno.ESTALE)
+
 _NO_FOLDER = DataError(
     "the working folder is no longer there",
     "relative names have no meaning in it",
@@ -136,6 +139,9 @@ def describe(error: BaseException, program: str = "bec-md", called: Any = None) 
         discard(sys.stdout)
         return "error: the reader of the output went away before all of it was written", 1
     if isinstance(error, OSError) and error.errno in _NOT_WRITTEN:
+        if error.filename and error.errno in _OF_BOTH:
+            why, _ = _NOT_WRITTEN[error.errno]
+            return f"error: {DataError(f'{error.filename} cannot be opened', why, _PLACE)}", 1
         return f"error: {not_written(error.filename or 'an output', error)}", 1
     if isinstance(error, OSError) and error.filename and error.strerror:
         said = error.strerror[:1].lower() + error.strerror[1:]
