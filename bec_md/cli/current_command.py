@@ -65,7 +65,7 @@ def run_current(inputs: list[str], options: InputOptions, outputs: OutputOptions
                 f"analyze it with bec-md spectrum {quote(source.path)}",
             )
         announce_source(console, source)
-    paths = [current_path(source, outputs.folder, outputs.current, outputs.overwrite) for source in sources]
+    paths = [current_path(source, outputs.folder, outputs.current) for source in sources]
     series = compute_currents(console, sources, options, outputs)
     for path, item in zip(paths, series, strict=True):
         check_current(console, path, item)

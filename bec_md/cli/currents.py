@@ -41,10 +41,7 @@ def compute_currents(
     if not jobs:
         idle = {"--current": outputs.current is not None}
         refuse_idle(idle, "where every input is a current", "leave it out, or name the trajectory")
-    paths = {
-        source.stem: current_path(source, outputs.folder, outputs.current, outputs.overwrite)
-        for source in jobs
-    }
+    paths = {source.stem: current_path(source, outputs.folder, outputs.current) for source in jobs}
     for path in paths.values():
         outputs.check_current(path)
     if not console.verbose:

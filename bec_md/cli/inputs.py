@@ -237,11 +237,11 @@ def command_line() -> str:
     return shlex.join(Path(word).name if "/" in word else word for word in words)
 
 
-def current_path(source: Source, folder: Path, explicit: Path | None, overwrite: bool) -> Path:
+def current_path(source: Source, folder: Path, explicit: Path | None) -> Path:
     """Return the file that keeps the current of a source."""
     if explicit is not None:
         return expanded(explicit)
-    if overwrite or source.job is None:
+    if source.job is None:
         return folder / f"{source.stem}_current.h5"
     from bec_md.current.file import find
 

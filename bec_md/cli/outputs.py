@@ -63,6 +63,9 @@ class OutputOptions:
             return self
         from dataclasses import replace
 
+        from bec_md.atomic import fitting
+
+        stem = fitting(stem)
         return replace(
             self,
             output=Path(f"{stem}_spectrum.h5"),

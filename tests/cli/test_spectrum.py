@@ -121,6 +121,14 @@ def test_other_charges_never_overwrite_a_stored_current(run: Run, files: dict[st
     )
 
 
+def test_overwrite_begins_the_own_current_anew(run: Run, files: dict[str, Path]) -> None:
+    for charges in (crystal.CHARGES, "fixed:Mg=1,O=-1"):
+        run("current", files["short"], "--charges", charges, "-q")
+    before = Path("short_current.h5").read_bytes()
+    run("current", files["short"], "--charges", "fixed:Mg=1,O=-1", "--overwrite", "-q")
+    assert Path("short_current.h5").read_bytes() == before  # of the other charges
+
+
 def test_lammps_dump_and_extxyz_agree(run: Run, files: dict[str, Path]) -> None:
     reading = ("--charges", crystal.CHARGES, "--resolution", "30", "--groups", "none")
     run("spectrum", files["same"], *reading, "--csv", "xyz.csv")
