@@ -40,6 +40,7 @@ class TrainingData:
     validation: Mapping[str, GraphDataset]
     unseen: frozenset[str] = frozenset()  # names in `validation` whose compositions are in no training file
     n_copies: int = 0  # held-back frames that are learned from as well
+    taught: frozenset[int] = frozenset()  # numbers of the files whose labels are those of a teacher
 
 
 @dataclass(frozen=True, slots=True)

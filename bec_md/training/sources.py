@@ -241,7 +241,9 @@ def make_training_data(
     training = weight_by_element(join_datasets(parts), config.loss.element_power)
     sizes = tuple(len(part) for part in parts)
     n_copies = sum(map(len, copies_of(sources)))
-    return TrainingData(training, sizes, repeats_of(sources, config), validation, frozenset(unseen), n_copies)
+    taught = frozenset(i for i, item in enumerate(sources) if item.source.teachers)
+    repeats = repeats_of(sources, config)
+    return TrainingData(training, sizes, repeats, validation, frozenset(unseen), n_copies, taught)
 
 
 def mean_neighbors(data: TrainingData) -> float:

@@ -161,10 +161,16 @@ def held_back_words(frames: Sequence[NDArray[np.int64]], n_copies: int = 0) -> s
 def training_domain(
     network: Network, data: TrainingData, evaluations: Mapping[str, Evaluation], *, max_edges: int
 ) -> dict[str, Any]:
-    """Entries of the card about what the model knows: structures per element, limit of the uncertainty."""
+    """Entries of the card about what the model knows: structures per element, limit of the uncertainty.
+
+    Structures whose labels a teacher made up are not counted.
+    """
     numbers = data.training.numbers.cpu().numpy()
     frame = np.repeat(np.arange(len(data.training)), data.training.n_atoms.cpu().numpy())
-    entries: dict[str, Any] = {"training_structures": structures_of_elements(frame, numbers)}
+    computed = ~np.isin(np.repeat(np.arange(len(data.sizes)), data.sizes), list(data.taught))[frame]
+    entries: dict[str, Any] = {
+        "training_structures": structures_of_elements(frame[computed], numbers[computed])
+    }
     if network.charges_from.members == 1:
         return entries
     scale = float(card_entries(evaluations, data.unseen).get("uncertainty_scale", 1.0))
@@ -175,7 +181,7 @@ def training_domain(
     ]
     if means:
         limit = limit_of_unseen(means)
-        entries["domain_uncertainty_e"] = dict.fromkeys(entries["training_structures"], limit)
+        entries["domain_uncertainty_e"] = dict.fromkeys(structures_of_elements(frame, numbers), limit)
     else:
         frames = structures_of_limits(frame, numbers, data.sizes, data.repeats)
         spread = np.sqrt(predict_dataset(network, data.training, max_edges, frames=frames).variance)

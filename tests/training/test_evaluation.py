@@ -176,6 +176,25 @@ def test_transposed_training_files_are_named():
     assert warnings[0].startswith("swapped: ")
 
 
+def test_labels_of_a_teacher_are_no_structures_that_a_model_knows():
+    from types import SimpleNamespace
+
+    from bec_md.training.dataset import build_dataset, join_datasets
+    from bec_md.training.loop import TrainingData
+    from bec_md.training.validation import training_domain
+
+    one_member = SimpleNamespace(charges_from=SimpleNamespace(members=1))
+    parts = [build_dataset(toy_frames(count), 3.0, level=0) for count in (4, 12)]
+    counts = [
+        training_domain(one_member, data, {}, max_edges=10_000)["training_structures"]
+        for data in (
+            TrainingData(join_datasets(parts), (4, 12), (1.0, 1.0), {}, taught=frozenset({1})),
+            TrainingData(parts[0], (4,), (1.0,), {}),
+        )
+    ]
+    assert counts[0] == counts[1] != {}
+
+
 @dataclass
 class KnowsOxides(NoisyLaw):
     """A model that was trained on MgO only."""
