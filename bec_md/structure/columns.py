@@ -11,6 +11,7 @@ import numpy as np
 from bec_md.errors import DataError
 from bec_md.structure.comment import Column, parse_properties
 from bec_md.structure.names import (
+    CENTROIDS,
     ID_COLUMNS,
     MASS_COLUMNS,
     NUMBER_COLUMNS,
@@ -60,7 +61,7 @@ def make_layout(
     """
     columns = parse_properties(properties, place)
     label_name = first_of(columns, SPECIES_COLUMNS) or first_of(columns, NUMBER_COLUMNS)
-    position_name = first_of(columns, POSITION_COLUMNS)
+    position_name = CENTROIDS if CENTROIDS in columns else first_of(columns, POSITION_COLUMNS)
     if position_name is None or label_name is None:
         raise DataError(
             f"{place}: Properties={properties} lack species or positions",

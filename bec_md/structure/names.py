@@ -25,6 +25,8 @@ TOTAL_CHARGE_KEYS = ("total_charge", "charge")
 SPECIES_COLUMNS = ("species", "symbols", "symbol", "element", "elements")
 NUMBER_COLUMNS = ("Z", "numbers", "atomic_numbers")
 POSITION_COLUMNS = ("pos", "positions")
+#: i-PI writes them beside positions that are zero.
+CENTROIDS = "x_centroid"
 MASS_COLUMNS = ("masses", "mass")
 #: Integers that name an atom in every frame, whatever its row.
 ID_COLUMNS = ("id", "ID", "Particle_Identifier", "particle_identifier")

@@ -16,6 +16,7 @@ from bec_md.structure.names import TIME_KEYS, TIMESTEP_KEYS, VelocityUnits
 from bec_md.trajectory.options import ReadOptions
 from bec_md.trajectory.reader import place
 from bec_md.trajectory.readers.given import elements_of, given_cell, refuse_given_cell
+from bec_md.trajectory.readers.ipi import bead_warnings
 
 #: Files up to this size are counted on opening.
 _COUNT_LIMIT_BYTES = 4 << 30
@@ -73,6 +74,8 @@ class ExtxyzReader:
             next_count(lines, place(self._path, 0))
             comment = next(lines, "")
         pairs = self._parser.pairs(comment)
+        if "ipi_comment" in pairs:
+            self.warnings += bead_warnings(self._path, comment)
         self._parser.cell_required = need_cell or "pbc" not in pairs  # a molecule says that nothing repeats
         self.velocity_units = self._parser.units_of_velocities(comment, self.source)
         if self._parser.layout(comment, self.source).ids is not None:

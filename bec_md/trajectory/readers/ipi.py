@@ -30,7 +30,7 @@ _UNIT = re.compile(
     r"\b(?P<what>positions|velocities|momenta|cell|x_centroid|v_centroid)(?:\{(?P<unit>[^}\s]{0,40})\})?"
 )
 _BEAD = re.compile(r"Bead:\s*(\d{1,6})")
-_OF_BEADS = re.compile(r"(.*pos_)\d+(\D.*)", re.DOTALL)
+_OF_BEADS = re.compile(r"(.*_)(\d{1,6})(\..*)", re.DOTALL)
 _OTHER = re.compile(r"\b(velocities|momenta|forces|v_centroid|p_centroid|f_centroid)\b")
 _LENGTHS = {
     "": BOHR_ANG,
@@ -70,22 +70,35 @@ def open_ipi(path: Path, options: ReadOptions) -> XyzReader:
             "i-PI writes them in the same form",
             "name the positions (….pos_0.xyz); velocities beside them are found",
         )
-    reader, beads = XyzReader(path, options, IPI), _beads(path, comment)
-    if beads > 1:
-        reader.warnings.append(
-            f"{path.name} is one of {beads} beads of ring polymers: it moves with the frequencies of the "
-            "springs between beads as well, and has as many times the temperature of the run; J belongs to "
-            "the mean over the beads, with the temperature given (docs/howto/path_integrals.md)"
-        )
+    reader = XyzReader(path, options, IPI)
+    reader.warnings += bead_warnings(path, comment)
     return reader
 
 
+def bead_warnings(path: Path, comment: str) -> list[str]:
+    """What is to be said of the file of one bead of several, whose first frame has this comment."""
+    beads = _beads(path, comment)
+    return (
+        []
+        if beads < 2
+        else [
+            f"{path.name} is one of {beads} beads of ring polymers: it moves with the frequencies of the "
+            "springs between beads as well, and has as many times the temperature of the run; J belongs to "
+            "the mean over the beads, with the temperature given (docs/howto/path_integrals.md)"
+        ]
+    )
+
+
 def _beads(path: Path, comment: str) -> int:
-    """Number of beads, by the files beside that of one and by its own number."""
+    """Number of beads, by the files beside that of one (``….pos_0.xyz``) and by its own number."""
     bead, name = _BEAD.search(comment), _OF_BEADS.fullmatch(path.name)
-    others = (_OF_BEADS.fullmatch(other.name) for other in path.parent.iterdir()) if name else ()
-    beside = sum(other is not None and other.groups() == name.groups() for other in others if name)
-    return max(beside, 1 + int(bead[1]) if bead else 1)
+    if bead is None or "x_centroid" in comment:
+        return 1
+    own, beside = int(bead[1]), 0
+    if name is not None and int(name[2]) == own:
+        others = (_OF_BEADS.fullmatch(other.name) for other in path.parent.iterdir())
+        beside = sum(other is not None and other.group(1, 3) == name.group(1, 3) for other in others)
+    return max(beside, 1 + own)
 
 
 @lru_cache(maxsize=8)

@@ -753,9 +753,20 @@ def test_a_bead_of_i_pi_is_called_one(motion: Motion, tmp_path: Path) -> None:
     for bead in (1, 2):
         (tmp_path / f"run.pos_{bead}.xyz").write_text(content.replace("Bead: 0", f"Bead: {bead}"))
     assert "one of 3 beads" in open_trajectory(alone, timestep_fs=1.0).info.warnings[0]
+    for bead in (0, 1):  # <trajectory filename='r'>
+        (tmp_path / f"run.r_{bead}.xyz").write_text(content.replace("Bead: 0", f"Bead: {bead}"))
+    assert "one of 2 beads" in open_trajectory(tmp_path / "run.r_0.xyz", timestep_fs=1.0).info.warnings[0]
     moved = tmp_path / "x.xyz"
     moved.write_text(content.replace("Bead: 0", "Bead: 7"))
     assert "one of 8 beads" in open_trajectory(moved, timestep_fs=1.0).info.warnings[0]
+    head = 'Lattice="9 0 0 0 9 0 0 0 9" Properties=species:S:1:pos:R:3{} ipi_comment="Step: 0 Bead: {}"'
+    named = tmp_path / "x.extxyz"
+    named.write_text(f"2\n{head.format('', 3)}\nO 0 0 0\nH 1 0 0\n")  # format='ase'
+    assert "one of 4 beads" in open_trajectory(named, timestep_fs=1.0).info.warnings[0]
+    named.write_text(f"2\n{head.format(':x_centroid:R:3', 0)}\nO 0 0 0 0 0 0\nH 0 0 0 1 0 0\n")
+    centroid = open_trajectory(named, timestep_fs=1.0)
+    assert centroid.info.warnings == ()
+    assert next(iter(centroid.frames())).positions_ang[1].tolist() == [1.0, 0.0, 0.0]
 
 
 def test_steps_of_abinit_are_a_clock_only_where_atoms_move(motion: Motion, tmp_path: Path) -> None:
