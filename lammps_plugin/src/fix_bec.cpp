@@ -111,7 +111,10 @@ void FixBec::init()
   // the screen has these of every run; a log that begins with read_restart, or after `log`, shows no command for them
   if (comm->me == 0 && logfile && update->whichflag == 1)
     fputs(fmt::format("  Unit style    : {}\n  Time step     : {}\n", update->unit_style, update->dt).c_str(), logfile);
-  if (derived) check_derived();
+  if (derived) {
+    find_groups();
+    check_derived();
+  }
   warn_of_few_structures();
 }
 

@@ -190,6 +190,7 @@ class FixBec : public LAMMPS_NS::Fix {
   struct Ions;
   void prepare_derived();
   void check_derived();
+  void find_groups();
   bool visible(int i) const { return options.species_of_type[atom_type(i)] >= 0; }
   int atom_type(int i) const;
   void set_velocities();

@@ -152,10 +152,14 @@ void FixBec::check_rerun()
 void FixBec::check_integrators()
 {
   int moved = 0;
+  if (!checked_integrators && !modify->get_fix_by_style("^ipi$").empty() && comm->me == 0)
+    error->warning(FLERR, std::string("fix bec ") + id + ": i-PI sends positions without velocities, so that the "
+                          "current has nothing to do with the motion; tensors and the force of a field are right");
   for (const Fix *other : modify->get_fix_list())
     if (other->time_integrate) moved |= other->groupbit;
-  if (!moved || checked_integrators) return;
+  if (checked_integrators) return;
   checked_integrators = true;
+  if (!moved) return;
   double local = 0.0, idle = 0.0;
   for (int i = 0; i < atom->nlocal; ++i) {
     const double *v = atom->v[i];

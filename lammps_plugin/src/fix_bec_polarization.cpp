@@ -46,6 +46,17 @@ void FixBec::prepare_derived()
   array_flag = 1;
   extarray = 1;
   global_freq = options.every;
+  find_groups();
+  size_array_rows = static_cast<int>(group_bits.size()) * (1 + evaluator->members());
+  size_array_cols = 3;
+  currents.assign(3 * static_cast<std::size_t>(size_array_rows), 0.0);
+  peratom_flag = options.tensors > 0;
+  peratom_freq = std::max(1, options.tensors);
+}
+
+// Groups may be deleted and their bits given to others between runs.
+void FixBec::find_groups()
+{
   group_bits.assign(1, groupbit);
   for (const std::string &name : options.groups) {
     const int index = group->find(name);
@@ -53,11 +64,6 @@ void FixBec::prepare_derived()
       error->all(FLERR, options.groups_argument, "fix bec: there is no group " + name + ": define it before the fix");
     group_bits.push_back(group->bitmask[index]);
   }
-  size_array_rows = static_cast<int>(group_bits.size()) * (1 + evaluator->members());
-  size_array_cols = 3;
-  currents.assign(3 * static_cast<std::size_t>(size_array_rows), 0.0);
-  peratom_flag = options.tensors > 0;
-  peratom_freq = std::max(1, options.tensors);
 }
 
 // −E·P is the energy of all atoms: with a part of them in the group it would not be that of the forces.

@@ -413,6 +413,18 @@ def test_wrong_arguments(lmp: Any, models: dict[str, Path], case: str) -> None:
     assert words in str(caught.value)
 
 
+def test_groups_that_were_deleted_are_missed(lmp: Any, models: dict[str, Path]) -> None:
+    """The bit of a deleted group goes to the next one that is defined."""
+    lmp.commands_string(
+        commands(quartz()) + no_forces() + "group half id 1:4\n" + bec(models["dipole"], "groups half")
+    )
+    lmp.commands_string("fix move all nve\nrun 0\ngroup half delete\ngroup other id 5\n")
+    with pytest.raises(Exception, match="there is no group half"):
+        lmp.command("run 0")
+    lmp.commands_string("group more id 3\ngroup half id 1:4\nvelocity other set 1 0 0\nrun 0\n")
+    assert lmp.extract_fix("bec", 0, 2, 4, 0) == 0.0  # J of `half`, which rests
+
+
 def test_energy_of_a_part_is_refused(lmp: Any, models: dict[str, Path]) -> None:
     lmp.commands_string(commands(quartz()) + no_forces() + "group oxygen type 2\n")
     lmp.commands_string(bec(models["dipole"], EFIELD, "oxygen") + "fix_modify bec energy yes\n")

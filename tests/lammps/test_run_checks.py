@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import socket
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -354,6 +355,14 @@ def test_velocities_of_atoms_that_nothing_moves(
     groups = "group wall id 1:9\ngroup mobile subtract all wall\nfix move mobile nve\n"
     output = run_lmp(HOT + groups + setting + bec(models["two_layers"]) + "run 3\n").stdout
     assert ("9 atoms have velocities but no fix moves them" in output) is warned
+
+
+def test_positions_without_velocities_from_i_pi(run_lmp: Callable[..., Any], models: dict[str, Path]) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:  # it is asked for nothing before the first step
+        port = server.getsockname()[1]
+        found = run_lmp(HOT + bec(models["two_layers"]) + f"fix move all ipi 127.0.0.1 {port}\nrun 0\n")
+    assert found.returncode == 0, found.stdout
+    assert "i-PI sends positions without velocities" in found.stdout
 
 
 def test_elements_that_the_model_hardly_knows(
