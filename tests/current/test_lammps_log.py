@@ -464,11 +464,12 @@ def test_a_file_that_fix_ave_time_appends_to(tmp_path: Path) -> None:
         open_current(ave_time(tmp_path, "1 4 4 f_ir[1] f_ir[2] f_ir[3] append J.dat"))
 
 
+@pytest.mark.parametrize("style", ["rigid single", "shake 1e-6 20 0 b 1"])
 @pytest.mark.parametrize(("rigid", "left"), [("before", 41), ("behind", 40)])
-def test_a_row_from_before_rigid_bodies_are_set_up(tmp_path: Path, rigid: str, left: int) -> None:
+def test_a_row_from_before_rigid_bodies_are_set_up(tmp_path: Path, rigid: str, left: int, style: str) -> None:
     """Fixes are set up in their order: one in front of `fix rigid` sees the velocities that were drawn."""
     path = ave_time(tmp_path, "4 1 4 f_ir[1] f_ir[2] f_ir[3] file J.dat")
-    lines = ["fix out all ave/time 4 1 4 f_ir[1] f_ir[2] f_ir[3] file J.dat\n", "fix r all rigid single\n"]
+    lines = ["fix out all ave/time 4 1 4 f_ir[1] f_ir[2] f_ir[3] file J.dat\n", f"fix r all {style}\n"]
     head = HEAD + "".join(lines if rigid == "behind" else lines[::-1]) + "run 160\n"
     (tmp_path / "log.lammps").write_text(head + one(rows()))
     found = open_current(path)

@@ -31,8 +31,8 @@ from bec_md.files import read_head
 
 #: Styles of fixes that hold atoms.
 _FREEZING = ("setforce", "freeze")
-#: Styles of fixes that change velocities when a run is set up: fixes defined before them see those of before.
-_SET_UP_LATE = ("rigid", "rattle")
+#: Fixes that change velocities or positions when a run is set up: those defined before them see the old ones.
+_SET_UP_LATE = ("rigid", "rattle", "shake")
 _BEAD = (
     "it moves with the frequencies of the springs between beads as well; J belongs to the mean over the beads"
 )
@@ -280,7 +280,7 @@ def _rows_of_run(
         said.append(f"{earlier} rows of {where} up to step {since:g} are left out: they are of earlier runs")
     late = tables[0].settings.ids_behind(command[1], _SET_UP_LATE) if tables else []
     if late and len(rows) > 1 and rows[0, 0] == _first_step(tables[0]):
-        said.append(f"the first row of {where} is left out: fix {late[0]} had not set up its velocities yet")
+        said.append(f"the first row of {where} is left out: fix {late[0]} had not set up its atoms yet")
         rows = rows[1:]
     if tables and (before := int(np.count_nonzero(rows[:, 0] < _first_step(tables[0])))):
         taken = f"{before} rows of {where} are of runs that its log does not show: their time step is taken"
