@@ -242,6 +242,23 @@ def _require_unpacked(path: Path) -> None:
         )
 
 
+def refuse_unused(options: ReadOptions, used: frozenset[str], source: str, what: str) -> None:
+    """Refuse options that are neither common nor among those that a format, or a kind of objects, uses.
+
+    Raises
+    ------
+    UsageError
+        With their names.
+    """
+    unused = sorted(options.given() - COMMON_OPTIONS - used)
+    if unused:
+        raise UsageError(
+            f"{source}: {' and '.join(f'`{option}`' for option in unused)} with {what}",
+            "it has no use for it, and an option that does nothing may hide a mistake",
+            "leave it out, or name the right format with `format`",
+        )
+
+
 def open_file(path: Path, options: ReadOptions) -> FrameReader:
     """Open a file by its format.
 
@@ -254,13 +271,7 @@ def open_file(path: Path, options: ReadOptions) -> FrameReader:
     if options.topology is not None and name == "ase":
         name = "mdanalysis"
     row = FORMATS.get(name, FORMATS["ase"])  # any other name is one of ASE's formats
-    unused = sorted(options.given() - COMMON_OPTIONS - row.options)
-    if unused:
-        raise UsageError(
-            f"{path.name}: {' and '.join(f'`{option}`' for option in unused)} with the format {name}",
-            "this format has no use for it, and an option that does nothing may hide a mistake",
-            "leave it out, or name the right format with `format`",
-        )
+    refuse_unused(options, row.options, path.name, f"the format {name}")
     if name in _UNPACKED:
         _require_unpacked(path)
     reader = row.open(path, options)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from bec_md.errors import UsageError
 from bec_md.files import expanded, require_file
-from bec_md.trajectory.formats import open_file
+from bec_md.trajectory.formats import open_file, refuse_unused
 from bec_md.trajectory.frame import Trajectory
 from bec_md.trajectory.joined import JoinedReader, Parts
 from bec_md.trajectory.options import ReadOptions
@@ -79,16 +79,18 @@ def _reader_of_object(source: Any, options: ReadOptions) -> FrameReader:
     if _is_universe(source):
         from bec_md.trajectory.mdanalysis_reader import MDAnalysisReader
 
+        refuse_unused(options, frozenset({"elements"}), "a Universe", "objects of MDAnalysis")
         return MDAnalysisReader(source, options)
     from bec_md.trajectory.ase_reader import AtomsReader
 
     if hasattr(source, "get_positions") and hasattr(source, "get_atomic_numbers"):
-        return AtomsReader([source], options)
+        source = [source]
     items = list(source)
     if len(items) == 2 and all(isinstance(item, (str, Path)) for item in items):
         chosen = replace(options, topology=items[0], cell_ang=None)
         return open_file(require_file(expanded(items[1])), chosen)
     if items and all(hasattr(item, "get_positions") for item in items):
+        refuse_unused(options, frozenset({"velocity_units"}), f"{len(items)} ase.Atoms", "objects of ASE")
         return AtomsReader(items, options)
     raise UsageError(
         f"a sequence of {len(items)} {type(items[0]).__name__ if items else 'things'} is no trajectory",

@@ -219,6 +219,15 @@ def _continues(one: _Ends, other: _Ends) -> int | None:
     return 0 if unresolved and _counts_on(one, other, 1) else None
 
 
+def follows(before: Frame, last: Frame, first: Frame, after: Frame) -> bool:
+    """Whether the step from `last` to `first` is one of the motion on both sides, as positions tell it."""
+    one, two = midpoint_displacement(before, last), midpoint_displacement(first, after)
+    step, pace = midpoint_displacement(last, first), 0.5 * (one + two)
+    if not step.any() or np.abs(step).max() > 3.0 * np.abs(pace).max():
+        return False
+    return min(_correlation(one, two), _correlation(step, pace)) >= _SAME_STEPS
+
+
 def _pace(tail: Sequence[Frame], head: Sequence[Frame], interval_fs: float) -> NDArray[np.float64]:
     """What the step from the last frame of `tail` to the first one of `head` should be, Å."""
     one, two = tail[-1].velocities_ang_fs, head[0].velocities_ang_fs

@@ -38,6 +38,13 @@ def test_formats_of_ase(truth: Truth, tmp_path, name: str) -> None:
         assert frame.volume_ang3 == pytest.approx(504.0, rel=1e-4)
 
 
+def test_options_that_do_nothing_for_objects_are_refused(truth: Truth) -> None:
+    with pytest.raises(UsageError, match="`elements` with objects of ASE"):
+        open_trajectory(truth.atoms(times=False), timestep_fs=2.0, elements="Na,Cl")
+    with pytest.raises(UsageError, match="`velocity_units` with objects of MDAnalysis"):
+        open_trajectory(universe(truth), timestep_fs=2.0, velocity_units="ang/fs")
+
+
 def test_atoms_in_memory_keep_masses_charges_and_net_charge(truth: Truth) -> None:
     images = truth.atoms(charges=True)
     for image in images:

@@ -30,6 +30,8 @@ AKMA_FS = (
     ANGSTROM_M * (ATOMIC_MASS_KG / (constants.calorie * 1e3 / constants.Avogadro)) ** 0.5 / FEMTOSECOND_S
 )
 _PROGRAMS = re.compile(r"NAMD|CHARMM|OPENMM|CREATED BY USER", re.IGNORECASE)
+#: Times between frames that a header may state; the library reads others where the byte order is foreign.
+_SHORTEST_FS, _LONGEST_FS = 1e-3, 1e9
 #: Order of A, B, C, α, β, γ among the six numbers of a frame.
 _ORDER = [0, 2, 5, 4, 3, 1]
 
@@ -57,7 +59,7 @@ class DcdReader(IndexedReader):
         remarks = str(header["remarks"]).strip("\0 ")
         step_fs = float(header["delta"]) * int(header["nsavc"]) * AKMA_FS
         self.notes = ["Å of a DCD file"]
-        if keeps_time(remarks) and step_fs > 0:
+        if keeps_time(remarks) and _SHORTEST_FS < step_fs < _LONGEST_FS:
             self.timestep_fs = step_fs
             self.notes.append(f"time from its header ({step_fs:.6g} fs between frames)")
         else:
@@ -85,7 +87,7 @@ class DcdReader(IndexedReader):
             index=index,
             numbers=self._species.numbers,
             masses_amu=self._species.masses_amu,
-            positions_ang=np.array(frame.xyz, dtype=np.float64),
+            positions_ang=np.array(frame.xyz, dtype=np.float64)[:, :3],  # CHARMM's may have a fourth
             cell_ang=cell,
             pbc=np.ones(3, dtype=bool),
         )

@@ -13,8 +13,8 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from itertools import chain, islice
 from pathlib import Path
 
@@ -25,6 +25,7 @@ from bec_md.errors import UsageError
 from bec_md.structure import Frame
 from bec_md.structure.species import Species, resolve_species
 from bec_md.trajectory.options import ReadOptions
+from bec_md.trajectory.reader import place
 from bec_md.trajectory.readers.given import (
     elements_in_order,
     elements_of,
@@ -32,6 +33,7 @@ from bec_md.trajectory.readers.given import (
     required_cell,
 )
 from bec_md.trajectory.readers.text import CutFrameError, TextReader, floats, take, vector3
+from bec_md.trajectory.runs import follows
 
 _MARKER = re.compile(r"\s*(direct|cartesian|konfig)", re.IGNORECASE)
 _OF_SIESTA = re.compile(r"\s*---.*---\s*$")
@@ -94,11 +96,48 @@ class XdatcarReader(TextReader[Configuration]):
             self.notes.append(f"POTIM = {header.potim_fs:g} fs, the time between frames is NBLOCK × POTIM")
 
     def blocks(self, lines: Iterator[str]) -> Iterator[Configuration]:
+        """Cut the file into frames; the counter of an appended run goes on where its motion does.
+
+        Where that does not, or frames lie too far apart to tell, it begins anew, which is refused later.
+        """
+        before: list[Configuration] = []
+        shift, index = 0, 0
+        configurations = self._configurations(lines)
+        held, cut = next(configurations, None), None
+        while held is not None:
+            try:
+                after = next(configurations, None)
+            except (CutFrameError, ValueError, IndexError, OverflowError) as error:
+                after, cut = None, error
+            if before and after is not None:
+                shift += self._missing_steps([*before, held, after], index)
+            yield held if held.counter is None else replace(held, counter=held.counter + shift)
+            if cut is not None:
+                raise cut
+            before, held, index = [*before, held][-2:], after, index + 1
+
+    def _missing_steps(self, four: Sequence[Configuration], index: int) -> int:
+        """What to add to the counter from the third of four frames on, if it is of an appended run."""
+        counters = [block.counter for block in four if block.counter is not None]
+        if len(counters) < 4 or not counters[0] < counters[1] >= counters[2] < counters[3]:
+            return 0
+        try:
+            frames = [self.parse(block, index, self.source) for block in four]
+        except (ValueError, IndexError, OverflowError):  # raised where the frame is wanted
+            return 0
+        if len({len(frame.numbers) for frame in frames}) > 1 or not follows(*frames):
+            return 0
+        said = f"{place(self.source, index)} counts anew and continues the frames before it: read as one run"
+        if said not in self.warnings:
+            self.warnings.append(said)
+        return 2 * counters[1] - counters[0] - counters[2]
+
+    def _configurations(self, lines: Iterator[str]) -> Iterator[Configuration]:
         """Cut the file at its markers, blank lines and repeated headers."""
         header = _read_header(lines)
         marked = False
         for line in lines:
-            marker = _MARKER.match(line)
+            marker = _MARKER.match(line) if line != header.comment else None
             counter = None
             if marker is not None:
                 marked = True

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import struct
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -208,6 +209,32 @@ def test_md_car_of_siesta_has_the_order_of_its_input(motion: Motion, tmp_path: P
         np.testing.assert_allclose(frame.positions_ang, motion.positions[k, order], atol=2e-8)
 
 
+def test_appended_xdatcars_are_one_run_where_they_continue(motion: Motion, tmp_path: Path) -> None:
+    lines = text.xdatcar(motion, tmp_path).read_text().splitlines(keepends=True)
+    path = tmp_path / "XDATCAR_all"
+
+    def part(first: int, last: int) -> str:
+        rows = "".join(lines[7 + 5 * first : 7 + 5 * last])
+        for k in range(first, last):
+            rows = rows.replace(f"configuration= {k + 1:5d}", f"configuration= {k + 1 - first:5d}")
+        return "".join(lines[:7]) + rows
+
+    path.write_text(part(0, 12) + part(12, 20) + part(20, 30))
+    trajectory = open_trajectory(path, timestep_fs=1.0)
+    assert [frame.step for frame in trajectory.frames()] == list(range(1, 31))
+    assert sum("counts anew" in warning for warning in trajectory.info.warnings) == 2
+    path.write_text(part(0, 12) + part(15, 30))
+    with pytest.raises(DataError) as caught:
+        list(open_trajectory(path, timestep_fs=1.0).frames())
+    assert_helpful(caught.value, "frame 12", "appended files")
+
+
+def test_a_title_may_begin_like_a_marker(motion: Motion, tmp_path: Path) -> None:
+    path = text.xdatcar(motion, tmp_path, style="npt")
+    path.write_text(path.read_text().replace("made up", "direct gap"))
+    assert len(list(open_trajectory(path, timestep_fs=1.0).frames())) == motion.n_frames
+
+
 def test_number_of_configurations_tells_nblock(motion: Motion, tmp_path: Path) -> None:
     path = text.xdatcar(motion, tmp_path)
     lines = path.read_text().splitlines()
@@ -401,6 +428,27 @@ def test_times_of_a_dcd_are_believed_only_of_programs_that_keep_them(motion: Mot
         ).info
         assert info.timestep_fs is None
         assert "is not used" in info.units_note
+
+
+def test_other_byte_order_and_a_fourth_coordinate_of_a_dcd(motion: Motion, tmp_path: Path) -> None:
+    pdb, path = binary.pdb(motion, tmp_path), tmp_path / "run.dcd"
+    for order, four in ((">", 0), ("<", 1)):
+
+        def record(form: str, *values: Any, order: str = order) -> bytes:
+            data = struct.pack(order + form, *values)
+            return struct.pack(order + "i", len(data)) + data + struct.pack(order + "i", len(data))
+
+        head = record("4s9if10i", b"CORD", motion.n_frames, 0, 1, *[0] * 6, 0.03, 1, four, *[0] * 7, 24)
+        text = head + record("i80s", 1, b"CREATED BY NAMD".ljust(80)) + record("i", 4)
+        for frame in motion.positions:
+            rows = [*frame.T, *[np.zeros(4)] * four]
+            text += record("6d", 9.0, 90.0, 9.0, 90.0, 90.0, 9.0)
+            text += b"".join(record("4f", *row) for row in rows)
+        path.write_bytes(text)
+        trajectory = open_trajectory(path, topology=pdb)
+        assert (trajectory.info.timestep_fs is None) == (order == ">")
+        for k, frame in enumerate(trajectory.frames()):
+            np.testing.assert_allclose(frame.positions_ang, motion.positions[k], atol=2e-6)
 
 
 def test_times_that_stand_still(motion: Motion, tmp_path: Path) -> None:
