@@ -23,6 +23,7 @@ NO_LABELS = (
     "run VASP with LEPSILON = .TRUE. or LCALCEPS = .TRUE.",
 )
 _CHARGES, _WITHOUT = "BORN EFFECTIVE CHARGES", "excluding"
+_UNCONVERGED = "aborting loop EDIFF was not reached"
 
 
 def atomic_numbers_of(symbols: Sequence[str], name: str) -> NDArray[np.int64]:
@@ -62,12 +63,13 @@ def read_outcar(path: Path, left_out: list[str] | None = None) -> list[Frame]:
     A block of tensors belongs to the structure printed before it; where the first block stands before the
     first structure, each belongs to the one behind it. The rows of VASP's tensors are the field directions:
     Z[i,a,b] = ∂F_ib/∂E_a. Net charge: Q = Σ ZVAL − NELECT. Tensors without local field effects are none.
-    A cut last block is left out if others are whole; `left_out` gets a sentence on it.
+    A cut last block, and those of electrons that did not converge, are left out if others are whole;
+    `left_out` gets a sentence on them.
 
     Raises
     ------
     DataError
-        If a block is missing or cut.
+        If a block is missing or cut, or nothing converged.
     """
     said = [] if left_out is None else left_out
     runs = list(enumerate(runs_in(read_text(path, strict=False), r"vasp\.\d"), 1))
@@ -105,6 +107,7 @@ def _outcar_run(text: str, name: str, left_out: list[str]) -> list[Frame]:
     info, charge = _outcar_settings(lines, kinds, counts)
     step_of = _before if at["positions"][0] < at["charges"][0] else _behind
     blocks = {step_of(at["positions"], line): line for line in at["charges"]}  # the last one of each step
+    blocks = _converged(blocks, lines, at["positions"], name, left_out)
     eps_of = {step_of(at["positions"], line): line for line in at["eps"]}
     frames: list[Frame] = []
     for where, line in sorted(blocks.items()):
@@ -129,6 +132,23 @@ def _outcar_run(text: str, name: str, left_out: list[str]) -> list[Frame]:
                 raise
             left_out.append(f"{error.what} (tensors of structure {len(blocks)} of {len(blocks)})")
     return frames
+
+
+def _converged(
+    blocks: dict[int, int], lines: Sequence[str], positions: Sequence[int], name: str, left_out: list[str]
+) -> dict[int, int]:
+    """Leave out the tensors of structures whose electrons did not converge (since the structure before)."""
+    good = {}
+    for where, line in blocks.items():
+        begin = max((place for place in positions if place < min(where, line)), default=0)
+        if not any(_UNCONVERGED in text for text in lines[begin : max(where, line)]):
+            good[where] = line
+    bad = f"{name}: the electrons of {len(blocks) - len(good)} of {len(blocks)} structures did not converge"
+    if not good:
+        raise DataError(bad, "labels would be noise", "raise NELM and run VASP again")
+    if len(good) < len(blocks):
+        left_out.append(bad)
+    return good
 
 
 def _before(places: Sequence[int], line: int) -> int:

@@ -154,6 +154,22 @@ def test_a_last_step_that_is_cut_is_said(tmp_path):
     assert "(tensors of structure 2 of 2)" in result.rejected[0]
 
 
+def test_steps_of_vasp_that_did_not_converge_are_left_out(tmp_path):
+    """Said by VASP in front of the structure of each step; steps without labels may be unconverged."""
+    at = OUTCAR.index(" POSITION  "), OUTCAR.index(" MACROSCOPIC STATIC DIELECTRIC TENSOR IONIC")
+    step, end = OUTCAR[slice(*at)], "-------- aborting loop EDIFF was not reached (unconverged)  --------\n"
+    other = step.replace("2.13123", "2.14123")
+    moving = step[: step.index(" MACROSCOPIC")].replace("2.13123", "2.15123")
+    for text in (OUTCAR[: at[0]] + step + end + other, OUTCAR[: at[0]] + end + moving + step):
+        result = collect([written(tmp_path / "OUTCAR", text)], tmp_path / "o.xyz")
+        assert [label.frame.positions_ang[1, 0] for label in result.labels] == [2.13123]
+        assert list(result.rejected) == (
+            ["OUTCAR: the electrons of 1 of 2 structures did not converge"] if other in text else []
+        )
+    with pytest.raises(DataError, match="1 of 1 structures did not converge"):
+        read_output(written(tmp_path / "OUTCAR", OUTCAR[: at[0]] + end + step))
+
+
 @pytest.mark.parametrize(("name", "text"), [("OUTCAR", OUTCAR), ("vasprun.xml", VASPRUN)])
 def test_a_structure_for_another_program_than_ph_is_refused(tmp_path, name, text):
     with pytest.raises(UsageError, match="`structure`"):
