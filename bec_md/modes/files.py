@@ -15,7 +15,7 @@ from bec_md.charges.symmetry import Sites
 from bec_md.errors import DataError, UsageError
 from bec_md.files import expanded, parsing, read_head, read_text, require_file
 from bec_md.modes.reference import ReferenceModes, modes_from_force_constants
-from bec_md.modes.units import parse_force_constant_units, stated_units
+from bec_md.modes.units import parse_force_constant_units, stated_masses, stated_units
 from bec_md.structure.ase_files import read_structure
 from bec_md.trajectory.readers.hdf5 import is_hdf5, open_trajectory_hdf5, rows_of
 
@@ -50,7 +50,8 @@ def read_modes(
     structure
         The structure that the force constants belong to (phonopy: SPOSCAR), a file or `ase.Atoms`.
     masses
-        Masses by element, amu; standard atomic weights otherwise.
+        Masses by element, amu; otherwise those of the structure's file, of isotopes in phonopy.yaml beside
+        FORCE_CONSTANTS, standard atomic weights.
     units
         Unit of FORCE_CONSTANTS, e.g. ``"Ry/bohr^2"``; by default what phonopy.yaml beside it states, else
         eV/Å², which `resolve_modes` compares with the motion.
@@ -75,9 +76,9 @@ def read_modes(
 def _modes(path: Path, atoms: Atoms, masses: dict[str, float] | None, units: str | None) -> ReferenceModes:
     cell, positions = np.array(atoms.cell), np.array(atoms.positions)
     numbers = np.array(atoms.numbers, dtype=np.int64)
-    weights = np.array(
-        [(masses or {}).get(s, m) for s, m in zip(atoms.symbols, atoms.get_masses(), strict=True)]
-    )
+    isotopes = {} if "masses" in atoms.arrays or path.suffix == ".npz" else stated_masses(path)
+    known = isotopes | (masses or {})
+    weights = np.array([known.get(s, m) for s, m in zip(atoms.symbols, atoms.get_masses(), strict=True)])
     if path.suffix == ".npz":
         if units is not None:
             raise UsageError(
@@ -97,7 +98,10 @@ def _modes(path: Path, atoms: Atoms, masses: dict[str, float] | None, units: str
     with parsing(path, "table of force constants"):
         read = _read_hdf5 if packed else read_force_constants
         phi = factor * read(path, cell, positions, numbers)
-    return modes_from_force_constants(phi, cell, positions, numbers, weights, f"{path.name} in {unit}")
+    name = f"{path.name} in {unit}"
+    if isotopes := {symbol: mass for symbol, mass in isotopes.items() if known[symbol] == mass}:
+        name = f"{path.name}, {', '.join(f'{s} {m:g} amu' for s, m in isotopes.items())}, in {unit}"
+    return modes_from_force_constants(phi, cell, positions, numbers, weights, name)
 
 
 def _from_npz(path: Path, cell: Array, positions: Array, numbers: Indices, masses: Array) -> ReferenceModes:

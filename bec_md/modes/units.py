@@ -29,6 +29,8 @@ EXAMPLES = "eV/angstrom^2, Ry/bohr^2, hartree/bohr^2, mRy/bohr^2 or eV/angstrom.
 
 #: phonopy's files that state the unit, looked for beside the force constants.
 _STATED_IN = ("phonopy.yaml", "phonopy_params.yaml", "phonopy_disp.yaml")
+#: Standard weights of an element differ by less from one table to another.
+_SAME_MASS = 0.005
 #: Frequencies in the motion of a crystal differ from harmonic ones by less, in the median over modes.
 _USUAL = 0.25
 
@@ -61,6 +63,23 @@ def stated_units(force_constants: Path) -> tuple[float, str] | None:
         if unit is not None:
             return parse_force_constant_units(unit), f"{unit} ({name})"
     return None
+
+
+def stated_masses(force_constants: Path) -> dict[str, float]:
+    """Return the masses, amu, of elements that are isotopes in phonopy.yaml beside a file.
+
+    Elements of which it has several isotopes are left out.
+    """
+    from ase.data import atomic_masses, atomic_numbers
+
+    found: dict[str, set[float]] = {}
+    beside = (force_constants.parent / name for name in _STATED_IN)
+    text = next((read_text(path, strict=False) for path in beside if path.is_file()), "")
+    for symbol, mass in re.findall(r"symbol:\s*([A-Z][a-z]?)\b.*\n.*\n\s+mass:\s*([\d.]+)", text):
+        found.setdefault(symbol, set()).add(float(mass))
+    one = {symbol: masses.pop() for symbol, masses in found.items() if len(masses) == 1}
+    usual = {symbol: atomic_masses[atomic_numbers[symbol]] for symbol in one if symbol in atomic_numbers}
+    return {symbol: one[symbol] for symbol in usual if abs(one[symbol] / usual[symbol] - 1.0) > _SAME_MASS}
 
 
 def physical_units(path: Path) -> dict[str, str]:

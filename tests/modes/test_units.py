@@ -72,6 +72,23 @@ def test_the_unit_is_an_option_or_stands_in_phonopy_yaml(
         read_modes(tmp_path / "fc.npz", atoms_of(crystal), units="Ry/bohr^2")
 
 
+def test_isotopes_stand_in_phonopy_yaml(crystal: HarmonicCrystal, tmp_path: Path) -> None:
+    """Masses of phonopy's MASS tag; those of the structure's file and of the caller are others' decision."""
+    path, atoms = write_text(tmp_path / "FORCE_CONSTANTS", force_constants(crystal)), atoms_of(crystal)
+    atoms.set_array("masses", None)
+    usual, symbol = atoms.get_masses(), atoms.symbols[0]
+    point = "  - symbol: {} # 1\n    coordinates: [ 0.0, 0.0, 0.0 ]\n    mass: {:.6f}\n"
+    isotopes = np.where(atoms.numbers == atoms.numbers[0], 2.0, 1.0) * usual
+    stated = np.where(isotopes == usual, 1.001, 1.0) * isotopes  # standard weights of another table
+    points = [point.format(*row) for row in zip(atoms.symbols, stated, strict=True)]
+    (tmp_path / "phonopy.yaml").write_text("unit_cell:\n  points:\n" + "".join(points))
+    np.testing.assert_allclose(read_modes(path, atoms).masses_amu, isotopes, rtol=1e-6)
+    assert f"FORCE_CONSTANTS, {symbol} {isotopes[0]:g} amu, in eV" in read_modes(path, atoms).name
+    np.testing.assert_array_equal(read_modes(path, atoms, {symbol: 3.0}).masses_amu[0], 3.0)
+    atoms.set_masses(1.5 * usual)
+    np.testing.assert_array_equal(read_modes(path, atoms).masses_amu, 1.5 * usual)
+
+
 @pytest.mark.parametrize("scheme", ["stored", "midpoint"])
 @pytest.mark.parametrize(
     ("factor", "hint"),
