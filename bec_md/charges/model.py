@@ -14,6 +14,7 @@ from bec_md.arrays import Array
 from bec_md.charges.source import ChargeBatch, ChargeSource
 from bec_md.errors import DataError
 from bec_md.network.familiarity import Familiarity
+from bec_md.network.loading import name_and_level
 from bec_md.network.second_opinion import familiarity_of, second_difference
 from bec_md.pending import Pending
 
@@ -48,7 +49,7 @@ class ModelCharges:
         self._spec: dict[str, Any] | None = None
         self._model: Any = model
         if not hasattr(model, "predict_batch"):
-            self._spec = {"name_or_path": str(model)}
+            self._spec = dict(zip(("name_or_path", "level"), name_and_level(str(model)), strict=True))
             self._model = None
         elif hasattr(model, "path") and hasattr(model, "level"):  # other processes load it again
             self._spec = {"name_or_path": str(model.path), "level": model.level}

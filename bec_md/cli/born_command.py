@@ -78,9 +78,10 @@ def _with_eps_inf(model: str, atoms: Any) -> Any:
     """Return the network of this name, one that predicts ε∞."""
     from bec_md.errors import UsageError
     from bec_md.network import load_model
+    from bec_md.network.loading import name_and_level
 
     network = load_model(model, structures=[atoms])
-    if model == "auto" and not network.predicts_eps_inf:
+    if name_and_level(model)[0] == "auto" and not network.predicts_eps_inf:
         special, network = network.name, load_model("universal")
         network.reason = f"{special} was trained without ε∞"
     if not network.predicts_eps_inf:

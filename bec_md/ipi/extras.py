@@ -13,6 +13,7 @@ import numpy as np
 
 from bec_md.arrays import Array
 from bec_md.charges.sum_rule import correct_equal
+from bec_md.network.loading import name_and_level
 from bec_md.structure.from_ase import as_frame
 from bec_md.units import BOHR_ANG
 
@@ -48,7 +49,7 @@ class BornExtras:
         self._template.pbc = True
         self._charge = as_frame(template).total_charge
         self._model, self._options = model, options
-        if str(model) != "auto" or self._template.cell.rank == 3:
+        if name_and_level(str(model))[0] != "auto" or self._template.cell.rank == 3:
             self._loaded()
 
     def _loaded(self) -> BecModel:

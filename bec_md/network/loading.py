@@ -69,16 +69,15 @@ def load_model(
     DataError
         If the file is damaged or no model.
     """
-    if "@" in str(name_or_path) and not Path(name_or_path).is_file():
-        name_or_path, _, level = str(name_or_path).rpartition("@")
+    name_or_path, stated = name_and_level(name_or_path)
     options = {
         "device": device,
         "engine": engine,
         "threads": threads,
-        "level": level,
+        "level": stated or level,
         "precision": precision,
     }
-    if str(name_or_path) == "auto":
+    if name_or_path == "auto":
         if not structures:
             raise UsageError(
                 "model 'auto' needs to know the structures",
@@ -87,6 +86,13 @@ def load_model(
             )
         return _fitting([as_frame(item) for item in structures], options)
     return _loaded(name_or_path, "named", options)
+
+
+def name_and_level(name_or_path: str | Path) -> tuple[str, str | None]:
+    """Return the parts of ``NAME@LEVEL``; no level where none is named, or where a file has that name."""
+    text = str(name_or_path)
+    name, _, level = text.rpartition("@")
+    return (name, level or None) if "@" in text and not Path(text).is_file() else (text, None)
 
 
 class SuitableModel:
@@ -103,12 +109,13 @@ class SuitableModel:
     def __init__(self, model: BecModel | str | Path, options: Mapping[str, Any]) -> None:
         self._given, self._options = model, options
         self._model = model if isinstance(model, BecModel) else None
+        self._auto = not isinstance(model, BecModel) and name_and_level(model)[0] == "auto"
         self._decided: Frame | None = None  # the structure for which the model was taken
 
     def of(self, structure: Frame | Atoms) -> BecModel:
         """Return the model for a structure, loaded where it is needed."""
         frame = as_frame(structure)
-        another = self._given == "auto" and not one_material(frame, self._decided)
+        another = self._auto and not one_material(frame, self._decided)
         if self._model is None or another:
             self._model = load_model(self._given, structures=[frame], **self._options)  # type: ignore[arg-type]
             self._decided = frame

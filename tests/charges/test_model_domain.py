@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from dataclasses import replace
 
 import numpy as np
@@ -199,3 +200,12 @@ def test_limit_and_counts_of_a_hand_made_set() -> None:
     assert limit_of_unseen([means[:3], means[3:]], flagged=0.25) == pytest.approx(3.25)
     counts = structures_of_elements(frame, np.array([8, 8, 8, 14, 14, 1]))
     assert counts == {"H": 1, "O": 2, "Si": 2}
+
+
+def test_auto_with_a_level_of_theory_is_decided_by_the_first_frame() -> None:
+    frame = frame_of(bulk("MgO", "rocksalt", a=4.21))
+    source = ModelCharges("auto@pbe").prepare(frame)
+    assert (source.model.name, source.model.level) == ("universal", "pbe")
+    again = pickle.loads(pickle.dumps(source))  # as in another process
+    tensors = load_model("universal@pbe").predict_batch([frame]).born_effective_charges
+    np.testing.assert_array_equal(again.evaluate([frame]).born_effective_charges, tensors)
