@@ -142,6 +142,9 @@ class Continuity:
             if frame >= old - offset:  # the step to the last frame of a block has its neighbors in the next
                 still = bool(paths[number] < _REPEAT**2 * norms[number])
                 slope = float(slopes[number]) if clear[number] else None
+                for rest in frames[max(frame - 1, 0) : frame + 1]:
+                    if rest.velocities_ang_fs is not None and not rest.velocities_ang_fs.any():
+                        return self._at_rest(rest, max(frame - old, 0))
                 return self._described(frames[frame], max(frame - old, 0), slope, still=still)
         return None
 
@@ -214,6 +217,12 @@ class Continuity:
             what = f"{where}: its atoms have jumped since the frame before it"
             why += ": frames are missing, replicas were exchanged, or another run begins here"
         return self._break(position, what, why, frame.index)
+
+    def _at_rest(self, frame: Frame, position: int) -> Break:
+        what = f"{place(self._source, frame.index)}: its velocities are all 0, while its atoms move"
+        before = f"the part before it with `stop={frame.index}` and " if frame.index else ""
+        fix = f"read {before}the rest with `start={frame.index + 1}`, or use `velocities=none`"
+        return Break(position, DataError(what, "they were not written, and J would be 0 there", fix))
 
     def _break(self, position: int, what: str, why: str, index: int) -> Break:
         fix = (

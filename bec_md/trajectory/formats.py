@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import NoReturn
@@ -145,6 +145,13 @@ def _refuse_binary_dump(path: Path, _: ReadOptions) -> NoReturn:
     )
 
 
+def _open_arc(path: Path, options: ReadOptions) -> FrameReader:
+    """Open a file of TINKER, which is its own topology, or of DMol."""
+    if read_head(path).startswith(b"!BIOSYM"):
+        return AtomsReader(path, options)
+    return open_with_topology(path, replace(options, topology=options.topology or path))
+
+
 _BESIDE = frozenset({"cell_ang", "velocities", "velocity_units", "elements"})
 _TOPOLOGY = frozenset({"topology", "elements"})
 
@@ -207,6 +214,7 @@ FORMATS: Mapping[str, Format] = {
         _TOPOLOGY | {"cell_ang", "lammps_units", "velocity_units"},
     ),
     "gro": Format(GroReader, (".gro",), options=_TOPOLOGY),
+    "arc": Format(_open_arc, (".arc", ".txyz"), options=_TOPOLOGY),
     "mdanalysis": Format(open_with_topology, options=_TOPOLOGY),
     "lammps-dump-binary": Format(_refuse_binary_dump, (".bin",)),
     "ase": Format(AtomsReader, options=frozenset({"velocity_units"})),

@@ -197,6 +197,26 @@ def test_formats_that_mdanalysis_reads_wrongly_are_refused(truth: Truth, write) 
     assert_helpful(caught.value, "XYZ", "without topology")
 
 
+def test_an_arc_of_tinker_is_its_own_topology(tmp_path) -> None:
+    motion, path = HarmonicMotion(n_frames=8), tmp_path / "run.arc"
+    for box in ("   9.0 9.0 9.0 90.0 90.0 90.0\n", ""):
+        text = ""
+        for frame in motion.positions:
+            text += f"     4  made up\n{box}"
+            for i, (symbol, row) in enumerate(zip(motion.symbols, frame, strict=True), start=1):
+                text += f"{i:6d}  {symbol:3s}" + "".join(f"{x:12.6f}" for x in row) + "    11\n"
+        path.write_text(text)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            given = {} if box else {"cell_ang": (9.0, 9.0, 9.0)}
+            trajectory = open_trajectory(path, timestep_fs=1.0, **given)
+            frames = list(trajectory.frames())
+        assert trajectory.info.numbers.tolist() == [11, 17, 11, 17]
+        for k, frame in enumerate(frames):
+            np.testing.assert_allclose(frame.positions_ang, motion.positions[k], atol=2e-6)
+            np.testing.assert_allclose(frame.cell_ang, 9.0 * np.eye(3), atol=1e-6)
+
+
 def test_files_of_a_chain_are_judged_one_by_one(tmp_path) -> None:
     motion = HarmonicMotion(n_frames=8)
     first, *snapshots = motion.lammps("x y z vx vy vz").split("ITEM: TIMESTEP")[1:]

@@ -253,6 +253,15 @@ def test_a_repeated_frame_is_found(write, velocities) -> None:
     assert len(read_all(path, timestep_fs=1.0, stop=31)) == 31
 
 
+@pytest.mark.parametrize(
+    ("frame", "words"), [(0, "read the rest with `start=1`"), (30, "`stop=30` and the rest")]
+)
+def test_velocities_that_were_not_written_are_said(write, frame: int, words: str) -> None:
+    motion = HarmonicMotion()
+    motion.velocities[frame] = 0.0
+    refused(write(motion.extxyz()), f"frame {frame}: its velocities are all 0", words, timestep_fs=1.0)
+
+
 def test_a_restart_that_goes_back_in_time_is_found_by_the_motion_alone(write) -> None:
     frames = [*range(30), *range(24, 60)]
     path = write(HarmonicMotion().extxyz(frames=frames))

@@ -9,12 +9,15 @@ from bec_md.errors import UsageError
 from bec_md.structure.names import VELOCITY_UNITS, VelocityUnits
 from bec_md.trajectory.options import ReadOptions
 from bec_md.trajectory.readers.xyz import Comment, Dialect, XyzReader
+from bec_md.units import BOHR_ANG
 
 _MD_ITERATION = re.compile(r"\s*MD iter:\s*(\d{1,18})")
-#: "Atoms. Timestep: 10" (LAMMPS), "Step 10, t=5.00 fs" (ORCA), "time = 1.5 ps": a time counts with its unit.
-_STEP = re.compile(r"\b(?:time)?step\b\s*[:=]?\s*(\d{1,18})", re.IGNORECASE)
+#: "Atoms. Timestep: 10" (LAMMPS), "Step 10, t=5.00 fs" (ORCA), "time = 1.5 ps": a time counts with its unit,
+#: and "time step 0.5 fs" is none.
+_STEP = re.compile(r"\b(?:time)?step\b\s*[:=]?\s*(\d{1,18}+)(?!\.\d|\s*\(?\s*[fp]s\b)", re.IGNORECASE)
 _TIME = re.compile(r"\bt(?:ime)?\s*[:=]\s*([-+\d.eE]{1,40})\s*\(?\s*(fs|ps)\b", re.IGNORECASE)
 _VELOCITY = re.compile(r"\bang(?:strom)?\s*/\s*(fs|ps)\b", re.IGNORECASE)
+_BOHR = re.compile(r"\b(?:units?|coordinates|positions|lengths?)\b[^,;/]{0,12}\bbohr\b", re.IGNORECASE)
 _FS = {"fs": 1.0, "ps": 1e3}
 
 
@@ -56,6 +59,7 @@ def _read_plain(comment: str) -> Comment:
     units = f"ang/{velocity[1].lower()}" if velocity else ""
     return Comment(
         step=int(step[1]) if step else None,
+        length_ang=BOHR_ANG if _BOHR.search(comment) else 1.0,
         time_fs=float(time[1]) * _FS[time[2].lower()] if time else None,
         velocity=VelocityUnits(units, VELOCITY_UNITS[units], assumed=False) if velocity else None,
     )

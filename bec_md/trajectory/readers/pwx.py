@@ -1,7 +1,8 @@
 """Output of Quantum ESPRESSO's pw.x for ``calculation = 'md'`` or ``'vc-md'``: positions and times.
 
 Frames are the blocks ``ATOMIC_POSITIONS`` that follow ``Entering Dynamics``; the structure of the input is
-not among them. pw.x prints no velocities.
+not among them. pw.x prints no velocities. Runs with a changing cell print times alone, in ps with five
+decimals and 2.42e-5 ps for ħ/E_h.
 """
 
 from __future__ import annotations
@@ -27,8 +28,10 @@ _ATOMS = re.compile(r"number of atoms/cell\s*=\s*(\d{1,9})")
 _ALAT = re.compile(r"lattice parameter \(alat\)\s*=\s*([\d.]{1,30})\s*a\.u\.")
 _TIME_STEP = re.compile(r"Time step\s*=\s*([\d.]{1,30})\s*a\.u\.")
 _AXIS = re.compile(r"a\([123]\) = \(([-+\d.\s]{1,80})\)")
-_ENTER = re.compile(r"Entering Dynamics:?\s*(?:iteration\s*=|it\s*=)\s*(\d{1,12})")
+_ENTER = re.compile(r"Entering Dynamics[:;]?\s*(?:iteration\s*=|it\s*=)\s*(\d{1,12})")
 _TIME = re.compile(r"time\s*=\s*([\d.]{1,30})\s*pico-?seconds")
+#: ħ/E_h as runs with a changing cell print it, and the time from which on five decimals of ps suffice.
+_PRINTED_FS, _LEAST_FS = 0.0242, 5.0
 _SPECIES = re.compile(r"\s*atomic species\s+valence\s+mass")
 _CARD = re.compile(r"\s*+(ATOMIC_POSITIONS|CELL_PARAMETERS)\s*+[({]?\s*+(\w+)?\s*+(?:=\s*+([\d.]{1,30}))?")
 
@@ -59,6 +62,19 @@ class PwReader(TextReader[PwBlock]):
         if self._step_fs is not None:
             self.timestep_fs = self._step_fs
             self.notes.append(f"time step of the run {self._step_fs:.5g} fs, all steps printed")
+        else:
+            self.timestep_fs = self._mean_step_fs()
+
+    def _mean_step_fs(self) -> float | None:
+        """Time step from the first and the last time that are printed; None if these have too few digits."""
+        first = last = self.first()
+        for last in self._whole_blocks():  # noqa: B007
+            pass
+        if first.time_fs is None or last.time_fs is None or last.time_fs - first.time_fs < _LEAST_FS:
+            return None
+        self.notes.append("time step from its times")
+        step_fs = (last.time_fs - first.time_fs) / (last.iteration - first.iteration)
+        return step_fs * ATOMIC_TIME_FS / _PRINTED_FS
 
     def blocks(self, lines: Iterator[str]) -> Iterator[PwBlock]:
         """Follow the output; a frame is complete with its last row."""
@@ -80,7 +96,8 @@ class PwReader(TextReader[PwBlock]):
             elif found := _TIME_STEP.search(line):  # Rydberg units: 2 ħ/E_h
                 self._step_fs = float(found[1]) * 2.0 * ATOMIC_TIME_FS
             elif found := _ENTER.search(line):
-                iteration, time_fs = int(found[1]), None
+                iteration, time = int(found[1]), _TIME.search(line)
+                time_fs = None if time is None else float(time[1]) * 1e3
             elif (found := _TIME.search(line)) and iteration is not None:
                 time_fs = float(found[1]) * 1e3
             elif (found := _CARD.match(line)) and iteration is not None:

@@ -108,8 +108,11 @@ def cpx(m: Motion, folder: Path) -> Path:
     return folder / "cp.pos"
 
 
-def pwx(m: Motion, folder: Path) -> Path:
-    """Output of pw.x: alat, axes, then positions in crystal coordinates after every step."""
+def pwx(m: Motion, folder: Path, *, cells: bool = False) -> Path:
+    """Output of pw.x: alat, axes, then positions in crystal coordinates after every step.
+
+    With `cells` that of vc-md: the cell in every step, and times, of five decimals, alone.
+    """
     alat = 10.0
     lines = ["     Program PWSCF v.7.2 starts", f"     lattice parameter (alat)  =   {alat:10.4f}  a.u."]
     lines += [
@@ -122,12 +125,19 @@ def pwx(m: Motion, folder: Path) -> Path:
     ]
     for n, vector in enumerate(m.cell / BOHR / alat, start=1):
         lines.append(f"               a({n}) = ( " + " ".join(f"{x:11.8f}" for x in vector) + " )  ")
-    lines.append(f"     Time step             =  {m.timestep_fs / AUT / 2:12.6f} a.u.,  1.0000 femto-seconds")
+    if not cells:
+        lines.append(
+            f"     Time step             =  {m.timestep_fs / AUT / 2:12.6f} a.u.,  1.0000 femto-seconds"
+        )
     for k, frame in enumerate(m.scaled):
-        lines += [
-            f"     Entering Dynamics:    iteration = {k + 1:5d}",
-            "        time      =  0.0010 pico-seconds",
-        ]
+        if cells:
+            time = k * m.timestep_fs / AUT * 2.42e-5
+            lines.append(f"     Entering Dynamics;  it = {k + 1:5d}   time = {time:8.5f} pico-seconds")
+            rows = [" ".join(f"{x:14.9f}" for x in row) for row in m.cell / BOHR / alat]
+            lines += ["", f"CELL_PARAMETERS (alat= {alat:11.8f})", *rows]
+        else:
+            lines.append(f"     Entering Dynamics:    iteration = {k + 1:5d}")
+            lines.append("        time      =  0.0010 pico-seconds")
         lines.append("\nATOMIC_POSITIONS (crystal)")
         lines += [
             s + " " + " ".join(f"{x:16.10f}" for x in row) for s, row in zip(m.symbols, frame, strict=True)

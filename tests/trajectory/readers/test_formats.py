@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import gzip
 import struct
 from collections.abc import Callable
@@ -209,6 +210,15 @@ def test_md_car_of_siesta_has_the_order_of_its_input(motion: Motion, tmp_path: P
         np.testing.assert_allclose(frame.positions_ang, motion.positions[k, order], atol=2e-8)
 
 
+def test_pwx_with_a_changing_cell_has_its_times_alone(motion: Motion, tmp_path: Path) -> None:
+    trajectory = open_trajectory(text.pwx(motion, tmp_path, cells=True))
+    assert trajectory.info.timestep_fs == pytest.approx(1.0, abs=2 * 0.005 / motion.n_frames)  # digits
+    for k, frame in enumerate(trajectory.frames()):
+        np.testing.assert_allclose(frame.positions_ang, motion.positions[k], atol=1e-7)
+    short = text.pwx(dataclasses.replace(motion, n_frames=4), tmp_path, cells=True)
+    assert open_trajectory(short).info.timestep_fs is None
+
+
 def test_appended_xdatcars_are_one_run_where_they_continue(motion: Motion, tmp_path: Path) -> None:
     lines = text.xdatcar(motion, tmp_path).read_text().splitlines(keepends=True)
     path = tmp_path / "XDATCAR_all"
@@ -383,6 +393,18 @@ def test_times_in_comments_count_where_they_have_a_unit(motion: Motion, tmp_path
     with pytest.raises(UsageError) as caught:
         open_trajectory(other, cell_ang=motion.cell)
     assert_helpful(caught.value, "velocities of a run")
+
+
+@pytest.mark.parametrize(
+    "comment", ["timestep = 0.5 fs, frame {k}", "time step: 1 (fs)", "unit: Bohr, step {k}"]
+)
+def test_comments_may_state_the_time_step_or_bohr(motion: Motion, tmp_path: Path, comment: str) -> None:
+    length = text.BOHR if "Bohr" in comment else 1.0
+    comments = [comment.format(k=k) for k in range(motion.n_frames)]
+    path = text.xyz(text.rows_of(motion, motion.positions / length), comments, "run.xyz", tmp_path)
+    trajectory = open_trajectory(path, cell_ang=motion.cell, timestep_fs=1.0)
+    for k, frame in enumerate(trajectory.frames()):
+        np.testing.assert_allclose(frame.positions_ang, motion.positions[k], atol=1e-8)
 
 
 def test_a_file_of_torch_sim_is_called_one(tmp_path: Path) -> None:
