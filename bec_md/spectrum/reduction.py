@@ -232,9 +232,11 @@ def _check(reduction: Reduction, power: PowerSpectra, known: str) -> QualityChec
 
 
 def mean_gain(reduction: Reduction, power: PowerSpectra) -> Array:
-    """Gain of each axis, (3,), averaged over the spectrum with its power as weight."""
+    """Gain of each axis, (3,), averaged over the spectrum with its power as weight; 1 without any."""
     weight = np.maximum(power.total[:3], 0.0)
-    return np.asarray((reduction.gain() * weight).sum(axis=1) / np.maximum(weight.sum(axis=1), 1e-300))
+    whole = weight.sum(axis=1)
+    gain = (reduction.gain() * weight).sum(axis=1) / np.maximum(whole, 1e-300)
+    return np.where(whole > 1e-12 * whole.max(), gain, 1.0)
 
 
 def plain_facts(found: Reduced | None, statics: Statics | None, eps_inf: Array | None) -> dict[str, Any]:

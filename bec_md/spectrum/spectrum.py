@@ -17,7 +17,7 @@ from bec_md.spectrum.quantities import Quantity
 from bec_md.spectrum.response import conductivity
 from bec_md.spectrum.response.direction import Direction, to_direction
 from bec_md.spectrum.response.scalar import Functions, Response
-from bec_md.spectrum.response.symmetric_tensor import VOIGT, to_matrix
+from bec_md.spectrum.response.symmetric_tensor import VOIGT, to_six
 from bec_md.units import CM_PER_THZ, MEV_PER_CM, SPEED_OF_LIGHT_CM_FS
 
 if TYPE_CHECKING:
@@ -260,15 +260,21 @@ class Spectrum(Functions):
         return np.sqrt(variance), np.sqrt(np.clip(imag[0, 1:], 0.0, None)), covariance[0, 1:]
 
     def _projected_reduced(self, weight: Array, averaged: Array | None) -> tuple[Array, Array, Array]:
-        """Errors of tr(Pσ) with control variates: the six elements are taken as independent."""
-        squares = weight**2
+        """Errors of tr(Pσ) with control variates: those of six elements, and the noise that they share."""
+        factor = np.array([(1.0 if a == b else 2.0) * weight[a, b] for a, b in VOIGT])
         if averaged is not None:  # those before the average
-            share = to_matrix(np.einsum("kab,ab->k", averaged**2, _PAIRS)[:, None])[0]
-            squares = np.divide(squares, share, out=np.zeros((3, 3)), where=share > 1e-9)
+            share = np.sqrt(np.einsum("kab,ab->k", averaged**2, _PAIRS))
+            factor = np.divide(factor, share, out=np.zeros(6), where=share > 1e-4)
+        shared = uncertainty.shared_noise(self.sigma.real) * np.outer(factor, factor)[:, :, None]
+        real, imag, both = (
+            to_six(part).T for part in (self.sigma_real_err, self.sigma_imag_err, self.sigma_covariance)
+        )
+        product = real * imag
+        mixed = np.divide(both, product, out=np.zeros_like(both), where=product > 0.0) * real
         return (
-            np.sqrt(np.einsum("ab,fab->f", squares * _PAIRS, self.sigma_real_err**2)),
-            np.sqrt(np.einsum("ab,fab->f", squares * _PAIRS, self.sigma_imag_err**2)),
-            np.einsum("ab,fab->f", squares * _PAIRS, self.sigma_covariance),
+            np.sqrt(np.maximum(np.einsum("klf,kf,lf->f", shared, real, real), 0.0)),
+            np.sqrt(np.maximum(np.einsum("klf,kf,lf->f", shared, imag, imag), 0.0)),
+            np.einsum("klf,kf,lf->f", shared, mixed, imag),
         )
 
     # --- tensors ----------------------------------------------------------------------------------

@@ -13,7 +13,7 @@ from bec_md.errors import DataError
 from bec_md.spectrum import Spectrum, compute_spectrum, load_spectrum, symmetrized, write_hdf5
 from bec_md.spectrum.analysis.point_group import named_group
 from bec_md.spectrum.output import columns
-from tests.spectrum.exact import TEMPERATURE_K, langevin_oscillator, lorentz_chi, neutral_system
+from tests.spectrum.exact import TEMPERATURE_K, atoms_series, langevin_oscillator, lorentz_chi, neutral_system
 
 MASS, VOLUME = 10.0, 300.0
 OPTIONS = {"temperature_k": TEMPERATURE_K, "resolution_cm": 40.0, "max_cm": 1000.0, "eps_inf": 2.0}
@@ -311,3 +311,23 @@ def test_the_static_permittivity_does_not_know_the_estimator(choice: dict[str, o
     assert not np.allclose(
         np.diag(plain.static["fluctuation"]), np.diag(less.static["fluctuation"]), rtol=1e-4
     )
+
+
+def test_a_band_along_110_shares_its_noise_and_an_axis_without_charges_obeys_the_f_sum_rule() -> None:
+    """Elements xx, yy and xy are one number: along 110 it is twice that of xx, and so is its error."""
+    masses, along = np.array([20.0, 16.0]), np.array([1.0, 1.0, 0.0]) / 2**0.5
+    velocities = np.stack(
+        [langevin_oscillator(12000, 4.0, 200.0 + 80.0 * i, 25.0, m, i)[1] for i, m in enumerate(masses)],
+        axis=1,
+    )
+    tensors = np.array([2.0, -2.0])[:, None, None] * np.outer(along, along)
+    series = atoms_series(velocities, tensors, masses, ["Na", "O"], 4.0, volume_ang3=150.0)
+    options = {"temperature_k": 300.0, "resolution_cm": 20.0, "max_cm": 500.0, "sum_rule": "none"}
+    found = compute_spectrum(series, control_variates="f-sum", **options)
+    assert found.plain_n_alpha is not None
+    assert found.parameters["f_sum_ratio"][2] == 1.0
+    assert found.quality["f_sum"].status == "ok"
+    assert found.quality["control_variates"].value[2] == 1.0
+    band = (found.wavenumber_cm > 150.0) & (found.wavenumber_cm < 330.0)
+    relative = [(found.error("n_alpha", d) / found.get("n_alpha", d))[band] for d in ("x", "1,1,0")]
+    np.testing.assert_allclose(relative[1], relative[0], rtol=0.3)  # that of xy is not reduced

@@ -26,7 +26,8 @@ def f_sum_ratio(current_variance: Array, zz_over_mass: Array, temperature_k: flo
     r"""Ratio of :math:`∫ω ε_2 dω` to its exact value, from C_ab(0) and Σ⟨ZZᵀ⟩/m.
 
     :math:`∫_0^∞ ω ε_2\,dω = \frac{π}{2 ε_0 V} \frac{C(0)}{k_B T}` and the sum rule says
-    :math:`C(0) = k_B T\,Σ⟨ZZ^T⟩/m`; elementwise ratio of the diagonals.
+    :math:`C(0) = k_B T\,Σ⟨ZZ^T⟩/m`; elementwise ratio of the diagonals, 1 where there are neither charges nor
+    current.
 
     Parameters
     ----------
@@ -38,8 +39,11 @@ def f_sum_ratio(current_variance: Array, zz_over_mass: Array, temperature_k: flo
         T in K.
     """
     kt = BOLTZMANN_EV_K * temperature_k / AMU_ANG2_FS2_EV  # amu Å²/fs²
+    exact = kt * np.asarray(zz_over_mass)
+    least = 1e-12 * np.max(np.abs(exact), initial=0.0)
+    empty = (np.abs(exact) <= least) & (np.abs(current_variance) <= least)
     with np.errstate(divide="ignore", invalid="ignore"):
-        return np.asarray(current_variance / (kt * zz_over_mass))
+        return np.where(empty, 1.0, current_variance / exact)
 
 
 def check_f_sum(ratio: Array | None, error: Array) -> QualityCheck:

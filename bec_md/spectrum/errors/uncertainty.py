@@ -255,6 +255,23 @@ def relative_variance_along(axes: Array, values: Array, errors: Array, share: Ar
     return np.asarray((axes**2).T @ (ratio / (1.0 - ratio) / share).T)
 
 
+def shared_noise(power: Array) -> Array:
+    r"""Correlation (6, 6, F) of the noise of Voigt components of power spectra (F, 3, 3).
+
+    .. math:: \mathrm{cov}(\hat S_{ab}, \hat S_{cd}) ∝ \tfrac12 (S_{ac}S_{bd} + S_{ad}S_{bc})
+    """
+    first, second = (np.array([pair[side] for pair in VOIGT]) for side in (0, 1))
+    moved = np.moveaxis(power, 0, -1)
+    found = (
+        moved[first[:, None], first] * moved[second[:, None], second]
+        + moved[first[:, None], second] * moved[second[:, None], first]
+    )
+    own = np.sqrt(np.maximum(np.einsum("kkf->kf", found), 1e-300))
+    shared = np.clip(found / own[:, None] / own[None, :], -1.0, 1.0)
+    shared[np.arange(6), np.arange(6)] = 1.0
+    return np.asarray(shared)
+
+
 def averaged_share(power: Array, weights: Array | None) -> Array:
     r"""Variance of S_aa averaged over a point group over that of a run's own, (F, 3): tr(WSWS)/S_aa²; else 1.
 
