@@ -175,12 +175,12 @@ def _temperature(
 
 def _corrected(power: PowerSpectra, blocks: CurrentBlocks, options: _Resolved) -> PowerSpectra:
     """Undo finite-difference damping and the Verlet shift in every spectrum."""
-    names = ("total", "partial", "auto", "matrix", "members", "block_trace")
+    names = ("total", "partial", "auto", "matrix", "members", "block_trace", "leakage", "partial_leakage")
     spectra: dict[str, Array] = {name: getattr(power, name) for name in names}
     scheme = blocks.series[0].scheme
     if options.asked.undo_damping and scheme != "velocity":
         gain = corrections.undamped_gain(power.wavenumber_cm, power.timestep_fs, scheme)
-        spectra = {name: values * gain for name, values in spectra.items()}
+        spectra = {name: values * gain if values.size else values for name, values in spectra.items()}
     if options.asked.md_timestep_fs is not None:
         dt = options.asked.md_timestep_fs
         spectra = {
@@ -285,6 +285,10 @@ def _assemble(blocks: CurrentBlocks, options: _Resolved) -> Spectrum:
     errors = _errors(sigma_real, power, keep)
     if found.reduction is not None:
         errors = reduced_errors(errors, found.reduction, power, sigma_of, keep)
+    if power.leakage.size:
+        errors |= uncertainty.leakage_errors(
+            errors, one_sided.continuous_response(sigma_of(power.leakage))[:, keep]
+        )
     return Spectrum(
         wavenumber_cm=power.wavenumber_cm[keep],
         sigma=to_matrix(sigma[:, keep]),
@@ -386,12 +390,13 @@ def _partials(blocks: CurrentBlocks, power: PowerSpectra, sigma_of: Any, keep: s
     if not power.partial.size:
         return {}
     partial, auto, total = sigma_of(power.partial), sigma_of(power.auto), sigma_of(power.total)
+    leakage = sigma_of(power.partial_leakage) if power.partial_leakage.size else np.zeros(len(partial))
     values, errors = {}, {}
     wide = None if power.excess is None else power.excess[0]
     for g, name in enumerate(blocks.groups):
         variance = uncertainty.partial_variance(partial[g], auto[g], total, power.relative_variance, wide)
         values[name] = response.n_alpha_from_conductivity(partial[g, :3].mean(axis=0))[keep]
-        errors[name] = response.n_alpha_from_conductivity(np.sqrt(variance))[keep]
+        errors[name] = response.n_alpha_from_conductivity(np.hypot(np.sqrt(variance), leakage[g]))[keep]
     matrix = None
     if power.matrix.size:
         matrix = response.n_alpha_from_conductivity(sigma_of(power.matrix) / 3.0)[..., keep]

@@ -58,7 +58,8 @@ class SpectrumOptions(Options):
         Full width at half maximum of the smoothing kernel, cm⁻¹. If None, the width that gives 10 %
         error per point, within 2 … 20 cm⁻¹ and no finer than 2/(cT).
     estimator
-        "lag" (lag window), "welch" or "multitaper".
+        "lag" (lag window), "welch" or "multitaper". With "lag" bands leak as 1/ω² into the dark, most of all
+        towards ω = 0, which is in the errors; with tapers hardly.
     window
         Lag window: gaussian, parzen, bartlett or lorentzian.
     sum_rule

@@ -11,13 +11,14 @@ familiar 1/√(3 n_rep T B). Degrees of freedom follow by matching two moments: 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from bec_md.arrays import Array, Complex
-from bec_md.spectrum.response.symmetric_tensor import VOIGT, to_six
+from bec_md.spectrum.response.symmetric_tensor import VOIGT, to_matrix, to_six
 
 
 def relative_standard_error(
@@ -214,6 +215,24 @@ def response_covariance(
         np.array([np.interp(every, rows, column) for column in variance.T]),
         np.array([np.interp(every, rows, column) for column in covariance.T]),
     )
+
+
+def leakage_errors(errors: Mapping[str, Any], leakage: Complex) -> dict[str, Array]:
+    """Errors and covariances of the parts of σ with what the ends of a run add to it.
+
+    Parameters
+    ----------
+    errors
+        Arrays sigma_real_err, sigma_imag_err, sigma_covariance (F, 3, 3), and iso_… (F,) of tr σ/3.
+    leakage
+        (6, F) complex σ that leaks from the bands: far from them, and towards ω = 0, more than their noise.
+    """
+    found = {}
+    for name, value in (("sigma", to_matrix(leakage)), ("iso", leakage[:3].mean(axis=0))):
+        found[f"{name}_real_err"] = np.hypot(errors[f"{name}_real_err"], value.real)
+        found[f"{name}_imag_err"] = np.hypot(errors[f"{name}_imag_err"], value.imag)
+        found[f"{name}_covariance"] = errors[f"{name}_covariance"] + value.real * value.imag
+    return found
 
 
 def real_part_error(gradient: Complex, real_var: Array, imag_var: Array, covariance: Array) -> Array:

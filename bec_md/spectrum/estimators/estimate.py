@@ -7,7 +7,7 @@ they differ in the kernel's shape and in how they treat the ends of the series.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -64,6 +64,9 @@ class PowerSpectra:
     excess
         (2, 3, F) variance of S_aa over that of a spectrum flat over the kernel, and the squares of single
         ordinates over that of S_aa (`ordinates.with_excess`); None: the spectra count as flat.
+    leakage, partial_leakage
+        (6, F) part of `total`, and (G, F) of the mean of axes of `partial`, that the ends of the run make:
+        bands leak as 1/ω² into the dark. Empty where tapers prevent it.
     """
 
     wavenumber_cm: Array
@@ -81,6 +84,8 @@ class PowerSpectra:
     total_time_fs: float
     longest_fs: float
     excess: Array | None = None
+    leakage: Array = field(default_factory=lambda: np.zeros(0))
+    partial_leakage: Array = field(default_factory=lambda: np.zeros(0))
 
     @property
     def middle_variance(self) -> float:
@@ -198,14 +203,14 @@ def _lag(blocks: CurrentBlocks, options: EstimateOptions) -> PowerSpectra:
 
     grid = one_sided.grid_size(max_lag, step, grid_resolution_cm(blocks, options))
 
-    def smooth(power: Array, norm: float | Array) -> Array:
+    def smooth(power: Array, norm: float | Array, weight: Array = window) -> Array:
         """Spectrum of a correlation within the lag window."""
         if power.ndim > 2:  # group by group: transforms of all at once would double the memory
             return np.array([smooth(one, norm) for one in power]).reshape(*power.shape[:-1], grid // 2 + 1)
         raw = correlation.even_correlation(power, size, max_lag) / norm
-        return one_sided.two_sided_transform(raw * window, grid, step)
+        return one_sided.two_sided_transform(raw * weight, grid, step)
 
-    n = float(sum(lengths))
+    n, lost = float(sum(lengths)), window * _lost(max_lag, lengths)
     weights = sums.block_weight
     return PowerSpectra(
         wavenumber_cm=one_sided.wavenumber_grid_cm(grid, step),
@@ -218,11 +223,24 @@ def _lag(blocks: CurrentBlocks, options: EstimateOptions) -> PowerSpectra:
         block_weight=weights,
         relative_variance=lag_window_variance(window, lengths, grid),
         correlation=correlation.even_correlation(sums.total, size, max_lag) / n,
+        leakage=smooth(sums.total, n, lost),
+        partial_leakage=smooth(sums.partial[:, :3].mean(axis=1), n, lost),
         lag_window=window,
         timestep_fs=step,
         total_time_fs=n * step,
         longest_fs=max(lengths) * step,
     )
+
+
+def _lost(max_lag: int, lengths: tuple[int, ...]) -> Array:
+    """What a biased correlation, (1 − k/N) C_k, lacks, over itself: −k/(N − k), at least −1.
+
+    This is what leaks at the ends of the run, and keeps a spectrum non-negative.
+    """
+    lags = np.arange(max_lag + 1)
+    whole = float(sum(lengths))
+    left = np.sum([np.clip(n - lags, 0.0, None) for n in lengths], axis=0)
+    return np.asarray(1.0 - whole / np.maximum(left, 0.5 * whole))
 
 
 def lag_window_variance(window: Array, lengths: tuple[int, ...], size: int) -> Array:
