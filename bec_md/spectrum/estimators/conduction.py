@@ -21,8 +21,10 @@ gives the apparent :math:`ε(0)-ε_∞ = σT/3ε_0`, with the relative scatter :
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from bec_md.arrays import Array
 from bec_md.spectrum.estimators.cepstral import CepstralEstimate
@@ -160,7 +162,7 @@ def lowest_over_zero(bins: Periodogram, found: CepstralEstimate) -> float:
     return float(power / found.value) if found.value > 0.0 else 0.0
 
 
-def static_error(bins: Periodogram, ordinates: Array, cross: Array) -> tuple[Array, float]:
+def static_error(bins: Periodogram, ordinates: Array, cross: NDArray[Any]) -> tuple[Array, float]:
     r"""Standard errors (3, 3) of a static number in (e Å)², and of its trace/3, from ordinates that it sums.
 
     Those of ⟨δM_a δM_b⟩ are the periodogram of M itself.
@@ -186,7 +188,7 @@ def static_error(bins: Periodogram, ordinates: Array, cross: Array) -> tuple[Arr
     # ⟨I_aa I_bb⟩ = S_aa S_bb + S_ab²/K, ⟨I_ab²⟩ = S_ab² + (S_aa S_bb + S_ab²)/2K
     shared = np.diag(np.diag(products)) * count / (count + 1.0)
     for (a, b), row in zip(VOIGT[3:], cross, strict=True):
-        square = scale**2 * float(row[1:] @ row[1:])
+        square = scale**2 * float(np.einsum("f,f->", row[1:], row[1:], dtype=np.float64, casting="safe"))
         found = (square - products[a, b] / (2.0 * count)) / (1.0 + 0.5 / count - 0.5 / count**2)
         shared[a, b] = shared[b, a] = np.clip(found, 0.0, products[a, b] * count / (count + 1.0))
     separate = products - shared / count

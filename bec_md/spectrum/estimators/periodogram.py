@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
+from numpy.typing import NDArray
 
 from bec_md.arrays import Array, Complex
 from bec_md.spectrum.estimators.blocks import SHORTEST_SHARE, CurrentBlocks
@@ -50,7 +51,7 @@ class Periodogram:
     wavenumber_cm: Array
     power: Array
     dipole: Array
-    cross: Array
+    cross: NDArray[np.float32]
     stretches: int
     length: int
     timestep_fs: float
@@ -88,7 +89,7 @@ def periodogram(
     length = 2 * (length // 2)
     padding = 2 if correlated else 1
     total, dipole = np.zeros((3, padding * length // 2 + 1)), np.zeros((3, length // 2 + 1))
-    cross = np.zeros((2, 3, length // 2 + 1))
+    cross = np.zeros((2, 3, length // 2 + 1), dtype=np.float32)  # for errors alone
     tail = np.zeros((3, len(TAIL_PARTS)))
     count = 0
     for replica, (first, last) in enumerate(pieces):
@@ -106,9 +107,9 @@ def periodogram(
                 for axis, values in enumerate(data):
                     transform = fft.rfft(values, size, workers=2, overwrite_x=True)
                     sums[axis] += transform.real**2 + transform.imag**2
-                    kept.append(transform[:: size // length].copy())
+                    kept.append(transform[:: size // length].astype(np.complex64))
                     if sums is total:
-                        tail[axis] += _tail(kept[-1])
+                        tail[axis] += _tail(transform[::padding])
                 for pair, (a, b) in enumerate(VOIGT[3:]):
                     cross[kind, pair] += kept[a].real * kept[b].real + kept[a].imag * kept[b].imag
             count += 1
@@ -118,8 +119,8 @@ def periodogram(
     squares = _squared_correlation(total, length) if correlated else None
     power = total[:, ::padding] * scale
     dipole *= scale * step**2
-    cross *= scale
-    cross[1] *= step**2
+    cross[0] *= scale
+    cross[1] *= scale * step**2
     return Periodogram(wavenumber, power, dipole, cross, count, length, step, squares, tail * scale)
 
 
