@@ -330,6 +330,7 @@ class Spectrum(Functions):
         return np.asarray(self.sigma_dc_err if known else np.zeros((3, 3)))
 
     def _subtracted_dc_error(self, weight: Array) -> float:
-        """Error of tr(Pσ_dc): axes are independent, unless a point group has made them equal."""
+        """Error of tr(Pσ_dc): axes are independent, unless a point group or an oblique channel ties them."""
         parts = np.abs(weight * self._subtracted_dc_err)
-        return float(parts.sum() if "symmetry_operations" in self.parameters else np.linalg.norm(parts))
+        tied = "symmetry_operations" in self.parameters or bool((parts * (1.0 - np.eye(3))).any())
+        return float(parts.sum() if tied else np.linalg.norm(parts))

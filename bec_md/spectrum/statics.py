@@ -28,6 +28,7 @@ from bec_md.spectrum.estimators.periodogram import Periodogram
 from bec_md.spectrum.estimators.relaxation import relaxation
 from bec_md.spectrum.estimators.survey import Survey, to_tensor
 from bec_md.spectrum.response import conductivity
+from bec_md.spectrum.response.symmetric_tensor import VOIGT
 from bec_md.trajectory.mean_structure import MeanStructure
 from bec_md.units import SPEED_OF_LIGHT_CM_FS
 
@@ -36,6 +37,10 @@ EINSTEIN_STRETCHES = 8
 
 #: Standard errors between ln S(0) of an axis and of the mean, from which on the axes are not alike.
 MOST_APART = 4.0
+
+#: Lowest bins that tell the axes of conduction; share of the power below which an axis has none, and which
+#: rounding may leave of it.
+FRAME_BINS, NO_POWER, ROUNDING = 32, 1e-6, 2e-7
 
 #: What the dipole M = ∫J dt does: see `estimators.conduction`.
 Dipole = Literal["bounded", "relaxes", "wanders", "walks", "conducts"]
@@ -159,8 +164,9 @@ def statics(
         return Statics(plain, "", *numbers)
     if dc is None and _at_their_sites(blocks):
         return Statics("relaxes", AT_SITES, *numbers)
+    frame, powers = _frame_of_conduction(bins)
     try:
-        axes, mean = _cepstral(bins)
+        axes, mean = _cepstral(powers, bins)
     except DataError:
         if required:
             raise
@@ -178,7 +184,8 @@ def statics(
         **_einstein(blocks, mean.band_cm, temperature_k),
     }
     kind: Dipole = "conducts" if seen.wanders else "bounded"
-    return Statics(kind, found.reason, *numbers, np.diag(values), np.diag(errors), parameters)
+    tensor, error = (frame * values) @ frame.T, np.sqrt((frame * errors) ** 2 @ (frame**2).T)
+    return Statics(kind, found.reason, *numbers, tensor, error, parameters)
 
 
 def _why_it_walks(seen: Survey, rounding: Array, folding: Array) -> str | None:
@@ -257,14 +264,34 @@ def _at_their_sites(blocks: CurrentBlocks) -> bool:
     return bool(stored) and all(one and MeanStructure.from_dict(one).is_crystal for one in stored)
 
 
-def _cepstral(bins: Periodogram) -> tuple[list[CepstralEstimate], CepstralEstimate]:
+def _frame_of_conduction(bins: Periodogram) -> tuple[Array, Array]:
+    """Principal axes of S near zero, one per column, and the periodogram along them, (3, F).
+
+    They are x, y, z unless S_ab is there beyond doubt, as in a channel or a layer that is oblique to them.
+    """
+    lowest, cross = bins.power[:, 1 : FRAME_BINS + 1], bins.cross[0].astype(float)
+    matrix = to_tensor(np.append(lowest.mean(axis=1), cross[:, 1 : FRAME_BINS + 1].mean(axis=1)))
+    scale = np.sqrt(np.outer(np.diag(matrix), np.diag(matrix)) / (2.0 * lowest.shape[1] * bins.stretches))
+    if (np.abs(matrix - np.diag(np.diag(matrix))) <= MOST_APART * scale).all():
+        return np.eye(3), bins.power
+    frame = np.linalg.eigh(matrix)[1]
+    pairs = np.array([frame[a] * frame[b] for a, b in VOIGT[3:]])
+    along = (frame**2).T @ bins.power + 2.0 * pairs.T @ cross
+    return frame, np.maximum(along, ROUNDING * bins.power.sum(axis=0))
+
+
+def _cepstral(powers: Array, bins: Periodogram) -> tuple[list[CepstralEstimate], CepstralEstimate]:
     """S(0) of each axis and of their mean, in the widest band that agrees with all narrower ones."""
-    total = np.cumsum(bins.power.sum(axis=0))
+    total = np.cumsum(powers.sum(axis=0))
     above = min(int(np.searchsorted(total, 0.95 * total[-1])) + 1, len(total) - 1)
     grid = bins.wavenumber_cm
     band = float(grid[above if above >= 64 else -1])
-    axes = [in_consistent_band(power, bins.stretches, grid, band) for power in bins.power]
-    pooled = in_consistent_band(bins.power.mean(axis=0), 3 * bins.stretches, grid, band)
+    pooled = in_consistent_band(powers.mean(axis=0), 3 * bins.stretches, grid, band)
+    none = replace(pooled, value=0.0, err=0.0)  # of an axis without current
+    axes = [
+        in_consistent_band(power, bins.stretches, grid, band) if power.sum() > NO_POWER * total[-1] else none
+        for power in powers
+    ]
     return axes, pooled if _alike(axes) else _mean(axes, pooled)
 
 

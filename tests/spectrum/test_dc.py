@@ -120,3 +120,28 @@ def test_anisotropic_dc() -> None:
     s = compute_spectrum(bare(current, 5.0, VOLUME), temperature_k=300.0, resolution_cm=20.0)
     ratio = np.diag(s.sigma_dc) / exact_sigma_dc() / np.array([1.0, 4.0, 0.25])
     np.testing.assert_allclose(ratio, 1.0, atol=5.0 * (np.diag(s.sigma_dc_err) / np.diag(s.sigma_dc)).max())
+
+
+@pytest.mark.parametrize("direction", [(1.0, 1.0, 0.0), (1.0, 1.0, 1.0)])
+def test_a_channel_that_is_oblique_to_the_axes(direction: tuple[float, ...]) -> None:
+    """σ_dc turns with the channel, also beside a band that is the same along all axes."""
+    charge = ornstein_uhlenbeck(12000, 4.0, 0.02, 20.0 * kt_amu() / 23.0, 3, 1)
+    _, band = langevin_oscillator(12000, 4.0, 200.0, 25.0, 10.0, 4)
+    options = {"temperature_k": 300.0, "resolution_cm": 20.0, "max_cm": 600.0, "subtract_dc": True}
+    along = np.array(direction) / np.linalg.norm(direction)
+    straight, oblique = (
+        compute_spectrum(bare(charge * n + 0.3 * band), **options) for n in (np.eye(3)[0], along)
+    )
+    found = [s.parameters["sigma_dc_s_per_m"] for s in (straight, oblique)]
+    assert found[1] == pytest.approx(found[0], rel=0.1)
+    assert oblique.sigma_dc is not None
+    assert along @ oblique.sigma_dc @ along == pytest.approx(3.0 * found[1], rel=0.05)
+    assert oblique.along(along).sigma_dc_err == pytest.approx(straight.along("x").sigma_dc_err, rel=0.3)
+
+
+def test_an_axis_without_current_conducts_nothing() -> None:
+    charge = ornstein_uhlenbeck(12000, 4.0, 0.02, 20.0 * kt_amu() / 23.0, 3, 2)
+    found = compute_spectrum(bare(np.hstack([charge, np.zeros((12000, 1))])), temperature_k=300.0, dc=True)
+    assert found.sigma_dc is not None
+    assert found.sigma_dc[0, 0] > 0.0
+    assert found.sigma_dc[2, 2] == 0.0
