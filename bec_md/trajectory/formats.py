@@ -206,7 +206,7 @@ FORMATS: Mapping[str, Format] = {
     ),
     "dcd": Format(DcdReader, (".dcd",), lambda head: b"CORD" in head.data[:16], _TOPOLOGY),
     "abinit-hist": Format(AbinitReader, (), lambda head: is_hist(head.path, head.data)),
-    "amber": Format(AmberReader, (".nc", ".ncdf"), _begins(b"CDF"), _TOPOLOGY),
+    "amber": Format(AmberReader, (".nc", ".ncdf"), _begins(b"CDF"), _TOPOLOGY | {"velocity_units"}),
     "h5md": Format(
         H5mdReader,
         (".h5md", ".h5"),

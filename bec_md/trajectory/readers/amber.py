@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from bec_md.errors import DataError
 from bec_md.structure import Frame
-from bec_md.structure.names import VelocityUnits
+from bec_md.structure.names import VELOCITY_UNITS, VelocityUnits
 from bec_md.trajectory.options import ReadOptions
 from bec_md.trajectory.reader import place
 from bec_md.trajectory.readers.cells import cell_from_parameters
@@ -56,12 +56,11 @@ class AmberReader(IndexedReader):
         length, time = self._unit("coordinates", "angstrom"), self._unit("time", "picosecond")
         plain = self._length_ang == 1.0 and self._time_fs == 1e3
         self.notes = ["Å, ps and Å/ps of Amber" if plain else f"{length} and {time}, as it states"]
-        self._has_times = "time" in variables and self._clock_runs()
+        self._by_ase = _text(self._file.attributes.get("program")) == "ASE"
+        # the times of ASE are in what its caller counts in
+        self._has_times = "time" in variables and not self._by_ase and self._clock_runs()
         if options.need_velocities and "velocities" in variables:
-            factor = self._stated("velocities", "angstrom/picosecond")
-            stated = self._unit("velocities", "angstrom/picosecond")
-            name = "ang/ps" if stated == "angstrom/picosecond" else stated
-            self.velocity_units = VelocityUnits(name, factor, assumed=False)
+            self.velocity_units = self._units_of_velocities()
 
     @contextmanager
     def opened(self) -> Iterator[Callable[[int], Frame]]:
@@ -92,6 +91,18 @@ class AmberReader(IndexedReader):
             time_fs=float(self._values(stream, "time", index)) * self._time_fs if self._has_times else None,
         )
 
+    def _units_of_velocities(self) -> VelocityUnits:
+        """As given, stated, or Amber's; ASE states no unit and writes its own."""
+        given = self.options.velocity_units
+        silent = "units" not in self._file.variables["velocities"].attributes
+        if given is None and silent and self._by_ase:
+            given = "ase"
+        if given is not None:
+            return VelocityUnits(given, VELOCITY_UNITS[given], assumed=False)
+        stated = self._unit("velocities", "angstrom/picosecond")
+        name = "ang/ps" if stated == "angstrom/picosecond" else stated
+        return VelocityUnits(name, self._stated("velocities", "angstrom/picosecond"), assumed=silent)
+
     def _values(self, stream: IO[bytes], name: str, index: int | None) -> NDArray[np.float64]:
         variable = self._file.variables[name]
         scale: Any = variable.attributes.get("scale_factor", 1.0)
@@ -101,8 +112,7 @@ class AmberReader(IndexedReader):
     def _unit(self, name: str, usual: str) -> str:
         """Unit that a variable states, the one of Amber if it states none."""
         stated = self._file.variables[name].attributes.get("units") if name in self._file.variables else None
-        text = stated.decode("utf-8", "replace") if isinstance(stated, bytes) else str(stated or "")
-        return text.strip(" \x00").lower() or usual
+        return _text(stated).lower() or usual
 
     def _stated(self, name: str, usual: str) -> float:
         """Factor from the unit of a variable to Å, fs or Å/fs.
@@ -141,3 +151,9 @@ class AmberReader(IndexedReader):
             self.timestep_fs = self.mean_step(*(time * self._time_fs for time in times))
             return True
         return False
+
+
+def _text(value: Any) -> str:
+    """Text of an attribute, empty if there is none."""
+    text = value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value or "")
+    return text.strip(" \x00")

@@ -22,6 +22,7 @@ from bec_md.trajectory.readers.text import CutFrameError, TextReader, floats, ta
 
 _TAG = re.compile(r"\s*(POTIM|IBRION)\s*=\s*([-+\d.Ee]{1,30})")
 _STEP = re.compile(r"\s*-+\s+(?:Iteration|Ionic step)\s+(\d{1,12})")
+_IONS = re.compile(r"number of ions\s+NIONS =\s*(\d{1,9})")
 _ELEMENT = re.compile(r"\s*VRHFIN\s*=\s*([A-Z][a-z]?)")
 _MASS = re.compile(r"\s*POMASS\s*=\s*([\d.]{1,20})\s*;")
 #: Masses that the run used, with two decimals: those of the potentials, unless the input changed them.
@@ -37,6 +38,7 @@ class Head:
     masses_amu: list[float] = field(default_factory=list)
     counts: list[int] = field(default_factory=list)
     tags: dict[str, str] = field(default_factory=dict)
+    n_ions: int = 0
 
     @property
     def n_atoms(self) -> int:
@@ -54,10 +56,22 @@ class Head:
             if len(used) == len(self.masses_amu):
                 pairs = zip(self.masses_amu, used, strict=True)
                 self.masses_amu = [a if abs(a - b) < _SAME_MASS_AMU else b for a, b in pairs]
+        elif found := _IONS.search(line):
+            self.n_ions = int(found[1])
         elif "ions per type" in line:
-            self.counts = [int(word) for word in line.split("=")[1].split()]
+            self.counts = self._numbers(line.split("=")[1])
+        elif 0 < self.n_atoms < self.n_ions and line.split() and line.replace(" ", "").strip().isdigit():
+            self.counts += self._numbers(line)  # more than ten kinds take further lines
         elif found := _TAG.match(line):
             self.tags[found[1]] = found[2]  # the input is printed first, then what is used
+
+    def _numbers(self, text: str) -> list[int]:
+        """Numbers of a line; those of four digits touch one another."""
+        numbers = [int(word) for word in text.split()]
+        if self.n_atoms + sum(numbers) <= self.n_ions or not self.n_ions:
+            return numbers
+        row = text.rstrip()
+        return [int(field) for at in range(len(row) % 4, len(row), 4) if (field := row[at : at + 4]).strip()]
 
 
 @dataclass(frozen=True)

@@ -40,6 +40,8 @@ _OF_SIESTA = re.compile(r"\s*---.*---\s*$")
 _COUNTER = re.compile(r"=\s*(\d{1,18})")
 #: A minus sign after a digit begins a number of its own.
 _TOUCHING = re.compile(r"(?<=\d)-")
+#: Kinds of atoms in a line of the header.
+_PER_LINE = 20
 #: "Na_pv/hash", "H1.25", "Ga_d_GW": the element before what tells potentials apart.
 _POTENTIAL = re.compile(r"([A-Z][a-z]?)(?=[_./\d]|$)")
 
@@ -213,13 +215,24 @@ def _read_header(lines: Iterator[str]) -> Header:
         if _OF_SIESTA.match(head[0]):
             return Header(head[0], cell, (), tuple(map(int, counts)))
     else:
-        kinds = [found[1] if (found := _POTENTIAL.match(kind)) else kind for kind in kinds]
+        kinds = [_element(kind) for kind in kinds]
         counts = next(lines, "").split()
+        while counts and not counts[0].isdigit() and len(kinds) % _PER_LINE == 0:  # names of further kinds
+            kinds += [_element(kind) for kind in counts]
+            counts = next(lines, "").split()
+        while 0 < len(counts) < len(kinds) and len(counts) % _PER_LINE == 0:
+            counts += next(lines, "none").split()
     if not counts:
         raise CutFrameError
     if len(kinds) != len(counts) or not all(word.isdigit() and len(word) < 10 for word in counts):
         raise ValueError(f"the header names {len(kinds)} elements and {' '.join(counts)[:60]!r} atoms")
     return Header(head[0], cell, tuple(kinds), tuple(map(int, counts)))
+
+
+def _element(kind: str) -> str:
+    """Element of a potential."""
+    found = _POTENTIAL.match(kind)
+    return found[1] if found else kind
 
 
 def _scaled(cell: NDArray[np.float64], words: list[str]) -> NDArray[np.float64]:

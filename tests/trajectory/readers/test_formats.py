@@ -16,6 +16,7 @@ import bec_md
 from bec_md.errors import BecMDWarning, DataError, UsageError
 from bec_md.structure.ase_files import read_structure
 from bec_md.trajectory import open_trajectory
+from bec_md.trajectory.readers.outcar import Head
 from tests.trajectory.readers import binary
 from tests.trajectory.readers import motion as text
 from tests.trajectory.readers.motion import Motion
@@ -217,6 +218,41 @@ def test_pwx_with_a_changing_cell_has_its_times_alone(motion: Motion, tmp_path: 
         np.testing.assert_allclose(frame.positions_ang, motion.positions[k], atol=1e-7)
     short = text.pwx(dataclasses.replace(motion, n_frames=4), tmp_path, cells=True)
     assert open_trajectory(short).info.timestep_fs is None
+
+
+def test_many_kinds_of_atoms_take_several_lines_of_an_xdatcar(tmp_path: Path) -> None:
+    """VASP writes twenty kinds in a line: a POSCAR that is not sorted by element has as many as atoms."""
+    kinds = ["Na", "Cl"] * 12
+    lines = ["made up", "1.0", "20 0 0", "0 20 0", "0 0 20"]
+    lines += [" ".join(kinds[:20]), " ".join(kinds[20:]), " ".join("1" * 20), " ".join("1" * 4)]
+    for k in range(4):
+        lines.append(f"Direct configuration= {k + 1:5d}")
+        lines += [f"{i / 24 + 1e-4 * k:.8f} {(i % 5) / 5:.8f} {(i % 3) / 3:.8f}" for i in range(24)]
+    path = tmp_path / "XDATCAR"
+    path.write_text("\n".join(lines) + "\n")
+    trajectory = open_trajectory(path, timestep_fs=1.0)
+    assert trajectory.info.numbers.tolist() == [11, 17] * 12
+    assert [frame.positions_ang[1, 0] for frame in trajectory.frames()] == pytest.approx(
+        [20 / 24 + 2e-3 * k for k in range(4)], abs=1e-6
+    )
+
+
+@pytest.mark.parametrize(
+    ("lines", "counts"),
+    [
+        (["               2   2"], [2, 2]),
+        (["            16003200"], [1600, 3200]),
+        (["             8001600"], [800, 1600]),
+        (["               1   1   1   1   1   1   1   1   1   1", "   1   2"], [1] * 11 + [2]),
+    ],
+)
+def test_numbers_of_atoms_in_an_outcar(lines: list[str], counts: list[int]) -> None:
+    head = Head()
+    head.take(f"   number of dos      NEDOS =    301   number of ions     NIONS = {sum(counts):6d}")
+    for number, line in enumerate(lines):
+        head.take(f"   ions per type = {line}" if number == 0 else line)
+    head.take("   1")
+    assert head.counts == counts
 
 
 def test_appended_xdatcars_are_one_run_where_they_continue(motion: Motion, tmp_path: Path) -> None:
@@ -501,6 +537,28 @@ def test_netcdf_in_units_that_it_states(
     assert_helpful(caught.value, "'lj'")
 
 
+def test_netcdf_of_ase_has_its_velocities_and_times_in_no_stated_unit(motion: Motion, tmp_path: Path) -> None:
+    from scipy.io import netcdf_file
+
+    values = {"coordinates": motion.positions, "velocities": motion.velocities * text.ASE_TIME}
+    with netcdf_file(tmp_path / "run.nc", "w") as file:
+        file.Conventions, file.program = "AMBER", "ASE"
+        for name, size in (("frame", None), ("spatial", 3), ("atom", 4)):
+            file.createDimension(name, size)
+        file.createVariable("time", "d", ("frame",))[:] = np.arange(motion.n_frames) / text.ASE_TIME
+        for name, value in values.items():
+            file.createVariable(name, "f", ("frame", "atom", "spatial"))[:] = value
+        file.variables["coordinates"].units = "Angstrom/Femtosecond"  # as ASE has it
+    options = {"topology": binary.pdb(motion, tmp_path), "cell_ang": motion.cell}
+    trajectory = open_trajectory(tmp_path / "run.nc", **options)
+    assert trajectory.info.timestep_fs is None
+    for k, frame in enumerate(trajectory.frames()):
+        assert frame.velocities_ang_fs == pytest.approx(motion.velocities[k], abs=1e-8)
+        assert frame.positions_ang == pytest.approx(motion.positions[k], abs=2e-6)
+    with pytest.raises(DataError, match="98.2"):
+        open_trajectory(tmp_path / "run.nc", velocity_units="ang/ps", timestep_fs=1.0, **options)
+
+
 def test_velocities_stored_less_often(motion: Motion, tmp_path: Path) -> None:
     path, topology = binary.trr(motion, tmp_path, every=5), binary.pdb(motion, tmp_path)
     with pytest.raises(UsageError) as caught:
@@ -602,7 +660,7 @@ def test_units_of_velocities_are_taken_or_refused(
     """No format leaves the option unused: the motion contradicts it, files without velocities refuse it."""
     path, given = write(motion, tmp_path), options_for(motion, tmp_path, options)
     given |= {"timestep_fs": motion.timestep_fs}
-    units = "ang/ps" if name != "dftb+" else "ang/fs"
+    units = "ang/ps" if name not in ("dftb+", "amber-netcdf") else "ang/fs"
     with pytest.raises((DataError, UsageError)) as caught:
         open_trajectory(path, velocity_units=units, **given)
     assert_helpful(caught.value)
