@@ -555,7 +555,7 @@ def test_netcdf_of_ase_has_its_velocities_and_times_in_no_stated_unit(motion: Mo
     for k, frame in enumerate(trajectory.frames()):
         assert frame.velocities_ang_fs == pytest.approx(motion.velocities[k], abs=1e-8)
         assert frame.positions_ang == pytest.approx(motion.positions[k], abs=2e-6)
-    with pytest.raises(DataError, match="98.2"):
+    with pytest.raises(DataError, match=r"98\.2"):
         open_trajectory(tmp_path / "run.nc", velocity_units="ang/ps", timestep_fs=1.0, **options)
 
 
