@@ -160,9 +160,23 @@ class BecModel:
         -------
         PredictedCurrent
             J in e Å/fs of every frame, group and member.
+
+        Raises
+        ------
+        DataError
+            If velocities or groups are not those of these frames.
         """
         self._check_frames(frames)
-        group = np.zeros(velocities.shape[1], dtype=np.int64) if groups is None else np.asarray(groups)
+        n_atoms = len(frames[0].numbers)
+        velocities = np.asarray(velocities)
+        group = np.zeros(n_atoms, dtype=np.int64) if groups is None else np.asarray(groups)
+        if velocities.shape != (len(frames), n_atoms, 3) or group.shape != (n_atoms,):
+            raise DataError(
+                f"velocities of shape {velocities.shape} and groups of shape {group.shape} for {len(frames)} "
+                f"frame(s) of {n_atoms} atoms",
+                "every atom of every frame has a velocity, and every atom a group",
+                f"give velocities as ({len(frames)}, {n_atoms}, 3), groups as ({n_atoms},)",
+            )
         count = int(group.max(initial=0)) + 1
         if self.charges_from == "charges":
             found = self.engine.evaluate(frames)

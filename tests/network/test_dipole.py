@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 import torch
 from ase import Atoms
+from ase.build import bulk
 
+from bec_md.errors import DataError
 from bec_md.network import load_model
 from bec_md.network.config import NetworkConfig
 from bec_md.network.graph import build_graph, concatenate
@@ -253,6 +255,18 @@ def ionic_network() -> Network:
         elements=(1, 8, 14, 22, 56), levels=("a",), channels=8, cutoff_ang=4.0, readouts=readouts
     )
     return Network(config).double().eval()
+
+
+@pytest.mark.parametrize("name", ["universal", "universal-polarization"])
+@pytest.mark.parametrize(
+    ("velocities", "groups"), [((2, 2, 3), None), ((1, 2, 3), 1), ((1, 3, 3), None), ((2, 3), None)]
+)
+def test_velocities_and_groups_belong_to_the_atoms(name, velocities, groups):
+    """Those of other frames were read beyond their end by the compiled evaluator."""
+    frames = [bulk("MgO", "rocksalt", a=4.21)]
+    given = None if groups is None else np.zeros(groups, dtype=int)
+    with pytest.raises(DataError, match=r"1 frame\(s\) of 2 atoms"):
+        load_model(name).current(frames, np.zeros(velocities), given)
 
 
 def test_an_ion_carries_its_oxidation_number_around_the_cell():
