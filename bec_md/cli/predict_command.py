@@ -157,10 +157,11 @@ class Doubts:
         """Take up frames of the same atoms."""
         from bec_md.network.loading import one_material
         from bec_md.network.second_opinion import familiarity_of, second_difference
+        from bec_md.network.vacuum import vacuum_remark
 
         known = familiarity_of(self.model, frames[0])
-        if known.remark:
-            self.remarks.setdefault(known.remark, frames[0].index)
+        for remark in filter(None, (known.remark, vacuum_remark(known.model, frames[0]))):
+            self.remarks.setdefault(remark, frames[0].index)
         if batch.uncertainty_e is None:
             return
         means = batch.uncertainty_e.mean(axis=1)

@@ -18,6 +18,7 @@ from bec_md.network.config import NetworkConfig
 from bec_md.network.familiarity import Familiarity
 from bec_md.network.registry import bundled_models
 from bec_md.network.second_opinion import rms_difference
+from bec_md.network.vacuum import vacuum_remark
 from bec_md.spectrum.errors.quality_checks import check_model_domain
 from bec_md.structure import Frame
 from bec_md.training.domain import (
@@ -61,6 +62,32 @@ def test_of_replayed_structures_those_of_rare_elements_make_the_limits():
 def test_of_metals_alone_the_network_has_nothing_to_say(symbols: str) -> None:
     known = Familiarity.of({"name": "universal"}, Atoms(symbols).get_chemical_symbols())
     assert ("neither Born effective charges nor ε∞" in (known.remark or "")) == (symbols in ("Al", "NiAl"))
+
+
+@pytest.mark.parametrize(
+    ("heights_ang", "pbc", "named"),
+    [
+        ((4.2, 4.2, 4.2), True, None),
+        ((4.2, 4.2, 8.5), True, None),  # layers of a crystal
+        ((4.2, 4.2, 14.0), True, "vacuum along c:"),
+        ((4.2, 4.2, 4.2), (True, True, False), "vacuum along c:"),
+        ((4.2, 12.0, 14.0), True, "vacuum along b and c:"),
+        ((12.0, 12.0, 14.0), True, None),  # a molecule in a box
+        ((4.2, 4.2, 0.0), (True, True, False), "vacuum along c:"),
+        ((0.0, 0.0, 0.0), False, None),
+    ],
+)
+def test_vacuum_beside_a_slab_is_named(heights_ang, pbc, named) -> None:
+    """Its atoms lie on both sides of the border of the cell."""
+    atoms = bulk("MgO", "rocksalt", a=4.2, cubic=True)
+    atoms.positions -= [0.5, 0.5, 2.6]
+    atoms.set_cell(heights_ang)
+    atoms.pbc = pbc
+    remark = vacuum_remark("universal", frame_of(atoms))
+    assert remark is None if named is None else named in remark
+    if named is not None:  # the same lattice
+        atoms.set_cell(np.array([[1, 0, 0], [1, 1, 0], [1, 0, 1]]) @ atoms.cell.array)
+        assert vacuum_remark("universal", frame_of(atoms)) == remark
 
 
 @pytest.mark.parametrize("name", sorted(bundled_models()))

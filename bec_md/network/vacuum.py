@@ -1,0 +1,42 @@
+r"""Cells of a slab or a wire with vacuum, in which tensors across the surface are not those of a crystal.
+
+Z* is defined without a mean field in the *cell*. Beside vacuum the polarization of a slab, a share f of the
+cell, makes a field in the slab, and what it does to the electrons is part of Z*: across the surface
+
+.. math:: Z^*_{cell} = Z^*_{crystal} / (f + (1 - f)\, ε_∞) .
+
+In DFT, four layers of LiH in 15 Å have 0.52 e across and 1.13 e along them. A network that sees the
+neighborhood of an atom gives 0.94 e across.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from bec_md.structure import Frame
+
+#: Empty space between planes of atoms, Å: layers of a crystal are closer.
+VACUUM_ANG = 7.0
+
+
+def vacuum_directions(frame: Frame) -> list[int]:
+    """Return the lattice directions in which a frame has vacuum."""
+    if not frame.volume_ang3:
+        return [k for k in range(3) if not frame.pbc[k]]
+    heights = 1.0 / np.linalg.norm(np.linalg.inv(frame.cell_ang), axis=0)
+    places = np.sort((frame.positions_ang @ np.linalg.inv(frame.cell_ang)) % 1.0, axis=0)
+    gaps = np.diff(places, axis=0, append=places[:1] + 1.0).max(axis=0) * heights
+    return [k for k in range(3) if not frame.pbc[k] or gaps[k] > VACUUM_ANG]
+
+
+def vacuum_remark(model: str, frame: Frame) -> str | None:
+    """Sentence about a slab or a wire with vacuum; None for crystals, liquids and molecules in a box."""
+    found = vacuum_directions(frame)
+    if len(found) not in (1, 2):
+        return None
+    axes = " and ".join("abc"[k] for k in found)
+    return (
+        f"vacuum along {axes}: across a surface Z* of such a cell is smaller than in a crystal, by up to ε∞ "
+        f"(the slab's own field acts on it), and ε∞ is another; {model} knows neither, unless trained on "
+        "such cells: use what lies in the plane"
+    )
