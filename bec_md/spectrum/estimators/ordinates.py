@@ -139,7 +139,9 @@ def with_excess(power: PowerSpectra, bins: Periodogram, md_timestep_fs: float | 
     even = (smoothed_again(values, window, step) for values in (variance, square))
     above, below = (np.maximum(values, floor * flat) for values in even)
     found = np.array([above / (flat * below), density / np.maximum(square, floor)])
-    found[0] = np.clip(found[0], LEAST_EXCESS, max(1.0 / flat, 1.0))
+    most = max(1.0 / flat, 1.0)  # a line of the width of one ordinate
+    found[0] = np.clip(found[0], LEAST_EXCESS, most)
+    found[1] = np.minimum(found[1], 3.0 * most)
     if md_timestep_fs is not None:
         grid = power.wavenumber_cm
         shown = corrections.verlet_shown_wavenumber(grid, md_timestep_fs)
