@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 from difflib import get_close_matches
 from numbers import Real
@@ -28,12 +29,7 @@ class Options:
         names = [item.name for item in fields(self)]
         for name in changes:
             if name not in names:
-                close = get_close_matches(name, names, n=1)
-                raise UsageError(
-                    f"{name} is no option of {self.of}",
-                    f"these are {', '.join(names)}",
-                    f"use {close[0]}" if close else "leave it out",
-                )
+                raise no_option(name, names, self.of)
         return replace(self, **changes)
 
     def given(self) -> frozenset[str]:
@@ -43,6 +39,17 @@ class Options:
         return frozenset(
             name for name, value, usual in pairs if (value is not None if usual is None else value != usual)
         )
+
+
+def no_option(name: str, names: Sequence[str], of: str) -> UsageError:
+    """Return the error of a name that is none of the options, with the one that is like it."""
+    close = get_close_matches(name, names, n=1)
+    close = close or [other for other in names if other.startswith(f"{name}_")]
+    return UsageError(
+        f"{name} is no option of {of}",
+        f"these are {', '.join(names)}",
+        f"use {close[0]}" if close else "leave it out",
+    )
 
 
 #: The inverse and the square of what is larger are ordinary numbers.

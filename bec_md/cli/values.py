@@ -48,17 +48,7 @@ def parse_eps_inf(text: str | None) -> list[float] | str | None:
             "ε_∞ is a number, the diagonal (3), a symmetric tensor (6: xx yy zz yz xz xy) or a tensor (9)",
             "write for example --eps-inf 2.4, --eps-inf 2.38,2.38,2.41 or --eps-inf model",
         )
-    if any(diagonal < 1.0 for diagonal in _diagonal(numbers)):
-        raise UsageError(
-            f"--eps-inf {text}: a diagonal element below 1",
-            "the electronic permittivity of matter is at least that of the vacuum",
-            "give ε_∞ itself, not the susceptibility ε_∞ − 1",
-        )
     return numbers
-
-
-def _diagonal(numbers: list[float]) -> list[float]:
-    return numbers[::4] if len(numbers) == 9 else numbers[:3]
 
 
 def parse_masses(text: str | None) -> dict[str, float] | None:

@@ -13,6 +13,8 @@ from bec_md.current.prepare import prepare_current
 from bec_md.current.run import run
 from bec_md.current.series import CurrentSeries
 from bec_md.errors import BecMDWarning
+from bec_md.kinds import require_options
+from bec_md.options import no_option
 from bec_md.trajectory.options import ReadOptions
 
 
@@ -88,7 +90,13 @@ def sorted_options(
     changes: dict[str, Any], reading: ReadOptions | None = None, options: CurrentOptions | None = None
 ) -> tuple[ReadOptions, CurrentOptions]:
     """Return the options of reading and of the current with changes by name, each where it belongs."""
-    of_reading = {item.name for item in fields(ReadOptions)}
+    require_options(reading or ReadOptions(), "ReadOptions")
+    require_options(options or CurrentOptions(), "CurrentOptions")
+    of_reading = [item.name for item in fields(ReadOptions)]
+    known = [*(item.name for item in fields(CurrentOptions)), *of_reading]
+    for name in changes:
+        if name not in known:
+            raise no_option(name, known, CurrentOptions.of)
     of_current = {name: value for name, value in changes.items() if name not in of_reading}
     read = {name: value for name, value in changes.items() if name in of_reading}
     return replace(reading or ReadOptions(), **read), (options or CurrentOptions()).changed(**of_current)

@@ -12,6 +12,7 @@ from bec_md.export.jcamp import jcamp_text
 from bec_md.export.pdielec import pdielec_text
 from bec_md.export.refractive_index import refractive_index_text
 from bec_md.export.seen import Seen
+from bec_md.kinds import require_spectrum
 from bec_md.spectrum.quantities import find_quantity
 from bec_md.spectrum.spectrum import Along, Spectrum
 
@@ -73,6 +74,7 @@ def export_spectrum(
         For an unknown suffix or quantity, one that the format has no place for, or without the ε_∞ that it
         needs.
     """
+    require_spectrum(spectrum)
     target = Path(path)
     chosen = next((f for f in EXPORTS.values() if target.suffix.lower() in f.suffixes), None)
     if chosen is None:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from bec_md.arrays import Array, ByFrame
 from bec_md.errors import DataError, UsageError
+from bec_md.kinds import require_kind
 from bec_md.network.config import NetworkConfig
 from bec_md.network.model_file import load_network, read_header
 from bec_md.network.request import TENSORS, Answers, Request
@@ -134,6 +135,13 @@ class BecModel:
 
         Without `members` the uncertainty is left out, which saves time where tensors are derivatives.
         """
+        for frame in frames:
+            require_kind(
+                frame,
+                "numbers",
+                "structure",
+                "give an ase.Atoms or a Frame; several, of one size, to `predict_batch`",
+            )
         self._check_frames(frames)
         return self._prediction(self.engine.evaluate(frames, Request(members=members)))
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from bec_md.errors import DataError
+from bec_md.kinds import require_spectrum
 from bec_md.plot.palette import COLORS, INK
 from bec_md.plot.style import Width, figure_style, new_axes
 
@@ -49,6 +50,7 @@ def plot_acf(
     DataError
         If the spectrum carries no autocorrelation.
     """
+    require_spectrum(spectrum)
     if not len(spectrum.acf_time_fs) or not np.any(spectrum.acf):
         raise DataError(
             "this spectrum carries no autocorrelation",

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, Literal, cast
 
 import numpy as np
 
 from bec_md.arrays import Array
 from bec_md.errors import DataError, UsageError
+from bec_md.kinds import require_spectrum
 from bec_md.plot.frequency import frequency_unit, label_frequency_axis
 from bec_md.plot.limits import value_limits, visible_range_cm
 from bec_md.plot.logarithmic import plain_logarithmic
@@ -97,7 +98,10 @@ def convergence_spectra(
         ]
         spectra.append(whole)
     else:
-        spectra = sorted(source, key=length_ps)
+        spectra = list(source) if isinstance(source, Iterable) else [source]
+        for one in spectra:
+            require_spectrum(one)
+        spectra.sort(key=length_ps)
     if len(spectra) < 2:
         raise DataError(
             f"{len(spectra)} spectrum", "convergence is a comparison of lengths", "pass at least two lengths"

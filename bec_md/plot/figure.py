@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from bec_md.kinds import require_spectrum
 from bec_md.plot.overlay import Experiment
 from bec_md.plot.quantity import quantities
 from bec_md.plot.spectrum import Groups, plot_spectrum
@@ -48,6 +49,7 @@ def figure_of_spectrum(
     matplotlib.figure.Figure
         Not shown and not saved.
     """
+    require_spectrum(spectrum)
     additive = all(q.linear for q in quantities(quantity))
     with_eps = spectrum.eps_inf is not None and quantity == "n_alpha"
     with figure_style():

@@ -63,7 +63,7 @@ def frequency_unit(name: str) -> FrequencyUnit:
         For another name.
     """
     try:
-        return UNITS[name.lower()]
+        return UNITS[str(name).lower()]
     except KeyError:
         raise UsageError(
             f"no frequency unit {name!r}", "the axis must mean something", f"use one of {', '.join(UNITS)}"

@@ -89,6 +89,12 @@ def draw_sticks(ax: Axes, sticks: Sticks, unit: FrequencyUnit) -> float:
     """
     from matplotlib.transforms import blended_transform_factory
 
+    if not isinstance(sticks, Mapping):
+        raise UsageError(
+            f"`sticks` is of type {type(sticks).__name__}",
+            "sticks have a name in the legend",
+            'give {"name": positions in cm⁻¹} or {"name": (positions, intensities)}',
+        )
     transform = blended_transform_factory(ax.transData, ax.transAxes)
     rows = sum(not _has_intensities(value) for value in sticks.values())
     if rows:
@@ -102,7 +108,7 @@ def draw_sticks(ax: Axes, sticks: Sticks, unit: FrequencyUnit) -> float:
             tops = TALLEST * intensities / np.max(intensities)
             bottoms = np.zeros_like(tops)
         else:
-            positions = np.atleast_1d(np.asarray(value, dtype=np.float64))
+            positions = _positions(value, label)
             top = 1.0 - ROW * (row + 0.25)
             tops, bottoms = np.full(positions.shape, top), np.full(positions.shape, top - 0.7 * ROW)
             row += 1
@@ -117,6 +123,20 @@ def draw_sticks(ax: Axes, sticks: Sticks, unit: FrequencyUnit) -> float:
             zorder=2.2,
         )
     return ROW * (rows + 0.5) if rows else 0.0
+
+
+def _positions(value: Any, label: str) -> Array:
+    try:
+        found = np.atleast_1d(np.asarray(value, dtype=np.float64))
+    except (TypeError, ValueError):
+        found = np.zeros((0, 0))
+    if found.ndim != 1 or not np.all(np.isfinite(found)):
+        raise UsageError(
+            f"the sticks {label!r} are no positions",
+            "a mode is drawn at its wavenumber",
+            "give numbers in cm⁻¹, or a tuple (positions, intensities) of two arrays",
+        )
+    return found
 
 
 def stick_handler() -> Any:

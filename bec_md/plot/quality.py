@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, cast
 
 from bec_md.errors import DataError
+from bec_md.kinds import require_kind
 from bec_md.plot.palette import INK, STATUS
 from bec_md.plot.style import Width, figure_style, new_axes
 
@@ -92,6 +93,7 @@ def plot_quality(
         If there are no checks.
     """
     report = cast("QualityReport", getattr(source, "quality", source))
+    require_kind(report, "violations", "spectrum or quality report", "give the result of `compute_spectrum`")
     checks = list(report)
     if not checks:
         raise DataError("no self-checks", "the spectrum carries none", "compute it anew from the current")

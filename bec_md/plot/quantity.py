@@ -29,8 +29,9 @@ def quantities(name: str) -> tuple[Quantity, ...]:
     UsageError
         For an unknown name, with a suggestion.
     """
-    key = "eps" if name.lower() == "epsilon" else name.lower()
-    return tuple(find_quantity(n, tuple(PAIRS)) for n in PAIRS.get(key, (key,)))
+    key = str(name).lower()
+    pair = PAIRS.get("eps" if key == "epsilon" else key)
+    return tuple(find_quantity(n, tuple(PAIRS)) for n in pair or (name,))
 
 
 def axis_label(quantity: Quantity, power: int = 0, *, alone: bool = False) -> str:

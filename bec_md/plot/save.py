@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bec_md.errors import UsageError
+from bec_md.kinds import require_kind
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -79,6 +80,7 @@ def _whole(figure: Figure | Axes | SubFigure) -> Figure:
 
     owner: Any = figure
     while not isinstance(owner, Figure):
+        require_kind(owner, "figure", "figure", "give a figure of matplotlib, or one of its axes")
         owner = owner.figure
     return owner
 

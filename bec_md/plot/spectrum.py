@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 from bec_md.errors import UsageError
+from bec_md.kinds import limits, require_spectrum
 from bec_md.plot.frequency import add_wavelength_axis, frequency_unit
 from bec_md.plot.overlay import Experiment, Sticks, draw_experiment, draw_sticks, stick_handler
 from bec_md.plot.palette import INK, Stroke, stroke
@@ -91,7 +92,9 @@ def plot_spectrum(
     UsageError
         For unknown names, for what needs ε_∞ without it, for groups of a quantity that is not additive.
     """
+    require_spectrum(spectrum)
     wanted = quantities(quantity)
+    shown = None if xlim is None else limits(xlim)
     axis_unit = frequency_unit(unit)
     levels = _levels(band)
     if isinstance(components, str):
@@ -101,8 +104,9 @@ def plot_spectrum(
         label = "total" if with_groups else "simulation"
     curves = _curves(spectrum, wanted, components, label)
     with figure_style():
-        fresh = ax is None or not ax.has_data()
-        panel = Panel(new_axes(ax, width), spectrum, axis_unit)
+        axes = new_axes(ax, width)
+        fresh = not axes.has_data()
+        panel = Panel(axes, spectrum, axis_unit)
         if with_groups and groups == "stacked":
             panel.group_stack(wanted[0])
         elif with_groups:
@@ -114,10 +118,10 @@ def plot_spectrum(
             panel.curve(data, item, look, name, levels)
         measured = [] if experiment is None else draw_experiment(panel.ax, experiment, axis_unit)
         if fresh:
-            panel.frame(wanted, measured, xlim)
+            panel.frame(wanted, measured, shown)
         else:
-            if xlim is not None:
-                panel.ax.set_xlim(*xlim)
+            if shown is not None:
+                panel.ax.set_xlim(*shown)
             panel.extend(wanted)
         taken = draw_sticks(panel.ax, sticks, axis_unit) if sticks else 0.0
         if wavelength:
@@ -163,8 +167,8 @@ def _levels(band: float | Sequence[float] | None) -> tuple[float, ...]:
     """Coverages, widest first, so that narrower bands lie above."""
     if band is None:
         return ()
-    levels = (band,) if isinstance(band, int | float) else tuple(band)
-    if any(not 0.0 < level < 1.0 for level in levels):
+    levels = (band,) if isinstance(band, int | float | str) else tuple(band)
+    if any(not isinstance(level, int | float) or not 0.0 < level < 1.0 for level in levels):
         raise UsageError(
             f"confidence band {band!r}", "a coverage lies between 0 and 1", "use e.g. 0.68 or (0.68, 0.95)"
         )
@@ -174,7 +178,7 @@ def _levels(band: float | Sequence[float] | None) -> tuple[float, ...]:
 def _wants_groups(
     spectrum: Spectrum, wanted: tuple[Quantity, ...], groups: Groups, components: Sequence[str]
 ) -> bool:
-    if groups not in (True, False, "lines", "stacked"):
+    if not isinstance(groups, bool | str) or groups not in (True, False, "lines", "stacked"):
         raise UsageError(
             f"`groups` {groups!r}", "not a way to draw parts", "use 'lines', 'stacked', True or False"
         )

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from bec_md.errors import UsageError
+from bec_md.kinds import require_kind
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -80,6 +81,7 @@ def bare_figure(size: tuple[float, float]) -> Figure:
 def new_axes(ax: Axes | None, width: Width = "column", aspect: float = 0.72) -> Axes:
     """Return `ax`, or the axes of a new pyplot figure in the shipped style; call inside `figure_style`."""
     if ax is not None:
+        require_kind(ax, "has_data", "axes of matplotlib", "give one of those of plt.subplots(), or none")
         return ax
     import matplotlib.pyplot as plt
 

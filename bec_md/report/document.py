@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from bec_md import __version__
 from bec_md.atomic import write_text
 from bec_md.current.provenance import first_source
+from bec_md.kinds import require_spectrum
 from bec_md.report import figures, lights, numbers
 from bec_md.report.citations import citations
 from bec_md.report.drawing import formula_svg
@@ -88,6 +89,7 @@ def report_html(
     str
         One HTML document, complete in itself.
     """
+    require_spectrum(spectrum)
     card = find_card(spectrum) if model_card is None else model_card
     shown = figures.for_display(spectrum)
     content: dict[str, dict[str, Any]] = {

@@ -14,6 +14,7 @@ from bec_md.arrays import Array
 from bec_md.current.provenance import merged_metadata
 from bec_md.current.replicas import common_constraints, doubts_of
 from bec_md.errors import BecMDWarning, UsageError
+from bec_md.kinds import require_options
 from bec_md.spectrum.analysis.peak import Peak, find_spectrum_peaks, natural_width_cm
 from bec_md.spectrum.electronic import resolve_eps_inf
 from bec_md.spectrum.errors import model_error, uncertainty
@@ -95,6 +96,7 @@ def compute_spectrum(
     DataError
         For series that are too short.
     """
+    require_options(options, "SpectrumOptions")
     chosen = options.changed(**changes)
     chosen.check()
     series = _in_runs(current)
@@ -121,13 +123,13 @@ def compute_spectrum(
 
 def _in_runs(current: CurrentSeries | Sequence[CurrentSeries]) -> tuple[CurrentSeries, ...]:
     """Independent runs: parts of one are joined, and it is said."""
-    if hasattr(current, "current"):
+    if _is_current(current):
         return (cast("CurrentSeries", current),)
     from bec_md.current.joined import in_runs
 
     named = isinstance(current, str) or not isinstance(current, Iterable)  # a file
-    given = () if named else tuple(current)
-    if named or not all(hasattr(one, "current") for one in given):
+    given = () if named else tuple(cast("Iterable[CurrentSeries]", current))
+    if named or not all(map(_is_current, given)):
         raise UsageError(
             f"{current if named else type(given[0]).__name__} is no current",
             "a spectrum is that of a CurrentSeries, or of several",
@@ -138,6 +140,10 @@ def _in_runs(current: CurrentSeries | Sequence[CurrentSeries]) -> tuple[CurrentS
         said = [text for one in series for text in one.metadata.get("remarks", ()) if "joined to one" in text]
         warnings.warn(BecMDWarning("; ".join(said)), stacklevel=3)
     return tuple(series)
+
+
+def _is_current(value: object) -> bool:
+    return hasattr(value, "current") and hasattr(value, "timestep_fs")
 
 
 def _check_constraints(series: Sequence[CurrentSeries], constraints: int) -> None:

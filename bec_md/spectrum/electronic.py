@@ -27,14 +27,20 @@ def check_eps_inf(value: Any) -> None:
     UsageError
         With what is accepted.
     """
-    if isinstance(value, str) and value != PREDICTED:
+    if isinstance(value, bool) or (isinstance(value, str) and value != PREDICTED):
         raise UsageError(
             f"`eps_inf={brief(value)}` is not understood",
             "ε_∞ is 1, 3, 6 or 9 numbers, or the mean prediction of the network along the run",
             "give numbers such as `eps_inf=2.4`, or `eps_inf=model` for the prediction of the network",
         )
     if value is not None and not isinstance(value, str):
-        parse_tensor(value)
+        least = float(np.diag(parse_tensor(value)).min())
+        if least < 1.0:
+            raise UsageError(
+                f"`eps_inf` has the diagonal element {least:g}, below 1",
+                "the electronic permittivity of matter is at least that of the vacuum",
+                "give ε_∞ itself, not the susceptibility ε_∞ − 1",
+            )
 
 
 def resolve_eps_inf(series: Sequence[CurrentSeries], value: Any) -> tuple[Array | None, str | None]:

@@ -258,11 +258,12 @@ def find_quantity(name: str | Quantity, further: tuple[str, ...] = ()) -> Quanti
     """
     if isinstance(name, Quantity):
         return name
-    key = ALIASES.get(name.lower(), name.lower())
+    lower = str(name).lower()
+    key = ALIASES.get(lower, lower)
     if key in QUANTITIES:
         return QUANTITIES[key]
     known = (*QUANTITIES, *further)
-    close = get_close_matches(name.lower(), (*known, *ALIASES), n=1)
+    close = get_close_matches(lower, (*known, *ALIASES), n=1)
     raise UsageError(
         f"no quantity {name!r}",
         "it is not a function of frequency that a spectrum has",

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from bec_md.arrays import brief
 from bec_md.errors import UsageError
 from bec_md.files import expanded, require_file
+from bec_md.kinds import require_options
 from bec_md.trajectory.formats import open_file, refuse_unused
 from bec_md.trajectory.frame import Trajectory
 from bec_md.trajectory.joined import JoinedReader, Parts
@@ -54,7 +56,8 @@ def open_trajectory(
     DataError
         For files that are damaged or lack what a spectrum needs.
     """
-    chosen = replace(options or ReadOptions(), **changes)
+    require_options(options or ReadOptions(), "ReadOptions")
+    chosen = (options or ReadOptions()).changed(**changes)
     chosen.check()
     if chosen.velocities == "none":
         chosen = replace(chosen, velocities=None, need_velocities=False)
@@ -85,15 +88,16 @@ def _reader_of_object(source: Any, options: ReadOptions) -> FrameReader:
 
     if hasattr(source, "get_positions") and hasattr(source, "get_atomic_numbers"):
         source = [source]
-    items = list(source)
+    items = list(source) if isinstance(source, Iterable) else []
     if len(items) == 2 and all(isinstance(item, (str, Path)) for item in items):
         chosen = replace(options, topology=items[0], cell_ang=None)
         return open_file(require_file(expanded(items[1])), chosen)
     if items and all(hasattr(item, "get_positions") for item in items):
         refuse_unused(options, frozenset({"velocity_units"}), f"{len(items)} ase.Atoms", "objects of ASE")
         return AtomsReader(items, options)
+    kind = type(items[0] if items else source).__name__
     raise UsageError(
-        f"a sequence of {len(items)} {type(items[0]).__name__ if items else 'things'} is no trajectory",
+        f"{f'a sequence of {len(items)} {kind}' if items else brief(source)} is no trajectory",
         "it is a path, a pair (topology, trajectory), a sequence of ase.Atoms, or an MDAnalysis.Universe",
         "open several files one after the other",
     )

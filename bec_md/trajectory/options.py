@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from numbers import Integral
 from pathlib import Path
 from typing import ClassVar
 
@@ -98,6 +99,14 @@ class ReadOptions(Options):
                 "temperature_k": "it is a temperature in K",
             },
         )
+        for name in ("start", "stop", "stride"):
+            value = getattr(self, name)
+            if value is not None and not isinstance(value, Integral):
+                raise UsageError(
+                    f"`{name}={value!r}` is no whole number",
+                    "it counts stored frames",
+                    "give one, or leave it",
+                )
         if self.velocity_units is not None and self.velocity_units not in VELOCITY_UNITS:
             raise UsageError(
                 f"`velocity_units={self.velocity_units}` is not known",
