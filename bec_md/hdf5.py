@@ -45,6 +45,13 @@ def open_hdf5(path: Path) -> Iterator[Any]:
         ) from error
 
 
+def kind_of_result(file: Any) -> str | None:
+    """Return which result of bec-md an open HDF5 file is, "current" or "spectrum"; None for another file."""
+    if str(file.attrs.get("format", "")).startswith("bec-md spectrum"):
+        return "spectrum"
+    return "current" if "bec_md_current" in file.attrs else None
+
+
 @contextmanager
 def contents_of(path: Path, whole: bool = False) -> Iterator[Any]:
     """Yield an `h5py.File` of bec-md's own; what is absent or of another kind in it is damage.

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from bec_md.cli.console import Console
-from bec_md.files import expanded
+from bec_md.files import expanded, require_file
 
 CITE_HELP = "Say what to cite for a result (a spectrum file), a model, or the program itself."
 
@@ -40,14 +40,17 @@ def find_source(file: str | None) -> tuple[Any, Any]:
     if file is None:
         return None, None
     path = expanded(file)
-    from bec_md.spectrum import is_spectrum_file, load_spectrum
+    from bec_md.hdf5 import is_hdf5
+    from bec_md.spectrum import load_spectrum
 
-    if is_spectrum_file(path):
+    if is_hdf5(path):
         from bec_md.report.model_card import find_card
 
         spectrum = load_spectrum(path)
         return spectrum, find_card(spectrum)
     from bec_md.network.model_file import read_header
-    from bec_md.network.registry import model_path
+    from bec_md.network.registry import means_bundled, model_path
 
+    if not means_bundled(file):
+        require_file(path, "it is a spectrum, a model, or the name of a bundled one")
     return None, read_header(model_path(file))["card"]

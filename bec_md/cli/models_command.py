@@ -101,11 +101,11 @@ def info(
 def describe(console: Console, file: Path, reading: ReadOptions) -> dict[str, Any]:
     """Recognize a file and print what it holds."""
     from bec_md.current.file import is_stored_current, load_current
-    from bec_md.network.registry import BUNDLED, model_path
+    from bec_md.network.registry import BUNDLED, means_bundled, model_path
     from bec_md.spectrum import is_spectrum_file, load_spectrum, summary
 
     bundled = BUNDLED / f"{file}.safetensors"
-    is_model = file.suffix == ".safetensors" or (not file.exists() and (bundled.is_file() or not file.suffix))
+    is_model = file.suffix == ".safetensors" or (not file.exists() and means_bundled(str(file)))
     is_current = not is_model and is_stored_current(file)
     is_spectrum = not is_model and not is_current and is_spectrum_file(file)
     if (is_model or is_current or is_spectrum) and reading != ReadOptions():

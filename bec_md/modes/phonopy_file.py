@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import chdir, suppress
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,9 @@ from bec_md.modes.units import parse_force_constant_units, parse_length_unit, ph
 
 #: phonopy's calculators in eV, Å and amu; files of the others state their units since 2018.
 _IN_EV_ANG = (None, "vasp", "aims", "castep", "crystal", "lammps", "pwmat")
+
+#: The working folder belongs to all threads.
+_IN_ITS_FOLDER = Lock()
 
 
 def _load(phonopy: Any, name: str) -> Any:
@@ -44,7 +48,12 @@ def read_phonopy(path: str | Path) -> ReferenceModes:
     DataError
         If phonopy cannot read it, or finds no forces, or the units are not stated.
     """
-    file = require_file(expanded(path), "a phonopy calculation is read from it")
+    with _IN_ITS_FOLDER:
+        return _read(expanded(path))
+
+
+def _read(path: Path) -> ReferenceModes:
+    file = require_file(path, "a phonopy calculation is read from it")
     try:
         import phonopy
     except ImportError:

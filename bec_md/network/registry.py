@@ -45,6 +45,12 @@ def bundled_models() -> dict[str, BundledModel]:
     return found
 
 
+def means_bundled(name: str) -> bool:
+    """Whether this is the name of a bundled model, or a word like one; not the name of a file."""
+    names = [path.stem for path in BUNDLED.glob("*.safetensors")]
+    return name in names or ("." not in name and bool(difflib.get_close_matches(name, names, n=1)))
+
+
 def model_path(name_or_path: str | Path) -> Path:
     """File of a bundled model's name, or the path itself.
 

@@ -7,6 +7,7 @@ Every array has dimension scales (wavenumber_cm, axis, group, lag_time_fs, raw_w
 from __future__ import annotations
 
 import json
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +15,7 @@ import numpy as np
 
 from bec_md.errors import DataError
 from bec_md.files import parsing
-from bec_md.hdf5 import add_dataset, contents_of, is_hdf5, new_hdf5, open_hdf5
+from bec_md.hdf5 import add_dataset, contents_of, is_hdf5, kind_of_result, new_hdf5, open_hdf5
 from bec_md.schema import checked
 from bec_md.spectrum.analysis.peak import Peak
 from bec_md.spectrum.errors.quality import QualityReport
@@ -92,7 +93,20 @@ def is_spectrum_file(path: str | Path) -> bool:
     if not is_hdf5(Path(path)):
         return False
     with parsing(Path(path), "HDF5 file"), open_hdf5(Path(path)) as file:
-        return str(file.attrs.get("format", "")).startswith("bec-md spectrum")
+        return kind_of_result(file) == "spectrum"
+
+
+def _refuse_current(path: Path) -> None:
+    if not is_hdf5(path):
+        return
+    with open_hdf5(path) as file:
+        kind = kind_of_result(file)
+    if kind is not None:
+        raise DataError(
+            f"{path} is a {kind} of bec-md, no spectrum",
+            "J(t) becomes one with a resolution, a temperature and other choices",
+            f"make its spectrum: bec-md spectrum {shlex.quote(str(path))} -o spectrum.h5",
+        )
 
 
 def load_spectrum(path: str | Path) -> Spectrum:
@@ -104,6 +118,7 @@ def load_spectrum(path: str | Path) -> Spectrum:
         If the file is not one.
     """
     if not is_spectrum_file(path):
+        _refuse_current(Path(path))
         raise DataError(
             f"{path} is not a bec-md spectrum",
             "it is missing, not HDF5, or written by another program",

@@ -81,6 +81,16 @@ def test_charges_of_the_wrong_shape(run: Run, tmp_path: Path) -> None:
     assert "6)" in result.stderr  # its shape
 
 
+def test_a_current_is_neither_spectrum_nor_trajectory(run: Run, files: dict[str, Path]) -> None:
+    run("current", files["short"], "--charges", crystal.CHARGES, "-o", "j.h5")
+    for words in (("plot", "j.h5"), ("compare", "j.h5", "j.h5"), ("cite", "j.h5")):
+        told = run(*words, status=1).stderr
+        assert "j.h5 is a current of bec-md, no spectrum" in told
+        assert "bec-md spectrum j.h5 -o" in told
+    for words in (("modes", "j.h5"), ("predict", "j.h5", "-o", "p.xyz")):
+        assert "j.h5 is a current of bec-md, no trajectory" in run(*words, status=1).stderr
+
+
 def test_something_else_than_a_trajectory(run: Run, tmp_path: Path) -> None:
     path = crystal.write(tmp_path / "notes.txt", crystal.damaged("not a trajectory"))
     result = run("spectrum", path, "--charges", crystal.CHARGES, status=1)
@@ -211,7 +221,11 @@ def test_the_rest_of_a_stopped_prediction_begins_behind_its_last_frame(
         (["spectrum", "model.safetensors"], ["--model model.safetensors"]),
         (["plan", "--error", "0"], ["positive"]),
         (["plan", "--error", "10"], ["error 10 is 1000 % of a point", "give 0.1 for 10 %"]),
-        (["plan", "--resolution", "nan"], ["positive"]),
+        (["plan", "--resolution", "nan"], ["error: resolution nan\n", "positive"]),
+        (["info", "nofile"], ["nofile: no such file"]),
+        (["info", "water.xyz"], ["water.xyz: no such file"]),
+        (["info", "silca"], ["did you mean 'silica'"]),
+        (["cite", "spectrum.h5"], ["spectrum.h5: no such file"]),
         (["spectrum", "{short}", "--charges", crystal.CHARGES, "--device", "cuda:9"], ["--device cuda:9"]),
         (["spectrum", "{short}", "--device", "evil"], ["--device evil", "cuda"]),
         (["spectrum", "{short}", "--groups", "layers:z:1000000000"], ["at most"]),

@@ -163,9 +163,10 @@ def _refuse_percent(relative_error: float) -> None:
 
 
 def _require_positive(given: dict[str, float]) -> None:
-    if not all(0.0 < value < math.inf for value in given.values()):
+    wrong = {name: value for name, value in given.items() if not 0.0 < value < math.inf}
+    if wrong:
         raise UsageError(
-            ", ".join(f"{name} {value:g}" for name, value in given.items()),
-            "all must be positive",
+            ", ".join(f"{name} {value:g}" for name, value in wrong.items()),
+            "it must be positive",
             "for instance resolution 10 cm⁻¹, error 0.1, highest mode 3700 cm⁻¹",
         )

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from bec_md.errors import DataError, UsageError
 from bec_md.files import require_file
+from bec_md.hdf5 import kind_of_result
 from bec_md.structure import Frame
 from bec_md.structure.names import VELOCITY_UNITS, VelocityUnits
 from bec_md.structure.species import Species, resolve_species
@@ -114,6 +115,12 @@ class H5mdReader(IndexedReader):
                 "OpenMM's HDF5Reporter writes these, too",
                 "convert it in Python, mdtraj.load(FILE).save_netcdf('run.nc'), with a frame of save_pdb as "
                 "`topology`",
+            )
+        if not groups and (kind := kind_of_result(file)):
+            raise DataError(
+                f"{self.source} is a {kind} of bec-md, no trajectory",
+                "positions of atoms are not in it",
+                "name the trajectory that it was computed from",
             )
         if not groups:
             raise DataError(
