@@ -45,6 +45,8 @@ def replacing(path: str | Path, *, keep: bool = False) -> Iterator[Path]:
         With the name of the file, if it finds no room.
     """
     target = resolved(path)
+    if not target.parent.is_dir():
+        raise FileNotFoundError(errno.ENOENT, "there is no such folder", str(target.parent))
     _remove_stale(target)
     partial = partial_name(target)
     partial.unlink(missing_ok=True)

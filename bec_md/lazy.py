@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from importlib import import_module
+from importlib.util import find_spec
 from typing import Any
 
 
@@ -25,6 +26,8 @@ def on_first_use(
     def attribute(name: str) -> Any:
         """Import a name of the package."""
         if name not in home:
+            if not name.startswith("_") and find_spec(f"{package}.{name}") is not None:
+                return import_module(f"{package}.{name}")  # a module below it
             raise AttributeError(f"module {package!r} has no attribute {name!r}")
         module = import_module(f"{package}.{home[name]}")
         return module if home[name] == name else getattr(module, name)

@@ -90,3 +90,18 @@ def test_a_list_of_structures_is_no_structure() -> None:
     water = ase.Atoms("OH2", positions=[[0, 0, 0], [1, 0, 0], [0, 1, 0]])
     with pytest.raises(UsageError, match="predict_batch"):
         bec_md.load_model("water").predict([water, water])  # type: ignore[arg-type]
+
+
+def test_modules_of_the_package_are_there_without_being_imported(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("ase", "report", "errors"):
+        monkeypatch.delattr(bec_md, name, raising=False)
+    assert bec_md.ase.BornCharges
+    assert bec_md.report.write_report
+    assert bec_md.errors.UsageError is UsageError
+    with pytest.raises(AttributeError, match="no attribute 'nonsense'"):
+        _ = bec_md.nonsense
+
+
+def test_a_missing_folder_is_named(spectrum: Spectrum, tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match=r"no such folder.*missing'"):
+        bec_md.plot.save_figure(bec_md.plot.plot_spectrum(spectrum), tmp_path / "missing/figure.png")

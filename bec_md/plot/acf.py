@@ -65,7 +65,7 @@ def plot_acf(
     if max_time_ps is None:
         alive = np.flatnonzero(window > 0.005) if has_window else np.arange(len(time_ps))
         max_time_ps = float(time_ps[alive[-1]])
-    with figure_style():
+    with figure_style(ax):
         axes = new_axes(ax, width)
         axes.axhline(0.0, color=INK, linewidth=0.4, zorder=1.0)
         axes.plot(time_ps, normal, color=COLORS[5], linewidth=0.8, label="$C(t)/C(0)$")

@@ -56,7 +56,7 @@ def plot_compare_charges(
         raise DataError("no spectra to compare", "the mapping is empty", "pass name → spectrum")
     (wanted,) = quantities(quantity)[:1]
     axis_unit = frequency_unit(unit)
-    with figure_style():
+    with figure_style(ax):
         axes = new_axes(ax, width)
         panels = [Panel(axes, item, axis_unit) for item in spectra.values()]
         for index, (name, panel) in enumerate(zip(spectra, panels, strict=True)):

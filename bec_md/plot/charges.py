@@ -83,7 +83,7 @@ def plot_charges(
     species = list(dict.fromkeys(kinds.tolist()))
     values = {z: _part(tensors[:, kinds == z], part).ravel() for z in species}
     highest = 0.0
-    with figure_style():
+    with figure_style(ax):
         axes = new_axes(ax, width)
         for index, z in enumerate(species):
             density, edges = np.histogram(values[z], bins, density=True)

@@ -73,7 +73,7 @@ def plot_convergence(
     if show not in ("spectrum", "error"):
         raise UsageError(f"show = {show!r}", "not a way to show convergence", "use 'spectrum' or 'error'")
     spectra = convergence_spectra(source, fractions, **options)
-    with figure_style():
+    with figure_style(ax):
         axes = new_axes(ax, width)
         if show == "spectrum":
             _draw_spectra(axes, spectra, unit)

@@ -67,7 +67,7 @@ def plot_loss_curve(
             "pass log.csv of a run of bec-md train that has finished at least one epoch",
         )
     x = table[against]
-    with figure_style():
+    with figure_style(ax):
         axes = new_axes(ax, width)
         if f"train{ending}" in table:
             _draw(axes, x, table[f"train{ending}"], INK, "-", "training", "")

@@ -83,7 +83,7 @@ def plot_parity(
     low = float(min(labels.min(), guess.min()))
     high = float(max(labels.max(), guess.max()))
     margin = 0.05 * ((high - low) or 1.0)
-    with figure_style():
+    with figure_style(ax):
         axes = new_axes(ax, width, aspect=0.96)
         axes.axline((0.0, 0.0), slope=1.0, color=INK, linewidth=0.6, zorder=1.0)
         for index, (name, mine) in enumerate(_by_element(species, max_elements)):

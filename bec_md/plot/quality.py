@@ -97,7 +97,7 @@ def plot_quality(
     checks = list(report)
     if not checks:
         raise DataError("no self-checks", "the spectrum carries none", "compute it anew from the current")
-    with figure_style():
+    with figure_style(ax):
         axes = new_axes(ax, width, aspect=0.075 * (len(checks) + 1.5))
         for row, check in enumerate(checks):
             color, marker, word = STATUS[check.status]

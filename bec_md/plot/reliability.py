@@ -58,7 +58,7 @@ def plot_reliability(
     error = found / np.sqrt(2.0 * 9.0 * np.array([row["count"] for row in table["bins"]]))
     both = np.concatenate([stated, found])
     low, high = 0.7 * float(both[both > 0.0].min()), 1.4 * float(both.max())
-    with figure_style():
+    with figure_style(ax):
         axes = new_axes(ax, width, aspect=0.96)
         axes.plot([low, high], [low, high], color=INK, linewidth=0.6, label="calibrated", zorder=1.0)
         axes.errorbar(

@@ -70,7 +70,7 @@ def write_figure(
     from bec_md.plot.style import figure_style
 
     options: Any = {"svg.hashsalt": "bec-md", "svg.fonttype": "path" if text_as_paths else "none"}
-    with figure_style(), matplotlib.rc_context(options):
+    with figure_style(figure), matplotlib.rc_context(options):
         _whole(figure).savefig(stream, format=kind, dpi=dpi, metadata=_metadata(kind))
 
 

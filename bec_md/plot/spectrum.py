@@ -103,7 +103,7 @@ def plot_spectrum(
     if label is None and (with_groups or experiment is not None):
         label = "total" if with_groups else "simulation"
     curves = _curves(spectrum, wanted, components, label)
-    with figure_style():
+    with figure_style(ax):
         axes = new_axes(ax, width)
         fresh = not axes.has_data()
         panel = Panel(axes, spectrum, axis_unit)

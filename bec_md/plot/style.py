@@ -24,15 +24,18 @@ WIDTHS_INCH = {"column": 3.37, "double": 6.8}
 
 
 @contextmanager
-def figure_style() -> Iterator[None]:
+def figure_style(given: object = None) -> Iterator[None]:
     """Use the shipped style within the block; the global settings are as before afterwards.
+
+    It stands on matplotlib's own, so that a figure looks the same whatever style is in use; in a figure that
+    is `given`, on the style in use.
 
     All but one: the first figure of a session may choose the backend, and that of a notebook switches
     `interactive` on, which has to outlive the block or no later figure appears.
     """
     import matplotlib.style
 
-    with matplotlib.style.context(STYLE_FILE):
+    with matplotlib.style.context([STYLE_FILE] if given is not None else ["default", STYLE_FILE]):
         try:
             yield
         finally:

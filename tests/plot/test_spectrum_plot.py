@@ -79,7 +79,7 @@ def test_bands_of_power_spectra_are_chi_square_intervals(spectrum: Spectrum) -> 
 def test_band_of_the_real_part_is_gaussian(spectrum: Spectrum) -> None:
     _, low, high = band(plot_spectrum(spectrum, "eps_real", band=0.682689492))
     # the coverage of one standard deviation
-    assert_allclose(high - low, 2.0 * spectrum.eps_real_err, rtol=1e-6)
+    assert_allclose(high - low, 2.0 * spectrum.eps_real_err, rtol=1e-6, atol=1e-12)  # 0 at the end
 
 
 def test_band_of_reflectivity_stays_between_zero_and_one(spectrum: Spectrum) -> None:
@@ -340,3 +340,20 @@ def test_a_long_legend_leaves_the_letter_of_the_panel_free(spectrum: Spectrum) -
         assert legend is not None
         heights.append(legend.get_window_extent().height)
     assert heights[1] < 1.3 * heights[0]
+
+
+def test_a_figure_is_the_same_in_every_style(spectrum: Spectrum) -> None:
+    """The letters of a dark style were white on the white of the shipped one."""
+    import matplotlib.pyplot as plt
+    import matplotlib.style
+
+    plain = plot_spectrum(spectrum)
+    with matplotlib.style.context("dark_background"):
+        dark = plot_spectrum(spectrum)
+        _, own = plt.subplots()
+        plot_spectrum(spectrum, ax=own)
+        assert own.get_facecolor() == (0.0, 0.0, 0.0, 1.0)
+    for color in (lambda ax: ax.xaxis.label.get_color(), lambda ax: ax.spines["left"].get_edgecolor()):
+        assert color(dark) == color(plain)
+    assert own.get_legend() is None or own.get_legend().get_texts()[0].get_color() == "white"
+    plt.close("all")
