@@ -50,7 +50,11 @@ def merged_metadata(
             )
     merged["complete"] = all(one.get("complete", True) for one in several)
     names = dict.fromkeys(name for one in several for name in one if name not in _OWN)
-    differing = [name for name in names if any(one.get(name) != several[0].get(name) for one in several)]
+    differing = [
+        name
+        for name in names
+        if name == "source" or any(one.get(name) != several[0].get(name) for one in several)
+    ]
     merged[kind] = [{name: one.get(name) for name in differing} for one in several]
     return merged
 

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from bec_md.current.joined import in_runs
+from bec_md.current.provenance import first_source
 from bec_md.current.series import CurrentSeries
 from bec_md.errors import BecMDWarning, UsageError
 from bec_md.spectrum.compute import compute_spectrum
@@ -152,6 +153,12 @@ def test_all_replicas_are_in_the_metadata(tmp_path: Path) -> None:
             assert sorted(found.metadata["warnings"]) == ["noisy", "run2.xyz is cut off"]
             assert found.metadata["format"] == "extxyz"
             assert found.metadata["n_atoms"] == 8
+
+
+def test_replicas_of_one_name_have_it_once() -> None:
+    found = compute_spectrum([run(1, source="run.xyz"), run(2, source="run.xyz")], **OPTIONS)
+    assert found.metadata["source"] == "run.xyz, run.xyz"
+    assert first_source(found.metadata) == "run.xyz"
 
 
 def test_the_worst_closed_loop_of_all_replicas_is_checked() -> None:
