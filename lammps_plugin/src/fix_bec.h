@@ -73,7 +73,7 @@ class FixBec : public LAMMPS_NS::Fix {
   double **charges = nullptr;          // (nmax, 9), also array_atom
   Step charges_step = -1;              // step of their evaluation
   Step charges_atoms = -1;             // number of atoms in the system at that time
-  std::uint64_t charges_types = 0;     // hash of IDs and types of all atoms at that time
+  std::uint64_t charges_types = 0;     // hash of IDs, types and group of all atoms at that time
   std::vector<double> raw_charges;     // (nlocal, 9) as the network gives them
   TrainingDomain training_domain;      // judged at some of the evaluations
   bool judging = false;                // at this one

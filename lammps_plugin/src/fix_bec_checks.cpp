@@ -48,6 +48,7 @@ std::uint64_t FixBec::type_hash(int i) const
 {
   const std::uint64_t tag = atom->tag_enable ? static_cast<std::uint64_t>(atom->tag[i]) : 0;
   std::uint64_t hash = (tag * 0x9e3779b97f4a7c15ull) ^ (static_cast<std::uint64_t>(atom->type[i]) << 32);
+  if (!(atom->mask[i] & groupbit)) hash = ~hash;    // it has no tensor until the next evaluation
   hash *= 0xff51afd7ed558ccdull;
   return hash ^ (hash >> 32);
 }

@@ -270,7 +270,8 @@ def test_tables_of_other_dynamics_are_not_joined(tmp_path: Path) -> None:
         HEAD
         + "run 80\n"
         + first
-        + "write_restart a\nfix o all ave/time 1 1 1 f_ir\nrun 80\n"
+        + "write_restart a\nfix o all ave/time 1 1 1 f_ir\n"
+        + "timestep 5e-4\nfix h all halt 9 tlimit > 9\nrun 80\n"
         + one(rows(20, 41))
     )
     assert_reference(read(tmp_path, text))
@@ -294,6 +295,13 @@ def test_a_minimization_is_no_dynamics(tmp_path: Path) -> None:
     assert_reference(read(tmp_path, text))
     with pytest.raises(DataError, match="no thermo table of a run"):
         read(tmp_path, HEAD + "minimize 0 0 10 10\n" + one(rows(0, 9)))
+
+
+def test_a_run_behind_an_exchange_of_replicas_is_one(tmp_path: Path) -> None:
+    text = HEAD + "temper 80 8 300 move 1 2\n" + one(rows(0, 21)) + "run 80\n" + one(rows(20, 41))
+    assert read(tmp_path, text).n_frames == 21
+    with pytest.raises(DataError, match="log of a temper"):
+        read(tmp_path, HEAD + "temper 80 8 300 move 1 2\n" + one(rows(0, 21)))
 
 
 def test_rows_beside_the_grid_at_the_ends_of_runs(tmp_path: Path) -> None:

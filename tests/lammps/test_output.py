@@ -106,6 +106,16 @@ def test_every_holds_the_tensors(lmp: Any, models: dict[str, Path]) -> None:
     np.testing.assert_allclose(vector(lmp)[:3], current(lmp), rtol=1e-9, atol=1e-9)
 
 
+def test_atoms_that_join_the_group_have_tensors_at_once(lmp: Any, models: dict[str, Path]) -> None:
+    """Also between two evaluations, in a run that sets nothing up."""
+    lmp.commands_string(hot_quartz() + "group some id 1:5\n")
+    lmp.command(f"fix bec some bec {models['two_layers']} Si O H every 50")
+    lmp.commands_string("run 3 post no\ngroup some id 6:9\nrun 2 pre no post no")
+    sizes = np.abs(charges(lmp)).max(axis=(1, 2))
+    assert sizes[:9].min() > 0.1
+    assert sizes[9:].max() == 0.0
+
+
 @pytest.mark.parametrize("model", ["two_layers", "dipole"])
 def test_fixes_before_and_behind_it_have_the_same_current(
     run_lmp: Callable[..., Any], models: dict[str, Path], tmp_path: Path, model: str

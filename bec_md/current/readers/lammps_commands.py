@@ -6,8 +6,8 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-#: Fixes that only put numbers out: two runs with one of them in between are one trajectory.
-_OUTPUT_FIXES = ("ave/", "print", "vector", "store", "bec", "msst/print")
+#: Fixes that move nothing: two runs with one of them in between are one trajectory.
+_OUTPUT_FIXES = ("ave/", "print", "vector", "store", "bec", "msst/print", "halt", "balance")
 #: Commands after which a trajectory is another one, even if its steps go on.
 _NEW_DYNAMICS = (
     *("velocity", "set", "displace_atoms", "delete_atoms", "create_atoms", "change_box", "reset_timestep"),
@@ -94,7 +94,8 @@ class RunSettings:
             return replace(self, fixes=left, dynamics=self.dynamics + (not _is(style, _OUTPUT_FIXES)))
         if head in RUN_COMMANDS:
             volume = None if self.box_changes or head == "rerun" else self.box_volume
-            return replace(self, command=head, box_volume=volume, dynamics=self.dynamics + (head != "run"))
+            other = head != "run" or self.command not in ("", "run")
+            return replace(self, command=head, box_volume=volume, dynamics=self.dynamics + other)
         if head == "units" and len(words) > 1:
             return replace(self, units=words[1])
         if head == "thermo_style":
@@ -103,7 +104,9 @@ class RunSettings:
             answer = words[words.index("norm") + 1]
             return replace(self, normalized=answer in ("yes", "on", "true"))
         if head == "timestep" and len(words) > 1:
-            return replace(self, timestep=_number(words[1], self.timestep), dynamics=self.dynamics + 1)
+            step_now = _number(words[1], self.timestep)
+            other = step_now != self.timestep or bool(self.clock_resets)
+            return replace(self, timestep=step_now, dynamics=self.dynamics + other)
         if head == "boundary" or (head == "change_box" and "boundary" in words):
             flags = words[words.index("boundary") + 1 :][:3]
             if len(flags) == 3 and {*"".join(flags)} <= {*"pfsm"}:
