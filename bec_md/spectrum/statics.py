@@ -55,7 +55,8 @@ FOLDED = (
 )
 
 ROUNDED = (
-    "M = ∫J dt walks because velocities are stored with few digits: much of ⟨δM²⟩ is the noise of rounding"
+    "M = ∫J dt walks because velocities, or J, are stored with few digits: much of ⟨δM²⟩ is "
+    "the noise of rounding"
 )
 #: Share of ⟨δM²⟩ from rounded velocities above which it is not taken off, but ⟨δM²⟩ not used.
 ROUNDED_SHARE = 0.3
@@ -157,7 +158,8 @@ def statics(
             float(susceptibility(np.asarray(of_its_average))),
         ),
     )
-    if not dc and (reason := _why_it_walks(seen, rounding, folding)):
+    resting = float(np.trace(numbers[2]) / np.trace(susceptibility(np.eye(3)))) * 3.0
+    if not dc and (reason := _why_it_walks(seen, rounding, folding, resting)):
         return Statics("walks", reason, *numbers)
     plain: Dipole = "wanders" if seen.wanders else "bounded"
     if dc is False or (dc is None and not seen.wanders):
@@ -188,12 +190,16 @@ def statics(
     return Statics(kind, found.reason, *numbers, tensor, error, parameters)
 
 
-def _why_it_walks(seen: Survey, rounding: Array, folding: Array) -> str | None:
-    """Say what lets M walk though nothing diffuses, None if nothing does."""
+def _why_it_walks(seen: Survey, rounding: Array, folding: Array, resting: float) -> str | None:
+    """Say what lets M walk though nothing diffuses, None if nothing does.
+
+    Rounding is compared with ⟨δM²⟩ as it would be without a walk, of ∫ε₂/ω (`resting`): where samples lie
+    close its errors are correlated, and the walk goes several times as far as that of white noise.
+    """
     axes = np.diag(seen.dipole_covariance)
     if seen.walks:
         return WALK
-    if np.trace(rounding) > ROUNDED_SHARE * axes.sum():
+    if np.trace(rounding) > ROUNDED_SHARE * min(axes.sum(), max(resting, 0.1 * axes.sum())):
         return ROUNDED
     return FOLDED if (np.diag(folding) > FOLDED_SHARE * axes).any() else None
 
@@ -216,14 +222,20 @@ def rounding_walk(blocks: CurrentBlocks) -> Array:
     .. math:: \frac{T}{6} \frac{g^2}{12} Δ \sum_i Z_i Z_i^T,
 
     where ΣZZᵀ of a group is taken as its mean mass times its ΣZZᵀ/m, which is stored: exact for one species.
+    Of groups whose J is itself rounded it is one.
     """
     found = np.zeros((3, 3))
     for series, rule, frames in zip(blocks.series, blocks.sum_rules, blocks.lengths, strict=True):
+        square = (
+            len(series.groups)
+            * float(series.metadata.get("current_rounding_e_ang_fs") or 0.0) ** 2
+            * np.eye(3)
+        )
         grid, exact = series.metadata.get("velocity_rounding_ang_fs"), series.zz_sum(rule)
         mass, count = series.group_mass_amu, series.group_count
-        if not grid or exact is None or mass is None or count is None:
-            continue
-        white = float(grid) ** 2 / 12.0 * blocks.timestep_fs * np.einsum("g,gab->ab", mass / count, exact[1])
+        if grid and exact is not None and mass is not None and count is not None:
+            square += float(grid) ** 2 * np.einsum("g,gab->ab", mass / count, exact[1])
+        white = square / 12.0 * blocks.timestep_fs
         found += frames / sum(blocks.lengths) * frames * blocks.timestep_fs / 6.0 * white
     return found
 

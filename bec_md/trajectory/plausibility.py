@@ -166,7 +166,12 @@ def rounding_of(frames: Sequence[Frame]) -> float | None:
 def velocity_rounding_ang_fs(frames: Sequence[Frame]) -> float | None:
     """Step in Å/fs to which stored velocities are rounded so coarsely that many are equal, else None."""
     stored = [frame.velocities_ang_fs for frame in frames if frame.velocities_ang_fs is not None]
-    values = np.abs(np.concatenate(stored)).ravel() if stored else np.zeros(0)
+    return step_of(np.concatenate(stored)) if stored else None
+
+
+def step_of(numbers: NDArray[np.float64]) -> float | None:
+    """Step to which numbers are rounded so coarsely that many of them are equal, else None."""
+    values = np.abs(numbers).ravel()
     top = float(values.max(initial=0.0))
     if not 0.0 < top < np.inf:
         return None

@@ -20,6 +20,7 @@ from bec_md.current.readers.table import is_heading, is_number
 from bec_md.current.series import CurrentSeries
 from bec_md.errors import DataError, UsageError
 from bec_md.files import expanded, is_file, parsing, read_head, require_file
+from bec_md.trajectory.plausibility import step_of
 
 READERS: dict[str, Callable[[Path, SeriesOptions], RawSeries]] = {
     "npy": columns.read_npy,
@@ -37,6 +38,8 @@ _HEAD_BYTES = 65536
 AMBIGUOUS = 0.7
 #: A given and a stated time between samples that differ by more contradict each other.
 SAME_CLOCK = 2e-3
+#: Rows that tell the step to which J is rounded, and the share of this noise in ⟨J²⟩ that is said.
+_TOLD_ROWS, _ROUNDED = 50_000, 1e-3
 #: Correlation of ΔP and J from which on P(t) is that of this current, and misfit of their ratio that is none.
 _IN_STEP, _SAME_RATE = 0.98, 0.1
 _NOT_ITS_RATE = (
@@ -192,6 +195,7 @@ def as_current(raw: RawSeries, options: SeriesOptions, path: Path) -> CurrentSer
             )
         dipole, notes = _continuous(raw, notes, path)
         current, scheme = differentiate(dipole, timestep, options.scheme), options.scheme
+    rounding = _rounding(current, notes, path) if raw.kind == "current" else None
     shift = {"velocity": 0.0, "midpoint": 0.5, "central": 1.0}[scheme]
     return CurrentSeries(
         current=current,
@@ -209,10 +213,23 @@ def as_current(raw: RawSeries, options: SeriesOptions, path: Path) -> CurrentSer
             "format": raw.format,
             "charges": "as in the file",
             "input_hash": _hash(path),
+            "current_rounding_e_ang_fs": rounding,
             "warnings": notes,
             "remarks": remarks,
         },
     )
+
+
+def _rounding(current: Array, notes: list[str], path: Path) -> float | None:
+    """Step to which J is rounded, e Å/fs, if it is; its noise is said where it counts."""
+    step = step_of(np.asarray(current[:_TOLD_ROWS]))
+    noise = (step or 0.0) ** 2 / 12.0 / float(np.mean(np.square(current)))
+    if noise > _ROUNDED:
+        notes.append(
+            f"J in {path.name} is rounded to {step:.3g} e Å/fs, noise with {noise:.2g} of its mean square: "
+            "let more digits be written (LAMMPS: thermo_modify format float %.8g, format of fix ave/time)"
+        )
+    return step
 
 
 def _polarization(raw: RawSeries, timestep_fs: float, path: Path, remarks: list[str]) -> Array | None:
