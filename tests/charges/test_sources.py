@@ -141,6 +141,6 @@ def test_non_finite_predictions_name_the_frame() -> None:
 
 def test_a_named_model_is_sent_by_its_name() -> None:
     named = ModelCharges("universal")
-    named._model = ToyModel()
+    assert named.model.name == "universal"  # loaded here
     copy = pickle.loads(pickle.dumps(named))
     assert copy._model is None
