@@ -49,7 +49,8 @@ _ANNOUNCED = {
 def read_structure(source: str | Path | Atoms) -> Atoms:
     """Read the last structure of a file by ASE, the relaxed one of a relaxation; `ase.Atoms` as they are.
 
-    A `BecMDWarning` says where there were several. Labels D and T of an XYZ file are hydrogen of their mass.
+    A `BecMDWarning` says where there were several. Labels D and T of XYZ files and POSCARs are hydrogen of
+    their mass.
 
     Raises
     ------
@@ -121,6 +122,9 @@ def images(path: Path, index: slice = slice(0, 1), ase_format: str | None = None
         if whole and name in ("extxyz", "xyz"):
             yield from _with_isotopes(opened.read(), index, name)
             return
+        if name == "vasp":
+            yield from _poscar(opened.read())
+            return
         yield from iread(cast(Any, opened), index=index, format=name)
 
 
@@ -146,6 +150,25 @@ def _with_isotopes(text: str, index: slice, ase_format: str) -> Iterator[Atoms]:
             values = atoms.get_masses()
             values[list(heavy)] = list(heavy.values())
             atoms.set_masses(values)
+        yield atoms
+
+
+def _poscar(text: str) -> Iterator[Atoms]:
+    """Structure of a POSCAR by ASE, which knows neither D nor T; they are hydrogen of their mass."""
+    from ase.io import iread
+
+    lines = text.splitlines(keepends=True)
+    names = lines[5].split() if len(lines) > 6 else []
+    heavy = [ISOTOPES[name][1] if name in ISOTOPES else None for name in names]
+    if any(heavy):
+        lines[5] = " ".join("H" if name in ISOTOPES else name for name in names) + "\n"
+    found: Iterator[Any] = iread(cast(Any, io.StringIO("".join(lines))), format="vasp")
+    for atoms in found:
+        if any(heavy):
+            counts = [int(word) for word in lines[6].split()[: len(heavy)]]
+            each = [mass for mass, count in zip(heavy, counts, strict=True) for _ in range(count)]
+            pairs = zip(each, atoms.get_masses(), strict=True)
+            atoms.set_masses([usual if mass is None else mass for mass, usual in pairs])
         yield atoms
 
 

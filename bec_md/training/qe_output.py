@@ -14,6 +14,7 @@ from bec_md.errors import DataError
 from bec_md.files import read_text
 from bec_md.structure import Frame
 from bec_md.structure.names import labels_of
+from bec_md.structure.species import ISOTOPES
 from bec_md.training.pw_files import HEADER, NUMBER, PwRun, given_run, is_pw_output, matching_run, number_of
 from bec_md.training.runs_in_file import frames_of, runs_in
 from bec_md.training.theory import qe_functional
@@ -115,6 +116,7 @@ def _elements(sites: list[tuple[str, float]], name: str) -> list[str]:
     for label, mass_amu in dict.fromkeys(sites):
         letters = re.match(r"[A-Za-z]{1,2}", label)
         candidates = [] if letters is None else [letters[0].capitalize(), letters[0][0].upper()]
+        candidates = ["H"] if candidates and candidates[0] in ISOTOPES else candidates
         known[label, mass_amu] = [symbol for symbol in candidates if atomic_numbers.get(symbol)]  # X has 0
         if not known[label, mass_amu]:
             raise DataError(

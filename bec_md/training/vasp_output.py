@@ -15,6 +15,7 @@ from bec_md.errors import DataError
 from bec_md.files import compression_of, open_binary, read_text
 from bec_md.structure import Frame
 from bec_md.structure.names import labels_of
+from bec_md.structure.species import ISOTOPES
 from bec_md.training.runs_in_file import frames_of, runs_in
 from bec_md.training.theory import VaspTags
 
@@ -30,17 +31,17 @@ def atomic_numbers_of(symbols: Sequence[str], name: str) -> NDArray[np.int64]:
     """Return the atomic numbers of VASP's names of elements, such as ``Ti_sv``; `name` is the file's."""
     from ase.data import atomic_numbers
 
+    known = {name: number for name, number in atomic_numbers.items() if number}  # X: 0
+    known |= {name: number for name, (number, _) in ISOTOPES.items()}
     clean = [re.split(r"[_.\d]", symbol.strip())[0] for symbol in symbols]
-    unknown = next(
-        (s for s, c in zip(symbols, clean, strict=True) if not atomic_numbers.get(c)), None
-    )  # X: 0
+    unknown = next((s for s, c in zip(symbols, clean, strict=True) if c not in known), None)
     if unknown is not None:
         raise DataError(
             f"{name}: {unknown.strip()!r} is no chemical element",
             "tensors belong to atoms of an element",
             "correct the name of the element in the POTCAR",
         )
-    return np.array([atomic_numbers[c] for c in clean], dtype=np.int64)
+    return np.array([known[c] for c in clean], dtype=np.int64)
 
 
 def _block(lines: Sequence[str], start: int, count: int, columns: slice, name: str) -> NDArray[np.float64]:

@@ -186,6 +186,18 @@ def test_compressed_structures_and_outputs_are_read(tmp_path: Path, written) -> 
     np.testing.assert_array_equal(before.labels[CHARGES], after.labels[CHARGES])
 
 
+@pytest.mark.parametrize("direct", [True, False])
+def test_deuterium_of_a_poscar_is_hydrogen_of_its_mass(tmp_path: Path, direct: bool) -> None:
+    heavy = Atoms("H2OHO", np.arange(15).reshape(5, 3) / 4, cell=[4, 4, 4], pbc=True)
+    ase.io.write(tmp_path / "POSCAR", heavy, format="vasp", direct=direct, sort=False)
+    lines = (tmp_path / "POSCAR").read_text().splitlines(keepends=True)
+    (tmp_path / "POSCAR").write_text("".join([*lines[:5], " D O H O \n", *lines[6:]]))
+    atoms = read_structure(tmp_path / "POSCAR")
+    np.testing.assert_allclose(atoms.positions, heavy.positions)
+    assert str(atoms.symbols) == "H2OHO"
+    np.testing.assert_allclose(atoms.get_masses(), [2.0141, 2.0141, 15.999, 1.008, 15.999], atol=1e-4)
+
+
 @pytest.mark.parametrize(
     "door",
     [

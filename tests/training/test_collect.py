@@ -10,6 +10,7 @@ from bec_md.structure.extxyz import read_frames
 from bec_md.training import collect
 from bec_md.training.collection import read_output
 from bec_md.training.theory import VaspTags, qe_functional
+from bec_md.training.vasp_output import atomic_numbers_of
 
 from .outputs import OUTCAR, PH_OUTPUT, PW_INPUT, VASPRUN, write_vaspout
 
@@ -364,6 +365,14 @@ def test_equal_masses_of_unlike_atoms_do_not_decide(folder):
     (folder / "scf.in").write_text(PW_INPUT)
     with pytest.raises(DataError, match="other elements"):
         read_output(folder / "ph.out", structure=folder / "scf.in")
+
+
+@pytest.mark.parametrize("label", ["D ", "d1", "T_"])
+def test_isotopes_of_hydrogen_are_hydrogen(tmp_path, label):
+    text = PH_OUTPUT.replace("Mg  24.3050", f"{label}   2.0140")
+    (tmp_path / "ph.out").write_text(text)
+    assert read_output(tmp_path / "ph.out")[0].numbers.tolist() == [1, 8]
+    assert atomic_numbers_of(["D", "Ti_sv", "T.x"], "vaspout.h5").tolist() == [1, 22, 1]
 
 
 def test_atoms_are_never_dropped(folder):
