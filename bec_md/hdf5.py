@@ -37,6 +37,12 @@ def open_hdf5(path: Path) -> Iterator[Any]:
             yield file
     except FileNotFoundError:
         raise
+    except BlockingIOError as error:
+        raise DataError(
+            f"{path.name} is being written by another program",
+            "HDF5 lets nobody read meanwhile: what stands there need not fit together yet",
+            "wait until that program closes it, which a run does at its end",
+        ) from error
     except (OSError, RuntimeError) as error:
         raise DataError(
             f"{path.name} cannot be read: {' '.join(str(error).split())}",

@@ -87,6 +87,8 @@ def test_every_layout_of_the_thermo_output(tmp_path: Path, layout) -> None:  # t
     found = read(tmp_path, HEAD + "run 160\n" + layout(rows()))
     assert_reference(found)
     assert found.temperature_k == pytest.approx(rows()[:, 2].mean())
+    live = layout(rows()).split("Loop time")[0].rstrip(" ]},.\n")  # the run goes on: e-05 may follow
+    assert read(tmp_path, HEAD + "run 160\n" + live).n_frames == 40
 
 
 def test_screen_output_has_units_and_step_of_its_own(tmp_path: Path) -> None:
@@ -526,15 +528,17 @@ def test_fix_ave_time_as_yaml_and_as_a_vector(tmp_path: Path) -> None:
     rows = "".join(f"  - [{4 * n}, {x:.8g}, {y:.8g}, {z:.8g}, ]\n" for n, (x, y, z) in enumerate(CURRENT))
     names = "keywords: ['Step', 'f_ir[1]', 'f_ir[2]', 'f_ir[3]', ]\ndata:\n"
     head = "# Time-averaged data for fix out\n# TimeStep f_ir[1] f_ir[2] f_ir[3]\n---\n"
-    path.write_text(head + names + rows + "  - [164, 0.1, 0.")  # the run goes on
-    assert_reference(open_current(path))
+    for cut in ("0.", "0.2, 1.2345"):  # the run goes on: e-05 may follow
+        path.write_text(head + names + rows + "  - [164, 0.1, " + cut)
+        assert_reference(open_current(path))
     blocks = "".join(
         f"{4 * n} 6\n" + "".join(f"{k + 1} {v:.8g}\n" for k, v in enumerate((*row, 0, 0, 0)))
         for n, row in enumerate(CURRENT)
     )
     head = "# Time-averaged data for fix out\n# TimeStep Number-of-rows\n# Row f_ir\n"
-    path.write_text(head + blocks + "164 6\n1 0.5\n")
-    assert_reference(open_current(path))
+    for cut in ("1 0.5\n", "1 0\n2 0\n3 0\n4 0\n5 0\n6 1.2345"):
+        path.write_text(head + blocks + "164 6\n" + cut)
+        assert_reference(open_current(path))
     path.write_text(head.replace("Row f_ir", "Row f_ir c_x") + blocks)
     with pytest.raises(DataError, match="2 columns in mode vector"):
         open_current(path)

@@ -289,6 +289,11 @@ def test_a_broken_line_is_named_and_an_unfinished_last_one_left_out(tmp_path: Pa
     path.write_text("1 2 3\n1 2 3\n1 2")
     with pytest.warns(BecMDWarning, match=r"the last line of j.dat, '1 2', is incomplete"):
         assert open_current(path, **options).n_frames == 2
+    path.write_text("1 2 3\n1 2 3\n1 2 1.2345")  # e-05 may follow
+    with pytest.warns(BecMDWarning, match=r"the last line of j.dat, '1 2 1.2345', is incomplete"):
+        assert open_current(path, **options).n_frames == 2
+    path.write_text("1 2 3\n1 2 3\n# end")
+    assert open_current(path, **options).n_frames == 2
     path.write_text("1 2 3\n1 oops 3\n1 2 3\n")
     with pytest.raises(DataError, match=r"line 2 of j.dat is '1 oops 3'"):
         open_current(path, **options)
@@ -369,7 +374,7 @@ def test_cp2k_moments_of_one_line_each(tmp_path: Path, transposed: bool) -> None
         for step, m in enumerate(wrapped(true, lower) / DEBYE_E_ANG, start=1)
     ]
     path = tmp_path / "water-moments.dat"
-    path.write_text("\n".join(lines) + "\n MOMENTS|       61    1.0")  # the run is still going
+    path.write_text("\n".join([*lines, lines[-1][:-3]]))  # the run is still going
     assert is_current_file(path)
     found = open_current(path, timestep_fs=0.5)
     assert np.allclose(found.current[:, 0], np.diff(true, axis=0) / 0.5, atol=1e-6)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import shutil
@@ -413,3 +414,13 @@ def test_a_long_series_is_read_in_bounded_memory(tmp_path: Path) -> None:
     assert series.partial("mass").shape == (rows * count, groups, 3)  # 72 MB
     assert series.zz_sum() is not None
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - peak < 200_000  # kB
+
+
+def test_a_file_that_another_program_is_writing_is_not_called_damaged(tmp_path: Path) -> None:
+    path = tmp_path / "c.h5"
+    compute(write_trajectory(tmp_path / "t.xyz", 20), path)
+    with path.open("rb") as other:
+        fcntl.flock(other, fcntl.LOCK_EX)
+        with pytest.raises(DataError, match=r"c\.h5 is being written by another program"):
+            load_current(path)
+    assert load_current(path).n_frames == 20

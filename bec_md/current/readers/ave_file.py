@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 
 from bec_md.arrays import Array
-from bec_md.current.readers.table import read_columns
+from bec_md.current.readers.table import read_columns, whole_lines
 from bec_md.errors import DataError
-from bec_md.files import open_text, read_text
+from bec_md.files import open_text
 
 #: Rows of one step, computed before and after a restart, agree to this share of the largest number.
 _SAME_ROW = 1e-4
@@ -37,7 +37,7 @@ def read_ave_file(path: Path) -> tuple[Array, tuple[str, ...]]:
 def _yaml(path: Path) -> tuple[Array, tuple[str, ...]]:
     names: tuple[str, ...] = ()
     rows: list[list[float]] = []
-    for line in read_text(path, strict=False).splitlines():
+    for line in whole_lines(path, strict=False)[0]:
         if line.startswith("keywords:"):
             names = ("TimeStep", *re.findall(r"'([^']*)'", line)[1:])
         elif line.lstrip().startswith("- ["):
@@ -59,7 +59,7 @@ def _blocks(path: Path, columns: list[str]) -> tuple[Array, tuple[str, ...]]:
         )
     lines = [
         line.split()
-        for line in read_text(path, strict=False).splitlines()
+        for line in whole_lines(path, strict=False)[0]
         if line.strip() and not line.startswith("#")
     ]
     rows, at = [], 0

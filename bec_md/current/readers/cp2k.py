@@ -44,6 +44,8 @@ def read_cp2k(path: Path, options: SeriesOptions) -> RawSeries:
     expecting, berry = False, False
     with open_text(path) as lines:
         for line in lines:
+            if not line.endswith("\n"):  # of a run that goes on: digits of a number may be missing
+                break
             if "modulo integer multiples of the cell matrix" in line or "(Berry phase)" in line:
                 berry = True
             elif found := _QUANTUM.search(line):
@@ -88,7 +90,11 @@ def _quanta(rows: dict[str, list[list[float]]], count: int) -> Array | None:
 def _records(path: Path) -> Array | None:
     """Return the numbers of the lines ``MOMENTS| …``, None if there are none; a cut last one is left out."""
     with open_text(path) as lines:
-        found = [line.split(_RECORD, 1)[1].split() for line in lines if line.lstrip().startswith(_RECORD)]
+        found = [
+            line.split(_RECORD, 1)[1].split()
+            for line in lines
+            if line.lstrip().startswith(_RECORD) and line.endswith("\n")
+        ]
     rows = [words for words in found if words[:1] and words[0].lstrip("-").isdigit()]
     if not rows:
         return None

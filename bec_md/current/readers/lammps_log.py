@@ -127,7 +127,8 @@ class _Parser:
         elif self.header_next and len(words) > 2 and not _floats(words):
             self.begin(words)  # a table whose first column is another one
         elif self.table is not None:
-            self.row(line, words)
+            if line.endswith("\n"):  # else a number of a run that goes on may lack digits or its exponent
+                self.row(line, words)
         else:
             self.command(line)
         self.header_next = line.startswith("Per MPI rank memory allocation")

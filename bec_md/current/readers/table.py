@@ -13,6 +13,19 @@ from bec_md.errors import BecMDWarning, DataError, UsageError
 from bec_md.files import read_text
 
 
+def whole_lines(path: Path, strict: bool = True) -> tuple[list[str], str]:
+    """Return the lines of a text file, and apart from them a last one that has no end.
+
+    A run that goes on writes in pieces: what stands there may be the first digits of a number, whose exponent
+    is to come.
+    """
+    text = read_text(path, strict)
+    whole, _, last = text.rpartition("\n")
+    if not whole.strip() or last.lstrip()[:1] in ("", "#", "@"):
+        return text.splitlines(), ""
+    return whole.splitlines(), last.strip()
+
+
 def read_columns(path: Path) -> tuple[Array, tuple[str, ...]]:
     """Read rows of numbers below a row of names, or comments: lines that start with ``#`` or ``@``.
 
@@ -25,7 +38,7 @@ def read_columns(path: Path) -> tuple[Array, tuple[str, ...]]:
     rows: list[list[float]] = []
     names: tuple[str, ...] = ()
     comment = ""
-    lines = read_text(path).splitlines()
+    lines, cut = whole_lines(path)
     for number, line in enumerate(lines, start=1):
         text = line.strip()
         if not text:
@@ -43,9 +56,8 @@ def read_columns(path: Path) -> tuple[Array, tuple[str, ...]]:
             comment = " ".join(words)
             continue
         if not values or (rows and len(values) != len(rows[0])):
-            if number == len(lines) and rows:
-                text = f"the last line of {path.name}, {text[:60]!r}, is incomplete and left out"
-                warnings.warn(text, BecMDWarning, stacklevel=2)
+            if number == len(lines) and rows and not cut:
+                cut = text
                 break
             raise DataError(
                 f"line {number} of {path.name} is {text[:60]!r}",
@@ -59,6 +71,9 @@ def read_columns(path: Path) -> tuple[Array, tuple[str, ...]]:
             "there is nothing to read",
             "check that the run has written its output",
         )
+    if cut:
+        said = f"the last line of {path.name}, {cut[:60]!r}, is incomplete and left out"
+        warnings.warn(said, BecMDWarning, stacklevel=2)
     words = comment.replace(",", " ").split()
     if len(words) == len(rows[0]):
         names = tuple(words)
