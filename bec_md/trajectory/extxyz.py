@@ -17,6 +17,7 @@ from bec_md.trajectory.options import ReadOptions
 from bec_md.trajectory.reader import place
 from bec_md.trajectory.readers.given import elements_of, given_cell, refuse_given_cell
 from bec_md.trajectory.readers.ipi import bead_warnings
+from bec_md.trajectory.readers.text import is_cut_number
 
 #: Files up to this size are counted on opening.
 _COUNT_LIMIT_BYTES = 4 << 30
@@ -132,19 +133,15 @@ def _walk_frames(path: Path) -> tuple[int, bool]:
 def _is_cut(lines: list[str], n_rows: int) -> bool:
     """Whether a frame ends early: rows missing, or the last row shorter than the one before it.
 
-    A last line without line end may be whole or cut inside a number; then its columns and the decimals of
-    its last number are compared with the line before.
+    A last line without line end may be whole or cut inside a number; then its columns, and the digits of its
+    last number, are compared with the line before.
     """
     if len(lines) < n_rows + 1:
         return True
     if lines[-1].endswith("\n") or len(lines) < 2:
         return False
     last, before = lines[-1].split(), lines[-2].split()
-    return len(last) < len(before) or _decimals(last[-1]) < _decimals(before[-1])
-
-
-def _decimals(token: str) -> int:
-    return len(token.lower().split("e")[0].rpartition(".")[2]) if "." in token else 0
+    return len(last) < len(before) or is_cut_number(last[-1], before[-1])
 
 
 def _count_lines(path: Path) -> tuple[int, list[str]]:

@@ -3,6 +3,7 @@ from __future__ import annotations
 import bz2
 import gzip
 import lzma
+import re
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ import pytest
 import bec_md
 from bec_md.errors import BecMDError, DataError, UsageError
 from bec_md.trajectory import open_trajectory
+from bec_md.trajectory.readers.text import is_cut_number
 from tests.trajectory.readers import binary
 from tests.trajectory.readers import motion as text_of
 from tests.trajectory.readers.motion import Motion
@@ -112,6 +114,22 @@ def test_truncated_last_frame_is_left_out_and_reported(truth: Truth, write) -> N
     whole = open_trajectory(write(text[:-1]))  # only the last line end is missing
     assert whole.info.n_frames == 5
     assert whole.info.warnings == ()
+
+
+def test_a_last_number_without_its_exponent_is_no_number(truth: Truth, write) -> None:
+    """5.48644 of 5.48644e-02 would be a burst of velocity, or a jump."""
+    text = truth.extxyz({"vel": truth.velocities})
+    text = re.sub(r"-?\d+\.\d+", lambda found: f"{float(found[0]):.8e}", text)
+    for cut in range(2, 8):
+        assert open_trajectory(write(text[:-cut])).info.n_frames == 4
+    assert open_trajectory(write(text[:-1])).info.n_frames == 5
+    assert [is_cut_number(token, "-1.20e-03") for token in ("5.48e-02", "5.48e", "5.48e-0", "5.48")] == [
+        False,
+        True,
+        True,
+        True,
+    ]
+    assert not is_cut_number("1.78", "1e-17")  # a zero
 
 
 def test_truncated_compressed_file_keeps_what_is_whole(truth: Truth, tmp_path) -> None:

@@ -130,19 +130,27 @@ def take(lines: Iterator[str], n_rows: int) -> list[str]:
 def ends_early(rows: Sequence[str]) -> bool:
     """Whether the last of some rows is shorter than the one before it.
 
-    A last line without line end may be whole or cut inside a number: its columns and the decimals of its last
-    number are compared with the line before.
+    A last line without line end may be whole or cut inside a number: its columns, and the digits of its last
+    number, are compared with the line before.
     """
     if not rows or rows[-1].endswith("\n"):
         return False
     last, before = rows[-1].split(), rows[-2].split() if len(rows) > 1 else []
     if not last:
         return True
-    return bool(before) and (len(last) < len(before) or _decimals(last[-1]) < _decimals(before[-1]))
+    return bool(before) and (len(last) < len(before) or is_cut_number(last[-1], before[-1]))
 
 
-def _decimals(token: str) -> int:
-    return len(token.lower().split("e")[0].rpartition(".")[2]) if "." in token else 0
+def is_cut_number(token: str, before: str) -> bool:
+    """Whether a number lacks decimals or digits of the exponent that the one above it has."""
+    (decimals, exponent), (wanted, wanted_exponent) = _digits(token), _digits(before)
+    formatted = wanted > 0  # 1e-17 among others is a zero
+    return decimals < wanted or (formatted and exponent < wanted_exponent) or token[-1] in "eEdD+-"
+
+
+def _digits(token: str) -> tuple[int, int]:
+    mantissa, _, exponent = token.lower().replace("d", "e").partition("e")
+    return len(mantissa.partition(".")[2]), len(exponent.lstrip("+-"))
 
 
 def floats(rows: Sequence[str], columns: Sequence[int]) -> NDArray[np.float64]:
