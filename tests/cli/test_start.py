@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import runpy
 import subprocess
 import sys
 import sysconfig
@@ -121,3 +122,10 @@ def test_ctrl_c_while_the_commands_are_put_together(
         main()
     assert left.value.code == 130
     assert capsys.readouterr().err == "\ninterrupted\n"
+
+
+def test_the_package_runs_as_a_module(monkeypatch: pytest.MonkeyPatch) -> None:
+    called: list[int] = []
+    monkeypatch.setattr("bec_md.cli._run", lambda: called.append(1))
+    runpy.run_module("bec_md", run_name="__main__")
+    assert called == [1]
