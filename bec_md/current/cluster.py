@@ -124,7 +124,14 @@ def _round(
     """Yield the pieces of the missing rows as workers send them."""
     distributed: Any = import_module("distributed")
     block, run = job.recipe.sampling.block, uuid4().hex
-    client.wait_for_workers(1, timeout=_START_SECONDS)
+    try:
+        client.wait_for_workers(1, timeout=_START_SECONDS)
+    except TimeoutError as error:
+        raise DataError(
+            f"no worker has come within {_START_SECONDS:g} s",
+            "a scheduler alone computes nothing; the workers may wait in a queue, or have ended",
+            "start workers (`dask worker ADDRESS`) and run the same command again: what is done is kept",
+        ) from error
     everywhere = _sent(client, job.recipe)
     origin = (str(job.key["first_frame_hash"]), str(job.key["charges_hash"]))
     workers = max(1, sum(client.nthreads().values()))

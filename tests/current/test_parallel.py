@@ -170,6 +170,22 @@ def test_workers_in_another_folder_read_the_same_files(
             assert frame_hash(next(received.trajectory.frames())) == job.key["first_frame_hash"]
 
 
+@pytest.mark.filterwarnings("ignore")  # distributed warns about ports, garbage collection and the like
+def test_a_scheduler_without_workers_is_told_from_workers_that_die(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    distributed = pytest.importorskip("distributed")
+    monkeypatch.setattr("bec_md.current.cluster._START_SECONDS", 0.05)
+    source = write_trajectory(tmp_path / "t.xyz", 20)
+    with (
+        distributed.LocalCluster(
+            n_workers=0, processes=False, dashboard_address=None, protocol="tcp://", silence_logs=50
+        ) as cluster,
+        pytest.raises(DataError, match=r"no worker has come within 0\.05 s"),
+    ):
+        compute(source, dask_address=cluster.scheduler_address)
+
+
 def test_a_worker_that_finds_other_files_says_so(tmp_path: Path) -> None:
     job = prepare_current(
         write_trajectory(tmp_path / "t.xyz", 30),
