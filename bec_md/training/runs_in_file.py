@@ -9,12 +9,19 @@ from typing import TypeVar
 
 from bec_md.errors import DataError
 from bec_md.structure import Frame
+from bec_md.trajectory.readers.text import ends_early
 
 Run = TypeVar("Run")
 
 
 def runs_in(text: str, header: str) -> list[str]:
-    """Cut a text before each line that begins with `header`, a regular expression, as a run does."""
+    """Cut a text before each line that begins with `header`, a regular expression, as a run does.
+
+    A last line that breaks off within a number is left out.
+    """
+    whole, _, last = text.rpartition("\n")
+    if last.strip() and ends_early([whole.rpartition("\n")[2], last]):
+        text = whole + "\n"
     return [part for part in re.split(rf"(?m)(?=^[ \t]*{header})", text) if part.strip()]
 
 

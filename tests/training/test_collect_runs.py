@@ -170,6 +170,19 @@ def test_steps_of_vasp_that_did_not_converge_are_left_out(tmp_path):
         read_output(written(tmp_path / "OUTCAR", OUTCAR[: at[0]] + end + step))
 
 
+def test_tensors_that_break_off_within_the_last_number_are_cut(tmp_path):
+    end = OUTCAR.index(" MACROSCOPIC STATIC DIELECTRIC TENSOR IONIC")
+    text = OUTCAR[:end].rstrip()
+    before = read_output(written(tmp_path / "OUTCAR", text))  # only the end of the line is missing
+    assert np.array_equal(
+        before[0].born_effective_charges,
+        read_output(written(tmp_path / "OUTCAR", OUTCAR))[0].born_effective_charges,
+    )
+    for cut in range(1, 7):  # -1.9 of -1.95000
+        with pytest.raises(DataError, match="the file is cut"):
+            read_output(written(tmp_path / "OUTCAR", text[:-cut]))
+
+
 @pytest.mark.parametrize(("name", "text"), [("OUTCAR", OUTCAR), ("vasprun.xml", VASPRUN)])
 def test_a_structure_for_another_program_than_ph_is_refused(tmp_path, name, text):
     with pytest.raises(UsageError, match="`structure`"):
