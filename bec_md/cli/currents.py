@@ -64,7 +64,11 @@ def _rows_of(job: CurrentJob, path: Path, outputs: OutputOptions) -> int:
     from bec_md.current.file import header_of, same_computation, stored_rows
 
     stored = None if outputs.overwrite else header_of(path)
-    return stored_rows(path) if stored is not None and same_computation(stored, job.header()) else 0
+    return (
+        stored_rows(path)
+        if stored is not None and same_computation(stored, job.going_on(stored).header())
+        else 0
+    )
 
 
 def _compute(

@@ -105,7 +105,7 @@ def find(folder: Path, stem: str, job: CurrentJob) -> Path:
         header = header_of(path)
         if header is None and not path.exists():
             return path
-        if header is not None and same_computation(header, job.header()):
+        if header is not None and same_computation(header, job.going_on(header).header()):
             return path
         number += 1
 

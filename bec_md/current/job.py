@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -30,6 +30,9 @@ NOT_IN_KEY = frozenset(
     {"charges", "model", "groups", "charge_stride", "charge_tolerance", "batch", "timestep_fs", "masses"}
     | {"device", "threads", "temperature_k", "stop"}
 )
+
+#: Entry of the metadata: the error of J by which the stride of the tensors was chosen; None for a given one.
+TOLERANCE = "charge_tolerance"
 
 #: Options that act through the frames alone and have a default that can be spelled out: where they are given
 #: in other words the frames decide, every one of which is compared with the stored rows.
@@ -89,6 +92,23 @@ class CurrentJob:
     key: Mapping[str, Any]
     input_state: Mapping[str, Any]
     metadata: Mapping[str, Any]
+
+    def going_on(self, stored: Mapping[str, Any] | None) -> CurrentJob:
+        """Return the job with the stride chosen for stored rows; later frames might choose another."""
+        if stored is None or (tolerance := self.metadata.get(TOLERANCE)) is None:
+            return self
+        stride = stored["key"].get("charge_stride", 1)
+        if stored["metadata"].get(TOLERANCE) != tolerance or stride == self.key["charge_stride"]:
+            return self
+        notes = (*self.notes, f"rows that are stored have tensors at one frame in {stride}: it stays so")
+        sampling = replace(self.recipe.sampling, charge_stride=stride)
+        return replace(
+            self,
+            recipe=replace(self.recipe, sampling=sampling),
+            notes=notes,
+            key={**self.key, "charge_stride": stride},
+            metadata={**self.metadata, "charge_stride": stride, "notes": list(notes)},
+        )
 
     @property
     def n_samples(self) -> int | None:

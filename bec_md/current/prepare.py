@@ -14,7 +14,7 @@ from bec_md.charges import charges_key, make_charge_source
 from bec_md.current.evaluate import Sampling
 from bec_md.current.grouping import Groups, make_groups
 from bec_md.current.internal import InternalMotion
-from bec_md.current.job import CurrentJob, input_state, key_of, tensors_every
+from bec_md.current.job import TOLERANCE, CurrentJob, input_state, key_of, tensors_every
 from bec_md.current.mobility import PROBED, Mobility, find_immobile
 from bec_md.current.options import CurrentOptions
 from bec_md.current.places import place_every
@@ -144,6 +144,7 @@ def prepare_current(
             "velocity_rounding_ang_fs": velocity_rounding_ang_fs(probed)
             if recipe.scheme == "velocity"
             else None,
+            TOLERANCE: options.charge_tolerance if options.charge_stride == "auto" else None,
         },
     )
 

@@ -68,7 +68,7 @@ def run(
         say(series.metadata)
         return series
     known = None if overwrite else header_of(expanded(output))
-    job = with_closed_loop(job, known)
+    job = with_closed_loop(job.going_on(known), known)
     with CurrentStore.writing(output, job.header(), overwrite=overwrite) as store:
         with said_later(job.recipe):
             _continue(job, store)

@@ -20,6 +20,7 @@ from bec_md.current.options import CurrentOptions
 from bec_md.current.parts import FRAME_HASH, PartsFolder, covered, gaps
 from bec_md.current.prepare import prepare_current
 from bec_md.current.store import CurrentStore
+from bec_md.current.stride import StrideChoice
 from bec_md.errors import DataError, UsageError
 from bec_md.trajectory import ReadOptions
 from tests import forked
@@ -424,3 +425,21 @@ def test_a_file_that_another_program_is_writing_is_not_called_damaged(tmp_path: 
         with pytest.raises(DataError, match=r"c\.h5 is being written by another program"):
             load_current(path)
     assert load_current(path).n_frames == 20
+
+
+def test_a_stride_that_was_chosen_stays_when_the_run_has_grown(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By the frames that came later another one would be chosen: that is no other computation."""
+    path, source = tmp_path / "c.h5", tmp_path / "t.xyz"
+    chosen = {"charge_stride": "auto", "charge_tolerance": 0.05}
+    for frames, stride in ((40, 4), (60, 3)):
+        monkeypatch.setattr(
+            "bec_md.current.stride.choose_stride", lambda *_, n=stride: StrideChoice(n, 0.01, 0.01, 0.05)
+        )
+        grown = compute(write_trajectory(source, frames), path, **chosen)
+    whole = compute(str(source), charge_stride=4)
+    same_numbers(grown, whole)
+    assert grown.metadata["charge_stride"] == 4
+    with pytest.raises(UsageError, match="charge stride was 4, now 3"):
+        compute(str(source), path, **(chosen | {"charge_tolerance": 0.01}))
