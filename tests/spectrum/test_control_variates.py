@@ -208,6 +208,25 @@ def test_errors_of_what_the_energies_of_modes_leave_of_the_static_permittivity()
         assert stated == pytest.approx(1.0, abs=0.25)
 
 
+def test_errors_of_the_static_permittivity_of_several_runs() -> None:
+    """The energy of a mode is known of all runs together: two of them know ε(0) √2 times better than one."""
+    runs = [rock_salt(seed, 12.0) for seed in range(6)]
+    options = {**OPTIONS, "resolution_cm": 30.0, "dc": False}
+    one, two = (
+        np.mean(
+            [
+                np.diag(
+                    compute_spectrum(group, control_variates="modes", **options).static["fluctuation_err"]
+                )
+                ** 2  # type: ignore[arg-type]
+                for group in groups
+            ]
+        )
+        for groups in (runs, [runs[:2], runs[2:4], runs[4:]])
+    )
+    assert one / two == pytest.approx(2.0, rel=0.3)  # 18 errors, each within some 10 %
+
+
 def test_static_permittivity_knows_nothing_of_the_noise_between_samples() -> None:
     """Sampled every 4 fs the integral of velocities walks where a thermostat kicks them; P(t) does not."""
     from bec_md.validate.crystal import cubic_crystal, series_of_atoms

@@ -100,8 +100,13 @@ def _dipoles(motion: Motion, scale: Array, lowest_cm: float, thermal: float, bin
 
     step, length, found = bins.timestep_fs, bins.length, np.zeros((3, len(bins.wavenumber_cm), 3))
     square = (2.0 * np.pi * fft.rfftfreq(length, step)[:, None]) ** 2
-    for replica, frames in enumerate(motion.blocks.lengths):
-        weights = _position_weights(motion, replica, scale, lowest_cm, thermal)
+    lengths = motion.blocks.lengths
+    rows = range(len(lengths))
+    # known are the covariances of all runs together, not those of each
+    covariances = [_with_dipole(motion, replica, scale, lowest_cm, thermal) for replica in rows]
+    weighting = scale @ np.average(covariances, axis=0, weights=lengths)
+    for replica, frames in enumerate(lengths):
+        weights = ((motion.row(replica) @ scale).T, weighting)
         signals = [integral(motion.carried(replica, w), step, lowest_cm) for w in weights]
         for start in range(0, frames - length + 1, length):
             parts = (x[start : start + length] for x in signals)
@@ -111,17 +116,14 @@ def _dipoles(motion: Motion, scale: Array, lowest_cm: float, thermal: float, bin
     return found.transpose(0, 2, 1) * step / (length * bins.stretches)
 
 
-def _position_weights(
-    motion: Motion, replica: int, scale: Array, lowest_cm: float, thermal: float
-) -> tuple[Array, Array]:
-    """Weights (3G, 3) of w that make the current of a cluster, and (Wz)·x of its velocities.
+def _with_dipole(motion: Motion, replica: int, scale: Array, lowest_cm: float, thermal: float) -> Array:
+    """⟨x M⟩/k_BT = Wz of the positions and the dipole of a cluster in one run, (3G, 3).
 
     ⟨x M⟩ = −⟨v ∫M dt⟩.
     """
     step, charged = motion.blocks.timestep_fs, (motion.row(replica) @ scale).T
     twice = integral(integral(motion.carried(replica, charged), step, lowest_cm), step, lowest_cm)
-    covariance = -scale @ motion.correlated(replica, twice) / (len(twice) * thermal)
-    return charged, scale @ covariance
+    return np.asarray(-scale @ motion.correlated(replica, twice) / (len(twice) * thermal))
 
 
 def _partly_coherent(first: Array, second: Array, both: Array, stretches: int) -> Array:
