@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 import re
 import signal
 import sys
@@ -87,6 +88,14 @@ _NO_FOLDER = DataError(
 )
 
 
+def _has_folder() -> bool:
+    try:
+        os.getcwd()
+    except FileNotFoundError:
+        return False
+    return True
+
+
 def not_written(path: Path | str, error: OSError, kept: str = "") -> BaseException:
     """Return the error for a file that cannot be written; other failures of the system as they are."""
     if error.errno not in _NOT_WRITTEN:
@@ -146,7 +155,7 @@ def describe(error: BaseException, program: str = "bec-md", called: Any = None) 
     if isinstance(error, OSError) and error.filename and error.strerror:
         said = error.strerror[:1].lower() + error.strerror[1:]
         return f"error: {DataError(f'{error.filename}: {said}', 'the system refuses it', _PLACE)}", 1
-    if isinstance(error, FileNotFoundError) and not error.filename:
+    if isinstance(error, FileNotFoundError) and not error.filename and not _has_folder():
         return f"error: {_NO_FOLDER}", 1
     format_message = getattr(error, "format_message", None)  # typer's own usage errors
     if format_message is not None:

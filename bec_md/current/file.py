@@ -42,6 +42,8 @@ LAZY_BYTES = 128 * 1024**2
 #: Rows of one HDF5 chunk: about half a MB for a typical row.
 CHUNK_BYTES = 512 * 1024
 _COPY_ROWS = 16384
+#: How often a file is read that its writer is joining meanwhile.
+_TRIES = 9
 
 
 # ---------------------------------------------------------------------- what lies there
@@ -300,6 +302,17 @@ def load_current(path: str | Path, *, lazy: bool | None = None) -> CurrentSeries
     """
     path = expanded(path)
     parts = PartsFolder(path)
+    for _ in range(_TRIES):
+        found = parts.find()
+        try:
+            return _load(path, parts, lazy)
+        except (FileNotFoundError, DataError):
+            if parts.find() == found:
+                raise  # nobody has joined the parts in the meantime
+    return _load(path, parts, lazy)
+
+
+def _load(path: Path, parts: PartsFolder, lazy: bool | None) -> CurrentSeries:
     waiting = parts.header() if parts.find() else None
     if waiting is not None:
         return _load_interrupted(path, parts, waiting)

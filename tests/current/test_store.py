@@ -22,6 +22,7 @@ from bec_md.current.prepare import prepare_current
 from bec_md.current.store import CurrentStore
 from bec_md.current.stride import StrideChoice
 from bec_md.errors import DataError, UsageError
+from bec_md.hdf5 import open_hdf5
 from bec_md.trajectory import ReadOptions
 from tests import forked
 
@@ -443,3 +444,31 @@ def test_a_stride_that_was_chosen_stays_when_the_run_has_grown(
     assert grown.metadata["charge_stride"] == 4
     with pytest.raises(UsageError, match="charge stride was 4, now 3"):
         compute(str(source), path, **(chosen | {"charge_tolerance": 0.01}))
+
+
+@pytest.mark.parametrize("look", [3, 4])  # at the list of the parts, at the parts
+def test_a_reader_at_the_moment_when_parts_are_joined(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, look: int
+) -> None:
+    """The writer removes its parts between two looks of a reader; all rows are in the file then."""
+    live, whole = tmp_path / "live.h5", tmp_path / "whole.h5"
+
+    def so_far(done: int, total: int | None) -> None:
+        shutil.copytree(f"{whole}.parts", f"{live}.parts", dirs_exist_ok=True)
+
+    series = compute(write_trajectory(tmp_path / "t.xyz", 40), whole, progress=so_far)
+    looks: list[int] = []
+
+    def joining(call: Any) -> Any:
+        def watched(*arguments: Any) -> Any:
+            looks.append(1)
+            if len(looks) == look:
+                shutil.copy(whole, live)
+                shutil.rmtree(f"{live}.parts")
+            return call(*arguments)
+
+        return watched
+
+    monkeypatch.setattr(PartsFolder, "find", joining(PartsFolder.find))
+    monkeypatch.setattr("bec_md.current.file.open_hdf5", joining(open_hdf5))
+    assert np.array_equal(load_current(live).current, series.current)
