@@ -25,7 +25,9 @@ from bec_md.files import (
     require_file,
     whole_limit,
 )
+from bec_md.structure.names import VELOCITY_UNITS
 from bec_md.structure.species import ISOTOPES
+from bec_md.units import BOHR_ANG
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -125,7 +127,15 @@ def images(path: Path, index: slice = slice(0, 1), ase_format: str | None = None
         if name == "vasp":
             yield from _poscar(opened.read())
             return
-        yield from iread(cast(Any, opened), index=index, format=name)
+        found = iread(cast(Any, opened), index=index, format=name)
+        yield from map(_in_units_of_ase, found) if name == "qbox" else found
+
+
+def _in_units_of_ase(atoms: Any) -> Atoms:
+    """Atoms of Qbox, whose bohr and bohr E_h/ħ ASE leaves as they are, in Å and ASE's units of momentum."""
+    atoms.set_cell(atoms.cell.array * BOHR_ANG, scale_atoms=True)
+    atoms.set_momenta(atoms.get_momenta() * (VELOCITY_UNITS["atomic"] / VELOCITY_UNITS["ase"]))
+    return cast("Atoms", atoms)
 
 
 def _with_isotopes(text: str, index: slice, ase_format: str) -> Iterator[Atoms]:

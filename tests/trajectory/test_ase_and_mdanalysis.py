@@ -197,6 +197,29 @@ def test_formats_that_mdanalysis_reads_wrongly_are_refused(truth: Truth, write) 
     assert_helpful(caught.value, "XYZ", "without topology")
 
 
+def test_qbox_is_in_atomic_units_which_ase_leaves_as_they_are(tmp_path) -> None:
+    motion, path, bohr, time = HarmonicMotion(n_frames=8), tmp_path / "run.r", 0.529177210903, 0.024188843266
+    a, b, c = (" ".join(map(str, row)) for row in motion.cell / bohr)
+    text = '<?xml version="1.0"?>\n<fpmd:simulation xmlns:fpmd="http://x">\n<release>1.6</release>\n'
+    for symbol, mass in (("Na", 22.98976928), ("Cl", 35.45)):
+        text += f'<species name="{symbol}">\n<symbol>{symbol}</symbol><atomic_number>1</atomic_number>'
+        text += f"<mass>{mass}</mass></species>\n"
+    text += "<cmd>run 8 1</cmd>\n"
+    for positions, velocities in zip(motion.positions / bohr, motion.velocities / bohr * time, strict=True):
+        text += f'<iteration>\n<etotal>-1</etotal><atomset>\n<unit_cell a="{a}" b="{b}" c="{c}"/>\n'
+        for symbol, x, v in zip(motion.symbols, positions, velocities, strict=True):
+            rows = [
+                f"<{key}>{' '.join(map(str, row))}</{key}>" for key, row in (("position", x), ("velocity", v))
+            ]
+            text += f'<atom species="{symbol}">{"".join(rows)}<force>0 0 0</force></atom>\n'
+        text += "</atomset></iteration>\n"
+    path.write_text(text + "</fpmd:simulation>\n")
+    for k, frame in enumerate(open_trajectory(path, timestep_fs=1.0).frames()):
+        np.testing.assert_allclose(frame.positions_ang, motion.positions[k], atol=1e-8)
+        np.testing.assert_allclose(frame.cell_ang, motion.cell, atol=1e-8)
+        np.testing.assert_allclose(frame.velocities_ang_fs, motion.velocities[k], atol=1e-9)
+
+
 def test_an_arc_of_tinker_is_its_own_topology(tmp_path) -> None:
     motion, path = HarmonicMotion(n_frames=8), tmp_path / "run.arc"
     for box in ("   9.0 9.0 9.0 90.0 90.0 90.0\n", ""):
