@@ -269,6 +269,21 @@ def parse_config(data: Any, *, source: str = "configuration") -> TrainingConfig:
         ) from None
 
 
+class _Loader(yaml.SafeLoader):
+    """YAML in which a key stands once: of two values PyYAML would take the last without a word."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        """Read a mapping."""
+        seen: set[str] = set()
+        for key in (key for key, _ in node.value if isinstance(key, yaml.ScalarNode)):
+            if key.value in seen:
+                raise yaml.MarkedYAMLError(
+                    problem=f"{key.value!r} is there twice", problem_mark=key.start_mark
+                )
+            seen.add(key.value)
+        return super().construct_mapping(node, deep)
+
+
 def load_config(path: str | Path) -> TrainingConfig:
     """Read a YAML file into a :class:`TrainingConfig`.
 
@@ -279,7 +294,7 @@ def load_config(path: str | Path) -> TrainingConfig:
     """
     file = require_file(Path(path), "training needs a configuration")
     try:
-        data = yaml.safe_load(read_text(file))
+        data = yaml.load(read_text(file), Loader=_Loader)  # a SafeLoader
     except (yaml.YAMLError, RecursionError, ValueError) as error:
         reason = " ".join(str(error).split())[:200]
         raise UsageError(f"{file}: {reason}", "the file is not valid YAML", "correct the syntax") from None

@@ -75,6 +75,19 @@ def test_broken_or_missing_yaml_is_a_usage_error(tmp_path):
         load_config(tmp_path / "absent.yaml")
 
 
+@pytest.mark.parametrize(
+    "again", ["seed: 2\n", "data: [{path: b.xyz, level: pbe}]\n", "card: {a: 1, a: 2}\n"]
+)
+def test_a_key_that_is_there_twice_is_refused(tmp_path, again):
+    """The first of two sections was left out without a word."""
+    text = "seed: 1\ndata: [{path: a.xyz, level: pbe}]\nschedule: {epochs: 1}\n"
+    (tmp_path / "c.yaml").write_text(text)
+    assert load_config(tmp_path / "c.yaml").seed == 1
+    (tmp_path / "c.yaml").write_text(text + again)
+    with pytest.raises(UsageError, match=r"'(seed|data|a)' is there twice in .*line 4"):
+        load_config(tmp_path / "c.yaml")
+
+
 def test_data_paths_start_at_the_data_root_and_then_at_the_configuration(tmp_path):
     root, folder = tmp_path / "root", tmp_path / "configs"
     for place in (root, folder):
