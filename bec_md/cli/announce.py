@@ -50,7 +50,7 @@ def announce_source(console: Console, source: Source) -> None:
     if source.job is not None:
         announce_job(console, source.job)
     elif source.series is not None:
-        announce_series(console, source.path, source.series)
+        announce_series(console, (source.path, source.series))
 
 
 def announce_job(console: Console, job: CurrentJob) -> None:
@@ -125,24 +125,42 @@ def show_volume(console: Console, series: CurrentSeries) -> None:
         )
 
 
-def announce_series(console: Console, path: str, series: CurrentSeries) -> None:
-    """Say what a stored current is."""
+def announce_series(console: Console, *stored: tuple[str, CurrentSeries]) -> None:
+    """Say what a stored current is, or several that are `alike`: their files and contents."""
+    series = stored[0][1]
     length = times(series.n_frames * series.timestep_fs)
     atoms = "" if series.n_atoms is None else f"; {series.n_atoms} atoms"
+    many = len(stored) > 1
+    name = Path(stored[0][0]).name
+    if many:
+        name, length = f"{len(stored)} runs, {name} … {Path(stored[-1][0]).name}", f"{length} each"
+    else:
+        length = f"{length} in all"
     console.item(
         "input",
-        f"{Path(path).name} (current): {series.n_frames} samples {series.timestep_fs:g} fs apart, {length} "
-        f"in all{atoms}; groups {', '.join(series.groups[:8])}",
+        f"{name} (current): {series.n_frames} samples {series.timestep_fs:g} fs apart, {length}{atoms}; "
+        f"groups {', '.join(series.groups[:8])}",
     )
-    made = series.metadata
+    made, last = series.metadata, stored[-1][1].metadata
     if made.get("charges"):
-        console.item("charges", f"{made['charges']}, from {made.get('source', 'an unnamed trajectory')}")
-    if made.get("complete") is False:
-        console.warn(f"{Path(path).name} is incomplete: its computation was interrupted or is still running")
+        sources = [str(found.get("source", "an unnamed trajectory")) for found in (made, last)]
+        console.item("charges", f"{made['charges']}, from {' … '.join(dict.fromkeys(sources))}")
     for remark in made.get("remarks", ()):
         console.item("", str(remark))
-    for warning in made.get("warnings", ()):
-        console.warn(str(warning))
+    for path, one in stored:
+        if one.metadata.get("complete") is False:
+            console.warn(
+                f"{Path(path).name} is incomplete: its computation was interrupted or is still running"
+            )
+        for warning in one.metadata.get("warnings", ()):
+            console.warn(str(warning))
+
+
+def alike(series: CurrentSeries) -> tuple[object, ...]:
+    """Return what stored currents have in common that are announced together."""
+    made = series.metadata
+    remarks = tuple(map(str, made.get("remarks", ())))
+    return (series.n_frames, series.timestep_fs, series.n_atoms, series.groups, made.get("charges"), remarks)
 
 
 def announce_spectrum(

@@ -6,25 +6,29 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bec_md.cli.announce import announce_series, composition
+from bec_md.cli.announce import alike, announce_series, composition
 from bec_md.cli.console import Console, memory, times
 
 if TYPE_CHECKING:
     from bec_md.cli.inputs import Source
     from bec_md.current.job import CurrentJob
+    from bec_md.current.series import CurrentSeries
 
 
 def announce_sources(console: Console, sources: Sequence[Source]) -> None:
-    """Say what the inputs are and which charges they get: trajectories alike in one entry."""
-    alike: dict[tuple[object, ...], list[CurrentJob]] = {}
+    """Say what the inputs are and which charges they get: those that are alike in one entry."""
+    together: dict[tuple[object, ...], list[CurrentJob]] = {}
+    stored: dict[tuple[object, ...], list[tuple[str, CurrentSeries]]] = {}
     for source in sources:
         if source.job is not None:
             job = source.job
             kind = (job.info.format, job.info.n_frames, job.recipe.timestep_fs, job.charges_name)
-            alike.setdefault((*kind, tuple(job.info.numbers.tolist())), []).append(job)
+            together.setdefault((*kind, tuple(job.info.numbers.tolist())), []).append(job)
         elif source.series is not None:
-            announce_series(console, source.path, source.series)
-    for jobs in alike.values():
+            stored.setdefault(alike(source.series), []).append((source.path, source.series))
+    for series in stored.values():
+        announce_series(console, *series)
+    for jobs in together.values():
         _announce_jobs(console, jobs)
 
 

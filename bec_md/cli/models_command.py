@@ -163,7 +163,7 @@ def describe_current(console: Console, series: CurrentSeries, name: str) -> dict
     """Print what a current file holds."""
     from bec_md.cli.announce import announce_series
 
-    announce_series(console, name, series)
+    announce_series(console, (name, series))
     kinetic = series.kinetic_temperature()
     if kinetic is not None:
         console.item("temperature", f"{kinetic[0]:.1f} K, kinetic")

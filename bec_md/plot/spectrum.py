@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Literal
+from weakref import WeakKeyDictionary
 
 from bec_md.errors import UsageError
 from bec_md.kinds import limits, require_spectrum
@@ -106,6 +107,10 @@ def plot_spectrum(
     with figure_style(ax):
         axes = new_axes(ax, width)
         fresh = not axes.has_data()
+        drawn = (axis_unit.name, wanted[0].unit)
+        if not fresh:
+            _refuse_other_units(_SHOWN.get(axes, drawn), drawn)
+        _SHOWN[axes] = drawn
         panel = Panel(axes, spectrum, axis_unit)
         if with_groups and groups == "stacked":
             panel.group_stack(wanted[0])
@@ -129,6 +134,20 @@ def plot_spectrum(
         if legend:
             draw_legend(panel.ax, taken)
     return panel.ax
+
+
+#: Units of abscissa and ordinate of axes that spectra were drawn into.
+_SHOWN: WeakKeyDictionary[Any, tuple[str, str]] = WeakKeyDictionary()
+
+
+def _refuse_other_units(shown: tuple[str, str], wanted: tuple[str, str]) -> None:
+    for old, new, axis in zip(shown, wanted, ("frequencies", "values"), strict=True):
+        if old != new:
+            raise UsageError(
+                f"{axis} in {new} in axes that show them in {old}",
+                "two curves of one panel have one scale",
+                "draw into axes of its own, or those of `ax.twinx()`",
+            )
 
 
 def draw_legend(ax: Axes, taken: float = 0.0) -> None:

@@ -80,6 +80,9 @@ def test_replicas_take_the_lines_of_one_run(run: Run, tmp_path: Path) -> None:
     assert "3 runs, mgo_1.xyz … mgo_3.xyz (extxyz): each 300 frames" in " ".join(text.split())
     assert text.count("\ninput") + text.startswith("input") == 1
     assert Path("mgo_spectrum.csv").is_file()  # the name that they share
+    again = run("spectrum", *(f"mgo_{seed}_current.h5" for seed in (1, 2, 3)), "-o", "again.h5").stdout
+    assert "3 runs, mgo_1_current.h5 … mgo_3_current.h5 (current): 300 samples" in " ".join(again.split())
+    assert again.count("\ninput") + again.startswith("input") == 1
 
 
 def test_json_on_stdout_is_alone_there(run: Run, files: dict[str, Path]) -> None:

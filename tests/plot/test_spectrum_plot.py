@@ -357,3 +357,15 @@ def test_a_figure_is_the_same_in_every_style(spectrum: Spectrum) -> None:
         assert color(dark) == color(plain)
     assert own.get_legend() is None or own.get_legend().get_texts()[0].get_color() == "white"
     plt.close("all")
+
+
+@pytest.mark.parametrize("other", [{"unit": "thz"}, {"quantity": "loss"}], ids=str)
+def test_another_unit_is_not_drawn_into_the_same_axes(spectrum: Spectrum, other: dict[str, str]) -> None:
+    """The curve lay at other numbers than the label says."""
+    ax = plot_spectrum(spectrum, groups=False)
+    plot_spectrum(spectrum, ax=ax, groups=False)
+    with pytest.raises(UsageError, match="in axes that show them in"):
+        plot_spectrum(spectrum, ax=ax, groups=False, **other)
+    plot_spectrum(spectrum, ax=ax.twinx(), groups=False, quantity="loss")
+    ax.clear()
+    plot_spectrum(spectrum, ax=ax, groups=False, **other)
