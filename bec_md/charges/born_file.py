@@ -65,8 +65,16 @@ def _parsed(name: str, lines: list[str]) -> BornFile:
             "a BORN file has a header, the dielectric tensor, and a tensor per independent atom",
             "write it with phonopy-vasp-born, or give an extxyz with born_effective_charges",
         )
+    if len(_numbers(lines[0]) or ()) == 9:
+        raise DataError(
+            f"{name} begins with nine numbers",
+            "its first line is a header, and would be left out: ε∞ would be the tensor of the first atom",
+            "put a line `default` in front",
+        )
     rows = []
     for number, line in enumerate(lines[1:], start=2):
+        if line.startswith("#"):
+            continue
         values = _numbers(line)
         if values is None or len(values) != 9:
             raise DataError(

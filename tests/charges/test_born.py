@@ -10,6 +10,7 @@ from ase.io import write
 from scipy.spatial.transform import Rotation
 
 from bec_md.charges import make_charge_source
+from bec_md.charges.born_file import read_born
 from bec_md.charges.symmetry import orbits, symmetry_operations
 from bec_md.errors import DataError, UsageError
 
@@ -106,6 +107,18 @@ def test_a_full_listing_without_structure_goes_by_order(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="BORN lists 9 tensors, the trajectory has 18 atoms") as error:
         bound_tensors(f"born:{tmp_path / 'BORN'}", frame_of(big))
     assert "POSCAR" in error.value.fix
+
+
+def test_a_born_file_has_a_header_and_may_end_with_comments(tmp_path: Path) -> None:
+    """phonopy, too, takes the first line for a header whatever it is."""
+    tensors = "".join(f"{x} 0 0 0 {x} 0 0 0 {x}\n" for x in (3.1, 2.0, -2.0))
+    path = tmp_path / "BORN"
+    path.write_text("14.4\n" + tensors + "# made by hand\n")
+    born = read_born(path)
+    assert (born.eps_inf[0, 0], born.tensors[:, 0, 0].tolist()) == (3.1, [2.0, -2.0])
+    path.write_text(tensors)
+    with pytest.raises(DataError, match="BORN begins with nine numbers"):
+        read_born(path)
 
 
 def test_what_does_not_fit_is_refused(tmp_path: Path) -> None:
