@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -20,6 +21,8 @@ HIDDEN_NUMBER = -1
 _EXACT_MASS_AMU = 0.012
 #: Hydrogen isotopes that files name like elements: (atomic number, mass in amu).
 ISOTOPES: Mapping[str, tuple[int, float]] = {"D": (1, 2.01410177812), "T": (1, 3.01604928199)}
+#: "Na_pv/hash", "H1.25", "Ga_d_GW": the element before what tells potentials of VASP apart.
+_POTENTIAL = re.compile(r"([A-Z][a-z]?)(?=[_./\d]|$)")
 #: Between hydrogen and four times its mass: what hydrogens have whose heavy neighbors are lighter by as much.
 _REPARTITIONED_AMU = (1.1, 4.1)
 #: How close a mass in that range is to that of an isotope or helium; twice and three times 1.008 are farther.
@@ -147,6 +150,12 @@ def is_repartitioned_hydrogen(mass_amu: float) -> bool:
     low, high = _REPARTITIONED_AMU
     real = (*(mass for _, mass in ISOTOPES.values()), float(atomic_masses[2]))
     return low < mass_amu < high and all(abs(mass - mass_amu) > _ISOTOPE_AMU for mass in real)
+
+
+def element_of_potential(name: str) -> str:
+    """Element of a kind of atoms that has the name of its potential; other names stay as they are."""
+    found = _POTENTIAL.match(name)
+    return found[1] if found else name
 
 
 def symbols_of(numbers: NDArray[np.int64], place: str) -> tuple[str, ...]:

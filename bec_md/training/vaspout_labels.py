@@ -13,6 +13,7 @@ from bec_md.arrays import Array
 from bec_md.errors import DataError
 from bec_md.structure import Frame
 from bec_md.structure.names import labels_of
+from bec_md.structure.species import element_of_potential
 from bec_md.training.vasp_output import NO_LABELS, atomic_numbers_of, settings_of
 from bec_md.trajectory.readers.hdf5 import open_trajectory_hdf5, rows_of
 
@@ -62,7 +63,7 @@ def read_vaspout(path: Path) -> list[Frame]:
                 positions_ang=positions,
                 cell_ang=cell,
                 pbc=np.ones(3, dtype=bool),
-                numbers=atomic_numbers_of([symbol.split("/")[0] for symbol in symbols], path.name),
+                numbers=atomic_numbers_of([element_of_potential(symbol) for symbol in symbols], path.name),
                 labels=labels_of(tensors, None if eps is None else _numbers(eps, path)),
                 total_charge=charge,
                 index=0,

@@ -277,6 +277,14 @@ def test_a_compressed_vasprun_is_read_and_touching_numbers_of_an_outcar(folder):
     np.testing.assert_array_equal(frame.cell_ang[:2], expected.cell_ang[:2])
 
 
+def test_a_vaspout_may_name_its_potentials(folder):
+    with h5py.File(folder / "vaspout.h5", "r+") as file:
+        del file["results/positions/ion_types"]
+        file["results/positions/ion_types"] = np.array([b"Mg_pv/0f1e", b"O_s"])
+    (output,) = read_output(folder / "vaspout.h5")
+    assert output.numbers.tolist() == [12, 8]
+
+
 def test_a_vaspout_without_tensors_or_with_others_is_refused(folder):
     with h5py.File(folder / "vaspout.h5", "r+") as file:
         file["results/positions/number_ion_types"][()] = [1, 2]

@@ -12,7 +12,7 @@ import numpy as np
 from bec_md.errors import DataError
 from bec_md.structure import Frame
 from bec_md.structure.names import VELOCITY_UNITS, VelocityUnits
-from bec_md.structure.species import Species, resolve_species
+from bec_md.structure.species import Species, element_of_potential, resolve_species
 from bec_md.trajectory.options import ReadOptions
 from bec_md.trajectory.readers.hdf5 import open_trajectory_hdf5, rows_of
 from bec_md.trajectory.readers.indexed import IndexedReader
@@ -95,9 +95,7 @@ class VaspoutReader(IndexedReader):
                 "elements and positions belong together",
                 "use XDATCAR of the same run",
             )
-        labels = [
-            kind.split("_")[0].split("/")[0] for kind, n in zip(kinds, counts, strict=True) for _ in range(n)
-        ]
+        labels = [element_of_potential(kind) for kind, n in zip(kinds, counts, strict=True) for _ in range(n)]
         scale = float(group["scale"][()]) if "scale" in group else 1.0
         changed = np.ravel(file["input/incar/POMASS"][()]) if "input/incar/POMASS" in file else np.empty(0)
         own = np.repeat(changed.astype(np.float64), counts) if len(changed) == len(counts) else None

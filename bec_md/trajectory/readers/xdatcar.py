@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 
 from bec_md.errors import UsageError
 from bec_md.structure import Frame
-from bec_md.structure.species import Species, resolve_species
+from bec_md.structure.species import Species, element_of_potential, resolve_species
 from bec_md.trajectory.options import ReadOptions
 from bec_md.trajectory.reader import place
 from bec_md.trajectory.readers.given import (
@@ -42,8 +42,6 @@ _COUNTER = re.compile(r"=\s*(\d{1,18})")
 _TOUCHING = re.compile(r"(?<=\d)-")
 #: Kinds of atoms in a line of the header.
 _PER_LINE = 20
-#: "Na_pv/hash", "H1.25", "Ga_d_GW": the element before what tells potentials apart.
-_POTENTIAL = re.compile(r"([A-Z][a-z]?)(?=[_./\d]|$)")
 
 
 @dataclass(frozen=True)
@@ -215,10 +213,10 @@ def _read_header(lines: Iterator[str]) -> Header:
         if _OF_SIESTA.match(head[0]):
             return Header(head[0], cell, (), tuple(map(int, counts)))
     else:
-        kinds = [_element(kind) for kind in kinds]
+        kinds = [element_of_potential(kind) for kind in kinds]
         counts = next(lines, "").split()
         while counts and not counts[0].isdigit() and len(kinds) % _PER_LINE == 0:  # names of further kinds
-            kinds += [_element(kind) for kind in counts]
+            kinds += [element_of_potential(kind) for kind in counts]
             counts = next(lines, "").split()
         while 0 < len(counts) < len(kinds) and len(counts) % _PER_LINE == 0:
             counts += next(lines, "none").split()
@@ -227,12 +225,6 @@ def _read_header(lines: Iterator[str]) -> Header:
     if len(kinds) != len(counts) or not all(word.isdigit() and len(word) < 10 for word in counts):
         raise ValueError(f"the header names {len(kinds)} elements and {' '.join(counts)[:60]!r} atoms")
     return Header(head[0], cell, tuple(kinds), tuple(map(int, counts)))
-
-
-def _element(kind: str) -> str:
-    """Element of a potential."""
-    found = _POTENTIAL.match(kind)
-    return found[1] if found else kind
 
 
 def _scaled(cell: NDArray[np.float64], words: list[str]) -> NDArray[np.float64]:

@@ -666,6 +666,17 @@ def test_units_of_velocities_are_taken_or_refused(
     assert_helpful(caught.value)
 
 
+def test_kinds_of_a_vaspout_may_be_potentials(motion: Motion, tmp_path: Path) -> None:
+    import h5py
+
+    path = text.vaspout(motion, tmp_path)
+    for names, numbers in (((b"Na_sv_GW/ab12", b"Cl.3"), [11, 17]), ((b"H1.25", b"H.5"), [1, 1])):
+        with h5py.File(path, "a") as file:
+            del file["results/positions/ion_types"]
+            file["results/positions/ion_types"] = np.array(names)
+        assert open_trajectory(path).info.numbers.tolist() == list(np.repeat(numbers, 2))
+
+
 def test_options_and_input_of_a_vaspout(motion: Motion, tmp_path: Path) -> None:
     import h5py
 
