@@ -38,6 +38,8 @@ EINSTEIN_STRETCHES = 8
 #: Standard errors between ln S(0) of an axis and of the mean, from which on the axes are not alike.
 MOST_APART = 4.0
 
+#: Most of the variance of the mean of M over the power of its first ordinate; relative error of its form.
+MOST_MISSING, UNCERTAIN = 2.0, 0.25
 #: Lowest bins that tell the axes of conduction; share of the power below which an axis has none, and which
 #: rounding may leave of it.
 FRAME_BINS, NO_POWER, ROUNDING = 32, 1e-6, 2e-7
@@ -132,6 +134,63 @@ def statics(
     required
         Fail if it cannot be estimated.
     """
+    found, walk = _collected(
+        blocks, power, bins, seen, temperature_k, resolution_cm, dc=dc, required=required
+    )
+    if found.dipole not in ("bounded", "relaxes"):
+        return found
+    missing, relative = missing_mean(blocks, bins, walk)
+    slow = conductivity.static_susceptibility_fluctuation(missing, blocks.volume_ang3, temperature_k)
+    axes = np.maximum(np.diag(slow), 0.0)
+    own = 0.5 * (np.outer(axes, axes) + slow**2) * (relative + UNCERTAIN**2)
+    average = np.sum(slow**2) / 9.0 * relative + (UNCERTAIN * np.trace(slow) / 3.0) ** 2
+    return replace(
+        found,
+        fluctuation=found.fluctuation + slow,
+        fluctuation_err=np.sqrt(found.fluctuation_err**2 + own),
+        average_err=(float(np.hypot(found.average_err[0], average**0.5)), found.average_err[1]),
+    )
+
+
+def missing_mean(blocks: CurrentBlocks, bins: Periodogram, walk: Array) -> tuple[Array, float]:
+    r"""Variance of the mean of M over a run, (3, 3) in (e Å)², which ⟨δM²⟩ about that mean does not have.
+
+    It is the ordinate at ω = 0 of the periodogram of M. Of a dipole that relaxes, :math:`1/P_k` is linear in
+    k², so that :math:`1/P_0 = \tfrac43/P_1 - \tfrac13/P_2`: with the leakage of the ends to 1 % from runs of
+    eight relaxation times on. The ratio is no more than `MOST_MISSING`, that of six, since its noise grows.
+    A `walk` has 3/π² of its variance in the first ordinate.
+
+    Returns
+    -------
+    variance, relative
+        The variance, and by how much it adds to the squared error of ⟨δM_a²⟩, over its square: with the ratio
+        r the first ordinate counts 2 + r times, not twice.
+    """
+    first, second = (
+        to_tensor(np.append(bins.dipole[:, k], bins.cross[1][:, k])) / (bins.length * bins.timestep_fs)
+        - 3.0 / (np.pi * k) ** 2 * walk
+        for k in (1, 2)
+    )
+    one, two = float(np.trace(first)), float(np.trace(second))
+    if one <= 0.0:
+        return np.zeros((3, 3)), 0.0
+    ratio = 1.0 / max((4.0 - one / max(two, 1e-12 * one)) / 3.0, 1.0 / MOST_MISSING)
+    share = bins.length * len(blocks.lengths) / sum(blocks.lengths)
+    return ratio * share * first, (4.0 / ratio + 1.0) / bins.stretches
+
+
+def _collected(
+    blocks: CurrentBlocks,
+    power: PowerSpectra,
+    bins: Periodogram,
+    seen: Survey,
+    temperature_k: float,
+    resolution_cm: float,
+    *,
+    dc: bool | None,
+    required: bool,
+) -> tuple[Statics, Array]:
+    """Return what is known about the mean of M, and the walk that has been taken off."""
     volume = blocks.volume_ang3
 
     def susceptibility(covariance: Array) -> Array:
@@ -160,24 +219,24 @@ def statics(
     )
     resting = float(np.trace(numbers[2]) / np.trace(susceptibility(np.eye(3)))) * 3.0
     if not dc and (reason := _why_it_walks(seen, rounding, folding, resting)):
-        return Statics("walks", reason, *numbers)
+        return Statics("walks", reason, *numbers), walk
     plain: Dipole = "wanders" if seen.wanders else "bounded"
     if dc is False or (dc is None and not seen.wanders):
-        return Statics(plain, "", *numbers)
+        return Statics(plain, "", *numbers), walk
     if dc is None and _at_their_sites(blocks):
-        return Statics("relaxes", AT_SITES, *numbers)
+        return Statics("relaxes", AT_SITES, *numbers), walk
     frame, powers = _frame_of_conduction(bins)
     try:
         axes, mean = _cepstral(powers, bins)
     except DataError:
         if required:
             raise
-        return Statics(plain, "the run is too short for an estimate of σ_dc", *numbers)
+        return Statics(plain, "the run is too short for an estimate of σ_dc", *numbers), walk
     scale = float(conductivity.conductivity_from_power(np.ones(1), volume, temperature_k)[0])
     values, errors = (scale * np.array([getattr(a, name) for a in axes]) for name in ("value", "err"))
     found = _judge(blocks, bins, axes, mean, values, float(np.trace(numbers[0])) / 3.0)
     if dc is None and not found.shown:
-        return Statics("relaxes" if found.bounded else "wanders", found.reason, *numbers)
+        return Statics("relaxes" if found.bounded else "wanders", found.reason, *numbers), walk
     parameters = {
         "sigma_dc_s_per_m": mean.value * scale,
         "sigma_dc_err_s_per_m": mean.err * scale,
@@ -187,7 +246,7 @@ def statics(
     }
     kind: Dipole = "conducts" if seen.wanders else "bounded"
     tensor, error = (frame * values) @ frame.T, np.sqrt((frame * errors) ** 2 @ (frame**2).T)
-    return Statics(kind, found.reason, *numbers, tensor, error, parameters)
+    return Statics(kind, found.reason, *numbers, tensor, error, parameters), walk
 
 
 def _why_it_walks(seen: Survey, rounding: Array, folding: Array, resting: float) -> str | None:
