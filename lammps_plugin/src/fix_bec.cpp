@@ -174,6 +174,10 @@ void FixBec::announce(double ghost_cutoff)
     utils::logmesg(lmp, "  tensors of the atoms, derivatives of the polarization, every {} step(s)\n", options.tensors);
   else if (derived)
     utils::logmesg(lmp, "  no tensors of the atoms; `tensors N` makes them every N steps\n");
+  std::string components;
+  for (const FieldComponent &one : options.field)
+    components += " " + (one.variable.empty() ? fmt::format("{:g}", one.value) : "v_" + one.variable);
+  if (options.has_field) utils::logmesg(lmp, "fix bec {}: efield{} V/A\n", id, components);    // lammps_commands.py
   if (options.has_field && thermo_energy)
     utils::logmesg(lmp, "  fix_modify energy yes: the scalar of fix {} is minus {}\n", id,
                    derived ? "E.P, the field times the polarization" : "the work done by the field");

@@ -99,6 +99,11 @@ def test_screen_output_has_units_and_step_of_its_own(tmp_path: Path) -> None:
     assert_reference(read(tmp_path, text))
     # a scheduler's file begins with other lines
     assert_reference(read(tmp_path, "module load\n" + text))
+    # what the fix says of itself, with no command in sight
+    for said, driven in (("", False), ("fix bec ir: efield 0 v_e 0.1 V/A\n", True)):
+        found = read(tmp_path, text.replace("Setting", f"fix bec ir: model m, cutoff 5 A\n{said}Setting", 1))
+        told = "the run is driven (fix ir bec … efield 0 v_e 0.1)"
+        assert any(told in note for note in found.metadata["warnings"]) == driven
 
 
 def test_a_table_that_does_not_begin_with_the_step(tmp_path: Path) -> None:

@@ -146,3 +146,10 @@ def test_response_of_oscillators_is_exact(lmp: Any, models: dict[str, Path]) -> 
     expected = np.real(amplitude * np.exp(-1j * omega * np.array(times))[:, None])
     # drag of the half step (γΔt/2 = 3e-3), the remaining transient
     np.testing.assert_allclose(samples, expected, atol=0.01 * np.abs(expected).max())
+
+
+def test_the_screen_tells_the_field(run_lmp: Callable[..., Any], models: dict[str, Path]) -> None:
+    """It shows no commands, and a run that is driven has to be known by it."""
+    script = commands(quartz()) + no_forces() + "variable e equal 0.2\n"
+    found = run_lmp(script + f"fix bec all bec {models['one_layer']} Si O H efield 0.1 v_e 0\nrun 0\n")
+    assert "fix bec bec: efield 0.1 v_e 0 V/A" in found.stdout

@@ -25,6 +25,8 @@ _DRIVING = (
     *("move", "indent", "ttm", "ttm/grid", "ttm/mod", "propel/self", "append/atoms", "wall/piston", "msst"),
     "qbmsst",
 )
+#: Group of a fix whose command the log does not show.
+_UNSEEN = "?"
 _ISOKINETIC = ("nvk", "temp/rescale")
 _CONSTRAINING = ("shake", "rattle", "rigid", "lincs")
 #: Parts of the names of fixes that change the box: ``rigid/npt/small``, ``deform/pressure`` …
@@ -142,6 +144,12 @@ class RunSettings:
                 same = self.timestep is None or step_now == self.timestep
                 return replace(self, timestep=step_now, dynamics=self.dynamics + (not same))
             return replace(self, units=units) if units else replace(self, n_atoms=int(atoms))
+        if found := re.match(r"fix bec (\S+): (?:model |(efield \S+ \S+ \S+) V/A$)", line):
+            words_seen = self.fixes.get(found[1])  # of the command, where it is echoed
+            if words_seen is not None and words_seen[2] != _UNSEEN:
+                return self
+            told = ("fix", found[1], _UNSEEN, "bec", *(found[2] or "").split())
+            return replace(self, fixes={**self.fixes, found[1]: told})
         if found := re.match(r"Setting up (\S+) (style minimization|run)", line):
             kind = "minimize" if "minimization" in found[2] else "run"
             if kind == self.command or (kind == "run" and self.command in RUN_COMMANDS - {"minimize"}):
