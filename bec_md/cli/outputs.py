@@ -63,9 +63,6 @@ class OutputOptions:
             return self
         from dataclasses import replace
 
-        from bec_md.atomic import fitting
-
-        stem = fitting(stem)
         return replace(
             self,
             output=Path(f"{stem}_spectrum.h5"),

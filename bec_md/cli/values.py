@@ -8,6 +8,7 @@ from collections.abc import Container, Mapping
 from pathlib import Path
 from typing import Literal
 
+from bec_md.atomic import fitting
 from bec_md.errors import UsageError
 
 
@@ -167,11 +168,14 @@ _FORMATS = {
 
 
 def stem_of(source: str) -> str:
-    """Return the name of an input without folder, format and compression, and without ``_current``."""
+    """Return the name of an input without folder, format and compression, and without ``_current``.
+
+    A very long one is shortened: results are named after it.
+    """
     name = Path(source).name
     while "." in name.lstrip(".") and name.rsplit(".", 1)[1].lower() in _FORMATS:
         name = name.rsplit(".", 1)[0]
-    return name.removesuffix("_current") or name
+    return fitting(name.removesuffix("_current") or name)
 
 
 def common_stem(sources: list[str]) -> str:
@@ -196,7 +200,8 @@ def stems_of(sources: list[str]) -> list[str]:
     if len(set(stems)) == len(stems):
         return stems
     longer = [
-        f"{Path(source).resolve().parent.name}_{stem}" for source, stem in zip(sources, stems, strict=True)
+        fitting(f"{Path(source).resolve().parent.name}_{stem}")
+        for source, stem in zip(sources, stems, strict=True)
     ]
     if len(set(longer)) == len(longer):
         return longer

@@ -17,6 +17,7 @@ from ase.io import write
 from safetensors.numpy import load_file
 
 from bec_md.cli.outputs import OutputOptions
+from bec_md.cli.values import common_stem, stems_of
 from bec_md.training.loop import Trainer
 from tests import forked
 from tests.cli import crystal
@@ -176,10 +177,11 @@ def test_a_signal_while_parts_are_joined(folder: Path, number: signal.Signals, w
 
 
 def test_results_of_an_input_with_a_long_name_have_one_that_fits() -> None:
-    for stem in ("é" * 124, "run"):
-        made = OutputOptions().with_defaults(stem)
-        assert all(len(os.fsencode(path)) < 250 for path in (made.output, made.csv, made.plot) if path)
-    assert str(made.csv) == "run_spectrum.csv"
+    for name in ("é" * 124, "run"):
+        for stem in (common_stem([f"a/{name}.xyz"]), *stems_of([f"a/{name}.xyz", f"b/{name}.xyz"])):
+            made = OutputOptions().with_defaults(stem)
+            assert all(len(os.fsencode(path)) < 250 for path in (made.output, made.csv, made.plot) if path)
+    assert str(made.csv) == "b_run_spectrum.csv"
 
 
 def test_a_closed_pipe_does_not_end_the_work(folder: Path) -> None:
