@@ -75,6 +75,16 @@ def test_equal_axes_share_their_noise_in_every_mean_of_them() -> None:
         assert found.static_average_err("fluctuation") == spectrum.static_average_err("fluctuation")
 
 
+def test_static_errors_along_a_polar_axis_oblique_to_the_cell_stay_what_they_are() -> None:
+    """One band along 111 obeys its threefold axis by itself: the average takes no noise from it."""
+    _, v = langevin_oscillator(4000, 4.0, 200.0, 40.0, 10.0, 3, (1,))
+    spectrum = compute_spectrum(bare(np.repeat(v, 3, axis=1), 4.0, 300.0), **OPTIONS)  # type: ignore[arg-type]
+    group = [np.roll(np.eye(3), turn, axis=0) for turn in range(3)]
+    found = symmetrized(spectrum, np.array(group))
+    for name in ("fluctuation_err", "kramers_kronig_err"):
+        np.testing.assert_allclose(found.static[name], spectrum.static[name], rtol=1e-3)
+
+
 def test_errors_of_averaged_axes_are_those_of_the_scatter(runs: list[Spectrum]) -> None:
     cubes = [symmetrized(s, CUBE) for s in runs]
     nu = runs[0].wavenumber_cm

@@ -23,9 +23,10 @@ from bec_md.arrays import Array
 from bec_md.errors import UsageError
 from bec_md.spectrum.analysis.point_group import PointGroup
 from bec_md.spectrum.errors.quality import QualityCheck, QualityReport, Status
+from bec_md.spectrum.errors.uncertainty import shared_noise
 from bec_md.spectrum.response.conductivity import n_alpha_from_conductivity
 from bec_md.spectrum.response.direction import Direction
-from bec_md.spectrum.response.symmetric_tensor import VOIGT
+from bec_md.spectrum.response.symmetric_tensor import VOIGT, to_six
 from bec_md.spectrum.spectrum import Spectrum
 
 #: R.m.s. deviation from the group in standard errors that is still noise, and that is surely none.
@@ -66,10 +67,14 @@ def symmetrized(spectrum: Spectrum, rotations: PointGroup | ArrayLike | Sequence
             out[:, a, b] = out[:, b, a] = found[number]
         return out
 
+    offset = np.zeros((3, 3)) if spectrum.eps_inf is None else spectrum.eps_inf
     static = {
-        name: _mean_error(weights, value) if name.endswith("_err") else _mean(group, value)
+        name: _mean_error(weights, value, spectrum.static[name.removesuffix("_err")] - offset)
+        if name.endswith("_err")
+        else _mean(group, value)
         for name, value in spectrum.static.items()
     }
+    dc, dc_err = spectrum.sigma_dc, spectrum.sigma_dc_err
     deviation = _deviation(spectrum, sigma.real)
     facts: dict[str, Any] = {
         "symmetry_operations": len(group),
@@ -88,8 +93,10 @@ def symmetrized(spectrum: Spectrum, rotations: PointGroup | ArrayLike | Sequence
         eps_inf=None if spectrum.eps_inf is None else _mean(group, spectrum.eps_inf),
         acf=_mean(group, spectrum.acf),
         static=static,
-        sigma_dc=None if spectrum.sigma_dc is None else _mean(group, spectrum.sigma_dc),
-        sigma_dc_err=None if spectrum.sigma_dc_err is None else _mean_error(weights, spectrum.sigma_dc_err),
+        sigma_dc=None if dc is None else _mean(group, dc),
+        sigma_dc_err=None
+        if dc_err is None
+        else _mean_error(weights, dc_err, np.eye(3) if dc is None else dc),
         quality=QualityReport((*spectrum.quality.checks, _check(deviation, len(group)))),
         parameters={**spectrum.parameters, **facts},
     )
@@ -135,12 +142,13 @@ def _mean(group: Array, tensors: Array) -> Array:
     return np.asarray(np.einsum("nac,...cd,nbd->...ab", group, tensors, group) / len(group))
 
 
-def _mean_error(weights: dict[tuple[int, int], Array], error: Array) -> Array:
-    """Errors of averaged elements, those of the six independent elements being independent."""
+def _mean_error(weights: dict[tuple[int, int], Array], error: Array, tensor: Array) -> Array:
+    """Errors of averaged elements of a tensor, which share their noise as its own elements say."""
+    shared, six = shared_noise(tensor[None])[..., 0], to_six(error)
     out = np.zeros((3, 3))
     for (a, b), weight in weights.items():
-        squares = [((1.0 if c == d else 2.0) * weight[c, d] * error[c, d]) ** 2 for c, d in VOIGT]
-        out[a, b] = out[b, a] = float(np.sum(squares)) ** 0.5
+        parts = six * [(1.0 if c == d else 2.0) * weight[c, d] for c, d in VOIGT]
+        out[a, b] = out[b, a] = max(float(parts @ shared @ parts), 0.0) ** 0.5
     return out
 
 
