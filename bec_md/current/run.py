@@ -15,9 +15,18 @@ from bec_md.charges.closed_loop import loop_of_source
 from bec_md.current.chunks import Chunk, Missing, committed_chunks
 from bec_md.current.execution import Execution
 from bec_md.current.fields import FIELDS
-from bec_md.current.file import added_up, build_series, header_of, load_current
+from bec_md.current.file import (
+    added_up,
+    build_series,
+    differing,
+    header_of,
+    joined_rows,
+    load_current,
+    plain,
+    same_computation,
+)
 from bec_md.current.found import said_later, say, sentences_of, with_found
-from bec_md.current.parts import FRAME_HASH, Rows
+from bec_md.current.parts import FRAME_HASH, PartsFolder, Rows, gaps
 from bec_md.current.places import PLACE_ROW, PLACES, mean_structure_entry
 from bec_md.current.store import CurrentStore
 from bec_md.errors import UsageError
@@ -67,17 +76,35 @@ def run(
             series = _in_memory(with_closed_loop(job), execution)
         say(series.metadata)
         return series
-    known = None if overwrite else header_of(expanded(output))
+    path = expanded(output)
+    known = None if overwrite else header_of(path)
     job = with_closed_loop(job.going_on(known), known)
-    with CurrentStore.writing(output, job.header(), overwrite=overwrite) as store:
-        with said_later(job.recipe):
-            _continue(job, store)
-            _fill(job, store, execution)
-        series = load_current(store.path)
+    if known is not None and _is_finished(path, known, job):  # which others may read at the same time
+        series = load_current(path)
+    else:
+        with CurrentStore.writing(output, job.header(), overwrite=overwrite) as store:
+            with said_later(job.recipe):
+                _continue(job, store)
+                _fill(job, store, execution)
+            series = load_current(store.path)
     say(series.metadata)
     if job.n_samples is not None and series.n_frames > job.n_samples:
         return series[: job.n_samples]  # an earlier run went further than this one was asked to
     return series
+
+
+def _is_finished(path: Path, stored: Mapping[str, Any], job: CurrentJob) -> bool:
+    """Whether a file holds all rows of this computation, made from files that have not changed since."""
+    wanted, files = plain(job.header()), plain(job.input_state)
+    return bool(
+        stored.get("complete")
+        and same_computation(stored, wanted)
+        and not differing(stored["key"], wanted["key"])
+        and files["files"]
+        and all((stored.get("input") or {}).get(name) == files[name] for name in ("files", "fingerprint"))
+        and not PartsFolder(path).find()
+        and not gaps([(0, joined_rows(path))], job.n_samples)
+    )
 
 
 def with_closed_loop(job: CurrentJob, stored: dict[str, Any] | None = None) -> CurrentJob:

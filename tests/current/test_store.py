@@ -472,3 +472,18 @@ def test_a_reader_at_the_moment_when_parts_are_joined(
     monkeypatch.setattr(PartsFolder, "find", joining(PartsFolder.find))
     monkeypatch.setattr("bec_md.current.file.open_hdf5", joining(open_hdf5))
     assert np.array_equal(load_current(live).current, series.current)
+
+
+def test_a_finished_current_is_read_by_several_at_once(tmp_path: Path) -> None:
+    """Spectra of one trajectory in parallel: nothing is written, so that nobody has to wait."""
+    path, source = tmp_path / "c.h5", write_trajectory(tmp_path / "t.xyz", 20)
+    whole = compute(source, path)
+    with PartsFolder(path).lock():
+        assert np.array_equal(compute(source, path).current, whole.current)
+        assert compute(source, path, stop=10).n_frames == 10
+        for other in ({"stride": 2}, {"overwrite": True}):
+            with pytest.raises(UsageError, match=r"another process is writing c\.h5|another computation"):
+                compute(source, path, **other)
+        write_trajectory(tmp_path / "t.xyz", 30)
+        with pytest.raises(UsageError, match=r"another process is writing c\.h5"):
+            compute(source, path)
