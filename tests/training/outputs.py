@@ -235,6 +235,9 @@ POTCAR = """ PAW_PBE Mg 13Apr2007
  End of Dataset
 """
 
+#: What each program writes of the same crystal, by the usual name.
+OUTPUTS = {"ph.out": PH_OUTPUT, "OUTCAR": OUTCAR, "vasprun.xml": VASPRUN}
+
 
 def write_vaspout(path: Path, incar: str = "GGA = PS ! of solids\nNELECT = 6", newer: bool = False) -> None:
     """The calculation of the other outputs as VASP 6 writes it into HDF5, by the names of two versions."""
