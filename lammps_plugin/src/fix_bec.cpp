@@ -432,9 +432,10 @@ void FixBec::evaluate_now()
 }
 
 // Thermostats that rescale, and fix momentum, do so at the end of a step, behind this fix if they were defined later.
+// What fix gjf puts there are velocities of the half step.
 bool FixBec::velocities_changed()
 {
-  if (current_step != update->ntimestep) return false;
+  if (current_step != update->ntimestep || !modify->get_fix_by_style("^gjf").empty()) return false;
   const std::uint64_t before = current_velocities;
   current_velocities = local_velocities();
   int changed = before != current_velocities, any = 0;

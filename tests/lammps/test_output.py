@@ -197,6 +197,17 @@ def test_the_current_has_the_velocities_that_are_rescaled_behind_it(
         np.testing.assert_allclose(vector(lmp)[:3], current(lmp), rtol=1e-5, atol=1e-4)
 
 
+def test_velocities_of_the_half_step_are_not_taken(start: Callable[[], Any], models: dict[str, Path]) -> None:
+    """`fix gjf … vel vhalf` puts them there at the end of a step, behind this fix."""
+    found = []
+    for kind in ("vhalf", "vfull"):
+        lmp = start()
+        lmp.commands_string(hot_quartz() + "unfix nve\n" + bec(models["two_layers"]))
+        lmp.commands_string(f"fix late all gjf 300 300 0.1 7 vel {kind}\nthermo_style custom f_bec[1]\nrun 5")
+        found.append(vector(lmp)[:3])
+    np.testing.assert_allclose(found[0], found[1], rtol=1e-6)
+
+
 def test_the_clock_moved_before_a_run_that_sets_nothing_up(lmp: Any, models: dict[str, Path]) -> None:
     lmp.commands_string(hot_quartz() + bec(models["two_layers"]) + "thermo_style custom step\nrun 10 post no")
     before = vector(lmp)[3:]
