@@ -34,6 +34,7 @@ Quantity = Literal[
 ]  # fmt: skip
 _OWN_FIGURE = ("acf", "quality")
 _ADDITIVE = ("n_alpha", "eps_imag", "sigma")
+_NEEDS_EPS_INF = ("eps", "eps_real", "nk", "n", "kappa", "alpha", "alpha_cm", "reflectivity", "loss")
 
 
 Files = Annotated[
@@ -170,6 +171,13 @@ def draw(
     from bec_md.plot.style import as_text
 
     first = next(iter(spectra.values()))
+    lacking = [name for name, spectrum in spectra.items() if spectrum.eps_inf is None]
+    if quantity in _NEEDS_EPS_INF and lacking:
+        raise UsageError(
+            f"--quantity {quantity} of {', '.join(lacking)}, computed without ε∞",
+            "the electronic response adds to ε; without it only nα, σ and ε₂ are defined",
+            "run bec-md spectrum with --eps-inf model, or numbers; or plot n_alpha, sigma or eps_imag",
+        )
     if quantity in _OWN_FIGURE:
         if len(spectra) > 1 or measured or "sticks" in keywords:
             raise UsageError(

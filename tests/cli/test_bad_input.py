@@ -91,6 +91,18 @@ def test_a_current_is_neither_spectrum_nor_trajectory(run: Run, files: dict[str,
         assert "j.h5 is a current of bec-md, no trajectory" in run(*words, status=1).stderr
 
 
+def test_a_figure_that_needs_the_electronic_part_names_the_file_without(
+    run: Run, files: dict[str, Path]
+) -> None:
+    words = "spectrum", files["short"], "--charges", crystal.CHARGES
+    run(*words, "-o", "with.h5", "--eps-inf", "3")
+    run(*words, "-o", "without.h5")
+    for quantity in ("eps", "loss", "nk"):
+        told = run("plot", "with.h5", "without.h5", "--quantity", quantity, status=2).stderr
+        assert f"--quantity {quantity} of without, computed without ε∞" in told
+        assert "bec-md spectrum with --eps-inf" in told
+
+
 def test_something_else_than_a_trajectory(run: Run, tmp_path: Path) -> None:
     path = crystal.write(tmp_path / "notes.txt", crystal.damaged("not a trajectory"))
     result = run("spectrum", path, "--charges", crystal.CHARGES, status=1)

@@ -106,6 +106,6 @@ def require_eps_inf(eps_inf: Known | None, quantity: str) -> Known:
         raise UsageError(
             f"{quantity} needs ε_∞, which was not given",
             "the electronic response adds to ε; without it only nα, σ and ε₂ are defined",
-            "pass `eps_inf` (1, 3, 6 or 9 numbers), or use n_alpha, sigma or eps_imag",
+            "compute it with `eps_inf` (1, 3, 6 or 9 numbers, or model), or use n_alpha, sigma or eps_imag",
         )
     return eps_inf
