@@ -105,3 +105,13 @@ def test_modules_of_the_package_are_there_without_being_imported(monkeypatch: py
 def test_a_missing_folder_is_named(spectrum: Spectrum, tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match=r"no such folder.*missing'"):
         bec_md.plot.save_figure(bec_md.plot.plot_spectrum(spectrum), tmp_path / "missing/figure.png")
+
+
+def test_a_trajectory_says_what_it_is() -> None:
+    frames = []
+    for k in range(8):
+        atoms = ase.Atoms("MgO", positions=[[0.01 * k, 0, 0], [2.1, 0, 0]], cell=[4.2] * 3, pbc=True)
+        atoms.set_velocities([[0.1, 0, 0], [0, 0, 0]])
+        frames.append(atoms)
+    shown = repr(bec_md.open_trajectory(frames, timestep_fs=1.0))
+    assert "8 frames 1 fs apart; atoms 2" in shown

@@ -141,6 +141,12 @@ class StreamedTrajectory:
             remarks=reader.remarks if isinstance(reader, JoinedReader) else (),
         )
 
+    def __repr__(self) -> str:
+        info = self._info
+        frames = "frames" if info.n_frames is None else f"{info.n_frames} frames"
+        step = "" if info.timestep_fs is None else f" {info.timestep_fs:g} fs apart"
+        return f"<Trajectory: {info.source} ({info.format}); {frames}{step}; atoms {info.n_atoms}>"
+
     @property
     def info(self) -> TrajectoryInfo:
         """What is known before reading."""
