@@ -96,9 +96,19 @@ def _beads(path: Path, comment: str) -> int:
         return 1
     own, beside = int(bead[1]), 0
     if name is not None and int(name[2]) == own:
-        others = (_OF_BEADS.fullmatch(other.name) for other in path.parent.iterdir())
-        beside = sum(other is not None and other.group(1, 3) == name.group(1, 3) for other in others)
+        found = ((other, _OF_BEADS.fullmatch(other.name)) for other in path.parent.iterdir())
+        alike = ((other, its) for other, its in found if its and its.group(1, 3) == name.group(1, 3))
+        beside = sum(_bead_in(other) == int(its[2]) for other, its in alike)
     return max(beside, 1 + own)
+
+
+def _bead_in(path: Path) -> int | None:
+    """Number of the bead that a file is of, if it says one: replicas have such names, too."""
+    if not path.is_file():
+        return None
+    with open_text(path) as lines:
+        bead = _BEAD.search(next(islice(lines, 1, 2), ""))
+    return None if bead is None else int(bead[1])
 
 
 @lru_cache(maxsize=8)

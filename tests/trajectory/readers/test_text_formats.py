@@ -276,6 +276,9 @@ def test_a_bead_of_i_pi_is_called_one(motion: Motion, tmp_path: Path) -> None:
     for bead in (0, 1):  # <trajectory filename='r'>
         (tmp_path / f"run.r_{bead}.xyz").write_text(content.replace("Bead: 0", f"Bead: {bead}"))
     assert "one of 2 beads" in open_trajectory(tmp_path / "run.r_0.xyz", timestep_fs=1.0).info.warnings[0]
+    for replica in (0, 1):  # of one bead each
+        (tmp_path / f"replica_{replica}.xyz").write_text(content)
+    assert open_trajectory(tmp_path / "replica_0.xyz", timestep_fs=1.0).info.warnings == ()
     moved = tmp_path / "x.xyz"
     moved.write_text(content.replace("Bead: 0", "Bead: 7"))
     assert "one of 8 beads" in open_trajectory(moved, timestep_fs=1.0).info.warnings[0]
