@@ -1,7 +1,8 @@
 #include "json.h"
 
 #include <cmath>
-#include <cstdlib>
+#include <locale>
+#include <sstream>
 #include <stdexcept>
 
 namespace bec {
@@ -98,9 +99,10 @@ private:
         std::string digits;
         while (at_ != end_ && (std::string("+-.eE").find(*at_) != std::string::npos || (*at_ >= '0' && *at_ <= '9')))
             digits += *at_++;
-        char* rest = nullptr;
-        const double value = std::strtod(digits.c_str(), &rest);
-        if (digits.empty() || *rest != '\0') fail("expected a value");
+        std::istringstream words(digits);
+        words.imbue(std::locale::classic());  // strtod wants a comma in a program that speaks German
+        double value = 0.0;
+        if (!(words >> value) || words.peek() != std::istringstream::traits_type::eof()) fail("expected a value");
         return value;
     }
 

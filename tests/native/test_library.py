@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import locale
+import shutil
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -122,3 +125,26 @@ def test_library_of_other_sources_is_not_used(monkeypatch: pytest.MonkeyPatch) -
     assert native_library._open(status.path, "other sources") is None
     monkeypatch.setattr(native_library, "ABI", 99)
     assert native_library._open(status.path, source_hash()) is None
+
+
+def test_numbers_of_a_model_file_in_a_program_that_speaks_german(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, reference: Reference
+) -> None:
+    """Qt and `locale.setlocale(locale.LC_ALL, "")` make the C library want commas."""
+    words = ["localedef", "-i", "de_DE", "-f", "UTF-8", str(tmp_path / "de_DE.UTF-8")]
+    if (
+        shutil.which("localedef") is None
+        or subprocess.run(words, check=False, capture_output=True).returncode > 1
+    ):
+        pytest.skip("there is no German here")
+    monkeypatch.setenv("LOCPATH", str(tmp_path))
+    before = locale.setlocale(locale.LC_NUMERIC)
+    try:
+        locale.setlocale(locale.LC_NUMERIC, "de_DE.UTF-8")
+    except locale.Error:
+        pytest.skip("there is no German here")
+    try:
+        assert locale.localeconv()["decimal_point"] == ","
+        NativeModel(reference.path, "PBE", ELEMENTS)
+    finally:
+        locale.setlocale(locale.LC_NUMERIC, before)
