@@ -192,32 +192,13 @@ def _collected(
 ) -> tuple[Statics, Array]:
     """Return what is known about the mean of M, and the walk that has been taken off."""
     volume = blocks.volume_ang3
-
-    def susceptibility(covariance: Array) -> Array:
-        """ε(0) − ε_∞ of a covariance of M."""
-        return conductivity.static_susceptibility_fluctuation(covariance, volume, temperature_k)
-
-    correlation = one_sided.correlation_from_spectrum(power.total, power.timestep_fs)
-    integral = conductivity.static_susceptibility_kramers_kronig(
-        correlation, power.timestep_fs, volume, temperature_k
-    )
     sampled = not blocks.has_polarization
     rounding = rounding_walk(blocks) if sampled else np.zeros((3, 3))
     folding = _folding_walk(blocks, power, bins) if sampled else np.zeros((3, 3))
-    walk, weight = rounding + folding, _integral_weight(power, bins)
-    of_dipole, of_average = static_error(bins, bins.dipole, bins.cross[1])
-    of_integral, of_its_average = static_error(bins, bins.power * weight, bins.cross[0] * weight)
-    numbers = (
-        susceptibility(seen.dipole_covariance - walk),
-        susceptibility(np.hypot(of_dipole, 0.5 * walk)),
-        to_tensor(integral),
-        susceptibility(of_integral),
-        (
-            float(susceptibility(np.hypot(of_average, np.trace(walk) / 6.0))),
-            float(susceptibility(np.asarray(of_its_average))),
-        ),
-    )
-    resting = float(np.trace(numbers[2]) / np.trace(susceptibility(np.eye(3)))) * 3.0
+    walk = rounding + folding
+    numbers = _numbers(blocks, power, bins, seen, temperature_k, walk=walk)
+    unit = conductivity.static_susceptibility_fluctuation(np.eye(3), volume, temperature_k)
+    resting = float(np.trace(numbers[2]) / np.trace(unit)) * 3.0
     if not dc and (reason := _why_it_walks(seen, rounding, folding, resting)):
         return Statics("walks", reason, *numbers), walk
     plain: Dipole = "wanders" if seen.wanders else "bounded"
@@ -247,6 +228,40 @@ def _collected(
     kind: Dipole = "conducts" if seen.wanders else "bounded"
     tensor, error = (frame * values) @ frame.T, np.sqrt((frame * errors) ** 2 @ (frame**2).T)
     return Statics(kind, found.reason, *numbers, tensor, error, parameters), walk
+
+
+def _numbers(
+    blocks: CurrentBlocks,
+    power: PowerSpectra,
+    bins: Periodogram,
+    seen: Survey,
+    temperature_k: float,
+    *,
+    walk: Array,
+) -> tuple[Array, Array, Array, Array, tuple[float, float]]:
+    """First five fields of `Statics` behind the verdict, of a covariance of M without a walk."""
+
+    def susceptibility(covariance: Array) -> Array:
+        """ε(0) − ε_∞ of a covariance of M."""
+        return conductivity.static_susceptibility_fluctuation(covariance, blocks.volume_ang3, temperature_k)
+
+    correlation = one_sided.correlation_from_spectrum(power.total, power.timestep_fs)
+    integral = conductivity.static_susceptibility_kramers_kronig(
+        correlation, power.timestep_fs, blocks.volume_ang3, temperature_k
+    )
+    weight = _integral_weight(power, bins)
+    of_dipole, of_average = static_error(bins, bins.dipole, bins.cross[1])
+    of_integral, of_its_average = static_error(bins, bins.power * weight, bins.cross[0] * weight)
+    return (
+        susceptibility(seen.dipole_covariance - walk),
+        susceptibility(np.hypot(of_dipole, 0.5 * walk)),
+        to_tensor(integral),
+        susceptibility(of_integral),
+        (
+            float(susceptibility(np.hypot(of_average, np.trace(walk) / 6.0))),
+            float(susceptibility(np.asarray(of_its_average))),
+        ),
+    )
 
 
 def _why_it_walks(seen: Survey, rounding: Array, folding: Array, resting: float) -> str | None:

@@ -158,31 +158,7 @@ def _numeric_columns(head: str, *, complete: bool) -> int | None:
 
 def as_current(raw: RawSeries, options: SeriesOptions, path: Path) -> CurrentSeries:
     """Return the series of what a reader found, completed by what the user gave."""
-    timestep = options.timestep_fs if options.timestep_fs is not None else raw.timestep_fs
-    if raw.timestep_fs and timestep is not None and abs(timestep / raw.timestep_fs - 1.0) > SAME_CLOCK:
-        raise UsageError(
-            f"`timestep_fs={timestep:g}` for {path.name}, whose samples are {raw.timestep_fs:g} fs apart",
-            "frequencies scale with it; it is the time between samples, not the integrator's step",
-            "leave it out: the file states it",
-        )
-    if not raw.values.any():
-        raise DataError(
-            f"J is zero throughout {path.name}",
-            "the velocities were zero (a LAMMPS rerun without vx vy vz), or nothing was computed",
-            "store velocities with the positions, and read them: rerun FILE dump x y z vx vy vz",
-        )
-    if raw.temperature_k is not None and not raw.temperature_k > 0.0:
-        raise DataError(
-            f"the mean temperature in {path.name} is {raw.temperature_k:g} K",
-            "a spectrum divides by it: the atoms have to move",
-            "check its column of temperatures",
-        )
-    if timestep is None:
-        raise UsageError(
-            f"{path.name} does not say how much time lies between its samples",
-            "frequencies scale with it, so it is never guessed",
-            "give the time between samples as `timestep_fs`",
-        )
+    timestep = _checked_timestep(raw, options, path)
     cell, volume = _cell_and_volume(raw, options, path)
     remarks = list(raw.remarks)
     current, scheme, notes = raw.values, "velocity", [*raw.notes]
@@ -218,6 +194,36 @@ def as_current(raw: RawSeries, options: SeriesOptions, path: Path) -> CurrentSer
             "remarks": remarks,
         },
     )
+
+
+def _checked_timestep(raw: RawSeries, options: SeriesOptions, path: Path) -> float:
+    """Time between samples, fs, of a series that moves."""
+    timestep = options.timestep_fs if options.timestep_fs is not None else raw.timestep_fs
+    if raw.timestep_fs and timestep is not None and abs(timestep / raw.timestep_fs - 1.0) > SAME_CLOCK:
+        raise UsageError(
+            f"`timestep_fs={timestep:g}` for {path.name}, whose samples are {raw.timestep_fs:g} fs apart",
+            "frequencies scale with it; it is the time between samples, not the integrator's step",
+            "leave it out: the file states it",
+        )
+    if not raw.values.any():
+        raise DataError(
+            f"J is zero throughout {path.name}",
+            "the velocities were zero (a LAMMPS rerun without vx vy vz), or nothing was computed",
+            "store velocities with the positions, and read them: rerun FILE dump x y z vx vy vz",
+        )
+    if raw.temperature_k is not None and not raw.temperature_k > 0.0:
+        raise DataError(
+            f"the mean temperature in {path.name} is {raw.temperature_k:g} K",
+            "a spectrum divides by it: the atoms have to move",
+            "check its column of temperatures",
+        )
+    if timestep is None:
+        raise UsageError(
+            f"{path.name} does not say how much time lies between its samples",
+            "frequencies scale with it, so it is never guessed",
+            "give the time between samples as `timestep_fs`",
+        )
+    return timestep
 
 
 def _rounding(current: Array, notes: list[str], path: Path) -> float | None:
