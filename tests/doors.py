@@ -29,7 +29,7 @@ from typing import Any
 import numpy as np
 
 from bec_md.errors import BecMDError
-from tests.current.test_lammps_log import HEAD, multi, one, rows, yaml
+from tests.current.lammps_log import HEAD, multi, one, rows, yaml
 from tests.training.outputs import OUTCAR, PH_OUTPUT, VASPRUN, write_vaspout
 from tests.trajectory.readers.fuzz import damage
 from tests.trajectory.truth import assert_helpful

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 import subprocess
 import sys
@@ -57,10 +58,14 @@ def test_no_module_imports_itself_by_way_of_others() -> None:
 
 
 def test_modules_and_functions_stay_readable() -> None:
+    places = [ROOT / name for name in ("bec_md", "tests", "examples", "docs", "lammps_plugin")]
+    for path in (path for place in places for end in ("py", "cpp", "h") for path in place.rglob(f"*.{end}")):
+        assert path.read_text(encoding="utf-8").count("\n") <= 500, path
     for path in PACKAGE.rglob("*.py"):
-        assert path.read_text(encoding="utf-8").count("\n") <= 500, path
-    for path in [*PACKAGE.rglob("*.cpp"), *PACKAGE.rglob("*.h"), *(ROOT / "lammps_plugin").rglob("*.cpp")]:
-        assert path.read_text(encoding="utf-8").count("\n") <= 500, path
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.FunctionDef):
+                words = len((ast.get_docstring(node, clean=False) or "").splitlines())
+                assert (node.end_lineno or 0) - node.lineno + 1 - words <= 60, (path, node.name)
 
 
 def test_results_are_written_whole_or_not_at_all() -> None:
