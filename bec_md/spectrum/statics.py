@@ -40,6 +40,9 @@ MOST_APART = 4.0
 
 #: Most of the variance of the mean of M over the power of its first ordinate; relative error of its form.
 MOST_MISSING, UNCERTAIN = 2.0, 0.25
+#: Power of dM/dt in ordinates 3 to 6 over that in 1 and 2, below which M vibrates in the run: measured at
+#: most 0.6 for a mode of 0.6 to 2 periods, about 1 or more for what relaxes.
+VIBRATES = 0.6
 #: Lowest bins that tell the axes of conduction; share of the power below which an axis has none, and which
 #: rounding may leave of it.
 FRAME_BINS, NO_POWER, ROUNDING = 32, 1e-6, 2e-7
@@ -139,11 +142,13 @@ def statics(
     )
     if found.dipole not in ("bounded", "relaxes"):
         return found
-    missing, relative = missing_mean(blocks, bins, walk)
+    missing, relative, vibrates = missing_mean(blocks, bins, walk)
     slow = conductivity.static_susceptibility_fluctuation(missing, blocks.volume_ang3, temperature_k)
     axes = np.maximum(np.diag(slow), 0.0)
     own = 0.5 * (np.outer(axes, axes) + slow**2) * (relative + UNCERTAIN**2)
     average = np.sum(slow**2) / 9.0 * relative + (UNCERTAIN * np.trace(slow) / 3.0) ** 2
+    if vibrates:  # the mean of a mode of less than one period is up to half of it
+        slow, own, average = np.zeros((3, 3)), np.outer(axes, axes) / 4.0, (np.trace(slow) / 6.0) ** 2
     return replace(
         found,
         fluctuation=found.fluctuation + slow,
@@ -152,7 +157,7 @@ def statics(
     )
 
 
-def missing_mean(blocks: CurrentBlocks, bins: Periodogram, walk: Array) -> tuple[Array, float]:
+def missing_mean(blocks: CurrentBlocks, bins: Periodogram, walk: Array) -> tuple[Array, float, bool]:
     r"""Variance of the mean of M over a run, (3, 3) in (e Å)², which ⟨δM²⟩ about that mean does not have.
 
     It is the ordinate at ω = 0 of the periodogram of M. Of a dipole that relaxes, :math:`1/P_k` is linear in
@@ -162,21 +167,24 @@ def missing_mean(blocks: CurrentBlocks, bins: Periodogram, walk: Array) -> tuple
 
     Returns
     -------
-    variance, relative
+    variance, relative, vibrates
         The variance, and by how much it adds to the squared error of ⟨δM_a²⟩, over its square: with the ratio
-        r the first ordinate counts 2 + r times, not twice.
+        r the first ordinate counts 2 + r times, not twice. The run may hold about one period of a mode, whose
+        ordinates look alike but whose mean is little: :math:`k^2 P_k` falls behind it (`VIBRATES`).
     """
-    first, second = (
+    first, second, *others = (
         to_tensor(np.append(bins.dipole[:, k], bins.cross[1][:, k])) / (bins.length * bins.timestep_fs)
         - 3.0 / (np.pi * k) ** 2 * walk
-        for k in (1, 2)
+        for k in range(1, min(7, bins.dipole.shape[1]))
     )
     one, two = float(np.trace(first)), float(np.trace(second))
     if one <= 0.0:
-        return np.zeros((3, 3)), 0.0
+        return np.zeros((3, 3)), 0.0, False
     ratio = 1.0 / max((4.0 - one / max(two, 1e-12 * one)) / 3.0, 1.0 / MOST_MISSING)
     share = bins.length * len(blocks.lengths) / sum(blocks.lengths)
-    return ratio * share * first, (4.0 / ratio + 1.0) / bins.stretches
+    rates = [k**2 * float(np.trace(ordinate)) for k, ordinate in enumerate(others, start=3)]
+    vibrates = bool(rates) and float(np.mean(rates)) < VIBRATES * (one + 4.0 * two) / 2.0
+    return ratio * share * first, (4.0 / ratio + 1.0) / bins.stretches, vibrates
 
 
 def _collected(
