@@ -142,7 +142,7 @@ def statics(
     )
     if found.dipole not in ("bounded", "relaxes"):
         return found
-    missing, relative, vibrates = missing_mean(blocks, bins, walk)
+    missing, relative, vibrates = missing_mean(blocks, bins, walk, found.dipole == "bounded")
     slow = conductivity.static_susceptibility_fluctuation(missing, blocks.volume_ang3, temperature_k)
     axes = np.maximum(np.diag(slow), 0.0)
     own = 0.5 * (np.outer(axes, axes) + slow**2) * (relative + UNCERTAIN**2)
@@ -157,31 +157,39 @@ def statics(
     )
 
 
-def missing_mean(blocks: CurrentBlocks, bins: Periodogram, walk: Array) -> tuple[Array, float, bool]:
+def missing_mean(
+    blocks: CurrentBlocks, bins: Periodogram, walk: Array, bounded: bool
+) -> tuple[Array, float, bool]:
     r"""Variance of the mean of M over a run, (3, 3) in (e Å)², which ⟨δM²⟩ about that mean does not have.
 
-    It is the ordinate at ω = 0 of the periodogram of M. Of a dipole that relaxes, :math:`1/P_k` is linear in
-    k², so that :math:`1/P_0 = \tfrac43/P_1 - \tfrac13/P_2`: with the leakage of the ends to 1 % from runs of
-    eight relaxation times on. The ratio is no more than `MOST_MISSING`, that of six, since its noise grows.
-    A `walk` has 3/π² of its variance in the first ordinate.
+    It is the ordinate at ω = 0 of the periodogram of M. Of a bounded M those from the second to the fourth
+    are like it; the first has most of any walk that is not known, by sampling, a thermostat or tensors. Of a
+    dipole that relaxes, :math:`1/P_k` is linear in k², so that
+    :math:`1/P_0 = \tfrac43/P_1 - \tfrac13/P_2`: with the leakage of the ends to 1 % from runs of eight
+    relaxation times on. The ratio is no more than `MOST_MISSING`, that of six, since its noise grows.
+    A known `walk` has 3/π² of its variance in the first ordinate.
 
     Returns
     -------
     variance, relative, vibrates
         The variance, and by how much it adds to the squared error of ⟨δM_a²⟩, over its square: with the ratio
-        r the first ordinate counts 2 + r times, not twice. The run may hold about one period of a mode, whose
-        ordinates look alike but whose mean is little: :math:`k^2 P_k` falls behind it (`VIBRATES`).
+        r the first ordinate counts 2 + r times, not twice, and n others 2 + 1/n times each. The run may
+        hold about one period of a mode, whose ordinates look alike but whose mean is little:
+        :math:`k^2 P_k` falls behind it (`VIBRATES`).
     """
     first, second, *others = (
         to_tensor(np.append(bins.dipole[:, k], bins.cross[1][:, k])) / (bins.length * bins.timestep_fs)
         - 3.0 / (np.pi * k) ** 2 * walk
         for k in range(1, min(7, bins.dipole.shape[1]))
     )
+    share = bins.length * len(blocks.lengths) / sum(blocks.lengths)
+    if bounded:
+        beside = [second, *others[:2]]
+        return share * np.mean(beside, axis=0), (4.0 + 1.0 / len(beside)) / bins.stretches, False
     one, two = float(np.trace(first)), float(np.trace(second))
     if one <= 0.0:
         return np.zeros((3, 3)), 0.0, False
     ratio = 1.0 / max((4.0 - one / max(two, 1e-12 * one)) / 3.0, 1.0 / MOST_MISSING)
-    share = bins.length * len(blocks.lengths) / sum(blocks.lengths)
     rates = [k**2 * float(np.trace(ordinate)) for k, ordinate in enumerate(others, start=3)]
     vibrates = bool(rates) and float(np.mean(rates)) < VIBRATES * (one + 4.0 * two) / 2.0
     return ratio * share * first, (4.0 / ratio + 1.0) / bins.stretches, vibrates

@@ -474,24 +474,3 @@ def test_rounded_velocities_are_noticed() -> None:
     assert velocity_rounding_ang_fs(frames(4e-4)) == pytest.approx(4e-4, rel=1e-3)
     assert velocity_rounding_ang_fs(frames(1e-6)) is None
     assert velocity_rounding_ang_fs([replace(one, velocities_ang_fs=None) for one in frames(4e-4)]) is None
-
-
-@pytest.mark.parametrize("slow", [True, False])
-def test_the_mean_of_a_slow_dipole_is_missed_by_none_of_several_short_runs(slow: bool) -> None:
-    """Runs of five relaxation times each: about its own mean M fluctuates by a third too little.
-
-    Of a mode of 1.3 periods it does not, although its first ordinates look like those of a relaxation.
-    """
-    frames, step, nu, count = (2000, 20.0, 30.0, 5) if slow else (104, 4.1696, 100.0, 10)
-    damping = 8000.0 * omega_fs(nu) ** 2 / omega_fs(1.0) if slow else 3.0
-    exact = SUSCEPTIBILITY * kt_amu() / (20.0 * omega_fs(nu) ** 2) / (3000.0 * TEMPERATURE)
-    values, errors = [], []
-    for seed in range(8):
-        runs = [langevin_oscillator(frames, step, nu, damping, 20.0, 50 * seed + r) for r in range(count)]
-        series = [bare(v, step, 3000.0, polarization=x) for x, v in runs]
-        found = compute_spectrum(series, temperature_k=TEMPERATURE, max_cm=10.0 * nu)
-        values.append(np.trace(found.static["fluctuation"]) / 3.0 / exact)
-        errors.append(found.static_average_err("fluctuation") / exact)
-    # eight results that scatter by 20 %: the mean is known to 7 %
-    assert np.mean(values) == pytest.approx(1.0, abs=0.2)
-    assert np.mean((np.array(values) - 1.0) ** 2 / np.array(errors) ** 2) < 2.5
