@@ -74,33 +74,31 @@ def _visible(reader: FrameReader, options: ReadOptions) -> FrameReader:
 def _reader(source: Any, options: ReadOptions) -> FrameReader:
     if isinstance(source, (str, Path)):
         return open_file(require_file(expanded(source)), options)
-    reader = _reader_of_object(source, options)
-    return GivenCellReader(reader, options) if options.cell_ang is not None else reader
-
-
-def _reader_of_object(source: Any, options: ReadOptions) -> FrameReader:
     if _is_universe(source):
         from bec_md.trajectory.mdanalysis_reader import MDAnalysisReader
 
         refuse_unused(options, frozenset({"elements"}), "a Universe", "objects of MDAnalysis")
-        return MDAnalysisReader(source, options)
+        return _in_given_cell(MDAnalysisReader(source, options), options)
     from bec_md.trajectory.ase_reader import AtomsReader
 
     if hasattr(source, "get_positions") and hasattr(source, "get_atomic_numbers"):
         source = [source]
     items = list(source) if isinstance(source, Iterable) else []
     if len(items) == 2 and all(isinstance(item, (str, Path)) for item in items):
-        chosen = replace(options, topology=items[0], cell_ang=None)
-        return open_file(require_file(expanded(items[1])), chosen)
+        return _reader(items[1], replace(options, topology=items[0]))
     if items and all(hasattr(item, "get_positions") for item in items):
         refuse_unused(options, frozenset({"velocity_units"}), f"{len(items)} ase.Atoms", "objects of ASE")
-        return AtomsReader(items, options)
+        return _in_given_cell(AtomsReader(items, options), options)
     kind = type(items[0] if items else source).__name__
     raise UsageError(
         f"{f'a sequence of {len(items)} {kind}' if items else brief(source)} is no trajectory",
         "it is a path, a pair (topology, trajectory), a sequence of ase.Atoms, or an MDAnalysis.Universe",
         "open several files one after the other",
     )
+
+
+def _in_given_cell(reader: FrameReader, options: ReadOptions) -> FrameReader:
+    return reader if options.cell_ang is None else GivenCellReader(reader, options)
 
 
 def _is_universe(source: object) -> bool:

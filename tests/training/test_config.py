@@ -88,6 +88,18 @@ def test_a_key_that_is_there_twice_is_refused(tmp_path, again):
         load_config(tmp_path / "c.yaml")
 
 
+def test_keys_of_merged_sections_may_be_there_again(tmp_path):
+    """One that is merged into another before it is read has its own keys beside those merged into it."""
+    text = (
+        "card: {a: {b: &b {x: 1, y: 1}, c: &c {<<: *b, y: 2}}, d: {<<: *b, <<: *c}}\n"
+        "data: [{path: a.xyz, level: pbe}]\nschedule: {epochs: 1}\n"
+    )
+    (tmp_path / "c.yaml").write_text(text)
+    card = load_config(tmp_path / "c.yaml").card
+    assert card["a"]["c"] == {"x": 1, "y": 2}
+    assert card["d"]["x"] == 1
+
+
 def test_data_paths_start_at_the_data_root_and_then_at_the_configuration(tmp_path):
     root, folder = tmp_path / "root", tmp_path / "configs"
     for place in (root, folder):

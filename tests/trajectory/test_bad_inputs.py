@@ -130,6 +130,7 @@ def test_a_last_number_without_its_exponent_is_no_number(truth: Truth, write) ->
         True,
     ]
     assert not is_cut_number("1.78", "1e-17")  # a zero
+    assert not is_cut_number("Fe", "O")
 
 
 def test_truncated_compressed_file_keeps_what_is_whole(truth: Truth, tmp_path) -> None:

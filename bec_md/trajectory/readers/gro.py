@@ -21,7 +21,7 @@ from bec_md.structure.names import VelocityUnits
 from bec_md.structure.species import Species, resolve_species
 from bec_md.trajectory.options import ReadOptions
 from bec_md.trajectory.readers.given import elements_of
-from bec_md.trajectory.readers.text import CutFrameError, TextReader, take
+from bec_md.trajectory.readers.text import CutFrameError, TextReader, is_cut_number, take
 from bec_md.trajectory.readers.topology import species_of_topology, topology_path
 
 _ANG_PER_NM = 10.0
@@ -74,7 +74,7 @@ class GroReader(TextReader[GroBlock]):
                 raise ValueError(f"{n_atoms} atoms")
             rows, box = take(lines, n_atoms), next(lines, "")
             words = box.split()
-            if len(words) not in (3, 9) or (not box.endswith("\n") and len(words[-1]) < len(words[0])):
+            if len(words) not in (3, 9) or (not box.endswith("\n") and is_cut_number(words[-1], words[0])):
                 raise CutFrameError
             yield GroBlock(title, rows, box)
 

@@ -142,7 +142,9 @@ def ends_early(rows: Sequence[str]) -> bool:
 
 
 def is_cut_number(token: str, before: str) -> bool:
-    """Whether a number lacks decimals or digits of the exponent that the one above it has."""
+    """Whether a number lacks decimals or digits of the exponent that the one above it has; no label does."""
+    if token[0].isalpha():
+        return False  # Fe
     (decimals, exponent), (wanted, wanted_exponent) = _digits(token), _digits(before)
     formatted = wanted > 0  # 1e-17 among others is a zero
     return decimals < wanted or (formatted and exponent < wanted_exponent) or token[-1] in "eEdD+-"

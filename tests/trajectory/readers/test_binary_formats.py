@@ -7,6 +7,7 @@ import struct
 from pathlib import Path
 from typing import Any
 
+import h5py
 import numpy as np
 import pytest
 
@@ -33,6 +34,15 @@ def test_any_file_without_a_cell_takes_the_one_given(motion: Motion, tmp_path: P
     trajectory = open_trajectory(path, cell_ang=motion.cell, **options)
     for k, frame in enumerate(trajectory.frames()):
         np.testing.assert_allclose(frame.positions_ang, motion.positions[k], atol=1e-4)
+        np.testing.assert_array_equal(frame.cell_ang, motion.cell)
+
+
+def test_h5md_without_a_box_takes_the_cell_beside_a_topology(motion: Motion, tmp_path: Path) -> None:
+    path, topology = text.h5md(motion, tmp_path), binary.pdb(motion, tmp_path)
+    with h5py.File(path, "r+") as file:
+        del file["particles/all/box/edges"]
+    for pair in ((topology, path), iter([topology, path])):
+        frame = next(iter(open_trajectory(pair, cell_ang=motion.cell).frames()))
         np.testing.assert_array_equal(frame.cell_ang, motion.cell)
 
 

@@ -175,6 +175,15 @@ def test_castep_names_isotopes_and_states_the_kinetic_energy(motion: Motion, tmp
     assert not open_trajectory(path, masses={"D": float(motion.masses[0])}).info.warnings
 
 
+def test_the_last_box_of_gro_may_have_other_digits_and_no_line_end(tmp_path: Path) -> None:
+    rows = [f"    1X       O1    1   0.100   0.200{0.3 + 0.001 * k:8.3f}\n" for k in range(4)]
+    text = "".join(f"t= {k}\n 1\n{row}  10.00000   9.00000   3.00000\n" for k, row in enumerate(rows))
+    (tmp_path / "a.gro").write_text(text[:-1])
+    assert open_trajectory(tmp_path / "a.gro").info.n_frames == 4
+    (tmp_path / "a.gro").write_text(text[:-2])
+    assert open_trajectory(tmp_path / "a.gro").info.n_frames == 3
+
+
 def test_names_of_gro_may_be_no_elements(tmp_path: Path) -> None:
     one = "t= {}\n1\n    1NA   {:>5}    1   0.100   0.100   0.100\n   0.9   0.9   0.9\n"
     path = tmp_path / "run.gro"
