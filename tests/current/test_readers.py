@@ -287,10 +287,12 @@ def test_a_broken_line_is_named_and_an_unfinished_last_one_left_out(tmp_path: Pa
     path = tmp_path / "j.dat"
     options = {"units": "e*ang/fs", "timestep_fs": 1.0, "volume_ang3": 10.0, "format": "columns"}
     path.write_text("1 2 3\n1 2 3\n1 2")
-    with pytest.warns(BecMDWarning, match=r"the last line of j.dat, '1 2', is incomplete"):
+    with pytest.warns(BecMDWarning, match=r"the last line of j.dat, '1 2', lacks its line end or numbers"):
         assert open_current(path, **options).n_frames == 2
     path.write_text("1 2 3\n1 2 3\n1 2 1.2345")  # e-05 may follow
-    with pytest.warns(BecMDWarning, match=r"the last line of j.dat, '1 2 1.2345', is incomplete"):
+    with pytest.warns(
+        BecMDWarning, match=r"the last line of j.dat, '1 2 1.2345', lacks its line end or numbers"
+    ):
         assert open_current(path, **options).n_frames == 2
     path.write_text("1 2 3\n1 2 3\n# end")
     assert open_current(path, **options).n_frames == 2

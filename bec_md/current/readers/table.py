@@ -72,7 +72,7 @@ def read_columns(path: Path) -> tuple[Array, tuple[str, ...]]:
             "check that the run has written its output",
         )
     if cut:
-        said = f"the last line of {path.name}, {cut[:60]!r}, is incomplete and left out"
+        said = f"the last line of {path.name}, {cut[:60]!r}, lacks its line end or numbers: it is left out"
         warnings.warn(said, BecMDWarning, stacklevel=2)
     words = comment.replace(",", " ").split()
     if len(words) == len(rows[0]):
