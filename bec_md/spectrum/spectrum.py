@@ -331,6 +331,7 @@ class Spectrum(Functions):
 
     def _subtracted_dc_error(self, weight: Array) -> float:
         """Error of tr(Pσ_dc): axes are independent, unless a point group or an oblique channel ties them."""
-        parts = np.abs(weight * self._subtracted_dc_err)
-        tied = "symmetry_operations" in self.parameters or bool((parts * (1.0 - np.eye(3))).any())
+        error = self._subtracted_dc_err
+        parts = np.abs(weight * error)
+        tied = "symmetry_operations" in self.parameters or bool((error * (1.0 - np.eye(3))).any())
         return float(parts.sum() if tied else np.linalg.norm(parts))

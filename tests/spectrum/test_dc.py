@@ -137,6 +137,7 @@ def test_a_channel_that_is_oblique_to_the_axes(direction: tuple[float, ...]) -> 
     assert oblique.sigma_dc is not None
     assert along @ oblique.sigma_dc @ along == pytest.approx(3.0 * found[1], rel=0.05)
     assert oblique.along(along).sigma_dc_err == pytest.approx(straight.along("x").sigma_dc_err, rel=0.3)
+    assert oblique.along().sigma_dc_err == pytest.approx(straight.along().sigma_dc_err, rel=0.3)
 
 
 def test_an_axis_without_current_conducts_nothing() -> None:
