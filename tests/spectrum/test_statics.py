@@ -397,6 +397,16 @@ def test_an_axis_that_walks_by_folding_is_seen_beside_a_stronger_one() -> None:
     assert found.parameters["static_source"] == "kramers_kronig"
 
 
+def test_a_walk_by_folding_is_found_beside_what_leaks_from_the_band() -> None:
+    """The ends of eight runs leak thrice what is folded onto zero, an eighth of ⟨δM²⟩."""
+    runs = [langevin_oscillator(4000, 4.0, 300.0, 30.0, 16.0, seed) for seed in range(8)]
+    exact = np.mean([x.var(axis=0) for x, _ in runs])
+    series = [bare(v, 4.0, VOLUME) for _, v in runs]
+    found = compute_spectrum(series, temperature_k=TEMPERATURE, resolution_cm=20.0, max_cm=700.0)
+    assert found.parameters["dipole"] == "bounded"
+    assert static(found)[0] / exact * VOLUME * TEMPERATURE / SUSCEPTIBILITY == pytest.approx(1.0, abs=0.05)
+
+
 def test_axes_that_share_their_noise_have_a_mean_as_noisy_as_they_are() -> None:
     """One band along 111, as in a rhombohedral crystal: six elements and their mean are one number."""
     _, v = langevin_oscillator(4000, 4.0, 200.0, 20.0, 16.0, 3, (1,))

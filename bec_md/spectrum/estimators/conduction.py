@@ -149,7 +149,7 @@ def folding_walk(bins: Periodogram, run_fs: float) -> Array:
 
     Brownian motion with S(0) adds S(0)·T/6, T = `run_fs` being the length of one replica.
     """
-    floor, lowest = folded(bins), bins.power[:, 1 : LOWEST_BINS + 1].mean(axis=1)
+    floor, lowest = folded(bins), bins.lowest
     tail = bins.tail.sum(axis=0)
     shaped = ((tail[:-1] > TAIL_AT_LEAST * tail[-1]) & (tail[:-1] < TAIL_AT_MOST * tail[-1])).all()
     alike = (lowest < FOLDED_FACTOR * floor) & (floor < FOLDED_FACTOR * lowest)
