@@ -298,7 +298,7 @@ def _folding_walk(blocks: CurrentBlocks, power: PowerSpectra, bins: Periodogram)
     """What random forces between the samples of velocities add to ⟨δM_a δM_b⟩, (3, 3) in (e Å)²."""
     if blocks.series[0].scheme != "velocity":
         return np.zeros((3, 3))
-    run_fs = sum(blocks.lengths) / len(blocks.lengths) * blocks.timestep_fs
+    run_fs = sum(n * n for n in blocks.lengths) / sum(blocks.lengths) * blocks.timestep_fs
     square = to_tensor(power.correlation[:, 0])  # of ⟨J_a J_b⟩ the tail has its part
     root = np.sqrt(folding_walk(bins, run_fs) / np.maximum(np.diag(square), 1e-300))
     return np.asarray(square * np.outer(root, root))

@@ -147,12 +147,12 @@ def folded(bins: Periodogram) -> Array:
 def folding_walk(bins: Periodogram, run_fs: float) -> Array:
     """What random forces between samples add to ⟨δM_a²⟩ of each axis, (3,) in (e Å)²; zeros without any.
 
-    Brownian motion with S(0) adds S(0)·T/6, T = `run_fs` being the length of one replica.
+    Brownian motion with S(0) adds S(0)·T/6, T = `run_fs` being the length of a replica, weighted by frames.
     """
     floor, lowest = folded(bins), bins.lowest
     tail = bins.tail.sum(axis=0)
     shaped = ((tail[:-1] > TAIL_AT_LEAST * tail[-1]) & (tail[:-1] < TAIL_AT_MOST * tail[-1])).all()
-    alike = (lowest < FOLDED_FACTOR * floor) & (floor < FOLDED_FACTOR * lowest)
+    alike = (lowest.min(axis=1) < FOLDED_FACTOR * floor) & (floor < FOLDED_FACTOR * lowest.max(axis=1))
     return np.where(shaped & alike, floor * run_fs / 6.0, 0.0)
 
 

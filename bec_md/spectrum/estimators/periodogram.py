@@ -18,8 +18,9 @@ LONGEST = 1 << 20
 #: Fewest frequencies of which the highest ones tell how the spectrum ends.
 SHORTEST_TAIL = 200
 TAIL_PARTS = (0.45, 0.55), (0.72, 0.78), (0.83, 0.87), (0.95, 1.0)
-#: First and last bin whose power with a taper is the lowest that is looked at.
-LOWEST_TAPERED = 2, 9
+#: First and last bins whose power with a taper is the lowest that is looked at: in short stretches the flanks
+#: of bands reach into the second, and few runs have much noise in the first.
+LOWEST_TAPERED = (2, 4), (2, 9)
 
 
 @dataclass(frozen=True)
@@ -49,7 +50,7 @@ class Periodogram:
         (3, 4) power in `TAIL_PARTS` of the range up to the Nyquist frequency, of stretches with a Hann taper:
         nothing of the bands leaks there. NaN of stretches too short to tell.
     lowest
-        (3,) the same of the bins `LOWEST_TAPERED`.
+        (3, 2) the same of the bins `LOWEST_TAPERED`.
     """
 
     wavenumber_cm: Array
@@ -61,7 +62,7 @@ class Periodogram:
     timestep_fs: float
     squared_correlation: Array | None = None
     tail: Array = field(default_factory=lambda: np.full((3, len(TAIL_PARTS)), np.nan))
-    lowest: Array = field(default_factory=lambda: np.full(3, np.nan))
+    lowest: Array = field(default_factory=lambda: np.full((3, len(LOWEST_TAPERED)), np.nan))
 
 
 def periodogram(
@@ -95,7 +96,7 @@ def periodogram(
     padding = 2 if correlated else 1
     total, dipole = np.zeros((3, padding * length // 2 + 1)), np.zeros((3, length // 2 + 1))
     cross = np.zeros((2, 3, length // 2 + 1), dtype=np.float32)  # for errors alone
-    tapered = np.zeros((3, len(TAIL_PARTS) + 1))
+    tapered = np.zeros((3, len(TAIL_PARTS) + len(LOWEST_TAPERED)))
     count = 0
     for replica, (first, last) in enumerate(pieces):
         for start in range(first, last - length + 1, length):
@@ -126,7 +127,7 @@ def periodogram(
     dipole *= scale * step**2
     cross[0] *= scale
     cross[1] *= scale * step**2
-    tail, lowest = tapered[:, :-1] * scale, tapered[:, -1] * scale
+    tail, lowest = np.split(tapered * scale, [len(TAIL_PARTS)], axis=1)
     return Periodogram(wavenumber, power, dipole, cross, count, length, step, squares, tail, lowest)
 
 
@@ -134,9 +135,9 @@ def _tapered(transform: Complex) -> Array:
     """Mean square of a transform in parts of its range and at the lowest bins, as if it had a Hann taper."""
     size = len(transform)
     if size < SHORTEST_TAIL:
-        return np.full(len(TAIL_PARTS) + 1, np.nan)
+        return np.full(len(TAIL_PARTS) + len(LOWEST_TAPERED), np.nan)
     parts = [(int(low * size), int(high * size)) for low, high in TAIL_PARTS]
-    parts.append((LOWEST_TAPERED[0] - 1, LOWEST_TAPERED[1] + 2))
+    parts += [(first - 1, last + 2) for first, last in LOWEST_TAPERED]
     bands = [transform[first:last] for first, last in parts]
     tapered = [0.5 * band[1:-1] - 0.25 * (band[2:] + band[:-2]) for band in bands]
     return np.array([float(np.mean(one.real**2 + one.imag**2)) for one in tapered]) / 0.375
