@@ -94,7 +94,7 @@ class FollowedReader(TextReader[FollowedBlock]):
         DataError
             If there is none.
         """
-        whole = next((block for block in self._whole_blocks() if block.missing is None), None)
-        if whole is None and (missing := super().first().missing) is not None:
-            raise missing
-        return whole or super().first()
+        whole = next((block for block in self._whole_blocks() if block.missing is None), super().first())
+        if whole.missing is not None:
+            raise whole.missing
+        return whole
