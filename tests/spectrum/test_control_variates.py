@@ -42,6 +42,18 @@ def pairs() -> list[tuple[Spectrum, Spectrum]]:
     return [both(charge_on_a_spring(100 + seed)) for seed in range(60)]
 
 
+def test_static_permittivity_of_runs_of_unequal_length() -> None:
+    """What the stretches of equal length leave out of the longer run is in its ⟨δM²⟩ and in its ⟨J²⟩."""
+    exact = 2.0 + float(lorentz_chi(np.zeros(1), 500.0, 60.0, 1.0 / MASS, VOLUME)[0].real)
+    deviations = []
+    for seed in range(6):
+        series = [charge_on_a_spring(10 * seed + k, picoseconds=t) for k, t in enumerate((10.0, 6.5))]
+        found = compute_spectrum(series, control_variates="f-sum", **OPTIONS)
+        value = np.trace(found.static["fluctuation"]) / 3.0
+        deviations.append((value - exact) / found.static_average_err("fluctuation"))
+    assert np.sqrt(np.mean(np.square(deviations))) < 2.0
+
+
 def test_heights_keep_their_mean_and_lose_their_variance(pairs: list[tuple[Spectrum, Spectrum]]) -> None:
     at = int(np.argmin(np.abs(pairs[0][0].wavenumber_cm - 500.0)))
     plain, less = np.array([[s.n_alpha[at] for s in pair] for pair in pairs]).T

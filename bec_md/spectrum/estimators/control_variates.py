@@ -229,7 +229,8 @@ def square_reduction(
     measured = one_sided.correlation_from_spectrum(power.total[:3], step)[:, 0]
     # what the uncorrected spectrum should show, of what the corrected one has to
     corrected = blocks.series[0].scheme != "velocity" or md_timestep_fs is not None
-    bare = total[0].square / np.maximum(measured, 1e-300) if corrected else np.ones(3)
+    shown = total[0].square / np.maximum(measured, 1e-300)  # stretches of equal length leave out ends of runs
+    bare = shown if corrected else np.ones(3)
     parts = []
     for one in known:
         itself = one.blocks is blocks
@@ -244,7 +245,7 @@ def square_reduction(
         _at(bins.wavenumber_cm, power.wavenumber_cm, first),
         bins.power,
         _at(bins.wavenumber_cm, power.wavenumber_cm, exponent),
-        exact * bare,
+        exact * shown,
         step,
     )
     before, after = bins.dipole.sum(axis=1), (bins.dipole * of_ordinates).sum(axis=1)
