@@ -17,7 +17,7 @@ from bec_md.trajectory.options import ReadOptions
 from bec_md.trajectory.reader import place
 from bec_md.trajectory.readers.given import elements_of, given_cell, refuse_given_cell
 from bec_md.trajectory.readers.ipi import bead_warnings
-from bec_md.trajectory.readers.text import is_cut_number
+from bec_md.trajectory.readers.text import ends_early
 
 #: Files up to this size are counted on opening.
 _COUNT_LIMIT_BYTES = 4 << 30
@@ -63,11 +63,11 @@ class ExtxyzReader:
                 if index < start or (index - start) % stride:
                     deque(islice(lines, n_atoms + 1), maxlen=0)
                     continue
-                frame = list(islice(lines, n_atoms + 1))
-                if _is_cut(frame, n_atoms):
+                comment, rows = next(lines, ""), list(islice(lines, n_atoms))
+                if len(rows) < n_atoms or ends_early(rows):
                     self._note_cut(index)
                     return
-                yield self._parser.parse(frame[0], frame[1:], index, where)
+                yield self._parser.parse(comment, rows, index, where)
 
     def _inspect_first_frame(self, need_cell: bool) -> None:
         """Fix the units of velocities and the time step from the first comment line."""
@@ -100,7 +100,7 @@ class ExtxyzReader:
             n_atoms = next_count(lines, place(self._path, 0)) or 0
         n_lines, last = _count_lines(self._path)
         frames, rest = divmod(n_lines, n_atoms + 2)
-        if rest == 0 and n_atoms > 1 and _is_cut(last, 1):
+        if rest == 0 and n_atoms > 1 and ends_early(last):
             frames, rest = frames - 1, 1
         elif rest:
             frames, cut = _walk_frames(self._path)
@@ -128,20 +128,6 @@ def _walk_frames(path: Path) -> tuple[int, bool]:
         except DataError:  # said with its place when the frame is read
             pass
     return frames, False
-
-
-def _is_cut(lines: list[str], n_rows: int) -> bool:
-    """Whether a frame ends early: rows missing, or the last row shorter than the one before it.
-
-    A last line without line end may be whole or cut inside a number; then its columns, and the digits of its
-    last number, are compared with the line before.
-    """
-    if len(lines) < n_rows + 1:
-        return True
-    if lines[-1].endswith("\n") or len(lines) < 2:
-        return False
-    last, before = lines[-1].split(), lines[-2].split()
-    return len(last) < len(before) or is_cut_number(last[-1], before[-1])
 
 
 def _count_lines(path: Path) -> tuple[int, list[str]]:

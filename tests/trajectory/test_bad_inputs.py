@@ -116,6 +116,13 @@ def test_truncated_last_frame_is_left_out_and_reported(truth: Truth, write) -> N
     assert whole.info.warnings == ()
 
 
+def test_a_single_atom_needs_no_line_end(write) -> None:
+    """Above its row is the comment, with more words."""
+    text = '1\nLattice="0 2 2 2 0 2 2 2 0" Properties=species:S:1:pos:R:3 pbc="T T T"\nMg 0.0 0.0 0.0'
+    trajectory = open_trajectory(write(text), time_series=False)
+    assert len(list(trajectory.frames())) == trajectory.info.n_frames == 1
+
+
 def test_a_last_number_without_its_exponent_is_no_number(truth: Truth, write) -> None:
     """5.48644 of 5.48644e-02 would be a burst of velocity, or a jump."""
     text = truth.extxyz({"vel": truth.velocities})
