@@ -372,5 +372,5 @@ def _no_frame(source: str, start: int) -> DataError:
     return DataError(
         f"{source}: no complete frame from index {start} on",
         "the file ends before it, or its only frame is cut off",
-        "check `start` and whether the file was copied completely",
+        "check `start` and whether the file was copied completely, its last line end included",
     )
