@@ -210,7 +210,7 @@ def _collected(
     volume = blocks.volume_ang3
     sampled = not blocks.has_polarization
     rounding = rounding_walk(blocks) if sampled else np.zeros((3, 3))
-    folding = _folding_walk(blocks, power, bins) if sampled else np.zeros((3, 3))
+    folding = _folding_walk(blocks, bins) if sampled else np.zeros((3, 3))
     walk = rounding + folding
     numbers = _numbers(blocks, power, bins, seen, temperature_k, walk=walk)
     unit = conductivity.static_susceptibility_fluctuation(np.eye(3), volume, temperature_k)
@@ -286,22 +286,21 @@ def _why_it_walks(seen: Survey, rounding: Array, folding: Array, resting: float)
     Rounding is compared with ⟨δM²⟩ as it would be without a walk, of ∫ε₂/ω (`resting`): where samples lie
     close its errors are correlated, and the walk goes several times as far as that of white noise.
     """
-    axes = np.diag(seen.dipole_covariance)
+    covariance = seen.dipole_covariance
+    total = float(np.trace(covariance))
     if seen.walks:
         return WALK
-    if np.trace(rounding) > ROUNDED_SHARE * min(axes.sum(), max(resting, 0.1 * axes.sum())):
+    if np.trace(rounding) > ROUNDED_SHARE * min(total, max(resting, 0.1 * total)):
         return ROUNDED
-    return FOLDED if (np.diag(folding) > FOLDED_SHARE * axes).any() else None
+    largest = float(np.linalg.eigvalsh(folding - FOLDED_SHARE * covariance)[-1])  # along any direction
+    return FOLDED if largest > 1e-9 * total else None
 
 
-def _folding_walk(blocks: CurrentBlocks, power: PowerSpectra, bins: Periodogram) -> Array:
+def _folding_walk(blocks: CurrentBlocks, bins: Periodogram) -> Array:
     """What random forces between the samples of velocities add to ⟨δM_a δM_b⟩, (3, 3) in (e Å)²."""
     if blocks.series[0].scheme != "velocity":
         return np.zeros((3, 3))
-    run_fs = sum(n * n for n in blocks.lengths) / sum(blocks.lengths) * blocks.timestep_fs
-    square = to_tensor(power.correlation[:, 0])  # of ⟨J_a J_b⟩ the tail has its part
-    root = np.sqrt(folding_walk(bins, run_fs) / np.maximum(np.diag(square), 1e-300))
-    return np.asarray(square * np.outer(root, root))
+    return folding_walk(bins, sum(n * n for n in blocks.lengths) / sum(blocks.lengths) * blocks.timestep_fs)
 
 
 def rounding_walk(blocks: CurrentBlocks) -> Array:

@@ -13,6 +13,7 @@ from bec_md.current.series import CurrentSeries
 from bec_md.errors import DataError, UsageError
 from bec_md.spectrum import summary
 from bec_md.spectrum.compute import compute_spectrum
+from bec_md.spectrum.response.conductivity import conductivity_from_power
 from tests.spectrum.exact import atoms_series, bare
 
 OPTIONS: dict[str, Any] = {"temperature_k": 300.0, "resolution_cm": 100.0, "eps_inf": 2.0}
@@ -47,10 +48,13 @@ def test_silent_axes(estimator: str) -> None:
     s = compute_spectrum(bare(v), **OPTIONS, estimator=estimator)
     assert np.all(s.sigma[:, 1, 1] == 0.0)
     assert s.n_alpha.min() > 0.0
-    assert s.sigma_dc is None  # nothing to take a logarithm of
-    with pytest.raises(DataError, match="positive power"):
-        compute_spectrum(bare(v), **OPTIONS, estimator=estimator, subtract_dc=True)
-    assert summary(s)["sigma_dc_s_per_m"] is None
+    # J of white noise along x conducts there, σ = ⟨J²⟩Δ/2VkT, and nowhere else
+    exact = float(conductivity_from_power(np.array([(v[:, 0] ** 2).mean()]), 1000.0, 300.0)[0])
+    assert s.sigma_dc is not None
+    assert s.sigma_dc[0, 0] == pytest.approx(exact, rel=0.1)
+    assert not np.delete(s.sigma_dc.ravel(), 0).any()
+    assert np.isfinite(compute_spectrum(bare(v), **OPTIONS, estimator=estimator, subtract_dc=True).eps).all()
+    assert summary(s)["sigma_dc_s_per_m"] == pytest.approx(np.trace(s.sigma_dc) / 3.0)
 
 
 def gas(first_charge_e: float, second_charge_e: float) -> CurrentSeries:

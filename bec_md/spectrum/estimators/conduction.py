@@ -137,23 +137,28 @@ def effective_axes(sigma_dc: Array) -> float:
 
 
 def folded(bins: Periodogram) -> Array:
-    r"""S(0) of each axis, (e Å/fs)² fs, that a tail ∝ 1/ω² folds there if it makes what is found at Nyquist.
+    r"""S(0), (3, 3) in (e Å/fs)² fs, that a tail ∝ 1/ω² folds there if it makes what is found at Nyquist.
 
     Images of the tail at :math:`ω+2πk/Δ` add up to :math:`CΔ^2/12` at 0 and to :math:`CΔ^2/4` at π/Δ.
     """
-    return np.asarray(bins.tail[:, -1] / 3.0)
+    return np.asarray(bins.tail[-1] / 3.0)
 
 
 def folding_walk(bins: Periodogram, run_fs: float) -> Array:
-    """What random forces between samples add to ⟨δM_a²⟩ of each axis, (3,) in (e Å)²; zeros without any.
+    """What random forces between samples add to ⟨δM_a δM_b⟩, (3, 3) in (e Å)²; zeros without any.
 
     Brownian motion with S(0) adds S(0)·T/6, T = `run_fs` being the length of a replica, weighted by frames.
+    Every principal axis is judged by itself.
     """
-    floor, lowest = folded(bins), bins.lowest
-    tail = bins.tail.sum(axis=0)
+    if not len(bins.tail):
+        return np.zeros((3, 3))
+    tail = np.einsum("kaa->k", bins.tail)
     shaped = ((tail[:-1] > TAIL_AT_LEAST * tail[-1]) & (tail[:-1] < TAIL_AT_MOST * tail[-1])).all()
-    alike = (lowest.min(axis=1) < FOLDED_FACTOR * floor) & (floor < FOLDED_FACTOR * lowest.max(axis=1))
-    return np.where(shaped & alike, floor * run_fs / 6.0, 0.0)
+    floor, frame = np.linalg.eigh(folded(bins))
+    lowest = np.einsum("ai,kab,bi->ki", frame, bins.lowest, frame)
+    alike = (lowest.min(axis=0) < FOLDED_FACTOR * floor) & (floor < FOLDED_FACTOR * lowest.max(axis=0))
+    walk = np.where(shaped & alike, floor * run_fs / 6.0, 0.0)
+    return np.asarray((frame * walk) @ frame.T)
 
 
 def lowest_over_zero(bins: Periodogram, found: CepstralEstimate) -> float:

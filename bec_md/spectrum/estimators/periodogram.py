@@ -47,10 +47,10 @@ class Periodogram:
         (3,) :math:`(2/T)\int Ĉ(τ)^2 dτ/Ĉ(0)^2` over lags up to half a stretch T, both signs, Ĉ unbiased;
         None if not asked for.
     tail
-        (3, 4) power in `TAIL_PARTS` of the range up to the Nyquist frequency, of stretches with a Hann taper:
-        nothing of the bands leaks there. NaN of stretches too short to tell.
+        (4, 3, 3) power in `TAIL_PARTS` of the range up to the Nyquist frequency, of stretches with a Hann
+        taper: nothing of the bands leaks there. Empty of stretches too short to tell.
     lowest
-        (3, 2) the same of the bins `LOWEST_TAPERED`.
+        (2, 3, 3) the same of the bins `LOWEST_TAPERED`.
     """
 
     wavenumber_cm: Array
@@ -61,8 +61,8 @@ class Periodogram:
     length: int
     timestep_fs: float
     squared_correlation: Array | None = None
-    tail: Array = field(default_factory=lambda: np.full((3, len(TAIL_PARTS)), np.nan))
-    lowest: Array = field(default_factory=lambda: np.full((3, len(LOWEST_TAPERED)), np.nan))
+    tail: Array = field(default_factory=lambda: np.empty((0, 3, 3)))
+    lowest: Array = field(default_factory=lambda: np.empty((0, 3, 3)))
 
 
 def periodogram(
@@ -96,7 +96,8 @@ def periodogram(
     padding = 2 if correlated else 1
     total, dipole = np.zeros((3, padding * length // 2 + 1)), np.zeros((3, length // 2 + 1))
     cross = np.zeros((2, 3, length // 2 + 1), dtype=np.float32)  # for errors alone
-    tapered = np.zeros((3, len(TAIL_PARTS) + len(LOWEST_TAPERED)))
+    told = length // 2 + 1 >= SHORTEST_TAIL
+    tapered = np.zeros((told * (len(TAIL_PARTS) + len(LOWEST_TAPERED)), 3, 3))
     count = 0
     for replica, (first, last) in enumerate(pieces):
         for start in range(first, last - length + 1, length):
@@ -109,13 +110,15 @@ def periodogram(
             for kind, (sums, data, size) in enumerate(
                 ((total, current, padding * length), (dipole, position, length))
             ):
-                kept = []
+                kept, bands = [], []
                 for axis, values in enumerate(data):
                     transform = fft.rfft(values, size, workers=2, overwrite_x=True)
                     sums[axis] += transform.real**2 + transform.imag**2
                     kept.append(transform[:: size // length].astype(np.complex64))
-                    if sums is total:
-                        tapered[axis] += _tapered(transform[::padding])
+                    if sums is total and told:
+                        bands.append(_tapered(transform[::padding]))
+                for band, axes in enumerate(zip(*bands, strict=True)):
+                    tapered[band] += np.einsum("af,bf->ab", axes, np.conj(axes)).real / len(axes[0])
                 for pair, (a, b) in enumerate(VOIGT[3:]):
                     cross[kind, pair] += kept[a].real * kept[b].real + kept[a].imag * kept[b].imag
             count += 1
@@ -127,20 +130,17 @@ def periodogram(
     dipole *= scale * step**2
     cross[0] *= scale
     cross[1] *= scale * step**2
-    tail, lowest = np.split(tapered * scale, [len(TAIL_PARTS)], axis=1)
+    tail, lowest = np.split(tapered * scale, [len(TAIL_PARTS)])
     return Periodogram(wavenumber, power, dipole, cross, count, length, step, squares, tail, lowest)
 
 
-def _tapered(transform: Complex) -> Array:
-    """Mean square of a transform in parts of its range and at the lowest bins, as if it had a Hann taper."""
+def _tapered(transform: Complex) -> list[Complex]:
+    """Return a transform in parts of its range and at the lowest bins, as if it had a Hann taper."""
     size = len(transform)
-    if size < SHORTEST_TAIL:
-        return np.full(len(TAIL_PARTS) + len(LOWEST_TAPERED), np.nan)
     parts = [(int(low * size), int(high * size)) for low, high in TAIL_PARTS]
     parts += [(first - 1, last + 2) for first, last in LOWEST_TAPERED]
     bands = [transform[first:last] for first, last in parts]
-    tapered = [0.5 * band[1:-1] - 0.25 * (band[2:] + band[:-2]) for band in bands]
-    return np.array([float(np.mean(one.real**2 + one.imag**2)) for one in tapered]) / 0.375
+    return [(0.5 * band[1:-1] - 0.25 * (band[2:] + band[:-2])) / 0.375**0.5 for band in bands]
 
 
 def _squared_correlation(padded: Array, length: int) -> Array:
