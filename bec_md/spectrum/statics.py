@@ -286,14 +286,12 @@ def _why_it_walks(seen: Survey, rounding: Array, folding: Array, resting: float)
     Rounding is compared with ⟨δM²⟩ as it would be without a walk, of ∫ε₂/ω (`resting`): where samples lie
     close its errors are correlated, and the walk goes several times as far as that of white noise.
     """
-    covariance = seen.dipole_covariance
-    total = float(np.trace(covariance))
+    axes = np.diag(seen.dipole_covariance)
     if seen.walks:
         return WALK
-    if np.trace(rounding) > ROUNDED_SHARE * min(total, max(resting, 0.1 * total)):
+    if np.trace(rounding) > ROUNDED_SHARE * min(axes.sum(), max(resting, 0.1 * axes.sum())):
         return ROUNDED
-    largest = float(np.linalg.eigvalsh(folding - FOLDED_SHARE * covariance)[-1])  # along any direction
-    return FOLDED if largest > 1e-9 * total else None
+    return FOLDED if (np.diag(folding) > FOLDED_SHARE * axes).any() else None
 
 
 def _folding_walk(blocks: CurrentBlocks, bins: Periodogram) -> Array:
