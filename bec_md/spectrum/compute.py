@@ -262,7 +262,6 @@ def _statics_of(
         bins,
         seen,
         options.temperature_k,
-        options.estimate.resolution_cm,
         dc=True if asked.subtract_dc else asked.dc,
         required=asked.subtract_dc,
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 
@@ -113,13 +113,16 @@ class Statics:
         return "kramers_kronig" if self.dipole == "walks" else "fluctuation"
 
 
+#: Fields of `Statics` from `fluctuation` to `average_err`.
+_Numbers: TypeAlias = tuple[Array, Array, Array, Array, tuple[float, float]]
+
+
 def statics(
     blocks: CurrentBlocks,
     power: PowerSpectra,
     bins: Periodogram,
     seen: Survey,
     temperature_k: float,
-    resolution_cm: float,
     *,
     dc: bool | None,
     required: bool = False,
@@ -130,16 +133,30 @@ def statics(
     ----------
     blocks, power, bins, seen
         The current, its corrected spectra, its periodogram and its sums.
-    temperature_k, resolution_cm
+    temperature_k
         As everywhere.
     dc
         True and False force and forbid a DC conductivity; None gives one where the run shows it.
     required
         Fail if it cannot be estimated.
     """
-    found, walk = _collected(
-        blocks, power, bins, seen, temperature_k, resolution_cm, dc=dc, required=required
-    )
+    sampled = not blocks.has_polarization
+    rounding = rounding_walk(blocks) if sampled else np.zeros((3, 3))
+    folding = _folding_walk(blocks, bins) if sampled else np.zeros((3, 3))
+    walk = rounding + folding
+    numbers = _numbers(blocks, power, bins, seen, temperature_k, walk=walk)
+    unit = conductivity.static_susceptibility_fluctuation(np.eye(3), blocks.volume_ang3, temperature_k)
+    resting = float(np.trace(numbers[2]) / np.trace(unit)) * 3.0
+    if not dc and (reason := _why_it_walks(seen, rounding, folding, resting)):
+        return Statics("walks", reason, *numbers)
+    found = _verdict(numbers, blocks, bins, seen.wanders, temperature_k, dc=dc, required=required)
+    return _with_mean(found, walk, blocks, bins, temperature_k)
+
+
+def _with_mean(
+    found: Statics, walk: Array, blocks: CurrentBlocks, bins: Periodogram, temperature_k: float
+) -> Statics:
+    """Add what ⟨δM²⟩ about the mean of a run does not have, where M stays about one."""
     if found.dipole not in ("bounded", "relaxes"):
         return found
     missing, relative, vibrates = missing_mean(blocks, bins, walk, found.dipole == "bounded")
@@ -195,45 +212,34 @@ def missing_mean(
     return ratio * share * first, (4.0 / ratio + 1.0) / bins.stretches, vibrates
 
 
-def _collected(
+def _verdict(
+    numbers: _Numbers,
     blocks: CurrentBlocks,
-    power: PowerSpectra,
     bins: Periodogram,
-    seen: Survey,
+    wanders: bool,
     temperature_k: float,
-    resolution_cm: float,
     *,
     dc: bool | None,
     required: bool,
-) -> tuple[Statics, Array]:
-    """Return what is known about the mean of M, and the walk that has been taken off."""
-    volume = blocks.volume_ang3
-    sampled = not blocks.has_polarization
-    rounding = rounding_walk(blocks) if sampled else np.zeros((3, 3))
-    folding = _folding_walk(blocks, bins) if sampled else np.zeros((3, 3))
-    walk = rounding + folding
-    numbers = _numbers(blocks, power, bins, seen, temperature_k, walk=walk)
-    unit = conductivity.static_susceptibility_fluctuation(np.eye(3), volume, temperature_k)
-    resting = float(np.trace(numbers[2]) / np.trace(unit)) * 3.0
-    if not dc and (reason := _why_it_walks(seen, rounding, folding, resting)):
-        return Statics("walks", reason, *numbers), walk
-    plain: Dipole = "wanders" if seen.wanders else "bounded"
-    if dc is False or (dc is None and not seen.wanders):
-        return Statics(plain, "", *numbers), walk
+) -> Statics:
+    """Say what M does if it does not walk, with σ_dc where there is one."""
+    plain: Dipole = "wanders" if wanders else "bounded"
+    if dc is False or (dc is None and not wanders):
+        return Statics(plain, "", *numbers)
     if dc is None and _at_their_sites(blocks):
-        return Statics("relaxes", AT_SITES, *numbers), walk
+        return Statics("relaxes", AT_SITES, *numbers)
     frame, powers = _frame_of_conduction(bins)
     try:
         axes, mean = _cepstral(powers, bins)
     except DataError:
         if required:
             raise
-        return Statics(plain, "the run is too short for an estimate of σ_dc", *numbers), walk
-    scale = float(conductivity.conductivity_from_power(np.ones(1), volume, temperature_k)[0])
+        return Statics(plain, "the run is too short for an estimate of σ_dc", *numbers)
+    scale = float(conductivity.conductivity_from_power(np.ones(1), blocks.volume_ang3, temperature_k)[0])
     values, errors = (scale * np.array([getattr(a, name) for a in axes]) for name in ("value", "err"))
     found = _judge(blocks, bins, axes, mean, values, float(np.trace(numbers[0])) / 3.0)
     if dc is None and not found.shown:
-        return Statics("relaxes" if found.bounded else "wanders", found.reason, *numbers), walk
+        return Statics("relaxes" if found.bounded else "wanders", found.reason, *numbers)
     parameters = {
         "sigma_dc_s_per_m": mean.value * scale,
         "sigma_dc_err_s_per_m": mean.err * scale,
@@ -241,9 +247,9 @@ def _collected(
         "sigma_dc_band_cm": mean.band_cm,
         **_einstein(blocks, mean.band_cm, temperature_k),
     }
-    kind: Dipole = "conducts" if seen.wanders else "bounded"
+    kind: Dipole = "conducts" if wanders else "bounded"
     tensor, error = (frame * values) @ frame.T, np.sqrt((frame * errors) ** 2 @ (frame**2).T)
-    return Statics(kind, found.reason, *numbers, tensor, error, parameters), walk
+    return Statics(kind, found.reason, *numbers, tensor, error, parameters)
 
 
 def _numbers(
@@ -254,8 +260,8 @@ def _numbers(
     temperature_k: float,
     *,
     walk: Array,
-) -> tuple[Array, Array, Array, Array, tuple[float, float]]:
-    """First five fields of `Statics` behind the verdict, of a covariance of M without a walk."""
+) -> _Numbers:
+    """What `Statics` has beside the verdict, of a covariance of M without a walk."""
 
     def susceptibility(covariance: Array) -> Array:
         """ε(0) − ε_∞ of a covariance of M."""
