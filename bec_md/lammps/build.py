@@ -143,6 +143,12 @@ def build_plugin(
         exports = next(path for path in sources if path.name == EXPORTS)
         script = f"-Wl,--version-script={exports}"
         _run([*compiler, *objects, "-o", str(library), *LINK_FLAGS, script], folder)
+        if not library.is_file():
+            raise DataError(
+                f"the compiler wrote no {PLUGIN_NAME}, and said nothing",
+                f"{compiler[0]} ended as if all were well",
+                "name another compiler with the environment variable CXX",
+            )
         (folder / KEY_NAME).unlink(missing_ok=True)
         library.replace(folder / PLUGIN_NAME)
     (folder / KEY_NAME).write_text(build_key(headers, extra_flags, bundled=bundled))

@@ -117,10 +117,18 @@ def test_compiler_errors_are_told(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "end", ["kill -INT $$", "echo 'g++: fatal error: Killed signal terminated program cc1plus' >&2; exit 1"]
+    ("end", "said"),
+    [
+        ("kill -TERM $$", "compiler was stopped"),  # as by Ctrl-C, which a run in the background ignores
+        (
+            "echo 'g++: fatal error: Killed signal terminated program cc1plus' >&2; exit 1",
+            "compiler was stopped",
+        ),
+        ("exit 0", "wrote no bec_plugin.so"),
+    ],
 )
 def test_a_compiler_that_was_stopped_may_try_again(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, end: str
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, end: str, said: str
 ) -> None:
     """Ctrl-C reaches the compiler, too: that is no reason to refuse the same source for ever."""
     compiler = tmp_path / "g++"
@@ -128,7 +136,7 @@ def test_a_compiler_that_was_stopped_may_try_again(
     compiler.chmod(0o755)
     monkeypatch.setenv("CXX", str(compiler))
     headers = installation.LammpsHeaders("nowhere", tmp_path, None, 0)
-    with pytest.raises(DataError, match="compiler was stopped"):
+    with pytest.raises(DataError, match=said):
         build.build_plugin(headers, tmp_path / "out")
     assert not list((tmp_path / "out").iterdir())
 
