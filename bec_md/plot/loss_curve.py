@@ -59,7 +59,8 @@ def plot_loss_curve(
     """
     table = read_log(log) if isinstance(log, str | Path) else _columns(log)
     ending = _ENDINGS.get(error, error)
-    found = [name for name in table if name.endswith(ending) and not name.startswith("train_")]
+    others = (f"train{ending}", *(name for name in table if name.endswith(f"_median_frame{ending}")))
+    found = [name for name in table if name.endswith(ending) and name not in others]
     if against not in table or not len(table[against]) or not (found or f"train{ending}" in table):
         raise DataError(
             f"the log has no curves of {error} against {against}",

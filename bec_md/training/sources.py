@@ -233,7 +233,7 @@ def make_training_data(
         )
         if item.validation:
             name = item.source.name
-            while name in validation:
+            while name in {"train", *validation}:  # the log calls the errors of training so
                 name += "_"
             validation[name] = build_dataset(item.validation, cutoff_ang, **options)
             if holds_compositions_back(item.source) and not learned:

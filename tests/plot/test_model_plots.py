@@ -90,6 +90,15 @@ def test_loss_curve_of_another_error() -> None:
         plot_loss_curve([])
 
 
+def test_held_back_files_of_any_name_have_their_curve() -> None:
+    row = {"epoch": 1.0, "train_rmse_e": 0.4, "train__mae_e": 0.2, "train__median_frame_mae_e": 0.1}
+    row |= {"train_water_rmse_e": 0.3, "water_train_rmse_e": 0.2}
+    labels = [line.get_label() for line in plot_loss_curve([row]).get_lines()]
+    assert labels == ["training", "train_water", "water_train"]
+    (line,) = plot_loss_curve([row], error="mae").get_lines()  # no curve of medians over frames
+    assert line.get_label() == "train_"
+
+
 def test_parity_of_a_part_shows_its_components_only() -> None:
     item = evaluation()
     silicon = item.numbers == 14

@@ -77,6 +77,15 @@ def test_the_shipped_file_has_the_stated_error(trained):
     np.testing.assert_allclose(parity["predicted"], found.predicted, atol=1e-5)
 
 
+def test_the_log_tells_errors_of_training_from_those_of_a_file_called_train(trained, tmp_path):
+    write_toy(tmp_path / "train.xyz", 10)
+    data = [{"path": "train.xyz", "level": "toy", "validation": 0.2, "split": "block"}]
+    result = train(write_config(tmp_path, data=data), output=tmp_path / "run", report=lambda line: None)
+    for row, same in zip(result.history, trained[1].history, strict=True):  # but for the name of the file
+        assert row["train_rmse_e"] == same["train_rmse_e"]
+        assert row["train__rmse_e"] == same["toy_rmse_e"]
+
+
 def test_two_trainings_do_not_share_a_folder(tmp_path):
     write_toy(tmp_path / "toy.xyz", 10)
     lock = tmp_path / "run" / "train.lock"
