@@ -130,7 +130,7 @@ def both_sides(correlation: Array) -> float:
 def smooth(x: Array, y: Array, grid: Array, change: Smoothing, *, squared: bool = False) -> Array:
     """Convolve a curve on any grid with the kernel of a smoothing, and take it on another grid.
 
-    Beyond its ends the curve is continued by its last value.
+    Beyond its ends the curve is continued by its last value. Lines may be narrower than the steps of a grid.
 
     Parameters
     ----------
@@ -144,13 +144,27 @@ def smooth(x: Array, y: Array, grid: Array, change: Smoothing, *, squared: bool 
         Convolve with the square of the kernel, of area one: what is a variance.
     """
     if change.factor is None:
-        return np.asarray(np.interp(grid, x, y))
+        sharp = change.own.resolution_cm <= 0.0 and not squared
+        finer = int(np.sum((x > grid[0]) & (x < grid[-1]))) > 2 * len(grid)
+        return _means(x, y, grid) if sharp and finer else np.asarray(np.interp(grid, x, y))
     step, margin = change.width_cm / _FINE, _MARGIN * change.width_cm
     count = min(int((grid[-1] - grid[0] + 2.0 * margin) / step) + 2, 2_000_000)
     fine = np.linspace(grid[0] - margin, grid[-1] + margin, count)
-    factor = change.factor(np.fft.rfftfreq(count, fine[1] - fine[0]))
+    lags = np.fft.rfftfreq(count, fine[1] - fine[0])
+    factor = change.factor(lags)
     if squared:
         factor = np.fft.rfft(np.fft.irfft(factor, count) ** 2).real
         factor = factor / factor[0]
-    values = np.fft.irfft(np.fft.rfft(np.interp(fine, x, y)) * factor, count)
+    factor = factor / np.sinc(lags * (fine[1] - fine[0]))  # what the means over its steps took off
+    values = np.fft.irfft(np.fft.rfft(_means(x, y, fine)) * factor, count)
     return np.asarray(np.interp(grid, fine, values))
+
+
+def _means(x: Array, y: Array, grid: Array) -> Array:
+    """Means of a piecewise linear curve over the steps of a uniform grid, around its points."""
+    step = float(grid[1] - grid[0])
+    edges = np.append(grid - 0.5 * step, grid[-1] + 0.5 * step)
+    points = np.union1d(x, edges)
+    values = np.interp(points, x, y)
+    areas = np.concatenate([[0.0], np.cumsum(0.5 * (values[1:] + values[:-1]) * np.diff(points))])
+    return np.asarray(np.diff(areas[np.searchsorted(points, edges)]) / step)

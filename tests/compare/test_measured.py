@@ -295,3 +295,20 @@ def test_a_quantity_in_wavenumbers_is_no_frequency(tmp_path: Path, head: str) ->
     curve = open_curve(path, "alpha_cm")
     assert np.allclose(curve.wavenumber_cm, [100.0, 200.0, 300.0, 400.0], rtol=1e-9)
     assert np.allclose(curve.values, 2.0 * curve.wavenumber_cm, rtol=1e-9)
+
+
+@pytest.mark.parametrize("coarse", [0.0, 20.0])
+def test_lines_narrower_than_the_grid_keep_their_areas(coarse: float) -> None:
+    """Lines of 0.2 cm⁻¹ beside a spectrum of 20 cm⁻¹, or beside a table with a point every 4 cm⁻¹."""
+    lines, nu = ((300.37, 50.0), (512.81, 100.0), (812.13, 70.0)), np.arange(1.0, 1499.0, 0.02)
+    sharp = sum(a * 0.1 / np.pi / ((nu - c) ** 2 + 0.01) for c, a in lines)
+    grid, width = np.arange(0.0, 1500.0, 4.0), (coarse or 20.0) / np.sqrt(8.0 * np.log(2.0))
+    broad = sum(a * np.exp(-0.5 * ((grid - c) / width) ** 2) / width / np.sqrt(2.0 * np.pi) for c, a in lines)
+    found = compare(
+        Curve("computed", "n_alpha", grid, np.asarray(broad), None, coarse),
+        Curve("measured", "n_alpha", nu, np.asarray(sharp)),
+    )
+    assert found.ratio == pytest.approx(1.0, abs=1e-3)  # the tails of the lines
+    if coarse:
+        assert [fit.scale for fit in found.fits] == pytest.approx([1.0] * 3, abs=0.02)
+        assert [ratio for _, _, ratio in found.peaks] == pytest.approx([1.0] * 3, abs=0.02)
