@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
-from bec_md.errors import UsageError
+from bec_md.errors import BecMDWarning, UsageError
 from bec_md.spectrum import compute_spectrum, load_spectrum, summary, write_hdf5
 from bec_md.spectrum.analysis import fits
 from bec_md.spectrum.analysis.axes import (
@@ -254,6 +254,17 @@ def test_columns_of_an_instrument(uniaxial: Spectrum, tmp_path: Path) -> None:
     assert told["angle_deg"] == 60.0
     assert told["extremes"]["reflectance_s"]["value"] == pytest.approx(table["reflectance_s"].max())
     assert summary(uniaxial)["optics"] is None
+
+
+def test_a_surface_that_is_not_one_of_a_uniaxial_crystal_is_said(uniaxial: Spectrum) -> None:
+    rotation = Rotation.from_euler("xyz", [50.0, 35.0, 20.0], degrees=True).as_matrix()
+    turned = spectrum_of(current(rotation), eps_inf=rotation @ np.diag(EPS_INF) @ rotation.T)
+    along, across = (" ".join(map(str, rotation[:, a])) for a in (2, 0))
+    for spectrum, surface in ((uniaxial, "x"), (uniaxial, "1,0,1"), (turned, across), (turned, "z")):
+        with pytest.warns(BecMDWarning, match="not uniaxial about the surface normal"):
+            with_optics(spectrum, OpticsRequest(angle_deg=45.0, surface=surface))
+    for spectrum, surface in ((uniaxial, "z"), (turned, along)):  # warnings are errors here
+        with_optics(spectrum, OpticsRequest(angle_deg=45.0, surface=surface))
 
 
 def test_oblique_slab_is_the_half_space_when_thick_and_conserves_energy() -> None:

@@ -5,6 +5,7 @@ A request is stored among the parameters of a spectrum; tables and files then ca
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -12,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from bec_md.arrays import Array
-from bec_md.spectrum.analysis.axes import principal_frame
+from bec_md.errors import BecMDWarning
+from bec_md.spectrum.analysis.axes import principal_directions, principal_frame
 from bec_md.spectrum.analysis.optics_request import OpticsRequest
 from bec_md.spectrum.quantities import tabulated
 from bec_md.spectrum.response import optics
@@ -21,6 +23,9 @@ from bec_md.spectrum.response.scalar import Response
 
 if TYPE_CHECKING:
     from bec_md.spectrum.spectrum import Spectrum
+
+#: Elements of a direction's weight that axes found in a noisy spectrum may be off by.
+_TURNED = 0.05
 
 
 def request_of(spectrum: Spectrum) -> OpticsRequest:
@@ -40,7 +45,26 @@ def with_optics(spectrum: Spectrum, request: OpticsRequest) -> Spectrum:
     request.check()
     if request.needs_eps_inf and spectrum.eps_inf is None:
         spectrum.along().epsilon("reflectance")
+    if request.surface is not None and not _is_axis(spectrum, to_direction(request.surface).weight):
+        warnings.warn(
+            BecMDWarning(
+                f"the crystal is not uniaxial about the surface normal {request.surface}: reflectances are "
+                "those of the mean of ε in the surface, which no light sees; polarized along an axis q at "
+                "normal incidence it sees ε along q (`directions`)"
+            ),
+            stacklevel=2,
+        )
     return replace(spectrum, parameters={**spectrum.parameters, "optics": request.to_dict()})
+
+
+def _is_axis(spectrum: Spectrum, normal: Array) -> bool:
+    """Whether what is seen does not change when the crystal is turned about this direction."""
+    plane = 0.5 * (np.eye(3) - normal)
+    for one in principal_directions(spectrum):
+        share = float(np.sum(normal * one.weight))
+        if np.abs(one.weight - share * normal - (1.0 - share) * plane).max() > _TURNED:
+            return False
+    return True
 
 
 def optics_columns(spectrum: Spectrum) -> dict[str, Array]:
