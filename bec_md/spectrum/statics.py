@@ -18,6 +18,7 @@ from bec_md.spectrum.estimators.conduction import (
     Conduction,
     conduction,
     effective_axes,
+    folding_uncertainty,
     folding_walk,
     lowest_over_zero,
     static_error,
@@ -143,8 +144,8 @@ def statics(
     sampled = not blocks.has_polarization
     rounding = rounding_walk(blocks) if sampled else np.zeros((3, 3))
     folding = _folding_walk(blocks, bins) if sampled else np.zeros((3, 3))
-    walk = rounding + folding
-    numbers = _numbers(blocks, power, bins, seen, temperature_k, walk=walk)
+    walk, unsure = rounding + folding, 0.5 * rounding + folding_uncertainty(bins) * folding
+    numbers = _numbers(blocks, power, bins, seen, temperature_k, walk, unsure)
     unit = conductivity.static_susceptibility_fluctuation(np.eye(3), blocks.volume_ang3, temperature_k)
     resting = float(np.trace(numbers[2]) / np.trace(unit)) * 3.0
     if not dc and (reason := _why_it_walks(seen, rounding, folding, resting)):
@@ -258,10 +259,10 @@ def _numbers(
     bins: Periodogram,
     seen: Survey,
     temperature_k: float,
-    *,
     walk: Array,
+    unsure: Array,
 ) -> _Numbers:
-    """What `Statics` has beside the verdict, of a covariance of M without a walk."""
+    """What `Statics` has beside the verdict, of a covariance of M without a walk known up to `unsure`."""
 
     def susceptibility(covariance: Array) -> Array:
         """ε(0) − ε_∞ of a covariance of M."""
@@ -276,11 +277,11 @@ def _numbers(
     of_integral, of_its_average = static_error(bins, bins.power * weight, bins.cross[0] * weight)
     return (
         susceptibility(seen.dipole_covariance - walk),
-        susceptibility(np.hypot(of_dipole, 0.5 * walk)),
+        susceptibility(np.hypot(of_dipole, unsure)),
         to_tensor(integral),
         susceptibility(of_integral),
         (
-            float(susceptibility(np.hypot(of_average, np.trace(walk) / 6.0))),
+            float(susceptibility(np.hypot(of_average, np.trace(unsure) / 3.0))),
             float(susceptibility(np.asarray(of_its_average))),
         ),
     )

@@ -397,11 +397,15 @@ def test_an_axis_that_walks_by_folding_is_seen_beside_a_stronger_one() -> None:
     assert found.parameters["static_source"] == "kramers_kronig"
 
 
-@pytest.mark.parametrize("lengths", [(4000,) * 8, (6000, 4000, 1500) * 3])
-def test_a_walk_by_folding_is_found_beside_bands(lengths: tuple[int, ...]) -> None:
+@pytest.mark.parametrize(
+    ("lengths", "nu_cm", "damping_cm"),
+    [((4000,) * 8, 300.0, 30.0), ((6000, 4000, 1500) * 3, 300.0, 20.0), ((2500,) * 6, 150.0, 100.0)],
+)
+def test_a_walk_by_folding_is_found_beside_bands(
+    lengths: tuple[int, ...], nu_cm: float, damping_cm: float
+) -> None:
     """The ends of runs leak thrice what is folded onto zero, an eighth of ⟨δM²⟩; short ones see flanks."""
-    damping = 30.0 if min(lengths) == 4000 else 20.0
-    runs = [langevin_oscillator(n, 4.0, 300.0, damping, 16.0, seed) for seed, n in enumerate(lengths)]
+    runs = [langevin_oscillator(n, 4.0, nu_cm, damping_cm, 16.0, seed) for seed, n in enumerate(lengths)]
     exact = np.average([x.var(axis=0).mean() for x, _ in runs], weights=lengths)
     series = [bare(v, 4.0, VOLUME) for _, v in runs]
     found = compute_spectrum(series, temperature_k=TEMPERATURE, resolution_cm=20.0, max_cm=700.0)

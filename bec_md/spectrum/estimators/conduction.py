@@ -28,7 +28,7 @@ from numpy.typing import NDArray
 
 from bec_md.arrays import Array
 from bec_md.spectrum.estimators.cepstral import CepstralEstimate
-from bec_md.spectrum.estimators.periodogram import Periodogram
+from bec_md.spectrum.estimators.periodogram import LOWEST_TAPERED, TAIL_PARTS, Periodogram
 from bec_md.spectrum.estimators.relaxation import Relaxation
 from bec_md.spectrum.response.symmetric_tensor import VOIGT
 from bec_md.units import VACUUM_PERMITTIVITY_F_M
@@ -42,6 +42,8 @@ MISSED_FLAT, LOWEST_BINS = 0.001, 8
 #: Share of ⟨δM²⟩ of an axis from power folded onto ω = 0 above which it is not taken off, but ⟨δM²⟩ not used;
 #: how near the power found there must be.
 FOLDED_SHARE, FOLDED_FACTOR = 0.2, 3.0
+#: Relative error of a tail ∝ 1/ω²: of oscillators whose tail is recognized by its shape, at most this.
+FOLDED_FORM = 0.1
 #: Power at 1/2, 3/4 and 17/20 of the Nyquist frequency over that at it: 2, 1.17, 1.06 of a tail ∝ 1/ω² (more
 #: at the first with bands beside it), 1 of overdamped dipoles, more at all of overtones and bands.
 TAIL_AT_LEAST, TAIL_AT_MOST = np.array([1.5, 0.85, 0.8]), np.array([np.inf, 1.6, 1.45])
@@ -156,9 +158,19 @@ def folding_walk(bins: Periodogram, run_fs: float) -> Array:
     shaped = ((tail[:-1] > TAIL_AT_LEAST * tail[-1]) & (tail[:-1] < TAIL_AT_MOST * tail[-1])).all()
     floor, frame = np.linalg.eigh(folded(bins))
     lowest = np.einsum("ai,kab,bi->ki", frame, bins.lowest, frame)
-    alike = (lowest.min(axis=0) < FOLDED_FACTOR * floor) & (floor < FOLDED_FACTOR * lowest.max(axis=0))
+    near, far = (float(np.mean(np.arange(first, last + 1) ** 2)) for first, last in LOWEST_TAPERED)
+    at_zero = (far * lowest[0] - near * lowest[1]) / (far - near)  # the flanks of bands rise as ω²
+    alike = np.minimum(lowest.min(axis=0), at_zero) < FOLDED_FACTOR * floor
+    alike &= floor < FOLDED_FACTOR * lowest.max(axis=0)
     walk = np.where(shaped & alike, floor * run_fs / 6.0, 0.0)
     return np.asarray((frame * walk) @ frame.T)
+
+
+def folding_uncertainty(bins: Periodogram) -> float:
+    """Relative error of `folding_walk`: of the form of the tail, and of the noise of its ordinates."""
+    low, high = TAIL_PARTS[-1]
+    independent = 0.5 * (high - low) * bins.power.shape[1] * bins.stretches  # a taper joins two ordinates
+    return float(np.hypot(FOLDED_FORM, independent**-0.5))
 
 
 def lowest_over_zero(bins: Periodogram, found: CepstralEstimate) -> float:
