@@ -91,6 +91,7 @@ private:
     }
 
     void pack_polarizability(Head& head) const {
+        head.members = 1;  // whatever the file says: there are weights of one
         const auto& size = tensor("readouts.polarizability.size.weight", "polarizability.weight", {1, channels_});
         const auto& bias = tensor("readouts.polarizability.size.bias", "polarizability.bias", {1});
         const auto& anisotropy =

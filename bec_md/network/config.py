@@ -52,6 +52,13 @@ class NetworkConfig(BaseModel):
     )
     mean_neighbors: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 50.0
 
+    @field_validator("elements")
+    @classmethod
+    def _each_once(cls, elements: tuple[int, ...]) -> tuple[int, ...]:
+        if len(set(elements)) < len(elements):
+            raise ValueError(f"{', '.join(map(str, elements))}: each atomic number once")
+        return elements
+
     @field_validator("readouts")
     @classmethod
     def _one_source_of_charges(cls, readouts: tuple[ReadoutConfig, ...]) -> tuple[ReadoutConfig, ...]:

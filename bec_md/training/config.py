@@ -39,6 +39,14 @@ class Section(BaseModel):
         return data
 
 
+def _number_or_name(value: Any) -> Any:
+    """Return a number that YAML leaves as text (``1e-1``) as one."""
+    try:
+        return float(value) if isinstance(value, str) else value
+    except ValueError:
+        return value
+
+
 class Source(Section):
     """One labelled file: where it is, at which level of theory, and what is held back of it."""
 
@@ -48,7 +56,7 @@ class Source(Section):
     """Factor of every loss term of this file."""
     repeat: float = Field(default=1.0, gt=0.0, le=1000.0)
     """How often a frame is seen in one epoch; below 1, a fresh random part of the frames each epoch."""
-    validation: float | str | None = None
+    validation: Annotated[float | str | None, BeforeValidator(_number_or_name)] = None
     """Fraction held back, or the path of a file of its own, or nothing."""
     split: Literal["composition", "block"] = "composition"
     """Hold back whole compositions (crystals) or one stretch of time at the end (trajectories)."""

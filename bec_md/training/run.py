@@ -244,7 +244,14 @@ def prepare(
             sources, config, cutoff_ang=shape.cutoff_ang, levels=shape.levels, dtype=dtype
         )
         if "mean_neighbors" not in config.network:
-            shape = shape.model_copy(update={"mean_neighbors": round(mean_neighbors(data), 2)})
+            found = round(mean_neighbors(data), 2)
+            if not found:
+                raise UsageError(
+                    f"the atoms of the data have no neighbors within {shape.cutoff_ang:g} Å",
+                    "what a network says of an atom comes from its neighbors",
+                    "give a larger cutoff_ang in the section 'network', and look at the unit of positions",
+                )
+            shape = shape.model_copy(update={"mean_neighbors": found})
         network = Network(shape)
         start_charges(network, data)
     check_loss(config, network, data)
@@ -269,6 +276,13 @@ def start_charges(network: Network, data: TrainingData) -> None:
 def check_loss(config: TrainingConfig, network: Network, data: TrainingData) -> None:
     """Refuse terms of the loss that the network's read-out does not have, and an end that never comes."""
     loss = config.loss
+    several = [item for item in network.config.readouts if item.name == "polarizability" and item.members > 1]
+    if several:
+        raise UsageError(
+            f"read-out polarizability with {several[0].members} members",
+            "only the read-out of Z* has an ensemble",
+            "leave its members out",
+        )
     if loss.ensemble > 0.0 and network.charges_from.members == 1:
         raise UsageError(
             f"section 'loss': ensemble {loss.ensemble:g} with one member of {network.charges_from.name!r}",

@@ -10,8 +10,11 @@ import pytest
 from ase import Atoms
 from ase.build import bulk, molecule
 
+from bec_md.network.config import NetworkConfig, ReadoutConfig
+from bec_md.network.model_file import load_network, save_model
 from bec_md.network.native import NativeModel
-from tests.native.conftest import ELEMENTS, Reference, random_frame, random_network
+from bec_md.network.network import Network
+from tests.native.conftest import ELEMENTS, LEVELS, Reference, random_frame, random_network
 
 # float32 sums over some 50 neighbors and 200 channels of numbers of order one: 1e-6 e absolute, as promised
 TOLERANCE_E = 1e-6
@@ -75,6 +78,17 @@ def test_isolated_atoms_and_no_cell(reference: Reference) -> None:
     expected = reference.predict([water])["charges"].mean(dim=1).numpy()
     result = NativeModel(reference.path, "PBE", ELEMENTS).predict_frames([water])
     np.testing.assert_allclose(result.charges, expected, atol=TOLERANCE_E)
+
+
+def test_members_of_the_polarizability_are_none(tmp_path: Path) -> None:
+    """A training could be asked for several, and PyTorch, which trains, has one."""
+    names = [ReadoutConfig(name="charges", members=2), ReadoutConfig(name="polarizability", members=20)]
+    config = NetworkConfig(elements=ELEMENTS, levels=LEVELS, readouts=tuple(names), layers=1, channels=4)
+    save_model(tmp_path / "n.safetensors", Network(config), {})
+    assert_same(
+        Reference(tmp_path / "n.safetensors", load_network(tmp_path / "n.safetensors").double()),
+        [random_frame(7)],
+    )
 
 
 def test_level_of_theory(reference: Reference) -> None:

@@ -61,9 +61,11 @@ def test_impossible_values_are_rejected_with_their_place(change, words):
 def test_yaml_scientific_notation_without_a_point_is_a_number(tmp_path):
     file = tmp_path / "c.yaml"
     file.write_text(
-        "data: [{path: a.xyz, level: pbe}]\nschedule: {epochs: 1}\noptimizer: {learning_rate: 3e-3}\n"
+        "data: [{path: a.xyz, level: pbe, validation: 1e-1}]\nschedule: {epochs: 1}\n"
+        "optimizer: {learning_rate: 3e-3}\n"
     )
     assert load_config(file).optimizer.learning_rate == 3e-3
+    assert load_config(file).data[0].validation == 0.1  # no file of that name
 
 
 def test_broken_or_missing_yaml_is_a_usage_error(tmp_path):

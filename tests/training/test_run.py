@@ -314,6 +314,12 @@ def test_a_model_without_its_checkpoint_is_not_overwritten(tmp_path):
         ({"card": {"uncertainty_scale": "big"}}, "uncertainty_scale is 'big'"),
         ({"device": "gpu"}, "no device 'gpu'"),
         ({"loss": {"ensemble": 0.1}, "network": NETWORK | {"readouts": ONE}}, "with one member of 'charges'"),
+        ({"network": NETWORK | {"elements": [3, 8, 9, 12, 12]}}, "each atomic number once"),
+        ({"network": NETWORK | {"cutoff_ang": 0.5}}, "no neighbors within 0.5 Å"),
+        (
+            {"network": NETWORK | {"readouts": [ONE[0], {"name": "polarizability", "members": 2}]}},
+            "polarizability with 2 members",
+        ),
         (
             {"data": [{"path": "toy.xyz", "level": "toy"}], "schedule": {"epochs": 2, "early_stopping": 1}},
             "early_stopping 1 without held-back frames",
