@@ -175,8 +175,7 @@ def _resolve(
         charges=tensors,
         temperature_k=options.temperature_k,
         degeneracy_cm=options.degeneracy_cm,
-        resolution_cm=resolution_cm,
-        max_cm=options.max_cm,
+        resolution_cm=resolution_cm,  # not max_cm: ε₁ follows from ε₂ at all frequencies
     )
 
 

@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 _BLOCK = 256
 #: Copies of the velocities of all modes that are in memory at once: joining, transforming, summing.
 _COPIES = 4
+#: Masses of isotopes differ by more, those of one element from one program to another by less.
+_SAME_MASS = 0.02
 
 
 @dataclass(frozen=True, eq=False)
@@ -132,7 +134,7 @@ def mode_velocities(
     UsageError
         If the time between frames is unknown.
     DataError
-        If the atoms do not match a supercell of the reference.
+        If the atoms do not match a supercell of the reference, or have other masses.
     """
     from bec_md.charges.mapping import map_supercell
 
@@ -157,6 +159,7 @@ def mode_velocities(
             "each atom moves along the eigenvector of the site it belongs to",
             "give the force constants of this phase, and a trajectory in which no atom has left its site",
         )
+    _refuse_other_masses(info.source, info.masses_amu, modes, found.atoms)
     n_cells = len(info.numbers) // len(modes.numbers)
     weights = np.sqrt(info.masses_amu / n_cells)[:, None]
     # eigenvectors turned into the trajectory's frame, times √m_i: (3N, M)
@@ -189,6 +192,24 @@ def mode_velocities(
         np.asarray(found.atoms),
         np.asarray(found.rotation),
     )
+
+
+def _refuse_other_masses(
+    source: str, masses_amu: Array, modes: ReferenceModes, atoms: NDArray[np.int64]
+) -> None:
+    """Refuse atoms of other masses than the modes were computed with."""
+    from ase.data import chemical_symbols
+
+    expected = modes.masses_amu[atoms]
+    worst = int(np.argmax(np.abs(masses_amu / expected - 1.0)))
+    if abs(masses_amu[worst] / expected[worst] - 1.0) > _SAME_MASS:
+        symbol, mass = chemical_symbols[int(modes.numbers[atoms[worst]])], float(masses_amu[worst])
+        raise DataError(
+            f"{symbol} (atom {worst + 1}) has {mass:.6g} amu in {source}, "
+            f"{expected[worst]:.6g} in {modes.name}",
+            "with other masses modes have other frequencies and eigenvectors",
+            f"give `masses={symbol}={mass:.6g}`, which is that of both then, or a structure with its masses",
+        )
 
 
 def velocities_of(trajectory: Trajectory, timestep_fs: float) -> Iterator[tuple[Array, Frame]]:

@@ -44,6 +44,24 @@ def test_density_of_states_and_modes(folder: Path, tmp_path: Path, monkeypatch: 
     np.testing.assert_allclose(total, table["n_alpha_cm"], atol=1e-5 * table["n_alpha_cm"].max())
 
 
+def test_real_parts_of_shares_know_bands_above_the_table(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    arguments = ["--force-constants", folder / "FORCE_CONSTANTS", "--structure", folder / "reference.xyz"]
+    arguments += ["--charges", "fixed:Mg=2,O=-2", "--resolution", 25]
+    tables = []
+    for top in (500, 2000):
+        more = map(str, [*arguments, "--max", top, "--csv", f"{top}.csv"])
+        assert CliRunner().invoke(app, ["modes", str(folder / "run.xyz"), *more]).exit_code == 0
+        tables.append(np.genfromtxt(f"{top}.csv", delimiter=",", names=True, skip_header=2))
+    short, long = tables
+    assert short.dtype == long.dtype
+    assert short["wavenumber_cm"][-1] < 500.0
+    for name in short.dtype.names:
+        np.testing.assert_array_equal(short[name], long[name][: len(short)])
+
+
 def test_density_of_states_alone_needs_no_charges(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -366,6 +366,9 @@ def test_bad_input(crystal: HarmonicCrystal, run, tmp_path: Path) -> None:
     frames = frames_of(crystal, run[0][:3], run[1][:3], DT)
     with pytest.raises(UsageError, match="how much time"):
         mode_velocities(FrameList(frames, None), modes)
+    heavy = [replace(f, masses_amu=np.where(f.numbers == 8, 18.0, f.masses_amu)) for f in frames]
+    with pytest.raises(DataError, match=r"O .* has 18 amu in memory, 15\.999"):
+        mode_velocities(FrameList(heavy, DT), modes)
     other = [replace(f, numbers=np.full(8, 14)) for f in frames]
     with pytest.raises(DataError, match="do not match"):
         mode_velocities(FrameList(other, DT), modes)
