@@ -454,5 +454,5 @@ def in_terms_of_options(text: str, command: Any = None) -> str:
         The command that was called.
     """
     known = {name: flags.spellings(flag.names.split()) for name, flag in FLAGS.items()}
-    known["charges_key"] = ("--charges file:KEY",) * 2
+    known |= {"charges_key": ("--charges file:KEY",) * 2, "level": ("--level",) * 2}
     return flags.in_terms_of_flags(text, known if command is None else known | flags.flags_of(command))

@@ -128,7 +128,7 @@ def evaluate_model(
         element_means=means,
         extra=timing,
     )
-    result = replace(result, warnings=(*_broken(frames), *result.warnings))
+    result = replace(result, warnings=(*_broken(frames), *_other_level(frames, predictor), *result.warnings))
     return _judged(_introduced(result, predictor), frames, predictor)
 
 
@@ -154,6 +154,19 @@ def _broken(frames: Sequence[Frame]) -> list[str]:
         f"{residuals[worst]:.2g} e (structure {frames[worst].index}, {frames[worst].formula}; a training "
         f"drops those above {MAX_SUM_RULE_E:g} e); are they converged and complete, and is the net charge "
         "stated (total_charge)?"
+    ]
+
+
+def _other_level(frames: Sequence[Frame], model: Any) -> list[str]:
+    """Say that the model answers at one level of theory where labels are of another that it knows."""
+    own = getattr(model, "level", None)
+    known = getattr(model, "config", {}).get("levels", ())
+    others = [level for frame in frames if (level := frame.info.get("level")) in known and level != own]
+    if not others:
+        return []
+    return [
+        f"the labels of {len(others)} of {len(frames)} structures are of the level of theory {others[0]!r}, "
+        f"the predictions of {own!r}: part of the error is their difference; give `level={others[0]!r}`"
     ]
 
 

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from ase.units import Bohr
 
+from bec_md.cli.options import in_terms_of_options
 from bec_md.errors import BecMDWarning, DataError, UsageError
 from bec_md.evaluation import check_index_order, evaluate_model
 from bec_md.network import load_model
@@ -120,6 +121,22 @@ def test_labels_that_miss_the_sum_rule_are_named_by_the_limit_of_a_training():
         assert result.metrics["label_sum_rule_residual_e"] == pytest.approx(excess / 3)
     assert "the labels of 1 of 3 structures miss the sum rule" in result.warnings[0]
     assert "up to 0.55 e (structure 1, FLi;" in result.warnings[0]
+
+
+def test_labels_of_another_level_that_the_model_knows_are_named():
+    frames = [replace(frame, info={"level": "pbe"}) for frame in toy_frames(3)]
+    frames[0] = replace(frames[0], info={})
+    model = NoisyLaw()
+    model.config, model.level = {"levels": ["pbesol", "pbe"]}, "pbesol"
+    (said,) = evaluate_model(model, frames).warnings
+    assert "labels of 2 of 3 structures are of the level of theory 'pbe'" in said
+    assert "give --level 'pbe'" in in_terms_of_options(said)
+    model.level = "pbe"
+    assert not evaluate_model(model, frames).warnings
+    model.config = {"levels": ["pbe"]}  # what other programs call their levels is their affair
+    assert not evaluate_model(
+        model, [replace(frame, info={"level": "PBE VASP"}) for frame in frames]
+    ).warnings
 
 
 def test_limit_and_missing_eps_inf_labels():
