@@ -223,7 +223,8 @@ def make_training_data(
     from bec_md.training.dataset import build_dataset, join_datasets, weight_by_element
     from bec_md.training.loop import TrainingData
 
-    parts, validation, unseen = [], {}, set()
+    validation: dict[str, Any] = {}
+    parts, unseen = [], set()
     for item, learned in zip(sources, learned_compositions(sources), strict=True):
         options: dict[str, Any] = {"level": list(levels).index(item.source.level), "dtype": dtype}
         parts.append(
