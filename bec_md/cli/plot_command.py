@@ -128,7 +128,10 @@ def plot(
         for path in experiment or ():
             measured |= {"": (0.0, 0.0)} if quantity in _OWN_FIGURE else read_curves(path, quantity)
         if harmonic is not None:
-            keywords["sticks"] = sticks_of(console, harmonic, force_constants, charges, model, quantity)
+            seen = "".join(axis for axis in "xyz" if axis in (components or "xyz"))
+            keywords["sticks"] = sticks_of(
+                console, harmonic, force_constants, charges, model, quantity, seen or "xyz"
+            )
         figure = draw(load(files), quantity, groups, components, measured, keywords)
     from bec_md.plot import save_figure
 
@@ -213,24 +216,32 @@ def draw(
 
 
 def sticks_of(
-    console: Console, source: Path, force_constants: Path | None, charges: str, model: str, quantity: str
+    console: Console,
+    source: Path,
+    force_constants: Path | None,
+    charges: str,
+    model: str,
+    quantity: str,
+    axes: str = "xyz",
 ) -> dict[str, tuple[Any, Any]]:
-    """Return the modes of a crystal that a quantity shows: frequencies, and heights that mean their areas."""
+    """Return the modes that a quantity shows along axes: frequencies, and heights that mean their areas."""
     import numpy as np
 
     from bec_md.spectrum.quantities import QUANTITIES
+    from bec_md.spectrum.response.direction import to_direction
 
     response = predicted(console, read_reference(console, source, force_constants), charges, model).response
     if quantity == "loss":
-        found = [response.longitudinal_sticks(axis) for axis in np.eye(3)]
+        found = [response.longitudinal_sticks(np.eye(3)["xyz".index(axis)]) for axis in axes]
         places, heights = (np.concatenate(part) for part in zip(*found, strict=True))
     else:
         row = QUANTITIES.get(quantity)
         over_omega = row is not None and row.linear and row.over_omega
-        places, heights = response.transverse_sticks(over_omega=over_omega)
+        weight = to_direction(axes).weight
+        places, heights = response.transverse_sticks(over_omega=over_omega, weight=weight)
     if not len(places):
         raise UsageError(
-            f"no mode of {source.name} is infrared-active",
+            f"no mode of {source.name} is infrared-active" + (f" along {axes}" if axes != "xyz" else ""),
             "there is nothing to draw",
             "leave --harmonic out, or check the force constants",
         )

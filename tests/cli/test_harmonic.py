@@ -289,6 +289,28 @@ def test_sticks_lie_over_a_spectrum(crystal, monkeypatch):
     assert "with --harmonic" in output
 
 
+def test_sticks_over_one_element_are_those_along_its_axis(crystal, monkeypatch):
+    """Springs of half the stiffness along z: one mode in zz, another one in xx."""
+    from bec_md.spectrum import write_hdf5
+    from tests.plot.oscillators import oscillator_spectrum
+
+    monkeypatch.chdir(crystal)
+    write_hdf5(oscillator_spectrum(), "s.h5")
+    phi = np.load("fc.npz")["force_constants"]
+    phi[:, :, 2, 2] *= 0.5
+    np.savez("fc.npz", force_constants=phi)
+    axes = []
+    monkeypatch.setattr("bec_md.plot.save_figure", lambda figure, path: axes.append(figure))
+    source = ("--harmonic", "POSCAR", "--force-constants", "fc.npz", "--charges", "fixed:Mg=2,O=-2")
+    places = {}
+    for elements in ("", "xx", "zz", "xx,zz"):
+        run("plot", "s.h5", *source, *(("--components", elements) if elements else ()))
+        (sticks,) = (c for c in axes[-1].collections if str(c.get_label()).startswith("harmonic"))
+        places[elements] = sorted(segment[0, 0] for segment in sticks.get_segments())
+    assert places["xx,zz"] == places[""] == [*places["zz"], *places["xx"]]
+    assert places["zz"] == pytest.approx([np.sqrt(0.5) * places["xx"][0]], rel=1e-6)
+
+
 @pytest.mark.parametrize(
     ("arguments", "status", "message"),
     [
