@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import re
+import unicodedata
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -20,11 +21,13 @@ from bec_md.units import CM_PER_THZ, MEV_PER_CM
 
 #: Column names of the frequency: factor to cm⁻¹, 0 for a wavelength in µm and −1 for one in nm.
 _AXES = {
-    "wavenumber_cm": 1.0, "wavenumber": 1.0, "cm-1": 1.0, "cm^-1": 1.0, "cm⁻¹": 1.0, "1/cm": 1.0,
+    "wavenumber_cm": 1.0, "wavenumber": 1.0, "cm-1": 1.0, "cm^-1": 1.0, "1/cm": 1.0,
     "thz": CM_PER_THZ, "frequency_thz": CM_PER_THZ, "mev": 1.0 / MEV_PER_CM, "energy_mev": 1.0 / MEV_PER_CM,
-    "ev": 1000.0 / MEV_PER_CM, "energy_ev": 1000.0 / MEV_PER_CM, "um": 0.0, "µm": 0.0, "wl": 0.0,
+    "ev": 1000.0 / MEV_PER_CM, "energy_ev": 1000.0 / MEV_PER_CM, "um": 0.0, "wl": 0.0, "microns": 0.0,
     "wavelength_um": 0.0, "wavelength_nm": -1.0, "nm": -1.0,
 }  # fmt: skip
+#: Beside a unit these words say that a column is no frequency, or one in radians.
+_NO_AXIS = re.compile("abs|coef|alpha|α|width|loss|err|angular")
 
 #: Column names of quantities, and factors to the program's units.
 _COLUMNS = {
@@ -237,7 +240,8 @@ def _read_table(path: Path) -> tuple[list[str], dict[str, float], list[str], Arr
     rows = _below_names(lines)
     separator = "," if rows and "," in rows[0] else (";" if rows and ";" in rows[0] else None)
     rows = _side_by_side(rows, path.name)
-    names = [_known_name(name) for name in _cells(rows[0], separator)] if rows else []
+    between = "\t" if separator is None and rows and "\t" in rows[0] else separator
+    names = [_known_name(name) for name in _cells(rows[0], between)] if rows else []
     try:
         [float(name) for name in names]
         names_missing = True
@@ -301,7 +305,7 @@ def _below_names(lines: list[str]) -> list[str]:
     if not above.startswith("#") or not _numbers(rows[0]):
         return rows
     head = above.lstrip("# \t")
-    separator = next((mark for mark in ",;" if mark in head), None)
+    separator = next((mark for mark in ",;\t" if mark in head), None)
     cells = ["_".join(cell.split()) for cell in _cells(head, separator)]
     if not {_known_name(cell) for cell in cells} & set(_AXES):
         return rows
@@ -318,16 +322,16 @@ def _numbers(row: str) -> list[float]:
 
 
 def _known_name(cell: str) -> str:
-    """Name of a column in small letters; of ``Wavenumber (cm-1)`` the unit, not of ``alpha (cm-1)``."""
-    name = cell.strip().strip('"').lower()
-    unit = re.search(r"[(\[]([^)\]]+)[)\]]$", name)
-    if (
-        unit
-        and (before := name[: unit.start()].strip(" _")) in _COLUMNS
-        and _AXES.get(unit[1].strip()) == 1.0
-    ):
-        return before
-    return unit[1].strip() if unit and name not in _AXES and unit[1].strip() in _AXES else name
+    """Name of a column: of ``Wavenumber (cm-1)``, ``λ / µm`` the unit, not of ``α (cm-1)``."""
+    name = unicodedata.normalize("NFKC", cell).strip().strip('"').lower()
+    name = re.sub(r"[{}$]", "", name.replace("−", "-").replace("μ", "u").replace("**", "^"))
+    found = re.fullmatch(r"(.*?)[ _]*(?:[(\[]([^)\]]+)[)\]]|/ *([^/]+))", name)
+    unit = found and (found[2] or found[3]).strip(" _")
+    if not found or name in _AXES or unit not in _AXES:
+        return name
+    if _AXES[unit] == 1.0 and found[1] in _COLUMNS:
+        return str(found[1])
+    return name if _NO_AXIS.search(found[1]) else str(unit)
 
 
 def named_axis(path: Path) -> tuple[Array, Array] | None:

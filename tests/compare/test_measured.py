@@ -297,6 +297,40 @@ def test_a_quantity_in_wavenumbers_is_no_frequency(tmp_path: Path, head: str) ->
     assert np.allclose(curve.values, 2.0 * curve.wavenumber_cm, rtol=1e-9)
 
 
+@pytest.mark.parametrize(
+    ("head", "mark"),
+    [
+        ("Wavenumber / cm-1,n,k", ","),
+        ("wavenumber/cm$^{-1}$;n;k", ";"),
+        ("\u03bd (cm\u22121),n,k", ","),
+        ("cm**-1,n,k", ","),
+        ("Wavenumber (cm-1)\tn\tk", "\t"),
+        ("# Wavenumber / cm-1\tn\tk", "\t"),
+        ("Wavelength (\u03bcm),n,k", ","),
+        ("\u03bb / \u00b5m,n,k", ","),
+        ("index,Frequency (THz),Absorption (cm-1),k,n", ","),
+    ],
+)
+def test_ways_to_write_a_unit(tmp_path: Path, head: str, mark: str) -> None:
+    nu = np.array([100.0, 200.0, 250.0, 400.0])
+    axis = 1e4 / nu if "avel" in head or "\u03bb" in head else nu / (CM_PER_THZ if "THz" in head else 1.0)
+    columns = [axis, 1.5 + 0.0 * nu, 0.1 + 0.0 * nu]
+    if "THz" in head:
+        columns = [np.arange(4.0), axis, 7.0 * nu, *columns[:0:-1]]
+    rows = [mark.join(f"{value:.12g}" for value in row) for row in zip(*columns, strict=True)]
+    (tmp_path / "x.csv").write_text("\n".join([head, *rows]) + "\n", encoding="utf-8")
+    found = open_curve(tmp_path / "x.csv")
+    np.testing.assert_allclose(found.wavenumber_cm, nu)
+    np.testing.assert_allclose(found.values, 1.5 * 4.0 * np.pi * nu * 0.1)
+
+
+@pytest.mark.parametrize("name", ["Absorption coefficient (cm-1)", "Angular frequency (THz)"])
+def test_what_is_no_frequency_is_not_taken_for_one(tmp_path: Path, name: str) -> None:
+    (tmp_path / "x.csv").write_text(f"n,k,{name}\n1,2,3\n2,3,4\n3,4,5\n4,5,6\n", encoding="utf-8")
+    with pytest.raises(DataError, match="is a frequency with its unit"):
+        open_curve(tmp_path / "x.csv", "n")
+
+
 @pytest.mark.parametrize("coarse", [0.0, 20.0])
 def test_lines_narrower_than_the_grid_keep_their_areas(coarse: float) -> None:
     """Lines of 0.2 cm⁻¹ beside a spectrum of 20 cm⁻¹, or beside a table with a point every 4 cm⁻¹."""
