@@ -109,7 +109,8 @@ def read_header(path: str | Path) -> dict[str, Any]:
         )
     _check_tensors(entries, path.stat().st_size - 8 - length, path.name)
     header["config"] = upgraded(header["config"])
-    checked(NetworkConfig, header["config"], path.name, _FIX)
+    config = checked(NetworkConfig, header["config"], path.name, _FIX)
+    header["config"] |= config.model_dump(mode="json", exclude_none=True)
     return {"card": {}, **header}
 
 
@@ -160,7 +161,14 @@ def load_network(path: str | Path) -> Network:
                 "every prediction would be meaningless",
                 "train the model again, or take an earlier state: the training had diverged",
             )
-    network.load_state_dict(weights)
+    try:
+        network.load_state_dict(weights)
+    except RuntimeError as error:  # missing tensors, others, or of other shapes
+        raise DataError(
+            f"{path}: {' '.join(str(error).split())[:200]}",
+            "the weights do not fit the hyperparameters in the file's header",
+            _FIX,
+        ) from None
     return network.eval()
 
 

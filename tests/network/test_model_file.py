@@ -10,10 +10,12 @@ import numpy as np
 import pytest
 import torch
 from ase import Atoms
+from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
 from bec_md.errors import DataError, UsageError
 from bec_md.network import load_model
+from bec_md.network.config import NetworkConfig
 from bec_md.network.model_file import load_network, read_header, rewrite, save_model
 from bec_md.network.registry import bundled_models, choose_model, model_path
 from tests.network.conftest import make_network
@@ -126,6 +128,30 @@ def test_a_damaged_header_is_named(model_file: Path, change: Any, message: str) 
     with pytest.raises(DataError, match=message) as error:
         read_header(model_file)
     assert "small.safetensors" in error.value.what
+
+
+@pytest.mark.parametrize("change", ["missing", "another", "shape"])
+def test_weights_of_another_network_are_refused(model_file: Path, change: str) -> None:
+    with safe_open(model_file, "pt") as file:
+        metadata = file.metadata()
+    tensors = load_file(model_file)
+    if change == "another":
+        tensors["other"] = tensors["element"].clone()
+    else:
+        element = tensors.pop("element")
+        tensors |= {"element": element[:-1].clone()} if change == "shape" else {}
+    save_file(tensors, model_file, metadata=metadata)
+    with pytest.raises(DataError, match=r"small.safetensors: .*(element|other)") as error:
+        load_network(model_file)
+    assert "do not fit the hyperparameters" in error.value.why
+
+
+def test_hyperparameters_left_out_are_the_usual_ones(model_file: Path) -> None:
+    header = read_header(model_file)
+    usual = NetworkConfig.model_fields["cutoff_ang"].default
+    del header["config"]["cutoff_ang"]
+    save_file(load_file(model_file), model_file, metadata={"bec_md": json.dumps(header)})
+    assert read_header(model_file)["config"]["cutoff_ang"] == usual
 
 
 def test_tensors_fill_the_file(model_file: Path) -> None:
