@@ -298,13 +298,21 @@ def _statics(
         )
     )
     factor = to_matrix(_six(reduction.static_factor)[:, None])[0]
-    left = np.sqrt(np.maximum(1.0 - reduction.static_share, LEAST_STATIC_SHARE))
-    error = factor * np.where(np.eye(3) > 0.0, left, 1.0)
+    taken = reduction.static_share
+    parts = taken, taken if reduction.integral_share is None else reduction.integral_share
+    share, of_integral = (
+        factor * np.where(np.eye(3) > 0.0, np.sqrt(np.maximum(1.0 - part, LEAST_STATIC_SHARE)), 1.0)
+        for part in parts
+    )
     dipole = found.fluctuation * factor
-    apart = integral - dipole if found.dipole == "bounded" else np.zeros((3, 3))
+    known = np.maximum(found.fluctuation_err**2 - found.unsure**2, 0.0)
+    errors = np.sqrt(known * share**2 + found.unsure**2), found.kramers_kronig_err * of_integral
+    apart = np.zeros((3, 3))
+    if found.dipole == "bounded":  # by more than ⟨δM²⟩ alone is unsure of
+        apart = np.maximum(np.abs(integral - dipole) - 2.0 * found.unsure, 0.0)
     shares = [
-        float(np.linalg.norm(np.diag(known * error))) / max(float(np.linalg.norm(np.diag(known))), 1e-300)
-        for known in (found.fluctuation_err, found.kramers_kronig_err)
+        float(np.linalg.norm(np.diag(after))) / max(float(np.linalg.norm(np.diag(before))), 1e-300)
+        for before, after in zip((found.fluctuation_err, found.kramers_kronig_err), errors, strict=True)
     ]
     return replace(
         found,
@@ -313,9 +321,9 @@ def _statics(
             float(np.hypot(found.average_err[1] * shares[1], np.trace(apart) / 3.0)),
         ),
         fluctuation=dipole,
-        fluctuation_err=found.fluctuation_err * error,
+        fluctuation_err=errors[0],
         kramers_kronig=integral,
-        kramers_kronig_err=np.hypot(found.kramers_kronig_err * error, apart),
+        kramers_kronig_err=np.hypot(errors[1], apart),
     )
 
 

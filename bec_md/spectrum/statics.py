@@ -20,6 +20,7 @@ from bec_md.spectrum.estimators.conduction import (
     effective_axes,
     folding_uncertainty,
     folding_walk,
+    integral_weight,
     lowest_over_zero,
     static_error,
 )
@@ -41,6 +42,9 @@ MOST_APART = 4.0
 
 #: Most of the variance of the mean of M over the power of its first ordinate; relative error of its form.
 MOST_MISSING, UNCERTAIN = 2.0, 0.25
+#: Variance of that of a random walk about its mean, over its square, beyond that of its ordinates, which
+#: share the way from its start to its end: 4/5 − 2/5.
+WALK_BEYOND = 0.4
 #: Power of dM/dt in ordinates 3 to 6 over that in 1 and 2, below which M vibrates in the run: measured at
 #: most 0.6 for a mode of 0.6 to 2 periods, about 1 or more for what relaxes.
 VIBRATES = 0.6
@@ -89,6 +93,8 @@ class Statics:
         ε(0) − ε_∞ from ∫ε₂/ω, (3, 3): what is flat at low frequency adds nothing to it.
     average_err
         Standard errors of tr/3 of both: axes may share their noise.
+    unsure
+        (3, 3) part of `fluctuation_err` that no moment of J tells: of a walk taken off, of the mean added.
     sigma_dc, sigma_dc_err
         (3, 3), S/m, or None.
     parameters
@@ -102,6 +108,7 @@ class Statics:
     kramers_kronig: Array
     kramers_kronig_err: Array
     average_err: tuple[float, float]
+    unsure: Array = field(default_factory=lambda: np.zeros((3, 3)))
     sigma_dc: Array | None = None
     sigma_dc_err: Array | None = None
     parameters: dict[str, Any] = field(default_factory=dict)
@@ -112,6 +119,15 @@ class Statics:
         if self.dipole == "conducts":
             return None
         return "kramers_kronig" if self.dipole == "walks" else "fluctuation"
+
+    def less_sure(self, variance: Array, average: float) -> Statics:
+        """Add a variance, (3, 3) and of tr/3, to the error of ⟨δM²⟩ that no moment of J tells."""
+        return replace(
+            self,
+            fluctuation_err=np.sqrt(self.fluctuation_err**2 + variance),
+            unsure=np.sqrt(self.unsure**2 + variance),
+            average_err=(float(np.hypot(self.average_err[0], average**0.5)), self.average_err[1]),
+        )
 
 
 #: Fields of `Statics` from `fluctuation` to `average_err`.
@@ -144,14 +160,25 @@ def statics(
     sampled = not blocks.has_polarization
     rounding = rounding_walk(blocks) if sampled else np.zeros((3, 3))
     folding = _folding_walk(blocks, bins) if sampled else np.zeros((3, 3))
-    walk, unsure = rounding + folding, 0.5 * rounding + folding_uncertainty(bins) * folding
-    numbers = _numbers(blocks, power, bins, seen, temperature_k, walk, unsure)
-    unit = conductivity.static_susceptibility_fluctuation(np.eye(3), blocks.volume_ang3, temperature_k)
-    resting = float(np.trace(numbers[2]) / np.trace(unit)) * 3.0
+    walk, form = rounding + folding, 0.5 * rounding + folding_uncertainty(bins) * folding
+    numbers = _numbers(blocks, power, bins, seen, temperature_k, walk)
+    unit = conductivity.static_susceptibility_fluctuation(np.eye(3), blocks.volume_ang3, temperature_k)[0, 0]
+    own, average = _scatter(unit * walk, WALK_BEYOND / bins.stretches)
+    own, average = own + (unit * form) ** 2, average + (unit * np.trace(form) / 3.0) ** 2
+    resting = float(np.trace(numbers[2]) / unit)
     if not dc and (reason := _why_it_walks(seen, rounding, folding, resting)):
-        return Statics("walks", reason, *numbers)
+        return Statics("walks", reason, *numbers).less_sure(own, average)
     found = _verdict(numbers, blocks, bins, seen.wanders, temperature_k, dc=dc, required=required)
-    return _with_mean(found, walk, blocks, bins, temperature_k)
+    return _with_mean(found.less_sure(own, average), walk, blocks, bins, temperature_k)
+
+
+def _scatter(covariance: Array, relative: float) -> tuple[Array, float]:
+    """Variance of the elements, (3, 3), and of tr/3 of a covariance of this relative variance."""
+    axes = np.maximum(np.diag(covariance), 0.0)
+    return (
+        0.5 * (np.outer(axes, axes) + covariance**2) * relative,
+        float(np.sum(covariance**2)) / 9.0 * relative,
+    )
 
 
 def _with_mean(
@@ -162,17 +189,12 @@ def _with_mean(
         return found
     missing, relative, vibrates = missing_mean(blocks, bins, walk, found.dipole == "bounded")
     slow = conductivity.static_susceptibility_fluctuation(missing, blocks.volume_ang3, temperature_k)
-    axes = np.maximum(np.diag(slow), 0.0)
-    own = 0.5 * (np.outer(axes, axes) + slow**2) * (relative + UNCERTAIN**2)
-    average = np.sum(slow**2) / 9.0 * relative + (UNCERTAIN * np.trace(slow) / 3.0) ** 2
+    own, _ = _scatter(slow, relative + UNCERTAIN**2)
+    average = _scatter(slow, relative)[1] + (UNCERTAIN * float(np.trace(slow)) / 3.0) ** 2
     if vibrates:  # the mean of a mode of less than one period is up to half of it
+        axes = np.maximum(np.diag(slow), 0.0)
         slow, own, average = np.zeros((3, 3)), np.outer(axes, axes) / 4.0, (np.trace(slow) / 6.0) ** 2
-    return replace(
-        found,
-        fluctuation=found.fluctuation + slow,
-        fluctuation_err=np.sqrt(found.fluctuation_err**2 + own),
-        average_err=(float(np.hypot(found.average_err[0], average**0.5)), found.average_err[1]),
-    )
+    return replace(found.less_sure(own, average), fluctuation=found.fluctuation + slow)
 
 
 def missing_mean(
@@ -250,7 +272,7 @@ def _verdict(
     }
     kind: Dipole = "conducts" if wanders else "bounded"
     tensor, error = (frame * values) @ frame.T, np.sqrt((frame * errors) ** 2 @ (frame**2).T)
-    return Statics(kind, found.reason, *numbers, tensor, error, parameters)
+    return Statics(kind, found.reason, *numbers, sigma_dc=tensor, sigma_dc_err=error, parameters=parameters)
 
 
 def _numbers(
@@ -260,9 +282,8 @@ def _numbers(
     seen: Survey,
     temperature_k: float,
     walk: Array,
-    unsure: Array,
 ) -> _Numbers:
-    """What `Statics` has beside the verdict, of a covariance of M without a walk known up to `unsure`."""
+    """What `Statics` has beside the verdict, of a covariance of M without a walk."""
 
     def susceptibility(covariance: Array) -> Array:
         """ε(0) − ε_∞ of a covariance of M."""
@@ -272,16 +293,16 @@ def _numbers(
     integral = conductivity.static_susceptibility_kramers_kronig(
         correlation, power.timestep_fs, blocks.volume_ang3, temperature_k
     )
-    weight = _integral_weight(power, bins)
+    weight = integral_weight(power, bins)
     of_dipole, of_average = static_error(bins, bins.dipole, bins.cross[1])
     of_integral, of_its_average = static_error(bins, bins.power * weight, bins.cross[0] * weight)
     return (
         susceptibility(seen.dipole_covariance - walk),
-        susceptibility(np.hypot(of_dipole, unsure)),
+        susceptibility(of_dipole),
         to_tensor(integral),
         susceptibility(of_integral),
         (
-            float(susceptibility(np.hypot(of_average, np.trace(unsure) / 3.0))),
+            float(susceptibility(np.asarray(of_average))),
             float(susceptibility(np.asarray(of_its_average))),
         ),
     )
@@ -332,17 +353,6 @@ def rounding_walk(blocks: CurrentBlocks) -> Array:
         white = square / 12.0 * blocks.timestep_fs
         found += frames / sum(blocks.lengths) * frames * blocks.timestep_fs / 6.0 * white
     return found
-
-
-def _integral_weight(power: PowerSpectra, bins: Periodogram) -> Array:
-    r"""Weight of each ordinate of J in ∫ε₂/ω of the smoothed spectrum, (F,) in fs².
-
-    :math:`|Δ^2 (Σ_k k w_k \cos kωΔ + 1/12)|`, which is 1/ω² beyond the resolution and finite within.
-    """
-    step, size = power.timestep_fs, 2 * (len(power.wavenumber_cm) - 1)
-    lags = np.arange(len(power.lag_window)) * power.lag_window
-    weight = 0.5 * step * one_sided.two_sided_transform(lags, size, step) + step**2 / 12.0
-    return np.interp(bins.wavenumber_cm, power.wavenumber_cm, np.abs(weight))
 
 
 def _judge(

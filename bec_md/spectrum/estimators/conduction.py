@@ -27,7 +27,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bec_md.arrays import Array
+from bec_md.spectrum.estimators import one_sided
 from bec_md.spectrum.estimators.cepstral import CepstralEstimate
+from bec_md.spectrum.estimators.estimate import PowerSpectra
 from bec_md.spectrum.estimators.periodogram import LOWEST_TAPERED, TAIL_PARTS, Periodogram
 from bec_md.spectrum.estimators.relaxation import Relaxation
 from bec_md.spectrum.response.symmetric_tensor import VOIGT
@@ -177,6 +179,17 @@ def lowest_over_zero(bins: Periodogram, found: CepstralEstimate) -> float:
     """Mean power of the lowest bins above zero over S(0), all axes."""
     power = bins.power[:, 1 : LOWEST_BINS + 1].mean()
     return float(power / found.value) if found.value > 0.0 else 0.0
+
+
+def integral_weight(power: PowerSpectra, bins: Periodogram) -> Array:
+    r"""Weight of each ordinate of J in ∫ε₂/ω of the smoothed spectrum, (F,) in fs².
+
+    :math:`|Δ^2 (Σ_k k w_k \cos kωΔ + 1/12)|`, which is 1/ω² beyond the resolution and finite within.
+    """
+    step, size = power.timestep_fs, 2 * (len(power.wavenumber_cm) - 1)
+    lags = np.arange(len(power.lag_window)) * power.lag_window
+    weight = 0.5 * step * one_sided.two_sided_transform(lags, size, step) + step**2 / 12.0
+    return np.interp(bins.wavenumber_cm, power.wavenumber_cm, np.abs(weight))
 
 
 def static_error(bins: Periodogram, ordinates: Array, cross: NDArray[Any]) -> tuple[Array, float]:

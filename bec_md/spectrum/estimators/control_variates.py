@@ -36,6 +36,7 @@ from numpy.typing import NDArray
 from bec_md.arrays import Array
 from bec_md.spectrum.estimators import corrections, one_sided
 from bec_md.spectrum.estimators.blocks import CurrentBlocks
+from bec_md.spectrum.estimators.conduction import integral_weight
 from bec_md.spectrum.estimators.estimate import PowerSpectra
 from bec_md.spectrum.estimators.ordinates import fine_density, limited, ordinate_variance, smoothed, squares
 from bec_md.spectrum.estimators.periodogram import Periodogram, periodogram
@@ -87,8 +88,8 @@ class Reduction:
         (3, F) of the smoothed spectrum before the reduction.
     controls
         The moments that were used.
-    static_share
-        (3,) share of the variance of ⟨δM_a²⟩ that is taken away.
+    static_share, integral_share
+        (3,) share of the variance of ⟨δM_a²⟩, and of ∫ε₂/ω (None: the same), that is taken away.
     used
         (3,) whether the axis has a moment that serves.
     static_factor
@@ -103,6 +104,7 @@ class Reduction:
     static_share: Array
     used: NDArray[np.bool_]
     static_factor: Array = field(default_factory=lambda: np.ones(3))
+    integral_share: Array | None = None
 
     def gain(self) -> Array:
         """Variance of S_aa over that of the reduced one, (3, F)."""
@@ -187,12 +189,12 @@ class KnownSquare:
 
 @dataclass(frozen=True)
 class _Applied:
-    """What one known mean square does: to ln S (3, F), to its exponent, to errors, and to ⟨δM_a²⟩."""
+    """What one known mean square does: to ln S (3, F), its exponent, errors, ⟨δM_a²⟩ and ∫ε₂/ω (2, 3)."""
 
     shift: Array
     exponent: Array
     control: Control
-    share: Array
+    shares: Array
     used: NDArray[np.bool_]
 
 
@@ -231,12 +233,17 @@ def square_reduction(
     corrected = blocks.series[0].scheme != "velocity" or md_timestep_fs is not None
     shown = total[0].square / np.maximum(measured, 1e-300)  # stretches of equal length leave out ends of runs
     bare = shown if corrected else np.ones(3)
+    weight = integral_weight(power, bins)
     parts = []
     for one in known:
         itself = one.blocks is blocks
         own = bins if itself else periodogram(one.blocks)
         found = total if itself else moments_of(own, one.blocks)
-        parts.append(_applied(found, total, one.exact * bare, _static_share(own, bins)))
+        shares = [
+            _static_share(own, bins, own.dipole, bins.dipole),
+            _static_share(own, bins, own.power * weight, bins.power * weight),
+        ]
+        parts.append(_applied(found, total, one.exact * bare, np.array(shares)))
     first = np.exp(-np.clip(np.sum([part.shift for part in parts], axis=0), -1.0, 1.0))
     exact = np.sum([one.exact for one in known], axis=0)
     exponent = np.sum([part.exponent for part in parts], axis=0)
@@ -249,6 +256,7 @@ def square_reduction(
         step,
     )
     before, after = bins.dipole.sum(axis=1), (bins.dipole * of_ordinates).sum(axis=1)
+    shares = np.clip(np.sum([part.shares for part in parts], axis=0), 0.0, 1.0)
     square = squares(bins.power, bins.stretches)
     variance, _ = ordinate_variance(square, window, size, step, bins)
     reduction = Reduction(
@@ -256,7 +264,8 @@ def square_reduction(
         density=fine_density(square, window, size, step),
         variance=limited(variance, power.total[:3], window, bins),
         controls=tuple(part.control for part in parts),
-        static_share=np.clip(np.sum([part.share for part in parts], axis=0), 0.0, 1.0),
+        static_share=shares[0],
+        integral_share=shares[1],
         used=np.any([part.used for part in parts], axis=0),
         static_factor=np.divide(after, before, out=np.ones(3), where=before > 0.0),
     )
@@ -268,7 +277,7 @@ def _at(there: Array, grid: Array, rows: Array) -> Array:
     return np.array([np.interp(there, grid, row) for row in rows])
 
 
-def _applied(found: list[Moments], total: list[Moments], target: Array, share: Array) -> _Applied:
+def _applied(found: list[Moments], total: list[Moments], target: Array, shares: Array) -> _Applied:
     """Use a part whose run and halves have moments `found`, of a current with moments `total`."""
     whole, parts = found[0], found[1:]
     served = [(target > 0.0) & (part.spread < LARGEST_VARIANCE) for part in parts]
@@ -293,7 +302,7 @@ def _applied(found: list[Moments], total: list[Moments], target: Array, share: A
         0.5 * (second * excess[0] + first * excess[1]) + 0.25 * mean * apart - 0.5 * mean**2 * v,
         np.where(both[:, None], mean, 0.0),
         control,
-        0.5 * (served[0].astype(float) + served[1]) * share,
+        0.5 * (served[0].astype(float) + served[1]) * shares,
         served[0] | served[1],
     )
 
@@ -317,10 +326,13 @@ def _shifted(found: Reduction, grid: Array, md_timestep_fs: float) -> Reduction:
     return cast(Reduction, moved(replace(found, controls=controls), "density", "variance"))
 
 
-def _static_share(own: Periodogram, bins: Periodogram) -> Array:
-    """Share of the variance of ⟨δM_a²⟩ that goes with the mean square of one part of J, (3,)."""
+def _static_share(own: Periodogram, bins: Periodogram, part: Array, whole: Array) -> Array:
+    """Share of the variance of a static number that goes with the mean square of one part of J, (3,).
+
+    `part` and `whole` are the ordinates (3, F) that it sums, of this part and of all of J.
+    """
     count = bins.stretches
-    mixed = squares(own.dipole, count, own.power) + squares(own.power, count, own.dipole)
-    known, dipole = squares(own.power, count).sum(axis=1), squares(bins.dipole, count).sum(axis=1)
+    mixed = squares(part, count, own.power) + squares(own.power, count, part)
+    known, every = squares(own.power, count).sum(axis=1), squares(whole, count).sum(axis=1)
     mixed = 0.5 * mixed.sum(axis=1)
-    return np.asarray(np.clip(mixed**2 / np.maximum(known * dipole, 1e-300), 0.0, 1.0))
+    return np.asarray(np.clip(mixed**2 / np.maximum(known * every, 1e-300), 0.0, 1.0))
