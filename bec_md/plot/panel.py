@@ -30,6 +30,9 @@ SAMPLING_BAND, MODEL_BAND = "sampling error", "with model error"
 #: A model error is drawn where it widens the band by this part of the height of the curve: less is not seen.
 VISIBLE = 0.004
 
+#: Layer of the curves.
+CURVE = 3.0
+
 #: Opacity of the narrowest band, and of wider ones.
 BAND_ALPHA = (0.28, 0.14)
 
@@ -76,7 +79,7 @@ class Panel:
             self.ax.fill_between(x, low, high, color=look.color, alpha=alpha, linewidth=0.0, zorder=1.9)
             self.drawn.extend((low, high))
         values = data.get(quantity)
-        self.ax.plot(x, values, color=look.color, linestyle=look.linestyle, label=label, zorder=3.0)
+        self.ax.plot(x, values, color=look.color, linestyle=look.linestyle, label=label, zorder=CURVE)
         self.drawn.append(values)
 
     def model_band(self, data: Response, quantity: Quantity, look: Stroke, level: float) -> None:

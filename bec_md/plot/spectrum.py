@@ -10,9 +10,10 @@ from weakref import WeakKeyDictionary
 from bec_md.errors import UsageError
 from bec_md.kinds import limits, require_spectrum
 from bec_md.plot.frequency import add_wavelength_axis, frequency_unit
+from bec_md.plot.limits import visible_range_cm
 from bec_md.plot.overlay import Experiment, Sticks, draw_experiment, draw_sticks, stick_handler
-from bec_md.plot.palette import INK, Stroke, stroke
-from bec_md.plot.panel import Panel
+from bec_md.plot.palette import DASHES, INK, Stroke, stroke
+from bec_md.plot.panel import CURVE, Panel
 from bec_md.plot.quantity import quantities, seen_along
 from bec_md.plot.style import Width, figure_style, new_axes
 from bec_md.spectrum.quantities import Quantity
@@ -101,9 +102,10 @@ def plot_spectrum(
     if isinstance(components, str):
         components = [name.strip() for name in components.split(",")] if components else ()
     with_groups = _wants_groups(spectrum, wanted, groups, components)
+    given = label
     if label is None and (with_groups or experiment is not None):
         label = "total" if with_groups else "simulation"
-    curves = _curves(spectrum, wanted, components, label)
+    curves = _curves(spectrum, wanted, components, given if components else label)
     with figure_style(ax):
         axes = new_axes(ax, width)
         fresh = not axes.has_data()
@@ -117,7 +119,7 @@ def plot_spectrum(
         elif with_groups:
             panel.group_lines(wanted[0])
         for number, (name, item, data) in enumerate(curves):
-            look = Stroke(color or INK, ()) if number == 0 else stroke(number - 1)
+            look = _look(axes, number, color)
             if levels and not components:
                 panel.model_band(data, item, look, levels[-1])
             panel.curve(data, item, look, name, levels)
@@ -125,9 +127,10 @@ def plot_spectrum(
         if fresh:
             panel.frame(wanted, measured, shown)
         else:
-            if shown is not None:
-                panel.ax.set_xlim(*shown)
+            _widen(panel, shown)
             panel.extend(wanted)
+        if shown is None and (fresh or axes in _BY_BANDS):
+            _BY_BANDS[axes] = axes.get_xlim()
         taken = draw_sticks(panel.ax, sticks, axis_unit) if sticks else 0.0
         if wavelength:
             add_wavelength_axis(panel.ax, axis_unit)
@@ -138,6 +141,28 @@ def plot_spectrum(
 
 #: Units of abscissa and ordinate of axes that spectra were drawn into.
 _SHOWN: WeakKeyDictionary[Any, tuple[str, str]] = WeakKeyDictionary()
+
+
+#: Limits of the abscissa that nobody has chosen: they follow the bands of what is drawn.
+_BY_BANDS: WeakKeyDictionary[Any, tuple[float, float]] = WeakKeyDictionary()
+
+
+def _look(axes: Axes, number: int, color: str | None) -> Stroke:
+    """Color and dashes of a curve: of one color that is given, other dashes for each that the panel has."""
+    if color is None:
+        return Stroke(INK, ()) if number == 0 else stroke(number - 1)
+    alike = sum(line.get_color() == color and line.get_zorder() == CURVE for line in axes.lines)
+    return Stroke(color, DASHES[alike % len(DASHES)])
+
+
+def _widen(panel: Panel, shown: tuple[float, float] | None) -> None:
+    """Set the limits of the abscissa of a panel that shows something: as told, or to the end of all bands."""
+    low, high = panel.ax.get_xlim()
+    if shown is not None:
+        panel.ax.set_xlim(*shown)
+    elif _BY_BANDS.pop(panel.ax, None) == (low, high):
+        panel.ax.set_xlim(low, max(high, float(panel.unit.from_cm(visible_range_cm(panel.spectrum)[1]))))
+        _BY_BANDS[panel.ax] = panel.ax.get_xlim()
 
 
 def _refuse_other_units(shown: tuple[str, str], wanted: tuple[str, str]) -> None:
@@ -220,7 +245,12 @@ def _curves(
         symbol = item.symbol
         if components:
             found += [
-                (f"${item.element.format(c)}$", item, seen_along(spectrum, item, c)) for c in components
+                (
+                    f"${item.element.format(c)}$" + (f", {label}" if label else ""),
+                    item,
+                    seen_along(spectrum, item, c),
+                )
+                for c in components
             ]
         else:
             name = label if len(wanted) == 1 else f"${symbol}$" + (f", {label}" if label else "")

@@ -12,6 +12,7 @@ from numpy.testing import assert_allclose
 
 from bec_md.errors import UsageError
 from bec_md.plot import plot_spectrum
+from bec_md.plot.palette import COLORS
 from bec_md.spectrum import Spectrum
 from bec_md.spectrum.response import optics
 from bec_md.units import CM_PER_THZ, MEV_PER_CM
@@ -369,3 +370,29 @@ def test_another_unit_is_not_drawn_into_the_same_axes(spectrum: Spectrum, other:
     plot_spectrum(spectrum, ax=ax.twinx(), groups=False, quantity="loss")
     ax.clear()
     plot_spectrum(spectrum, ax=ax, groups=False, **other)
+
+
+@pytest.mark.parametrize(("quantity", "components", "each"), [("eps", (), 2), ("eps_imag", "xx,zz", 2)])
+def test_curves_of_several_spectra_differ_in_name_and_stroke(
+    spectrum: Spectrum, quantity: str, components: str, each: int
+) -> None:
+    axes = None
+    for number in range(8):  # more than there are colors
+        color = COLORS[number % len(COLORS)]
+        axes = plot_spectrum(
+            spectrum, quantity, False, axes, components=components, label=f"run {number}", color=color
+        )
+    curves = [one for one in axes.get_lines() if not one.get_label().startswith("_")]
+    assert len(curves) == 8 * each
+    assert len({one.get_label() for one in curves}) == len(curves)
+    assert len({(one.get_color(), one._unscaled_dash_pattern[1]) for one in curves}) == len(curves)
+
+
+def test_limits_reach_to_the_bands_of_every_spectrum(spectrum_without_eps: Spectrum) -> None:
+    high = replace(spectrum_without_eps, wavenumber_cm=3.0 * spectrum_without_eps.wavenumber_cm)
+    both = plot_spectrum(high, groups=False, ax=plot_spectrum(spectrum_without_eps, groups=False))
+    assert both.get_xlim() == plot_spectrum(high, groups=False).get_xlim()
+    chosen = plot_spectrum(spectrum_without_eps, groups=False, xlim=(0.0, 300.0))
+    assert plot_spectrum(high, groups=False, ax=chosen).get_xlim() == (0.0, 300.0)
+    chosen.set_xlim(0.0, 400.0)
+    assert plot_spectrum(high, groups=False, ax=chosen).get_xlim() == (0.0, 400.0)
