@@ -26,6 +26,7 @@ _SUFFIXES = {"--csv": (".csv",), "--json": (".json",), "--report": (".html", ".h
 _OF_A_FORMAT = {
     *(suffix for suffixes in _SUFFIXES.values() for suffix in suffixes),
     *(*FIGURE_SUFFIXES, *HDF5_SUFFIXES, *XYZ_SUFFIXES, ".npz", ".cif", ".traj", ".zip", ".xlsx"),
+    *(".md", ".rst", ".tex", ".docx", ".odt", ".rtf", ".ipynb", ".tsv", ".xls", ".ods", ".parquet"),
 }
 STDOUT = "-"
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Literal
 from weakref import WeakKeyDictionary
 
+from bec_md.arrays import Array
 from bec_md.errors import UsageError
 from bec_md.kinds import limits, require_spectrum
 from bec_md.plot.frequency import add_wavelength_axis, frequency_unit
@@ -102,10 +103,9 @@ def plot_spectrum(
     if isinstance(components, str):
         components = [name.strip() for name in components.split(",")] if components else ()
     with_groups = _wants_groups(spectrum, wanted, groups, components)
-    given = label
-    if label is None and (with_groups or experiment is not None):
+    if label is None and not components and (with_groups or experiment is not None):
         label = "total" if with_groups else "simulation"
-    curves = _curves(spectrum, wanted, components, given if components else label)
+    curves = _curves(spectrum, wanted, components, label)
     with figure_style(ax):
         axes = new_axes(ax, width)
         fresh = not axes.has_data()
@@ -124,13 +124,7 @@ def plot_spectrum(
                 panel.model_band(data, item, look, levels[-1])
             panel.curve(data, item, look, name, levels)
         measured = [] if experiment is None else draw_experiment(panel.ax, experiment, axis_unit)
-        if fresh:
-            panel.frame(wanted, measured, shown)
-        else:
-            _widen(panel, shown)
-            panel.extend(wanted)
-        if shown is None and (fresh or axes in _BY_BANDS):
-            _BY_BANDS[axes] = axes.get_xlim()
+        _set_limits(panel, wanted, measured, shown, fresh)
         taken = draw_sticks(panel.ax, sticks, axis_unit) if sticks else 0.0
         if wavelength:
             add_wavelength_axis(panel.ax, axis_unit)
@@ -155,14 +149,27 @@ def _look(axes: Axes, number: int, color: str | None) -> Stroke:
     return Stroke(color, DASHES[alike % len(DASHES)])
 
 
-def _widen(panel: Panel, shown: tuple[float, float] | None) -> None:
-    """Set the limits of the abscissa of a panel that shows something: as told, or to the end of all bands."""
-    low, high = panel.ax.get_xlim()
-    if shown is not None:
-        panel.ax.set_xlim(*shown)
-    elif _BY_BANDS.pop(panel.ax, None) == (low, high):
-        panel.ax.set_xlim(low, max(high, float(panel.unit.from_cm(visible_range_cm(panel.spectrum)[1]))))
-        _BY_BANDS[panel.ax] = panel.ax.get_xlim()
+def _set_limits(
+    panel: Panel,
+    wanted: tuple[Quantity, ...],
+    measured: list[tuple[Array, Array]],
+    shown: tuple[float, float] | None,
+    fresh: bool,
+) -> None:
+    """Set the limits of a new panel; widen those of one that shows something, as told or to all bands."""
+    ax, by_bands = panel.ax, fresh
+    if fresh:
+        panel.frame(wanted, measured, shown)
+    else:
+        low, high = ax.get_xlim()
+        by_bands = _BY_BANDS.pop(ax, None) == (low, high)
+        if shown is not None:
+            ax.set_xlim(*shown)
+        elif by_bands:
+            ax.set_xlim(low, max(high, float(panel.unit.from_cm(visible_range_cm(panel.spectrum)[1]))))
+        panel.extend(wanted)
+    if by_bands and shown is None:
+        _BY_BANDS[ax] = ax.get_xlim()
 
 
 def _refuse_other_units(shown: tuple[str, str], wanted: tuple[str, str]) -> None:

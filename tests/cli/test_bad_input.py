@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
-from bec_md.cli.outputs import to_json
+from bec_md.cli.outputs import guard, to_json
 from bec_md.current import load_current
+from bec_md.errors import UsageError
 from bec_md.files import require_file
 from tests.cli import crystal
 from tests.cli.conftest import Run
@@ -300,3 +301,9 @@ def test_an_unexpected_failure_is_one_line_and_a_traceback_on_request(
     )
     assert shown.exit_code == 1
     assert "Traceback" in shown.stderr
+
+
+@pytest.mark.parametrize(("flag", "name"), [("--report", "r.md"), ("--report", "r.pdf"), ("--csv", "t.tsv")])
+def test_one_format_is_not_written_under_the_name_of_another(flag: str, name: str) -> None:
+    with pytest.raises(UsageError, match=rf"{flag} {name} with the suffix"):
+        guard({flag: Path(name)})
