@@ -75,7 +75,7 @@ class InputOptions:
             raise UsageError(
                 f"{' and '.join(misplaced)} for a trajectory",
                 "they belong to a J(t) or M(t) that another code wrote",
-                "leave them out",
+                "leave them out, or say that the file is one: --format columns",
             )
         return self.reading
 

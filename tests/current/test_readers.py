@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from bec_md.current import is_current_file, open_current
 from bec_md.current.readers.dipole import unwrap_polarization
+from bec_md.current.readers.table import uniform_step
 from bec_md.current.readers.units import BOHR_ANG, DEBYE_E_ANG, parse_units
 from bec_md.errors import BecMDWarning, DataError, UsageError
 
@@ -413,3 +414,38 @@ def test_cp2k_moments_of_force_fields_and_of_xtb_are_branches_too(tmp_path: Path
     np.testing.assert_allclose(found.total(), np.diff(exact, axis=0), atol=1e-6)
     path.write_text("".join(blocks).replace("periodic (Berry phase)", "non-periodic"))
     assert open_current(path, timestep_fs=1.0, volume_ang3=262.0).n_frames == 39
+
+
+# ---------------------------------------------------------------------- times of few digits
+@pytest.mark.parametrize(
+    ("step", "digits", "rows"),
+    [(0.5, "%g", 220_000), (1.5, "%g", 80_000), (1.0 / 3.0, "%g", 400_000), (0.5, "%.0f", 3000)],
+)
+def test_times_with_few_digits_are_equidistant(step: float, digits: str, rows: int) -> None:
+    exact = step * np.arange(1, rows + 1)
+    printed = np.array([float(digits % time) for time in exact])
+    # 0.6 of the last digit over the run
+    assert uniform_step(printed, "t", "f", rounded=True) == pytest.approx(step, rel=1e-5)
+    with pytest.raises(DataError, match="goes from"):
+        uniform_step(printed, "the step", "f")
+    for late in (step, -step, 10.0 * step):  # a sample is missing, or twice
+        slipped = exact + np.where(np.arange(rows) < 0.9 * rows, 0.0, late)
+        with pytest.raises(DataError, match="goes from"):
+            uniform_step(np.array([float(digits % time) for time in slipped]), "t", "f", rounded=True)
+
+
+def test_a_rare_gap_between_whole_times_is_no_rounding() -> None:
+    with pytest.raises(DataError, match="from 1999 to 2001"):
+        uniform_step(np.r_[0:2000, 2001:4000].astype(float), "t", "f", rounded=True)
+
+
+def test_a_table_with_rounded_times_and_fortran_exponents(tmp_path: Path) -> None:
+    path, current = tmp_path / "j.txt", np.sin(np.arange(2500))[:, None] * [1.0, 2.0, 3.0]
+    rows = [
+        f"{0.0005 * n:.3f} " + " ".join(f"{v:.9e}".replace("e", "D") for v in row)
+        for n, row in enumerate(current)
+    ]
+    path.write_text("# time_ps Jx Jy Jz\n" + "\n".join(rows) + "\n")
+    found = open_current(path, units="e*ang/fs", volume_ang3=100.0)
+    assert np.allclose(found.current[:, 0], current, atol=1e-9)
+    assert found.timestep_fs == pytest.approx(0.5, rel=2e-5)

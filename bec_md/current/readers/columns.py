@@ -57,7 +57,7 @@ def _stated_step(table: Array, names: tuple[str, ...], where: str) -> float | No
     for column, name in enumerate(names):
         found = _TIME.fullmatch(name)
         if found and len(table) > 1:
-            return uniform_step(table[:, column], name, where) * _UNITS_FS[found[1].lower()]
+            return uniform_step(table[:, column], name, where, rounded=True) * _UNITS_FS[found[1].lower()]
     return None
 
 

@@ -22,7 +22,9 @@ def read_dpdt(path: Path, options: SeriesOptions) -> RawSeries:
         )
     timed = table.shape[1] == 7
     first = 1 if timed else 0
-    step = uniform_step(table[:, 0], "the time", path.name) if timed and len(table) > 1 else None
+    step = None
+    if timed and len(table) > 1:  # printed with %g, whose six digits do not tell 100000.5 from 100001
+        step = uniform_step(table[:, 0], "the time", path.name, rounded=True)
     return RawSeries(
         table[:, None, first : first + 3],
         "current",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -49,7 +49,7 @@ def read_columns(path: Path) -> tuple[Array, tuple[str, ...]]:
             continue
         words = text.replace(",", " ").split()
         try:
-            values = [float(word) for word in words]
+            values = [_number(word) for word in words]
         except ValueError:
             values = []
         if not rows and is_heading(words):
@@ -88,10 +88,18 @@ def is_heading(words: Sequence[str]) -> bool:
 def is_number(word: str) -> bool:
     """Whether a word is a number, ``nan`` and ``inf`` included."""
     try:
-        float(word)
+        _number(word)
     except ValueError:
         return False
     return True
+
+
+def _number(word: str) -> float:
+    """Return a number, also with the exponent of Fortran, 1.5D-03."""
+    try:
+        return float(word)
+    except ValueError:
+        return float(word.replace("D", "E").replace("d", "e"))
 
 
 def pick_columns(
@@ -137,8 +145,51 @@ def pick_columns(
     return chosen
 
 
-def uniform_step(values: Array, what: str, where: str) -> float:
+#: Rarer steps than this share are no rounding, which makes both of its two often; rows that tell.
+_OFTEN, _TELLING = 0.05, 40
+#: Distance from a line of what is rounded to units, and unit over the whole range up to which it is known.
+_ROUNDED, _KNOWN = 0.6, 1e-3
+
+
+def _rounded_step(values: Array) -> float | None:
+    """Return the spacing of times that a file has with few digits; None if they are not that.
+
+    Equal steps, rounded to a unit, are two neighboring multiples of it, each of them often; a gap is rare.
+    """
+    steps = np.diff(values)
+    for units in _last_digits(values):
+        inside = units[1:] == units[:-1]
+        for unit in np.unique(units[1:][inside]):
+            found = np.rint(steps[inside & (units[1:] == unit)] / unit)
+            share = float(np.mean(found > found.min()))
+            rare = len(found) >= _TELLING and 0.0 < min(share, 1.0 - share) < _OFTEN
+            if rare or np.ptp(found) > 1.0:
+                break
+        else:
+            weight = 1.0 / np.maximum(units, 1e-9 * units.max())
+            slope, begin = np.polyfit(np.arange(len(values)), values, 1, w=weight)
+            off = np.abs(values - begin - slope * np.arange(len(values)))
+            if (off <= _ROUNDED * units + 1e-9 * slope).all() and units.max() < _KNOWN * np.ptp(values):
+                return float(slope)
+    return None
+
+
+def _last_digits(values: Array) -> Iterator[Array]:
+    """Yield what the last digit of each number may be worth: of fixed decimals, of six digits (``%g``)."""
+    far = 1e-12 * np.abs(values).max()
+    for decimals in range(10):
+        if (np.abs(values - np.round(values, decimals)) <= far).all():
+            yield np.full(len(values), 10.0**-decimals)
+            break
+    six = 10.0 ** (np.floor(np.log10(np.maximum(np.abs(values), 1e-30))) - 5.0)
+    if (np.abs(values - six * np.rint(values / six)) <= 1e-3 * six).all():
+        yield six
+
+
+def uniform_step(values: Array, what: str, where: str, *, rounded: bool = False) -> float:
     """Return the spacing of a uniform column (time or step), refusing gaps and repeats.
+
+    With `rounded` it may be a time that was printed with few digits, so that its steps differ.
 
     Raises
     ------
@@ -152,6 +203,8 @@ def uniform_step(values: Array, what: str, where: str) -> float:
     # a printed time has at best some 1e-6 of rounding per step
     wrong = np.abs(steps - first) > 1e-3 * abs(first) + 1e-12
     if first <= 0.0 or wrong.any():
+        if rounded and (found := _rounded_step(values)) is not None:
+            return found
         row = int(np.argmax(wrong)) if wrong.any() else 0
         raise DataError(
             f"{what} of {where} goes from {values[row]:g} to {values[row + 1]:g} at row {row + 2}",
