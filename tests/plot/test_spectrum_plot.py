@@ -77,6 +77,18 @@ def test_bands_of_power_spectra_are_chi_square_intervals(spectrum: Spectrum) -> 
         assert_allclose(high, expected[1], **EXACT)
 
 
+def test_band_of_what_strong_bands_leak_to_is_as_wide_as_its_error(spectrum: Spectrum) -> None:
+    leak = 0.01 * spectrum.sigma_iso.real.max()
+    noisy = replace(spectrum, iso_real_err=np.hypot(spectrum.iso_real_err, leak))
+    values, errors = noisy.n_alpha, noisy.error("n_alpha")
+    low, high = noisy.n_alpha_interval(0.682689492)
+    weak = errors > 10.0 * values
+    assert weak.sum() > 10
+    assert (low <= values).all()
+    assert_allclose(low[weak], 0.0, atol=0.01 * errors[weak].max())
+    assert_allclose(high[weak], (values + errors)[weak], rtol=1e-6)
+
+
 def test_band_of_the_real_part_is_gaussian(spectrum: Spectrum) -> None:
     _, low, high = band(plot_spectrum(spectrum, "eps_real", band=0.682689492))
     # the coverage of one standard deviation

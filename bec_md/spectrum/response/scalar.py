@@ -11,6 +11,9 @@ from bec_md.spectrum.errors import model_error, uncertainty
 from bec_md.spectrum.quantities import QUANTITIES, Quantity, find_quantity
 from bec_md.spectrum.response import conductivity
 
+#: χ² degrees of freedom of one ordinate of a periodogram: no estimate of power has fewer.
+ORDINATE = 2.0
+
 
 class _Value:
     """An attribute that is a quantity of its owner, or its statistical error."""
@@ -172,14 +175,17 @@ class Response(Functions):
         """
         row = find_quantity(quantity)
         values = self.get(row)
+        half = uncertainty.normal_quantile(level) * self.error(row)
         if row.linear and self.positive and (row.keeps_dc or not self.sigma_dc_err):
             dof = uncertainty.degrees_of_freedom(self.sigma.real, self.real_err**2)
             unit = np.abs(row.gradient(self.wavenumber_cm, self.sigma))  # a linear one does not depend on ε
             dc = 0.0 if row.keeps_dc else self.sigma_dc
             shift = unit * dc / conductivity.omega_eps0(self.wavenumber_cm)
-            low, high = uncertainty.chi_square_interval(values + shift, dof, level)
+            low, high = uncertainty.chi_square_interval(values + shift, np.maximum(dof, ORDINATE), level)
+            # below, the error is not that of an estimate of power, but what strong bands leak there
+            low *= np.minimum(dof / ORDINATE, 1.0)
+            high = np.where(dof < ORDINATE, np.maximum(high, values + shift + half), high)
             return low - shift, high - shift
-        half = uncertainty.normal_quantile(level) * self.error(row)
         return self.within_limits(row, values - half, values + half)
 
     def within_limits(self, quantity: Quantity, low: Array, high: Array) -> tuple[Array, Array]:
