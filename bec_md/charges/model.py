@@ -144,11 +144,12 @@ class ModelCharges:
     def along_velocities(self) -> ModelCharges:
         """Return the source for a current at every frame.
 
-        Where Z* derives from a polarization, J is one derivative along the velocities and needs no tensors:
-        `along` gives it, those of the members, and P. The tensors and the uncertainty of this source are
-        those of the first frame of each call, and stand for the others (f-sum rule, charge sums).
+        Where Z* derives from a polarization, also in part, one derivative along the velocities stands for its
+        tensors: `along` gives J, those of the members, and P if there is one. The tensors and the uncertainty
+        of this source are those of the first frame of each call, and stand for the others (f-sum rule, charge
+        sums).
         """
-        if getattr(self.model, "charges_from", "charges") != "dipole":
+        if getattr(self.model, "charges_from", "charges") == "charges":
             return self
         lean = copy(self)
         lean._lean = True

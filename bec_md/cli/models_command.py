@@ -55,7 +55,10 @@ def models(json: str | None = None) -> None:
             f"{model.path.stat().st_size / 1e6:.1f} MB",
         )
     RichConsole().print(table)
-    Console().say("\nbec-md spectrum takes the one that knows the structures (--model auto), else universal.")
+    Console().say(
+        "\nbec-md spectrum takes the one that knows the structures (--model auto), else universal; "
+        "universal-mean errs less and takes longer."
+    )
 
 
 def _elements(path: Path) -> list[int]:
@@ -133,26 +136,31 @@ def describe_model_file(console: Console, path: Path) -> dict[str, Any]:
 
     header = read_header(path)
     card, config = header["card"], header["config"]
+    kind = "mean of networks" if "mean_of" in header else "network"
     console.item(
-        "file", f"{path.name}: network, {path.stat().st_size / 1e6:.2f} MB, schema {header['schema']}"
+        "file", f"{path.name}: {kind}, {path.stat().st_size / 1e6:.2f} MB, schema {header['schema']}"
     )
     console.item("name", f"{card.get('name', path.stem)}; {stated_error(card)}")
     if card.get("description"):
         console.item("about", str(card["description"]))
     console.item("elements", f"{len(config['elements'])}: {_symbols(config['elements'], 200)}")
     console.item("levels", ", ".join(config["levels"]))
-    console.item(
-        "shape",
-        f"{config['layers']} layers, {config['channels']} channels, l ≤ {config['l_max']}, cutoff "
-        f"{config['cutoff_ang']:g} Å",
-    )
-    console.item(
-        "read-outs",
-        ", ".join(
-            item["name"] + (f" ({item['members']} members)" if item.get("members", 1) > 1 else "")
-            for item in config["readouts"]
-        ),
-    )
+    if "mean_of" in header:
+        shares = ", ".join(f"{share:.2g} of {Path(name).name}" for name, share in header["mean_of"].items())
+        console.item("mean of", shares)
+    else:
+        console.item(
+            "shape",
+            f"{config['layers']} layers, {config['channels']} channels, l ≤ {config['l_max']}, cutoff "
+            f"{config['cutoff_ang']:g} Å",
+        )
+        console.item(
+            "read-outs",
+            ", ".join(
+                item["name"] + (f" ({item['members']} members)" if item.get("members", 1) > 1 else "")
+                for item in config["readouts"]
+            ),
+        )
     for key in ("data", "license", "citation"):
         if card.get(key):
             console.item(key, str(card[key]))

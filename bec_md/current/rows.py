@@ -199,7 +199,7 @@ class Recipe:
             rows["member_current"] = self.sums.member_current(batch.members, velocities)
         if self.internal is not None:
             rows |= self._rows_internal(self.internal, piece, batch.born_effective_charges, velocities)
-        if path is not None:
+        if self.source is self.derivative:
             rows |= self._rows_along(piece.frames, velocities, rows["charge_sum"], path)
         if self.sampling.charge_stride > 1:
             rows["interpolation_check"] = _compare(
@@ -231,9 +231,9 @@ class Recipe:
         }
 
     def _rows_along(
-        self, frames: list[Frame], velocities: Array, charge_sum: Array, path: Continuous
+        self, frames: list[Frame], velocities: Array, charge_sum: Array, path: Continuous | None
     ) -> Rows:
-        r"""Return what derivatives along the velocities give: J of groups and members, and P.
+        r"""Return what derivatives along the velocities give: J of groups and members, and P if there is one.
 
         The velocities are those relative to the center of mass, so that no tensors of the frame are needed:
         :math:`J_g = \sum Z (v - v_\mathrm{com}) + S_g v_\mathrm{com}`, of which every sum rule subtracts the
@@ -247,8 +247,10 @@ class Recipe:
         rows: Rows = {
             "current": np.mean([one.current for one in found], axis=0)
             + polarization_velocity(charge_sum, np.broadcast_to(com, charge_sum.shape[:-1])),
-            "polarization": path.rows(frames, np.concatenate([moments[0], moments[-1][-1:]][: len(ends)])),
         }
+        if path is not None:
+            moment = np.concatenate([moments[0], moments[-1][-1:]][: len(ends)])
+            rows["polarization"] = path.rows(frames, moment)
         members = np.mean([one.members.sum(axis=2) for one in found], axis=0)
         if members.shape[1] > 1:
             rows["member_current"] = members

@@ -129,7 +129,15 @@ def _models(model: str | None) -> Iterator[Finding]:
         yield Finding("model", "missing", "no bundled model; give fix bec the path of a .safetensors file")
     for path in paths:
         try:
-            config = read_header(path)["config"]
+            header = read_header(path)
+            config = header["config"]
+            if "mean_of" in header:
+                names = " and ".join(
+                    f"{share:.2g} of {Path(name).stem}" for name, share in header["mean_of"].items()
+                )
+                text = f"{path}: {names}; a fix bec for each, their currents added with these shares"
+                yield Finding("model", "ok", text)
+                continue
             derived = NetworkConfig(**config).charges_from.name == "dipole"
             text = f"{path}: {len(config['elements'])} elements, cutoff {config['cutoff_ang']:g} Å, "
             text += "predicts a polarization, " if derived else ""

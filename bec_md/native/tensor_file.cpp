@@ -117,6 +117,9 @@ TensorFile::TensorFile(const std::string& path) : path_(path) {
                     "model files are safetensors with a bec_md entry in their metadata",
                     "train one with `bec-md train`, or name a bundled model (`bec-md models`)");
     }
+    if (header_.has("mean_of"))
+        throw Error(path + " is the mean of several networks", "one network is evaluated here",
+                    "evaluate each by itself and add the currents with their shares (`bec-md info` names both)");
     for (const auto& [name, tensor] : tensors_) refuse_what_is_no_number(path, name, tensor);
 }
 

@@ -10,10 +10,12 @@ __getattr__, __dir__, __all__ = on_first_use(
     __name__,
     {
         "loading": "load_model",
+        "model_file": "save_mean",
         "predictor": "BecModel",
     },
 )
 
 if TYPE_CHECKING:
     from bec_md.network.loading import load_model as load_model
+    from bec_md.network.model_file import save_mean as save_mean
     from bec_md.network.predictor import BecModel as BecModel

@@ -6,6 +6,9 @@ the weights the file carries the coupling tables ``coupling.l1.l2.l3`` (√(2l3+
 so that an evaluator in another language needs no conventions of its own.
 
 Weights are named as in `bec_md.network.network.Network`: those of a read-out begin with ``readouts.NAME.``.
+The file of a mean of networks (`save_mean`) has no weights: `mean_of` in place of `config` names their files,
+relative to its folder, and how much each counts; `read_header` gives the `config` and the card in common.
+
 Schema 1 had `config.readout` (tensor or polarization), `config.members` and other names; it is upgraded when
 it is read, and `rewrite` makes a file of schema 2 of it.
 """
@@ -14,6 +17,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -54,7 +58,8 @@ class _Header(BaseModel):
     """What the entry ``bec_md`` of a model file has to hold."""
 
     schema_: int = Field(alias="schema", ge=1)
-    config: dict[str, Any]
+    config: dict[str, Any] = {}
+    mean_of: dict[str, Positive] | None = Field(None, min_length=2)
     convention: Literal["dM/du"]
     card: _Card = _Card()
 
@@ -80,6 +85,35 @@ def save_model(path: str | Path, network: Network, card: dict[str, Any]) -> None
         "card": card,
     }
     write_tensors(path, tensors, {"bec_md": json.dumps(header)})
+
+
+def save_mean(
+    path: str | Path, shares: Mapping[str | Path, float], card: Mapping[str, Any] | None = None
+) -> None:
+    """Write a model that is the mean of others, which stay files of their own.
+
+    Parameters
+    ----------
+    path
+        Model file to write.
+    shares
+        Model file, absolute or relative to the folder of `path`, and how much it counts, made to sum to one.
+    card
+        As of a network; ``uncertainty_scale`` multiplies a spread that is calibrated for each network.
+
+    Raises
+    ------
+    DataError, UsageError
+        If a file is not there, is a mean itself, or has no element or level in common with the others.
+    """
+    header = {
+        "schema": SCHEMA,
+        "mean_of": {str(name): float(share) for name, share in shares.items()},
+        "convention": CONVENTION,
+        "card": dict(card or {}),
+    }
+    _with_common(header, Path(path))
+    write_tensors(path, {}, {"bec_md": json.dumps(header)})
 
 
 def read_header(path: str | Path) -> dict[str, Any]:
@@ -108,10 +142,41 @@ def read_header(path: str | Path) -> dict[str, Any]:
             "upgrade bec-md",
         )
     _check_tensors(entries, path.stat().st_size - 8 - length, path.name)
+    if header.get("mean_of"):
+        return _with_common({"card": {}, **header}, path)
     header["config"] = upgraded(header["config"])
     config = checked(NetworkConfig, header["config"], path.name, _FIX)
     header["config"] |= config.model_dump(mode="json", exclude_none=True)
     return {"card": {}, **header}
+
+
+def _with_common(header: dict[str, Any], path: Path) -> dict[str, Any]:
+    """Complete the header of a mean by what its networks have in common; `mean_of` by paths and shares."""
+    total = sum(header["mean_of"].values())
+    shares = {str(path.parent / name): share / total for name, share in header["mean_of"].items()}
+    parts = [read_header(name) for name in shares]
+    configs = [part["config"] for part in parts]
+    config = {
+        "elements": sorted(set[int].intersection(*(set(one["elements"]) for one in configs))),
+        "levels": [name for name in configs[0]["levels"] if all(name in one["levels"] for one in configs)],
+        "cutoff_ang": max(one["cutoff_ang"] for one in configs),
+    }
+    if any("mean_of" in part for part in parts) or not config["elements"] or not config["levels"]:
+        raise DataError(
+            f"{path}: its networks have no element or no level of theory in common, or are means themselves",
+            "a mean is taken of tensors that every network predicts",
+            "name networks that were trained on the same elements and levels",
+        )
+    counts = [part["card"].get("training_structures") or {} for part in parts]
+    common = {
+        "name": path.stem,
+        "default_level": config["levels"][0],
+        "eps_inf_trained": any(part["card"].get("eps_inf_trained", True) for part in parts),
+        "training_structures": {
+            s: min(one[s] for one in counts) for s in set.intersection(*map(set, counts))
+        },
+    }
+    return header | {"config": config, "mean_of": shares, "card": common | header["card"]}
 
 
 def check_card(card: dict[str, Any], place: str, fix: str) -> None:
@@ -150,6 +215,12 @@ def load_network(path: str | Path) -> Network:
     from bec_md.network.network import Network
 
     header = read_header(path)
+    if "mean_of" in header:
+        raise DataError(
+            f"{path} is the mean of several networks",
+            "it has no weights of its own",
+            "name one of its networks",
+        )
     network = Network(NetworkConfig.model_validate(header["config"]))
     tensors = {k: v for k, v in load_file(path).items() if not k.startswith("coupling.")}
     weights = _upgraded_weights(tensors) if header["schema"] < SCHEMA else tensors

@@ -97,12 +97,16 @@ class BecModel:
         header = read_header(self.path)
         self.card: dict[str, Any] = header["card"]
         self.config = header["config"]
-        self.charges_from = NetworkConfig(**self.config).charges_from.name
+        #: ``charges``, ``dipole`` (they derive from a polarization), or ``mean`` of networks.
+        self.charges_from = "mean" if "mean_of" in header else NetworkConfig(**self.config).charges_from.name
         self.name: str = str(self.card.get("name", self.path.stem))
         self.elements: tuple[int, ...] = tuple(self.config["elements"])
         self.cutoff_ang = float(self.config["cutoff_ang"])
         self.level = self._pick_level(level)
-        content = hashlib.sha256(self.path.read_bytes()).hexdigest()[:16]
+        self._shares: dict[str, float] = header.get("mean_of", {})
+        content = hashlib.sha256(
+            b"".join(Path(file).read_bytes() for file in (self.path, *self._shares))
+        ).hexdigest()[:16]
         self.fingerprint = f"{content}:{self.level}" + ("" if precision == "float32" else f":{precision}")
         self.calibration = float(self.card.get("uncertainty_scale", 1.0))
         self.predicts_eps_inf = bool(self.card.get("eps_inf_trained", True))
@@ -186,19 +190,19 @@ class BecModel:
                 f"give velocities as ({len(frames)}, {n_atoms}, 3), groups as ({n_atoms},)",
             )
         count = int(group.max(initial=0)) + 1
-        if self.charges_from == "charges":
-            found = self.engine.evaluate(frames)
-            share = np.eye(count)[group] * (group >= 0)[:, None]  # (N, G)
-            current = np.einsum("fmnab,fnb,ng->fmga", found["charges"], velocities, share, optimize=True)
-            return PredictedCurrent(current.mean(axis=1), current, None)
         lanes = np.where(group[:, None] == np.arange(count), 1.0, 0.0)[..., None] * velocities[:, :, None]
-        request = Request(("current", "polarization"), velocities=lanes)  # (F, N, G, 3)
-        found = self.engine.evaluate(frames, request)
+        found = self.currents(frames, lanes)
+        moment = found.get("polarization")
         return PredictedCurrent(
-            found["current"].mean(axis=1),
-            found["current"],
-            found["polarization"].mean(axis=1),
+            found["current"].mean(axis=1), found["current"], None if moment is None else moment.mean(axis=1)
         )
+
+    def currents(self, frames: Sequence[Frame | Atoms], lanes: Array) -> Answers:
+        """``current`` along velocities (F, N, G, 3) of G groups, and ``polarization`` where there is one."""
+        if self.charges_from == "charges":
+            charges = self.engine.evaluate(frames)["charges"]
+            return {"current": np.einsum("fmnab,fngb->fmga", charges, lanes, optimize=True)}
+        return self.engine.evaluate(frames, Request(("current", "polarization"), velocities=lanes))
 
     def ionic_charges(self, frame: Frame | Atoms) -> Array:
         """Charges q_i of P = Σ_i q_i r_i + Σ_j p_j, (N,) e: what P gains when an atom is taken to its image.
@@ -281,6 +285,12 @@ class BecModel:
                 "the model needs one at least",
                 "give a `threads` above 0, or leave it",
             )
+        if self._shares:
+            from bec_md.network.mean import MeanEngine
+
+            options: dict[str, Any] = {"device": device, "engine": engine, "threads": threads}
+            parts = [BecModel(p, level=self.level, precision=precision, **options) for p in self._shares]
+            return MeanEngine(parts, list(self._shares.values()))
         if engine in ("auto", "native") and device == "cpu" and precision == "float32":
             from bec_md.network.native import NativeEngine, native_status
 

@@ -75,18 +75,33 @@ def publish(model: str | Path, *, data_root: str | Path, destination: str | Path
             "a shipped model states errors measured on held-back data",
             "add tests to the section 'card' of the training configuration",
         )
-    root, errors = Path(data_root), {}
+    root = Path(data_root)
+    if "second_opinion" in card:
+        second = str(card["second_opinion"]["model"])
+        limit = difference_of_unseen(source, second, config_folder=folder, data_root=root)
+        card["second_opinion"] = {"model": second, "difference_e": limit}
+    card |= stated_errors(source, card, config_folder=folder, data_root=root)
+    target = folder / f"{card['name']}.safetensors"
+    save_model(target, load_network(source), card)
+    write_text(target.with_suffix(".md"), model_card(card))
+    return target
+
+
+def stated_errors(
+    source: Path, card: Mapping[str, Any], *, config_folder: Path, data_root: Path
+) -> dict[str, Any]:
+    """Entries of the card of a model about its errors on the tests that the card names."""
+    errors, tests = {}, card["tests"]
     training = [
-        find_data_file(item["path"], config_folder=folder, data_root=root)
+        find_data_file(item["path"], config_folder=config_folder, data_root=data_root)
         for item in card["training"]["config"]["data"]
         if not item.get("teacher")
     ]
     for test in tests:
         result = evaluate_model(
             source,
-            find_data_file(test["path"], config_folder=folder, data_root=root),
+            find_data_file(test["path"], config_folder=config_folder, data_root=data_root),
             level=test["level"],
-            engine="torch",
             threads=1,
             training_data=training,
         )
@@ -96,18 +111,12 @@ def publish(model: str | Path, *, data_root: str | Path, destination: str | Path
             **{key: result.metrics[key] for key in KEPT if key in result.metrics},
             "element_mean_rmse_e": result.metrics["baselines"]["element_mean"]["rmse_e"],
         }
-    card["errors"] = errors
-    if "second_opinion" in card:
-        second = str(card["second_opinion"]["model"])
-        limit = difference_of_unseen(source, second, config_folder=folder, data_root=root)
-        card["second_opinion"] = {"model": second, "difference_e": limit}
     stated = card.get("stated", tests[0]["label"])
-    card["stated_error_e"] = errors[stated]["rmse_e"]
-    card["stated_error_data"] = f"{stated}, {errors[stated]['n_tensors']} test tensors"
-    target = folder / f"{card['name']}.safetensors"
-    save_model(target, load_network(source), card)
-    write_text(target.with_suffix(".md"), model_card(card))
-    return target
+    return {
+        "errors": errors,
+        "stated_error_e": errors[stated]["rmse_e"],
+        "stated_error_data": f"{stated}, {errors[stated]['n_tensors']} test tensors",
+    }
 
 
 def difference_of_unseen(model: Path, second: str, *, config_folder: Path, data_root: Path) -> float:
@@ -150,11 +159,7 @@ def model_card(card: Mapping[str, Any]) -> str:
         f"{card['description']}.",
         "",
         f"- Default level of theory: `{card['default_level']}`",
-        f"- Parameters: {training['n_parameters']:,}",
-        f"- Trained for {training['epochs']} epochs, {training['minutes']:.0f} minutes on one CPU core"
-        f" (best validation in epoch {training['best_epoch']}), seed {training['config']['seed']}",
-        f"- Made with `bec-md train bec_md/network/bundled/{card['name']}.yaml --data-root DATA`, then"
-        " `python -m bec_md.training.publish`",
+        *_making(card, training),
     ]
     if "domain" in card:
         lines.append(f"- Taken by `--model auto` for: {card['domain']['text']}")
@@ -192,6 +197,25 @@ def model_card(card: Mapping[str, Any]) -> str:
     if "remarks" in card:
         lines += ["", f"{card['remarks']}"]
     return "\n".join(lines) + "\n"
+
+
+def _making(card: Mapping[str, Any], training: Mapping[str, Any]) -> list[str]:
+    """Lines about parameters, epochs, and the commands."""
+    if "shares" in card:
+        names = " and ".join(f"{share:.2f} of `{name}`" for name, share in card["shares"].items())
+        return [
+            f"- The mean of {names}, which has the smallest mean absolute error on the compositions that the"
+            " first one held back",
+            f"- Made with `python -m bec_md.training.publish_mean {' '.join(card['shares'])} --name"
+            f" {card['name']} --data-root DATA`",
+        ]
+    return [
+        f"- Parameters: {training['n_parameters']:,}",
+        f"- Trained for {training['epochs']} epochs, {training['minutes']:.0f} minutes on one CPU core"
+        f" (best validation in epoch {training['best_epoch']}), seed {training['config']['seed']}",
+        f"- Made with `bec-md train bec_md/network/bundled/{card['name']}.yaml --data-root DATA`, then"
+        " `python -m bec_md.training.publish`",
+    ]
 
 
 def _uncertainty(card: Mapping[str, Any]) -> list[str]:
