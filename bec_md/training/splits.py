@@ -34,7 +34,7 @@ def split_by_composition(
     Raises
     ------
     UsageError
-        If there is only one composition.
+        If there is only one composition, or fewer than folds.
     """
     ranks = {formula: composition_rank(formula, seed) for formula in set(formulas)}
     held = {formula for formula, rank in ranks.items() if rank < fraction}
@@ -42,6 +42,12 @@ def split_by_composition(
     held = held or set(order[:1])
     if fold is not None:
         held = set(order[fold[0] :: fold[1]])
+    if fold is not None and 1 < len(ranks) < fold[1]:
+        raise UsageError(
+            f"{where}: {len(ranks)} compositions in {fold[1]} folds",
+            "a fold without a composition tells nothing",
+            f"take at most {len(ranks)} folds, or split: block",
+        )
     if len(ranks) < 2 or len(held) == len(ranks):
         raise UsageError(
             f"{where}: {len(ranks)} composition(s), {len(held)} of them held back at fraction {fraction}",

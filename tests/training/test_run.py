@@ -343,6 +343,8 @@ def test_folds_are_disjoint_and_complete():
         assert all(sorted(kept + held) == list(range(10)) for kept, held in parts)
     with pytest.raises(UsageError, match="at most 3 folds"):
         split_by_block(3, 0.25, fold=(0, 4))
+    with pytest.raises(UsageError, match="at most 3 folds"):  # before any of them is trained
+        split_by_composition(list("aabc"), 0.25, 1, fold=(0, 4))
 
 
 def test_publishing_measures_the_second_opinion(tmp_path):
