@@ -62,14 +62,17 @@ def load_pretrained(
     Returns
     -------
     network, new
-        The network, and whether the read-out that gives Z* is new: then it keeps the elements of the data
-        alone, since of the others the new read-out would know nothing.
+        The network, and whether the read-out that gives Z* is new, or has other oxidation numbers: then it
+        keeps the elements of the data alone (and those that have such numbers), since of the others the new
+        read-out would know nothing.
 
     Raises
     ------
     UsageError
         If the network does not know all elements of the data.
     """
+    from ase.data import atomic_numbers
+
     from bec_md.network.model_file import load_network
 
     network = load_network(_find(finetune.model, config_folder))
@@ -83,8 +86,14 @@ def load_pretrained(
     network = extend_levels(network, levels, like=finetune.level_like)
     if finetune.readouts is None:
         return network, False
-    new = network.config.charges_from.name not in {item.name for item in finetune.readouts}
-    return with_readouts(with_elements(network, elements) if new else network, finetune.readouts), new
+    before = network.config.charges_from
+    new = all(
+        (item.name, item.oxidation_numbers) != (before.name, before.oxidation_numbers)
+        for item in finetune.readouts
+    )
+    numbered = {atomic_numbers.get(s) for item in finetune.readouts for s in item.oxidation_numbers or ()}
+    kept = [z for z in network.config.elements if z in {*elements, *numbered}]
+    return with_readouts(with_elements(network, kept) if new else network, finetune.readouts), new
 
 
 def _find(model: str, config_folder: Path) -> Path:

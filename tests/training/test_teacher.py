@@ -14,8 +14,8 @@ from bec_md.network.config import NetworkConfig
 from bec_md.network.model_file import load_network, read_header, save_model
 from bec_md.structure.extxyz import write_frames
 from bec_md.training import train
-from bec_md.training.config import Source, parse_config
-from bec_md.training.pretrained import with_readouts
+from bec_md.training.config import Finetune, Source, parse_config
+from bec_md.training.pretrained import load_pretrained, with_readouts
 from bec_md.training.sources import load_sources
 from bec_md.training.splits import structure_key
 from bec_md.training.teacher import fractional_motion, load_teacher, mixed, read_geometries, taught
@@ -240,6 +240,27 @@ def test_a_run_can_start_from_a_network_with_other_readouts(teacher):
     old, new = load_network(result.model).state_dict(), load_network(other.model).state_dict()
     for name in (name for name in old if name.startswith("layers")):
         torch.testing.assert_close(old[name], new[name])
+
+
+def test_charges_of_a_dipole_are_fixed_or_fitted_anew(teacher, tmp_path):
+    """Oxidation numbers of the elements in the data are enough, whatever else the model knows."""
+    _, result = teacher
+
+    def started(model, numbers, elements=(8, 12)):
+        wanted = [{"name": "dipole", "members": 2, "oxidation_numbers": numbers}, {"name": "polarizability"}]
+        finetune = Finetune(model=str(model), readouts=wanted)
+        return load_pretrained(finetune, elements=elements, levels=("toy",), config_folder=tmp_path)
+
+    two = {"Mg": 2, "O": -2}
+    for numbers, elements in ((two, (8, 12)), (two | {"Li": 1, "F": -1}, (3, 8, 9, 12))):
+        fixed, new = started(result.model, numbers)
+        assert (fixed.config.elements, new) == (elements, True)
+    assert fixed.charges_from.reference_charge.tolist() == [1.0, -2.0, -1.0, 2.0]
+    with pytest.raises(UsageError, match="one for each element of the network, atomic numbers 3, 8, 12"):
+        started(result.model, two, elements=(3, 8))
+    save_model(tmp_path / "fixed.safetensors", fixed, {})
+    assert not started(tmp_path / "fixed.safetensors", two | {"Li": 1, "F": -1})[1]
+    assert started(tmp_path / "fixed.safetensors", None)[1]  # its charges begin with those of the data
 
 
 def test_the_backbone_is_kept_when_the_readouts_change(teacher):
