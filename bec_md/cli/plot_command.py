@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -125,8 +125,8 @@ def plot(
         keywords: dict[str, Any] = {"unit": unit, "wavelength": wavelength, "width": width}
         keywords["xlim"] = parse_range(xlim)
         measured: dict[str, Any] = {}
-        for path in experiment or ():
-            measured |= {"": (0.0, 0.0)} if quantity in _OWN_FIGURE else read_curves(path, quantity)
+        for path, stem in zip(experiment or (), different_stems(experiment or ()), strict=True):
+            measured |= {"": (0.0, 0.0)} if quantity in _OWN_FIGURE else read_curves(path, quantity, stem)
         if harmonic is not None:
             seen = "".join(axis for axis in "xyz" if axis in (components or "xyz"))
             keywords["sticks"] = sticks_of(
@@ -278,10 +278,17 @@ def parse_range(text: str | None) -> tuple[float, float] | None:
     return low, high
 
 
-def read_curves(path: Path, quantity: str) -> dict[str, tuple[Any, Any]]:
+def different_stems(paths: Sequence[Path]) -> list[str]:
+    """Names of files without their formats, with that of the folder or a number where they are the same."""
+    stems = [path.stem for path in paths]
+    return stems if len(set(stems)) == len(stems) else stems_of([str(path) for path in paths])
+
+
+def read_curves(path: Path, quantity: str, stem: str = "") -> dict[str, tuple[Any, Any]]:
     """Read a measured file as ``bec-md compare`` does; values beside a frequency may be in their own units.
 
-    A figure of two quantities (ε, n and κ) gets both where the file has them.
+    The curve is called `stem`, by default as the file. A figure of two quantities (ε, n and κ) gets both
+    where the file has them.
     """
     from bec_md.compare import open_curve
     from bec_md.compare.sources import named_axis
@@ -289,7 +296,7 @@ def read_curves(path: Path, quantity: str) -> dict[str, tuple[Any, Any]]:
     from bec_md.plot.quantity import quantities
     from bec_md.plot.style import as_text
 
-    own, name = named_axis(require_file(path)), as_text(path.stem)
+    own, name = named_axis(require_file(path)), as_text(stem or path.stem)
     if own is not None:
         return {name: own}
     wanted = quantities(quantity)

@@ -25,7 +25,7 @@ from bec_md.compare.curve import Curve, words_of
 from bec_md.compare.grid import Pair, both_sides, common
 
 #: Quantities whose noise is proportional to them.
-_MULTIPLICATIVE = ("n_alpha", "eps_imag", "alpha_cm")
+_MULTIPLICATIVE = ("n_alpha", "sigma_real", "eps_imag", "alpha_cm")
 
 #: Smallest error in a fit, and in χ² of what is no power spectrum, over the highest value of the curves.
 _FIT_FLOOR, _FLOOR = 0.02, 0.01

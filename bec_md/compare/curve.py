@@ -10,14 +10,14 @@ from bec_md.arrays import Array, brief_repr
 from bec_md.errors import DataError
 from bec_md.spectrum.quantities import QUANTITIES as ALL
 
-#: Quantities that are compared. n and κ or ε give them all.
-QUANTITIES = tuple(q for q in ALL if ALL[q].unit != "S/m")
+#: Quantities of a curve. n and κ or ε give them all; Im σ is without ε∞ here, which measured ones contain.
+QUANTITIES = tuple(q for q in ALL if q != "sigma_imag")
 
 
 def words_of(quantity: str) -> str:
     """Return what a quantity is called, with its unit."""
     row = ALL[quantity]
-    unit = {"cm^-1": " (cm⁻¹)", "1": ""}[row.unit]
+    unit = {"cm^-1": " (cm⁻¹)", "S/m": " (S/m)", "1": ""}[row.unit]
     return row.words + unit
 
 

@@ -24,6 +24,8 @@ _DIFFERENCE = {c: str(i) for i, c in enumerate("%JKLMNOPQR")} | {
 _REPEAT = {c: str(i) for i, c in enumerate("STUVWXYZs", 1)}
 _TOKEN = re.compile(r"([@A-Ia-i%J-Rj-rS-Zs+\-]?)(\d*\.?\d*(?:[eE][+-]\d+)?)")
 
+#: Noise carries a transmittance above one, but not most of a spectrum.
+_MOST = 1.5
 #: Ordinate of a file (YUNITS): quantity, and whether the thickness of the sample stands in it.
 ORDINATES = {
     "ABSORBANCE": ("alpha_cm", True),
@@ -99,6 +101,12 @@ def read_jcamp(path: Path) -> JcampSpectrum:
     if ordinate.startswith("%"):
         y = y / 100.0
     if "TRANSMITTANCE" in ordinate:
+        if np.median(y) > _MOST:
+            raise DataError(
+                f"{path.name}: transmittances up to {y.max():.4g}",
+                "a transmittance lies between 0 and 1; the numbers look like percent",
+                "write YUNITS=%TRANSMITTANCE",
+            )
         y = -np.log10(np.maximum(y, 1e-6))
     nu = x if "CM" in unit else 1e4 / x
     width = re.match(r"\d+\.?\d*", fields.get("RESOLUTION", "")) if "CM" in unit else None

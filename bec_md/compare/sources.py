@@ -38,6 +38,7 @@ _COLUMNS = {
     "eps_real": ("eps_real", 1.0), "eps1": ("eps_real", 1.0), "e1": ("eps_real", 1.0),
     "alpha_cm": ("alpha_cm", 1.0), "alpha": ("alpha_cm", 1.0),
     "reflectivity": ("reflectivity", 1.0), "r": ("reflectivity", 1.0), "loss": ("loss", 1.0),
+    "sigma_real_s_per_m": ("sigma_real", 1.0),
 }  # fmt: skip
 #: Quantities that no passive material has below zero.
 _POSITIVE = ("kappa", "eps_imag", "n_alpha", "alpha_cm", "loss")
@@ -73,7 +74,7 @@ def open_curve(path: str | Path, quantity: str = "n_alpha") -> Curve:
     if quantity not in QUANTITIES:
         raise UsageError(
             f"there is no quantity {quantity!r}",
-            "a curve shows one optical function",
+            "a curve shows one optical function that n and κ, or ε, give",
             f"choose from {', '.join(QUANTITIES)}",
         )
     require_file(path, "a curve is read from it")
@@ -91,6 +92,7 @@ def _from_hdf5(path: Path, quantity: str) -> Curve:
     from bec_md.spectrum import load_spectrum
 
     spectrum = load_spectrum(path)
+    directions = (spectrum.parameters.get("optics") or {}).get("directions")
     estimator, window = (str(spectrum.parameters.get(name, "")) for name in ("estimator", "window"))
     return Curve(
         path.name,
@@ -100,7 +102,7 @@ def _from_hdf5(path: Path, quantity: str) -> Curve:
         spectrum.total_error(quantity),
         float(spectrum.parameters["resolution_cm"]),
         float(spectrum.parameters["equivalent_noise_bandwidth_cm"]),
-        "spectrum of bec-md",
+        "spectrum of bec-md" + (", average over all directions" if directions else ""),
         _window(estimator, window),
     )
 

@@ -139,8 +139,11 @@ class HarmonicResponse:
             Without ε∞, or for a direction of no length.
         """
         frequencies, polar = self._polar_along(direction)
+        assert self.eps_inf is not None  # refused above
+        q = np.asarray(direction) / np.linalg.norm(direction)
         kept = frequencies > SOFT_CM
-        return _joined(frequencies[kept], polar[kept] ** 2, over_omega=True)
+        screened = (polar[kept] / float(q @ self.eps_inf @ q)) ** 2  # 1/ε = 1/ε∞ − χ/ε∞²
+        return _joined(frequencies[kept], screened, over_omega=True)
 
     def _polar_along(self, direction: Array) -> tuple[Array, Array]:
         """(M,) frequencies of `along`, and (M,) mode charges along the direction, e/√amu."""

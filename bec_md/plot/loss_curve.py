@@ -95,7 +95,7 @@ def read_log(path: str | Path) -> dict[str, Array]:
         raise DataError(
             f"{Path(path).name} is no training log: {error}",
             "its first line names columns, every other one has as many numbers",
-            "pass log.csv of a run of bec-md train",
+            "pass log.csv of a run of bec-md train, or of a spectrum its .h5",
         ) from error
     return _columns(rows)
 

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
+from bec_md.cli.app import app
 from bec_md.cli.plot_command import read_curves
 from bec_md.compare import Curve, compare, open_curve
 from bec_md.current.series import CurrentSeries
 from bec_md.errors import DataError, UsageError
-from bec_md.spectrum import Spectrum, compute_spectrum, write_csv
+from bec_md.spectrum import Spectrum, compute_spectrum, write_csv, write_hdf5
 from bec_md.spectrum.analysis.bands import band_frequencies
 from bec_md.units import CM_PER_THZ, PLASMA_FREQUENCY2_FS2
 from bec_md.validate import langevin
 from bec_md.validate.expectation import omega_fs
+from tests.plot.oscillators import oscillator_spectrum
 
 EPS_INF, DELTA = 2.33, 3.4
 
@@ -295,6 +299,50 @@ def test_a_quantity_in_wavenumbers_is_no_frequency(tmp_path: Path, head: str) ->
     curve = open_curve(path, "alpha_cm")
     assert np.allclose(curve.wavenumber_cm, [100.0, 200.0, 300.0, 400.0], rtol=1e-9)
     assert np.allclose(curve.values, 2.0 * curve.wavenumber_cm, rtol=1e-9)
+
+
+def test_measured_files_of_one_name_are_all_drawn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    write_hdf5(oscillator_spectrum(), "s.h5")
+    for folder in ("a", "b"):
+        Path(folder).mkdir()
+        Path(folder, "data.csv").write_text("cm-1,n_alpha\n100,1\n200,2\n300,3\n400,4\n")
+    drawn: list[Any] = []
+    monkeypatch.setattr("bec_md.plot.save_figure", lambda figure, path: drawn.append(figure))
+    arguments = [
+        "plot",
+        "s.h5",
+        "--groups",
+        "none",
+        "--experiment",
+        "a/data.csv",
+        "--experiment",
+        "b/data.csv",
+    ]
+    assert CliRunner().invoke(app, arguments).exit_code == 0
+    assert {"a_data", "b_data"} < {line.get_label() for line in drawn[0].get_lines()}
+
+
+def test_transmittances_in_percent_are_said(tmp_path: Path) -> None:
+    text = "##XUNITS= 1/CM\n##YUNITS= {}\n##FIRSTX= 400\n##LASTX= 700\n##NPOINTS= 4\n##XYDATA= (X++(Y..Y))\n"
+    for unit in ("TRANSMITTANCE", "%TRANSMITTANCE"):
+        (tmp_path / f"{unit[0]}.jdx").write_text(text.format(unit) + "400 98 95 60 80\n##END=\n")
+    with pytest.raises(DataError, match="look like percent"):
+        open_curve(tmp_path / "T.jdx")
+    np.testing.assert_allclose(open_curve(tmp_path / "%.jdx").values, -np.log10([0.98, 0.95, 0.6, 0.8]))
+
+
+def test_a_conductivity_follows_from_the_index(tmp_path: Path) -> None:
+    """Re σ = ωε₀ε₂ with ω = 2πcν̃; Im σ of a spectrum is without ε∞, that of n and κ would be with it."""
+    nu, index = np.array([100.0, 200.0, 300.0, 400.0]), 1.5 + 0.1j
+    rows = [f"{value},{index.real},{index.imag}" for value in nu]
+    (tmp_path / "x.csv").write_text("\n".join(["cm-1,n,k", *rows]) + "\n")
+    (drawn,) = read_curves(tmp_path / "x.csv", "sigma").values()
+    np.testing.assert_allclose(drawn[0], nu)
+    factor = 2.0 * np.pi * 299792458.0 * 100.0 * 8.8541878188e-12
+    np.testing.assert_allclose(drawn[1], factor * nu * (index**2).imag, rtol=1e-9)
+    with pytest.raises(UsageError, match="sigma_imag"):
+        read_curves(tmp_path / "x.csv", "sigma_imag")
 
 
 @pytest.mark.parametrize(

@@ -98,12 +98,16 @@ def test_sticks_are_areas_of_the_curves():
             np.testing.assert_allclose(places, [300.0, 700.0])  # the third mode is not active
             seen = np.einsum("fab,ab->f", curve, np.eye(3) / 3 if weight is None else weight)
             assert heights[1] / heights[0] == pytest.approx(ratio(seen, places), rel=2e-3)
+    areas = []
     for axis in np.eye(3)[:2]:
         places, heights = response.longitudinal_sticks(axis)
         loss = -(1.0 / np.einsum("fab,a,b->f", eps, axis, axis)).imag
         peaks = nu[1:-1][(loss[1:-1] > loss[:-2]) & (loss[1:-1] > loss[2:])]
         np.testing.assert_allclose(places, peaks, atol=0.05)
         assert heights[1] / heights[0] == pytest.approx(ratio(loss, places), rel=2e-3)
+        near = abs(nu - places[0]) < 2.0
+        areas.append(heights[0] / np.trapezoid(loss[near], nu[near]))
+    assert areas[0] == pytest.approx(areas[1], rel=2e-3)  # of one unit along all axes
 
 
 def test_charges_of_any_source(tmp_path):
