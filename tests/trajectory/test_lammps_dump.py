@@ -187,6 +187,26 @@ def test_elements_do_not_contradict_the_column_element(truth: Truth, write) -> N
         assert open_trajectory(write(text, "named.dump"), elements=elements).info.n_atoms == 7
 
 
+def test_masses_of_shells_belong_to_their_atoms(write) -> None:
+    """The velocity of a core is that of its ion, 28 amu; with 25 the temperature would be a tenth too low."""
+    head = "ITEM: UNITS\nmetal\nITEM: TIMESTEP\n0\nITEM: NUMBER OF ATOMS\n5\n"
+    head += "ITEM: BOX BOUNDS pp pp pp\n0 10\n0 10\n0 10\nITEM: ATOMS id type mass x y z vx vy vz\n"
+    sites = (
+        "1 1 25.2855 1 1 1 1 2 3",
+        "2 3 2.8 1 1 1 1 2 3",  # in the same place
+        "3 2 14.399 9.95 1 1 0 1 0",
+        "4 4 1.6 0.05 1 1 0 1 0",  # in the next cell
+        "5 3 39.95 5 5 5 1 1 1",  # moves with nobody
+    )
+    path = write(head + "\n".join(sites) + "\n", "shells.dump")
+    trajectory = open_trajectory(path, elements="Si,O,NULL,NULL", timestep_fs=1.0)
+    (frame,) = trajectory.frames()
+    np.testing.assert_allclose(frame.masses_amu, [28.0855, 15.999])
+    np.testing.assert_array_equal(frame.numbers, [14, 8])
+    np.testing.assert_allclose(trajectory.info.masses_amu, frame.masses_amu)
+    assert "4.4 amu of theirs count with the nearest atoms" in trajectory.info.units_note
+
+
 @pytest.mark.parametrize("types", ["", "type "])
 def test_labels_of_types_are_elements_or_mapped_to_them(truth: Truth, write, types: str) -> None:
     text = dump(truth, f"id {types}element x y z").replace("element", "typelabel")

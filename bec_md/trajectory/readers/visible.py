@@ -8,13 +8,18 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
+from bec_md.arrays import Array
 from bec_md.errors import UsageError
 from bec_md.structure import Frame
 from bec_md.structure.names import EPS_INF
+from bec_md.structure.neighbors import neighbor_list
 from bec_md.structure.species import HIDDEN, HIDDEN_NUMBER
 from bec_md.trajectory.options import ReadOptions
 from bec_md.trajectory.reader import FrameReader
 from bec_md.trajectory.readers.wrapped import WrappedReader
+
+#: Shells and Drude particles are nearer to their atom than any two atoms to each other.
+_SHELL_ANG = 0.45
 
 
 def hides(options: ReadOptions) -> bool:
@@ -40,12 +45,15 @@ class VisibleReader(WrappedReader):
 
     def __init__(self, reader: FrameReader) -> None:
         super().__init__(reader)
-        self._kept: tuple[NDArray[np.int64], NDArray[np.intp]] | None = None
+        self._kept: tuple[NDArray[np.int64], NDArray[np.intp], Array] | None = None
         first = next(reader.read(0, 1), None)
         if first is not None:
-            kept = self._choose(first.numbers)
+            kept, carried = self._choose(first)
             n_hidden = first.n_atoms - len(kept)
-            self.notes = [*reader.notes, f"{n_hidden} of {first.n_atoms} sites left out (NULL)"]
+            mass = (
+                f"; {carried.sum():.4g} amu of theirs count with the nearest atoms" if carried.any() else ""
+            )
+            self.notes = [*reader.notes, f"{n_hidden} of {first.n_atoms} sites left out (NULL){mass}"]
             if len(kept) == 0:
                 raise UsageError(
                     f"{reader.source}: all its atoms are marked as {HIDDEN}",
@@ -56,12 +64,12 @@ class VisibleReader(WrappedReader):
     def read(self, start: int, stride: int) -> Iterator[Frame]:
         """Yield frames start, start + stride, … without the hidden sites."""
         for frame in self._reader.read(start, stride):
-            kept = self._choose(frame.numbers)
+            kept, carried = self._choose(frame)
             velocities = frame.velocities_ang_fs
             yield replace(
                 frame,
                 numbers=frame.numbers[kept],
-                masses_amu=frame.masses_amu[kept],
+                masses_amu=frame.masses_amu[kept] + carried,
                 positions_ang=frame.positions_ang[kept],
                 velocities_ang_fs=None if velocities is None else velocities[kept],
                 labels={
@@ -69,9 +77,33 @@ class VisibleReader(WrappedReader):
                 },
             )
 
-    def _choose(self, numbers: NDArray[np.int64]) -> NDArray[np.intp]:
-        """Atoms to keep; passes in several threads may share the last choice."""
+    def _choose(self, frame: Frame) -> tuple[NDArray[np.intp], Array]:
+        """Atoms to keep, and masses that they carry; passes in several threads may share the last choice."""
         last = self._kept
-        if last is None or last[0] is not numbers:
-            last = self._kept = (numbers, np.flatnonzero(numbers != HIDDEN_NUMBER))
-        return last[1]
+        if last is None or last[0] is not frame.numbers:
+            kept = np.flatnonzero(frame.numbers != HIDDEN_NUMBER)
+            last = self._kept = (frame.numbers, kept, _carried_masses(frame)[kept])
+        return last[1:]
+
+
+def _carried_masses(frame: Frame) -> Array:
+    """Masses of shells and Drude particles, which move with an atom, at that atom, (N,) amu.
+
+    A core has the velocity of its ion, not its mass: the temperature would lack the share of the shell.
+    """
+    hidden, masses = frame.numbers == HIDDEN_NUMBER, frame.masses_amu
+    carried = np.zeros(frame.n_atoms)
+    if not masses[hidden].any():
+        return carried
+    box = np.where(frame.pbc[:, None], frame.cell_ang, 0.0)
+    finder = neighbor_list()(cutoff=_SHELL_ANG, full_list=True)
+    first, second, distances = finder.compute(
+        points=np.ascontiguousarray(frame.positions_ang), box=box, periodic=frame.pbc, quantities="ijd"
+    )
+    pairs = np.flatnonzero(hidden[first] & ~hidden[second])
+    owner = np.full(frame.n_atoms, -1)
+    far_to_near = pairs[np.argsort(-distances[pairs])]
+    owner[first[far_to_near]] = second[far_to_near]  # the last one stays
+    sites = np.flatnonzero(owner >= 0)
+    np.add.at(carried, owner[sites], masses[sites])
+    return carried
