@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from bec_md.arrays import Array
 from bec_md.errors import UsageError
+from bec_md.structure.species import ISOTOPES
 
 if TYPE_CHECKING:
     from bec_md.structure import Frame
@@ -182,6 +183,7 @@ def attach(
     """
     from ase.data import atomic_numbers
 
+    known = atomic_numbers | {isotope: number for isotope, (number, _) in ISOTOPES.items()}
     units = lmp.extract_global("units")
     if units not in VELOCITY_UNIT_ANG_FS:
         raise UsageError(f"units {units}", "bec-md works in Å", "use units metal or real")
@@ -192,7 +194,7 @@ def attach(
             "use fix bec, or one rank",
         )
     n_types = lmp.extract_setting("ntypes")
-    unknown = [symbol for symbol in types if symbol not in atomic_numbers]
+    unknown = [symbol for symbol in types if symbol not in known]
     if unknown or len(types) != n_types:
         raise UsageError(
             f"types {' '.join(types)} for {n_types} atom types",
@@ -203,6 +205,6 @@ def attach(
         from bec_md.network import load_model
 
         model = load_model(model)
-    numbers = np.array([atomic_numbers[symbol] for symbol in types], dtype=np.int64)
+    numbers = np.array([known[symbol] for symbol in types], dtype=np.int64)
     field = np.asarray(efield_v_ang, dtype=np.float64)
     return Attachment(lmp, model, numbers, field, every, total_charge, fix_id)

@@ -1,6 +1,5 @@
 #include "fix_bec.h"
 
-#include "elements.h"
 #include "model_path.h"
 
 #include "atom.h"
@@ -94,7 +93,7 @@ void FixBec::load_model()
 int FixBec::setmask()
 {
   using namespace FixConst;
-  return PRE_FORCE | POST_FORCE | MIN_POST_FORCE | FINAL_INTEGRATE | END_OF_STEP | POST_RUN;
+  return PRE_NEIGHBOR | PRE_FORCE | POST_FORCE | MIN_POST_FORCE | FINAL_INTEGRATE | END_OF_STEP | POST_RUN;
 }
 
 void FixBec::init()
@@ -111,6 +110,7 @@ void FixBec::init()
   // the screen has these of every run; a log that begins with read_restart, or after `log`, shows no command for them
   if (comm->me == 0 && logfile && update->whichflag == 1)
     fputs(fmt::format("  Unit style    : {}\n  Time step     : {}\n", update->unit_style, update->dt).c_str(), logfile);
+  check_masses();
   if (derived) {
     find_groups();
     check_derived();
@@ -155,34 +155,6 @@ void FixBec::find_variables()
   }
 }
 
-void FixBec::announce(double ghost_cutoff)
-{
-  announced = true;
-  if (comm->me != 0) return;
-  std::string types;
-  for (std::size_t t = 1; t < options.species_of_type.size(); ++t) {
-    const int index = options.species_of_type[t];
-    types += (t > 1 ? " " : "") + (index < 0 ? std::string("NULL") : chemical_symbol(options.numbers[index]));
-  }
-  utils::logmesg(lmp, "fix bec {}: model {}, cutoff {:.3g} A, {} layers, {} instructions\n", id, model_path,
-                 evaluator->cutoff(), evaluator->layers(), bec_native_instruction_set());
-  utils::logmesg(lmp, "  atom types {}; {} every {} step(s); sum rule {} (net charge {:g} e); ghost cutoff "
-                      ">= {:.3g} A\n",
-                 types, derived ? "polarization and current" : "tensors", options.every, options.sum_rule ? "imposed" : "not imposed", options.total_charge,
-                 ghost_cutoff);
-  if (derived && options.tensors)
-    utils::logmesg(lmp, "  tensors of the atoms, derivatives of the polarization, every {} step(s)\n", options.tensors);
-  else if (derived)
-    utils::logmesg(lmp, "  no tensors of the atoms; `tensors N` makes them every N steps\n");
-  std::string components;
-  for (const FieldComponent &one : options.field)
-    components += " " + (one.variable.empty() ? fmt::format("{:g}", one.value) : "v_" + one.variable);
-  if (options.has_field) utils::logmesg(lmp, "fix bec {}: efield{} V/A\n", id, components);    // lammps_commands.py
-  if (options.has_field && thermo_energy)
-    utils::logmesg(lmp, "  fix_modify energy yes: the scalar of fix {} is minus {}\n", id,
-                   derived ? "E.P, the field times the polarization" : "the work done by the field");
-}
-
 /* ---------------------------------------------------------------------- */
 
 // A run continues the integrals only if nobody moved the clock since the last one.
@@ -193,13 +165,29 @@ void FixBec::begin_run(Step from)
   in_run = true;
 }
 
+void FixBec::setup_pre_neighbor()
+{
+  farthest = 0.0;
+  pre_neighbor();
+}
+
+void FixBec::pre_neighbor()
+{
+  listed_at.clear();
+  if (atom->nlocal && (neighbor->build_once || !neighbor->dist_check))
+    listed_at.assign(atom->x[0], atom->x[0] + 3 * atom->nlocal);
+}
+
 // Ghosts and neighbor lists are those of the run, and no fix has been set up yet.
 void FixBec::setup_pre_force(int)
 {
   check_ghosts();
   awaits_setup = true;
-  charges_step = -1;
+  charges_step = polarization_step = -1;
   lists_changed = true;
+  // fixes before this one are set up first, and may ask for tensors of the atoms
+  timed(seconds_all, [this] { refresh_charges(); });
+  setup_state = sum_over_atoms(&FixBec::state_hash);
 }
 
 void FixBec::setup(int)
@@ -207,15 +195,19 @@ void FixBec::setup(int)
   awaits_setup = false;
   rerun_frames = in_run ? rerun_frames + 1 : 0;    // `rerun` sets up each of its frames
   begin_run(update->ntimestep);
-  full_step = true;
+  full_step = false;    // until forces are known
   forces_step = update->ntimestep;
   motion_before_setup = motion;
+  if (setup_state != sum_over_atoms(&FixBec::state_hash)) {
+    comm->forward_comm();    // shake leaves ghosts where they were
+    charges_step = polarization_step = -1;
+  }
   timed(seconds_all, [this] {
-    if (!derived) refresh_charges();
+    refresh_charges();
     if (options.has_field) apply_field();
+    full_step = true;
     sampled_step = -1;
     sample();
-    if (derived && options.tensors && charges_step != update->ntimestep) evaluate_tensors();
   });
   if (rerun_frames > 0) check_rerun();
   check_integrators();
@@ -232,7 +224,7 @@ void FixBec::sample_after_setup()
   setup_state = state;
   comm->forward_comm();    // shake leaves ghosts where they were
   motion = motion_before_setup;
-  charges_step = sampled_step = -1;
+  charges_step = polarization_step = sampled_step = -1;
   timed(seconds_all, [this] {
     if (derived)
       evaluate_tensors();
@@ -250,6 +242,7 @@ void FixBec::post_force(int)
   full_step = false;    // velocities are half a step behind the positions from here on
   forces_step = update->ntimestep;
   if (charges_step == update->ntimestep) charges_step = -1;
+  polarization_step = -1;
   if (!options.has_field) return;
   timed(seconds_all, [this] {
     if (!derived) refresh_charges();
@@ -280,6 +273,7 @@ void FixBec::post_run()
   }
   in_run = in_setup = false;
   report_run();
+  report_lists();
   report_times();
 }
 
@@ -295,18 +289,24 @@ void FixBec::min_setup(int vflag)
 void FixBec::min_post_force(int)
 {
   continuous = false;
-  if (derived) {
-    timed(seconds_all, [this] {
-      if (options.has_field) apply_field();    // with P, unless the field is zero
-      if (!field_acts() && update->ntimestep % options.every == 0) evaluate_current();
-    });
-    return;
-  }
-  if (update->ntimestep % options.every == 0) charges_step = -1;    // several trial structures in one step
-  timed(seconds_all, [this] { refresh_charges(); });
+  polarization_step = -1;
+  if (due(derived ? std::max(1, options.tensors) : options.every)) charges_step = -1;    // several trials in one step
+  timed(seconds_all, [this] {
+    refresh_charges();
+    if (!derived) return;
+    if (options.has_field) apply_field();    // with P, unless the field is zero
+    if (!field_acts() && due(options.every)) evaluate_current();
+  });
 }
 
 /* ---------------------------------------------------------------------- */
+
+// At multiples of `every`, and at the end of a run or minimization, which may come before the last step asked for.
+bool FixBec::due(int every) const
+{
+  const Step step = update->ntimestep;
+  return step % every == 0 || step == update->laststep || step == update->firststep + update->nsteps;
+}
 
 // Evaluate the network if it is time, or if atoms were added, removed, exchanged or moved by Monte Carlo.
 void FixBec::refresh_charges()
@@ -314,7 +314,7 @@ void FixBec::refresh_charges()
   const Step step = update->ntimestep;
   if (charges_step == step) return;
   if (derived) {
-    if (options.tensors && (step % options.tensors == 0 || step == update->laststep)) evaluate_tensors();
+    if (options.tensors && (charges_step < 0 || due(options.tensors))) evaluate_tensors();
     return;
   }
   if (charges_step < 0 || step % options.every == 0 || charges_atoms != atom->natoms || monte_carlo() ||
@@ -328,8 +328,10 @@ void FixBec::read_field()
 {
   if (field_variable[0] < 0 && field_variable[1] < 0 && field_variable[2] < 0) return;
   modify->clearstep_compute();
+  reading_field = true;
   for (int a = 0; a < 3; ++a)
     if (field_variable[a] >= 0) field[a] = input->variable->compute_equal(field_variable[a]);
+  reading_field = false;
   modify->addstep_compute(update->ntimestep + 1);
 }
 
@@ -384,8 +386,7 @@ void FixBec::sample()
 // Held tensors give a current at every step; the rate of change of a polarization is that of an evaluation.
 bool FixBec::current_due() const
 {
-  const Step step = update->ntimestep;
-  return !derived || sampled_step < 0 || step % options.every == 0 || step == update->laststep;
+  return !derived || sampled_step < 0 || due(options.every);
 }
 
 void FixBec::sum_current()
@@ -475,7 +476,10 @@ double FixBec::compute_scalar()
 // J, ∫J dt, and of models that predict a polarization P and the work of the field.
 double FixBec::compute_vector(int index)
 {
-  reduce_totals();
+  if (reading_field && index >= 6 && index < 9)
+    follow_polarization();
+  else
+    reduce_totals();
   if (index < 6) return totals[index];
   return index < 9 ? polarization[index - 6] : totals[6];
 }

@@ -36,6 +36,8 @@ class FixBec : public LAMMPS_NS::Fix {
 
   int setmask() override;
   void init() override;
+  void setup_pre_neighbor() override;
+  void pre_neighbor() override;
   void setup_pre_force(int vflag) override;
   void setup(int vflag) override;
   void min_setup(int vflag) override;
@@ -83,6 +85,8 @@ class FixBec : public LAMMPS_NS::Fix {
   Halo halo;
   bool lists_changed = true;                      // atoms or ghosts have other indices than in graph and halo
   Step lists_built = -1;                          // how often LAMMPS had built neighbor lists then
+  std::vector<double> listed_at;                  // (nlocal, 3) then, where LAMMPS watches no distances
+  double farthest = 0.0;                          // square of how far an atom went from there in this run, Å²
   std::vector<Owner> owners;                      // (nlocal + nghost)
   std::vector<std::int32_t> species;              // (nlocal + nghost), −1 for hidden atoms
   std::vector<std::int32_t> row_species;          // (halo.rows())
@@ -99,6 +103,8 @@ class FixBec : public LAMMPS_NS::Fix {
   std::vector<double> gradient;                   // (halo.rows(), lanes, 3) e
   std::vector<double> field_forces;               // (nlocal, 3) force units
   double polarization[3] = {0.0, 0.0, 0.0};       // e Å, all atoms
+  Step polarization_step = -1;                    // of P, where the field may ask for it
+  bool reading_field = false;                     // its variables are being evaluated
   double field_energy = 0.0;                      // −E·P
   std::vector<double> currents;                   // (groups, 1 + members, 3) mean and members, all ranks
 
@@ -151,6 +157,7 @@ class FixBec : public LAMMPS_NS::Fix {
   std::uint64_t velocity_hash(int i) const;
   std::uint64_t state_hash(int i) const;
   std::uint64_t local_velocities() const;
+  void check_masses() const;
   void check_ghosts() const;
   void check_rerun();
   void check_integrators();
@@ -162,6 +169,8 @@ class FixBec : public LAMMPS_NS::Fix {
   void observe_motion();
   void evaluate();
   void plan_exchange();
+  void watch_lists();
+  void report_lists();
   void build_graph();
   void prepare();
   void forward(int layers, int tangents, bool reverse);
@@ -177,6 +186,7 @@ class FixBec : public LAMMPS_NS::Fix {
   bool field_acts() const { return field[0] != 0.0 || field[1] != 0.0 || field[2] != 0.0; }
   void sample();
   void sample_after_setup();
+  bool due(int every) const;
   bool current_due() const;
   void sum_current();
   double local_power() const;
@@ -196,6 +206,7 @@ class FixBec : public LAMMPS_NS::Fix {
   void set_velocities();
   Ions sum_ions() const;
   void evaluate_current();
+  void follow_polarization();
   void evaluate_field_forces();
   void evaluate_tensors();
   void gradients_to_tensors(double *tensors, std::size_t stride) const;

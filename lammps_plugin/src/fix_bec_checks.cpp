@@ -3,6 +3,8 @@
 
 #include "fix_bec.h"
 
+#include "elements.h"
+
 #include "atom.h"
 #include "comm.h"
 #include "error.h"
@@ -13,6 +15,7 @@
 #include "update.h"
 #include "utils.h"
 
+#include <cmath>
 
 using namespace LAMMPS_NS;
 
@@ -25,6 +28,54 @@ constexpr FixBec::Step JUDGED = 10;    // every tenth evaluation is compared wit
 constexpr FixBec::Step JUDGED_DERIVED = 1000, TENSORS_DERIVED = 100;
 
 }    // namespace
+
+void FixBec::announce(double ghost_cutoff)
+{
+  announced = true;
+  if (comm->me != 0) return;
+  std::string types;
+  for (std::size_t t = 1; t < options.species_of_type.size(); ++t) {
+    const int index = options.species_of_type[t];
+    types += (t > 1 ? " " : "") + (index < 0 ? std::string("NULL") : chemical_symbol(options.numbers[index]));
+  }
+  utils::logmesg(lmp, "fix bec {}: model {}, cutoff {:.3g} A, {} layers, {} instructions\n", id, model_path,
+                 evaluator->cutoff(), evaluator->layers(), bec_native_instruction_set());
+  utils::logmesg(lmp, "  atom types {}; {} every {} step(s); sum rule {} (net charge {:g} e); ghost cutoff "
+                      ">= {:.3g} A\n",
+                 types, derived ? "polarization and current" : "tensors", options.every, options.sum_rule ? "imposed" : "not imposed", options.total_charge,
+                 ghost_cutoff);
+  if (derived && options.tensors)
+    utils::logmesg(lmp, "  tensors of the atoms, derivatives of the polarization, every {} step(s)\n", options.tensors);
+  else if (derived)
+    utils::logmesg(lmp, "  no tensors of the atoms; `tensors N` makes them every N steps\n");
+  std::string components;
+  for (const FieldComponent &one : options.field)
+    components += " " + (one.variable.empty() ? fmt::format("{:g}", one.value) : "v_" + one.variable);
+  if (options.has_field) utils::logmesg(lmp, "fix bec {}: efield{} V/A\n", id, components);    // lammps_commands.py
+  if (options.has_field && thermo_energy)
+    utils::logmesg(lmp, "  fix_modify energy yes: the scalar of fix {} is minus {}\n", id,
+                   derived ? "E.P, the field times the polarization" : "the work done by the field");
+}
+
+// Elements in another order than the types give each atom the tensor of another one.
+void FixBec::check_masses() const
+{
+  if (atom->rmass) return;
+  const auto number = [this](int type) { return options.numbers[options.species_of_type[type]]; };
+  double hydrogen = 0.0;
+  for (int t = 1; t <= atom->ntypes; ++t)
+    if (options.species_of_type[t] >= 0 && number(t) == 1) hydrogen = atom->mass[t];
+  for (int t = 1; t <= atom->ntypes; ++t) {
+    if (options.species_of_type[t] < 0 || !atom->mass_setflag[t]) continue;
+    const int other = element_of_mass(number(t), atom->mass[t], hydrogen);
+    if (!other) continue;
+    const std::string named = chemical_symbol(number(t)), found = chemical_symbol(other);
+    error->all(FLERR, fmt::format("fix bec {}: atom type {} is named {} ({:.3f} amu), but its mass is {:g}, that of {}: "
+                                  "name the elements in the order of the types, or correct the mass; one that is meant "
+                                  "for {} must differ from that of {} by 0.02 at least",
+                                  id, t, named, standard_weight(number(t)), atom->mass[t], found, named, found));
+  }
+}
 
 // Whether a fix that acts when atoms are exchanged between ranks, as Monte Carlo does, has done so in this step.
 bool FixBec::monte_carlo() const
@@ -226,6 +277,18 @@ void FixBec::report_run()
   training_domain.clear();
   warned_outside = outside;    // a run that begins where this one ended says nothing new
   checked_integrators = false;
+}
+
+void FixBec::report_lists()
+{
+  if (!neighbor->build_once && neighbor->dist_check) return;
+  double square = 0.0;
+  MPI_Allreduce(&farthest, &square, 1, MPI_DOUBLE, MPI_MAX, world);
+  if (comm->me == 0 && square > 0.25 * neighbor->skin * neighbor->skin)
+    error->warning(FLERR, fmt::format("fix bec {}: atoms moved by as much as {:.3g} A between two buildings of neighbor "
+                                      "lists, more than half of the skin: tensors lack neighbors, as forces do; use "
+                                      "neigh_modify every 1 delay 0 check yes once no",
+                                      id, std::sqrt(square)));
 }
 
 void FixBec::report_times()

@@ -62,12 +62,24 @@ void FixBec::build_graph()
   if (static_cast<std::size_t>(n_all) != halo.row_of.size())
     throw std::runtime_error("atoms or ghosts have changed without new neighbor lists; which fix adds or removes "
                              "atoms in the middle of a step? evaluate without it");
+  watch_lists();
   species.resize(n_all);
   for (int i = 0; i < n_all; ++i) species[i] = options.species_of_type[atom->type[i]];
   graph.update(atom->nlocal, n_all, atom->x, species.data(), halo.row_of.data(), evaluator->cutoff());
   // hidden atoms have no edges: which species they count as does not matter to the network
   row_species.resize(halo.rows());
   for (int row = 0; row < halo.rows(); ++row) row_species[row] = std::max(species[halo.atom_of[row]], 0);
+}
+
+// Who comes nearer than lists foresee has no ghost here. With distances checked, LAMMPS builds lists in time, or tells.
+void FixBec::watch_lists()
+{
+  const std::size_t n = std::min(listed_at.size(), static_cast<std::size_t>(3 * atom->nlocal));
+  for (std::size_t k = 0; k < n; k += 3) {
+    double square = 0.0;
+    for (std::size_t c = k; c < k + 3; ++c) square += (atom->x[0][c] - listed_at[c]) * (atom->x[0][c] - listed_at[c]);
+    farthest = std::max(farthest, square);
+  }
 }
 
 // The first layers: values, rates of change along sets of velocities, or values for derivatives to follow.

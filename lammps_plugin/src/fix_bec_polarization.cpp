@@ -174,6 +174,19 @@ void FixBec::evaluate_current()
     }
     current[c] = comm->me == 0 ? currents[c] : 0.0;    // totals are sums over the ranks
   }
+  polarization_step = update->ntimestep;
+}
+
+// A field that depends on P (constant D) would feed energy into the motion if it lagged a step behind it.
+void FixBec::follow_polarization()
+{
+  if (!derived || polarization_step == update->ntimestep) return;
+  double kept[3];
+  std::copy(current, current + 3, kept);
+  const std::vector<double> kept_currents = currents;    // velocities are those of the half step
+  evaluate_current();
+  std::copy(kept, kept + 3, current);
+  currents = kept_currents;
 }
 
 // F_ib = q E_b + ∂/∂u_ib Σ_j E·p_j, the force of the energy −E·P; rounding leaves no net force on the dipoles.

@@ -57,6 +57,13 @@ def test_a_run_begins_with_fresh_tensors(lmp: Any, models: dict[str, Path]) -> N
     np.testing.assert_allclose(fresh, charges(lmp), rtol=0, atol=5e-6)
 
 
+def test_isotopes_are_hydrogen(lmp: Any, models: dict[str, Path]) -> None:
+    lmp.commands_string(script())
+    heavy = attach(lmp, BecModel(models["two_layers"], engine="torch"), ("Si", "O", "D"))
+    lmp.command("run 0 post no")
+    assert heavy.charges.shape[1:] == (3, 3)
+
+
 @pytest.mark.parametrize(
     ("types", "word"), [(("Si", "O"), "one element for each type"), (("Si", "O", "Zz"), "Zz")]
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -72,6 +73,27 @@ def test_field_variable_must_be_uniform(lmp: Any, models: dict[str, Path]) -> No
     lmp.commands_string(commands(quartz()) + no_forces() + "variable e atom x")
     lmp.command(f"fix bec all bec {models['two_layers']} Si O H efield v_e 0 0")
     assert "must be of style equal" in message_of(lmp, "run 0")
+
+
+@pytest.mark.parametrize(("named", "mass"), [("O Si H", 15.999), ("Si O Si", 15.999), ("Si O H", 14.007)])
+def test_elements_that_their_masses_contradict(
+    lmp: Any, models: dict[str, Path], named: str, mass: float
+) -> None:
+    """Each atom would have Z* of another element: the mass is exactly that of one."""
+    lmp.commands_string(commands(quartz()) + no_forces() + f"mass 2 {mass}")
+    lmp.command(f"fix bec all bec {models['two_layers']} {named}")
+    message = message_of(lmp, "run 0")
+    assert re.search(r"type \d is named \w+ \([\d.]+ amu\), but its mass is [\d.]+, that of \w+", message)
+    assert "in the order of the types" in message
+
+
+@pytest.mark.parametrize("masses", ["30 18 2.014", "28.0855 11.967 3.024", "28.1 15.979 1"])
+def test_isotopes_and_moved_masses_are_fine(lmp: Any, models: dict[str, Path], masses: str) -> None:
+    lmp.commands_string(commands(quartz()) + no_forces())
+    for number, mass in enumerate(masses.split()):
+        lmp.command(f"mass {number + 1} {mass}")
+    lmp.command(f"fix bec all bec {models['two_layers']} Si O D")
+    lmp.command("run 0 post no")
 
 
 def test_minimize_with_a_field_is_refused(lmp: Any, models: dict[str, Path]) -> None:

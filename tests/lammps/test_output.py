@@ -134,6 +134,19 @@ def test_fixes_before_and_behind_it_have_the_same_current(
     assert found.stdout.count("means of the run: temperature") == 3
 
 
+@pytest.mark.parametrize("model", ["two_layers", "dipole"])
+def test_a_fix_before_it_has_the_tensors_of_the_first_step(
+    lmp: Any, models: dict[str, Path], tmp_path: Path, model: str
+) -> None:
+    """Its sample of step 0 was that of tensors that nobody had evaluated."""
+    options = "tensors 1" if model == "dipole" else ""
+    lmp.commands_string(hot_quartz() + bec(models[model], options) + "compute z all reduce sumsq f_bec[1]\n")
+    lmp.commands_string(f"fix early all ave/time 1 1 1 c_z format ' %.12g' file {tmp_path / 'early.dat'}\n")
+    lmp.commands_string("unfix bec\n" + bec(models[model], options) + "run 0 post no")
+    early = np.loadtxt(tmp_path / "early.dat")[1]
+    assert early == pytest.approx((charges(lmp)[:, 0, 0] ** 2).sum(), rel=1e-9)
+
+
 @pytest.mark.parametrize("shape", ["two_layers", "dipole"])
 def test_the_first_row_has_the_velocities_of_rigid_bodies_that_are_set_up_later(
     start: Callable[[], Any], models: dict[str, Path], shape: str

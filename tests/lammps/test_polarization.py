@@ -229,6 +229,39 @@ def test_a_field_that_changes_takes_its_part_of_the_energy(lmp: Any, models: dic
     np.testing.assert_allclose(np.array(total)[1:] - total[0], expected, atol=0.01)
 
 
+def test_a_field_may_follow_the_polarization(lmp: Any, models: dict[str, Path]) -> None:
+    """E = −cP of the same positions (constant D) has the energy cP²/2; a step behind, it would heat."""
+    lmp.commands_string(hot_quartz() + "variable e equal -0.02*f_bec[9]\n")
+    lmp.commands_string(bec(models["dipole"], "efield 0 0 v_e") + "thermo_style custom step etotal\n")
+    total, energy = [], []
+    for _ in range(20):
+        lmp.command("run 2 pre no post no" if total else "run 0 post no")
+        total.append(lmp.get_thermo("etotal"))
+        energy.append(0.01 * vector(lmp, size=10)[8] ** 2)
+    sums = np.array(total) + energy
+    assert np.ptp(energy) > 0.3  # eV
+    assert np.ptp(sums) < 0.03 * np.ptp(energy)
+
+
+def test_a_field_may_follow_the_current(lmp: Any, models: dict[str, Path]) -> None:
+    lmp.commands_string(hot_quartz() + "variable e equal -0.001*f_bec[3]\n")
+    lmp.commands_string(bec(models["dipole"], "efield 0 0 v_e") + "run 2 post no")
+    assert np.isfinite(vector(lmp, size=10)).all()
+
+
+@pytest.mark.parametrize("options", ["tensors 1", "every 7 tensors 7"])
+def test_tensors_of_a_minimum(lmp: Any, models: dict[str, Path], options: str) -> None:
+    """They were left at zero. The last step, which the tolerance chooses, is no multiple of seven."""
+    lmp.commands_string(commands(quartz()) + "pair_style lj/cut 6.0\npair_coeff * * 0.2 1.45\n")
+    lmp.commands_string("fix hold all spring/self 5.0\n" + bec(models["dipole"], options))
+    lmp.command("minimize 0 0.1 100 1000")
+    assert lmp.extract_global("ntimestep") % 7
+    found, p = charges(lmp), vector(lmp, size=10)[6:9]
+    lmp.command("run 0 post no")
+    np.testing.assert_allclose(found, charges(lmp), atol=1e-6)
+    np.testing.assert_allclose(p, vector(lmp, size=10)[6:9], atol=1e-6)
+
+
 def test_minimum_in_a_field(lmp: Any, models: dict[str, Path]) -> None:
     """The minimizer follows the energy with −E·P; forces vanish where it ends."""
     lmp.commands_string(commands(quartz()) + "pair_style lj/cut 6.0\npair_coeff * * 0.2 1.45\n")

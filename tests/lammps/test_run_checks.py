@@ -237,6 +237,18 @@ def test_a_run_without_any_velocity_is_said(run_lmp: Callable[..., Any], models:
     assert "velocities of all atoms were zero" in output
 
 
+@pytest.mark.parametrize(
+    ("rule", "told"), [("once yes", True), ("check no every 100", True), ("delay 0", False)]
+)
+def test_neighbor_lists_that_are_not_renewed_in_time(
+    run_lmp: Callable[..., Any], models: dict[str, Path], rule: str, told: bool
+) -> None:
+    """Atoms fly by more than half of the skin, 0.5 Å; tensors lack neighbors where lists stay as they are."""
+    script = commands(quartz()) + f"neighbor 1.0 bin\nneigh_modify {rule}\n" + bec(models["two_layers"])
+    output = run_lmp(script + "velocity all set 10 0 0\nfix n all nve\ntimestep 0.001\nrun 60\n").stdout
+    assert ("atoms moved by as much as 0.6 A between two buildings" in output) is told
+
+
 # ---------------------------------------------------------------------- domain of the model
 @pytest.mark.parametrize("ranks", [1, 2])
 def test_the_domain_of_the_model_is_watched(

@@ -70,6 +70,17 @@ def test_default_level_is_that_of_the_card(lmp: Any, models: dict[str, Path], tm
     np.testing.assert_allclose(z, reference(path, quartz(), level=1), rtol=0, atol=TOLERANCE_E)
 
 
+def test_the_end_of_a_minimization_is_evaluated(lmp: Any, models: dict[str, Path]) -> None:
+    """Tensors of an earlier structure stood there where the last step is no multiple of `every`."""
+    lmp.commands_string(commands(quartz()) + "pair_style lj/cut 6.0\npair_coeff * * 0.2 1.45\n")
+    lmp.commands_string("fix hold all spring/self 5.0\n")
+    lmp.command(f"fix bec all bec {models['two_layers']} {' '.join(TYPES)} every 1000")
+    lmp.command("minimize 0 0.1 100 1000")
+    found = charges(lmp)
+    lmp.command("run 0 post no")
+    np.testing.assert_allclose(found, charges(lmp), atol=TOLERANCE_E)
+
+
 def test_net_charge(lmp: Any, models: dict[str, Path]) -> None:
     atoms = quartz()
     z = evaluate(lmp, atoms, models["two_layers"], "charge -2")
