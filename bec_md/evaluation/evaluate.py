@@ -217,19 +217,20 @@ def _known(frames: Sequence[Frame], predictor: Predictor, name: str) -> list[Fra
             strange.setdefault(chemical_symbols[number], []).append(frame.index)
     if not strange:
         return list(frames)
-    outside = {index for indices in strange.values() for index in indices}
+    kept = [frame for frame in frames if {int(z) for z in frame.numbers} <= known]
     said = "; ".join(
         f"{symbol} in {len(found)} structure(s) (frame {', '.join(map(str, found[:5]))}"
         + (" …)" if len(found) > 5 else ")")
         for symbol, found in strange.items()
     )
     what = f"{predictor.name} does not know {said} of {name}"
-    if len(outside) == len({frame.index for frame in frames}):
+    if not kept:
         raise DataError(what, "it was not trained on these elements", "choose another model (bec-md models)")
     warnings.warn(
-        BecMDWarning(f"{what}: {len(outside)} of {len(frames)} structures are left out"), stacklevel=3
+        BecMDWarning(f"{what}: {len(frames) - len(kept)} of {len(frames)} structures are left out"),
+        stacklevel=3,
     )
-    return [frame for frame in frames if {int(z) for z in frame.numbers} <= known]
+    return kept
 
 
 def _predict(

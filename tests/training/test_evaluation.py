@@ -230,6 +230,9 @@ def test_structures_of_unknown_elements_are_left_out_and_named(tmp_path):
         result = evaluate_model(KnowsOxides(), tmp_path / "toy.xyz")
     assert set(result.metrics["per_element"]) == {"Mg", "O"}
     assert result.metrics["n_frames"] == sum(oxide)
+    with pytest.warns(BecMDWarning, match=rf"{12 - sum(oxide)} of 12"):  # of several files: numbers repeat
+        again = evaluate_model(KnowsOxides(), [replace(frame, index=0) for frame in frames])
+    assert again.metrics["n_frames"] == sum(oxide)
     with pytest.raises(DataError, match="does not know"):
         evaluate_model(
             KnowsOxides(), [frame for frame, known in zip(frames, oxide, strict=True) if not known]
