@@ -11,7 +11,7 @@ from bec_md.errors import UsageError
 from bec_md.spectrum.analysis import fits
 from bec_md.spectrum.compute import compute_spectrum
 from bec_md.spectrum.response import oscillator
-from bec_md.units import PLASMA_FREQUENCY2_FS2
+from bec_md.units import PLASMA_FREQUENCY2_FS2, SPEED_OF_LIGHT_CM_FS
 from tests.spectrum.exact import bare, langevin_oscillator, omega_fs
 
 VOLUME, MASS = 200.0, 10.0
@@ -176,3 +176,20 @@ def test_fit_errors_are_the_scatter_over_runs() -> None:
         assert np.all(np.abs(values.mean(axis=0) - truth) < size)
         ratio = values.std(axis=0, ddof=1) / size
         assert np.all((ratio > 0.6) & (ratio < 1.4)), ratio
+
+
+def test_a_line_narrower_than_the_resolution_has_its_noise_once() -> None:
+    """The strength of a line of width γ has the relative variance 1/(3πcγT) in three axes."""
+    runs = [langevin_oscillator(8000, 4.0, 600.0, 8.0, MASS, seed)[1] for seed in range(2)]
+    found = compute_spectrum([bare(v, 4.0) for v in runs], temperature_k=300.0, resolution_cm=30.0)
+    fit = fits.fit_lorentz(found)
+    expected = (3.0 * np.pi * SPEED_OF_LIGHT_CM_FS * fit.bands[0, 1] * 64000.0) ** -0.5
+    assert fit.errors[0, 2] / fit.bands[0, 2] == pytest.approx(expected, rel=0.15)
+
+
+def test_the_length_of_runs_is_not_in_the_widths() -> None:
+    """Sixty runs of 4 ps, one period of 8 cm⁻¹."""
+    v = langevin_oscillator(1000, 4.0, 600.0, 20.0, MASS, 3, (60, 3))[1]
+    series = [bare(run, 4.0) for run in np.moveaxis(v, 1, 0)]
+    fit = fits.fit_lorentz(compute_spectrum(series, temperature_k=300.0, resolution_cm=20.0))
+    assert fit.bands[0, 1] == pytest.approx(20.0, abs=1.2 * fit.errors[0, 1])

@@ -13,6 +13,9 @@ from bec_md.units import SPEED_OF_LIGHT_M_S
 
 #: Points of the model per grid step: lines are narrower than the grid of a smoothed spectrum.
 FINE = 8
+#: Least variance of an average over directions, over that of one component. Control variates leave less, but
+#: of heights alone: positions and widths are as uncertain as without them.
+ONE_OF_THREE = 1.0 / 3.0
 
 
 class Smoother:
@@ -36,6 +39,12 @@ class Smoother:
         self.resolution_cm = float(spectrum.parameters["resolution_cm"])
         bandwidth = float(spectrum.parameters["equivalent_noise_bandwidth_cm"])
         self.points_per_bandwidth = max(bandwidth / self.step_cm, 1.0)
+        runs = int(spectrum.parameters.get("n_replicas", 1))
+        self.of_lines = self.window
+        if spectrum.parameters.get("estimator") == "lag":  # the biased correlation broadens lines by the run
+            kept = 1.0 - np.arange(len(self.window)) * runs / float(spectrum.parameters["n_frames"])
+            self.of_lines = self.window * np.clip(kept, 0.0, None)
+        self.least_share = 0.0 if spectrum.plain_n_alpha is None else ONE_OF_THREE
         self.steps = 1000.0 * float(spectrum.parameters["total_time_ps"]) / self.window_step_fs
         per_step = SPEED_OF_LIGHT_M_S * 1e-13 * self.window_step_fs  # cycles per step and cm⁻¹
         self.size = round(1.0 / (self.step_cm * per_step))
@@ -44,7 +53,7 @@ class Smoother:
     def __call__(self, chi: Complex) -> Complex:
         """Return σ (..., F) on the spectrum's grid from susceptibilities on `grid_cm`."""
         sigma = oscillator.sigma_from_susceptibility(self.grid_cm, chi).real
-        smooth = oscillator.broaden_conductivity(sigma, self.step_cm, self.window, self.window_step_fs)
+        smooth = oscillator.broaden_conductivity(sigma, self.step_cm, self.of_lines, self.window_step_fs)
         return smooth[..., 1 : self.n_out + 1]
 
     def fine_grid_cm(self) -> Array:
@@ -62,10 +71,12 @@ class Smoother:
         measured, error
             The smoothed spectrum (F,) and its standard error, which knows how many components are averaged.
         """
-        square = (sharp**2).reshape(-1, FINE).mean(axis=1)
+        square, line = ((sharp**n).reshape(-1, FINE).mean(axis=1) for n in (2, 1))
         floor = 1e-3 * float(np.max(measured))
-        share = (error / np.maximum(measured, floor)) ** 2 / self.relative_variance
-        return np.asarray(np.clip(share, 0.0, 1.0) * square)
+        # narrow lines are in both errors: what is left is how many components are averaged
+        alone = self.error(square) / np.maximum(self._folded(line, self.window), floor)
+        share = (error / np.maximum(measured, floor) / np.maximum(alone, 1e-12)) ** 2
+        return np.asarray(np.clip(share, self.least_share, 1.0) * square)
 
     def error(self, density: Array) -> Array:
         """Standard error (F,) of the smoothed estimate from the variance density of its periodogram."""
@@ -77,13 +88,14 @@ class Smoother:
         even[: len(self.window)] = self.window
         even[size - len(self.window) + 1 :] = self.window[:0:-1]
         square = fft.irfft(fft.rfft(even).real ** 2, size)[: 2 * len(self.window)]
+        return np.asarray(np.sqrt(self._folded(density, square / square[0]) * self.relative_variance))
+
+    def _folded(self, values: Array, window: Array) -> Array:
+        """Values (F,) on the grid of the spectrum, not negative, folded with the kernel of a lag window."""
         padded = np.zeros(len(self.grid_cm))
-        padded[1 : self.n_out + 1] = density
-        smooth = oscillator.broaden_conductivity(
-            padded, self.step_cm, square / square[0], self.window_step_fs
-        ).real
-        variance = np.clip(smooth[1 : self.n_out + 1], 0.0, None) * self.relative_variance
-        return np.asarray(np.sqrt(variance))
+        padded[1 : self.n_out + 1] = values
+        smooth = oscillator.broaden_conductivity(padded, self.step_cm, window, self.window_step_fs).real
+        return np.clip(smooth[1 : self.n_out + 1], 0.0, None)
 
     def covariance(
         self, real_gain: Array, imag_gain: Array, density: Array, inside: NDArray[np.bool_]
