@@ -26,8 +26,6 @@ if TYPE_CHECKING:
 INPUT_OPTIONS = (ReadOptions, SeriesOptions, CurrentOptions, Execution)
 #: Of these, what concerns J(t) or M(t) of other codes.
 SERIES_FIELDS = ("columns", "volume_ang3", "unwrap")
-#: What a stored current has in it already, also where other inputs are trajectories.
-_KEPT = ("charges", "model", "charge_stride", "masses", "elements")
 #: What concerns frames of a stored current too, or how work is done.
 _OF_ANY = ("start", "stop", "stride", "format", "temperature_k", "device", "threads", "batch")
 
@@ -213,8 +211,8 @@ def _open_current(path: str, options: InputOptions, alone: bool) -> CurrentSerie
     reading, series_options = options.reading, options.series
     used = options.current.given() | reading.given()
     stored = is_stored_current(path)
-    misplaced = [name for name in used if name in _KEPT]
-    if alone:  # otherwise they are for the trajectories
+    misplaced: list[str] = []
+    if alone:  # otherwise they are for the trajectories, and the spectrum compares charges and masses
         known = {item.name for item in fields(SeriesOptions)} if not stored else set()
         misplaced = [name for name in used if name not in known.union(_OF_ANY)]
     elif stored:

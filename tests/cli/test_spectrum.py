@@ -268,3 +268,18 @@ def test_the_json_of_replicas_says_what_any_of_them_warns_of(run: Run, tmp_path:
         found = json.loads(Path("j.json").read_text())
         assert sum("b.xyz" in text and "cut off" in text for text in found["warnings"]) == 1
         assert found["metadata"]["source"] == ", ".join(path.name for path in order)
+
+
+def test_a_new_replica_joins_a_stored_current(run: Run, tmp_path: Path) -> None:
+    for seed in (1, 2):
+        crystal.write(tmp_path / f"mgo_{seed}.xyz", crystal.extxyz_text(*crystal.trajectory(200, seed=seed)))
+    how = ("--resolution", "100", "--json", "o.json")
+    run("current", "mgo_1.xyz", "--charges", crystal.CHARGES)
+    run("spectrum", "mgo_1_current.h5", "mgo_2.xyz", "--charges", crystal.CHARGES, *how)
+    mixed = json.loads(Path("o.json").read_text())
+    run("spectrum", "mgo_1.xyz", "mgo_2.xyz", "--charges", crystal.CHARGES, *how)
+    both = json.loads(Path("o.json").read_text())
+    assert mixed["n_replicas"] == 2
+    assert mixed["static_susceptibility"] == both["static_susceptibility"]
+    wrong = run("spectrum", "mgo_1_current.h5", "mgo_2.xyz", "--charges", "fixed:Mg=1,O=-1", *how, status=2)
+    assert "has charges fixed:Mg=1,O=-1" in wrong.stderr
