@@ -449,3 +449,19 @@ def test_a_table_with_rounded_times_and_fortran_exponents(tmp_path: Path) -> Non
     found = open_current(path, units="e*ang/fs", volume_ang3=100.0)
     assert np.allclose(found.current[:, 0], current, atol=1e-9)
     assert found.timestep_fs == pytest.approx(0.5, rel=2e-5)
+
+
+def test_numbers_of_an_npz_may_be_arrays_of_one(tmp_path: Path) -> None:
+    path = tmp_path / "j.npz"
+    np.savez(
+        path,
+        current_e_ang_fs=CURRENT,
+        timestep_fs=np.array([2.0]),
+        volume_ang3=np.array([[100.0]]),
+        temperature_k=[300],
+    )
+    found = open_current(path)
+    assert (found.timestep_fs, found.volume_ang3, found.temperature_k) == (2.0, 100.0, 300.0)
+    np.savez(path, current_e_ang_fs=CURRENT, timestep_fs=2.0, volume_ang3=np.full(20, 100.0))
+    with pytest.raises(DataError, match="volume_ang3"):
+        open_current(path)

@@ -116,7 +116,8 @@ def read_npz(path: Path, options: SeriesOptions) -> RawSeries:
     the file where present.
     """
     content: dict[str, Any] = dict(read_arrays(path))
-    scalars = {name: content[name].tolist() for name in _Scalars.model_fields if name in content}
+    known = [(name, content[name]) for name in _Scalars.model_fields if name in content]
+    scalars = {name: value.item() if value.size == 1 else value.tolist() for name, value in known}
     header = checked(_Scalars, scalars, path.name, "correct the array, or leave it out and give the option")
     name = next((n for n in (*NPZ_NAMES, *NPZ_OPEN_NAMES) if n in content), None)
     if name is None:
