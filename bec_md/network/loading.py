@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from bec_md.errors import UsageError
+from bec_md.files import expanded, is_file
 from bec_md.network.predictor import BecModel, EngineName
 from bec_md.network.registry import FALLBACK, choose_model, model_path
 from bec_md.network.second_opinion import familiarity_of
@@ -92,7 +93,8 @@ def name_and_level(name_or_path: str | Path) -> tuple[str, str | None]:
     """Return the parts of ``NAME@LEVEL``; no level where none is named, or where a file has that name."""
     text = str(name_or_path)
     name, _, level = text.rpartition("@")
-    return (name, level or None) if "@" in text and not Path(text).is_file() else (text, None)
+    path = is_file(expanded(text)) or ("/" in level and not is_file(expanded(name)))  # of a folder a@b
+    return (name, level or None) if "@" in text and not path else (text, None)
 
 
 class SuitableModel:

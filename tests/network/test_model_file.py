@@ -16,6 +16,7 @@ from safetensors.torch import load_file, save_file
 from bec_md.errors import DataError, UsageError
 from bec_md.network import load_model
 from bec_md.network.config import NetworkConfig
+from bec_md.network.loading import name_and_level
 from bec_md.network.model_file import load_network, read_header, rewrite, save_model
 from bec_md.network.registry import bundled_models, choose_model, model_path
 from tests.network.conftest import make_network
@@ -60,6 +61,16 @@ def test_a_level_of_theory_is_named_behind_the_model(model_file: Path) -> None:
     named = load_model(f"{model_file}@b", engine="torch")
     assert named.level == "b"
     assert np.abs(named.predict(atoms) - load_model(model_file, engine="torch").predict(atoms)).max() > 1e-3
+
+
+def test_a_folder_may_have_an_at_sign(model_file: Path) -> None:
+    folder = model_file.parent / "me@work"
+    folder.mkdir()
+    model_file = model_file.rename(folder / model_file.name)
+    assert name_and_level(model_file) == (str(model_file), None)
+    assert name_and_level(f"{model_file}@b") == (str(model_file), "b")
+    with pytest.raises(UsageError, match=r"no model '.*me@work/missing\.safetensors'"):
+        load_model(folder / "missing.safetensors")
 
 
 def test_unknown_elements_levels_names_and_devices_say_what_to_do(model_file: Path) -> None:
