@@ -86,7 +86,7 @@ def common(a: Curve, b: Curve, min_cm: float | None = None, max_cm: float | None
             f"{a.label} ({a.wavenumber_cm[0]:.4g} … {a.wavenumber_cm[-1]:.5g} cm⁻¹) and {b.label} "
             f"({b.wavenumber_cm[0]:.4g} … {b.wavenumber_cm[-1]:.5g} cm⁻¹) hardly overlap in the wanted range",
             "only common frequencies can be compared",
-            "widen min_cm … `max_cm`, or compute the spectrum to a higher `max_cm`",
+            "widen `min_cm` … `max_cm`, or compute the spectrum to a higher `max_cm`",
         )
     steps = [float(np.median(np.diff(c.wavenumber_cm[i]))) for c, i in zip((a, b), inside, strict=True)]
     step = resolution / 6.0 if resolution > 0.0 else max(steps)

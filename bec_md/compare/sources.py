@@ -17,6 +17,7 @@ from bec_md.errors import BecMDError, DataError, UsageError
 from bec_md.files import expanded, parsing, read_text, require_file
 from bec_md.hdf5 import is_hdf5
 from bec_md.spectrum.quantities import ALIASES
+from bec_md.spectrum.response.optics import refractive_index
 from bec_md.units import CM_PER_THZ, MEV_PER_CM
 
 #: Column names of the frequency: factor to cm⁻¹, 0 for a wavelength in µm and −1 for one in nm.
@@ -372,10 +373,12 @@ def _derive(path: Path, quantity: str, nu: Array, known: Mapping[str, Array], na
     for name in ("kappa", "eps_imag"):
         if name in known and quantity != name and np.median(known[name]) < 0.0:
             raise _other_sign(path.name, name)
+    if {"n", "alpha_cm"} <= set(known) and "kappa" not in known and (nu > 0.0).all():
+        known = {**known, "kappa": known["alpha_cm"] / (4.0 * np.pi * nu)}
     if {"n", "kappa"} <= set(known):
         return from_index(quantity, nu, known["n"], known["kappa"])
     if {"eps_real", "eps_imag"} <= set(known):
-        root = np.sqrt(known["eps_real"] + 1j * known["eps_imag"])
+        root = refractive_index(known["eps_real"] + 1j * known["eps_imag"])
         return from_index(quantity, nu, root.real, root.imag)
     if quantity == "n_alpha" and "eps_imag" in known:
         return np.asarray(2.0 * np.pi * nu * known["eps_imag"])
@@ -383,7 +386,7 @@ def _derive(path: Path, quantity: str, nu: Array, known: Mapping[str, Array], na
         return np.asarray(known["n_alpha"] / (2.0 * np.pi * nu))
     raise UsageError(
         f"{path.name} with columns {', '.join(names)} does not give {quantity}",
-        "it follows from n and k, from ε₁ and ε₂, or stands in the file itself",
+        "it follows from n and k or α, from ε₁ and ε₂, or stands in the file itself",
         f"choose another quantity, or name the column {quantity} in the header line",
     )
 

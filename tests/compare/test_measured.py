@@ -323,6 +323,22 @@ def test_measured_files_of_one_name_are_all_drawn(tmp_path: Path, monkeypatch: p
     assert {"a_data", "b_data"} < {line.get_label() for line in drawn[0].get_lines()}
 
 
+def test_noise_below_zero_in_a_reststrahlen_band_leaves_it_opaque(tmp_path: Path) -> None:
+    """√ε of ε₁ = −2, ε₂ = −0.001 is on the other side of the cut of the root."""
+    (tmp_path / "x.csv").write_text("cm-1,eps1,eps2\n100,-2,-0.001\n200,-2,0.001\n300,4,0.1\n400,3,0.1\n")
+    kappa, alpha = (open_curve(tmp_path / "x.csv", name).values for name in ("kappa", "alpha_cm"))
+    np.testing.assert_allclose(kappa[:2], 2.0**0.5, rtol=1e-6)
+    np.testing.assert_allclose(alpha[:2], 4.0 * np.pi * np.array([100.0, 200.0]) * 2.0**0.5, rtol=1e-6)
+
+
+def test_index_and_absorption_give_all(tmp_path: Path) -> None:
+    """As terahertz spectrometers write them: κ = α/4πν̃."""
+    (tmp_path / "x.csv").write_text("cm-1,n,alpha (cm-1)\n10,2,30\n20,2,40\n30,2,50\n40,2,60\n")
+    np.testing.assert_allclose(open_curve(tmp_path / "x.csv").values, [60.0, 80.0, 100.0, 120.0])
+    kappa = open_curve(tmp_path / "x.csv", "kappa")
+    np.testing.assert_allclose(kappa.values, [30.0, 40.0, 50.0, 60.0] / (4.0 * np.pi * kappa.wavenumber_cm))
+
+
 def test_transmittances_in_percent_are_said(tmp_path: Path) -> None:
     text = "##XUNITS= 1/CM\n##YUNITS= {}\n##FIRSTX= 400\n##LASTX= 700\n##NPOINTS= 4\n##XYDATA= (X++(Y..Y))\n"
     for unit in ("TRANSMITTANCE", "%TRANSMITTANCE"):
