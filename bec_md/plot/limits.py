@@ -72,7 +72,7 @@ def value_limits(
     curves
         Ordinates (F,) each.
     shown_cm
-        Limits of the abscissa.
+        Limits of the abscissa, in either order.
     skip_below_cm
         Below this nothing counts: within one resolution width of zero, ε₂ = σ/(ε₀ω) has no meaning.
     floor
@@ -80,9 +80,10 @@ def value_limits(
     headroom
         Part of the height to leave free above, and below (a third if something lies just below the floor).
     """
-    shown = (wavenumber_cm >= max(shown_cm[0], skip_below_cm)) & (wavenumber_cm <= shown_cm[1])
-    if not shown.any():
-        shown = np.ones(len(wavenumber_cm), dtype=bool)
+    begin, end = sorted(shown_cm)
+    shown = (wavenumber_cm >= max(begin, skip_below_cm)) & (wavenumber_cm <= end)
+    if not shown.any():  # between two points
+        shown[np.abs(wavenumber_cm - 0.5 * (begin + end)).argmin()] = True
     values = np.concatenate([c[shown] for c in curves])
     values = values[np.isfinite(values)]
     if not values.size:

@@ -408,3 +408,20 @@ def test_limits_reach_to_the_bands_of_every_spectrum(spectrum_without_eps: Spect
     assert plot_spectrum(high, groups=False, ax=chosen).get_xlim() == (0.0, 300.0)
     chosen.set_xlim(0.0, 400.0)
     assert plot_spectrum(high, groups=False, ax=chosen).get_xlim() == (0.0, 400.0)
+
+
+def test_ordinate_fits_what_is_shown_of_an_axis_that_descends_or_is_narrow(
+    spectrum_without_eps: Spectrum,
+) -> None:
+    grid, values = spectrum_without_eps.wavenumber_cm, spectrum_without_eps.n_alpha
+    first, last = len(grid) // 8, len(grid) // 6
+    up, down, narrow = (
+        plot_spectrum(spectrum_without_eps, groups=False, xlim=xlim, band=None).get_ylim()
+        for xlim in (
+            (grid[first], grid[last]),
+            (grid[last], grid[first]),
+            (grid[first] + 1e-6, grid[first] + 2e-6),
+        )
+    )
+    assert up == down == pytest.approx((0.0, 1.06 * values[first : last + 1].max()))
+    assert narrow == pytest.approx((0.0, 1.06 * values[first]))
