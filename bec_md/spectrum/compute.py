@@ -348,7 +348,7 @@ def _peaks(
         rough=roughness(power.lag_window, power.timestep_fs, options.estimate.resolution_cm),
     )
     friction = _friction_cm(options.asked.thermostat_friction_per_ps) or 0.0
-    natural = (natural_width_cm(p.width_cm, power.lag_window, power.timestep_fs, friction) for p in found)
+    natural = (natural_width_cm(p.width_cm, power.line_window, power.timestep_fs, friction) for p in found)
     return tuple(replace(p, natural_width_cm=width) for p, width in zip(found, natural, strict=True))
 
 

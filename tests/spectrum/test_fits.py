@@ -191,5 +191,7 @@ def test_the_length_of_runs_is_not_in_the_widths() -> None:
     """Sixty runs of 4 ps, one period of 8 cm⁻¹."""
     v = langevin_oscillator(1000, 4.0, 600.0, 20.0, MASS, 3, (60, 3))[1]
     series = [bare(run, 4.0) for run in np.moveaxis(v, 1, 0)]
-    fit = fits.fit_lorentz(compute_spectrum(series, temperature_k=300.0, resolution_cm=20.0))
+    found = compute_spectrum(series, temperature_k=300.0, resolution_cm=20.0)
+    fit = fits.fit_lorentz(found)
     assert fit.bands[0, 1] == pytest.approx(20.0, abs=1.2 * fit.errors[0, 1])
+    assert found.peaks[0].natural_width_cm == pytest.approx(20.0, abs=1.5)

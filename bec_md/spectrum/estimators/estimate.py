@@ -88,6 +88,14 @@ class PowerSpectra:
     partial_leakage: Array = field(default_factory=lambda: np.zeros(0))
 
     @property
+    def line_window(self) -> Array:
+        """(L + 1,) what the correlation of a line is multiplied with: a biased one falls, too."""
+        if not self.leakage.size:
+            return self.lag_window
+        lags_fs = np.arange(len(self.lag_window)) * self.timestep_fs
+        return np.asarray(self.lag_window * np.clip(1.0 - lags_fs / self.longest_fs, 0.0, None))
+
+    @property
     def middle_variance(self) -> float:
         """Relative variance far from zero and from the Nyquist wavenumber."""
         return float(self.relative_variance[len(self.relative_variance) // 2])
