@@ -115,17 +115,21 @@ def md(
     """Run the dynamics and hand its currents over to the spectrum."""
     from bec_md.atomic import only_writer
     from bec_md.dynamics import run_dynamics
+    from bec_md.dynamics.calculators import require_forces
     from bec_md.dynamics.estimate import estimate
     from bec_md.dynamics.run import lock_of
     from bec_md.processes import cores, require_workers
 
-    prefix = expanded(output or structure.stem)
+    prefix = prefix_of(structure, output)
     wanted = pick(DynamicsOptions, given, FLAGS)
     wanted.check()
+    asked: dict[str, Any] = {"eps_inf": eps_inf, "resolution_cm": resolution_cm}
+    analysis_of(asked).check()
     require_workers(count := cores() if workers is None else workers)
     results, console = outputs_of(prefix, wanted.replicas, quiet), Console(quiet)
     system = System.of(console, structure, model, calculator, elements, count)
     announce_run(console, wanted.resolved(system.atoms))
+    require_forces(system.atoms, system.potential(), stress=wanted.relax_cell)
     expected = estimate(system.atoms, system.potential(), wanted, system.network, workers=count)
     if fit is not None:
         announce_labels(console, system.atoms, expected, count)
@@ -139,6 +143,7 @@ def md(
         system = replace(system, potential=potential)
         expected = estimate(system.atoms, potential(), wanted, system.network, workers=count)
     announce_duration(console, expected)
+    require_samples(expected)
     total = expected.options.total_steps
     kept = stoppable("complete replicas are kept, and the cell")
     with kept, console.progress("dynamics", total=total, unit="steps") as bar:
@@ -153,16 +158,46 @@ def md(
             model=system.network,
         )
     announce_replicas(console, found)
-    step = wanted.resolved(system.atoms).md_timestep_fs
-    asked = {"eps_inf": eps_inf, "resolution_cm": resolution_cm, "md_timestep_fs": step}
-    analyze(found, asked, results)
-
-
-def analyze(found: DynamicsResult, asked: dict[str, Any], results: OutputOptions) -> None:
-    """Compute the spectrum of all replicas."""
-    settings = AnalysisOptions(pick(SpectrumOptions, asked, FLAGS), OpticsRequest())
+    settings = analysis_of(asked | {"md_timestep_fs": expected.options.md_timestep_fs})
     inputs = [str(path) for path in found.currents]
     run_spectrum(inputs, settings, InputOptions.of({}), results, CompareOptions())
+
+
+def prefix_of(structure: Path, output: str | None) -> Path:
+    """Return the begin of all file names.
+
+    Raises
+    ------
+    UsageError
+        If it is no name.
+    """
+    prefix = expanded(output or structure.stem)
+    if prefix.name in ("", ".."):
+        raise UsageError(f"--output {output}", "it is the begin of file names", "give e.g. --output run/MgO")
+    return prefix
+
+
+def analysis_of(asked: dict[str, Any]) -> AnalysisOptions:
+    """Return how the spectrum of all replicas is computed."""
+    return AnalysisOptions(pick(SpectrumOptions, asked, FLAGS), OpticsRequest())
+
+
+def require_samples(expected: Estimate) -> None:
+    """Refuse replicas that are too short for a spectrum, before they are run.
+
+    Raises
+    ------
+    UsageError
+        With their number of samples.
+    """
+    from bec_md.spectrum.estimators.blocks import FEWEST
+
+    if expected.samples < FEWEST:
+        raise UsageError(
+            f"{expected.samples} samples of J in each replica",
+            f"a spectrum needs at least {FEWEST}",
+            "give a longer `time_ps`, or a shorter `store_fs`",
+        )
 
 
 def announce_replicas(console: Console, found: DynamicsResult) -> None:
@@ -209,14 +244,16 @@ class System:
             Without a periodic cell, or if the model or the potential does not exist.
         """
         from bec_md.cli.announce import describe_model
-        from bec_md.dynamics.calculators import SHORTCUTS, NamedCalculator, require_forces
+        from bec_md.dynamics.calculators import SHORTCUTS, NamedCalculator
         from bec_md.network import load_model
         from bec_md.processes import cores
         from bec_md.structure.ase_files import read_structure
 
         atoms = read_structure(structure)
         _require_cell(atoms, structure)
-        potential = NamedCalculator(calculator, tuple(elements.split(",")) if elements else None)
+        potential = NamedCalculator(
+            calculator, tuple(elements.replace(" ", "").split(",")) if elements else None
+        )
         threads = max(1, cores() // max(1, workers))
         potential()
         _limit_torch(threads)
@@ -225,7 +262,6 @@ class System:
         console.item("potential", calculator)
         if calculator in SHORTCUTS:
             console.warn(SHORTCUTS[calculator].remark)
-        require_forces(atoms, potential())
         return cls(atoms, potential, network)
 
 

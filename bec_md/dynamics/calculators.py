@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import re
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -78,12 +79,6 @@ class NamedCalculator:
             self._made = make_calculator(self.spec, self.elements)
         return self._made
 
-    @property
-    def definition(self) -> str:
-        """What the name stands for: commands of LAMMPS, and the elements of their types."""
-        kind, _, rest = self.spec.partition(":")
-        return f"{self.elements} {read_text(Path(rest))}" if kind == "lammps" else ""
-
     def __getstate__(self) -> dict[str, Any]:
         return {**vars(self), "_made": None}
 
@@ -128,8 +123,8 @@ def make_calculator(spec: str, elements: Sequence[str] | None = None) -> Any:
     return _made(known.factory, known.arguments, known.package)
 
 
-def require_forces(atoms: Any, calculator: Any) -> None:
-    """Evaluate the potential once, before hours are spent on it.
+def require_forces(atoms: Any, calculator: Any, *, stress: bool = False) -> None:
+    """Evaluate the potential once, before hours are spent on it; its stress too if that is needed.
 
     Raises
     ------
@@ -152,6 +147,15 @@ def require_forces(atoms: Any, calculator: Any) -> None:
             f"{' '.join(str(error).split())[:200] or type(error).__name__}",
             "it does not know these elements, or its input is wrong",
             "take another potential, or correct its input",
+        ) from error
+    try:
+        if stress:
+            calculator.get_stress(atoms)
+    except Exception as error:
+        raise UsageError(
+            f"the potential {type(calculator).__name__} gives no stress",
+            "the cell at zero pressure follows from it",
+            "leave `relax_cell` out, or take another potential",
         ) from error
 
 
@@ -201,7 +205,8 @@ def _lammps(path: Path, elements: Sequence[str] | None) -> Any:
         )
     from bec_md.dynamics.lammps_calculator import LammpsCalculator
 
-    lines = [line.split("#")[0].strip() for line in read_text(path).splitlines()]
+    joined = re.sub(r"&[ \t]*\r?\n", " ", read_text(path))  # a command goes on behind &
+    lines = [line.split("#")[0].strip() for line in joined.splitlines()]
     commands = [line for line in lines if line]
     header = [line for line in commands if line.split()[0] in _HEADER]
     stated = {line.split()[0] for line in header}

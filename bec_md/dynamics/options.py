@@ -75,6 +75,8 @@ class DynamicsOptions(Options):
                 "equilibration_ps": "it is the length of a run",
             },
         )
+        if self.seed < 0:
+            raise UsageError(f"`seed={self.seed}`", "seeds are counted from 0 on", "give another `seed`")
         if self.repeat is not None and min(self.repeat) < 1:
             raise UsageError(
                 f"`repeat={','.join(map(str, self.repeat))}`",
@@ -83,9 +85,23 @@ class DynamicsOptions(Options):
             )
 
     def resolved(self, atoms: Atoms) -> DynamicsOptions:
-        """Return these options with every default replaced by what it means for a structure."""
+        """Return these options with every default replaced by what it means for a structure.
+
+        Raises
+        ------
+        UsageError
+            If the structure has no cell that could be relaxed.
+        """
         import numpy as np
 
+        if self.relax_cell and (atoms.constraints or not atoms.pbc.all()):
+            raise UsageError(
+                "the cell of a structure with constraints"
+                if atoms.constraints
+                else "the cell of a structure that is not periodic along all three axes",
+                "it has no pressure that could be made zero",
+                "leave `relax_cell` out, or remove them" if atoms.constraints else "leave `relax_cell` out",
+            )
         light = bool((atoms.numbers == 1).any())
         widths = atoms.cell.volume / np.linalg.norm(
             np.cross(np.roll(atoms.cell.array, -1, axis=0), np.roll(atoms.cell.array, -2, axis=0)), axis=1
@@ -104,7 +120,14 @@ class DynamicsOptions(Options):
         from bec_md.structure.names import TOTAL_CHARGE_KEYS
 
         assert self.repeat is not None
-        found = atoms.repeat(self.repeat)
+        try:
+            found = atoms.copy() if self.repeat == (1, 1, 1) else atoms.repeat(self.repeat)
+        except NotImplementedError as error:  # of some constraints of ASE
+            raise UsageError(
+                f"`repeat={','.join(map(str, self.repeat))}` of atoms with rigid bonds or the like",
+                "ASE cannot repeat these constraints",
+                "give `repeat=1,1,1`, and a cell that is large enough",
+            ) from error
         for key in found.info.keys() & set(TOTAL_CHARGE_KEYS):
             found.info[key] = float(found.info[key]) * math.prod(self.repeat)
         return found

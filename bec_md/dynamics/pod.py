@@ -93,7 +93,7 @@ class PodFit:
         names = [f"{prefix.name}_pod_param.pod", f"{prefix.name}_pod_coefficients.pod"]
         for name, text in zip(names, (self.hyperparameters, self.coefficients), strict=True):
             atomic.write_text(folder / name, text)
-        files = " ".join(str((folder / name).resolve()) for name in names)
+        files = " ".join(f'"{(folder / name).resolve()}"' for name in names)  # a folder may have blanks
         path = folder / f"{prefix.name}_pod.lmp"
         lines = ["atom_style atomic", "pair_style pod", f"pair_coeff * * {files} {' '.join(self.species)}"]
         atomic.write_text(path, "\n".join(lines) + "\n")
@@ -278,10 +278,13 @@ def labels_of(structure: Any, frames: int = FRAMES) -> tuple[int, int]:
 
 
 def reduced_cell(atoms: Any) -> Atoms:
-    """Return the primitive cell of a crystal (spglib), or a copy where no smaller one is found."""
+    """Return the primitive cell of a crystal (spglib), or that of all atoms where no smaller one is found.
+
+    It holds what a label belongs to, and no constraints: they would hide forces.
+    """
     cell = cell_of(atoms.cell.array, atoms.positions, atoms.numbers)
     found = ask_spglib("find_primitive", cell, symprec=1e-3)
     if found is None or len(found[2]) >= len(atoms):
-        return atoms.copy()  # type: ignore[no-any-return]
+        return Atoms(atoms.numbers, atoms.positions, cell=atoms.cell, pbc=True)
     lattice, places, numbers = found
     return Atoms(numbers=numbers, scaled_positions=places, cell=lattice, pbc=True)

@@ -14,7 +14,7 @@ from ase import units
 from bec_md import atomic
 from bec_md.ase.recorder import CurrentRecorder
 from bec_md.dynamics.options import DynamicsOptions
-from bec_md.dynamics.phases import Phases
+from bec_md.dynamics.phases import Phases, at_rest
 from bec_md.structure.extxyz import frame_text
 from bec_md.structure.from_ase import as_frame
 
@@ -81,6 +81,7 @@ class ReplicaRuns:
         phases.draw_velocities()
         phases.thermalize(options.equilibration_ps)
         phases.draw_velocities()
+        held = int((at_rest(atoms) & atoms.get_momenta().any(axis=0)).sum())
         trajectory = self.prefix.with_name(f"{self.prefix.name}-{number}.xyz")
         current = self.prefix.with_name(f"{self.prefix.name}-{number}_current.h5")
         dynamics: Any = VelocityVerlet(atoms, phases.step)
@@ -101,7 +102,6 @@ class ReplicaRuns:
         kinetic, total = np.array(energies)[:, 0], np.array(energies).sum(axis=1)
         times = np.arange(len(total)) * options.interval * options.step_fs / 1000.0
         drift = float(np.polyfit(times, total, 1)[0]) if len(total) > 1 else 0.0
-        held = 0 if atoms.constraints else 3  # the center of mass is at rest, unless atoms are frozen
         freedom = 0.5 * units.kB * (atoms.get_number_of_degrees_of_freedom() - held)
         return Replica(
             trajectory.name, current.name, float(kinetic.mean() / freedom), 1000.0 * drift / len(atoms)
@@ -110,7 +110,12 @@ class ReplicaRuns:
 
 def made(calculator: Any) -> Any:
     """Return a calculator, made now if it is a function that makes one."""
-    return calculator if hasattr(calculator, "get_forces") else calculator()
+    return calculator if is_calculator(calculator) else calculator()
+
+
+def is_calculator(calculator: Any) -> bool:
+    """Return whether this is a calculator, and not what makes one: a function, or its class."""
+    return hasattr(calculator, "get_forces") and not isinstance(calculator, type)
 
 
 def _store(atoms: Any, stream: Any, dynamics: Any) -> None:

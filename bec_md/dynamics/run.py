@@ -13,9 +13,10 @@ import numpy as np
 from ase import Atoms
 
 from bec_md import atomic
+from bec_md.dynamics.calculators import require_forces
 from bec_md.dynamics.options import DynamicsOptions
 from bec_md.dynamics.phases import Phases
-from bec_md.dynamics.replica import Replica, ReplicaRuns, made
+from bec_md.dynamics.replica import Replica, ReplicaRuns, is_calculator, made
 from bec_md.errors import UsageError
 from bec_md.files import read_text
 from bec_md.interruption import held
@@ -24,6 +25,8 @@ from bec_md.structure.extxyz import frame_text
 from bec_md.structure.from_ase import as_frame
 
 Progress = Callable[[int, int], None]
+#: Forces of one potential differ by less than this share between machines; where they are compared.
+_SAME_FORCES, _OUT_OF_PLACE_ANG = 2e-3, 0.05
 
 
 @dataclass(frozen=True)
@@ -136,15 +139,14 @@ class _Run:
         recorded: dict[str, Any],
     ) -> None:
         self.atoms, self.calculator, self.options, self.prefix = atoms, calculator, options, prefix
-        self.recorded = recorded
+        self.recorded, self._made = recorded, None
         self._progress: Progress = progress or (lambda done, total: None)
         self.state: dict[str, Any] = {
             "settings": {
                 **asdict(options),
                 "formula": str(atoms.symbols),
-                "structure": _hash(frame_text(as_frame(atoms))),
+                "structure": _hash(frame_text(as_frame(atoms)) + _constraints_of(atoms)),
                 "calculator": _name_of(calculator),
-                "potential": _hash(getattr(calculator, "definition", "")),
                 "recorded": {
                     name: str(getattr(value, "fingerprint", value))
                     for name, value in sorted(recorded.items())
@@ -160,13 +162,19 @@ class _Run:
 
     def begin(self, overwrite: bool) -> None:
         """Take up what an earlier run of the same settings has left."""
-        if overwrite or not self._file.exists():
+        self.state["probe"] = self._probe()
+        if overwrite:
+            return
+        if not self._file.exists():
+            self._require_free()
             return
         stored = json.loads(read_text(self._file))
         wanted = json.loads(json.dumps(self.state["settings"]))
         known = stored.get("settings") or dict.fromkeys(wanted)
         wanted.pop("replicas")  # each depends on the seed and its number alone: there may be more or fewer
         differing = sorted(name for name in wanted if known.get(name, wanted[name]) != wanted[name])
+        if not differing and not _same(self.state["probe"], stored.get("probe")):
+            differing = ["potential"]
         if differing:
             raise UsageError(
                 f"{self._file.name} belongs to a run with other {', '.join(differing)}",
@@ -174,15 +182,36 @@ class _Run:
                 "choose another output, or overwrite it",
             )
         there = [item for item in stored["replicas"] if self._file.with_name(item["current"]).is_file()]
-        self.state = stored | {"settings": self.state["settings"], "replicas": there}
+        self.state = stored | self.state | {"start": stored["start"], "replicas": there}
         if self.state["start"] is not None:
             self.atoms.set_cell(np.array(self.state["start"]["cell"]))
             self.atoms.set_positions(np.array(self.state["start"]["positions"]))
 
+    def _require_free(self) -> None:
+        for number in range(1, self.options.replicas + 1):
+            found = self.prefix.with_name(f"{self.prefix.name}-{number}.xyz")
+            if found.exists():
+                raise UsageError(
+                    f"{found.name} exists already, and no {self._file.name} that says what it is of",
+                    "a replica would be written over it",
+                    "choose another output, or overwrite it",
+                )
+
+    def _probe(self) -> list[float]:
+        """Projections of the forces on atoms out of place, eV/Å: they tell one potential from another."""
+        atoms, random = self.atoms.copy(), np.random.default_rng(0)
+        atoms.set_constraint()
+        atoms.positions += _OUT_OF_PLACE_ANG * random.normal(size=(len(atoms), 3))
+        atoms.calc = self._made = made(self.calculator)
+        forces = atoms.get_forces().ravel()
+        found: list[float] = (random.normal(size=(8, len(forces))) @ forces / len(forces) ** 0.5).tolist()
+        return found
+
     def find_start(self) -> None:
         """Bring the cell to zero pressure if that is asked for: all replicas begin there."""
         if self.options.relax_cell:
-            self.atoms.calc = made(self.calculator)
+            require_forces(self.atoms, self._made, stress=True)
+            self.atoms.calc = self._made
             Phases(self.atoms, self.options, 0, self._told).relax_cell()
             self.atoms.calc = None
         cell, positions = self.atoms.cell.array.tolist(), self.atoms.positions.tolist()
@@ -200,8 +229,10 @@ class _Run:
             done[left[index]] = steps
             self._told(self.options.cell_steps + sum(done.values()))
 
-        runs = ReplicaRuns(self.atoms, self.calculator, self.options, self.prefix, self.recorded)
-        with Team(runs, min(workers, max(1, len(left)))) as team:
+        workers = min(workers, max(1, len(left)))
+        calculator = self._made if workers == 1 else self.calculator
+        runs = ReplicaRuns(self.atoms, calculator, self.options, self.prefix, self.recorded)
+        with Team(runs, workers) as team:
             for index, replica in team.work_on(left, heard):
                 self.state["replicas"].append(asdict(replica))
                 self.state["replicas"].sort(key=self._number)
@@ -218,12 +249,23 @@ class _Run:
         atomic.write_text(self._file, json.dumps(self.state, indent=1) + "\n")
 
 
+def _same(one: list[float], other: list[float] | None) -> bool:
+    """Whether two potentials are the same, as far as is known."""
+    size = np.sqrt(np.mean(np.square(one)))
+    return other is None or bool(np.abs(np.subtract(one, other)).max() <= _SAME_FORCES * size + 1e-6)
+
+
+def _constraints_of(atoms: Any) -> str:
+    """Describe constraints, if there are any."""
+    return str([constraint.todict() for constraint in atoms.constraints]) if atoms.constraints else ""
+
+
 def _hash(text: str) -> str:
     return blake2b(text.encode(), digest_size=8).hexdigest()
 
 
 def _name_of(calculator: Any) -> str:
     """Return the class of a calculator, or what names the one that is made."""
-    if hasattr(calculator, "get_forces"):
+    if is_calculator(calculator):
         return type(calculator).__name__
     return str(getattr(calculator, "spec", getattr(calculator, "__name__", type(calculator).__name__)))

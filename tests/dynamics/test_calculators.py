@@ -60,6 +60,16 @@ def test_lammps_gives_the_lattice_energy_and_its_derivative(mgo: Atoms, mgo_inpu
     assert forces[3, 0] == pytest.approx(-(energies[0] - energies[1]) / 2e-3, rel=5e-3)  # Ewald
 
 
+def test_a_command_of_lammps_goes_on_in_the_next_line(mgo: Atoms, mgo_input: Path) -> None:
+    pytest.importorskip("lammps")
+    energies = []
+    for text in (mgo_input.read_text(), mgo_input.read_text().replace("1428.5 ", "1428.5 &  \n ")):
+        mgo_input.write_text(text)
+        mgo.calc = make_calculator(f"lammps:{mgo_input}", ["Mg", "O"])
+        energies.append(mgo.get_potential_energy())
+    assert energies[0] == energies[1]
+
+
 def test_a_potential_that_does_not_know_the_structure_is_refused(mgo: Atoms, mgo_input: Path) -> None:
     pytest.importorskip("lammps")
     with pytest.raises(UsageError, match="Mg is no element of the LAMMPS types"):

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from ase import Atoms
 from ase.build import bulk
+from ase.constraints import FixAtoms
 from ase.filters import FrechetCellFilter
 from ase.optimize import BFGS
 
@@ -25,7 +26,8 @@ def test_the_fit_gives_the_forces_of_the_slow_potential(tmp_path: Path) -> None:
     path.write_text("pair_style morse 5.0\npair_coeff 1 1 0.3429 1.3588 2.866\npair_modify shift yes\n")
     slow, copper = make_calculator(f"lammps:{path}", ["Cu"]), bulk("Cu", cubic=True)
     fit = fitted_to(copper, slow, frames=24)
-    fast = make_calculator(f"lammps:{fit.write(tmp_path / 'fit')}", fit.species)
+    (folder := tmp_path / "my fits").mkdir()
+    fast = make_calculator(f"lammps:{fit.write(folder / 'fit')}", fit.species)
     moved = copper.repeat(3)
     moved.positions += 0.05 * np.random.default_rng(5).normal(size=moved.positions.shape)
     forces = []
@@ -90,6 +92,16 @@ def test_the_primitive_cell_is_sampled(mgo: Atoms) -> None:
     moved = mgo.copy()
     moved.positions[0] += 0.3
     assert len(reduced_cell(moved)) == 8
+
+
+def test_labels_are_forces_without_constraints() -> None:
+    """A constraint would set those of frozen atoms to zero, and the fit would learn it."""
+    cell = Atoms("MgO", positions=[(0, 0, 0), (2.0, 0.2, 0.1)], cell=[4.0, 4.1, 4.3])
+    cell.set_constraint(FixAtoms([0]))
+    found = reduced_cell(cell)
+    assert not found.constraints
+    assert found.pbc.all()
+    np.testing.assert_array_equal(found.positions, cell.positions)
 
 
 def test_hyperparameters_name_the_elements() -> None:

@@ -11,12 +11,15 @@ from typing import Any
 import numpy as np
 import pytest
 from ase import Atoms
-from ase.constraints import FixAtoms
+from ase.calculators.lj import LennardJones
+from ase.constraints import FixAtoms, FixBondLength
 
 from bec_md import compute_current, load_current, load_model, open_trajectory
 from bec_md.atomic import only_writer
 from bec_md.dynamics import DynamicsOptions, run_dynamics
 from bec_md.dynamics.calculators import NamedCalculator
+from bec_md.dynamics.phases import Phases, at_rest
+from bec_md.dynamics.replica import made
 from bec_md.dynamics.run import lock_of
 from bec_md.errors import DataError, UsageError
 from tests.ase.conftest import Tether
@@ -207,6 +210,80 @@ def test_another_structure_or_potential_of_the_same_name_is_another_run(
         run(mgo)
 
 
+def test_another_potential_of_one_class_is_another_run(quartz: Atoms, tmp_path: Path) -> None:
+    """Its name says nothing of its parameters; constraints belong to the structure."""
+    short = replace(SHORT, time_ps=0.01, equilibration_ps=0.01, replicas=1)
+    _run(quartz, tmp_path, short)
+    quartz.calc.spring *= 1.0001  # forces of another machine
+    _run(quartz, tmp_path, short)
+    quartz.calc.spring *= 1.1
+    quartz.calc.reset()
+    with pytest.raises(UsageError, match=r"other potential\n"):
+        _run(quartz, tmp_path, short)
+    quartz.set_constraint(FixAtoms([0]))
+    with pytest.raises(UsageError, match=r"other structure\n"):
+        _run(quartz, tmp_path, short)
+
+
+def test_a_trajectory_of_something_else_is_not_written_over(quartz: Atoms, tmp_path: Path) -> None:
+    (tmp_path / "run-2.xyz").write_text("mine")
+    with pytest.raises(UsageError, match=r"run-2\.xyz exists already"):
+        _run(quartz, tmp_path)
+    assert (tmp_path / "run-2.xyz").read_text() == "mine"
+
+
+def test_a_class_makes_calculators() -> None:
+    assert isinstance(made(LennardJones), LennardJones)
+
+
+def test_velocities_of_atoms_beside_frozen_ones_have_the_temperature() -> None:
+    """The frozen atom holds the other: nothing is taken off for a center of mass. A rigid bond holds none."""
+    pair = Atoms("O2", positions=[(0, 0, 0), (1.2, 0, 0)], cell=[9.0] * 3, pbc=True)
+    for constraint, freedom, held in ((FixAtoms([0]), 3, 0), (FixBondLength(0, 1), 2, 3), ([], 3, 3)):
+        pair.set_constraint(constraint)
+        phases = Phases(pair, SHORT.resolved(pair), 1, lambda done: None)
+        kinetic = []
+        for _ in range(2000):
+            phases.draw_velocities()
+            kinetic.append(pair.get_kinetic_energy())
+        assert at_rest(pair).sum() == held
+        # four standard errors
+        assert np.mean(kinetic) == pytest.approx(freedom / 2 * 0.0258520, rel=4 * np.sqrt(2 / freedom / 2000))
+
+
+def test_few_atoms_fluctuate_more_and_have_not_exploded() -> None:
+    """Two atoms at 2000 K are above four times that in one of 3000 configurations."""
+    pair = Atoms("HCl", positions=[(0, 0, 0), (1.3, 0, 0)], cell=[9.0] * 3, pbc=True)
+    phases = Phases(pair, replace(SHORT, temperature_k=2000.0).resolved(pair), 1, lambda done: None)
+    phases.draw_velocities()
+    for share, sane in ((5.0, True), (40.0, False)):
+        pair.set_momenta(pair.get_momenta() * np.sqrt(share * 2000.0 / pair.get_temperature()))
+        if sane:
+            phases._require_sane()
+        else:
+            with pytest.raises(DataError, match="has exploded"):
+                phases._require_sane()
+
+
+def test_rigid_bonds_are_run_as_they_are_and_cannot_be_repeated(quartz: Atoms) -> None:
+    quartz.set_constraint(FixBondLength(0, 3))
+    assert len(SHORT.resolved(quartz).supercell(quartz).constraints) == 1
+    with pytest.raises(UsageError, match="rigid bonds"):
+        replace(SHORT, repeat=(2, 1, 1)).supercell(quartz)
+
+
+def test_a_cell_without_a_pressure_is_not_relaxed(quartz: Atoms, tmp_path: Path) -> None:
+    relaxing = replace(SHORT, relax_cell=True)
+    with pytest.raises(UsageError, match="gives no stress"):
+        _run(quartz, tmp_path, relaxing)
+    layer, held = quartz.copy(), quartz.copy()
+    layer.pbc = (True, True, False)
+    held.set_constraint(FixAtoms([0]))
+    for atoms, what in ((layer, "not periodic"), (held, "constraints")):
+        with pytest.raises(UsageError, match=what):
+            relaxing.resolved(atoms)
+
+
 def test_a_run_that_explodes_stops(quartz: Atoms, tmp_path: Path) -> None:
     quartz.calc.spring = -200.0
     with pytest.raises(DataError, match="has exploded"):
@@ -224,7 +301,9 @@ def test_defaults_follow_from_the_structure(quartz: Atoms) -> None:
     assert DynamicsOptions(300.0).resolved(quartz).repeat == (2, 2, 1)
 
 
-@pytest.mark.parametrize("change", [{"time_ps": 0.0}, {"temperature_k": -1.0}, {"repeat": (0, 1, 1)}])
+@pytest.mark.parametrize(
+    "change", [{"time_ps": 0.0}, {"temperature_k": -1.0}, {"repeat": (0, 1, 1)}, {"seed": -1}]
+)
 def test_senseless_options_are_refused(change: dict[str, Any]) -> None:
     with pytest.raises(UsageError, match=next(iter(change))):
         replace(SHORT, **change).check()

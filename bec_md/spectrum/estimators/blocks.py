@@ -27,6 +27,9 @@ SAMPLED_FRAMES = 64
 #: shortest one.
 SHORTEST_SHARE = 0.25
 
+#: Samples of a current that a spectrum needs.
+FEWEST = 16
+
 
 def rows(data: Any, start: int, stop: int) -> Array:
     """Rows start … stop of a per-frame dataset; a single row stands for all frames."""
@@ -199,10 +202,10 @@ def open_blocks(series: tuple[CurrentSeries, ...], sum_rule: SumRule) -> Current
                 "one transfer function cannot correct both",
                 "analyze the replicas one by one and compare",
             )
-        if int(other.current.shape[0]) < 16:
+        if int(other.current.shape[0]) < FEWEST:
             raise DataError(
                 f"replica {number} has {int(other.current.shape[0])} frames",
-                "a spectrum needs at least 16",
+                f"a spectrum needs at least {FEWEST}",
                 "run longer, or check `start`, `stop` and `stride`",
             )
     return CurrentBlocks(series, tuple(s.effective_sum_rule(sum_rule) for s in series))
