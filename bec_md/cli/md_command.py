@@ -115,7 +115,6 @@ def md(
     """Run the dynamics and hand its currents over to the spectrum."""
     from bec_md.atomic import only_writer
     from bec_md.dynamics import run_dynamics
-    from bec_md.dynamics.calculators import require_forces
     from bec_md.dynamics.estimate import estimate
     from bec_md.dynamics.run import lock_of
     from bec_md.processes import cores, require_workers
@@ -127,9 +126,8 @@ def md(
     analysis_of(asked).check()
     require_workers(count := cores() if workers is None else workers)
     results, console = outputs_of(prefix, wanted.replicas, quiet), Console(quiet)
-    system = System.of(console, structure, model, calculator, elements, count)
+    system = System.of(console, structure, model, calculator, elements, count, wanted.relax_cell)
     announce_run(console, wanted.resolved(system.atoms))
-    require_forces(system.atoms, system.potential(), stress=wanted.relax_cell)
     expected = estimate(system.atoms, system.potential(), wanted, system.network, workers=count)
     if fit is not None:
         announce_labels(console, system.atoms, expected, count)
@@ -143,7 +141,6 @@ def md(
         system = replace(system, potential=potential)
         expected = estimate(system.atoms, potential(), wanted, system.network, workers=count)
     announce_duration(console, expected)
-    require_samples(expected)
     total = expected.options.total_steps
     kept = stoppable("complete replicas are kept, and the cell")
     with kept, console.progress("dynamics", total=total, unit="steps") as bar:
@@ -158,9 +155,13 @@ def md(
             model=system.network,
         )
     announce_replicas(console, found)
-    settings = analysis_of(asked | {"md_timestep_fs": expected.options.md_timestep_fs})
+    analyze(found, asked | {"md_timestep_fs": expected.options.md_timestep_fs}, results)
+
+
+def analyze(found: DynamicsResult, asked: dict[str, Any], results: OutputOptions) -> None:
+    """Compute the spectrum of all replicas."""
     inputs = [str(path) for path in found.currents]
-    run_spectrum(inputs, settings, InputOptions.of({}), results, CompareOptions())
+    run_spectrum(inputs, analysis_of(asked), InputOptions.of({}), results, CompareOptions())
 
 
 def prefix_of(structure: Path, output: str | None) -> Path:
@@ -235,6 +236,7 @@ class System:
         calculator: str,
         elements: str | None,
         workers: int,
+        relax_cell: bool,
     ) -> System:
         """Read and load what the command names, and say what it is.
 
@@ -244,7 +246,7 @@ class System:
             Without a periodic cell, or if the model or the potential does not exist.
         """
         from bec_md.cli.announce import describe_model
-        from bec_md.dynamics.calculators import SHORTCUTS, NamedCalculator
+        from bec_md.dynamics.calculators import SHORTCUTS, NamedCalculator, require_forces
         from bec_md.network import load_model
         from bec_md.processes import cores
         from bec_md.structure.ase_files import read_structure
@@ -262,6 +264,7 @@ class System:
         console.item("potential", calculator)
         if calculator in SHORTCUTS:
             console.warn(SHORTCUTS[calculator].remark)
+        require_forces(atoms, potential(), stress=relax_cell)
         return cls(atoms, potential, network)
 
 
@@ -348,7 +351,8 @@ def announce_labels(console: Console, atoms: Any, expected: Estimate, workers: i
 
 
 def announce_duration(console: Console, expected: Estimate) -> None:
-    """Say how long the run takes."""
+    """Say how long the run takes; refuse one that is too short."""
+    require_samples(expected)
     options = expected.options
     console.item(
         "duration",
