@@ -57,7 +57,7 @@ class CurrentRecorder:
     Raises
     ------
     UsageError
-        If `output` exists, or options do not fit.
+        If `output` exists or its folder does not, or options do not fit.
     """
 
     def __init__(
@@ -77,6 +77,18 @@ class CurrentRecorder:
                 f"`charge_stride={self._options.charge_stride}` in a running dynamics",
                 "tensors between two evaluated frames need the later one",
                 "leave it out, or record with a larger interval",
+            )
+        if interval < 1 or interval != int(interval):
+            raise UsageError(
+                f"`interval={interval}`",
+                "rows are a whole number of steps apart",
+                "give `interval=1`, 2, …",
+            )
+        if not self.path.parent.is_dir():
+            raise UsageError(
+                f"{self.path}: there is no folder {self.path.parent}",
+                "rows are stored while the run goes on",
+                "make it, or choose another output",
             )
         if self.path.exists() and not overwrite:
             raise UsageError(
@@ -152,9 +164,9 @@ class CurrentRecorder:
 
     def _prepare(self) -> None:
         """Bind the tensors to the first frames, and begin the file."""
-        self._job = with_closed_loop(prepare_current(self._live, self._options))
-        writing = CurrentStore.writing(self.path, self._job.header(), overwrite=self._overwrite)
-        self._store = self._open.enter_context(writing)
+        job = with_closed_loop(prepare_current(self._live, self._options))
+        writing = CurrentStore.writing(self.path, job.header(), overwrite=self._overwrite)
+        self._job, self._store = job, self._open.enter_context(writing)
 
     def _flush(self) -> None:
         """Evaluate the frames that wait: whole blocks, so that those of all rows begin at multiples."""

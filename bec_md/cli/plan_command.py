@@ -45,7 +45,7 @@ def plan(
     ] = None,
     atoms: Annotated[
         int | None,
-        typer.Option("--atoms", help="To estimate the size of the trajectory.", show_default=False),
+        typer.Option("--atoms", min=1, help="To estimate the size of the trajectory.", show_default=False),
     ] = None,
     exchange: Annotated[
         float | None,

@@ -167,10 +167,11 @@ def key_of(
         for item in fields(whole)
         if item.name not in NOT_IN_KEY
     }
-    still = recipe.immobile
+    still, held = recipe.immobile, recipe.held
     return {
         **given,
         **({} if still is None else {"immobile_hash": digest(still.astype(np.int64))}),
+        **({} if held is None else {"held_hash": digest(held.astype(np.int64))}),
         "first_frame_hash": frame_hash(first),
         "first_frame_index": first.index,
         "atoms_hash": digest(first.numbers),

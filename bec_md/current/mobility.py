@@ -1,9 +1,10 @@
-"""Atoms that do not move: found in the first frames, left out of degrees of freedom and of the f-sum rule."""
+"""Atoms that do not move, or not along all axes: no degrees of freedom, no part in the f-sum rule."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -29,11 +30,19 @@ class Mobility:
         all atoms move, or too few frames are there to tell.
     remark, warning
         Sentences; empty if there is nothing to say.
+    held
+        (N, 3) components that do not move of atoms that do, while others move along that axis; None for none.
     """
 
     immobile: NDArray[np.bool_] | None = None
     remark: str = ""
     warning: str = ""
+    held: NDArray[np.bool_] | None = None
+
+    @property
+    def held_count(self) -> int:
+        """How many degrees of freedom the components have that do not move."""
+        return 0 if self.held is None else int(self.held.sum())
 
     def free(self, masses_amu: NDArray[np.float64]) -> NDArray[np.bool_]:
         """Return which atoms move and have a mass, (N,)."""
@@ -54,21 +63,44 @@ def find_immobile(frames: Sequence[Frame], timestep_fs: float) -> Mobility:
     if len(frames) < 3:
         return Mobility()
     first = frames[0]
-    still = np.ones(first.n_atoms, dtype=bool)
+    fixed = np.ones((first.n_atoms, 3), dtype=bool)
     fastest = np.zeros(first.n_atoms)
     for frame in frames[1:]:
-        still &= (frame.positions_ang == first.positions_ang).all(axis=1)
+        fixed &= frame.positions_ang == first.positions_ang
+    still = fixed.all(axis=1)
     for frame in frames:
         if frame.velocities_ang_fs is not None:
             np.maximum(fastest, np.linalg.norm(frame.velocities_ang_fs, axis=1), out=fastest)
     # a slow heavy atom may keep its rounded place for some frames
     still &= (fastest == 0.0) | (fastest * timestep_fs > _VISIBLE_ANG)
     count = int(still.sum())
-    if count in (0, first.n_atoms):
+    if count == first.n_atoms:
         return Mobility()
+    held, said = _held(frames, fixed, still), []
+    if count:
+        who = f"{count} of {first.n_atoms} atoms do not move"
+        said = [f"{who}: temperature and f-sum rule are those of the others"]
+    if held is not None:
+        some = int(held.any(axis=1).sum())
+        said += [f"{some} atoms move along some axes only: the temperature and the f-sum rule know it"]
     stale = int((still & (fastest > 0.0)).sum())
     return Mobility(
-        still,
-        f"{count} of {first.n_atoms} atoms do not move: temperature and f-sum rule are those of the others",
+        still if count else None,
+        "; ".join(said),
         f"{stale} atoms have velocities but do not move: their velocities are taken as zero" if stale else "",
+        held,
     )
+
+
+def _held(
+    frames: Sequence[Frame], fixed: NDArray[np.bool_], still: NDArray[np.bool_]
+) -> NDArray[np.bool_] | None:
+    """Components that rest in all frames, of atoms that move in each of them, where others do."""
+    held = fixed & ~still[:, None]
+    for before, frame in pairwise(frames):
+        # rounded places may be the same for some frames
+        held &= (frame.positions_ang != before.positions_ang).any(axis=1)[:, None]
+        if frame.velocities_ang_fs is not None:
+            held &= frame.velocities_ang_fs == 0.0
+    held &= (~fixed).any(axis=0)  # nobody moves along an axis: a model in fewer dimensions
+    return held if held.any() else None

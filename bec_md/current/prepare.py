@@ -138,7 +138,7 @@ def prepare_current(
         metadata=_metadata(recipe, info, reading, notes, (*info.warnings, *said), command)
         | {
             "remarks": [*info.remarks, *_remarks(mobility, constraints, tensors_every(recipe))],
-            "constraints": constraints,
+            "constraints": constraints + mobility.held_count,
             **({} if mean is None else {"sublattices": True, "mean_structure": mean.to_dict()}),
             "rounding_ang": None if recipe.scheme == "velocity" else rounding_of(probed),
             "velocity_rounding_ang_fs": velocity_rounding_ang_fs(probed)
@@ -195,6 +195,7 @@ def _recipe(
         scheme="velocity" if info.velocity_scheme == "stored" else "midpoint",
         sampling=Sampling(batch=batch, interpolation=options.interpolation),
         immobile=mobility.immobile,
+        held=mobility.held,
         rest_ang=None if mobility.immobile is None else first.positions_ang,
         place_every=place_every(first, info.n_frames),
     )

@@ -55,6 +55,8 @@ class Recipe:
         (N,) atoms that do not move (see `bec_md.current.mobility`); None if all do.
     rest_ang
         (N, 3) positions in the first frame, where these atoms have to stay.
+    held
+        (N, 3) components of the others that do not move; None if there are none.
     place_every
         Every so many rows positions are kept for the mean structure; None where there is none.
     internal
@@ -70,13 +72,14 @@ class Recipe:
     sampling: Sampling
     immobile: NDArray[np.bool_] | None = None
     rest_ang: Array | None = None
+    held: NDArray[np.bool_] | None = None
     place_every: int | None = None
     internal: InternalMotion | None = None
 
     @cached_property
     def sums(self) -> GroupSums:
         """Summation over the groups."""
-        return GroupSums(self.group_index, self.masses_amu, self.immobile)
+        return GroupSums(self.group_index, self.masses_amu, self.immobile, self.held)
 
     @cached_property
     def derivative(self) -> ChargeSource | None:

@@ -27,6 +27,8 @@ class GroupSums:
     immobile
         (N,) atoms that do not move. As if their mass were infinite, they have no part in ΣZZᵀ/m, and the
         center of mass rests.
+    held
+        (N, 3) components of the others that do not move, and have no part in ΣZZᵀ/m either.
 
     Attributes
     ----------
@@ -37,7 +39,11 @@ class GroupSums:
     """
 
     def __init__(
-        self, group_index: Indices, masses_amu: Array, immobile: NDArray[np.bool_] | None = None
+        self,
+        group_index: Indices,
+        masses_amu: Array,
+        immobile: NDArray[np.bool_] | None = None,
+        held: NDArray[np.bool_] | None = None,
     ) -> None:
         self.masses_amu = np.asarray(masses_amu, dtype=np.float64)
         self.order = np.argsort(group_index, kind="stable")
@@ -46,6 +52,7 @@ class GroupSums:
         self.group_count = np.bincount(group_index).astype(np.int64)
         self.group_mass_amu = np.bincount(group_index, weights=self.masses_amu)
         self.anchored = immobile is not None and bool(immobile.any())
+        self.held = held
         self.massless = bool((self.masses_amu == 0.0).any())
         free = (self.masses_amu > 0.0) & (True if immobile is None else ~immobile)
         self.group_free = np.bincount(group_index, weights=free).astype(np.int64)
@@ -86,6 +93,8 @@ class GroupSums:
         """Return the group sums of F frames of tensors that motion has no part in."""
         inverse = self._inverse_masses[:, None, None]
         out = {"charge_sum": self.over_groups(charges)}
+        if self.held is not None:
+            charges = np.where(self.held[:, None], 0.0, charges)
         if not self.massless:
             out["zz_over_mass"] = self.over_groups(_square(charges) * inverse)
         if self.mixed_masses:

@@ -40,4 +40,20 @@ class LammpsCalculator(LAMMPSlib):
         if self.started and not np.array_equal(self.previous_atoms_numbers, atoms.numbers):
             self.clean()  # type: ignore[no-untyped-call]
             self.previous_atoms_numbers: Any = []
-        super().calculate(atoms, properties, system_changes)  # type: ignore[no-untyped-call]
+        super().calculate(within_cell(atoms), properties, system_changes)  # type: ignore[no-untyped-call]
+        self.atoms = atoms.copy()
+
+
+def within_cell(atoms: Any) -> Any:
+    """Return atoms moved to the middle of the cell along axes that are not periodic, if some lie outside.
+
+    LAMMPS loses atoms beyond a fixed boundary; where slab and molecule lie in their cell has no meaning.
+    """
+    places = atoms.get_scaled_positions(wrap=False)
+    low, high = places.min(axis=0), places.max(axis=0)
+    beyond = ~atoms.pbc & ((low < 0.0) | (high >= 1.0))
+    if not beyond.any():
+        return atoms
+    moved = atoms.copy()
+    moved.set_scaled_positions(places + np.where(beyond, 0.5 - (low + high) / 2, 0.0))
+    return moved

@@ -24,7 +24,7 @@ THERMOSTAT_FS, BAROSTAT_FS = 50.0, 500.0
 def at_rest(atoms: Any) -> Array:
     """Return along which axes the center of mass is at rest, (3,)."""
     momenta = atoms.get_momenta()
-    found: Array = np.abs(momenta.sum(axis=0)) <= 1e-8 * np.abs(momenta).sum(axis=0)
+    found: Array = np.abs(momenta.sum(axis=0)) <= 1e-8 * np.abs(momenta).sum()
     return found
 
 

@@ -152,7 +152,8 @@ def _degrees_of_freedom(trajectory: Trajectory, step: float) -> tuple[float, boo
     frames = list(islice(trajectory.frames(), PROBED))
     mobility = find_immobile(frames, step)
     free, anchored = mobility.free(trajectory.info.masses_amu), mobility.immobile is not None
-    return 3.0 * float(free.sum()) - (0.0 if anchored else 3.0) - count_constraints(frames, free), anchored
+    held = count_constraints(frames, free) + mobility.held_count
+    return 3.0 * float(free.sum()) - (0.0 if anchored else 3.0) - held, anchored
 
 
 def _time_grid(trajectory: Trajectory, timestep_fs: float | None) -> tuple[float, int]:

@@ -64,6 +64,15 @@ def test_a_file_of_another_run_is_not_continued(quartz: Atoms, tmp_path: Path) -
     assert (tmp_path / "j.h5").read_bytes() == b"mine"
 
 
+def test_what_could_not_be_written_is_refused_before_the_run(quartz: Atoms, tmp_path: Path) -> None:
+    dynamics = VelocityVerlet(quartz, 0.5 * units.fs)
+    with pytest.raises(UsageError, match="there is no folder"):
+        CurrentRecorder(dynamics, tmp_path / "missing" / "j.h5")
+    for interval in (0, -2, 2.5):
+        with pytest.raises(UsageError, match="interval="):
+            CurrentRecorder(dynamics, tmp_path / "j.h5", interval=interval)  # type: ignore[arg-type]
+
+
 def test_a_gap_is_refused(quartz: Atoms, tmp_path: Path) -> None:
     dynamics = VelocityVerlet(quartz, 0.5 * units.fs)
     recorder = CurrentRecorder(dynamics, tmp_path / "j.h5", charges="fixed:Si=3.4,O=-1.7")

@@ -29,9 +29,9 @@ def write_slab(
     speed = np.sqrt(2 * kt / MASSES)[:, None]  # mean energy kT for each oscillator
     lines = []
     for frame in range(N_FRAMES):
-        free = moving | (frame >= late if late else False)
-        x = SITES + np.where(free[:, None], speed / omega * np.sin(omega * frame * DT_FS + phase), 0.0)
-        v = np.where(free[:, None], speed * np.cos(omega * frame * DT_FS + phase), 0.01 if stale else 0.0)
+        free = np.broadcast_to(moving.T, (3, len(SITES))).T | (frame >= late if late else False)
+        x = SITES + np.where(free, speed / omega * np.sin(omega * frame * DT_FS + phase), 0.0)
+        v = np.where(free, speed * np.cos(omega * frame * DT_FS + phase), 0.01 if stale else 0.0)
         columns = np.hstack([x, v]) if velocities else x
         lines.append(str(len(SITES)))
         lines.append(
@@ -92,6 +92,23 @@ def test_positions_alone_show_it_too(tmp_path: Path) -> None:
     # the midpoint rule damps 500 cm⁻¹ by 3 % and 250 cm⁻¹ by 1 %
     assert current.kinetic_temperature()[0] == pytest.approx(KELVIN, rel=0.04)
     assert np.allclose(np.diag(current.zz_sum()[0]), exact_zz(UPPER))
+
+
+@pytest.mark.filterwarnings("ignore:.*has no velocities")
+@pytest.mark.parametrize("velocities", [True, False])
+def test_axes_along_which_an_atom_is_held_are_no_degrees_of_freedom(tmp_path: Path, velocities: bool) -> None:
+    """Selective dynamics `T T F` of the upper half: 8 of 48 components rest."""
+    moving = np.ones((len(SITES), 3), dtype=bool)
+    moving[UPPER, 2] = False
+    path = write_slab(tmp_path / "slab.xyz", moving, velocities=velocities)
+    current = compute_current(path, charges=CHARGES, timestep_fs=DT_FS)
+    assert current.metadata["constraints"] == 8
+    # 6 ps; the midpoint rule damps; half of the center of mass is held along z
+    assert current.kinetic_temperature(8)[0] == pytest.approx(KELVIN, rel=0.05)
+    everywhere = exact_zz(np.ones(len(SITES), dtype=bool))
+    np.testing.assert_allclose(
+        current.zz_sum()[0], np.diag([everywhere, everywhere, exact_zz(~UPPER)]), rtol=1e-6, atol=1e-6
+    )
 
 
 def test_where_all_atoms_move_nothing_changes(tmp_path: Path) -> None:

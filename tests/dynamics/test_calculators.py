@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from ase import Atoms
+from ase.calculators.lj import LennardJones
 
 from bec_md.dynamics import make_calculator
 from bec_md.dynamics.calculators import require_forces
@@ -68,6 +69,20 @@ def test_a_command_of_lammps_goes_on_in_the_next_line(mgo: Atoms, mgo_input: Pat
         mgo.calc = make_calculator(f"lammps:{mgo_input}", ["Mg", "O"])
         energies.append(mgo.get_potential_energy())
     assert energies[0] == energies[1]
+
+
+def test_a_slab_may_lie_at_the_edge_of_its_cell(tmp_path: Path) -> None:
+    """LAMMPS loses atoms outside; energy, forces, and what is kept for the next call are those of ASE's."""
+    pytest.importorskip("lammps")
+    path = tmp_path / "lj.lmp"
+    path.write_text("pair_style lj/cut 5.0\npair_coeff * * 0.3 1.9\npair_modify shift yes\n")
+    slab = Atoms("MgO2", positions=[(0, 0, -0.3), (1, 2, 1.7), (2.1, 0, 0.8)], cell=[6, 6, 12], pbc=(1, 1, 0))
+    slab.calc = make_calculator(f"lammps:{path}", ["Mg", "O"])
+    energy, forces = slab.get_potential_energy(), slab.get_forces()
+    assert slab.calc.check_state(slab) == []
+    slab.calc = LennardJones(epsilon=0.3, sigma=1.9, rc=5.0)
+    assert energy == pytest.approx(slab.get_potential_energy(), abs=1e-9)
+    np.testing.assert_allclose(forces, slab.get_forces(), atol=1e-9)
 
 
 def test_a_potential_that_does_not_know_the_structure_is_refused(mgo: Atoms, mgo_input: Path) -> None:

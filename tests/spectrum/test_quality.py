@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bec_md.current import CurrentSeries
-from bec_md.errors import QualityError
+from bec_md.errors import QualityError, UsageError
 from bec_md.spectrum.analysis.plan import plan_run
 from bec_md.spectrum.compute import compute_spectrum
 from bec_md.spectrum.errors.quality import QualityReport
@@ -247,6 +247,13 @@ def test_plan_inverts_the_error_formula() -> None:
     assert short.relative_error < 0.5
     with pytest.raises(Exception, match="positive"):
         plan_run(0.0)
+
+
+@pytest.mark.parametrize("step", [-1.0, 0.0, float("nan"), 3.6])
+def test_no_run_is_planned_with_a_step_that_no_integrator_takes(step: float) -> None:
+    """3000 cm⁻¹ explodes from 2/ω = 3.54 fs on."""
+    with pytest.raises(UsageError, match="integration step"):
+        plan_run(10.0, 0.1, 3000.0, md_timestep_fs=step)
 
 
 def test_plan_keeps_its_promise() -> None:

@@ -103,7 +103,7 @@ def plan_run(
     Raises
     ------
     UsageError
-        For values that are not positive, or an error of 100 % and more.
+        For values that are not positive, an error of 100 % and more, or a time step that is too long.
     """
     _refuse_percent(relative_error)
     _require_positive(
@@ -113,10 +113,12 @@ def plan_run(
             "highest mode": highest_cm,
             "replicas": replicas,
             "components": components,
+            "integration step": 1.0 if md_timestep_fs is None else md_timestep_fs,
             "exchange": 1.0 if exchange_ps is None else exchange_ps,
             "equilibration": equilibration_ps or 1.0,
         }
     )
+    _refuse_unstable(highest_cm, md_timestep_fs or 0.0)
     bandwidth = noise_bandwidth_cm(resolution_cm, window)
     needed = 1.0 / (relative_error**2 * components * replicas * bandwidth * SPEED_OF_LIGHT_CM_FS)
     # half of the Gaussian lag window carries more than 99.99 % of its weight
@@ -159,6 +161,16 @@ def _refuse_percent(relative_error: float) -> None:
             f"error {relative_error:g} is {100 * relative_error:g} % of a point",
             "the error is relative, as a fraction: noise as large as the spectrum shows no spectrum",
             f"give {relative_error / 100:g} for {relative_error:g} %",
+        )
+
+
+def _refuse_unstable(highest_cm: float, md_timestep_fs: float) -> None:
+    longest = 1.0 / (math.pi * highest_cm * SPEED_OF_LIGHT_CM_FS)
+    if md_timestep_fs >= longest:
+        raise UsageError(
+            f"integration step {md_timestep_fs:g} fs with a mode at {highest_cm:g} cm⁻¹",
+            f"Verlet integration of it explodes from {longest:.3g} fs on",
+            f"integrate with {longest / 6:.2g} fs or less, or state the highest mode of this system",
         )
 
 
