@@ -86,7 +86,8 @@ def test_bare_lmp_in_a_clean_environment(plugin: Path, models: dict[str, Path], 
     if not any(point.name == "bec-md" for point in metadata.entry_points(group="lammps.plugins")):
         pytest.skip("bec-md is not installed, only on the path")
     (tmp_path / "in.lammps").write_text(
-        "units metal\nregion b block 0 5 0 5 0 5\ncreate_box 3 b\ncreate_atoms 1 single 1 1 1\nmass * 1\n"
+        "units metal\nregion b block 0 5 0 5 0 5\ncreate_box 3 b\ncreate_atoms 1 single 1 1 1\n"
+        "mass 1 28.085\nmass 2 15.999\nmass 3 1.008\n"
         f"fix bec all bec {models['two_layers']} Si O H\nrun 0\n"
     )
     where = ("HOME", "PYTHONPATH", "BEC_MD_CACHE", "XDG_CACHE_HOME")  # of this package and of the plugin
