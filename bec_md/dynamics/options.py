@@ -116,7 +116,13 @@ class DynamicsOptions(Options):
         )
 
     def supercell(self, atoms: Any) -> Any:
-        """Return the repeated cell, with the net charge of all copies (options resolved)."""
+        """Return the repeated cell, with the net charge of all copies (options resolved).
+
+        Raises
+        ------
+        UsageError
+            If ASE cannot repeat its constraints.
+        """
         from bec_md.structure.names import TOTAL_CHARGE_KEYS
 
         assert self.repeat is not None
