@@ -17,7 +17,8 @@ from pathlib import Path
 from typing import Any
 
 from bec_md.evaluation import Evaluation, evaluate_model
-from bec_md.network.registry import BUNDLED
+from bec_md.network.model_file import read_header
+from bec_md.network.registry import BUNDLED, bundled_models
 from bec_md.plot import plot_reliability, save_figure
 from bec_md.plot.style import WIDTHS_INCH, bare_figure, figure_style, pin_ticks
 from bec_md.training.config import TrainingConfig, find_data_file, load_config
@@ -56,14 +57,15 @@ def located(path: str, data: Path) -> Path:
 
 def evaluations(name: str, data: Path, work: Path, minutes: float) -> list[tuple[Evaluation, float, str]]:
     """Evaluate a bundled model and its one-layer network on the tests of its card."""
-    config = load_config(BUNDLED / f"{name}.yaml")
-    simple = baseline_config(config, data, minutes)
-    one_layer = train(simple, output=work / name, resume=True)
+    card = read_header(BUNDLED / f"{name}.safetensors")["card"]
+    learned = next(iter(card.get("shares", [name])))  # what the first network of a mean has learned
+    simple = baseline_config(load_config(BUNDLED / f"{learned}.yaml"), data, minutes)
+    one_layer = train(simple, output=work / learned, resume=True)
     if one_layer.interrupted:
         raise SystemExit("stopped; the same command goes on from here")
     training = [source.path for source in simple.data]
     rows = []
-    for test in config.card["tests"]:
+    for test in card["tests"]:
         path = located(test["path"], data)
         options: dict[str, Any] = {"level": test["level"], "threads": 1}
         shipped = evaluate_model(name, path, training_data=training, **options)
@@ -100,7 +102,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Errors of the bundled models beside two baselines.")
     parser.add_argument("data", type=Path)
     parser.add_argument("work", type=Path)
-    parser.add_argument("--models", nargs="+", default=sorted(path.stem for path in BUNDLED.glob("*.yaml")))
+    parser.add_argument("--models", nargs="+", default=sorted(bundled_models()))
     parser.add_argument("--minutes", type=float, default=3.0, help="training of each one-layer network")
     parser.add_argument("--figure", type=Path)
     given = parser.parse_args()
