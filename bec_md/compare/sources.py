@@ -17,6 +17,8 @@ from bec_md.errors import BecMDError, DataError, UsageError
 from bec_md.files import expanded, parsing, read_text, require_file
 from bec_md.hdf5 import is_hdf5
 from bec_md.spectrum.quantities import ALIASES
+from bec_md.spectrum.quantities import QUANTITIES as ALL
+from bec_md.spectrum.response.conductivity import n_alpha_from_conductivity
 from bec_md.spectrum.response.optics import refractive_index
 from bec_md.units import CM_PER_THZ, MEV_PER_CM
 
@@ -28,7 +30,7 @@ _AXES = {
     "wavelength_um": 0.0, "wavelength_nm": -1.0, "nm": -1.0,
 }  # fmt: skip
 #: Beside a unit these words say that a column is no frequency, or one in radians.
-_NO_AXIS = re.compile("abs|coef|alpha|α|width|loss|err|angular")
+_NO_AXIS = re.compile("absor|abs[ ._]|abs$|coef|alpha|α|width|(?<!energy.)loss|err|angular")
 
 #: Column names of quantities, and factors to the program's units.
 _COLUMNS = {
@@ -243,8 +245,9 @@ def _read_table(path: Path) -> tuple[list[str], dict[str, float], list[str], Arr
     rows = _below_names(lines)
     separator = "," if rows and "," in rows[0] else (";" if rows and ";" in rows[0] else None)
     rows = _side_by_side(rows, path.name)
-    between = "\t" if separator is None and rows and "\t" in rows[0] else separator
-    names = [_known_name(name) for name in _cells(rows[0], between)] if rows else []
+    tabs = separator is None and len(rows) > 1 and _by_tabs(rows[0], rows[1])
+    cells = _cells(rows[0], "\t" if tabs else separator) if rows else []
+    names = [_known_name(name) for name in cells if name.strip() or not tabs]
     try:
         [float(name) for name in names]
         names_missing = True
@@ -308,12 +311,18 @@ def _below_names(lines: list[str]) -> list[str]:
     if not above.startswith("#") or not _numbers(rows[0]):
         return rows
     head = above.lstrip("# \t")
-    separator = next((mark for mark in ",;\t" if mark in head), None)
+    marks = ",;\t" if _by_tabs(head, rows[0]) else ",;"
+    separator = next((mark for mark in marks if mark in head), None)
     cells = ["_".join(cell.split()) for cell in _cells(head, separator)]
     if not {_known_name(cell) for cell in cells} & set(_AXES):
         return rows
     between = next((mark for mark in ",;" if mark in rows[0]), " ")
     return [between.join(cells), *rows]
+
+
+def _by_tabs(head: str, row: str) -> bool:
+    """Whether names stand between tabs, as many as a row has numbers; spaces may part them as well."""
+    return "\t" in head and sum(map(bool, map(str.strip, head.split("\t")))) == len(row.split())
 
 
 def _numbers(row: str) -> list[float]:
@@ -368,6 +377,8 @@ def _cells(line: str, separator: str | None) -> list[str]:
 
 
 def _derive(path: Path, quantity: str, nu: Array, known: Mapping[str, Array], names: list[str]) -> Array:
+    if "sigma_real" in known:
+        known = {"n_alpha": n_alpha_from_conductivity(known["sigma_real"]), **known}
     if quantity in known:
         return known[quantity]
     for name in ("kappa", "eps_imag"):
@@ -380,8 +391,10 @@ def _derive(path: Path, quantity: str, nu: Array, known: Mapping[str, Array], na
     if {"eps_real", "eps_imag"} <= set(known):
         root = refractive_index(known["eps_real"] + 1j * known["eps_imag"])
         return from_index(quantity, nu, root.real, root.imag)
-    if quantity == "n_alpha" and "eps_imag" in known:
-        return np.asarray(2.0 * np.pi * nu * known["eps_imag"])
+    if quantity in ("n_alpha", "sigma_real") and "eps_imag" in known:
+        return np.asarray(ALL[quantity].of_eps(nu, known["eps_imag"].astype(np.complex128) * 1j))
+    if quantity == "sigma_real" and "n_alpha" in known:
+        return np.asarray(known["n_alpha"] / n_alpha_from_conductivity(np.ones(1)))
     if quantity == "eps_imag" and "n_alpha" in known:
         return np.asarray(known["n_alpha"] / (2.0 * np.pi * nu))
     raise UsageError(

@@ -16,7 +16,7 @@ from bec_md.current.series import CurrentSeries
 from bec_md.errors import DataError, UsageError
 from bec_md.spectrum import Spectrum, compute_spectrum, write_csv, write_hdf5
 from bec_md.spectrum.analysis.bands import band_frequencies
-from bec_md.units import CM_PER_THZ, PLASMA_FREQUENCY2_FS2
+from bec_md.units import CM_PER_THZ, MEV_PER_CM, PLASMA_FREQUENCY2_FS2
 from bec_md.validate import langevin
 from bec_md.validate.expectation import omega_fs
 from tests.plot.oscillators import oscillator_spectrum
@@ -388,7 +388,41 @@ def test_ways_to_write_a_unit(tmp_path: Path, head: str, mark: str) -> None:
     np.testing.assert_allclose(found.values, 1.5 * 4.0 * np.pi * nu * 0.1)
 
 
-@pytest.mark.parametrize("name", ["Absorption coefficient (cm-1)", "Angular frequency (THz)"])
+@pytest.mark.parametrize(
+    "head",
+    [
+        "wavenumber_cm\tn\tk\t",
+        "\twavenumber_cm\t\tn\tk",
+        "wavenumber_cm\tn k",
+        "# wavenumber_cm n\tk",
+        "Energy loss (meV)\tn\tk",
+    ],
+)
+def test_tabs_between_names_may_be_too_many_or_mixed_with_spaces(tmp_path: Path, head: str) -> None:
+    axis = (100.0, 200.0, 250.0, 400.0)
+    nu = np.array(axis) / (MEV_PER_CM if "meV" in head else 1.0)
+    text = "\n".join(f"{x}\t1.5\t0.1" for x in axis)
+    (tmp_path / "x.txt").write_text(f"{head}\n{text}\n", encoding="utf-8")
+    np.testing.assert_allclose(open_curve(tmp_path / "x.txt", "kappa").wavenumber_cm, nu)
+
+
+def test_conductivity_absorption_and_eps_imag_are_one(tmp_path: Path) -> None:
+    nu, sigma = np.array([100.0, 200.0, 250.0, 400.0]), np.array([1.0, 5.0, 4.0, 2.0]) * 1e4
+    values = {
+        "sigma_real": sigma,
+        "n_alpha": 3.767303 * sigma,
+        "eps_imag": 3.767303 * sigma / (2.0 * np.pi * nu),
+    }
+    for name, column in zip(values, ("sigma_real_s_per_m", "n_alpha_cm", "eps_imag"), strict=True):
+        rows = "\n".join(f"{a},{b:.12g}" for a, b in zip(nu, values[name], strict=True))
+        (tmp_path / "x.csv").write_text(f"wavenumber_cm,{column}\n{rows}\n", encoding="utf-8")
+        for quantity, expected in values.items():
+            np.testing.assert_allclose(open_curve(tmp_path / "x.csv", quantity).values, expected, rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    "name", ["Absorption coefficient (cm-1)", "abs (cm-1)", "loss (cm-1)", "Angular frequency (THz)"]
+)
 def test_what_is_no_frequency_is_not_taken_for_one(tmp_path: Path, name: str) -> None:
     (tmp_path / "x.csv").write_text(f"n,k,{name}\n1,2,3\n2,3,4\n3,4,5\n4,5,6\n", encoding="utf-8")
     with pytest.raises(DataError, match="is a frequency with its unit"):
