@@ -51,10 +51,16 @@ double standard_weight(int number)
   return WEIGHTS[number - 1];
 }
 
+bool near_mass(int number, double mass)
+{
+  const double expected = standard_weight(number);
+  return std::abs(mass - expected) <= std::max(0.1 * expected, 0.5);
+}
+
 int element_of_mass(int number, double mass, double hydrogen)
 {
   const double expected = standard_weight(number);
-  if (std::abs(mass - expected) <= std::max(0.1 * expected, 0.5)) return 0;
+  if (near_mass(number, mass)) return 0;
   const double moved = hydrogen > 1.1 && hydrogen < 4.1 ? hydrogen - standard_weight(1) : 0.0;
   if (moved > 0.0 && (number == 1 || (mass < expected && expected - mass < 4.5 * moved))) return 0;
   for (int i = 0; i < COUNT; ++i)

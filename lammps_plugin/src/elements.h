@@ -16,6 +16,9 @@ std::string chemical_symbol(int number);
 // Standard atomic weight of an element, amu.
 double standard_weight(int number);
 
+// Whether a mass, amu, is near that of an element.
+bool near_mass(int number, double mass);
+
 // The other element whose mass, amu, an atom has that is given as `number`; 0 where there is none. Isotopes and masses
 // that were moved to hydrogens (of the mass `hydrogen`) are those of no element.
 int element_of_mass(int number, double mass, double hydrogen);

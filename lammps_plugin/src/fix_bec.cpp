@@ -279,6 +279,7 @@ void FixBec::post_run()
 
 void FixBec::min_setup(int vflag)
 {
+  setup_pre_neighbor();    // LAMMPS calls it for runs only
   check_ghosts();
   charges_step = -1;
   lists_changed = true;

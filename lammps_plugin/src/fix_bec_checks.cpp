@@ -15,6 +15,7 @@
 #include "update.h"
 #include "utils.h"
 
+#include <algorithm>
 #include <cmath>
 
 using namespace LAMMPS_NS;
@@ -62,13 +63,18 @@ void FixBec::check_masses() const
 {
   if (atom->rmass) return;
   const auto number = [this](int type) { return options.numbers[options.species_of_type[type]]; };
-  double hydrogen = 0.0;
+  double hydrogen = 0.0;    // the heaviest: those of a solvent may keep their mass
   for (int t = 1; t <= atom->ntypes; ++t)
-    if (options.species_of_type[t] >= 0 && number(t) == 1) hydrogen = atom->mass[t];
+    if (options.species_of_type[t] >= 0 && number(t) == 1) hydrogen = std::max(hydrogen, atom->mass[t]);
+  const auto has_shell = [&](int type) {
+    for (int t = 1; t <= atom->ntypes; ++t)
+      if (options.species_of_type[t] < 0 && near_mass(number(type), atom->mass[type] + atom->mass[t])) return true;
+    return false;
+  };
   for (int t = 1; t <= atom->ntypes; ++t) {
-    if (options.species_of_type[t] < 0 || !atom->mass_setflag[t]) continue;
+    if (options.species_of_type[t] < 0 || !atom->mass_setflag[t] || atom->mass[t] == 1.0) continue;    // `mass * 1.0`
     const int other = element_of_mass(number(t), atom->mass[t], hydrogen);
-    if (!other) continue;
+    if (!other || has_shell(t)) continue;
     const std::string named = chemical_symbol(number(t)), found = chemical_symbol(other);
     error->all(FLERR, fmt::format("fix bec {}: atom type {} is named {} ({:.3f} amu), but its mass is {:g}, that of {}: "
                                   "name the elements in the order of the types, or correct the mass; one that is meant "

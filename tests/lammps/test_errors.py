@@ -87,12 +87,25 @@ def test_elements_that_their_masses_contradict(
     assert "in the order of the types" in message
 
 
-@pytest.mark.parametrize("masses", ["30 18 2.014", "28.0855 11.967 3.024", "28.1 15.979 1"])
-def test_isotopes_and_moved_masses_are_fine(lmp: Any, models: dict[str, Path], masses: str) -> None:
-    lmp.commands_string(commands(quartz()) + no_forces())
+@pytest.mark.parametrize(
+    ("named", "masses"),
+    [
+        ("D", "30 18 2.014"),
+        ("D", "28.0855 11.967 3.024"),
+        ("D", "28.1 15.979 1"),
+        ("D", "1 1.0 1"),  # masses that do not matter
+        ("H H", "28.0855 14.007 3.0 1.008"),  # hydrogens of the solvent keep their mass
+        ("NULL", "28.0855 14.007 1.992"),  # shells
+    ],
+)
+def test_isotopes_and_moved_masses_are_fine(
+    lmp: Any, models: dict[str, Path], named: str, masses: str
+) -> None:
+    types = ("Si", "O", *named.split())
+    lmp.commands_string(commands(quartz(), types) + no_forces())
     for number, mass in enumerate(masses.split()):
         lmp.command(f"mass {number + 1} {mass}")
-    lmp.command(f"fix bec all bec {models['two_layers']} Si O D")
+    lmp.command(f"fix bec all bec {models['two_layers']} {' '.join(types)}")
     lmp.command("run 0 post no")
 
 

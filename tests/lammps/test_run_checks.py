@@ -249,6 +249,12 @@ def test_neighbor_lists_that_are_not_renewed_in_time(
     assert ("atoms moved by as much as 0.6 A between two buildings" in output) is told
 
 
+def test_a_minimization_has_lists_of_its_own(run_lmp: Callable[..., Any], models: dict[str, Path]) -> None:
+    script = commands(quartz()) + "neighbor 1.0 bin\nneigh_modify once yes\n" + bec(models["two_layers"])
+    output = run_lmp(script + "run 0\ndisplace_atoms all move 3 0 0\nminimize 0 1e-4 1 1\n").stdout
+    assert "between two buildings" not in output
+
+
 # ---------------------------------------------------------------------- domain of the model
 @pytest.mark.parametrize("ranks", [1, 2])
 def test_the_domain_of_the_model_is_watched(
