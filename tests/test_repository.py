@@ -86,7 +86,7 @@ def test_files_of_the_user_are_read_within_limits() -> None:
     """Whole files are read by `bec_md.files.read_text`, which looks at their size first."""
     own = {  # what the program has written or brought along, the system's tables, and models
         "dynamics/pod.py", "files.py", "lammps/build.py", "lammps/installation.py", "memory.py",
-        "native/build.py", "network/predictor.py", "report/explorer.py", "report/model_card.py",
+        "native/build.py", "network/model_file.py", "report/explorer.py",
         "report/document.py",
     }  # fmt: skip
     for path in PACKAGE.rglob("*.py"):

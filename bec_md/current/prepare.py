@@ -310,7 +310,7 @@ def _with_stride(
 def _remarks(mobility: Mobility, constraints: int, every: int) -> list[str]:
     rigid = f"{constraints} distances are rigid: they are no degrees of freedom of the temperature"
     sampled = (
-        f"J and P(t) of every frame are derivatives along the velocities; Z* itself (f-sum rule, static and "
+        f"J is that along the velocities of every frame; Z* itself (f-sum rule, static and "
         f"charge-sum checks) and ε∞ are those of one frame in {every}"
     )
     return [

@@ -15,6 +15,7 @@ it is read, and `rewrite` makes a file of schema 2 of it.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 from collections.abc import Mapping
@@ -24,8 +25,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from bec_md.atomic import write_tensors
-from bec_md.errors import DataError
-from bec_md.files import require_file
+from bec_md.errors import DataError, UsageError
+from bec_md.files import expanded, require_file, resolved
 from bec_md.network.config import NetworkConfig, upgraded
 from bec_md.schema import Positive, checked
 
@@ -104,15 +105,19 @@ def save_mean(
     Raises
     ------
     DataError, UsageError
-        If a file is not there, is a mean itself, or has no element or level in common with the others.
+        If shares are no positive numbers, or a file is not there, is a mean itself or the file to write, or
+        has no element or level in common with the others.
     """
+    path = expanded(path)
     header = {
         "schema": SCHEMA,
-        "mean_of": {str(name): float(share) for name, share in shares.items()},
+        "mean_of": {str(name): share for name, share in shares.items()},
         "convention": CONVENTION,
         "card": dict(card or {}),
     }
-    _with_common(header, Path(path))
+    fix = "give two model files or more, each with a share above zero"
+    header["mean_of"] = checked(_Header, header, path.name, fix).mean_of
+    _with_common(header, path)
     write_tensors(path, {}, {"bec_md": json.dumps(header)})
 
 
@@ -154,6 +159,18 @@ def _with_common(header: dict[str, Any], path: Path) -> dict[str, Any]:
     """Complete the header of a mean by what its networks have in common; `mean_of` by paths and shares."""
     total = sum(header["mean_of"].values())
     shares = {str(path.parent / name): share / total for name, share in header["mean_of"].items()}
+    if len({resolved(path), *map(resolved, shares)}) <= len(header["mean_of"]):
+        raise DataError(
+            f"{path}: the mean of {' and '.join(header['mean_of'])}",
+            "one of these files is the mean itself, or is named twice",
+            "name different files, and the mean by another name",
+        )
+    if missing := [name for name in shares if not Path(name).is_file()]:
+        raise UsageError(
+            f"{path} is a mean of networks: there is no file {' or '.join(missing)}",
+            "it names their files, relative to its own folder",
+            "put every network there, or make the mean again (bec_md.network.save_mean)",
+        )
     parts = [read_header(name) for name in shares]
     configs = [part["config"] for part in parts]
     config = {
@@ -168,15 +185,22 @@ def _with_common(header: dict[str, Any], path: Path) -> dict[str, Any]:
             "name networks that were trained on the same elements and levels",
         )
     counts = [part["card"].get("training_structures") or {} for part in parts]
+    usual = [part["card"].get("default_level") for part in parts]
     common = {
         "name": path.stem,
-        "default_level": config["levels"][0],
+        "default_level": next((name for name in usual if name in config["levels"]), config["levels"][0]),
         "eps_inf_trained": any(part["card"].get("eps_inf_trained", True) for part in parts),
         "training_structures": {
             s: min(one[s] for one in counts) for s in set.intersection(*map(set, counts))
         },
     }
     return header | {"config": config, "mean_of": shares, "card": common | header["card"]}
+
+
+def content_hash(path: Path, header: Mapping[str, Any]) -> str:
+    """SHA-256 of a model file and of those that it is the mean of, hexadecimal."""
+    files = (path, *map(Path, header.get("mean_of") or ()))
+    return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()
 
 
 def check_card(card: dict[str, Any], place: str, fix: str) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +14,7 @@ from bec_md.arrays import Array, ByFrame
 from bec_md.errors import DataError, UsageError
 from bec_md.kinds import require_kind
 from bec_md.network.config import NetworkConfig
-from bec_md.network.model_file import load_network, read_header
+from bec_md.network.model_file import content_hash, load_network, read_header
 from bec_md.network.request import TENSORS, Answers, Request
 from bec_md.pending import Pending
 from bec_md.structure.from_ase import as_frame
@@ -97,16 +96,14 @@ class BecModel:
         header = read_header(self.path)
         self.card: dict[str, Any] = header["card"]
         self.config = header["config"]
-        #: ``charges``, ``dipole`` (they derive from a polarization), or ``mean`` of networks.
+        #: ``charges``, ``dipole`` (they derive from a polarization), or ``mean`` of networks of both kinds.
         self.charges_from = "mean" if "mean_of" in header else NetworkConfig(**self.config).charges_from.name
         self.name: str = str(self.card.get("name", self.path.stem))
         self.elements: tuple[int, ...] = tuple(self.config["elements"])
         self.cutoff_ang = float(self.config["cutoff_ang"])
         self.level = self._pick_level(level)
         self._shares: dict[str, float] = header.get("mean_of", {})
-        content = hashlib.sha256(
-            b"".join(Path(file).read_bytes() for file in (self.path, *self._shares))
-        ).hexdigest()[:16]
+        content = content_hash(self.path, header)[:16]
         self.fingerprint = f"{content}:{self.level}" + ("" if precision == "float32" else f":{precision}")
         self.calibration = float(self.card.get("uncertainty_scale", 1.0))
         self.predicts_eps_inf = bool(self.card.get("eps_inf_trained", True))
@@ -290,6 +287,8 @@ class BecModel:
 
             options: dict[str, Any] = {"device": device, "engine": engine, "threads": threads}
             parts = [BecModel(p, level=self.level, precision=precision, **options) for p in self._shares]
+            if all(part.charges_from == "charges" for part in parts):
+                self.charges_from = "charges"
             return MeanEngine(parts, list(self._shares.values()))
         if engine in ("auto", "native") and device == "cpu" and precision == "float32":
             from bec_md.network.native import NativeEngine, native_status

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bec_md.report.page import piece, value_text
@@ -49,18 +47,15 @@ def find_card(spectrum: Spectrum) -> Mapping[str, Any] | None:
     name = spectrum.metadata.get("model")
     if not isinstance(name, str) or not name:
         return None
+    from bec_md.network.model_file import content_hash, read_header
     from bec_md.network.registry import bundled_models
 
     model = bundled_models().get(name)
     if model is None:
         return None
     used = str(spectrum.metadata.get("model_hash") or "").split(":")[0]
-    return model.card if not used or file_hash(model.path).startswith(used) else None
-
-
-def file_hash(path: Path) -> str:
-    """Return the SHA-256 of a file, hexadecimal: models are named by its beginning."""
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+    own = content_hash(model.path, read_header(model.path))
+    return model.card if not used or own.startswith(used) else None
 
 
 def model_card_html(card: Mapping[str, Any]) -> str:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from bec_md.errors import UsageError
+from bec_md.network.model_file import content_hash, read_header
 from bec_md.structure import Frame
 from bec_md.structure.extxyz import read_frames
 from bec_md.training.config import Labels, Source, TrainingConfig, find_data_file
@@ -120,7 +121,7 @@ def load_source(
             f"labelled by {', '.join(teacher.name for teacher in teachers)}"
         )
         frames = taught(frames, source, teachers, seed=seed)
-        hashes = tuple(file_hash(teacher.path) for teacher in teachers)
+        hashes = tuple(content_hash(one.path, read_header(one.path)) for one in teachers)
     return LoadedSource(source, tuple(frames), tuple(held), file_hash(path), hashes, held_hash)
 
 

@@ -88,6 +88,18 @@ def test_a_trajectory_gives_the_weighted_current(folder: Path, models: list[BecM
     assert mean.member_current is not None
 
 
+def test_tensors_of_every_frame_stand_where_all_networks_give_them(folder: Path) -> None:
+    """Their current needs them anyway: the f-sum rule is not that of the first frame of a block alone."""
+    frames = [quartz_like(seed) for seed in range(4)]
+    for seed, frame in enumerate(frames):
+        frame.set_velocities(np.random.default_rng(seed).normal(0, 0.01, (6, 3)))
+    model = load_model(folder / "partial.safetensors", level="b")
+    current = compute_current(frames, model, timestep_fs=1.0, groups="none", threads=1)
+    tensors = model.predict_batch(frames).born_effective_charges
+    expected = np.einsum("fiab,ficb,i->fac", tensors, tensors, 1 / frames[0].get_masses())
+    np.testing.assert_allclose(current.zz_over_mass.sum(axis=1), expected, rtol=1e-3)
+
+
 def test_what_the_networks_have_in_common(folder: Path) -> None:
     header = read_header(folder / "mean.safetensors")
     assert list(header["mean_of"].values()) == [0.75, 0.25]
@@ -103,6 +115,30 @@ def test_what_the_networks_have_in_common(folder: Path) -> None:
     assert not (folder / "nested.safetensors").exists()
     with pytest.raises(UsageError, match=r"missing\.safetensors"):
         save_mean(folder / "half.safetensors", {"missing.safetensors": 1, "other.safetensors": 1}, {})
+
+
+def test_what_is_no_mean_is_refused_before_it_is_written(folder: Path) -> None:
+    """A network written over by its own mean was lost; one named twice by two paths gave half its tensors."""
+    first, second = SHARES
+    before = (folder / first).read_bytes()
+    for name, shares, match in (
+        (first, SHARES, "is the mean itself"),
+        ("bad.safetensors", {first: 1, f"./{first}": 1}, "named twice"),
+        ("bad.safetensors", {first: 1, second: 1, f"./{second}": 1}, "named twice"),
+        ("bad.safetensors", {first: 1, second: -1}, "greater than 0"),
+        ("bad.safetensors", {first: 1}, "two model files or more"),
+        ("bad.safetensors", {first: 1, second: "half"}, "a share above zero"),
+    ):
+        with pytest.raises(DataError, match=match):
+            save_mean(folder / name, shares)
+    assert (folder / first).read_bytes() == before
+    assert not (folder / "bad.safetensors").exists()
+
+
+def test_a_mean_of_fine_tuned_networks_answers_at_their_level(folder: Path) -> None:
+    """Their headers know the levels that they began with, too, and those come first."""
+    assert read_header(folder / "mean.safetensors")["config"]["levels"] == ["a", "b"]
+    assert load_model(folder / "mean.safetensors").level == "b"
 
 
 @pytest.mark.skipif(not native_status().available, reason="no native evaluator")

@@ -22,7 +22,7 @@ from bec_md.report.explorer import explorer
 from bec_md.report.figures import Drawn, for_display, spectrum_figure
 from bec_md.report.formulas import formulas_used
 from bec_md.report.lights import f_sum_words, overall, quality_table, verdict
-from bec_md.report.model_card import file_hash, find_card, model_card_html
+from bec_md.report.model_card import find_card, model_card_html
 from bec_md.report.numbers import (
     band_rows,
     group_rows,
@@ -279,9 +279,16 @@ def test_every_check_has_a_title() -> None:
 
 def test_card_is_that_of_the_model_that_was_used() -> None:
     spectrum = oscillator_spectrum(4096)
-    path = bundled_models()["silica"].path
-    for used, known in ((file_hash(path)[:16], True), ("0123456789abcdef", False)):
-        named = replace(spectrum, metadata={"model": "silica", "model_hash": f"{used}:pbe"})
+    models = bundled_models()
+    weights = [
+        models[name].path.read_bytes() for name in ("universal-mean", "universal", "universal-polarization")
+    ]
+    for name, used, known in (
+        ("silica", hashlib.sha256(models["silica"].path.read_bytes()).hexdigest()[:16], True),
+        ("silica", "0123456789abcdef", False),
+        ("universal-mean", hashlib.sha256(b"".join(weights)).hexdigest()[:16], True),
+    ):
+        named = replace(spectrum, metadata={"model": name, "model_hash": f"{used}:pbe"})
         assert (find_card(named) is not None) == known
 
 
