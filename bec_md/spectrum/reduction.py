@@ -306,7 +306,8 @@ def _statics(
     )
     dipole = found.fluctuation * factor
     known = np.maximum(found.fluctuation_err**2 - found.unsure**2, 0.0)
-    errors = np.sqrt(known * share**2 + found.unsure**2), found.kramers_kronig_err * of_integral
+    noise = np.sqrt(np.maximum(found.kramers_kronig_err**2 - found.missed**2, 0.0))
+    errors = np.sqrt(known * share**2 + found.unsure**2), np.hypot(noise * of_integral, found.missed)
     apart = np.zeros((3, 3))
     if found.dipole == "bounded":  # by more than ⟨δM²⟩ alone is unsure of
         apart = np.maximum(np.abs(integral - dipole) - 2.0 * found.unsure, 0.0)

@@ -22,6 +22,7 @@ from bec_md.spectrum.estimators.conduction import (
     folding_walk,
     integral_weight,
     lowest_over_zero,
+    missed_by_integral,
     static_error,
 )
 from bec_md.spectrum.estimators.einstein import einstein_helfand
@@ -42,6 +43,8 @@ MOST_APART = 4.0
 
 #: Most of the variance of the mean of M over the power of its first ordinate; relative error of its form.
 MOST_MISSING, UNCERTAIN = 2.0, 0.25
+#: Standard errors, and share of ∫ε₂/ω, from which on it misses motion slower than the resolution.
+SIGNIFICANT, LEAST_MISSED = 4.0, 0.1
 #: Variance of that of a random walk about its mean, over its square, beyond that of its ordinates, which
 #: share the way from its start to its end: 4/5 − 2/5.
 WALK_BEYOND = 0.4
@@ -95,6 +98,8 @@ class Statics:
         Standard errors of tr/3 of both: axes may share their noise.
     unsure
         (3, 3) part of `fluctuation_err` that no moment of J tells: of a walk taken off, of the mean added.
+    missed
+        (3, 3) part of `kramers_kronig_err` by motion slower than the resolution, where M walks.
     sigma_dc, sigma_dc_err
         (3, 3), S/m, or None.
     parameters
@@ -109,6 +114,7 @@ class Statics:
     kramers_kronig_err: Array
     average_err: tuple[float, float]
     unsure: Array = field(default_factory=lambda: np.zeros((3, 3)))
+    missed: Array = field(default_factory=lambda: np.zeros((3, 3)))
     sigma_dc: Array | None = None
     sigma_dc_err: Array | None = None
     parameters: dict[str, Any] = field(default_factory=dict)
@@ -167,7 +173,8 @@ def statics(
     own, average = own + (unit * form) ** 2, average + (unit * np.trace(form) / 3.0) ** 2
     resting = float(np.trace(numbers[2]) / unit)
     if not dc and (reason := _why_it_walks(seen, rounding, folding, resting)):
-        return Statics("walks", reason, *numbers).less_sure(own, average)
+        walks = Statics("walks", reason, *numbers).less_sure(own, average)
+        return _with_missed(walks, unit, *missed_by_integral(power, bins))
     found = _verdict(numbers, blocks, bins, seen.wanders, temperature_k, dc=dc, required=required)
     return _with_mean(found.less_sure(own, average), walk, blocks, bins, temperature_k)
 
@@ -178,6 +185,27 @@ def _scatter(covariance: Array, relative: float) -> tuple[Array, float]:
     return (
         0.5 * (np.outer(axes, axes) + covariance**2) * relative,
         float(np.sum(covariance**2)) / 9.0 * relative,
+    )
+
+
+def _with_missed(
+    found: Statics, unit: float, more: Array, error: Array, average: float, chance: float
+) -> Statics:
+    """Count what ∫ε₂/ω misses among its errors, where it is more than noise and a tenth."""
+    slow = float(np.trace(more)) / 3.0
+    noise = chance if found.reason == FOLDED else average
+    least = LEAST_MISSED * float(np.trace(found.kramers_kronig)) / 3.0
+    if slow <= SIGNIFICANT * noise or unit * slow < least:
+        return found
+    missed = unit * np.hypot(more, error)
+    return replace(
+        found,
+        missed=missed,
+        kramers_kronig_err=np.hypot(found.kramers_kronig_err, missed),
+        average_err=(
+            found.average_err[0],
+            float(np.hypot(found.average_err[1], unit * np.hypot(slow, average))),
+        ),
     )
 
 

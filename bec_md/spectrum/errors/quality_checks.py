@@ -146,6 +146,9 @@ def check_static(found: Statics) -> QualityCheck:
             if found.reason == ROUNDED
             else "take ε(0) from ∫ε₂/ω; use charges that derive from a polarization"
         )
+        if found.missed.any():
+            slow = f"∫ε₂/ω misses motion slower than `resolution_cm` (± {found.average_err[1]:.2g})"
+            advice = f"{slow}: lower `resolution_cm`, then {advice}"
     return QualityCheck("static", difference, _STATIC, status, meaning, advice)
 
 

@@ -32,7 +32,7 @@ from bec_md.spectrum.estimators.cepstral import CepstralEstimate
 from bec_md.spectrum.estimators.estimate import PowerSpectra
 from bec_md.spectrum.estimators.periodogram import LOWEST_TAPERED, TAIL_PARTS, Periodogram
 from bec_md.spectrum.estimators.relaxation import Relaxation
-from bec_md.spectrum.response.symmetric_tensor import VOIGT
+from bec_md.spectrum.response.symmetric_tensor import VOIGT, to_matrix
 from bec_md.units import VACUUM_PERMITTIVITY_F_M
 
 #: ε(0) of water 78, formamide 111, liquid HCN 115: beyond this a wandering dipole belongs to mobile ions.
@@ -46,6 +46,8 @@ MISSED_FLAT, LOWEST_BINS = 0.001, 8
 FOLDED_SHARE, FOLDED_FACTOR = 0.2, 3.0
 #: Relative error of a tail ∝ 1/ω²: of oscillators whose tail is recognized by its shape, at most this.
 FOLDED_FORM = 0.1
+#: How much finer a resolution tells of motion that ∫ε₂/ω misses.
+FINER = 3.0
 #: Power at 1/2, 3/4 and 17/20 of the Nyquist frequency over that at it: 2, 1.17, 1.06 of a tail ∝ 1/ω² (more
 #: at the first with bands beside it), 1 of overdamped dipoles, more at all of overtones and bands.
 TAIL_AT_LEAST, TAIL_AT_MOST = np.array([1.5, 0.85, 0.8]), np.array([np.inf, 1.6, 1.45])
@@ -190,6 +192,34 @@ def integral_weight(power: PowerSpectra, bins: Periodogram) -> Array:
     lags = np.arange(len(power.lag_window)) * power.lag_window
     weight = 0.5 * step * one_sided.two_sided_transform(lags, size, step) + step**2 / 12.0
     return np.interp(bins.wavenumber_cm, power.wavenumber_cm, np.abs(weight))
+
+
+def missed_by_integral(power: PowerSpectra, bins: Periodogram) -> tuple[Array, Array, float, float]:
+    """What ∫ε₂/ω has more at a third of the resolution, its standard error, that of tr/3, and by chance.
+
+    Motion slower than the resolution is missing in it; what is flat there, as a walk by folded power, is not.
+
+    Returns
+    -------
+    more, error, average, chance
+        (3, 3) and of tr/3, in (e Å)², as fine as half of a stretch shows; the last if all the power there is
+        folded: slow motion has few ordinates, and its own noise.
+    """
+    step, last = power.timestep_fs, len(power.lag_window) - 1
+    finer = min(FINER, 0.5 * bins.length / last)
+    lags = np.arange(max(int(finer * last), last) + 1)
+    window = np.append(power.lag_window, np.zeros(len(lags) - last - 1))
+    change = lags * (np.interp(lags / max(finer, 1.0), np.arange(last + 1), power.lag_window) - window)
+    change = change[: bins.length // 2]
+    spectra = np.concatenate([bins.power, bins.cross[0]])
+    more = one_sided.correlation_from_spectrum(spectra, step)[:, : len(change)] @ -change * step**2
+    weight = np.abs(0.5 * step * one_sided.two_sided_transform(change, bins.length, step))
+    at = np.linspace(0.0, 1.0, len(weight)), np.linspace(0.0, 1.0, bins.power.shape[1])
+    weight = np.interp(at[1], at[0], weight)
+    own = static_error(bins, bins.power * weight, bins.cross[0] * weight)
+    floor = float(np.linalg.norm(folded(bins))) if len(bins.tail) else 0.0
+    scale = 1.0 / (3.0 * (bins.power.shape[1] - 1) * step * bins.stretches**0.5)
+    return to_matrix(more[:, None])[0], *own, scale * floor * float(np.linalg.norm(weight[1:]))
 
 
 def static_error(bins: Periodogram, ordinates: Array, cross: NDArray[Any]) -> tuple[Array, float]:
