@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from bec_md.trajectory.plausibility import rounding_of
+
 if TYPE_CHECKING:
     from bec_md.structure import Frame
 
@@ -17,6 +19,8 @@ if TYPE_CHECKING:
 PROBED = 24
 #: A velocity that would have moved an atom by more between two frames is no motion of an atom at rest, Å.
 _VISIBLE_ANG = 0.01
+#: Components that move by one to three last digits are six times as many as those that chance keeps in place.
+_FEW, _AS_MANY = 3.5, 6.0
 
 
 @dataclass(frozen=True)
@@ -63,20 +67,23 @@ def find_immobile(frames: Sequence[Frame], timestep_fs: float) -> Mobility:
     if len(frames) < 3:
         return Mobility()
     first = frames[0]
-    fixed = np.ones((first.n_atoms, 3), dtype=bool)
     fastest = np.zeros(first.n_atoms)
-    for frame in frames[1:]:
-        fixed &= frame.positions_ang == first.positions_ang
-    still = fixed.all(axis=1)
+    farthest = np.zeros((first.n_atoms, 3))
     for frame in frames:
+        np.maximum(farthest, np.abs(frame.positions_ang - first.positions_ang), out=farthest)
         if frame.velocities_ang_fs is not None:
             np.maximum(fastest, np.linalg.norm(frame.velocities_ang_fs, axis=1), out=fastest)
+    fixed = farthest == 0.0
+    # of six digits, or fewer
+    digit = 10.0 ** (np.floor(np.log10(np.maximum(np.abs(first.positions_ang), 1.0))) - 5.0)
+    near = farthest < _FEW * np.maximum(digit, rounding_of(frames) or 0.0)
     # a slow heavy atom may keep its rounded place for some frames
-    still &= (fastest == 0.0) | (fastest * timestep_fs > _VISIBLE_ANG)
+    still = fixed.all(axis=1) & ((fastest == 0.0) | (fastest * timestep_fs > _VISIBLE_ANG))
+    still &= _no_chance(still, near.all(axis=1) & ~still & (fastest == 0.0))
     count = int(still.sum())
     if count == first.n_atoms:
         return Mobility()
-    held, said = _held(frames, fixed, still), []
+    held, said = _held(frames, fixed, near, still), []
     if count:
         who = f"{count} of {first.n_atoms} atoms do not move"
         said = [f"{who}: temperature and f-sum rule are those of the others"]
@@ -93,14 +100,20 @@ def find_immobile(frames: Sequence[Frame], timestep_fs: float) -> Mobility:
 
 
 def _held(
-    frames: Sequence[Frame], fixed: NDArray[np.bool_], still: NDArray[np.bool_]
+    frames: Sequence[Frame], fixed: NDArray[np.bool_], near: NDArray[np.bool_], still: NDArray[np.bool_]
 ) -> NDArray[np.bool_] | None:
     """Components that rest in all frames, of atoms that move in each of them, where others do."""
-    held = fixed & ~still[:, None]
+    resting = np.broadcast_to(~still[:, None], fixed.shape)
     for before, frame in pairwise(frames):
         # rounded places may be the same for some frames
-        held &= (frame.positions_ang != before.positions_ang).any(axis=1)[:, None]
+        resting = resting & (frame.positions_ang != before.positions_ang).any(axis=1)[:, None]
         if frame.velocities_ang_fs is not None:
-            held &= frame.velocities_ang_fs == 0.0
-    held &= (~fixed).any(axis=0)  # nobody moves along an axis: a model in fewer dimensions
-    return held if held.any() else None
+            resting &= frame.velocities_ang_fs == 0.0
+    held = resting & fixed & (~fixed).any(axis=0)  # nobody moves along an axis: a model in fewer dimensions
+    return held if held.any() and _no_chance(held, resting & near & ~fixed) else None
+
+
+def _no_chance(rest: NDArray[np.bool_], hardly: NDArray[np.bool_]) -> bool:
+    """Whether more are at rest than slow ones that keep their rounded place, beside what hardly moves."""
+    chance = float(hardly.sum()) / _AS_MANY
+    return bool(rest.sum() > chance + 4.0 * np.sqrt(chance))

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 from ase import units
+from ase.constraints import FixCom
 
 from bec_md.arrays import Array
 from bec_md.dynamics.options import DynamicsOptions
@@ -26,6 +27,13 @@ def at_rest(atoms: Any) -> Array:
     momenta = atoms.get_momenta()
     found: Array = np.abs(momenta.sum(axis=0)) <= 1e-8 * np.abs(momenta).sum()
     return found
+
+
+def degrees_of_freedom(atoms: Any) -> int:
+    """Return how many moving atoms have; a center of mass at rest has none, which `FixCom` of ASE counts."""
+    held = int((at_rest(atoms) & atoms.get_momenta().any(axis=0)).sum())
+    counted = 3 * sum(isinstance(constraint, FixCom) for constraint in atoms.constraints)
+    return int(atoms.get_number_of_degrees_of_freedom()) - max(0, held - counted)
 
 
 class Phases:

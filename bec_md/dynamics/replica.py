@@ -14,7 +14,7 @@ from ase import units
 from bec_md import atomic
 from bec_md.ase.recorder import CurrentRecorder
 from bec_md.dynamics.options import DynamicsOptions
-from bec_md.dynamics.phases import Phases, at_rest
+from bec_md.dynamics.phases import Phases, degrees_of_freedom
 from bec_md.structure.extxyz import frame_text
 from bec_md.structure.from_ase import as_frame
 
@@ -81,7 +81,7 @@ class ReplicaRuns:
         phases.draw_velocities()
         phases.thermalize(options.equilibration_ps)
         phases.draw_velocities()
-        held = int((at_rest(atoms) & atoms.get_momenta().any(axis=0)).sum())
+        freedom = degrees_of_freedom(atoms)
         trajectory = self.prefix.with_name(f"{self.prefix.name}-{number}.xyz")
         current = self.prefix.with_name(f"{self.prefix.name}-{number}_current.h5")
         dynamics: Any = VelocityVerlet(atoms, phases.step)
@@ -102,10 +102,8 @@ class ReplicaRuns:
         kinetic, total = np.array(energies)[:, 0], np.array(energies).sum(axis=1)
         times = np.arange(len(total)) * options.interval * options.step_fs / 1000.0
         drift = float(np.polyfit(times, total, 1)[0]) if len(total) > 1 else 0.0
-        freedom = 0.5 * units.kB * (atoms.get_number_of_degrees_of_freedom() - held)
-        return Replica(
-            trajectory.name, current.name, float(kinetic.mean() / freedom), 1000.0 * drift / len(atoms)
-        )
+        temperature = float(kinetic.mean() / (0.5 * units.kB * freedom))
+        return Replica(trajectory.name, current.name, temperature, 1000.0 * drift / len(atoms))
 
 
 def made(calculator: Any) -> Any:

@@ -9,7 +9,9 @@ import pytest
 from scipy.spatial.transform import Rotation
 
 from bec_md import compute_current, compute_spectrum
+from bec_md.current.mobility import Mobility, find_immobile
 from bec_md.errors import BecMDWarning, DataError, UsageError
+from bec_md.structure import Frame
 from bec_md.units import AMU_ANG2_FS2_EV, BOLTZMANN_EV_K
 
 RNG = np.random.default_rng(8)
@@ -109,6 +111,29 @@ def test_axes_along_which_an_atom_is_held_are_no_degrees_of_freedom(tmp_path: Pa
     np.testing.assert_allclose(
         current.zz_sum()[0], np.diag([everywhere, everywhere, exact_zz(~UPPER)]), rtol=1e-6, atol=1e-6
     )
+
+
+def test_slow_components_of_rounded_places_are_not_held() -> None:
+    """Three decimals: of 1000 free atoms some keep a coordinate for 24 frames; 100 held ones are found."""
+    speed = np.random.default_rng(4).normal(scale=2e-3, size=(1000, 3))
+    start = np.random.default_rng(5).uniform(0, 20, size=(1000, 3))
+
+    def found(speed: np.ndarray, decimals: int = 3) -> Mobility:
+        frames = [
+            Frame(
+                np.round(start + speed * step, decimals),
+                np.eye(3) * 20.0,
+                np.ones(3, dtype=bool),
+                np.full(1000, 8),
+            )
+            for step in range(24)
+        ]
+        return find_immobile(frames, 1.0)
+
+    assert found(speed).held_count == 0
+    assert found(speed / 5, 2).immobile is None  # 61 keep all three
+    speed[:100, 2] = 0.0
+    assert found(speed).held_count >= 80  # some move too slowly to be seen in each frame
 
 
 def test_where_all_atoms_move_nothing_changes(tmp_path: Path) -> None:

@@ -12,13 +12,13 @@ import numpy as np
 import pytest
 from ase import Atoms
 from ase.calculators.lj import LennardJones
-from ase.constraints import FixAtoms, FixBondLength
+from ase.constraints import FixAtoms, FixBondLength, FixCom
 
 from bec_md import compute_current, load_current, load_model, open_trajectory
 from bec_md.atomic import only_writer
 from bec_md.dynamics import DynamicsOptions, run_dynamics
 from bec_md.dynamics.calculators import NamedCalculator
-from bec_md.dynamics.phases import Phases, at_rest
+from bec_md.dynamics.phases import Phases, at_rest, degrees_of_freedom
 from bec_md.dynamics.replica import made
 from bec_md.dynamics.run import lock_of
 from bec_md.errors import DataError, UsageError
@@ -239,7 +239,8 @@ def test_a_class_makes_calculators() -> None:
 def test_velocities_of_atoms_beside_frozen_ones_have_the_temperature() -> None:
     """The frozen atom holds the other: nothing is taken off for a center of mass. A rigid bond holds none."""
     pair = Atoms("O2", positions=[(0, 0, 0), (1.2, 0, 0)], cell=[9.0] * 3, pbc=True)
-    for constraint, freedom, held in ((FixAtoms([0]), 3, 0), (FixBondLength(0, 1), 2, 3), ([], 3, 3)):
+    cases = ((FixAtoms([0]), 3, 0), (FixBondLength(0, 1), 2, 3), ([], 3, 3), (FixCom(), 3, 3))
+    for constraint, freedom, held in cases:
         pair.set_constraint(constraint)
         phases = Phases(pair, SHORT.resolved(pair), 1, lambda done: None)
         kinetic = []
@@ -247,6 +248,7 @@ def test_velocities_of_atoms_beside_frozen_ones_have_the_temperature() -> None:
             phases.draw_velocities()
             kinetic.append(pair.get_kinetic_energy())
         assert at_rest(pair).sum() == held
+        assert degrees_of_freedom(pair) == freedom or isinstance(constraint, FixBondLength)
         # four standard errors
         assert np.mean(kinetic) == pytest.approx(freedom / 2 * 0.0258520, rel=4 * np.sqrt(2 / freedom / 2000))
 
