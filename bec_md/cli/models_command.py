@@ -57,7 +57,7 @@ def models(json: str | None = None) -> None:
     RichConsole().print(table)
     Console().say(
         "\nbec-md spectrum takes the one that knows the structures (--model auto), else universal; "
-        "universal-mean errs less and takes longer."
+        "universal-mean errs less than universal on most tests and takes longer."
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 import warnings
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -161,12 +162,13 @@ def _other_level(frames: Sequence[Frame], model: Any) -> list[str]:
     """Say that the model answers at one level of theory where labels are of another that it knows."""
     own = getattr(model, "level", None)
     known = getattr(model, "config", {}).get("levels", ())
-    others = [level for frame in frames if (level := frame.info.get("level")) in known and level != own]
-    if not others:
-        return []
+    others = Counter(
+        level for frame in frames if (level := frame.info.get("level")) in known and level != own
+    )
     return [
-        f"the labels of {len(others)} of {len(frames)} structures are of the level of theory {others[0]!r}, "
-        f"the predictions of {own!r}: part of the error is their difference; give `level={others[0]!r}`"
+        f"the labels of {count} of {len(frames)} structures are of the level of theory {level!r}, the "
+        f"predictions of {own!r}: part of the error is their difference; give `level={level!r}`"
+        for level, count in others.items()
     ]
 
 

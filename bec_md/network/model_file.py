@@ -243,7 +243,7 @@ def load_network(path: str | Path) -> Network:
         raise DataError(
             f"{path} is the mean of several networks",
             "it has no weights of its own",
-            "name one of its networks",
+            f"name one of its networks: {' or '.join(header['mean_of'])}",
         )
     network = Network(NetworkConfig.model_validate(header["config"]))
     tensors = {k: v for k, v in load_file(path).items() if not k.startswith("coupling.")}

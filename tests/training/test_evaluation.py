@@ -131,6 +131,11 @@ def test_labels_of_another_level_that_the_model_knows_are_named():
     (said,) = evaluate_model(model, frames).warnings
     assert "labels of 2 of 3 structures are of the level of theory 'pbe'" in said
     assert "give --level 'pbe'" in in_terms_of_options(said)
+    frames[2] = replace(frames[2], info={"level": "r2scan"})
+    model.config = {"levels": ["pbesol", "pbe", "r2scan"]}
+    for said, level in zip(evaluate_model(model, frames).warnings, ("pbe", "r2scan"), strict=True):
+        assert f"labels of 1 of 3 structures are of the level of theory {level!r}" in said
+    frames[2] = frames[1]
     model.level = "pbe"
     assert not evaluate_model(model, frames).warnings
     model.config = {"levels": ["pbe"]}  # what other programs call their levels is their affair
