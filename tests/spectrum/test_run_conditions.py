@@ -8,6 +8,8 @@ import pytest
 from bec_md.errors import UsageError
 from bec_md.spectrum.analysis.peak import natural_width_cm
 from bec_md.spectrum.compute import compute_spectrum
+from bec_md.spectrum.estimators.blocks import open_blocks
+from bec_md.spectrum.estimators.estimate import EstimateOptions, estimate
 from bec_md.spectrum.estimators.lag_window import lag_window
 from tests.spectrum.exact import atoms_series, bare, kt_amu, langevin_oscillator
 
@@ -57,6 +59,17 @@ def test_natural_width_is_without_the_window_that_was_used(estimator: str, windo
     )
     # a Lorentzian window doubles the width, seven tapers add 4 cm⁻¹; heights are known to 1 %
     assert max(s.peaks, key=lambda p: p.height).natural_width_cm == pytest.approx(8.0, abs=1.0)
+
+
+def test_lines_are_broadened_by_the_lengths_of_all_runs() -> None:
+    runs = [np.random.default_rng(n).normal(size=(n, 3)) for n in (4000, 300, 300, 300)]
+    blocks = open_blocks(tuple(bare(run, 4.0) for run in runs), "mass")
+    power = estimate(blocks, EstimateOptions("lag", 10.0))
+    # a correlation of 1 at all lags k: N − k products of each run
+    kept = (
+        np.array([sum(max(len(run) - k, 0) for run in runs) for k in range(len(power.lag_window))]) / 4900.0
+    )
+    np.testing.assert_allclose(power.line_window, power.lag_window * kept)
 
 
 def rigid_dimers(n: int = 4000, pairs: int = 20) -> tuple[np.ndarray, np.ndarray]:

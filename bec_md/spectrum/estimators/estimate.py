@@ -59,14 +59,14 @@ class PowerSpectra:
         (L + 1,) the (equivalent) lag window.
     total_time_fs
         Length of all replicas together.
-    longest_fs
-        Length of the longest replica.
     excess
         (2, 3, F) variance of S_aa over that of a spectrum flat over the kernel, and the squares of single
         ordinates over that of S_aa (`ordinates.with_excess`); None: the spectra count as flat.
     leakage, partial_leakage
         (6, F) part of `total`, and (G, F) of the mean of axes of `partial`, that the ends of the run make:
         bands leak as 1/ω² into the dark. Empty where tapers prevent it.
+    kept
+        (L + 1,) part of the correlation that a biased one has, 1 − k/N of one run. Empty with tapers.
     """
 
     wavenumber_cm: Array
@@ -82,18 +82,15 @@ class PowerSpectra:
     lag_window: Array
     timestep_fs: float
     total_time_fs: float
-    longest_fs: float
     excess: Array | None = None
     leakage: Array = field(default_factory=lambda: np.zeros(0))
     partial_leakage: Array = field(default_factory=lambda: np.zeros(0))
+    kept: Array = field(default_factory=lambda: np.zeros(0))
 
     @property
     def line_window(self) -> Array:
         """(L + 1,) what the correlation of a line is multiplied with: a biased one falls, too."""
-        if not self.leakage.size:
-            return self.lag_window
-        lags_fs = np.arange(len(self.lag_window)) * self.timestep_fs
-        return np.asarray(self.lag_window * np.clip(1.0 - lags_fs / self.longest_fs, 0.0, None))
+        return self.lag_window * self.kept if self.kept.size else self.lag_window
 
     @property
     def middle_variance(self) -> float:
@@ -218,7 +215,8 @@ def _lag(blocks: CurrentBlocks, options: EstimateOptions) -> PowerSpectra:
         raw = correlation.even_correlation(power, size, max_lag) / norm
         return one_sided.two_sided_transform(raw * weight, grid, step)
 
-    n, lost = float(sum(lengths)), window * _lost(max_lag, lengths)
+    n, kept = float(sum(lengths)), _kept(max_lag, lengths)
+    lost = window * (1.0 - 1.0 / np.maximum(kept, 0.5))  # −k/(N − k), at least −1: what leaks at the ends
     weights = sums.block_weight
     return PowerSpectra(
         wavenumber_cm=one_sided.wavenumber_grid_cm(grid, step),
@@ -236,19 +234,14 @@ def _lag(blocks: CurrentBlocks, options: EstimateOptions) -> PowerSpectra:
         lag_window=window,
         timestep_fs=step,
         total_time_fs=n * step,
-        longest_fs=max(lengths) * step,
+        kept=kept,
     )
 
 
-def _lost(max_lag: int, lengths: tuple[int, ...]) -> Array:
-    """What a biased correlation, (1 − k/N) C_k, lacks, over itself: −k/(N − k), at least −1.
-
-    This is what leaks at the ends of the run, and keeps a spectrum non-negative.
-    """
+def _kept(max_lag: int, lengths: tuple[int, ...]) -> Array:
+    """Part of the correlation, (L + 1,), that a biased one has, which keeps a spectrum non-negative."""
     lags = np.arange(max_lag + 1)
-    whole = float(sum(lengths))
-    left = np.sum([np.clip(n - lags, 0.0, None) for n in lengths], axis=0)
-    return np.asarray(1.0 - whole / np.maximum(left, 0.5 * whole))
+    return np.asarray(np.sum([np.clip(n - lags, 0.0, None) for n in lengths], axis=0) / float(sum(lengths)))
 
 
 def lag_window_variance(window: Array, lengths: tuple[int, ...], size: int) -> Array:
@@ -322,7 +315,6 @@ def _tapered(blocks: CurrentBlocks, options: EstimateOptions) -> PowerSpectra:
         lag_window=equivalent,
         timestep_fs=step,
         total_time_fs=float(sum(m for m in lengths if m >= n)) * step,
-        longest_fs=max(lengths) * step,
     )
 
 
