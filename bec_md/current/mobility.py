@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import islice, pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -14,9 +14,10 @@ from bec_md.trajectory.plausibility import rounding_of
 
 if TYPE_CHECKING:
     from bec_md.structure import Frame
+    from bec_md.trajectory.frame import Trajectory
 
-#: Frames that are looked at.
-PROBED = 24
+#: Frames that are looked at, and later ones where components rest in all of these.
+PROBED, LATER = 24, 4
 #: A velocity that would have moved an atom by more between two frames is no motion of an atom at rest, Å.
 _VISIBLE_ANG = 0.01
 #: Components that move by one to three last digits are six times as many as those that chance keeps in place.
@@ -35,18 +36,16 @@ class Mobility:
     remark, warning
         Sentences; empty if there is nothing to say.
     held
-        (N, 3) components that do not move of atoms that do, while others move along that axis; None for none.
+        (N, 3) components that do not move of atoms that do; None for none.
+    held_count
+        How many degrees of freedom these components have.
     """
 
     immobile: NDArray[np.bool_] | None = None
     remark: str = ""
     warning: str = ""
     held: NDArray[np.bool_] | None = None
-
-    @property
-    def held_count(self) -> int:
-        """How many degrees of freedom the components have that do not move."""
-        return 0 if self.held is None else int(self.held.sum())
+    held_count: int = 0
 
     def free(self, masses_amu: NDArray[np.float64]) -> NDArray[np.bool_]:
         """Return which atoms move and have a mass, (N,)."""
@@ -54,7 +53,9 @@ class Mobility:
         return mass if self.immobile is None else mass & ~self.immobile
 
 
-def find_immobile(frames: Sequence[Frame], timestep_fs: float) -> Mobility:
+def find_immobile(
+    frames: Sequence[Frame], timestep_fs: float, trajectory: Trajectory | None = None
+) -> Mobility:
     """Find the atoms that do not move.
 
     Parameters
@@ -63,6 +64,8 @@ def find_immobile(frames: Sequence[Frame], timestep_fs: float) -> Mobility:
         The first frames, at least three of them.
     timestep_fs
         Time between them, fs.
+    trajectory
+        What they are of, if it goes on.
     """
     if len(frames) < 3:
         return Mobility()
@@ -83,34 +86,67 @@ def find_immobile(frames: Sequence[Frame], timestep_fs: float) -> Mobility:
     count = int(still.sum())
     if count == first.n_atoms:
         return Mobility()
-    held, said = _held(frames, fixed, near, still), []
+    held, said = _held(frames, fixed, near, still, trajectory), []
     if count:
         who = f"{count} of {first.n_atoms} atoms do not move"
         said = [f"{who}: temperature and f-sum rule are those of the others"]
     if held is not None:
-        some = int(held.any(axis=1).sum())
-        said += [f"{some} atoms move along some axes only: the temperature and the f-sum rule know it"]
+        who = f"{held.any(axis=1).sum()} of {first.n_atoms} atoms move along some axes only"
+        said += [f"{who}: temperature and f-sum rule are those of their motion"]
     stale = int((still & (fastest > 0.0)).sum())
     return Mobility(
         still if count else None,
         "; ".join(said),
         f"{stale} atoms have velocities but do not move: their velocities are taken as zero" if stale else "",
         held,
+        0 if held is None else _freedom(held, first.masses_amu, anchored=count > 0),
     )
 
 
 def _held(
-    frames: Sequence[Frame], fixed: NDArray[np.bool_], near: NDArray[np.bool_], still: NDArray[np.bool_]
+    frames: Sequence[Frame],
+    fixed: NDArray[np.bool_],
+    near: NDArray[np.bool_],
+    still: NDArray[np.bool_],
+    trajectory: Trajectory | None,
 ) -> NDArray[np.bool_] | None:
-    """Components that rest in all frames, of atoms that move in each of them, where others do."""
-    resting = np.broadcast_to(~still[:, None], fixed.shape)
-    for before, frame in pairwise(frames):
-        # rounded places may be the same for some frames
-        resting = resting & (frame.positions_ang != before.positions_ang).any(axis=1)[:, None]
+    """Components that rest in all frames, of atoms that move."""
+    first = frames[0]
+    moving = ~still & (first.masses_amu > 0.0)
+    if first.velocities_ang_fs is None:  # rounded places may be the same for some frames
+        moves = [(a.positions_ang != b.positions_ang).any(axis=1) for a, b in pairwise(frames)]
+        moving &= np.mean(moves, axis=0) > 0.5
+    resting = np.broadcast_to(moving[:, None], fixed.shape).copy()
+    for frame in frames:
         if frame.velocities_ang_fs is not None:
             resting &= frame.velocities_ang_fs == 0.0
-    held = resting & fixed & (~fixed).any(axis=0)  # nobody moves along an axis: a model in fewer dimensions
-    return held if held.any() and _no_chance(held, resting & near & ~fixed) else None
+    held = resting & fixed
+    if not held.any() or not _no_chance(held, resting & near & ~fixed):
+        return None
+    for frame in () if trajectory is None else _later(trajectory):
+        # by symmetry a motion may begin along some axes only
+        held &= frame.positions_ang == first.positions_ang
+        if frame.velocities_ang_fs is not None:
+            held &= frame.velocities_ang_fs == 0.0
+    return held if held.any() else None
+
+
+def _later(trajectory: Trajectory) -> Iterator[Frame]:
+    """Yield some frames of the middle and of the end, if the trajectory has one."""
+    count = trajectory.info.n_frames or 0
+    for skip in (count // 2, count - LATER):
+        if skip >= PROBED:
+            yield from islice(trajectory.frames(skip), LATER)
+
+
+def _freedom(held: NDArray[np.bool_], masses_amu: NDArray[np.float64], *, anchored: bool) -> int:
+    """Degrees of freedom of components that do not move.
+
+    Without atoms at rest three are those of the center of mass. Along an axis where atoms are held it has
+    only a part of one, that of the mass that moves.
+    """
+    share = 0.0 if anchored else float((masses_amu @ held).sum() / masses_amu.sum())
+    return int(held.sum()) - round(share)
 
 
 def _no_chance(rest: NDArray[np.bool_], hardly: NDArray[np.bool_]) -> bool:

@@ -113,7 +113,7 @@ def prepare_current(
     step = timestep_of(info, reading.timestep_fs, is_open=opener.is_open)
     first = _first_frame(trajectory)
     probed = list(islice(trajectory.frames(), PROBED))
-    mobility = find_immobile(probed, step)
+    mobility = find_immobile(probed, step, trajectory)
     constraints = count_constraints(probed, mobility.free(info.masses_amu)) if len(probed) > 2 else 0
     mean = mean_structure(opener().frames()) if options.groups == "sublattices" else None
     divided = make_groups(options.groups, first) if mean is None else sublattices(mean)
@@ -205,9 +205,11 @@ def _internal(recipe: Recipe, first: Frame, options: CurrentOptions) -> Internal
     """Return the molecules whose internal motion is kept apart, if that is asked for."""
     if options.motions is None:
         return None
-    if recipe.scheme != "velocity" or recipe.immobile is not None:
+    if recipe.scheme != "velocity" or recipe.immobile is not None or recipe.held is not None:
         raise DataError(
-            "the trajectory has no velocities" if recipe.immobile is None else "some atoms do not move",
+            "the trajectory has no velocities"
+            if recipe.scheme != "velocity"
+            else "some atoms do not move, or along some axes only",
             "the mean squares of internal motion are known of the velocities of free molecules",
             "use `control_variates=f-sum` instead: it needs neither",
         )

@@ -150,7 +150,7 @@ def compute_vdos(
 def _degrees_of_freedom(trajectory: Trajectory, step: float) -> tuple[float, bool]:
     """Count what moves in the first frames; whether atoms hold the crystal in its place."""
     frames = list(islice(trajectory.frames(), PROBED))
-    mobility = find_immobile(frames, step)
+    mobility = find_immobile(frames, step, trajectory)
     free, anchored = mobility.free(trajectory.info.masses_amu), mobility.immobile is not None
     held = count_constraints(frames, free) + mobility.held_count
     return 3.0 * float(free.sum()) - (0.0 if anchored else 3.0) - held, anchored

@@ -22,7 +22,14 @@ MASSES = np.where(np.array(SYMBOLS) == "Mg", 24.305, 15.999)
 
 
 def write_slab(
-    path: Path, moving: np.ndarray, *, velocities: bool = True, stale: bool = False, late: int = 0
+    path: Path,
+    moving: np.ndarray,
+    *,
+    velocities: bool = True,
+    stale: bool = False,
+    late: int = 0,
+    frames: int = 0,
+    digits: int = 9,
 ) -> Path:
     """Independent oscillators at 300 K; the others rest (with velocities that mean nothing if `stale`)."""
     kt = BOLTZMANN_EV_K * KELVIN / AMU_ANG2_FS2_EV
@@ -30,7 +37,7 @@ def write_slab(
     phase = np.random.default_rng(2).uniform(0, 2 * np.pi, size=(len(SITES), 3))
     speed = np.sqrt(2 * kt / MASSES)[:, None]  # mean energy kT for each oscillator
     lines = []
-    for frame in range(N_FRAMES):
+    for frame in range(frames or N_FRAMES):
         free = np.broadcast_to(moving.T, (3, len(SITES))).T | (frame >= late if late else False)
         x = SITES + np.where(free, speed / omega * np.sin(omega * frame * DT_FS + phase), 0.0)
         v = np.where(free, speed * np.cos(omega * frame * DT_FS + phase), 0.01 if stale else 0.0)
@@ -41,7 +48,8 @@ def write_slab(
             + (":vel:R:3" if velocities else "")
         )
         lines += [
-            s + " " + " ".join(f"{c:.9f}" for c in row) for s, row in zip(SYMBOLS, columns, strict=True)
+            f"{s} {' '.join(f'{c:.{digits}f}' for c in row[:3])} {' '.join(f'{c:.9f}' for c in row[3:])}"
+            for s, row in zip(SYMBOLS, columns, strict=True)
         ]
     path.write_text("\n".join(lines) + "\n")
     return path
@@ -134,6 +142,45 @@ def test_slow_components_of_rounded_places_are_not_held() -> None:
     assert found(speed / 5, 2).immobile is None  # 61 keep all three
     speed[:100, 2] = 0.0
     assert found(speed).held_count >= 80  # some move too slowly to be seen in each frame
+
+
+@pytest.mark.parametrize(("axes", "count"), [("xy", 15), ("x", 30)])
+def test_a_model_in_fewer_dimensions_has_its_temperature(tmp_path: Path, axes: str, count: int) -> None:
+    moving = np.tile([axis in axes for axis in "xyz"], (len(SITES), 1))
+    current = compute_current(write_slab(tmp_path / "flat.xyz", moving), charges=CHARGES, timestep_fs=DT_FS)
+    assert current.metadata["constraints"] == count
+    spectrum = compute_spectrum(current, resolution_cm=40.0)
+    # 6 ps: lines of 16 oscillators overlap in the motion of the center of mass
+    assert spectrum.temperature_k == pytest.approx(KELVIN, rel=0.05)
+    # neither charges that move nor a current along z
+    assert next(c for c in spectrum.quality.checks if c.name == "f_sum").value[2] == 1.0
+
+
+def test_the_center_of_mass_is_held_along_with_its_atoms(tmp_path: Path) -> None:
+    """`T F F` of half of the mass: half of a degree of freedom of the center of mass along y, and along z."""
+    moving = np.ones((len(SITES), 3), dtype=bool)
+    moving[UPPER, 1:] = False
+    current = compute_current(write_slab(tmp_path / "a.xyz", moving), charges=CHARGES, timestep_fs=DT_FS)
+    assert current.metadata["constraints"] == 15
+    assert current.kinetic_temperature(15)[0] == pytest.approx(KELVIN, rel=0.02)
+
+
+def test_few_digits_of_positions_do_not_hide_what_velocities_show(tmp_path: Path) -> None:
+    moving = np.ones((len(SITES), 3), dtype=bool)
+    moving[UPPER, 2] = False
+    path = write_slab(tmp_path / "few.xyz", moving, frames=60, digits=1)
+    assert compute_current(path, charges=CHARGES, timestep_fs=DT_FS).metadata["constraints"] == 8
+
+
+@pytest.mark.filterwarnings("ignore:.*has no velocities", "ignore:.*all velocities change at once")
+@pytest.mark.parametrize("velocities", [True, False])
+def test_a_motion_that_begins_along_some_axes_only(tmp_path: Path, velocities: bool) -> None:
+    """Displaced along symmetric axes, atoms move along the others as soon as rounding has broken it."""
+    moving = np.ones((len(SITES), 3), dtype=bool)
+    moving[UPPER, 1:] = False
+    path = write_slab(tmp_path / "begin.xyz", moving, velocities=velocities, late=40, frames=100)
+    current = compute_current(path, charges=CHARGES, timestep_fs=DT_FS)
+    assert (current.metadata["constraints"], current.metadata["remarks"]) == (0, [])
 
 
 def test_where_all_atoms_move_nothing_changes(tmp_path: Path) -> None:
