@@ -256,8 +256,9 @@ def _same(one: list[float], other: list[float] | None) -> bool:
 
 
 def _constraints_of(atoms: Any) -> str:
-    """Describe constraints, if there are any."""
-    return str([constraint.todict() for constraint in atoms.constraints]) if atoms.constraints else ""
+    """Describe constraints, if there are any; of a class of one's own the name."""
+    found = [c.todict() if hasattr(c, "todict") else type(c).__name__ for c in atoms.constraints]
+    return str(found) if found else ""
 
 
 def _hash(text: str) -> str:

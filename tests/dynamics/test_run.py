@@ -20,7 +20,7 @@ from bec_md.dynamics import DynamicsOptions, run_dynamics
 from bec_md.dynamics.calculators import NamedCalculator
 from bec_md.dynamics.phases import Phases, at_rest, degrees_of_freedom
 from bec_md.dynamics.replica import made
-from bec_md.dynamics.run import lock_of
+from bec_md.dynamics.run import _constraints_of, lock_of
 from bec_md.errors import DataError, UsageError
 from tests.ase.conftest import Tether
 
@@ -251,6 +251,14 @@ def test_velocities_of_atoms_beside_frozen_ones_have_the_temperature() -> None:
         assert degrees_of_freedom(pair) == freedom or isinstance(constraint, FixBondLength)
         # four standard errors
         assert np.mean(kinetic) == pytest.approx(freedom / 2 * 0.0258520, rel=4 * np.sqrt(2 / freedom / 2000))
+
+
+def test_a_constraint_may_be_of_a_class_of_ones_own(quartz: Atoms) -> None:
+    class Rail:
+        """Says nothing about itself."""
+
+    quartz.constraints = [Rail()]
+    assert _constraints_of(quartz) == "['Rail']"
 
 
 def test_few_atoms_fluctuate_more_and_have_not_exploded() -> None:
