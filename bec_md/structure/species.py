@@ -124,7 +124,8 @@ def _check_masses(
     by_label: dict[str, tuple[int, float]] = {}
     for atom, (label, mass) in enumerate(zip(labels, masses_amu.tolist(), strict=True)):
         by_label.setdefault(label, (atom, mass))
-    hydrogen = by_label.get("H", (0, 0.0))[1]
+    # the heaviest: those of a solvent may keep their mass
+    hydrogen = float(masses_amu[np.asarray(labels) == "H"].max(initial=0.0))
     moved = hydrogen - standard_amu["H"] if is_repartitioned_hydrogen(hydrogen) else 0.0
     for label, (atom, mass) in by_label.items():
         expected = standard_amu[label]

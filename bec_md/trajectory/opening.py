@@ -68,7 +68,7 @@ def open_trajectory(
 
 
 def _visible(reader: FrameReader, options: ReadOptions) -> FrameReader:
-    return VisibleReader(reader) if hides(options) else reader
+    return VisibleReader(reader, options.masses) if hides(options) else reader
 
 
 def _reader(source: Any, options: ReadOptions) -> FrameReader:

@@ -383,6 +383,16 @@ def test_isotopes_and_repartitioned_masses_pass(symbol, mass) -> None:
     assert species.masses_amu[0] == mass
 
 
+def test_hydrogens_of_a_solvent_may_keep_their_mass() -> None:
+    """N of N-H has 12.015 amu, that of carbon, where hydrogens of the solute have 3."""
+    from bec_md.structure.species import resolve_species
+
+    masses = np.array([1.008, 12.015, 3.0])
+    assert resolve_species(["H", "N", "H"], place="t", file_masses_amu=masses).numbers.tolist() == [1, 7, 1]
+    with pytest.raises(DataError, match="is N"):
+        resolve_species(["H", "N"], place="t", file_masses_amu=masses[:2])
+
+
 # ------------------------------------------------------------------ class 4: the cell
 @pytest.mark.parametrize("columns", ["x y z", "x y z ix iy iz", "xu yu zu"])
 def test_displacements_in_a_changing_cell_do_not_know_how_many_images_away_an_atom_is(write, columns) -> None:

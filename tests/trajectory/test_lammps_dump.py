@@ -205,6 +205,8 @@ def test_masses_of_shells_belong_to_their_atoms(write) -> None:
     np.testing.assert_array_equal(frame.numbers, [14, 8])
     np.testing.assert_allclose(trajectory.info.masses_amu, frame.masses_amu)
     assert "4.4 amu of theirs count with the nearest atoms" in trajectory.info.units_note
+    stated = open_trajectory(path, elements="Si,O,NULL,NULL", timestep_fs=1.0, masses={"O": 17.999})
+    np.testing.assert_allclose(stated.info.masses_amu, [28.0855, 17.999])
 
 
 @pytest.mark.parametrize("types", ["", "type "])

@@ -13,7 +13,7 @@ from bec_md.errors import UsageError
 from bec_md.structure import Frame
 from bec_md.structure.names import EPS_INF
 from bec_md.structure.neighbors import neighbor_list
-from bec_md.structure.species import HIDDEN, HIDDEN_NUMBER
+from bec_md.structure.species import HIDDEN, HIDDEN_NUMBER, resolve_species
 from bec_md.trajectory.options import ReadOptions
 from bec_md.trajectory.reader import FrameReader
 from bec_md.trajectory.readers.wrapped import WrappedReader
@@ -36,6 +36,8 @@ class VisibleReader(WrappedReader):
     ----------
     reader
         The reader of the file, whose frames have all sites.
+    stated
+        Masses by element, amu, that the user gives: these are whole, shells included.
 
     Raises
     ------
@@ -43,8 +45,9 @@ class VisibleReader(WrappedReader):
         If no atom is left.
     """
 
-    def __init__(self, reader: FrameReader) -> None:
+    def __init__(self, reader: FrameReader, stated: Mapping[str, float]) -> None:
         super().__init__(reader)
+        self._stated = resolve_species([*stated], place="masses").numbers
         self._kept: tuple[NDArray[np.int64], NDArray[np.intp], Array] | None = None
         first = next(reader.read(0, 1), None)
         if first is not None:
@@ -82,7 +85,8 @@ class VisibleReader(WrappedReader):
         last = self._kept
         if last is None or last[0] is not frame.numbers:
             kept = np.flatnonzero(frame.numbers != HIDDEN_NUMBER)
-            last = self._kept = (frame.numbers, kept, _carried_masses(frame)[kept])
+            carried = np.where(np.isin(frame.numbers, self._stated), 0.0, _carried_masses(frame))
+            last = self._kept = (frame.numbers, kept, carried[kept])
         return last[1:]
 
 
