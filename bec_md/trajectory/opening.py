@@ -11,6 +11,7 @@ from bec_md.arrays import brief
 from bec_md.errors import UsageError
 from bec_md.files import expanded, require_file
 from bec_md.kinds import require_options
+from bec_md.structure.species import HIDDEN_NUMBER
 from bec_md.trajectory.formats import open_file, refuse_unused
 from bec_md.trajectory.frame import Trajectory
 from bec_md.trajectory.joined import JoinedReader, Parts
@@ -61,14 +62,22 @@ def open_trajectory(
     chosen.check()
     if chosen.velocities == "none":
         chosen = replace(chosen, velocities=None, need_velocities=False)
-    if isinstance(source, Parts):
-        readers = [_visible(_reader(path, chosen), chosen) for path in source.paths]
-        return StreamedTrajectory(JoinedReader(readers, source.repeated), chosen)
-    return StreamedTrajectory(_visible(_reader(source, chosen), chosen), chosen)
+    parts = source if isinstance(source, Parts) else None
+    readers = [_reader(path, chosen) for path in (parts.paths if parts else [source])]
+    hidden = hides(chosen)
+    trajectory = _stream(readers, parts, chosen, hidden)
+    if not hidden and (trajectory.info.numbers == HIDDEN_NUMBER).any():  # named so in the file itself
+        return _stream(readers, parts, chosen, True)
+    return trajectory
 
 
-def _visible(reader: FrameReader, options: ReadOptions) -> FrameReader:
-    return VisibleReader(reader, options.masses) if hides(options) else reader
+def _stream(
+    readers: list[FrameReader], parts: Parts | None, options: ReadOptions, hidden: bool
+) -> StreamedTrajectory:
+    visible: list[FrameReader] = (
+        [VisibleReader(reader, options.masses) for reader in readers] if hidden else readers
+    )
+    return StreamedTrajectory(visible[0] if parts is None else JoinedReader(visible, parts.repeated), options)
 
 
 def _reader(source: Any, options: ReadOptions) -> FrameReader:
