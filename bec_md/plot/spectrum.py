@@ -118,8 +118,8 @@ def plot_spectrum(
             panel.group_stack(wanted[0])
         elif with_groups:
             panel.group_lines(wanted[0])
-        for number, (name, item, data) in enumerate(curves):
-            look = _look(axes, number, color)
+        for name, item, data in curves:
+            look = _look(axes, color)
             if levels and not components:
                 panel.model_band(data, item, look, levels[-1])
             panel.curve(data, item, look, name, levels)
@@ -141,11 +141,14 @@ _SHOWN: WeakKeyDictionary[Any, tuple[str, str]] = WeakKeyDictionary()
 _BY_BANDS: WeakKeyDictionary[Any, tuple[float, float]] = WeakKeyDictionary()
 
 
-def _look(axes: Axes, number: int, color: str | None) -> Stroke:
-    """Color and dashes of a curve: of one color that is given, other dashes for each that the panel has."""
+def _look(axes: Axes, color: str | None) -> Stroke:
+    """Color and dashes of the next curve: of one color that is given, other dashes for each that there is."""
+    from matplotlib.colors import same_color
+
+    curves = [line for line in axes.lines if line.get_zorder() == CURVE]
     if color is None:
-        return Stroke(INK, ()) if number == 0 else stroke(number - 1)
-    alike = sum(line.get_color() == color and line.get_zorder() == CURVE for line in axes.lines)
+        return stroke(len(curves) - 1) if curves else Stroke(INK, ())
+    alike = sum(same_color(line.get_color(), color) for line in curves)
     return Stroke(color, DASHES[alike % len(DASHES)])
 
 

@@ -296,6 +296,17 @@ def test_second_spectrum_in_the_same_panel_is_seen_whole(spectrum: Spectrum) -> 
     assert [text.get_text() for text in axes.get_legend().get_texts()] == ["a", "b"]
 
 
+def test_curves_of_several_calls_without_a_color_are_told_apart(spectrum: Spectrum) -> None:
+    axes = plot_spectrum(spectrum, groups=False, label="a")
+    plot_spectrum(spectrum, groups=False, ax=axes, label="b")
+    for color in matplotlib.colormaps["viridis"]([0.2, 0.2]):
+        plot_spectrum(spectrum, groups=False, ax=axes, label="c", color=color)
+    looks = {
+        (matplotlib.colors.to_hex(line.get_color()), str(line._dash_pattern)) for line in axes.get_lines()
+    }
+    assert len(looks) == 4
+
+
 def test_settings_and_widths(spectrum: Spectrum) -> None:
     before = dict(matplotlib.rcParams)
     axes = plot_spectrum(spectrum, width="double")
