@@ -131,7 +131,7 @@ def describe(console: Console, file: Path, reading: ReadOptions) -> dict[str, An
 
 def describe_model_file(console: Console, path: Path) -> dict[str, Any]:
     """Print the card of a model."""
-    from bec_md.network.model_file import read_header
+    from bec_md.network.model_file import read_header, shares_in_words
     from bec_md.network.registry import stated_error
 
     header = read_header(path)
@@ -146,8 +146,7 @@ def describe_model_file(console: Console, path: Path) -> dict[str, Any]:
     console.item("elements", f"{len(config['elements'])}: {_symbols(config['elements'], 200)}")
     console.item("levels", ", ".join(config["levels"]))
     if "mean_of" in header:
-        shares = ", ".join(f"{share:.2g} of {Path(name).name}" for name, share in header["mean_of"].items())
-        console.item("mean of", shares)
+        console.item("mean of", shares_in_words(path, header))
     else:
         console.item(
             "shape",

@@ -117,7 +117,7 @@ def _mpirun() -> Finding:
 
 def _models(model: str | None) -> Iterator[Finding]:
     from bec_md.network.config import NetworkConfig
-    from bec_md.network.model_file import read_header
+    from bec_md.network.model_file import read_header, shares_in_words
     from bec_md.network.registry import bundled_models, model_path
 
     try:
@@ -132,9 +132,7 @@ def _models(model: str | None) -> Iterator[Finding]:
             header = read_header(path)
             config = header["config"]
             if "mean_of" in header:
-                names = " and ".join(
-                    f"{share:.2g} of {Path(name).stem}" for name, share in header["mean_of"].items()
-                )
+                names = shares_in_words(path, header)
                 text = f"{path}: {names}; a fix bec for each, their currents added with these shares"
                 yield Finding("model", "ok", text)
                 continue

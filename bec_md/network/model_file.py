@@ -19,6 +19,7 @@ import hashlib
 import json
 import math
 from collections.abc import Mapping
+from os.path import relpath
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -195,6 +196,12 @@ def _with_common(header: dict[str, Any], path: Path) -> dict[str, Any]:
         },
     }
     return header | {"config": config, "mean_of": shares, "card": common | header["card"]}
+
+
+def shares_in_words(path: Path, header: Mapping[str, Any]) -> str:
+    """How much each network of a mean counts; their files as they are seen from its folder."""
+    shares = header["mean_of"].items()
+    return " and ".join(f"{share:.2g} of {relpath(name, path.parent)}" for name, share in shares)
 
 
 def content_hash(path: Path, header: Mapping[str, Any]) -> str:

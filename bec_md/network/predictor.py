@@ -287,6 +287,7 @@ class BecModel:
 
             options: dict[str, Any] = {"device": device, "engine": engine, "threads": threads}
             parts = [BecModel(p, level=self.level, precision=precision, **options) for p in self._shares]
+            self.engine_note = parts[0].engine_note
             if all(part.charges_from == "charges" for part in parts):
                 self.charges_from = "charges"
             return MeanEngine(parts, list(self._shares.values()))

@@ -110,7 +110,7 @@ def _current(model: BecModel, frame: Frame) -> Array:
             "the current is that of moving charges",
             "report it during dynamics (torch_sim.integrate), not of a static state",
         )
-    if model.charges_from == "dipole":
+    if model.charges_from != "charges":
         return np.asarray(model.current([frame], frame.velocities_ang_fs[None]).current[0].sum(axis=0))
     return np.asarray(np.einsum("iab,ib->a", _charges(model, frame), frame.velocities_ang_fs))
 

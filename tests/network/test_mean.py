@@ -12,8 +12,9 @@ from ase.md.velocitydistribution import Stationary
 from bec_md.current import compute_current
 from bec_md.errors import DataError, UsageError
 from bec_md.network import BecModel, load_model
-from bec_md.network.model_file import load_network, read_header, save_mean, save_model
+from bec_md.network.model_file import load_network, read_header, save_mean, save_model, shares_in_words
 from bec_md.network.native import native_status
+from bec_md.network.native_library import NativeStatus
 from tests.network.conftest import make_network
 
 SHARES = {"tensors.safetensors": 3.0, "dipole.safetensors": 1.0}
@@ -133,6 +134,23 @@ def test_what_is_no_mean_is_refused_before_it_is_written(folder: Path) -> None:
             save_mean(folder / name, shares)
     assert (folder / first).read_bytes() == before
     assert not (folder / "bad.safetensors").exists()
+
+
+def test_networks_of_one_name_are_told_apart(tmp_path: Path) -> None:
+    """Every training writes a model.safetensors."""
+    for run in ("one", "two"):
+        (tmp_path / run).mkdir()
+        save_model(tmp_path / run / "model.safetensors", make_network(), {})
+    path = tmp_path / "both.safetensors"
+    save_mean(path, {"one/model.safetensors": 3, tmp_path / "two/model.safetensors": 1})
+    words = "0.75 of one/model.safetensors and 0.25 of two/model.safetensors"
+    assert shares_in_words(path, read_header(path)) == words
+
+
+def test_why_there_is_no_compiled_evaluator_is_said(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    status = NativeStatus(False, "no compiler")
+    monkeypatch.setattr("bec_md.network.native.native_status", lambda: status)
+    assert "no compiler" in load_model(folder / "mean.safetensors").engine_note
 
 
 def test_a_mean_of_fine_tuned_networks_answers_at_their_level(folder: Path) -> None:
