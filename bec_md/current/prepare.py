@@ -139,6 +139,7 @@ def prepare_current(
         | {
             "remarks": [*info.remarks, *_remarks(mobility, constraints, tensors_every(recipe))],
             "constraints": constraints + mobility.held_count,
+            **({} if mobility.held is None else {"held": mobility.held_count}),
             **({} if mean is None else {"sublattices": True, "mean_structure": mean.to_dict()}),
             "rounding_ang": None if recipe.scheme == "velocity" else rounding_of(probed),
             "velocity_rounding_ang_fs": velocity_rounding_ang_fs(probed)

@@ -98,6 +98,11 @@ def reduced(
     thermal = BOLTZMANN_EV_K * temperature_k / AMU_ANG2_FS2_EV
     kind = moments_for(blocks, options.control_variates)
     if kind == "modes":
+        if options.constraints or any(s.anchored for s in blocks.series):
+            return _without(
+                plain,
+                "some atoms are frozen or held, or bonds rigid: the energies of the modes are not all k_BT",
+            )
         return _by_modes(plain, blocks, thermal, temperature_k, again)
     mean = np.average([np.diag(e[0]) for e in exact if e is not None], axis=0, weights=blocks.lengths)
     whole, text = KnownSquare(blocks, thermal * mean), "the exact ⟨J²⟩ of each axis"

@@ -89,7 +89,7 @@ def assess(
     correlation = one_sided.correlation_from_spectrum(power.total, power.timestep_fs)
     rule = "/".join(sorted(set(blocks.sum_rules)))
     ratio, ratio_error, f_checks = _f_sum(blocks, power, bins, temperature_k, correlation[:3, 0])
-    if constraints:
+    if constraints > max(int(s.metadata.get("held") or 0) for s in series):  # bonds are rigid
         f_checks = [quality_checks.without_free_atoms(check) for check in f_checks]
     residual = _mean([s.sum_rule_residual_e() for s in series], weights)
     drift = _mean([s.com_drift_ang_per_fs() for s in series], weights)
