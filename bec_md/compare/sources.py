@@ -44,7 +44,7 @@ _COLUMNS = {
     "sigma_real_s_per_m": ("sigma_real", 1.0),
 }  # fmt: skip
 #: Quantities that no passive material has below zero.
-_POSITIVE = ("kappa", "eps_imag", "n_alpha", "alpha_cm", "loss")
+_POSITIVE = ("kappa", "eps_imag", "n_alpha", "sigma_real", "alpha_cm", "loss")
 
 
 def open_curve(path: str | Path, quantity: str = "n_alpha") -> Curve:

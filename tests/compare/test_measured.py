@@ -266,6 +266,7 @@ def test_layouts_of_refractiveindex_info(tmp_path: Path, name: str) -> None:
         ("cm-1,n,k", [NU, INDEX.real, -INDEX.imag], "reflectivity", r"kappa is negative.*\n.*exp\(\+iωt\)"),
         ("thz,eps1,eps2", [NU, (INDEX**2).real, -(INDEX**2).imag], "n_alpha", "eps_imag is negative"),
         ("cm-1,alpha", [NU, -INDEX.imag], "alpha_cm", "alpha_cm is negative"),
+        ("cm-1,sigma_real_s_per_m", [NU, -INDEX.imag], "sigma_real", "sigma_real is negative"),
         (
             "cm-1,r",
             [NU, 100 * abs((INDEX - 1) / (INDEX + 1)) ** 2],
