@@ -173,8 +173,8 @@ def test_auto_takes_no_model_that_is_worse_than_universal_on_shipped_labels() ->
 
 def test_rare_elements_are_named() -> None:
     """Cerium has eight training structures, and says so with the number."""
-    for symbols, said in ((["Ce", "O"], "Ce (8)"), (["Mg", "O"], None)):
-        atoms = Atoms(symbols, positions=[[0, 0, 0], [2.1, 2.1, 2.1]], cell=[4.2] * 3, pbc=True)
+    for formula, said in (("CeO", "Ce (8)"), ("MgO", None)):
+        atoms = bulk(formula, "rocksalt", a=4.21)
         source = ModelCharges("universal", threads=1)
         source.prepare(frame_of(atoms))
         assert (source.notes == ()) == (said is None)
