@@ -95,6 +95,31 @@ def test_four_parameter_fit_finds_lo_and_to(spectrum) -> None:
     assert np.abs((along.bands[:, 0] - to_true) / along.errors[:, 0]).max() < 4.0
 
 
+def test_a_conductivity_that_is_left_out_is_none_of_the_bands() -> None:
+    """Beside free charges, whose flat Re σ no oscillator has: with --subtract-dc the band is what it is."""
+    _, band = langevin_oscillator(10000, 2.0, 700.0, 30.0, MASS, 3)
+    free = 2.0 * band.std() * np.random.default_rng(4).standard_normal(band.shape)
+    left = compute_spectrum(
+        bare(band + free, 2.0, VOLUME),
+        temperature_k=300.0,
+        eps_inf=2.0,
+        resolution_cm=15.0,
+        max_cm=1500.0,
+        subtract_dc=True,
+    )
+    lorentz = fits.fit_lorentz(left, max_cm=1000.0)
+    truth = np.array([700.0, 30.0, strength(700.0)])
+    assert lorentz.bands.shape == (1, 3)
+    assert np.abs((lorentz.bands[0] - truth) / lorentz.errors[0]).max() < 3.0
+    assert (lorentz.errors[0] < [6.0, 20.0, 0.3 * truth[2]]).all()
+    assert lorentz.chi2_reduced < 3.0
+    four = fits.fit_four_parameter(left, max_cm=1000.0)
+    assert abs(four.bands[0, 0] - 700.0) < 3.0 * four.errors[0, 0] < 20.0
+    certain = fits.fit_lorentz(replace(left, sigma_dc_err=np.zeros((3, 3))), max_cm=1000.0)
+    np.testing.assert_array_equal(certain.bands, lorentz.bands)
+    assert (certain.errors < lorentz.errors).all()  # that of σ_dc counts
+
+
 def test_broadening_of_a_model_equals_the_estimator() -> None:
     from bec_md.spectrum.estimators import lag_window, one_sided
     from tests.spectrum.exact import oscillator_correlation

@@ -2,7 +2,8 @@
 
 The models are smoothed by the same kernel as the spectrum before they are compared, so that widths and
 strengths come out without the resolution in them. The noise is that of the model's periodogram: lines
-narrower than the resolution scatter more than the smoothed spectrum shows.
+narrower than the resolution scatter more than the smoothed spectrum shows. A σ_dc that is left out of ε is
+left out of what is fitted, too.
 """
 
 from __future__ import annotations
@@ -189,6 +190,7 @@ def fit_lorentz(
     smoother = Smoother(spectrum)
     inside = (nu >= min_cm) & (nu <= (nu[-1] if max_cm is None else max_cm))
     start = _first_guess(spectrum, along, positions_cm, inside)
+    dc, dc_err = response.n_alpha_from_conductivity(np.array([seen.sigma_dc, seen.sigma_dc_err]))
 
     def model(parameters: Array) -> Array:
         """Smoothed spectrum of the oscillators."""
@@ -203,14 +205,20 @@ def fit_lorentz(
     grid, best, errors = smoother.fine_grid_cm(), start.ravel(), _raised(seen.n_alpha_err)
     for _ in range(3):
         best, gain, chi2 = least_squares_fit(
-            model, derivatives, best, seen.n_alpha[inside], errors[inside], smoother.points_per_bandwidth
+            model,
+            derivatives,
+            best,
+            seen.n_alpha[inside] - dc,
+            errors[inside],
+            smoother.points_per_bandwidth,
         )
-        sharp = 2.0 * np.pi * grid * oscillator.lorentz_susceptibility(grid, best.reshape(-1, 3)).imag
+        sharp = 2.0 * np.pi * grid * oscillator.lorentz_susceptibility(grid, best.reshape(-1, 3)).imag + dc
         density = smoother.density(sharp, seen.n_alpha, seen.n_alpha_err)
         # noise of a power spectrum is multiplicative: weights by the measured values would favor points
         # that are low by chance and bias every strength downward
         errors = _raised(smoother.error(density))
-    covariance = smoother.covariance(gain, np.zeros_like(gain), density, inside) * max(chi2, 1.0)
+    covariance = smoother.covariance(gain, np.zeros_like(gain), density, inside)
+    covariance = (covariance + _of_dc(gain, dc_err)) * max(chi2, 1.0)
     return OscillatorFit(
         _LORENTZ,
         np.abs(best.reshape(start.shape)),
@@ -246,6 +254,12 @@ def _first_guess(
         # nα at the maximum of a Lorentz band: 2π Δε ν²/γ
         start.append([guess, width, max(height, 1e-9) * width / (2.0 * np.pi * guess**2)])
     return np.array(start)
+
+
+def _of_dc(gain: Array, error: float) -> Array:
+    """Covariance of parameters by the error of a σ_dc that is left out, which all points share."""
+    shift = error * gain.sum(axis=1)
+    return np.outer(shift, shift)
 
 
 def _raised(errors: Array) -> Array:
@@ -309,7 +323,7 @@ def fit_four_parameter(
         smooth = smoother(chi)[:, inside]
         return np.concatenate([smooth.real, smooth.imag], axis=1)
 
-    measured = np.concatenate([seen.sigma.real[inside], seen.sigma.imag[inside]])
+    measured = np.concatenate([seen.sigma.real[inside] - seen.sigma_dc, seen.sigma.imag[inside]])
     # real and imaginary parts come from one periodogram: two correlated data points for each
     points = 2.0 * smoother.points_per_bandwidth
     grid, best, real_err = smoother.fine_grid_cm(), start.ravel(), _raised(seen.real_err)
@@ -319,11 +333,12 @@ def fit_four_parameter(
             model, derivatives, best, measured, errors, points, np.zeros_like(best)
         )
         chi = oscillator.four_parameter(grid, best.reshape(-1, 4), eps_inf) - eps_inf
-        sharp = oscillator.sigma_from_susceptibility(grid, chi).real
+        sharp = oscillator.sigma_from_susceptibility(grid, chi).real + seen.sigma_dc
         density = smoother.density(sharp, seen.sigma.real, seen.real_err)
         real_err = _raised(smoother.error(density))
     real_gain, imag_gain = np.split(gain, 2, axis=1)
     covariance = smoother.covariance(real_gain, imag_gain, density, inside)
+    covariance += _of_dc(real_gain, seen.sigma_dc_err)
     # points of Im σ are correlated at all distances: χ² of a right model scatters up to 2; more is misfit
     covariance *= max(0.5 * chi2, 1.0)
     return OscillatorFit(
