@@ -75,13 +75,16 @@ def check_current(console: Console, path: Path, series: CurrentSeries) -> None:
     """Say what the stored current tells about the run."""
     from bec_md.cli.announce import show_volume
     from bec_md.current.file import stored_rows
+    from bec_md.current.replicas import common_constraints
 
-    kinetic = series.kinetic_temperature()
+    constraints = common_constraints([series])
+    kinetic = series.kinetic_temperature(constraints)
     if kinetic is not None and series.scheme == "velocity":
         each = ", ".join(
             f"{name} {value:.1f}" for name, value in zip(series.groups[:8], kinetic[1], strict=False)
         )
-        console.item("temperature", f"{kinetic[0]:.1f} K, kinetic ({each})")
+        of = f"{constraints} constraints" if constraints else each
+        console.item("temperature", f"{kinetic[0]:.1f} K, kinetic ({of})")
     show_volume(console, series)
     residual, drift = series.sum_rule_residual_e(), series.com_drift_ang_per_fs()
     if residual is not None:

@@ -169,9 +169,10 @@ def describe_model_file(console: Console, path: Path) -> dict[str, Any]:
 def describe_current(console: Console, series: CurrentSeries, name: str) -> dict[str, Any]:
     """Print what a current file holds."""
     from bec_md.cli.announce import announce_series
+    from bec_md.current.replicas import common_constraints
 
     announce_series(console, (name, series))
-    kinetic = series.kinetic_temperature()
+    kinetic = series.kinetic_temperature(common_constraints([series]))
     if kinetic is not None:
         console.item("temperature", f"{kinetic[0]:.1f} K, kinetic")
     made = {key: series.metadata.get(key) for key in ("version", "command", "source", "charges", "units")}

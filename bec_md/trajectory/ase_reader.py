@@ -61,6 +61,8 @@ class AtomsReader:
                 "check the file, or pass at least one frame",
             )
         self.format = f"ase:{self._recognized()}" if isinstance(source, Path) else "ase.Atoms"
+        # CRYST1 stands once in a PDB file, in front of the first model, and holds for all
+        self._header = first if self.format == "ase:proteindatabank" else None
         self.notes = ["Å by the convention of ASE"]
         self.n_frames = self._count()
         self.fingerprint = fingerprint(source) if isinstance(source, Path) else self._hash()
@@ -75,11 +77,13 @@ class AtomsReader:
     def read(self, start: int, stride: int) -> Iterator[Frame]:
         """Yield frames start, start + stride, …"""
         for number, atoms in enumerate(self._images(start, stride)):
-            yield self._frame(atoms, start + number * stride)
+            if len(atoms) or self._header is None:  # ASE takes the END behind the last ENDMDL for a model
+                yield self._frame(atoms, start + number * stride)
 
     def _frame(self, atoms: Any, index: int) -> Frame:
         where = place(self.source, index)
         species = self._species_of(atoms, where)
+        box = self._header if self._header is not None and not atoms.cell.any() else atoms
         velocities = None
         if self.velocity_units is not None and atoms.has("momenta"):
             momenta = atoms.get_momenta()
@@ -89,8 +93,8 @@ class AtomsReader:
             numbers=species.numbers,
             masses_amu=species.masses_amu,
             positions_ang=np.array(atoms.positions, dtype=np.float64),
-            cell_ang=np.array(atoms.cell.array, dtype=np.float64),
-            pbc=np.array(atoms.pbc, dtype=bool),
+            cell_ang=np.array(box.cell.array, dtype=np.float64),
+            pbc=np.array(box.pbc, dtype=bool),
             velocities_ang_fs=velocities,
             time_fs=number_of(atoms.info, TIME_KEYS),
             labels=self._charges(atoms, where),

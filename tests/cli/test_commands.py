@@ -6,6 +6,8 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
+import ase.io
+import ase.units
 import numpy as np
 import pytest
 from ase import Atoms
@@ -16,6 +18,7 @@ from bec_md.structure.from_ase import as_frame
 from bec_md.trajectory import open_trajectory
 from tests.cli import crystal
 from tests.cli.conftest import Run
+from tests.current.test_rigidity import WATER, rigid_bodies
 
 
 @pytest.fixture(scope="session")
@@ -242,3 +245,18 @@ def test_lammps_check_knows_models_of_a_polarization(run: Run) -> None:
     status = 0 if installed_headers() is not None else 1
     text = " ".join(run("lammps", "check", "--model", "batio3", status=status).stdout.split())
     assert "3 elements, cutoff 5 Å, predicts a polarization" in text
+
+
+def test_current_and_info_count_rigid_distances_in_the_temperature_as_spectrum_does(run: Run) -> None:
+    positions = rigid_bodies(WATER, 4, seed=1)
+    atoms = [Atoms("OHH" * 4, x, cell=[30.0] * 3, pbc=True) for x in positions]
+    for one, velocity in zip(atoms, np.gradient(positions, axis=0), strict=True):
+        one.set_velocities(velocity / ase.units.fs)
+    ase.io.write("w.traj", atoms)
+    options = "--charges", "fixed:O=-0.8,H=0.4", "--timestep", "1"
+    said = run("current", "w.traj", *options).output + run("info", "w_current.h5").output
+    momenta = np.array([one.get_momenta() for one in atoms])
+    masses = atoms[0].get_masses()
+    momenta -= masses[:, None] * (momenta.sum(axis=1) / masses.sum())[:, None]
+    energy = float(np.mean(np.sum(momenta**2 / (2.0 * masses[:, None]), axis=(1, 2))))
+    assert said.count(f"{2.0 * energy / (21 * ase.units.kB):.1f} K, kinetic") == 2  # 3·12 − 3 − 12

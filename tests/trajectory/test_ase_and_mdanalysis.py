@@ -38,6 +38,19 @@ def test_formats_of_ase(truth: Truth, tmp_path, name: str) -> None:
         assert frame.volume_ang3 == pytest.approx(504.0, rel=1e-4)
 
 
+def test_a_pdb_of_several_models_has_one_cell_and_one_end(truth: Truth, tmp_path) -> None:
+    """CRYST1 in front of the first model, END behind the last ENDMDL, as MDAnalysis writes."""
+    path = tmp_path / "t.pdb"
+    ase.io.write(path, truth.atoms(times=False))
+    cell, *rest = path.read_text().splitlines(keepends=True)
+    assert cell.startswith("CRYST1")
+    path.write_text(cell + "".join(line for line in rest if not line.startswith("CRYST1")) + "END\n")
+    frames = list(open_trajectory(path, timestep_fs=2.0).frames())
+    assert len(frames) == len(truth.positions)
+    assert all(frame.pbc.all() for frame in frames)
+    assert frames[-1].volume_ang3 == pytest.approx(504.0, rel=1e-4)
+
+
 def test_options_that_do_nothing_for_objects_are_refused(truth: Truth) -> None:
     with pytest.raises(UsageError, match="`elements` with objects of ASE"):
         open_trajectory(truth.atoms(times=False), timestep_fs=2.0, elements="Na,Cl")
