@@ -222,6 +222,8 @@ def _estimate(blocks: CurrentBlocks, options: _Resolved) -> _Estimated:
     bins, seen, grid = periodogram(blocks, correlated=True), survey(blocks), power.wavenumber_cm
     power = with_excess(power, bins, options.asked.md_timestep_fs)
     top = float(grid[-1] if options.asked.max_cm is None else min(options.asked.max_cm, grid[-1]))
+    if options.asked.quantum == "schofield" and options.asked.max_cm is None:
+        top = quantum.schofield_top_cm(grid, power.total[:3].sum(axis=0), options.temperature_k)
     keep = slice(1, int(np.searchsorted(grid, top, side="right")))
     if keep.stop < 3:
         raise UsageError(

@@ -67,7 +67,8 @@ class SpectrumOptions(Options):
     quantum
         "harmonic" (factor 1: already exact for harmonic systems), "none", "standard" or "schofield".
     max_cm
-        Highest wavenumber written out; the Nyquist wavenumber by default.
+        Highest wavenumber written out; the Nyquist wavenumber by default (with "schofield" the valley behind
+        the last band, where noise would rise above all).
     groups
         Also compute the additive partial spectra.
     group_matrix

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from bec_md.errors import UsageError
+from bec_md.errors import BecMDWarning, UsageError
 from bec_md.spectrum.compute import compute_spectrum
 from bec_md.spectrum.estimators import corrections
 from bec_md.spectrum.response import quantum
@@ -118,3 +118,23 @@ def test_quantum_factor_multiplies_the_absorption_and_its_partner() -> None:
         # less absorption, smaller static ε: Kramers–Kronig carries the factor to the real part
         assert np.sign(s.eps_real[5] - base.eps_real[5]) == np.sign(factor[60] - 1.0)
         assert s.parameters["quantum_reason"] == quantum.REASONS[kind]
+
+
+def test_schofield_ends_behind_the_last_band_where_it_would_raise_noise_above_all() -> None:
+    _, low = langevin_oscillator(8000, 1.0, 300.0, 60.0, 10.0, 5)
+    _, high = langevin_oscillator(8000, 1.0, 2000.0, 60.0, 10.0, 6)
+    series, options = bare(low + high), {"temperature_k": 300.0, "resolution_cm": 30.0, "eps_inf": 2.0}
+    with pytest.warns(BecMDWarning, match="the spectrum ends at"):
+        ended = compute_spectrum(series, **options, quantum="schofield")
+    assert 2100.0 < ended.wavenumber_cm[-1] < 3500.0
+    assert [round(p.wavenumber_cm, -2) for p in ended.peaks] == [300.0, 2000.0]
+    plain = compute_spectrum(series, **options)
+    inside = slice(len(ended.wavenumber_cm))
+    factor = quantum.quantum_factor(ended.wavenumber_cm, 300.0, "schofield")
+    np.testing.assert_allclose(ended.n_alpha, factor * plain.n_alpha[inside], rtol=1e-9)
+    assert ended.eps_real.max() < 10.0
+    # hot, the factor raises nothing; with an end of one's own nothing is said
+    hot = compute_spectrum(series, **{**options, "temperature_k": 6000.0}, quantum="schofield")
+    assert len(hot.wavenumber_cm) == len(plain.wavenumber_cm)
+    own = compute_spectrum(series, **options, quantum="schofield", max_cm=5000.0)
+    assert own.wavenumber_cm[-1] > 4990.0

@@ -17,12 +17,13 @@ J. Chem. Phys. 121, 3973; Schofield 1960.
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from bec_md.errors import UsageError
+from bec_md.errors import BecMDWarning, UsageError
 from bec_md.units import SECOND_RADIATION_CM_K
 
 REASONS = {
@@ -32,6 +33,9 @@ REASONS = {
     "schofield": "factor (2/x)sinh(x/2): Schofield 1960, classical line shape times e^(x/2)",
 }
 QUANTUM_NAMES = tuple(REASONS)
+#: Rise over the lowest value above it by which a band is told from noise; share of the highest band that the
+#: noise behind the last one may reach.
+BAND_RISE, LOUDEST = 5.0, 0.1
 
 
 def quantum_factor(
@@ -79,3 +83,39 @@ def quantum_factor(
     else:
         factor = 2.0 / safe * np.sinh(np.minimum(0.5 * safe, 350.0))
     return np.where(x > 1e-8, factor, 1.0)
+
+
+def schofield_top_cm(wavenumber_cm: NDArray[Any], power: NDArray[Any], temperature_k: float) -> float:
+    r"""Wavenumber at which a spectrum with Schofield's factor ends by default, cm⁻¹.
+
+    The factor grows like :math:`e^{x/2}`. Behind the last band it makes of noise and tails more than all
+    bands have, which ε', n and R of all frequencies would then have, too: the spectrum ends in the valley
+    behind the last band, and a `BecMDWarning` says so. Where the noise stays below, it ends with the grid.
+
+    Parameters
+    ----------
+    wavenumber_cm
+        (F,) from 0 to the Nyquist wavenumber.
+    power
+        (F,) power spectrum without the factor, in any unit.
+    temperature_k
+        T in K.
+    """
+    used = np.flatnonzero(power > 0.0)[::-1]
+    if not used.size:
+        return float(wavenumber_cm[-1])
+    downward = np.log(power[used]) + np.log(quantum_factor(wavenumber_cm[used], temperature_k, "schofield"))
+    rises = downward > np.minimum.accumulate(downward) + np.log(BAND_RISE)
+    valley = int(np.argmin(downward[: int(np.argmax(rises))])) if rises.any() else 0
+    noise = float(downward[: valley + 1].max())
+    if noise < float(downward[valley:].max()) + np.log(LOUDEST):
+        return float(wavenumber_cm[-1])
+    top = float(wavenumber_cm[used[valley]])
+    warnings.warn(
+        BecMDWarning(
+            f"the spectrum ends at {top:.4g} cm⁻¹: Schofield's factor e^(x/2) makes more of the noise beyond "
+            "than the bands have; `max_cm` sets another end"
+        ),
+        stacklevel=2,
+    )
+    return top
