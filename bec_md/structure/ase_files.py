@@ -127,6 +127,9 @@ def images(path: Path, index: slice = slice(0, 1), ase_format: str | None = None
         if name == "vasp":
             yield from _poscar(opened.read())
             return
+        if name == "gromos":
+            yield from _gromos(opened.read(), path.name)
+            return
         found = iread(cast(Any, opened), index=index, format=name)
         yield from map(_in_units_of_ase, found) if name == "qbox" else found
 
@@ -179,6 +182,25 @@ def _poscar(text: str) -> Iterator[Atoms]:
             each = [mass for mass, count in zip(heavy, counts, strict=True) for _ in range(count)]
             pairs = zip(each, atoms.get_masses(), strict=True)
             atoms.set_masses([usual if mass is None else mass for mass, usual in pairs])
+        yield atoms
+
+
+def _gromos(text: str, place: str) -> Iterator[Atoms]:
+    """Structure of a .g96 by ASE, which takes NA for nitrogen, Cl- for carbon, and all frames for one."""
+    from ase.io import iread
+
+    blocks = re.findall(r"^POSITION[ \t]*\n(.*?)^END", text, re.MULTILINE | re.DOTALL)
+    if len(blocks) > 1:
+        raise DataError(
+            f"{place}: a .g96 of several frames",
+            "ASE reads them as one structure of all their atoms",
+            "convert it (gmx trjconv) to TRR for a trajectory, or write the one frame that is meant",
+        )
+    names = [line.split()[2] for line in "".join(blocks).splitlines() if len(line.split()) > 2]
+    elements = [element_of_gro(name, place) for name in names]
+    found: Iterator[Any] = iread(cast(Any, io.StringIO(text)), format="gromos")
+    for atoms in found:
+        atoms.set_chemical_symbols(elements)
         yield atoms
 
 
@@ -279,7 +301,7 @@ def element_of_gro(name: str, place: str) -> str:
     if first not in atomic_numbers or (both in atomic_numbers and both != first):
         raise DataError(
             f"{place}: which element is {name}?",
-            "a .gro has names of atoms alone (is CA carbon or calcium?); charges depend on elements",
+            "a .gro or .g96 has names of atoms alone (is CA carbon or calcium?); charges depend on elements",
             f"of a trajectory name it by `elements`, e.g. `elements={name or 'OW'}=…`; else write it as "
             "extended XYZ with element symbols",
         )

@@ -264,3 +264,25 @@ def test_a_site_that_is_occupied_in_part_is_refused(tmp_path: Path) -> None:
                 read_structure(tmp_path / "t.cif")
         else:
             assert len(read_structure(tmp_path / "t.cif")) == 2
+
+
+def test_a_g96_has_the_elements_of_its_names_and_one_frame(tmp_path: Path) -> None:
+    """ASE takes NA for nitrogen, Cl- for carbon, and the atoms of all frames for those of one."""
+
+    def text(*names: str) -> str:
+        rows = [
+            f"    1 X     {name:<5s}{row:7d}    0.1    0.2    0.{row}" for row, name in enumerate(names, 1)
+        ]
+        return "\n".join(["POSITION", *rows, "END", "BOX", " 0.9 0.8 0.7 0 0 0.2 0 -0.1 0.1", "END", ""])
+
+    path = tmp_path / "a.g96"
+    path.write_text("TITLE\nsalt\nEND\n" + text("Na", "Cl-", "OW", "HW1"))
+    (atoms,) = images(path)
+    assert atoms.get_chemical_symbols() == ["Na", "Cl", "O", "H"]
+    np.testing.assert_allclose(atoms.cell.array, [[9, 0, 0], [2, 8, 0], [-1, 1, 7]])
+    path.write_text(text("NA", "CL"))
+    with pytest.raises(DataError, match="which element is NA"):
+        next(images(path))
+    path.write_text(2 * text("O"))
+    with pytest.raises(DataError, match="several frames"):
+        next(images(path))
