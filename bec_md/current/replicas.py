@@ -125,8 +125,8 @@ def common_constraints(series: Sequence[CurrentSeries]) -> int:
         if low[0] < (1.0 - _BY_SLOW_MOTION) * high[0]:
             raise UsageError(
                 f"{low[1]} moves with {low[0]:.0f} degrees of freedom, {high[1]} with {high[0]:.0f} "
-                f"({low[2]} and {high[2]} of its distances are rigid)",
-                "with other bonds rigid, or other atoms frozen, it is another system; " + _WHY,
+                f"({low[2]} and {high[2]} distances are rigid, or axes held)",
+                "with other bonds rigid, or other atoms frozen or held, it is another system; " + _WHY,
                 "analyze them one by one, or state the number of rigid distances with `constraints`",
             )
     return max(counts)

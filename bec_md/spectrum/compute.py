@@ -101,8 +101,9 @@ def compute_spectrum(
     chosen.check()
     series = _in_runs(current)
     blocks = open_blocks(series, chosen.sum_rule)
-    if not chosen.constraints:  # what the motion shows
-        chosen = chosen.changed(constraints=common_constraints(series))
+    held = max(int(one.metadata.get("held") or 0) for one in series)  # axes, beside the bonds that are stated
+    counted = chosen.constraints + held if chosen.constraints else common_constraints(series)
+    chosen = chosen.changed(constraints=counted)
     _check_constraints(series, chosen.constraints)
     temperature, source = _temperature(series, chosen.temperature_k, chosen.constraints)
     resolution = chosen.resolution_cm

@@ -94,8 +94,8 @@ class SpectrumOptions(Options):
         off the natural widths of the peaks, and recorded. The spectrum itself is not changed.
     constraints
         Number of rigid bonds and angles of one replica: removed from the degrees of freedom of the kinetic
-        temperature; 0 takes what the motion of the first frames shows. The f-sum rule of free atoms does not
-        hold with them.
+        temperature, as axes are along which atoms are held; 0 takes what the motion of the first frames
+        shows. The f-sum rule of free atoms does not hold with them.
     """
 
     of: ClassVar[str] = "a spectrum"

@@ -119,6 +119,9 @@ def test_axes_along_which_an_atom_is_held_are_no_degrees_of_freedom(tmp_path: Pa
     np.testing.assert_allclose(
         current.zz_sum()[0], np.diag([everywhere, everywhere, exact_zz(~UPPER)]), rtol=1e-6, atol=1e-6
     )
+    # rigid bonds that are stated come on top
+    found = compute_spectrum(current, resolution_cm=40.0, temperature_k=KELVIN, constraints=2)
+    assert found.parameters["constraints"] == 10
 
 
 def test_slow_components_of_rounded_places_are_not_held() -> None:
