@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bec_md.arrays import Array, brief_repr
+from bec_md.current.replicas import common_constraints
 from bec_md.current.series import CurrentSeries
 from bec_md.errors import BecMDWarning, DataError
 from bec_md.modes.projection import ModeVelocities
@@ -247,7 +248,7 @@ def resolve_modes(
     parts = [velocities.velocities[:, g] @ found[g] for g, a in zip(groups, active, strict=True) if a]
     parts.append(total - np.sum(parts, axis=0) if parts else total)
     names = (*(n for n, a in zip(labels, active, strict=True) if a), REST)
-    kinetic = current.kinetic_temperature()
+    kinetic = current.kinetic_temperature(options.pop("constraints", 0) or common_constraints([current]))
     stated = current.temperature_k
     if stated is None and kinetic is not None and current.scheme == "velocity":
         stated = kinetic[0]
@@ -259,7 +260,7 @@ def resolve_modes(
         cell_ang=current.cell_ang,
         scheme=current.scheme,
         temperature_k=stated,
-        metadata=current.metadata,
+        metadata={**current.metadata, "constraints": 0},  # they are in the temperature already
     )
     spectrum = compute_spectrum(series, temperature_k=temperature_k, sum_rule="none", **options)
     resolution = float(spectrum.parameters["resolution_cm"])

@@ -286,6 +286,20 @@ def test_shares_of_epsilon_add_up_to_it(crystal: HarmonicCrystal, run) -> None:
     np.testing.assert_allclose(total.real[below], expected.real[below], atol=0.01 * scale)
 
 
+@pytest.mark.parametrize("given", [{}, {"constraints": 5}])
+def test_rigid_distances_count_in_the_temperature(
+    crystal: HarmonicCrystal, run, given: dict[str, int]
+) -> None:
+    short = tuple(values[:800] for values in run)
+    velocities = mode_velocities(FrameList(frames_of(crystal, *short, DT), DT), modes_of(crystal))
+    plain = crystal.current(short[1], DT)
+    rigid = plain if given else replace(plain, metadata={**plain.metadata, "constraints": 5})
+    found = resolve_modes(velocities, rigid, resolution_cm=30.0, linewidths=False, **given)
+    free = resolve_modes(velocities, plain, resolution_cm=30.0, linewidths=False)
+    ratio = found.spectrum.temperature_k / free.spectrum.temperature_k
+    assert ratio == pytest.approx(21 / 16, rel=1e-9)
+
+
 def test_charges_fitted_to_the_current(crystal: HarmonicCrystal, run) -> None:
     velocities = mode_velocities(FrameList(frames_of(crystal, *run, DT), DT), modes_of(crystal))
     found = resolve_modes(velocities, crystal.current(run[1], DT), resolution_cm=10.0, linewidths=False)
