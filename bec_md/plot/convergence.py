@@ -17,6 +17,7 @@ from bec_md.plot.ordinate import label_values
 from bec_md.plot.palette import COLORS, GREY, INK, ramp
 from bec_md.plot.style import Width, figure_style, new_axes
 from bec_md.spectrum.quantities import QUANTITIES
+from bec_md.units import SPEED_OF_LIGHT_CM_FS
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -88,13 +89,17 @@ def convergence_spectra(
     """Return spectra by length, shortest first; of the first parts of a current if one is given."""
     if hasattr(source, "timestep_fs"):
         from bec_md.spectrum import compute_spectrum
+        from bec_md.spectrum.estimators.estimate import FINEST
 
         series = cast("CurrentSeries", source)
         whole = compute_spectrum(series, **options)
-        fixed = {"temperature_k": whole.temperature_k, "resolution_cm": whole.parameters["resolution_cm"]}
-        parts = sorted(f for f in fractions if 0.0 < f < 1.0)
+        resolution, fixed = whole.parameters["resolution_cm"], {"temperature_k": whole.temperature_k}
+        parts = [series[: max(2, round(f * len(series)))] for f in sorted(fractions) if 0.0 < f < 1.0]
+        period = 1.0 / (SPEED_OF_LIGHT_CM_FS * series.timestep_fs)  # of one sample
+        finest = [1.001 * FINEST * period / len(part) for part in parts]  # that is accepted
         spectra = [
-            compute_spectrum(series[: max(2, round(f * series.n_frames))], **(options | fixed)) for f in parts
+            compute_spectrum(part, **(options | fixed | {"resolution_cm": max(resolution, least)}))
+            for part, least in zip(parts, finest, strict=True)
         ]
         spectra.append(whole)
     else:

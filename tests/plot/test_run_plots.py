@@ -10,7 +10,7 @@ from numpy.testing import assert_allclose
 
 from bec_md.errors import DataError, UsageError
 from bec_md.plot import plot_acf, plot_charges, plot_compare_charges, plot_convergence, plot_quality
-from bec_md.plot.convergence import relative_errors
+from bec_md.plot.convergence import convergence_spectra, relative_errors
 from bec_md.plot.quality import number_text
 from bec_md.spectrum import QualityReport, Spectrum
 from bec_md.spectrum.errors.quality import QualityCheck
@@ -46,6 +46,14 @@ def test_convergence_from_a_current_keeps_resolution_and_temperature() -> None:
     half, whole = axes.get_lines()
     assert_allclose(whole.get_ydata(), oscillator_spectrum(4096, resolution_cm=20.0).n_alpha)
     assert (half.get_label(), whole.get_label()) == ("8.19 ps", "16.4 ps")
+
+
+def test_parts_that_cannot_have_the_resolution_of_the_run_have_the_finest_that_they_can() -> None:
+    quarter, whole = convergence_spectra(
+        oscillator_series(1024), (0.25, 1.0), temperature_k=300.0, resolution_cm=0.1
+    )
+    assert whole.parameters["resolution_cm"] == 0.1
+    assert 0.3 < quarter.parameters["resolution_cm"] < 0.4  # a hundredth of 1/(256 · 4 fs · c)
 
 
 def test_stated_error_falls_with_the_root_of_the_length() -> None:
