@@ -330,8 +330,11 @@ class Spectrum(Functions):
         return np.asarray(self.sigma_dc_err if known else np.zeros((3, 3)))
 
     def _subtracted_dc_error(self, weight: Array) -> float:
-        """Error of tr(Pσ_dc): axes are independent, unless a point group or an oblique channel ties them."""
-        error = self._subtracted_dc_err
-        parts = np.abs(weight * error)
-        tied = "symmetry_operations" in self.parameters or bool((error * (1.0 - np.eye(3))).any())
-        return float(parts.sum() if tied else np.linalg.norm(parts))
+        """Error of tr(Pσ_dc): axes of conduction are independent, unless a point group ties them."""
+        error, value = self._subtracted_dc_err, self._subtracted_dc
+        if value is None or "symmetry_operations" in self.parameters:
+            return float(np.abs(weight * error).sum())
+        axes = np.linalg.eigh(value)[1]
+        squares = np.array([(axes[a] * axes[b]) ** 2 for a, b in VOIGT])
+        variance = np.clip(np.linalg.lstsq(squares, to_six(error) ** 2, rcond=None)[0], 0.0, None)
+        return float(np.sqrt(np.einsum("ak,ab,bk->k", axes, weight, axes) ** 2 @ variance))

@@ -138,6 +138,8 @@ def test_a_channel_that_is_oblique_to_the_axes(direction: tuple[float, ...]) -> 
     assert along @ oblique.sigma_dc @ along == pytest.approx(3.0 * found[1], rel=0.05)
     assert oblique.along(along).sigma_dc_err == pytest.approx(straight.along("x").sigma_dc_err, rel=0.3)
     assert oblique.along().sigma_dc_err == pytest.approx(straight.along().sigma_dc_err, rel=0.3)
+    across = (1.0, -1.0, 0.0)  # where nothing conducts, nothing is left out
+    assert oblique.along(across).sigma_dc_err < 0.05 * oblique.along(along).sigma_dc_err
 
 
 def test_an_axis_without_current_conducts_nothing() -> None:
