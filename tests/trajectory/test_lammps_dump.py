@@ -207,6 +207,8 @@ def test_masses_of_shells_belong_to_their_atoms(write) -> None:
     assert "4.4 amu of theirs count with the nearest atoms" in trajectory.info.units_note
     stated = open_trajectory(path, elements="Si,O,NULL,NULL", timestep_fs=1.0, masses={"O": 17.999})
     np.testing.assert_allclose(stated.info.masses_amu, [28.0855, 17.999])
+    with pytest.raises(UsageError, match="no atom named '2'"):
+        open_trajectory(path, elements="Si,O,NULL,NULL", timestep_fs=1.0, masses={"2": 17.999})
     named = write(  # dump_modify element Si O NULL NULL
         "\n".join(
             [head.replace("type", "element")[:-1]]

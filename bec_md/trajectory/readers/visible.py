@@ -47,9 +47,9 @@ class VisibleReader(WrappedReader):
 
     def __init__(self, reader: FrameReader, stated: Mapping[str, float]) -> None:
         super().__init__(reader)
-        self._stated = resolve_species([*stated], place="masses").numbers
         self._kept: tuple[NDArray[np.int64], NDArray[np.intp], Array] | None = None
-        first = next(reader.read(0, 1), None)
+        first = next(reader.read(0, 1), None)  # refuses masses of what it does not hold
+        self._stated = resolve_species([*stated], place="masses").numbers
         if first is not None:
             kept, carried = self._choose(first)
             n_hidden = first.n_atoms - len(kept)
