@@ -89,6 +89,15 @@ def test_verlet_oscillator_comes_back_to_its_true_frequency() -> None:
         compute_spectrum(series, temperature_k=300.0, resolution_cm=10.0, md_timestep_fs=3.0)
 
 
+def test_parts_of_a_spectrum_add_up_without_the_verlet_shift() -> None:
+    nu, rng = np.linspace(0.0, 8339.0, 600), np.random.default_rng(2)
+    parts = rng.normal(size=(3, 600)) + 0.5
+    total = parts.sum(axis=0)
+    back = [corrections.remap_verlet(nu, part, 1.0) for part in (*parts, total)]
+    np.testing.assert_allclose(sum(back[:3]), back[3], atol=1e-12 * np.abs(back[3]).max())
+    assert corrections.remap_verlet(nu, total**2, 1.0).min() >= 0.0
+
+
 def test_quantum_factors_by_hand() -> None:
     nu, temperature = np.array([0.0, 208.5, 3400.0]), 300.0
     x = 1.438776877 * nu[1:] / temperature

@@ -59,8 +59,8 @@ def verlet_shown_wavenumber(wavenumber_cm: NDArray[Any] | float, md_timestep_fs:
 def remap_verlet(wavenumber_cm: Array, power: Array, md_timestep_fs: float) -> Array:
     r"""Power spectra on the same grid with the Verlet frequency shift undone.
 
-    The integral is conserved: S₀(ω₀) = S(ω_MD) dω_MD/dω₀, with dω₀/dω_MD = cos(ω_MD dt/2). Monotone
-    interpolation keeps a non-negative spectrum non-negative.
+    The integral is conserved: S₀(ω₀) = S(ω_MD) dω_MD/dω₀, with dω₀/dω_MD = cos(ω_MD dt/2). Interpolation is
+    linear in the spectra, so that those of groups still add up; a non-negative spectrum stays so.
 
     Parameters
     ----------
@@ -76,7 +76,7 @@ def remap_verlet(wavenumber_cm: Array, power: Array, md_timestep_fs: float) -> A
     UsageError
         If the Nyquist wavenumber of the stored frames exceeds that of the time step.
     """
-    from scipy.interpolate import PchipInterpolator
+    from scipy.interpolate import CubicSpline
 
     half = math.pi * SPEED_OF_LIGHT_CM_FS * md_timestep_fs
     if half * wavenumber_cm[-1] > 0.5 * math.pi * (1.0 + 1e-9):
@@ -88,5 +88,7 @@ def remap_verlet(wavenumber_cm: Array, power: Array, md_timestep_fs: float) -> A
     shown = verlet_shown_wavenumber(wavenumber_cm, md_timestep_fs)
     inside = shown <= wavenumber_cm[-1]
     stretch = 1.0 / np.maximum(np.cos(half * shown), 1e-2)
-    mapped = PchipInterpolator(wavenumber_cm, power, axis=-1)(shown) * stretch
+    mapped = CubicSpline(wavenumber_cm, power, axis=-1)(shown) * stretch
+    positive = (power >= 0.0).all(axis=-1, keepdims=True)
+    mapped = np.where(positive, np.maximum(mapped, 0.0), mapped)
     return np.where(inside & (half * wavenumber_cm < 1.0), mapped, 0.0)
