@@ -33,6 +33,8 @@ MAX_SPREAD = 2.0
 #: Correlations of successive displacements and of successive velocities from which on Δr and v̄ have to agree,
 #: and the correlation of these below which they do not.
 _SMOOTH, _FOREIGN = 0.95, 0.8
+#: Ratio of Δr/v̄ of two kinds of atoms that no vibration makes of frames which lie that close.
+_UNEVEN = 1.5
 #: How far a stated time may lie outside C … T: what diffusion, leapfrog velocities and thermostats may shift.
 TOLERANCE = 0.1
 #: Misfit of the slopes of single coordinates, root mean square and relative, up to which they recur.
@@ -323,6 +325,22 @@ def foreign_velocities(motion: Motion) -> float | None:
     norms = np.sqrt(np.einsum("fia,fia->f", moved, moved) * np.einsum("fia,fia->f", mean, mean))
     usual = float(np.median(np.divide(products, norms, out=np.ones_like(norms), where=norms > 0.0)))
     return usual if usual < _FOREIGN else None
+
+
+def uneven_paces(motion: Motion) -> float | None:
+    """Largest ratio of Δr/v̄ of atoms of two masses, where both are known and it is far from 1."""
+    velocities = motion.velocities_ang_fs
+    if velocities is None or len(velocities) < 2:
+        return None
+    paces = []
+    for mass in np.unique(motion.masses_amu):
+        atoms = motion.masses_amu == mass
+        moved, mean = motion.moved_ang[:, atoms], 0.5 * (velocities[:-1, atoms] + velocities[1:, atoms])
+        product, square = float(np.sum(moved * mean)), float(np.sum(mean**2))
+        if product > MIN_CORRELATION * np.sqrt(float(np.sum(moved**2)) * square):
+            paces.append(product / square)
+    ratio = max(paces) / min(paces) if paces else 1.0
+    return ratio if ratio > _UNEVEN else None
 
 
 def usual_smoothness(motion: Motion) -> float:

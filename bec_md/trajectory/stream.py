@@ -27,7 +27,7 @@ from bec_md.trajectory.findings import Findings
 from bec_md.trajectory.frame import TrajectoryInfo
 from bec_md.trajectory.joined import JoinedReader
 from bec_md.trajectory.lengths import check_lengths
-from bec_md.trajectory.motion import Motion, foreign_velocities, read_clock, usual_smoothness
+from bec_md.trajectory.motion import Motion, foreign_velocities, read_clock, uneven_paces, usual_smoothness
 from bec_md.trajectory.options import ReadOptions
 from bec_md.trajectory.plausibility import check_first_frames, rounding_warning
 from bec_md.trajectory.reader import FrameReader, HoldsArrays
@@ -101,9 +101,8 @@ class StreamedTrajectory:
         self._reading = read_clock(motion) if options.time_series else None
         if self._reading is not None and self._reading.backwards:
             raise _backwards(reader.source, self._reading.correlation)
-        foreign = foreign_velocities(motion) if options.time_series else None
-        if foreign is not None:
-            raise _foreign(reader.source, foreign)
+        if options.time_series:
+            _compare(motion, reader.source, bool(options.masses))
         self._clock = clock = self._statements().settle()
         lengths = check_lengths(first, reader.source)
         noted = [*reader.warnings, *([lengths] if lengths else []), *clock.warnings, *self._seen_cell()]
@@ -340,6 +339,21 @@ class StreamedTrajectory:
             f"the cell changes (V from {min(volumes):.5g} to {max(volumes):.5g} Å³ in the first frames): "
             f"{how}, and the spectrum is per mean volume; the theory is that of a constant one"
         ]
+
+
+def _compare(motion: Motion, source: str, masses: bool) -> None:
+    """Refuse velocities of other atoms, axes, times or masses than positions show."""
+    foreign = foreign_velocities(motion)
+    if foreign is not None:
+        raise _foreign(source, foreign)
+    ratio = uneven_paces(motion) if masses else None
+    if ratio is None:
+        return
+    raise DataError(
+        f"{source}: by these `masses` velocities of some atoms are off by a factor of {ratio:.2g}",
+        "momenta give other velocities than positions: they are not the masses that the run had",
+        "leave `masses` out, or give those of the run",
+    )
 
 
 def _moved_masses(first: Frame) -> str:

@@ -51,6 +51,21 @@ def test_a_pdb_of_several_models_has_one_cell_and_one_end(truth: Truth, tmp_path
     assert frames[-1].volume_ang3 == pytest.approx(504.0, rel=1e-4)
 
 
+def test_masses_that_turn_momenta_into_other_velocities_than_those_of_the_motion() -> None:
+    motion = HarmonicMotion()
+    images = motion.images(range(6))
+    for image in images:
+        del image.arrays["masses"]
+    with pytest.raises(DataError, match="not the masses that the run had"):
+        open_trajectory(images, timestep_fs=1.0, masses={"Na": 46.0})
+    for image in images:  # momenta of a run of heavy sodium, in a file that does not say so
+        image.set_momenta(image.get_momenta() * np.array([[2.0], [1.0]] * 2))
+    heavy = {"Na": 2.0 * motion.masses[0]}
+    frame = next(open_trajectory(images, timestep_fs=1.0, masses=heavy).frames())
+    assert frame.velocities_ang_fs is not None
+    np.testing.assert_allclose(frame.velocities_ang_fs, motion.velocities[0], rtol=1e-4)
+
+
 def test_options_that_do_nothing_for_objects_are_refused(truth: Truth) -> None:
     with pytest.raises(UsageError, match="`elements` with objects of ASE"):
         open_trajectory(truth.atoms(times=False), timestep_fs=2.0, elements="Na,Cl")
