@@ -177,6 +177,7 @@ def convergence_figure(spectrum: Spectrum, current: CurrentSeries) -> Drawn | No
         max_cm=float(spectrum.wavenumber_cm[-1]),
         groups=False,
         dc=False,
+        **{name: p[name] for name in ("window", "quantum", "md_timestep_fs") if p.get(name)},
     )
 
     def draw(width: str) -> Figure:

@@ -355,3 +355,23 @@ def test_display_keeps_what_can_be_seen() -> None:
     assert set(shown.partial_n_alpha) == set(spectrum.partial_n_alpha)
     assert shown.eps_inf is spectrum.eps_inf
     assert shown.acf is spectrum.acf
+
+
+def test_convergence_ends_with_the_spectrum_of_the_report(monkeypatch: pytest.MonkeyPatch) -> None:
+    from bec_md.report import figures
+    from bec_md.spectrum import compute_spectrum
+
+    drawn: list[Spectrum] = []
+    monkeypatch.setattr(figures, "plot_convergence", lambda spectra, *_, **__: drawn.extend(spectra))
+    series = oscillator_series(2048)
+    shown = compute_spectrum(
+        series,
+        temperature_k=300.0,
+        resolution_cm=30.0,
+        max_cm=1500.0,
+        quantum="standard",
+        md_timestep_fs=2.0,
+        window="parzen",
+    )
+    figures.convergence_figure(shown, series)
+    np.testing.assert_allclose(drawn[3].n_alpha, shown.n_alpha, rtol=1e-9)
