@@ -33,7 +33,8 @@ MAX_SPREAD = 2.0
 #: Correlations of successive displacements and of successive velocities from which on Δr and v̄ have to agree,
 #: and the correlation of these below which they do not.
 _SMOOTH, _FOREIGN = 0.95, 0.8
-#: Ratio of Δr/v̄ of two kinds of atoms that no vibration makes of frames which lie that close.
+#: Ratio of Δr/v̄ of two kinds of atoms that vibrations do not make, tan(x)/x with x < π/4, where successive
+#: displacements of each correlate.
 _UNEVEN = 1.5
 #: How far a stated time may lie outside C … T: what diffusion, leapfrog velocities and thermostats may shift.
 TOLERANCE = 0.1
@@ -337,7 +338,8 @@ def uneven_paces(motion: Motion) -> float | None:
         atoms = motion.masses_amu == mass
         moved, mean = motion.moved_ang[:, atoms], 0.5 * (velocities[:-1, atoms] + velocities[1:, atoms])
         product, square = float(np.sum(moved * mean)), float(np.sum(mean**2))
-        if product > MIN_CORRELATION * np.sqrt(float(np.sum(moved**2)) * square):
+        alike = product > MIN_CORRELATION * np.sqrt(float(np.sum(moved**2)) * square)
+        if alike and _usual_smoothness(moved) > 0.0:
             paces.append(product / square)
     ratio = max(paces) / min(paces) if paces else 1.0
     return ratio if ratio > _UNEVEN else None

@@ -5,6 +5,7 @@ import warnings
 import ase.io
 import numpy as np
 import pytest
+from ase import Atoms, units
 
 from bec_md.errors import DataError, UsageError
 from bec_md.trajectory import open_trajectory
@@ -64,6 +65,19 @@ def test_masses_that_turn_momenta_into_other_velocities_than_those_of_the_motion
     frame = next(open_trajectory(images, timestep_fs=1.0, masses=heavy).frames())
     assert frame.velocities_ang_fs is not None
     np.testing.assert_allclose(frame.velocities_ang_fs, motion.velocities[0], rtol=1e-4)
+
+
+def test_fast_atoms_between_stored_frames_have_no_other_masses() -> None:
+    """A quarter period and more between frames: displacements are longer than mean velocities say."""
+    time = np.arange(30) * 12.0
+    turn = 2 * np.pi * 2.99792458e-5 * np.array([[100.0], [1000.0]]) * time  # both atoms, radians
+    images = []
+    for phase in (turn + np.array([[0.3], [1.1]])).T:
+        image = Atoms("OH", positions=[[0, 0, 0], [4, 0, 0]], cell=[8] * 3, pbc=True)
+        image.positions[:, 0] += 0.05 * np.sin(phase)
+        image.set_velocities(0.05 * (turn[:, 1] / 12.0 * np.cos(phase))[:, None] * [1, 0, 0] / units.fs)
+        images.append(image)
+    assert len(list(open_trajectory(images, timestep_fs=12.0, masses={"H": 1.008}).frames())) == 30
 
 
 def test_options_that_do_nothing_for_objects_are_refused(truth: Truth) -> None:
