@@ -54,11 +54,8 @@ def publish_mean(
         "shares": {part.stem: value for part, value in shares.items()},
     }
     target = folder / f"{name}.safetensors"
-
-    def write() -> None:
-        save_mean(target, {os.path.relpath(part, folder): value for part, value in shares.items()}, card)
-
-    write()
+    named = {os.path.relpath(part, folder): value for part, value in shares.items()}
+    save_mean(target, named, card)
     count = len(read_header(target)["config"]["elements"])
     card["description"] = (
         f"Born effective charges of {count} elements, the mean of {' and '.join(card['shares'])}"
@@ -74,9 +71,8 @@ def publish_mean(
         ]
     )
     card["domain_uncertainty_e"] = dict.fromkeys(read_header(target)["card"]["training_structures"], limit)
-    write()
     card |= stated_errors(target, card, config_folder=folder, data_root=root)
-    write()
+    save_mean(target, named, card)
     write_text(target.with_suffix(".md"), model_card(read_header(target)["card"]))
     return target
 

@@ -18,6 +18,7 @@ from bec_md.training.config import parse_config
 from bec_md.training.cross_validation import cross_validate
 from bec_md.training.pretrained import extend_levels, make_network_config
 from bec_md.training.publish import publish
+from bec_md.training.publish_mean import publish_mean
 from bec_md.training.splits import split_by_block, split_by_composition
 from bec_md.training.validation import read_parity
 
@@ -362,3 +363,28 @@ def test_publishing_measures_the_second_opinion(tmp_path):
     found = read_header(published)["card"]["second_opinion"]["difference_e"]
     assert found == pytest.approx(np.quantile(differences, 0.85), rel=1e-4)
     assert f"more than {found:.2f} e (r.m.s.)" in published.with_suffix(".md").read_text(encoding="utf-8")
+
+
+def test_publishing_a_mean_measures_shares_uncertainty_and_errors(tmp_path):
+    """The share has the smallest error of all on what was held back, and the card says so."""
+    write_toy(tmp_path / "toy.xyz", 20, kinds=((12, 8), (3, 9), (12, 9), (3, 8)))
+    data = [{"path": "toy.xyz", "level": "toy", "validation": 0.25, "split": "composition"}]
+    card = {"description": "Toys", "data": "Made", "default_level": "toy"}
+    card["tests"] = [{"label": "toys", "path": "toy.xyz", "level": "toy"}]
+    runs = [
+        train(write_config(tmp_path, data=data, card=card, schedule={"epochs": n}), output=tmp_path / str(n))
+        for n in (2, 1)
+    ]
+    one, other = (read_parity(run.folder / "parity.npz")["toy"] for run in runs)
+    models = [run.model.rename(tmp_path / f"{n}.safetensors") for run, n in zip(runs, "ab", strict=True)]
+    published = publish_mean(*models, name="mean", data_root=tmp_path, destination=tmp_path)
+    found = read_header(published)["card"]
+    shares = np.arange(1, 20) / 20
+    errors = [
+        np.abs(s * one["predicted"] + (1 - s) * other["predicted"] - one["labels"]).mean() for s in shares
+    ]
+    assert found["shares"]["a"] == pytest.approx(shares[np.argmin(errors)])
+    assert found["validation"]["toy"]["mae_e"] == pytest.approx(min(errors), rel=1e-4)
+    assert set(found["domain_uncertainty_e"]) == {"Mg", "O", "Li", "F"}
+    assert found["errors"]["toys"]["n_tensors"] == 160
+    assert "The mean of" in published.with_suffix(".md").read_text(encoding="utf-8")

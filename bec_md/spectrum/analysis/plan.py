@@ -124,11 +124,7 @@ def plan_run(
     # half of the Gaussian lag window carries more than 99.99 % of its weight
     shortest = 0.5 * window_span_fs(resolution_cm, window)
     length = max(needed, shortest)
-    interval = 0.5 / (NYQUIST_MARGIN * highest_cm * SPEED_OF_LIGHT_CM_FS)
-    shift = None
-    if md_timestep_fs is not None:
-        interval = max(int(interval / md_timestep_fs + 1e-9), 1) * md_timestep_fs
-        shift = float(verlet_shown_wavenumber(highest_cm, md_timestep_fs)) - highest_cm
+    interval, shift = _storage(highest_cm, md_timestep_fs)
     return RunPlan(
         run_time_ps=length / 1000.0,
         store_every_fs=interval,
@@ -153,6 +149,15 @@ def plan_run(
             components=components,
         ),
     )
+
+
+def _storage(highest_cm: float, md_timestep_fs: float | None) -> tuple[float, float | None]:
+    """Interval between stored frames, fs, and the Verlet shift of the highest mode, cm⁻¹."""
+    interval = 0.5 / (NYQUIST_MARGIN * highest_cm * SPEED_OF_LIGHT_CM_FS)
+    if md_timestep_fs is None:
+        return interval, None
+    steps = max(int(interval / md_timestep_fs + 1e-9), 1)
+    return steps * md_timestep_fs, float(verlet_shown_wavenumber(highest_cm, md_timestep_fs)) - highest_cm
 
 
 def _refuse_percent(relative_error: float) -> None:
