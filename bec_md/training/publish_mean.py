@@ -54,7 +54,7 @@ def publish_mean(
         "shares": {part.stem: value for part, value in shares.items()},
     }
     target = folder / f"{name}.safetensors"
-    named = {os.path.relpath(part, folder): value for part, value in shares.items()}
+    named: dict[str | Path, float] = {os.path.relpath(part, folder): value for part, value in shares.items()}
     save_mean(target, named, card)
     count = len(read_header(target)["config"]["elements"])
     card["description"] = (
