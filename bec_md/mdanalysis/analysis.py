@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterator
+from copy import copy
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from MDAnalysis.analysis.base import AnalysisBase, ResultsGroup
+from MDAnalysis.analysis.base import AnalysisBase, Results, ResultsGroup
 
 from bec_md.current.compute import sorted_options
 from bec_md.current.execution import Execution
@@ -150,6 +151,13 @@ class PolarizationCurrent(AnalysisBase):  # type: ignore[misc]  # MDAnalysis has
         return compute_spectrum(self.results.series, **changes)
 
     # --- protocol of AnalysisBase ---------------------------------------------------------------------
+    def _compute(self, *given: Any, **more: Any) -> PolarizationCurrent:
+        """Compute a part in an object of its own: a process, or the serial backend, may be given several."""
+        part = copy(self)
+        part.results = Results()
+        AnalysisBase._compute(part, *given, **more)
+        return part
+
     def _prepare(self) -> None:
         self.results.rows, self.results.found = [], []
         self._coming = None
@@ -193,7 +201,13 @@ class PolarizationCurrent(AnalysisBase):  # type: ignore[misc]  # MDAnalysis has
 
 def _whole(universe: Any) -> Any:
     """Return the Universe of all these atoms."""
-    atoms = universe.atoms
+    atoms = getattr(universe, "atoms", None)
+    if atoms is None:
+        raise UsageError(
+            f"{type(universe).__name__} is no Universe",
+            "an analysis of MDAnalysis works on one",
+            "give `MDAnalysis.Universe(topology, trajectory)`, or a file to `bec_md.compute_current`",
+        )
     if len(atoms) != len(atoms.universe.atoms) or (atoms.ix != atoms.universe.atoms.ix).any():
         raise UsageError(
             f"{len(atoms)} of the {len(atoms.universe.atoms)} atoms of a Universe",

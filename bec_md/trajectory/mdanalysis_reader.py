@@ -25,6 +25,10 @@ from bec_md.trajectory.readers.dcd import keeps_time
 from bec_md.trajectory.readers.topology import species_of_universe, topology_path
 
 _REFUSED = ("LAMMPSDUMP", "XYZ")
+#: Formats whose box is three vectors of any direction, of which MDAnalysis keeps lengths and angles.
+_ANY_DIRECTION = ("H5MD", "HISTORY")
+#: Transformations that move atoms in another way than the box, or smooth their motion.
+_MOVING = ("fit_rot_trans", "rotateby", "PositionAverager")
 
 
 def open_with_topology(path: Path, options: ReadOptions) -> MDAnalysisReader:
@@ -64,6 +68,7 @@ class MDAnalysisReader:
                 "MDAnalysis drops the box of an XYZ file and leaves velocities of a LAMMPS dump unconverted",
                 "open the file itself with open_trajectory(path), without topology",
             )
+        _require_own_box(universe.trajectory, self.source)
         if "TRJ" in map(_kind, _parts(universe.trajectory)):
             self._doubt_angles(self._pair[0] if self._pair is not None else self._universe.filename)
         self.format = f"mdanalysis:{kind.lower()}"
@@ -170,6 +175,40 @@ def _kind(trajectory: Any) -> str:
 def _parts(trajectory: Any) -> list[Any]:
     """Readers of the files of a trajectory, in their order."""
     return list(getattr(trajectory, "readers", [trajectory]))
+
+
+def _require_own_box(trajectory: Any, source: str) -> None:
+    """Refuse positions that are turned against the box, or averaged over frames.
+
+    Raises
+    ------
+    UsageError
+        Where a transformation does it, or MDAnalysis where it turns the box alone (a along x, b in xy).
+    """
+    moving = [name for one in trajectory.transformations if (name := type(one).__name__) in _MOVING]
+    if moving:
+        raise UsageError(
+            f"{source}: the transformation {moving[0]}",
+            "it turns atoms and not their box, or averages over frames: neighbors, Z* and J would be others",
+            "use a Universe without it (wrapping, unwrapping, translations do no harm)",
+        )
+    for part in _parts(trajectory):
+        if _kind(part) in _ANY_DIRECTION and _is_turned(part):
+            raise UsageError(
+                f"{source}: the vectors of its box have directions that MDAnalysis does not keep",
+                "it puts a along x and b into the xy plane, and leaves the atoms where they are",
+                "open the file itself with open_trajectory(path), without MDAnalysis",
+            )
+
+
+def _is_turned(part: Any) -> bool:
+    """Whether a box may have other directions in MDAnalysis: of H5MD as the file says, else by angles."""
+    group = getattr(part, "_particle_group", None)
+    if group is None:
+        return part.ts.dimensions is not None and bool((part.ts.dimensions[3:] != 90.0).any())
+    edges = np.asarray(group["box/edges/value"][0]) if "edges" in group["box"] else np.eye(3)
+    above = np.triu(edges, 1) if edges.ndim == 2 else np.zeros(1)
+    return bool((np.abs(above) > 1e-5 * np.abs(edges).max()).any())
 
 
 def _keeps_time(part: Any) -> bool:

@@ -44,14 +44,27 @@ def rock_salt(*, velocities: bool, frames: int = 90) -> Any:
 
 
 @pytest.mark.parametrize("velocities", [True, False], ids=["velocities", "positions"])
-@pytest.mark.parametrize(("backend", "workers"), [("serial", None), ("multiprocessing", 2), ("dask", 2)])
+@pytest.mark.parametrize(
+    ("backend", "workers", "parts"),
+    [
+        ("serial", None, None),
+        ("serial", 3, None),
+        ("multiprocessing", 2, 20),
+        ("dask", 2, None),
+    ],
+)
+@pytest.mark.filterwarnings("ignore:.*n_workers:UserWarning")  # of MDAnalysis: the serial backend has one
 @pytest.mark.filterwarnings("ignore:.*has no velocities:bec_md.errors.BecMDWarning")  # in half of the cases
-def test_every_backend_gives_the_same_bits(velocities: bool, backend: str, workers: int | None) -> None:
+def test_every_backend_gives_the_same_bits(
+    velocities: bool, backend: str, workers: int | None, parts: int | None
+) -> None:
     universe = rock_salt(velocities=velocities)
     given = {**CHARGES, "timestep_fs": 2.0}
     whole = compute_current(universe, **given)
-    found = PolarizationCurrent(universe, **given).run(backend=backend, n_workers=workers).results.series
+    analysis = PolarizationCurrent(universe, **given).run(backend=backend, n_workers=workers, n_parts=parts)
+    found = analysis.results.series
     assert found.n_frames == (90 if velocities else 89)
+    np.testing.assert_array_equal(analysis.frames, np.arange(90))
     np.testing.assert_array_equal(found.current, whole.current)
     np.testing.assert_array_equal(found.times_fs, whole.times_fs)
     assert found.groups == whole.groups
@@ -101,6 +114,8 @@ def test_what_has_no_series_in_time_is_refused() -> None:
         analysis.run(step=-1)
     with pytest.raises(UsageError, match="`groups="):
         PolarizationCurrent(universe.select_atoms("element Na"))
+    with pytest.raises(UsageError, match="str is no Universe"):
+        PolarizationCurrent("run.trr", **CHARGES)
     with pytest.raises(UsageError, match="start=…"):
         PolarizationCurrent(universe, stop=5)
     with pytest.raises(UsageError, match="timestep_fs"):

@@ -181,6 +181,63 @@ def test_masses_of_a_topology_identify_elements(truth: Truth) -> None:
     assert_helpful(caught.value, "14.9", "atom 2")
 
 
+def test_masses_set_over_guessed_ones_count(tmp_path) -> None:
+    """Heavy water from a GRO file: MDAnalysis had guessed 1.008 by the names."""
+    path = tmp_path / "w.gro"
+    rows = [
+        f"{1:5d}SOL  {name:>5}{k:5d}{0.1 * k:8.3f}{0:8.3f}{0:8.3f}"
+        for k, name in enumerate(("OW", "HW1", "HW2"), 1)
+    ]
+    path.write_text("\n".join(["t", "3", *rows, " 0.4 0.4 0.4"]) + "\n")
+    system = MDAnalysis.Universe(str(path))
+    named = {"OW": "O", "HW1": "H", "HW2": "H"}
+    standard = open_trajectory(system, elements=named).info.masses_amu
+    assert standard[1] == pytest.approx(1.008)
+    system.select_atoms("name HW*").masses = 2.014
+    assert open_trajectory(system, elements=named).info.masses_amu.tolist() == [standard[0], 2.014, 2.014]
+
+
+def test_transformations_that_turn_atoms_against_their_box_are_refused(truth: Truth) -> None:
+    from MDAnalysis import transformations
+
+    system = universe(truth)
+    system.trajectory.add_transformations(transformations.wrap(system.atoms))
+    assert open_trajectory(system).info.n_atoms == 7
+    system = universe(truth)
+    system.trajectory.add_transformations(transformations.rotateby(30.0, [0, 0, 1], ag=system.atoms))
+    with pytest.raises(UsageError) as caught:
+        open_trajectory(system)
+    assert_helpful(caught.value, "rotateby", "without it")
+
+
+@pytest.mark.parametrize("turned", [False, True])
+def test_a_box_whose_directions_mdanalysis_does_not_keep(tmp_path, turned: bool) -> None:
+    h5py = pytest.importorskip("h5py")
+    path, angle = tmp_path / "run.h5md", 0.3 if turned else 0.0
+    turn = np.array(
+        [[np.cos(angle), np.sin(angle), 0.0], [-np.sin(angle), np.cos(angle), 0.0], [0.0, 0.0, 1.0]]
+    )
+    with h5py.File(path, "w") as file:
+        file.create_group("h5md").attrs["version"] = [1, 1]
+        atoms = file.create_group("particles/all")
+        atoms.create_group("box").attrs.update({"dimension": 3, "boundary": ["periodic"] * 3})
+        for name, values in (
+            ("position", [[[0, 0, 0], [2.5, 0, 0]]] * 3),
+            ("box/edges", [5.0 * np.eye(3)] * 3),
+        ):
+            atoms[f"{name}/value"] = np.array(values, dtype=float) @ turn
+            atoms[f"{name}/step"], atoms[f"{name}/time"] = np.arange(3), np.arange(3.0)
+    system = MDAnalysis.Universe.empty(2)
+    system.add_TopologyAttr("elements", ["Mg", "O"])
+    system.load_new(str(path), format="H5MD", convert_units=False)
+    if not turned:
+        assert open_trajectory(system).info.n_frames == 3
+        return
+    with pytest.raises(UsageError) as caught:
+        open_trajectory(system)
+    assert_helpful(caught.value, "directions", "open_trajectory(path)")
+
+
 def massive(masses: list[float], names: list[str] | None = None, types: list[str] | None = None):
     """Atoms with masses, names and types, and no elements."""
     system = MDAnalysis.Universe.empty(len(masses), trajectory=True)

@@ -69,7 +69,7 @@ def species_of_universe(universe: Any, options: ReadOptions, source: str) -> Spe
     """Species of the atoms of a Universe: elements that are stated, mapped, or told by stated masses."""
     atoms = universe.atoms
     stated = _stated(atoms, "masses")
-    masses = None if stated is None else np.nan_to_num(np.array(stated, dtype=np.float64))
+    masses = _set_masses(atoms) if stated is None else np.nan_to_num(np.array(stated, dtype=np.float64))
     elements = _stated(atoms, "elements")
     labels = [""] * len(atoms) if elements is None else [str(name).strip().capitalize() for name in elements]
     if options.elements is not None:
@@ -90,6 +90,26 @@ def _stated(atoms: Any, name: str) -> Any:
     """Attribute of the topology, unless it is missing or was guessed by MDAnalysis."""
     guessed = {getattr(item, "attrname", item) for item in atoms.universe._topology.guessed_attributes}
     return getattr(atoms, name) if hasattr(atoms, name) and name not in guessed else None
+
+
+def _set_masses(atoms: Any) -> NDArray[np.float64] | None:
+    """Masses that were set where MDAnalysis had guessed others, 0 elsewhere; None if there are none."""
+    from MDAnalysis.guesser.default_guesser import DefaultGuesser
+
+    if not hasattr(atoms, "masses"):
+        return None
+    guesser, masses = DefaultGuesser(None), np.nan_to_num(np.array(atoms.masses, dtype=np.float64))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of names that tell no mass
+        for attribute in ("elements", "types", "names"):
+            labels = [str(label) for label in getattr(atoms, attribute, ())]
+            guesses = {
+                label: (guesser.get_atom_mass(label), guesser.guess_atom_mass(label)) for label in set(labels)
+            }
+            for atom, label in enumerate(labels):
+                if masses[atom] in guesses[label]:
+                    masses[atom] = 0.0
+    return masses if masses.any() else None
 
 
 def _mapped(atoms: Any, labels: list[str], options: ReadOptions, source: str) -> list[str]:
