@@ -171,7 +171,7 @@ def key_of(
     return {
         **given,
         **({} if still is None else {"immobile_hash": digest(still.astype(np.int64))}),
-        **({} if held is None else {"held_hash": digest(held.astype(np.int64))}),
+        **({} if held is None else {"held_hash": digest(np.round(held, 6) + 0.0)}),
         "first_frame_hash": frame_hash(first),
         "first_frame_index": first.index,
         "atoms_hash": digest(first.numbers),

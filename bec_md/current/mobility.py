@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 PROBED, LATER = 24, 4
 #: A velocity that would have moved an atom by more between two frames is no motion of an atom at rest, Å.
 _VISIBLE_ANG = 0.01
+#: Directions of an oblique cell are held where atoms stay on a plane, and velocities within it, to this.
+_ON_PLANE_ANG, _ON_PLANE_SHARE = 2e-5, 1e-4
 #: Components that move by one to three last digits are six times as many as those that chance keeps in place.
 _FEW, _AS_MANY = 3.5, 6.0
 
@@ -36,15 +38,15 @@ class Mobility:
     remark, warning
         Sentences; empty if there is nothing to say.
     held
-        (N, 3) components that do not move of atoms that do; None for none.
+        (N, 3, 3) projectors on the directions along which atoms do not move, of atoms that do; None for none.
     held_count
-        How many degrees of freedom these components have.
+        How many degrees of freedom these directions have.
     """
 
     immobile: NDArray[np.bool_] | None = None
     remark: str = ""
     warning: str = ""
-    held: NDArray[np.bool_] | None = None
+    held: NDArray[np.float64] | None = None
     held_count: int = 0
 
     def free(self, masses_amu: NDArray[np.float64]) -> NDArray[np.bool_]:
@@ -91,7 +93,7 @@ def find_immobile(
         who = f"{count} of {first.n_atoms} atoms do not move"
         said = [f"{who}: temperature and f-sum rule are those of the others"]
     if held is not None:
-        who = f"{held.any(axis=1).sum()} of {first.n_atoms} atoms move along some axes only"
+        who = f"{held.any(axis=(1, 2)).sum()} of {first.n_atoms} atoms move along some axes only"
         said += [f"{who}: temperature and f-sum rule are those of their motion"]
     stale = int((still & (fastest > 0.0)).sum())
     return Mobility(
@@ -109,8 +111,8 @@ def _held(
     near: NDArray[np.bool_],
     still: NDArray[np.bool_],
     trajectory: Trajectory | None,
-) -> NDArray[np.bool_] | None:
-    """Components that rest in all frames, of atoms that move."""
+) -> NDArray[np.float64] | None:
+    """Projectors on directions that rest in all frames, of atoms that move."""
     first = frames[0]
     moving = ~still & (first.masses_amu > 0.0)
     if first.velocities_ang_fs is None:  # rounded places may be the same for some frames
@@ -121,14 +123,51 @@ def _held(
         if frame.velocities_ang_fs is not None:
             resting &= frame.velocities_ang_fs == 0.0
     held = resting & fixed
-    if not held.any() or not _no_chance(held, resting & near & ~fixed):
-        return None
-    for frame in () if trajectory is None else _later(trajectory):
+    if not _no_chance(held, resting & near & ~fixed):
+        held[:] = False
+    for frame in () if trajectory is None or not held.any() else _later(trajectory):
         # by symmetry a motion may begin along some axes only
         held &= frame.positions_ang == first.positions_ang
         if frame.velocities_ang_fs is not None:
             held &= frame.velocities_ang_fs == 0.0
-    return held if held.any() else None
+    found = _onto(held, np.eye(3))
+    if trajectory is not None and (trajectory.info.n_frames or 0) >= PROBED + LATER:
+        oblique = _held_in_cell(frames, moving, trajectory)
+        found = np.where(_rank(oblique)[:, None, None] > _rank(found)[:, None, None], oblique, found)
+    return found if found.any() else None
+
+
+def _held_in_cell(
+    frames: Sequence[Frame], moving: NDArray[np.bool_], trajectory: Trajectory
+) -> NDArray[np.float64]:
+    """Projectors on what rests where fractional coordinates do (selective dynamics in an oblique cell)."""
+    first = frames[0]
+    held = np.repeat(moving[:, None], 3, axis=1)
+    if abs(np.linalg.det(first.cell_ang)) < _VISIBLE_ANG:
+        return _onto(held & False, np.eye(3))
+    inverse = np.linalg.inv(first.cell_ang)
+    lengths = np.linalg.norm(inverse, axis=0)
+    for some in (frames, _later(trajectory)):
+        for frame in some if held.any() else ():
+            steps = (frame.positions_ang - first.positions_ang) @ inverse
+            held &= np.abs(steps - np.rint(steps)) <= _ON_PLANE_ANG * lengths
+            held &= bool((frame.cell_ang == first.cell_ang).all())
+            if frame.velocities_ang_fs is not None:
+                across = np.abs(frame.velocities_ang_fs @ inverse) / lengths
+                held &= across <= _ON_PLANE_SHARE * np.sqrt(np.mean(frame.velocities_ang_fs**2))
+    return _onto(held, inverse / lengths)
+
+
+def _onto(held: NDArray[np.bool_], axes: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Projectors (N, 3, 3) on what those of the axes (columns) span that are marked for each atom."""
+    found, some = np.zeros((len(held), 3, 3)), held.any(axis=1)
+    marked = axes * held[some, None]
+    found[some] = marked @ np.linalg.pinv(marked)
+    return found
+
+
+def _rank(projectors: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.asarray(np.rint(np.trace(projectors, axis1=1, axis2=2)))
 
 
 def _later(trajectory: Trajectory) -> Iterator[Frame]:
@@ -139,14 +178,14 @@ def _later(trajectory: Trajectory) -> Iterator[Frame]:
             yield from islice(trajectory.frames(skip), LATER)
 
 
-def _freedom(held: NDArray[np.bool_], masses_amu: NDArray[np.float64], *, anchored: bool) -> int:
+def _freedom(held: NDArray[np.float64], masses_amu: NDArray[np.float64], *, anchored: bool) -> int:
     """Degrees of freedom of components that do not move.
 
     Without atoms at rest three are those of the center of mass. Along an axis where atoms are held it has
     only a part of one, that of the mass that moves.
     """
-    share = 0.0 if anchored else float((masses_amu @ held).sum() / masses_amu.sum())
-    return int(held.sum()) - round(share)
+    share = 0.0 if anchored else float(masses_amu @ _rank(held) / masses_amu.sum())
+    return int(_rank(held).sum()) - round(share)
 
 
 def _no_chance(rest: NDArray[np.bool_], hardly: NDArray[np.bool_]) -> bool:

@@ -56,7 +56,7 @@ class Recipe:
     rest_ang
         (N, 3) positions in the first frame, where these atoms have to stay.
     held
-        (N, 3) components of the others that do not move; None if there are none.
+        (N, 3, 3) projectors on directions along which the others do not move; None if there are none.
     place_every
         Every so many rows positions are kept for the mean structure; None where there is none.
     internal
@@ -72,7 +72,7 @@ class Recipe:
     sampling: Sampling
     immobile: NDArray[np.bool_] | None = None
     rest_ang: Array | None = None
-    held: NDArray[np.bool_] | None = None
+    held: Array | None = None
     place_every: int | None = None
     internal: InternalMotion | None = None
 

@@ -28,7 +28,7 @@ class GroupSums:
         (N,) atoms that do not move. As if their mass were infinite, they have no part in ΣZZᵀ/m, and the
         center of mass rests.
     held
-        (N, 3) components of the others that do not move, and have no part in ΣZZᵀ/m either.
+        (N, 3, 3) projectors on directions along which the others do not move: no part in ΣZZᵀ/m either.
 
     Attributes
     ----------
@@ -43,7 +43,7 @@ class GroupSums:
         group_index: Indices,
         masses_amu: Array,
         immobile: NDArray[np.bool_] | None = None,
-        held: NDArray[np.bool_] | None = None,
+        held: Array | None = None,
     ) -> None:
         self.masses_amu = np.asarray(masses_amu, dtype=np.float64)
         self.order = np.argsort(group_index, kind="stable")
@@ -94,7 +94,7 @@ class GroupSums:
         inverse = self._inverse_masses[:, None, None]
         out = {"charge_sum": self.over_groups(charges)}
         if self.held is not None:
-            charges = np.where(self.held[:, None], 0.0, charges)
+            charges = charges - charges @ self.held
         if not self.massless:
             out["zz_over_mass"] = self.over_groups(_square(charges) * inverse)
         if self.mixed_masses:

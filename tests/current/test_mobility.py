@@ -124,6 +124,35 @@ def test_axes_along_which_an_atom_is_held_are_no_degrees_of_freedom(tmp_path: Pa
     assert found.parameters["constraints"] == 10
 
 
+@pytest.mark.filterwarnings("ignore:.*has no velocities")
+@pytest.mark.parametrize("velocities", [True, False])
+def test_axes_of_an_oblique_cell_along_which_atoms_are_held(tmp_path: Path, velocities: bool) -> None:
+    """Selective dynamics holds fractional coordinates: `F T T` of 3 of 8 atoms, `T F F` of another one."""
+    cell = np.array([[6.0, 0.0, 0.0], [-3.0, 5.2, 0.0], [0.7, 0.0, 6.4]])
+    masses = np.array([24.305, 15.999] * 4)
+    random = np.random.default_rng(6)
+    motion = random.normal(scale=0.03, size=(2, 8, 3))  # along the vectors of the cell
+    motion[:, :3, 0] = motion[:, 3, 1:] = 0.0
+    sites = random.uniform(size=(8, 3))
+    with (tmp_path / "run.xyz").open("w") as file:
+        for t in range(60):
+            cosine, sine = np.cos(0.07 * t + np.arange(8.0)), np.sin(0.05 * t + np.arange(8.0))
+            x = ((sites + motion[0] * cosine[:, None] + motion[1] * sine[:, None]) % 1.0) @ cell
+            sine, cosine = np.sin(0.07 * t + np.arange(8.0)), np.cos(0.05 * t + np.arange(8.0))
+            v = (-0.07 * motion[0] * sine[:, None] + 0.05 * motion[1] * cosine[:, None]) @ cell
+            file.write(f'8\nLattice="{" ".join(map(str, cell.ravel()))}" pbc="T T T" ')
+            file.write("Properties=species:S:1:pos:R:3" + (":vel:R:3\n" if velocities else "\n"))
+            for i, row in enumerate(np.hstack([x, v]) if velocities else x):
+                file.write(f"{('Mg', 'O')[i % 2]} {' '.join(f'{c:.6f}' for c in row)}\n")
+    current = compute_current(tmp_path / "run.xyz", charges=CHARGES, timestep_fs=1.0)
+    assert current.metadata["constraints"] == 3 + 2 - round((masses[:4].sum() + masses[3]) / masses.sum())
+    across, along = np.cross(cell[1], cell[2]), cell[0]
+    exact = (4.0 / masses).sum() * np.eye(3)
+    exact -= (4.0 / masses[:3]).sum() * np.outer(across, across) / (across @ across)
+    exact -= 4.0 / masses[3] * (np.eye(3) - np.outer(along, along) / (along @ along))
+    np.testing.assert_allclose(current.zz_sum()[0], exact, rtol=1e-6, atol=1e-6)
+
+
 def test_slow_components_of_rounded_places_are_not_held() -> None:
     """Three decimals: of 1000 free atoms some keep a coordinate for 24 frames; 100 held ones are found."""
     speed = np.random.default_rng(4).normal(scale=2e-3, size=(1000, 3))
