@@ -9,6 +9,7 @@ import pytest
 
 from bec_md.errors import UsageError
 from bec_md.spectrum.analysis import fits
+from bec_md.spectrum.analysis.smoother import Smoother
 from bec_md.spectrum.compute import compute_spectrum
 from bec_md.spectrum.response import oscillator
 from bec_md.units import PLASMA_FREQUENCY2_FS2, SPEED_OF_LIGHT_CM_FS
@@ -220,3 +221,44 @@ def test_the_length_of_runs_is_not_in_the_widths() -> None:
     fit = fits.fit_lorentz(found)
     assert fit.bands[0, 1] == pytest.approx(20.0, abs=1.2 * fit.errors[0, 1])
     assert found.peaks[0].natural_width_cm == pytest.approx(20.0, abs=1.5)
+
+
+@pytest.mark.parametrize("form", ["lorentz", "four-parameter"])
+def test_a_line_narrower_than_the_grid_is_fitted(form: str) -> None:
+    """Four runs of 24 ps; points 1.4 cm⁻¹ apart. On the real axis a line between them had any strength."""
+    runs = [langevin_oscillator(6000, 4.0, 450.0, 0.3, MASS, seed)[1] for seed in range(4)]
+    found = compute_spectrum(
+        [bare(v, 4.0, VOLUME) for v in runs],
+        temperature_k=300.0,
+        eps_inf=2.0,
+        resolution_cm=10.0,
+        max_cm=800.0,
+        dc=False,
+    )
+    lo = float(np.sqrt(450.0**2 * (1.0 + strength(450.0) / 2.0)))
+    if form == "lorentz":
+        fit, truth = fits.fit_lorentz(found), np.array([450.0, 0.3, strength(450.0)])
+    else:
+        fit, truth = fits.fit_four_parameter(found), np.array([450.0, 0.3, lo, 0.3])
+    assert np.abs((fit.bands[0] - truth) / fit.errors[0]).max() < 3.0
+    # 12 energies of hardly damped oscillators: 30 %
+    assert (
+        fit.errors[0] < [0.2, 0.3, 0.3 * strength(450.0) if form == "lorentz" else 5.0, 0.3][: len(truth)]
+    ).all()
+
+
+def test_a_line_of_no_width_has_the_shape_of_the_window(spectrum) -> None:
+    smoother = Smoother(spectrum)
+    line = oscillator.lorentz_susceptibility(smoother.grid_cm, np.array([[451.3, 1e-6, 0.1]]))
+    seen = smoother(line)
+    lags = np.arange(len(spectrum.lag_window))
+    kept = spectrum.lag_window * (1.0 - lags / 80000) * np.where(lags == 0, 0.5, 1.0)
+    phase = 2.0j * np.pi * SPEED_OF_LIGHT_CM_FS * 2.0 * lags
+    truth = np.array(
+        [kept * np.cos(omega_fs(451.3) * 2.0 * lags) @ np.exp(phase * nu) for nu in (440.0, 460.0)]
+    )
+    at = np.array(
+        [np.interp([440.0, 460.0], spectrum.wavenumber_cm, part) for part in (seen.real, seen.imag)]
+    )
+    ratio = at / [truth.real, truth.imag]
+    np.testing.assert_allclose(ratio, ratio[0, 0], rtol=0.02)

@@ -211,8 +211,10 @@ def fit_lorentz(
             seen.n_alpha[inside] - dc,
             errors[inside],
             smoother.points_per_bandwidth,
+            np.zeros_like(best),
         )
-        sharp = 2.0 * np.pi * grid * oscillator.lorentz_susceptibility(grid, best.reshape(-1, 3)).imag + dc
+        chi = oscillator.lorentz_susceptibility(grid, smoother.resolved(best.reshape(-1, 3)))
+        sharp = 2.0 * np.pi * grid * chi.imag + dc
         density = smoother.density(sharp, seen.n_alpha, seen.n_alpha_err)
         # noise of a power spectrum is multiplicative: weights by the measured values would favor points
         # that are low by chance and bias every strength downward
@@ -221,7 +223,7 @@ def fit_lorentz(
     covariance = (covariance + _of_dc(gain, dc_err)) * max(chi2, 1.0)
     return OscillatorFit(
         _LORENTZ,
-        np.abs(best.reshape(start.shape)),
+        best.reshape(start.shape),
         np.sqrt(np.diag(covariance)).reshape(start.shape),
         covariance,
         chi2,
@@ -332,7 +334,7 @@ def fit_four_parameter(
         best, gain, chi2 = least_squares_fit(
             model, derivatives, best, measured, errors, points, np.zeros_like(best)
         )
-        chi = oscillator.four_parameter(grid, best.reshape(-1, 4), eps_inf) - eps_inf
+        chi = oscillator.four_parameter(grid, smoother.resolved(best.reshape(-1, 4)), eps_inf) - eps_inf
         sharp = oscillator.sigma_from_susceptibility(grid, chi).real + seen.sigma_dc
         density = smoother.density(sharp, seen.sigma.real, seen.real_err)
         real_err = _raised(smoother.error(density))

@@ -16,6 +16,9 @@ FINE = 8
 #: Least variance of an average over directions, over that of one component. Control variates leave less, but
 #: of heights alone: positions and widths are as uncertain as without them.
 ONE_OF_THREE = 1.0 / 3.0
+#: Height above the real axis, in grid steps, at which models are taken: lines of no width are wide there.
+#: What a correlation function repeats after the period of the grid is exp(−2π 3) smaller than on the axis.
+ABOVE = 3.0
 
 
 class Smoother:
@@ -32,7 +35,7 @@ class Smoother:
         self.step_cm = float(nu[1] - nu[0])
         count = 4 * len(nu)
         # four times the range of the spectrum: the tail of the model must have decayed
-        self.grid_cm = np.arange(count + 1, dtype=np.float64) * self.step_cm
+        self.grid_cm = (np.arange(count + 1) + 1j * ABOVE) * self.step_cm
         self.n_out = len(nu)
         self.window = spectrum.lag_window
         self.window_step_fs = float(spectrum.parameters["timestep_fs"])
@@ -44,11 +47,15 @@ class Smoother:
         if spectrum.parameters.get("estimator") == "lag":  # the biased correlation broadens lines by the run
             kept = 1.0 - np.arange(len(self.window)) * runs / float(spectrum.parameters["n_frames"])
             self.of_lines = self.window * np.clip(kept, 0.0, None)
+        per_step = SPEED_OF_LIGHT_M_S * 1e-13 * self.window_step_fs  # cycles per step and cm⁻¹
+        decay = 2.0 * np.pi * ABOVE * self.step_cm * per_step
+        self.of_lines = self.of_lines * np.exp(decay * np.arange(len(self.window)))
         self.least_share = 0.0 if spectrum.plain_n_alpha is None else ONE_OF_THREE
         self.steps = 1000.0 * float(spectrum.parameters["total_time_ps"]) / self.window_step_fs
-        per_step = SPEED_OF_LIGHT_M_S * 1e-13 * self.window_step_fs  # cycles per step and cm⁻¹
         self.size = round(1.0 / (self.step_cm * per_step))
         self.relative_variance = 1.0 / (self.steps * bandwidth * per_step)
+        # a run resolves no finer line, and `fine_grid_cm` shows none
+        self.least_width_cm = max(runs / (np.pi * self.steps * per_step), self.step_cm / FINE)
 
     def __call__(self, chi: Complex) -> Complex:
         """Return σ (..., F) on the spectrum's grid from susceptibilities on `grid_cm`."""
@@ -60,6 +67,10 @@ class Smoother:
         """Wavenumbers at which `density` wants the model, FINE per point of the spectrum."""
         points = (np.arange(FINE * self.n_out) + 0.5) / FINE + 0.5
         return np.asarray(points * self.step_cm)
+
+    def resolved(self, bands: Array) -> Array:
+        """Bands (B, ≥ 2) of a model whose second number is a width, none narrower than the run resolves."""
+        return np.column_stack([bands[:, 0], np.maximum(bands[:, 1], self.least_width_cm), bands[:, 2:]])
 
     def density(self, sharp: Array, measured: Array, error: Array) -> Array:
         """Variance density of the periodogram behind a spectrum, from the model without smoothing.

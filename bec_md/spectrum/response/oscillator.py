@@ -3,7 +3,7 @@ r"""Oscillator models of ε(ω): Lorentz sum and four-parameter (factorized) for
 Lorentz: :math:`ε = ε_∞ + \sum_j \frac{Δε_j\, ν_j^2}{ν_j^2 - ν^2 - iγ_jν}`.
 Four parameters (Gervais & Piriou 1974, Phys. Rev. B 10, 1642):
 :math:`ε = ε_∞ \prod_j \frac{Ω_{LO,j}^2 - ν^2 - iγ_{LO,j}ν}{Ω_{TO,j}^2 - ν^2 - iγ_{TO,j}ν}`.
-All frequencies in cm⁻¹, e^{−iωt}.
+All frequencies in cm⁻¹, e^{−iωt}; above the real axis, ν + iη, ε is that of correlations times e^{−2πcηt}.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from bec_md.spectrum.response.conductivity import OMEGA_PER_CM
 from bec_md.units import VACUUM_PERMITTIVITY_F_M
 
 
-def lorentz_susceptibility(wavenumber_cm: Array, bands: NDArray[Any]) -> Complex:
+def lorentz_susceptibility(wavenumber_cm: NDArray[Any], bands: NDArray[Any]) -> Complex:
     """Return ε − ε_∞ of Lorentz oscillators.
 
     Parameters
@@ -36,7 +36,7 @@ def lorentz_susceptibility(wavenumber_cm: Array, bands: NDArray[Any]) -> Complex
     return np.asarray(terms.sum(axis=0))
 
 
-def four_parameter(wavenumber_cm: Array, bands: NDArray[Any], eps_inf: float) -> Complex:
+def four_parameter(wavenumber_cm: NDArray[Any], bands: NDArray[Any], eps_inf: float) -> Complex:
     """Return ε of the factorized form.
 
     Parameters
@@ -54,7 +54,7 @@ def four_parameter(wavenumber_cm: Array, bands: NDArray[Any], eps_inf: float) ->
     return np.asarray(eps_inf * ratio.prod(axis=0))
 
 
-def lorentz_derivatives(wavenumber_cm: Array, bands: NDArray[Any]) -> Complex:
+def lorentz_derivatives(wavenumber_cm: NDArray[Any], bands: NDArray[Any]) -> Complex:
     """Derivatives of `lorentz_susceptibility` by its parameters in the order of `bands`, (3 B, F)."""
     position, width, strength = np.asarray(bands, dtype=float).T[:, :, None]
     nu = np.asarray(wavenumber_cm)[None, :]
@@ -65,7 +65,7 @@ def lorentz_derivatives(wavenumber_cm: Array, bands: NDArray[Any]) -> Complex:
     return np.stack([by_position, by_width, by_strength], axis=1).reshape(-1, nu.shape[1])
 
 
-def four_parameter_derivatives(wavenumber_cm: Array, bands: NDArray[Any], eps_inf: float) -> Complex:
+def four_parameter_derivatives(wavenumber_cm: NDArray[Any], bands: NDArray[Any], eps_inf: float) -> Complex:
     """Derivatives of `four_parameter` by its parameters in the order of `bands`, (4 B, F)."""
     to, to_width, lo, lo_width = np.asarray(bands, dtype=float).T[:, :, None]
     nu = np.asarray(wavenumber_cm)[None, :]
@@ -133,7 +133,7 @@ def _pair(poles: list[float], zeros: list[float]) -> list[tuple[int, int]]:
     return pairs
 
 
-def sigma_from_susceptibility(wavenumber_cm: Array, chi: NDArray[Any]) -> Complex:
+def sigma_from_susceptibility(wavenumber_cm: NDArray[Any], chi: NDArray[Any]) -> Complex:
     """σ = −iωε₀χ in S/m."""
     return np.asarray(-1j * VACUUM_PERMITTIVITY_F_M * OMEGA_PER_CM * wavenumber_cm * chi)
 
