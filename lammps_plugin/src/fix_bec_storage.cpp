@@ -65,7 +65,7 @@ void FixBec::write_restart(FILE *file)
                      integral[0], integral[1], integral[2], work};
   double record[10];
   MPI_Allreduce(local, record, 8, MPI_DOUBLE, MPI_SUM, world);
-  record[8] = sample_time;
+  record[8] = sample_time - now();    // the clock may be moved between reading and the fix
   record[9] = continuous ? 1.0 : 0.0;
   if (comm->me != 0) return;
   const int size = sizeof(record);
@@ -77,7 +77,7 @@ void FixBec::restart(char *buf)
 {
   double record[10];
   memcpy(record, buf, sizeof(record));
-  sample_time = record[8];
+  sample_time = now() + record[8];
   continuous = record[9] != 0.0;
   power_time = last_run_time = now();    // which is taken at every step
   last_run_step = update->ntimestep;

@@ -72,8 +72,9 @@ def test_clock_that_was_moved_starts_anew(lmp: Any, models: dict[str, Path], res
     np.testing.assert_array_equal(vector(lmp)[3:], before)
 
 
+@pytest.mark.parametrize("reset", ["", "reset_timestep 100000\n"])
 def test_restart_continues_the_integral(
-    start: Callable[[], Any], models: dict[str, Path], tmp_path: Path
+    start: Callable[[], Any], models: dict[str, Path], tmp_path: Path, reset: str
 ) -> None:
     field = "efield 0.1 0.0 0.2"
     first = start()
@@ -85,7 +86,7 @@ def test_restart_continues_the_integral(
     second = start()
     second.command(f"read_restart {tmp_path}/half.restart")
     second.commands_string(
-        soft_forces() + "timestep 0.0005\nfix nve all nve\n" + bec(models["two_layers"], field)
+        soft_forces() + reset + "timestep 0.0005\nfix nve all nve\n" + bec(models["two_layers"], field)
     )
     second.command("run 0 post no")
     np.testing.assert_allclose(vector(second)[3:], half[3:], rtol=1e-12)
