@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from bec_md.atomic import write_tensors
 from bec_md.errors import DataError
+from bec_md.network.network import Network
 
 SCHEMA = 1
 
@@ -42,9 +43,14 @@ def _optimizer_tensors(network: nn.Module, optimizer: torch.optim.Optimizer) -> 
     return out
 
 
+def _shape(network: Network) -> str:
+    """What the weights belong to: elements, levels and sizes, as text."""
+    return json.dumps(network.config.model_dump(mode="json", exclude_defaults=True), sort_keys=True)
+
+
 def save_checkpoint(
     path: Path,
-    network: nn.Module,
+    network: Network,
     optimizer: torch.optim.Optimizer,
     averages: Mapping[str, Tensor],
     best: Mapping[str, Tensor] | None,
@@ -61,6 +67,7 @@ def save_checkpoint(
         "format": "bec-md checkpoint",
         "schema": str(SCHEMA),
         "fingerprint": fingerprint,
+        "network": _shape(network),
         "progress": json.dumps(asdict(progress)),
     }
     stored = {name: value.detach().cpu().contiguous().clone() for name, value in tensors.items()}
@@ -69,7 +76,7 @@ def save_checkpoint(
 
 def load_checkpoint(
     path: Path,
-    network: nn.Module,
+    network: Network,
     optimizer: torch.optim.Optimizer,
     averages: dict[str, Tensor],
     fingerprint: str,
@@ -96,6 +103,12 @@ def load_checkpoint(
             f"{path} belongs to another configuration",
             "network, data, optimizer or loss changed since it was written",
             "give another output folder, or start anew without `resume`",
+        )
+    if header.get("network", _shape(network)) != _shape(network):
+        raise DataError(
+            f"{path} holds a network of other elements, levels or shape",
+            "the model that it was fine-tuned from was replaced since it was written",
+            "put that model back, or give another output folder to begin with the new one",
         )
     by_name = dict(network.named_parameters())
     with torch.no_grad():

@@ -10,7 +10,7 @@ from bec_md.atomic import only_writer
 from bec_md.errors import BecMDError, DataError, UsageError
 from bec_md.evaluation import evaluate_model
 from bec_md.network import load_model
-from bec_md.network.model_file import load_network, read_header
+from bec_md.network.model_file import load_network, read_header, save_model
 from bec_md.network.second_opinion import rms_difference
 from bec_md.structure.extxyz import read_frames, write_frames
 from bec_md.training import train
@@ -293,6 +293,22 @@ def test_a_run_is_not_resumed_with_other_held_back_frames(tmp_path):
     with pytest.raises(DataError, match="another configuration"):
         train(config, output=tmp_path / "run", resume=True)
     assert (tmp_path / "run" / "config.yaml").read_bytes() == before  # that of the model beside it
+
+
+def test_a_fine_tuning_is_not_resumed_with_another_network_to_start_from(trained, tmp_path):
+    write_toy(tmp_path / "toy.xyz", 4, kinds=((12, 8),))
+    base, run = tmp_path / "base.safetensors", tmp_path / "run"
+    base.write_bytes((trained[0] / "run" / "model.safetensors").read_bytes())
+    change = {"network": {}, "finetune": {"model": "base.safetensors"}, "schedule": {"epochs": 1}}
+    config = write_config(tmp_path, **change)
+    train(config, output=run)
+    train(config, output=run, resume=True)
+    # its weights have the same sizes, but their rows are those of other elements
+    network = load_network(base)
+    other = network.config.model_copy(update={"elements": (3, 8, 12, 14)})
+    save_model(base, type(network)(other), {})
+    with pytest.raises(DataError, match="other elements, levels or shape"):
+        train(config, output=run, resume=True)
 
 
 def test_a_model_without_its_checkpoint_is_not_overwritten(tmp_path):
