@@ -14,6 +14,7 @@ import numpy as np
 
 from bec_md.arrays import Array
 from bec_md.errors import BecMDWarning, DataError, UsageError
+from bec_md.evaluation.doubts import label_doubts
 from bec_md.evaluation.evaluation import Evaluation, compare
 from bec_md.evaluation.metrics import MAX_SUM_RULE_E, residual_per_root
 from bec_md.structure import Frame
@@ -129,7 +130,8 @@ def evaluate_model(
         element_means=means,
         extra=timing,
     )
-    result = replace(result, warnings=(*_broken(frames), *_other_level(frames, predictor), *result.warnings))
+    doubts = (*_broken(frames), *label_doubts(frames), *_other_level(frames, predictor))
+    result = replace(result, warnings=(*doubts, *result.warnings))
     return _judged(_introduced(result, predictor), frames, predictor)
 
 

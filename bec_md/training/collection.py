@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from bec_md.errors import DataError, UsageError
+from bec_md.evaluation.doubts import label_doubts
 from bec_md.evaluation.metrics import sum_rule_excess
 from bec_md.files import parsing, read_head, read_text, require_file
 from bec_md.structure import Frame
@@ -204,7 +205,8 @@ def collect(
         )
     target = Path(output)
     write_frames(target, [label.frame for label in labels])
-    return Collection(target, tuple(labels), tuple(rejected), tuple(_mixed_corrections(labels)))
+    doubts = (*_mixed_corrections(labels), *label_doubts([label.frame for label in labels]))
+    return Collection(target, tuple(labels), tuple(rejected), doubts)
 
 
 def _mixed_corrections(labels: Sequence[CollectedLabel]) -> Iterator[str]:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from bec_md.errors import UsageError
+from bec_md.evaluation.doubts import label_doubts
 from bec_md.network.model_file import content_hash, read_header
 from bec_md.structure import Frame
 from bec_md.structure.extxyz import read_frames
@@ -53,6 +54,8 @@ def _read(path: Path, source: Source, labels: Labels, report: Callable[[str], No
     )
     kept, found = check_labels(frames, **labels.model_dump())
     report(f"{path.name} [{source.level}]: {found.summary()}")
+    for doubt in label_doubts(frames):
+        report(f"warning: {path.name}: {doubt}")
     if not kept:
         raise UsageError(
             f"{path}: no frame passed the label checks ({found.dropped[0]})",

@@ -5,6 +5,7 @@ import pytest
 
 from bec_md.errors import UsageError
 from bec_md.evaluation import check_index_order
+from bec_md.evaluation.doubts import label_doubts
 from bec_md.evaluation.metrics import sum_rule_excess
 from bec_md.training.labels import check_labels
 from bec_md.training.splits import composition_rank, split_by_block, split_by_composition
@@ -12,6 +13,34 @@ from bec_md.training.splits import composition_rank, split_by_block, split_by_co
 from .toy import toy_frames
 
 LIMITS = {"max_sum_rule_e": 0.3, "max_charge_e": 20.0, "max_eps_inf": 50.0}
+
+
+def changed(frame, *, charges=1.0, lengths=1.0, excess_e=0.0, **stated):
+    tensors = charges * frame.born_effective_charges + excess_e * np.eye(3) / frame.n_atoms
+    return replace(
+        frame.with_labels(born_effective_charges=tensors),
+        positions_ang=lengths * frame.positions_ang,
+        cell_ang=lengths * frame.cell_ang,
+        **stated,
+    )
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({}, ""),
+        ({"lengths": 1 / 0.529177}, "look like bohr, read as Å"),
+        ({"charges": -1.0}, "mean charges F +0.80, Li -0.80, Mg -1.59 e: the tensors look like −Z"),
+        ({"excess_e": 1.9}, "12 of 12 structures add up to +2 e"),  # k-points are not quite converged
+        ({"excess_e": -1.0}, "add up to -1 e"),
+        ({"excess_e": 1.0, "total_charge": 1.0}, ""),
+        ({"excess_e": 0.6}, ""),
+    ],
+)
+def test_labels_that_are_wrong_as_a_whole_are_named(change, said):
+    found = label_doubts([changed(frame, **change) for frame in toy_frames(12)])
+    assert len(found) == bool(said)
+    assert said in "".join(found)
 
 
 def test_bad_frames_are_dropped_and_named():
