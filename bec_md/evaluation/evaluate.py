@@ -17,6 +17,8 @@ from bec_md.errors import BecMDWarning, DataError, UsageError
 from bec_md.evaluation.doubts import label_doubts
 from bec_md.evaluation.evaluation import Evaluation, compare
 from bec_md.evaluation.metrics import MAX_SUM_RULE_E, residual_per_root
+from bec_md.files import require_file
+from bec_md.network.learned import file_hash, learned_files
 from bec_md.structure import Frame
 from bec_md.structure.extxyz import read_frames
 from bec_md.structure.names import CHARGES, IndexOrder
@@ -130,7 +132,8 @@ def evaluate_model(
         element_means=means,
         extra=timing,
     )
-    doubts = (*_broken(frames), *label_doubts(frames), *_other_level(frames, predictor))
+    doubts = [*_broken(frames), *label_doubts(frames), *_other_level(frames, predictor)]
+    doubts += _learned(predictor, data)
     result = replace(result, warnings=(*doubts, *result.warnings))
     return _judged(_introduced(result, predictor), frames, predictor)
 
@@ -144,6 +147,20 @@ def _require_labels(frames: Sequence[Frame], name: str) -> None:
             "there is nothing to compare a prediction with",
             "leave them out, or give them labels",
         )
+
+
+def _learned(model: Any, data: str | Path | Sequence[Frame]) -> list[str]:
+    """Say that the model has learned from the file."""
+    path = getattr(model, "path", None)
+    if path is None or not isinstance(data, (str, Path)):
+        return []
+    other = learned_files(path).get(file_hash(require_file(Path(data))))
+    if other is None:
+        return []
+    return [
+        f"{other.model} has learned from {other.n_training} structures of this file: their error is none of "
+        "unseen structures"
+    ]
 
 
 def _broken(frames: Sequence[Frame]) -> list[str]:

@@ -74,6 +74,12 @@ def model_path(name_or_path: str | Path) -> Path:
     )
 
 
+def model_beside(name_or_path: str, folder: Path) -> Path:
+    """File of a model that a configuration names: one in its folder, else as `model_path`."""
+    beside = folder / name_or_path
+    return model_path(beside if beside.is_file() else name_or_path)
+
+
 def choose_model(elements: Iterable[int], level: str | None = None) -> tuple[str, str]:
     """Name of the bundled model for these elements, and the reason for the choice.
 

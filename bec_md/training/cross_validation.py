@@ -26,10 +26,13 @@ class CrossValidation:
         Root-mean-square error of single tensor components of each fold, e.
     n_tensors
         Number of tensors in each.
+    seen_before
+        Whether the network that trainings began with, or a teacher, had learned from some of them.
     """
 
     fold_rmse_e: tuple[float, ...]
     n_tensors: tuple[int, ...]
+    seen_before: bool = False
 
     @property
     def rmse_e(self) -> float:
@@ -38,12 +41,15 @@ class CrossValidation:
 
     def card(self) -> dict[str, Any]:
         """Entries of the model card."""
+        from bec_md.training.ancestors import SEEN_BEFORE
+
         folds = len(self.fold_rmse_e)
         low, high = min(self.fold_rmse_e), max(self.fold_rmse_e)
         return {
             "stated_error_e": self.rmse_e,
             "stated_error_data": f"{folds}-fold cross-validation, {sum(self.n_tensors)} tensors; single "
-            f"folds {low:.3g} … {high:.3g} e; the held-back frames also chose the epoch",
+            f"folds {low:.3g} … {high:.3g} e; the held-back frames also chose the epoch"
+            + (SEEN_BEFORE if self.seen_before else ""),
             "cross_validation": {"rmse_e": list(self.fold_rmse_e), "n_tensors": list(self.n_tensors)},
         }
 
@@ -97,9 +103,10 @@ def cross_validate(
         As `of_fold` and `bec_md.training.train` do.
     """
     from bec_md.network.model_file import read_header
+    from bec_md.training.ancestors import SEEN_BEFORE
     from bec_md.training.run import train
 
-    errors, tensors = [], []
+    errors, tensors, seen_before = [], [], False
     own = sum(not source.teachers for source in config.data)
     for number in range(folds):
         report(f"fold {number + 1} of {folds}")
@@ -113,10 +120,10 @@ def cross_validate(
         )
         if result.interrupted:
             return result
-        rows = list(read_header(result.model)["card"]["validation"].values())[
-            :own
-        ]  # replayed files are behind
+        card = read_header(result.model)["card"]
+        rows = list(card["validation"].values())[:own]  # replayed files are behind
+        seen_before |= SEEN_BEFORE in card.get("stated_error_data", "")
         counts = [int(row["n_tensors"]) for row in rows]
         errors.append(float(np.sqrt(np.average([row["rmse_e"] ** 2 for row in rows], weights=counts))))
         tensors.append(sum(counts))
-    return CrossValidation(tuple(errors), tuple(tensors))
+    return CrossValidation(tuple(errors), tuple(tensors), seen_before)

@@ -74,8 +74,9 @@ def load_pretrained(
     from ase.data import atomic_numbers
 
     from bec_md.network.model_file import load_network
+    from bec_md.network.registry import model_beside
 
-    network = load_network(_find(finetune.model, config_folder))
+    network = load_network(model_beside(finetune.model, config_folder))
     missing = sorted(set(elements) - set(network.config.elements))
     if missing:
         raise UsageError(
@@ -94,13 +95,6 @@ def load_pretrained(
     numbered = {atomic_numbers.get(s) for item in finetune.readouts for s in item.oxidation_numbers or ()}
     kept = [z for z in network.config.elements if z in {*elements, *numbered}]
     return with_readouts(with_elements(network, kept) if new else network, finetune.readouts), new
-
-
-def _find(model: str, config_folder: Path) -> Path:
-    from bec_md.network.registry import model_path
-
-    beside = config_folder / model
-    return model_path(beside if beside.is_file() else model)
 
 
 def with_elements(network: Network, elements: Sequence[int]) -> Network:

@@ -127,6 +127,7 @@ def _train(
 
     from bec_md.network.predictor import check_device
     from bec_md.training.allocator import keep_freed_memory
+    from bec_md.training.ancestors import SEEN_BEFORE, learned_before
     from bec_md.training.loop import Trainer
     from bec_md.training.sources import load_sources
 
@@ -136,6 +137,9 @@ def _train(
     torch.manual_seed(config.seed)
     sources = load_sources(config, config_folder=beside, data_root=root, report=report)
     network, data = prepare(config, sources, beside)
+    before = learned_before(config, sources, beside)
+    for warning in before:
+        report(f"warning: {warning}")
     model = folder / "model.safetensors"
 
     def save_best(progress: Progress) -> None:
@@ -163,6 +167,8 @@ def _train(
     if not trainer.stop_requested:
         report_index_order(network, data, sources, report)
         entries, figures = finish(network, data, config, folder, report)
+        if before:
+            entries["stated_error_data"] += SEEN_BEFORE
         card = entries | card
     write_model(model, network, card)
     report(f"{'interrupted' if trainer.stop_requested else 'done'}: {model}, {folder / 'log.csv'}")

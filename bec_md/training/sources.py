@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +11,7 @@ import numpy as np
 
 from bec_md.errors import UsageError
 from bec_md.evaluation.doubts import label_doubts
+from bec_md.network.learned import file_hash
 from bec_md.network.model_file import content_hash, read_header
 from bec_md.structure import Frame
 from bec_md.structure.extxyz import read_frames
@@ -36,15 +36,6 @@ class LoadedSource:
     sha256: str  # of the file
     teacher_sha256: tuple[str, ...] = ()  # of the models that labelled it
     validation_sha256: str = ""  # of the file that its held-back frames are in, if that is another
-
-
-def file_hash(path: Path) -> str:
-    """SHA-256 of a file's content."""
-    digest = hashlib.sha256()
-    with path.open("rb") as stream:
-        while chunk := stream.read(1 << 20):
-            digest.update(chunk)
-    return digest.hexdigest()
 
 
 def _read(path: Path, source: Source, labels: Labels, report: Callable[[str], None]) -> list[Frame]:

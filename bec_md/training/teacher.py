@@ -57,10 +57,9 @@ def load_teacher(name_or_path: str, level: str, *, config_folder: Path) -> BecMo
         If there is no such model, or it does not know the level.
     """
     from bec_md.network.predictor import BecModel
-    from bec_md.network.registry import model_path
+    from bec_md.network.registry import model_beside
 
-    beside = config_folder / name_or_path
-    return BecModel(model_path(beside if beside.is_file() else name_or_path), level=level)
+    return BecModel(model_beside(name_or_path, config_folder), level=level)
 
 
 def displaced(frame: Frame, largest_ang: float, generator: np.random.Generator) -> Frame:

@@ -14,11 +14,13 @@ from bec_md.network.model_file import load_network, read_header, save_model
 from bec_md.network.second_opinion import rms_difference
 from bec_md.structure.extxyz import read_frames, write_frames
 from bec_md.training import train
+from bec_md.training.ancestors import learned_before
 from bec_md.training.config import parse_config
-from bec_md.training.cross_validation import cross_validate
+from bec_md.training.cross_validation import CrossValidation, cross_validate
 from bec_md.training.pretrained import extend_levels, make_network_config
 from bec_md.training.publish import publish
 from bec_md.training.publish_mean import publish_mean
+from bec_md.training.sources import load_sources
 from bec_md.training.splits import split_by_block, split_by_composition
 from bec_md.training.validation import read_parity
 
@@ -309,6 +311,40 @@ def test_a_fine_tuning_is_not_resumed_with_another_network_to_start_from(trained
     save_model(base, type(network)(other), {})
     with pytest.raises(DataError, match="other elements, levels or shape"):
         train(config, output=run, resume=True)
+
+
+def test_what_the_network_to_start_from_has_learned_is_no_test(trained, tmp_path):
+    base = str(trained[0] / "run" / "model.safetensors")  # the last 2 of 10 frames were held back
+    (tmp_path / "toy.xyz").write_bytes((trained[0] / "toy.xyz").read_bytes())
+    write_toy(tmp_path / "new.xyz", 4, seed=8)
+    source = {"path": "toy.xyz", "level": "toy", "split": "block"}
+    cases = [
+        ({**source, "validation": 0.2}, False),
+        ({**source, "validation": 0.1}, False),
+        ({**source, "validation": 0.3}, True),
+        ({**source, "validation": 0.2, "fold": [0, 5]}, True),
+        ({**source, "path": "new.xyz", "validation": 0.5}, False),
+        ({**source, "path": "new.xyz", "validation": "toy.xyz"}, True),
+    ]
+    for data, known in cases:
+        config = parse_config({"data": [data], "schedule": {"epochs": 1}, "finetune": {"model": base}})
+        sources = load_sources(config, config_folder=tmp_path, data_root=None, report=lambda line: None)
+        said = learned_before(config, sources, tmp_path)
+        assert len(said) == known, data
+        assert not said or "tiny has learned from 8 structures of toy.xyz" in said[0]
+    # and the cards say so
+    lines: list[str] = []
+    data = [{**source, "validation": 0.3}]
+    config = write_config(tmp_path, data=data, network={}, schedule={"epochs": 1}, finetune={"model": base})
+    result = train(config, output=tmp_path / "run", report=lines.append)
+    assert any("warning: toy: tiny has learned from 8 structures" in line for line in lines)
+    assert "some were learned from before" in read_header(result.model)["card"]["stated_error_data"]
+    folds = CrossValidation((0.1, 0.2), (8, 8), seen_before=True)
+    assert "some were learned from before" in folds.card()["stated_error_data"]
+    # so does an evaluation
+    warnings = evaluate_model(base, tmp_path / "toy.xyz").warnings
+    assert any("tiny has learned from 8 structures of this file" in warning for warning in warnings)
+    assert not any("of this file" in item for item in evaluate_model(base, tmp_path / "new.xyz").warnings)
 
 
 def test_a_model_without_its_checkpoint_is_not_overwritten(tmp_path):

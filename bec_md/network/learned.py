@@ -1,0 +1,72 @@
+"""Which files a model has learned from, by their content: errors on these are none of unseen structures."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from bec_md.network.model_file import read_header
+
+
+@dataclass(frozen=True, slots=True)
+class LearnedFile:
+    """A file of labels, as the card of a model tells of it.
+
+    Parameters
+    ----------
+    model
+        Name of the model.
+    n_training
+        Structures learned from.
+    validation, split, fold, seed
+        What was held back, see `bec_md.training.config.Source`.
+    """
+
+    model: str
+    n_training: int
+    validation: float | str | None
+    split: str | None
+    fold: tuple[int, int] | None
+    seed: int | None
+
+    def held_back(
+        self, validation: float | str | None, split: str, fold: tuple[int, int] | None, seed: int
+    ) -> bool:
+        """Whether everything that is held back in this way was held back from the model as well."""
+        if (split, fold) != (self.split, self.fold) or (split == "composition" and seed != self.seed):
+            return False
+        if fold is None and isinstance(validation, float) and isinstance(self.validation, float):
+            return validation <= self.validation
+        return validation == self.validation
+
+
+def file_hash(path: Path) -> str:
+    """SHA-256 of a file's content."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def learned_files(path: Path) -> dict[str, LearnedFile]:
+    """Files whose own labels a model (or the networks of a mean) has learned from, by SHA-256."""
+    header = read_header(path)
+    found: dict[str, LearnedFile] = {}
+    for part in header.get("mean_of") or ():
+        found |= learned_files(Path(part))
+    training: Mapping[str, Any] = {} if "mean_of" in header else header["card"].get("training") or {}
+    config = training.get("config") or {}
+    asked = [*config.get("data", ()), *((config.get("finetune") or {}).get("replay") or ())]
+    for row, source in zip(training.get("data", ()), asked, strict=False):
+        if row.get("training_frames") and not source.get("teacher"):
+            fold = source.get("fold")
+            found[row["sha256"]] = LearnedFile(
+                str(header["card"].get("name", path.stem)),
+                row["training_frames"],
+                source.get("validation"),
+                source.get("split"),
+                None if fold is None else tuple(fold),
+                config.get("seed"),
+            )
+    return found
