@@ -298,8 +298,13 @@ def _client(execution: Execution) -> Iterator[Any]:
 
 
 def _connected(distributed: Any, address: str) -> Any:
+    security = distributed.Security().get_connection_args("client")
     try:
         distributed.comm.resolve_address(address)  # a client that cannot be made hangs when it is closed
+        if address.startswith(("tls://", "wss://")) and security.get("ssl_context") is None:
+            raise ValueError(
+                "dask is not told the certificates (`distributed.comm.tls` of its configuration)"
+            )
         return distributed.Client(address, set_as_default=False)
     except (OSError, ValueError) as error:
         raise UsageError(

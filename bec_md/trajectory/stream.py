@@ -9,6 +9,7 @@ from itertools import islice
 
 import numpy as np
 
+from bec_md.arrays import Array
 from bec_md.errors import BecMDError, BecMDWarning, DataError, UsageError
 from bec_md.structure import Frame
 from bec_md.structure.names import UNITLESS_TIME_KEYS
@@ -31,12 +32,15 @@ from bec_md.trajectory.motion import Motion, foreign_velocities, read_clock, une
 from bec_md.trajectory.options import ReadOptions
 from bec_md.trajectory.plausibility import check_first_frames, rounding_warning
 from bec_md.trajectory.reader import FrameReader, HoldsArrays
+from bec_md.trajectory.velocities import same_basis
 
 #: Frames read on opening, for time step, units and temperature; fewer of large systems, never below three.
 _PROBED_FRAMES, _PROBED_ATOMS = 24, 120_000
 #: Frames that are checked together and the atoms in them: what lies between them costs little then, and what
 #: has to be stacked stays in the cache.
 _BLOCK, _HELD_BLOCK = (672, 80_000), (2048, 100_000)
+#: Strain up to which a cell is the first one in other vectors.
+_NEAR = 0.4
 #: Correlation of successive displacements from which gaps between positions can be told.
 _SMOOTH = 0.9
 
@@ -270,8 +274,8 @@ class StreamedTrajectory:
         if time_fs is None and clock.timestep_fs is not None:
             time_fs = raw.index * clock.timestep_fs
         return Frame(
-            raw.positions_ang, raw.cell_ang, raw.pbc, first.numbers, first.masses_amu, raw.velocities_ang_fs,
-            time_fs, raw.labels, raw.total_charge, raw.index, raw.step, raw.info,
+            raw.positions_ang, _unflipped(raw, first), raw.pbc, first.numbers, first.masses_amu,
+            raw.velocities_ang_fs, time_fs, raw.labels, raw.total_charge, raw.index, raw.step, raw.info,
         )  # fmt: skip
 
     def _probe(self) -> list[Frame]:
@@ -339,6 +343,15 @@ class StreamedTrajectory:
             f"the cell changes (V from {min(volumes):.5g} to {max(volumes):.5g} Å³ in the first frames): "
             f"{how}, and the spectrum is per mean volume; the theory is that of a constant one"
         ]
+
+
+def _unflipped(raw: Frame, first: Frame) -> Array:
+    """Cell in the basis of the first frame where it is near that: flips would spoil means over frames."""
+    if not first.pbc.any() or np.array_equal(raw.cell_ang, first.cell_ang):
+        return raw.cell_ang
+    cell = same_basis(first.cell_ang, raw.cell_ang)
+    strain = cell @ np.linalg.inv(first.cell_ang) - np.eye(3)
+    return cell if np.abs(strain).max() < _NEAR else raw.cell_ang
 
 
 def _compare(motion: Motion, source: str, masses: bool) -> None:

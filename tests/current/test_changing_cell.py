@@ -78,6 +78,9 @@ def test_a_flipped_box_is_no_motion(tmp_path: Path, columns: str) -> None:
     path.write_text("\n".join(lines) + "\n")
     found = compute_current(path, **OPTIONS)
     np.testing.assert_allclose(found.total("none"), exact(motion, cells), atol=2e-7)
+    # neither the mean cell nor the mean structure know of the flip
+    np.testing.assert_allclose(found.cell_ang, cells.mean(axis=0), atol=0.03)
+    assert found.metadata["mean_structure"]["spread"] < 0.3
 
 
 def test_a_trajectory_that_was_continued_at_another_interval_is_refused(tmp_path: Path) -> None:

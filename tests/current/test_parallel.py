@@ -186,6 +186,13 @@ def test_a_scheduler_without_workers_is_told_from_workers_that_die(
         compute(source, dask_address=cluster.scheduler_address)
 
 
+def test_an_encrypted_scheduler_needs_certificates(tmp_path: Path) -> None:
+    pytest.importorskip("distributed")
+    source = write_trajectory(tmp_path / "t.xyz", 20)
+    with pytest.raises(UsageError, match="certificates"):
+        compute(source, dask_address="tls://127.0.0.1:1")
+
+
 def test_a_worker_that_finds_other_files_says_so(tmp_path: Path) -> None:
     job = prepare_current(
         write_trajectory(tmp_path / "t.xyz", 30),
