@@ -14,7 +14,7 @@ from bec_md.cli.brief import announce_storage
 from bec_md.cli.console import Console, duration
 from bec_md.cli.failures import InterruptedByUserError, not_written, stopped_by
 from bec_md.cli.inputs import InputOptions, Source, current_path
-from bec_md.cli.outputs import OutputOptions
+from bec_md.cli.outputs import OutputOptions, check_writable
 from bec_md.cli.values import refuse_idle
 from bec_md.errors import UsageError
 
@@ -44,6 +44,8 @@ def compute_currents(
     paths = {source.stem: current_path(source, outputs.folder, outputs.current) for source in jobs}
     for path in paths.values():
         outputs.check_current(path)
+        if not path.exists():  # what is complete is only read
+            check_writable("--current", path)
     if not console.verbose:
         stored = [(source, paths[source.stem]) for source in jobs]
         announce_storage(

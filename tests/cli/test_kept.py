@@ -47,6 +47,17 @@ def current_of(path: Path) -> np.ndarray[Any, Any]:
         return np.asarray(file["current"][()])
 
 
+def test_a_current_that_has_no_place_is_told_before_the_work(folder: Path) -> None:
+    words = ("spectrum", "t.xyz", "--timestep", "2", *FIXED, "--resolution", "300", "--json", "-")
+    forbidden = "import os; os.access = lambda *of, **how: False"
+    done = bec_md_after(forbidden, folder, *words)
+    assert done.returncode == 2
+    assert "--current t_current.h5: the folder" in done.stderr
+    assert "-o ~/name.h5" in done.stderr
+    assert bec_md(folder, *words).returncode == 0
+    assert bec_md_after(forbidden, folder, *words).returncode == 0  # kept: nothing is written
+
+
 @pytest.mark.parametrize("link", ["itself", "symbolic", "hard"])
 @pytest.mark.parametrize("words", [("spectrum", "--csv"), ("spectrum", "--current"), ("predict", "-o")])
 def test_no_output_replaces_an_input(folder: Path, words: tuple[str, str], link: str) -> None:
