@@ -459,7 +459,6 @@ def _parameters(
     series = blocks.series
     span = window_span_fs(options.estimate.resolution_cm, options.estimate.window)
     chosen = {f.name: getattr(options.estimate, f.name) for f in fields(options.estimate)}
-    known = [s.n_atoms for s in series]
     return {
         **chosen,
         "bec_md_version": bec_md.__version__,
@@ -481,7 +480,8 @@ def _parameters(
         "timestep_fs": power.timestep_fs,
         "n_frames": int(sum(blocks.lengths)),
         "n_replicas": len(series),
-        "n_atoms": known[0],
+        "run_frames": list(blocks.lengths),
+        "n_atoms": series[0].n_atoms,
         "total_time_ps": power.total_time_fs / 1000.0,
         "nyquist_cm": 0.5 / (SPEED_OF_LIGHT_CM_FS * power.timestep_fs),
         "max_cm": options.asked.max_cm,

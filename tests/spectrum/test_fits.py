@@ -262,3 +262,17 @@ def test_a_line_of_no_width_has_the_shape_of_the_window(spectrum) -> None:
     )
     ratio = at / [truth.real, truth.imag]
     np.testing.assert_allclose(ratio, ratio[0, 0], rtol=0.02)
+
+
+def test_runs_of_unequal_length_have_the_widths_of_the_long_ones() -> None:
+    """Three sevenths of the samples are in runs of 0.4 ps; the mean length was that of all."""
+    lengths = [8000] + [100] * 60
+    series = [
+        bare(langevin_oscillator(n, 4.0, 450.0, 6.0, MASS, i)[1], 4.0, VOLUME) for i, n in enumerate(lengths)
+    ]
+    found = compute_spectrum(
+        series, temperature_k=300.0, resolution_cm=10.0, max_cm=800.0, dc=False, groups=False
+    )
+    sure = fits.fit_lorentz(found, [450.0])
+    assert sure.bands[0, 1] == pytest.approx(6.0, abs=2.0 * sure.errors[0, 1])
+    assert sure.errors[0, 1] < 2.0

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from bec_md.arrays import Array, Complex
 from bec_md.spectrum.errors.fit_errors import functional_covariance
+from bec_md.spectrum.estimators.estimate import kept_part
 from bec_md.spectrum.response import oscillator
 from bec_md.spectrum.spectrum import Spectrum
 from bec_md.units import SPEED_OF_LIGHT_M_S
@@ -45,8 +46,9 @@ class Smoother:
         runs = int(spectrum.parameters.get("n_replicas", 1))
         self.of_lines = self.window
         if spectrum.parameters.get("estimator") == "lag":  # the biased correlation broadens lines by the run
-            kept = 1.0 - np.arange(len(self.window)) * runs / float(spectrum.parameters["n_frames"])
-            self.of_lines = self.window * np.clip(kept, 0.0, None)
+            mean = int(spectrum.parameters["n_frames"]) // runs  # all that older files say
+            lengths = spectrum.parameters.get("run_frames") or [mean] * runs
+            self.of_lines = self.window * kept_part(len(self.window) - 1, lengths)
         per_step = SPEED_OF_LIGHT_M_S * 1e-13 * self.window_step_fs  # cycles per step and cm⁻¹
         decay = 2.0 * np.pi * ABOVE * self.step_cm * per_step
         self.of_lines = self.of_lines * np.exp(decay * np.arange(len(self.window)))

@@ -6,7 +6,7 @@ they differ in the kernel's shape and in how they treat the ends of the series.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -215,7 +215,7 @@ def _lag(blocks: CurrentBlocks, options: EstimateOptions) -> PowerSpectra:
         raw = correlation.even_correlation(power, size, max_lag) / norm
         return one_sided.two_sided_transform(raw * weight, grid, step)
 
-    n, kept = float(sum(lengths)), _kept(max_lag, lengths)
+    n, kept = float(sum(lengths)), kept_part(max_lag, lengths)
     lost = window * (1.0 - 1.0 / np.maximum(kept, 0.5))  # −k/(N − k), at least −1: what leaks at the ends
     weights = sums.block_weight
     return PowerSpectra(
@@ -238,7 +238,7 @@ def _lag(blocks: CurrentBlocks, options: EstimateOptions) -> PowerSpectra:
     )
 
 
-def _kept(max_lag: int, lengths: tuple[int, ...]) -> Array:
+def kept_part(max_lag: int, lengths: Sequence[int]) -> Array:
     """Part of the correlation, (L + 1,), that a biased one has, which keeps a spectrum non-negative."""
     lags = np.arange(max_lag + 1)
     return np.asarray(np.sum([np.clip(n - lags, 0.0, None) for n in lengths], axis=0) / float(sum(lengths)))
