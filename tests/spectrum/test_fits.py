@@ -7,8 +7,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from bec_md.errors import UsageError
+from bec_md.errors import BecMDWarning, UsageError
 from bec_md.spectrum.analysis import fits
+from bec_md.spectrum.analysis.fit_table import fit_bands
 from bec_md.spectrum.analysis.smoother import Smoother
 from bec_md.spectrum.compute import compute_spectrum
 from bec_md.spectrum.response import oscillator
@@ -119,6 +120,8 @@ def test_a_conductivity_that_is_left_out_is_none_of_the_bands() -> None:
     certain = fits.fit_lorentz(replace(left, sigma_dc_err=np.zeros((3, 3))), max_cm=1000.0)
     np.testing.assert_array_equal(certain.bands, lorentz.bands)
     assert (certain.errors < lorentz.errors).all()  # that of σ_dc counts
+    with pytest.warns(BecMDWarning, match="subtract_dc"):
+        fit_bands(replace(left, parameters={**left.parameters, "subtract_dc": False}), "lorentz")
 
 
 def test_broadening_of_a_model_equals_the_estimator() -> None:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from typing import Any
 
-from bec_md.errors import UsageError
+from bec_md.errors import BecMDWarning, UsageError
 from bec_md.spectrum.analysis.axes import principal_directions
 from bec_md.spectrum.analysis.fits import OscillatorFit, fit_four_parameter, fit_lorentz
 from bec_md.spectrum.analysis.peak import find_spectrum_peaks
@@ -14,6 +15,8 @@ from bec_md.spectrum.spectrum import Spectrum
 
 #: The fit ends at this multiple of the highest band: beyond it there is only noise and weak absorption.
 RANGE = 1.35
+#: σ_dc in standard errors from which on it is one.
+SIGNIFICANT = 5.0
 
 
 def fit_bands(
@@ -41,7 +44,22 @@ def fit_bands(
     ------
     UsageError
         If no direction has a significant band.
+
+    Warns
+    -----
+    BecMDWarning
+        Where what is fitted holds a DC conductivity.
     """
+    known = spectrum.parameters
+    dc, err = (known.get(f"sigma_dc{part}_s_per_m") or 0.0 for part in ("", "_err"))
+    if dc > SIGNIFICANT * err and not known.get("subtract_dc"):
+        warnings.warn(
+            BecMDWarning(
+                f"σ_dc of {dc:.3g} S/m is in what is fitted, and oscillators have "
+                "none: those found may describe free charges; `subtract_dc` leaves it out"
+            ),
+            stacklevel=2,
+        )
     chosen = [to_direction(d) for d in directions] or list(principal_directions(spectrum))
     found = [fit for direction in chosen if (fit := _fit(spectrum, model, direction)) is not None]
     if not found:
