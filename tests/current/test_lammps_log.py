@@ -230,6 +230,12 @@ def test_tables_of_other_dynamics_are_not_joined(tmp_path: Path) -> None:
     assert_reference(read(tmp_path, text))
 
 
+@pytest.mark.parametrize("command", ["mass 2 17.999", "angle_coeff 1 55.0 104.5"])
+def test_other_masses_or_forces_are_another_run(tmp_path: Path, command: str) -> None:
+    text = f"{HEAD}run 80\n{one(rows(0, 21))}{command}\nrun 80\n{one(rows(20, 41))}"
+    assert read(tmp_path, text).n_frames == 21
+
+
 @pytest.mark.parametrize("command", ["silica Si O charge 1", "universal Si O"])
 def test_another_fix_of_the_same_name_is_another_current(tmp_path: Path, command: str) -> None:
     """Other charges, or another group, in the second half of a run: J is not that of the first."""

@@ -12,7 +12,8 @@ _OUTPUT_FIXES = ("ave/", "print", "vector", "store", "bec", "msst/print", "halt"
 _NEW_DYNAMICS = (
     *("velocity", "set", "displace_atoms", "delete_atoms", "create_atoms", "change_box", "reset_timestep"),
     *("read_dump", "read_data", "read_restart", "replicate", "pair_style", "pair_coeff", "pair_modify"),
-    *("bond_coeff", "kspace_style", "run_style"),
+    *("bond_coeff", "angle_coeff", "dihedral_coeff", "improper_coeff", "special_bonds", "create_bonds"),
+    *("delete_bonds", "kspace_style", "run_style", "mass", "dielectric"),
 )
 RUN_COMMANDS = {
     *("run", "rerun", "minimize", "temper", "temper/npt", "temper/grem"),
