@@ -67,9 +67,10 @@ def resolve_eps_inf(series: Sequence[CurrentSeries], value: Any) -> tuple[Array 
         if item.eps_inf is None:
             raise UsageError(
                 "`eps_inf=model`: the current carries no prediction of ε_∞",
-                f"its charges come from {item.metadata.get('charges', 'another source')}, not from a network "
-                "that predicts ε_∞",
-                "give numbers such as `eps_inf=2.4`, or compute the current with `charges=model`",
+                f"charges ({item.metadata.get('charges', 'of another source')}) are not those of a network "
+                "that predicts ε_∞ as well",
+                "give numbers such as `eps_inf=2.4` (bec-md born STRUCTURE predicts them), or compute the "
+                "current from a trajectory with `charges=model`",
             )
         means.append(mean_row(item.eps_inf, BLOCK_ROWS))
     mean = np.average(means, axis=0, weights=[item.n_frames for item in series])
