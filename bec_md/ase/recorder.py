@@ -71,7 +71,7 @@ class CurrentRecorder:
     ) -> None:
         self._dynamics: Any = dynamics
         self.path = expanded(output)
-        self._options = replace(CurrentOptions(charge_stride=1), **options)
+        self._options = CurrentOptions(charge_stride=1).changed(**options)
         if self._options.charge_stride != 1:
             raise UsageError(
                 f"`charge_stride={self._options.charge_stride}` in a running dynamics",

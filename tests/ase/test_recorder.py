@@ -71,6 +71,8 @@ def test_what_could_not_be_written_is_refused_before_the_run(quartz: Atoms, tmp_
     for interval in (0, -2, 2.5):
         with pytest.raises(UsageError, match="interval="):
             CurrentRecorder(dynamics, tmp_path / "j.h5", interval=interval)  # type: ignore[arg-type]
+    with pytest.raises(UsageError, match="use groups"):
+        CurrentRecorder(dynamics, tmp_path / "c.h5", group="species")
 
 
 def test_a_gap_is_refused(quartz: Atoms, tmp_path: Path) -> None:
