@@ -78,7 +78,8 @@ class BornCharges(ModelCalculator):
     ∂M_a/∂u_ib (first index polarization); ``dielectric_tensor`` (3, 3), the electronic one ε∞, where the
     model was trained with it; ``polarization`` (3,), cell dipole by volume in e/Å² for positions as given
     (not wrapped), of models whose tensors derive from one, in cells with a volume.
-    ``results["uncertainty_e"]`` (N,) holds the calibrated standard error of a component of Z* in e.
+    ``results["uncertainty_e"]`` (N,) holds the calibrated standard error of a component of Z* in e
+    (NaN if the model is no ensemble).
 
     Parameters
     ----------

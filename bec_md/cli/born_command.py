@@ -68,7 +68,8 @@ def born(
     write_text(output, born_text(content))
     for index, tensor in zip(chosen, tensors, strict=True):
         error = prediction.uncertainty_e[0][index]
-        text = f"{atoms.symbols[index]:2s} tr Z/3 {np.trace(tensor) / 3:+.3f} ± {error:.2g} e"
+        stated = f" ± {error:.2g}" if np.isfinite(error) else ""
+        text = f"{atoms.symbols[index]:2s} tr Z/3 {np.trace(tensor) / 3:+.3f}{stated} e"
         console.item(f"atom {index + 1}", text)
     console.item("ε_∞", " ".join(f"{value:.3f}" for value in np.diag(prediction.eps_inf[0])))
     console.item("written", f"{output} ({len(chosen)} of {len(atoms)} atoms)")

@@ -275,7 +275,7 @@ def _predict(
         own = getattr(prediction, "eps_inf", None)
         eps.append(np.full((3, 3), np.nan) if own is None else np.asarray(own)[0])
     timing = {"us_per_atom": 1e6 * float(np.median(wall)), "cpu_us_per_atom": 1e6 * float(np.median(cpu))}
-    complete = len(spreads) == len(frames)
+    complete = len(spreads) == len(frames) and np.isfinite(spreads[0]).all()  # not of a single member
     return (
         np.concatenate(tensors),
         np.concatenate(spreads) if complete else None,

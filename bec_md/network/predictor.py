@@ -34,7 +34,7 @@ class Prediction(ByFrame):
 
     born_effective_charges: Array  # (F, N, 3, 3) e, mean over the ensemble, Σ_i Z_i = Q·1
     members: Array  # (F, M, N, 3, 3) e; M = 1, the mean, where members were not asked for
-    uncertainty_e: Array  # (F, N) calibrated standard error of one component, e; zero if M = 1
+    uncertainty_e: Array  # (F, N) calibrated standard error of one component, e; NaN if M = 1
     eps_inf: Array  # (F, 3, 3); NaN where the model was trained without ε∞, or there is no cell
 
 
@@ -236,7 +236,8 @@ class BecModel:
         members = answers["charges"]
         mean = members.mean(axis=1)  # (F, N, 3, 3)
         deviations = members - mean[:, None]
-        variance = np.einsum("fmnab,fmnab->fn", deviations, deviations) / (9 * max(1, members.shape[1] - 1))
+        others = members.shape[1] - 1 or np.nan  # a single member says nothing of its error
+        variance = np.einsum("fmnab,fmnab->fn", deviations, deviations) / (9 * others)
         spread = self.calibration * np.sqrt(variance)
         return Prediction(mean, members, spread, self._known(answers["eps_inf"]))
 

@@ -103,6 +103,7 @@ def stated_error(card: dict[str, Any]) -> str:
     """Return the error that a model card states, in words."""
     error = card.get("stated_error_e")
     if error is None:
-        return "its card states no error"
+        raw = "training" in card and "uncertainty_scale" not in card
+        return "its card states no error" + (", and its uncertainty is not calibrated" if raw else "")
     data = card.get("stated_error_data")
     return f"stated error {float(error):.3g} e" + (f" ({data})" if data else "")

@@ -31,8 +31,8 @@ def born_charges(
     -------
     ``born``, (N, 3, 3) in e with ``born[i][a][b]`` = ∂M_a/∂u_ib; ``epsilon_static``, (3, 3), the electronic
     ε∞ (clamped ions; None if the model was trained without); ``born_uncertainty_e``, (N,), standard error of
-    a component; ``model``, ``stated_error_e``, ``model_hash``, ``bec_md_version``; ``remarks``, sentences
-    about elements and structures that the model does not know well.
+    a component (None if the model is no ensemble); ``model``, ``stated_error_e``, ``model_hash``,
+    ``bec_md_version``; ``remarks``, sentences about elements and structures that it does not know well.
 
     Raises
     ------
@@ -48,11 +48,11 @@ def born_charges(
     frame = _frame(structure)
     network = load_model(model, structures=[frame], threads=threads)
     found = network.predict_batch([frame])
-    eps = np.asarray(found.eps_inf[0], dtype=np.float64)
+    eps, spread = (np.asarray(x[0], dtype=np.float64) for x in (found.eps_inf, found.uncertainty_e))
     return {
         "born": np.asarray(found.born_effective_charges[0], dtype=np.float64).tolist(),
         "epsilon_static": eps.tolist() if np.isfinite(eps).all() else None,
-        "born_uncertainty_e": np.asarray(found.uncertainty_e[0], dtype=np.float64).tolist(),
+        "born_uncertainty_e": spread.tolist() if np.isfinite(spread).all() else None,
         "model": network.name,
         "model_hash": network.fingerprint,
         "stated_error_e": network.card.get("stated_error_e"),

@@ -13,6 +13,8 @@ from typer.testing import CliRunner
 from bec_md.charges.born_file import read_born
 from bec_md.cli.app import app
 from bec_md.network import load_model
+from bec_md.network.model_file import save_model
+from tests.network.conftest import make_network
 
 SPRING = 4.0  # eV/Å² between nearest neighbors, along the bond; a tenth of it across
 
@@ -259,6 +261,31 @@ def test_born_holds_the_independent_atoms(crystal):
     np.testing.assert_allclose(born.tensors, expected, atol=2e-5)  # coordinates of the CIF are rounded
     np.testing.assert_allclose(born.eps_inf, prediction.eps_inf[0], atol=2e-5)
     assert "2 of 8 atoms" in output
+
+
+def test_a_model_that_is_no_ensemble_states_no_uncertainty(tmp_path):
+    """It does not say that its tensors are exact: neither here nor in calculators and workflows."""
+    from bec_md.ase import BornCharges
+    from bec_md.evaluation import evaluate_model
+    from bec_md.structure.from_ase import as_frame
+    from bec_md.workflows import born_charges
+
+    model = tmp_path / "one.safetensors"
+    save_model(model, make_network(members=1), {"training": {}})
+    atoms = bulk("SiO", "rocksalt", a=4.2)
+    atoms.write(tmp_path / "POSCAR", format="vasp")
+    output = run("born", tmp_path / "POSCAR", "-o", tmp_path / "BORN", "--model", model)
+    assert "atom 1" in output
+    assert "±" not in output
+    assert "states no error, and its uncertainty is not calibrated" in " ".join(output.split())
+    assert born_charges(atoms, model=model)["born_uncertainty_e"] is None
+    calculator = BornCharges(model)
+    calculator.calculate(atoms)
+    assert np.isnan(calculator.results["uncertainty_e"]).all()
+    tensors = calculator.results["born_effective_charges"]
+    found = evaluate_model(model, [as_frame(atoms).with_labels(born_effective_charges=tensors + 0.1)])
+    assert found.uncertainty_e is None
+    assert "calibration" not in found.metrics
 
 
 def test_sticks_lie_over_a_spectrum(crystal, monkeypatch):
