@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 import sys
 from collections.abc import Mapping, Sequence
@@ -232,7 +233,16 @@ def _open_current(path: str, options: InputOptions, alone: bool) -> CurrentSerie
 def command_line() -> str:
     """Return the command as typed, with paths shortened to file names: no user or machine in results."""
     words = ["bec-md", *sys.argv[1:]]
-    return shlex.join(Path(word).name if "/" in word else word for word in words)
+    return shlex.join(_shortened(word, before) for before, word in zip(["", *words], words, strict=False))
+
+
+def _shortened(word: str, before: str) -> str:
+    """Return a word without the folders of a path in it; ang/fs behind ``--velocity-units`` is none."""
+    path = re.sub(r"^(--[\w-]+=)?([a-z]+:)?", "", word)
+    head = word.removesuffix(path)
+    option = head if head.startswith("--") else before
+    unit = option.startswith("--") and "unit" in option
+    return word if unit or "/" not in path else head + Path(path).name
 
 
 def current_path(source: Source, folder: Path, explicit: Path | None) -> Path:

@@ -260,3 +260,13 @@ def test_current_and_info_count_rigid_distances_in_the_temperature_as_spectrum_d
     momenta -= masses[:, None] * (momenta.sum(axis=1) / masses.sum())[:, None]
     energy = float(np.mean(np.sum(momenta**2 / (2.0 * masses[:, None]), axis=(1, 2))))
     assert said.count(f"{2.0 * energy / (21 * ase.units.kB):.1f} K, kinetic") == 2  # 3·12 − 3 − 12
+
+
+def test_commands_are_kept_without_folders_but_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    from bec_md.cli.inputs import command_line
+
+    words = "spectrum /home/me/T=300/run.xyz --charges born:/home/me/BORN --output=/home/me/a.h5 ../b.xyz"
+    monkeypatch.setattr("sys.argv", ["bec-md", *words.split(), "--velocity-units", "ang/fs", "--units=e/s"])
+    assert command_line() == (
+        "bec-md spectrum run.xyz --charges born:BORN --output=a.h5 b.xyz --velocity-units ang/fs --units=e/s"
+    )
