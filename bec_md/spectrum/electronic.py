@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 #: Asks for the prediction of the network.
 PREDICTED = "model"
+#: What a principal value may lie below 1 by rounding.
+ROUNDED = 1e-3
 
 
 def check_eps_inf(value: Any) -> None:
@@ -34,12 +36,12 @@ def check_eps_inf(value: Any) -> None:
             "give numbers such as `eps_inf=2.4`, or `eps_inf=model` for the prediction of the network",
         )
     if value is not None and not isinstance(value, str):
-        least = float(np.diag(parse_tensor(value)).min())
-        if least < 1.0:
+        least = float(np.linalg.eigvalsh(parse_tensor(value))[0])
+        if least < 1.0 - ROUNDED:
             raise UsageError(
-                f"`eps_inf` has the diagonal element {least:g}, below 1",
-                "the electronic permittivity of matter is at least that of the vacuum",
-                "give ε_∞ itself, not the susceptibility ε_∞ − 1",
+                f"`eps_inf` has the principal value {least:g}, below 1",
+                "the electronic permittivity of matter is at least that of the vacuum along every direction",
+                "give ε_∞ itself, not the susceptibility ε_∞ − 1, six numbers in the order xx yy zz yz xz xy",
             )
 
 

@@ -7,6 +7,7 @@ import pytest
 
 from bec_md.errors import UsageError
 from bec_md.spectrum.compute import compute_spectrum
+from bec_md.spectrum.electronic import check_eps_inf
 from bec_md.spectrum.response import optics
 from tests.spectrum.exact import bare
 
@@ -127,8 +128,8 @@ def test_everything_that_needs_eps_inf_refuses_without_it(name: str) -> None:
     [
         (2.4, np.eye(3) * 2.4),
         ([2.0, 2.5, 3.0], np.diag([2.0, 2.5, 3.0])),
-        ([1, 2, 3, 0.4, 0.5, 0.6], [[1, 0.6, 0.5], [0.6, 2, 0.4], [0.5, 0.4, 3]]),
-        ([1, 0.6, 0.5, 0.6, 2, 0.4, 0.5, 0.4, 3], [[1, 0.6, 0.5], [0.6, 2, 0.4], [0.5, 0.4, 3]]),
+        ([2, 3, 4, 0.4, 0.5, 0.6], [[2, 0.6, 0.5], [0.6, 3, 0.4], [0.5, 0.4, 4]]),
+        ([2, 0.6, 0.5, 0.6, 3, 0.4, 0.5, 0.4, 4], [[2, 0.6, 0.5], [0.6, 3, 0.4], [0.5, 0.4, 4]]),
     ],
 )
 def test_eps_inf_in_all_forms(given: object, tensor: object) -> None:
@@ -140,3 +141,17 @@ def test_eps_inf_in_all_forms(given: object, tensor: object) -> None:
     np.testing.assert_allclose(found.eps_inf, tensor)
     difference = found.eps - one.eps + np.eye(3)  # type: ignore[operator]
     np.testing.assert_allclose(difference, np.broadcast_to(tensor, difference.shape), atol=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        (0.9, "0.9, below 1"),
+        ([2.3, 2.3, 2.3, 0.0, 0.0, 2.0], "0.3, below 1"),  # a tensor whose element xy is an axis
+        ([2.0, "a", 3.0], "not a dielectric tensor"),
+        ([2.0, 3.0, 1j], "not a dielectric tensor"),
+    ],
+)
+def test_no_medium_has_such_an_eps_inf(given: object, said: str) -> None:
+    with pytest.raises(UsageError, match=said):
+        check_eps_inf(given)

@@ -53,7 +53,10 @@ def parse_tensor(value: ArrayLike | Sequence[float] | float, name: str = "eps_in
         If the count of numbers is none of 1, 3, 6, 9, a number is not finite, or nine numbers are not
         symmetric.
     """
-    numbers = np.asarray(value, dtype=float).ravel()
+    try:
+        numbers = np.asarray(value, dtype=float).ravel()
+    except (TypeError, ValueError):  # words, complex numbers, rows of unlike length
+        numbers = np.zeros(0)
     if numbers.size not in (1, 3, 6, 9) or not np.all(np.isfinite(numbers)):
         raise UsageError(
             f"{name} = {brief(value)} ({numbers.size} numbers) is not a dielectric tensor",
