@@ -148,6 +148,15 @@ def test_four_parameter_form_of_one_oscillator_is_the_lorentz_form() -> None:
     np.testing.assert_allclose(a, b, rtol=1e-12)
 
 
+def test_a_quantum_factor_is_no_part_of_oscillators(spectrum) -> None:
+    factored = replace(spectrum, parameters={**spectrum.parameters, "quantum": "standard"})
+    for fit in (fits.fit_lorentz, fits.fit_four_parameter):
+        with pytest.raises(UsageError, match="quantum=standard"):
+            fit(factored)
+        with pytest.raises(UsageError, match="no spectrum"):
+            fit("spectrum.h5")
+
+
 def test_nothing_to_fit(spectrum) -> None:
     with pytest.raises(UsageError, match="no band"):
         fits.fit_lorentz(spectrum, [5000.0])

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from bec_md.arrays import Array, Complex
 from bec_md.errors import UsageError
+from bec_md.kinds import require_spectrum
 from bec_md.spectrum.analysis.least_squares import least_squares_fit
 from bec_md.spectrum.analysis.peak import find_spectrum_peaks
 from bec_md.spectrum.analysis.smoother import Smoother
@@ -167,7 +168,7 @@ def fit_lorentz(
     Parameters
     ----------
     spectrum
-        The spectrum, with any quantum correction other than the harmonic one undone.
+        The spectrum, with the harmonic quantum correction.
     positions_cm
         First guesses of the positions, cm⁻¹; the peaks of the spectrum by default.
     direction
@@ -183,8 +184,9 @@ def fit_lorentz(
     Raises
     ------
     UsageError
-        If there is nothing to start from.
+        If there is nothing to start from, or the spectrum is multiplied by another quantum factor.
     """
+    _require_response(spectrum)
     along = to_direction(direction)
     seen, nu = spectrum.along(along), spectrum.wavenumber_cm
     smoother = Smoother(spectrum)
@@ -233,6 +235,18 @@ def fit_lorentz(
     )
 
 
+def _require_response(spectrum: Spectrum) -> None:
+    """Refuse what is no spectrum, or one times a function of T."""
+    require_spectrum(spectrum)
+    quantum = spectrum.parameters.get("quantum") or "harmonic"
+    if quantum != "harmonic":
+        raise UsageError(
+            f"a fit to a spectrum with `quantum={quantum}`",
+            "oscillators describe the response itself; such a factor multiplies it by a function of T",
+            "compute the spectrum with `quantum=harmonic` for the fit",
+        )
+
+
 def _first_guess(
     spectrum: Spectrum, along: Direction, positions_cm: Sequence[float] | None, inside: NDArray[np.bool_]
 ) -> Array:
@@ -242,7 +256,7 @@ def _first_guess(
     peaks = spectrum.peaks
     if along.label != "isotropic":
         peaks = find_spectrum_peaks(nu, seen.n_alpha, seen.n_alpha_err, resolution)
-    guesses = [p.wavenumber_cm for p in peaks] if positions_cm is None else list(positions_cm)
+    guesses = [p.wavenumber_cm for p in peaks] if positions_cm is None else np.ravel(positions_cm).tolist()
     guesses = [g for g in guesses if nu[inside][0] < g < nu[inside][-1]] if np.any(inside) else []
     if not guesses:
         raise UsageError(
@@ -299,8 +313,9 @@ def fit_four_parameter(
     Raises
     ------
     UsageError
-        If ε_∞ is missing or there is no band.
+        If ε_∞ is missing or there is no band, or the spectrum is multiplied by another quantum factor.
     """
+    _require_response(spectrum)
     response.require_eps_inf(spectrum.eps_inf, "the four-parameter fit")
     along = to_direction(direction)
     seen, nu = spectrum.along(along), spectrum.wavenumber_cm
