@@ -54,7 +54,9 @@ def models(json: str | None = None) -> None:
             "not stated" if error is None else f"{float(error):.3g} e",
             f"{model.path.stat().st_size / 1e6:.1f} MB",
         )
-    RichConsole().print(table)
+    terminal = RichConsole()
+    terminal.width = max(terminal.width, 80)  # names are not cut where it is narrow, or says 0
+    terminal.print(table)
     Console().say(
         "\nbec-md spectrum takes the one that knows the structures (--model auto), else universal; "
         "universal-mean errs less than universal on most tests and takes longer."

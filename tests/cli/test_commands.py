@@ -155,8 +155,13 @@ def test_collect_says_what_it_cannot_read(run: Run, files: dict[str, Path]) -> N
     assert not Path("labels.xyz").exists()
 
 
-def test_models_are_listed(run: Run) -> None:
-    assert "auto" in run("models").stdout
+@pytest.mark.parametrize("columns", ["0", "40", "100"])
+def test_models_are_listed(run: Run, monkeypatch: pytest.MonkeyPatch, columns: str) -> None:
+    monkeypatch.setenv("COLUMNS", columns)
+    said = run("models").stdout
+    assert "auto" in said
+    assert "universal-polarization" in said
+    assert " 0.00415 e" in said
     assert isinstance(json.loads(run("models", "--json", "-").stdout), dict)
 
 
