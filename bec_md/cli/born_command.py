@@ -24,9 +24,10 @@ def born(
     structure: Annotated[
         Path, typer.Argument(metavar="STRUCTURE", help="POSCAR, CIF, extxyz, …", show_default=False)
     ],
-    output: Annotated[Path, typer.Option("--output", "-o", metavar="BORN", help="Where to write.")] = Path(
-        "BORN"
-    ),
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", metavar="BORN", help="Where to write.", show_default="BORN"),
+    ] = None,
     model: str = "auto",
     symmetry_tolerance: Annotated[
         float,
@@ -45,7 +46,8 @@ def born(
     from bec_md.structure.ase_files import read_structure
     from bec_md.structure.from_ase import as_frame
 
-    guard({"--output": output})
+    written = output or Path("BORN")
+    guard({"--output": written})
     console = Console(quiet)
     atoms = read_structure(structure)
     if atoms.cell.rank < 3:
@@ -65,14 +67,20 @@ def born(
     chosen = tuple(int(index) for index in np.sort(independent))
     tensors = prediction.born_effective_charges[0][list(chosen)]
     content = BornFile(np.asarray(prediction.eps_inf[0]), np.asarray(tensors), chosen)
-    write_text(output, born_text(content))
+    if output is None and written.exists():
+        raise UsageError(
+            "BORN is there already, and --output was not given",
+            "it may hold the tensors of a calculation, and would be lost",
+            "write -o BORN to replace it, or another name",
+        )
+    write_text(written, born_text(content))
     for index, tensor in zip(chosen, tensors, strict=True):
         error = prediction.uncertainty_e[0][index]
         stated = f" ± {error:.2g}" if np.isfinite(error) else ""
         text = f"{atoms.symbols[index]:2s} tr Z/3 {np.trace(tensor) / 3:+.3f}{stated} e"
         console.item(f"atom {index + 1}", text)
     console.item("ε_∞", " ".join(f"{value:.3f}" for value in np.diag(prediction.eps_inf[0])))
-    console.item("written", f"{output} ({len(chosen)} of {len(atoms)} atoms)")
+    console.item("written", f"{written} ({len(chosen)} of {len(atoms)} atoms)")
 
 
 def _with_eps_inf(model: str, atoms: Any) -> Any:

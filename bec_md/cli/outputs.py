@@ -8,6 +8,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING, Any
 
 from bec_md.cli.failures import not_written
@@ -219,7 +220,7 @@ def check_writable(option: str, path: Path) -> None:
         raise UsageError(
             f"{option} {path}: there is no folder {folder}",
             "results are written into it",
-            f"mkdir -p {folder}, or choose another name",
+            f"mkdir -p {quote(str(folder))}, or choose another name",
         )
     if path.exists() and not path.is_file():
         raise UsageError(f"{option} {path} is no regular file", "a file is written", "choose another name")
@@ -227,7 +228,7 @@ def check_writable(option: str, path: Path) -> None:
         raise UsageError(
             f"{option} {path} is write-protected",
             "somebody wants to keep it as it is",
-            f"chmod u+w {path}, or choose another name",
+            f"chmod u+w {quote(str(path))}, or choose another name",
         )
     if not os.access(folder, os.W_OK):
         raise UsageError(

@@ -3,6 +3,7 @@
 import gzip
 import json
 import re
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -398,3 +399,14 @@ def test_no_output_replaces_the_structure(crystal, words):
     target = crystal / (other[0] if other else "POSCAR")
     assert "is the input" in run(command, crystal / "POSCAR", *constants, flag, target, status=2)
     assert [(crystal / name).read_bytes() for name in ("POSCAR", "fc.npz")] == before
+
+
+def test_a_born_file_is_replaced_only_if_it_is_named(crystal, monkeypatch):
+    """The folder of a calculation with phonopy holds that of its DFPT."""
+    monkeypatch.chdir(crystal)
+    run("born", "POSCAR")
+    Path("BORN").write_text("of a calculation")
+    assert "write -o BORN to replace it" in " ".join(run("born", "POSCAR", status=2).split())
+    assert Path("BORN").read_text() == "of a calculation"
+    run("born", "POSCAR", "-o", "BORN")
+    assert Path("BORN").read_text().startswith("# epsilon")
