@@ -31,7 +31,7 @@ def summarize(
     console.item("temperature", f"{spectrum.temperature_k:.1f} K ({source})")
     for item in series:
         show_volume(console, item)
-    _electronic(console, spectrum)
+    _electronic(console, spectrum, series)
     _statics(console, spectrum)
     show_symmetry(console, spectrum)
     show_control_variates(console, spectrum)
@@ -55,10 +55,12 @@ def summarize(
         )
 
 
-def _electronic(console: Console, spectrum: Spectrum) -> None:
+def _electronic(console: Console, spectrum: Spectrum, series: Sequence[CurrentSeries]) -> None:
     """Print ε_∞ and where it comes from."""
     if spectrum.eps_inf is None:
-        console.item("ε∞", "not given, hence no ε, n, R and LO; --eps-inf model takes the prediction")
+        predicted = bool(series) and all(item.eps_inf is not None for item in series)
+        way = "--eps-inf model takes the prediction" if predicted else "--eps-inf takes numbers"
+        console.item("ε∞", f"not given, hence no ε, n, R and LO; {way}")
         return
     source = spectrum.parameters.get("eps_inf_source") or "given"
     axes = [f"{value:.4g}" for value in spectrum.eps_inf.diagonal()]

@@ -69,6 +69,7 @@ def test_the_summary_fits_one_screen(
     stored = run("spectrum", "mgo_current.h5", "--eps-inf", "3").stdout  # as from the trajectory
     of_modes = [line for line in stored.splitlines() if line.startswith(("TO", "LO"))]
     assert of_modes == [line for line in lines if line.startswith(("TO", "LO"))]
+    assert "--eps-inf takes numbers" in run("spectrum", "mgo_current.h5").stdout  # nothing is predicted
 
 
 def test_replicas_take_the_lines_of_one_run(run: Run, tmp_path: Path) -> None:
