@@ -111,9 +111,8 @@ def evaluate_model(
     else:
         predictor = model
     frames = _known(frames, predictor, name)
-    means = (
-        means_of_elements([f for path in training_data for f in read_frames(path)]) if training_data else None
-    )
+    learned = [frame for path in training_data for frame in _baseline(path, charges_key)]
+    means = means_of_elements(learned) if learned else None
     predicted, uncertainty, eps, timing = _predict(predictor, frames)
     known = [bool(np.isfinite(e).all()) for e in eps]  # a molecule without a cell has none
     labels = {i: e for i, f in enumerate(frames) if (e := f.eps_inf) is not None and np.isfinite(e).all()}
@@ -136,6 +135,16 @@ def evaluate_model(
     doubts += _learned(predictor, data)
     result = replace(result, warnings=(*doubts, *result.warnings))
     return _judged(_introduced(result, predictor), frames, predictor)
+
+
+def _baseline(path: str | Path, charges_key: str | None) -> list[Frame]:
+    """Frames of a training file, whose column of tensors may be called as that of the data, or as usual."""
+    try:
+        return read_frames(path, charges_key=charges_key)
+    except DataError:
+        if charges_key is None:
+            raise
+        return read_frames(path)
 
 
 def _require_labels(frames: Sequence[Frame], name: str) -> None:

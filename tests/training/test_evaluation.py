@@ -46,6 +46,15 @@ class NoisyLaw:
         return Prediction()
 
 
+def test_the_baseline_may_be_in_a_column_of_the_same_name_or_the_usual_one(tmp_path):
+    usual, own = write_toy(tmp_path / "usual.xyz", 4), tmp_path / "own.xyz"
+    own.write_text(usual.read_text().replace("born_effective_charges:R:9", "my_z:R:9"))
+    found = [
+        evaluate_model(NoisyLaw(), own, charges_key="my_z", training_data=[file]) for file in (own, usual)
+    ]
+    assert found[0].metrics["baselines"] == found[1].metrics["baselines"]
+
+
 def test_known_errors_are_measured_and_all_fixed_keys_are_there(tmp_path):
     file = write_toy(tmp_path / "toy.xyz", 40)
     result = evaluate_model(NoisyLaw(), file, training_data=[file])

@@ -78,6 +78,7 @@ def test_index_order_stated_in_the_file_or_by_the_caller_transposes(tmp_path):
         (lambda t: t.replace("Mg", "Xx"), "element 'Xx' of atom 0"),
         (lambda t: t.rsplit(" ", 3)[0], "frame 1, atom 7"),
         (lambda t: t.replace("8\n", "many\n", 1), "number of atoms"),
+        (lambda t: "Program PHONON v.7.2 starts\n" + t, "bec-md collect"),
         (lambda t: t.rsplit(" ", 1)[0] + " nan\n", "not a finite number"),
         (lambda t: "", "empty"),
     ],
