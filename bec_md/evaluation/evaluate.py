@@ -115,7 +115,11 @@ def evaluate_model(
     means = means_of_elements(learned) if learned else None
     predicted, uncertainty, eps, timing = _predict(predictor, frames)
     known = [bool(np.isfinite(e).all()) for e in eps]  # a molecule without a cell has none
-    labels = {i: e for i, f in enumerate(frames) if (e := f.eps_inf) is not None and np.isfinite(e).all()}
+    labels = {  # zeros are the placeholder of a missing label
+        i: e
+        for i, f in enumerate(frames)
+        if (e := f.eps_inf) is not None and np.isfinite(e).all() and e.any()
+    }
     both = [i for i in labels if known[i]]
     result = compare(
         model=predictor.name,

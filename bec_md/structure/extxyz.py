@@ -259,7 +259,7 @@ def iterate_frames(
 ) -> Iterator[Frame]:
     """Yield the labelled structures of an extended XYZ file (compressed or not), of any sizes.
 
-    Frames without the column, and frames whose tensors are all exactly zero (the placeholder of a missing
+    Frames without the column, and frames whose tensors are all exactly zero or NaN (placeholders of a missing
     label), are left out; a `BecMDWarning` at the end has their numbers. `Frame.index` counts all frames.
 
     Parameters
@@ -280,7 +280,7 @@ def iterate_frames(
         With file, frame and atom, when the file is damaged, or no frame has tensors.
     """
     file = require_file(Path(path))
-    absent, zero, first = _LeftOut("have no tensors"), _LeftOut("have tensors that are all zero"), None
+    absent, zero, first = _LeftOut("have no tensors"), _LeftOut("have tensors that are all zero or NaN"), None
     levels: set[str] = set()
     parser = ExtxyzParser(
         charges_key=charges_key, transposed=transposed, velocities=False, cell_required=False
@@ -298,10 +298,11 @@ def iterate_frames(
                 absent.frames.append(index - 1)
                 continue
             frame = parser.parse(comment, rows, index - 1, where)
-            _require_finite(frame, where)
-            if not frame.labels[CHARGES].any():
+            tensors = frame.labels[CHARGES]
+            if not tensors.any() or np.isnan(tensors).all():
                 zero.frames.append(frame.index)
                 continue
+            _require_finite(frame, where)
             if total_charge is not None and not any(key in frame.info for key in TOTAL_CHARGE_KEYS):
                 frame = replace(frame, total_charge=total_charge)
             levels |= {str(value) for key, value in frame.info.items() if key == "level"}
@@ -312,7 +313,7 @@ def iterate_frames(
     if len(absent.frames) + len(zero.frames) == index:
         raise first or DataError(
             f"{file.name}: all {index} frames {zero.what}",
-            "tensors that are exactly zero are the placeholder of a missing label",
+            "tensors that are exactly zero, or NaN, are the placeholder of a missing label",
             "write the labels into the file",
         )
     for doubt in parser.warnings:

@@ -55,6 +55,14 @@ def test_the_baseline_may_be_in_a_column_of_the_same_name_or_the_usual_one(tmp_p
     assert found[0].metrics["baselines"] == found[1].metrics["baselines"]
 
 
+def test_zeros_in_place_of_eps_inf_are_no_label(tmp_path):
+    frames = toy_frames(4)
+    without = frames[3].with_labels(eps_inf=np.zeros((3, 3)))
+    found = evaluate_model(NoisyLaw(), [*frames[:3], without]).metrics
+    assert found["n_eps_inf"] == 3
+    assert found["eps_inf_median_relative"] == pytest.approx(0.1, rel=1e-6)  # that of NoisyLaw
+
+
 def test_known_errors_are_measured_and_all_fixed_keys_are_there(tmp_path):
     file = write_toy(tmp_path / "toy.xyz", 40)
     result = evaluate_model(NoisyLaw(), file, training_data=[file])

@@ -101,9 +101,10 @@ def test_frames_without_labels_are_left_out_with_their_numbers(tmp_path):
     first = read_frames(write_toy(tmp_path / "toy.xyz", 1))[0]
     zero = first.with_labels(born_effective_charges=np.zeros((first.n_atoms, 3, 3)))
     bare = first.with_labels(born_effective_charges=None)
-    write_frames(tmp_path / "mixed.xyz", [first, bare, first, zero, bare])
+    nan = first.with_labels(born_effective_charges=np.full((first.n_atoms, 3, 3), np.nan))
+    write_frames(tmp_path / "mixed.xyz", [first, bare, first, zero, bare, nan])
     with pytest.warns(
-        BecMDWarning, match=r"2 frame\(s\) have no tensors \(1, 4\); 1 .* all zero \(3\); .* of 5"
+        BecMDWarning, match=r"2 frame\(s\) have no tensors \(1, 4\); 2 .* all zero or NaN \(3, 5\); .* of 6"
     ):
         frames = read_frames(tmp_path / "mixed.xyz")
     assert [frame.index for frame in frames] == [0, 2]
@@ -114,7 +115,7 @@ def test_frames_without_labels_are_left_out_with_their_numbers(tmp_path):
     write_frames(tmp_path / "one.xyz", [replace(first, info={"level": level}) for level in levels[:2]])
     read_frames(tmp_path / "one.xyz")
     write_frames(tmp_path / "zero.xyz", [zero, zero])
-    with pytest.raises(DataError, match="all 2 frames have tensors that are all zero"):
+    with pytest.raises(DataError, match="all 2 frames have tensors that are all zero or NaN"):
         read_frames(tmp_path / "zero.xyz")
     write_frames(tmp_path / "bare.xyz", [bare, bare])
     with pytest.raises(DataError, match="frame 0: no 9-column"):
