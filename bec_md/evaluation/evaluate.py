@@ -114,13 +114,7 @@ def evaluate_model(
     learned = [frame for path in training_data for frame in _baseline(path, charges_key)]
     means = means_of_elements(learned) if learned else None
     predicted, uncertainty, eps, timing = _predict(predictor, frames)
-    known = [bool(np.isfinite(e).all()) for e in eps]  # a molecule without a cell has none
-    labels = {  # zeros are the placeholder of a missing label
-        i: e
-        for i, f in enumerate(frames)
-        if (e := f.eps_inf) is not None and np.isfinite(e).all() and e.any()
-    }
-    both = [i for i in labels if known[i]]
+    eps_labels, eps_predicted = _eps_inf(frames, eps)
     result = compare(
         model=predictor.name,
         data=name,
@@ -130,8 +124,8 @@ def evaluate_model(
         predicted=predicted,
         total_charge=np.array([frame.total_charge for frame in frames]),
         uncertainty_e=uncertainty,
-        eps_inf_labels=np.array([labels[i] for i in both or labels]).reshape(-1, 3, 3),
-        eps_inf_predicted=eps[both] if both else None,
+        eps_inf_labels=eps_labels,
+        eps_inf_predicted=eps_predicted,
         element_means=means,
         extra=timing,
     )
@@ -139,6 +133,18 @@ def evaluate_model(
     doubts += _learned(predictor, data)
     result = replace(result, warnings=(*doubts, *result.warnings))
     return _judged(_introduced(result, predictor), frames, predictor)
+
+
+def _eps_inf(frames: Sequence[Frame], predicted: Array) -> tuple[Array, Array | None]:
+    """Labels of ε∞ beside predictions, where there are both; zeros stand for a missing label."""
+    known = [bool(np.isfinite(e).all()) for e in predicted]  # a molecule without a cell has none
+    labels = {
+        i: e
+        for i, f in enumerate(frames)
+        if (e := f.eps_inf) is not None and np.isfinite(e).all() and e.any()
+    }
+    both = [i for i in labels if known[i]]
+    return np.array([labels[i] for i in both or labels]).reshape(-1, 3, 3), predicted[both] if both else None
 
 
 def _baseline(path: str | Path, charges_key: str | None) -> list[Frame]:
