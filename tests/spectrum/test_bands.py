@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import cast
@@ -15,7 +16,9 @@ from bec_md.spectrum import summary
 from bec_md.spectrum.analysis.bands import _longitudinal, all_band_frequencies, band_frequencies
 from bec_md.spectrum.analysis.fit_table import fit_bands
 from bec_md.spectrum.analysis.peak import Peak
+from bec_md.spectrum.analysis.smoother import Smoother
 from bec_md.spectrum.compute import compute_spectrum
+from bec_md.spectrum.response import oscillator
 from bec_md.spectrum.response.scalar import Response
 from bec_md.spectrum.spectrum import Spectrum
 from bec_md.units import PLASMA_FREQUENCY2_FS2
@@ -50,6 +53,28 @@ def test_transverse_and_longitudinal_frequencies_along_the_axes(spectrum: Spectr
         assert band.lo_zero_cm[-1] == pytest.approx(exact_lo(charge), abs=4 * band.lo_err_cm[-1] + 3.0)
         assert band.pairs()[-1][1] == band.lo_cm[-1]
     assert found["z"].lo_cm[-1] > found["x"].lo_cm[-1] + 50.0
+
+
+@pytest.mark.parametrize("strength", [0.02, 0.05, 0.2])
+def test_a_splitting_that_is_not_resolved_has_an_error_that_says_so(
+    spectrum: Spectrum, strength: float
+) -> None:
+    """The maximum of a smoothed loss function, without noise, lies up to twice as far from TO."""
+    smoother = Smoother(spectrum)
+    chi = oscillator.lorentz_susceptibility(smoother.grid_cm, np.array([[TO, 3.0, strength]]))
+    sigma = smoother(chi)
+    small = np.full(len(sigma), 1e-4 * float(sigma.real.max()))
+    seen = replace(
+        spectrum,
+        sigma=sigma[:, None, None] * np.eye(3),
+        iso_real_err=small,
+        iso_imag_err=small,
+        iso_covariance=0.0 * small,
+    )
+    band = band_frequencies(seen)
+    shifted = band.lo_cm[-1] - TO * np.sqrt(1.0 + strength / EPS_INF)
+    assert 0.4 < shifted < 2.0 * band.lo_err_cm[-1]
+    assert band.lo_err_cm[-1] < band.lo_cm[-1] - TO
 
 
 def test_fits_find_their_own_start(spectrum: Spectrum) -> None:

@@ -10,7 +10,7 @@ import numpy as np
 
 from bec_md.arrays import Array
 from bec_md.spectrum.analysis.peak import Peak, find_spectrum_peaks
-from bec_md.spectrum.estimators.lag_window import roughness
+from bec_md.spectrum.estimators.lag_window import FWHM_OVER_SIGMA, roughness
 from bec_md.spectrum.response import conductivity as response
 from bec_md.spectrum.response import optics
 from bec_md.spectrum.response.direction import Direction, to_direction
@@ -36,7 +36,8 @@ class BandFrequencies:
     to_cm, to_err_cm
         Significant maxima of ε₂ and the errors of their positions, without the sidebands.
     lo_cm, lo_err_cm
-        Significant upward zeros of ε₁, and significant maxima of the loss function −Im(1/ε) without one.
+        Significant upward zeros of ε₁, and significant maxima of the loss function −Im(1/ε) without one. The
+        errors hold what the resolution shifts them by where it is coarser than LO − TO.
     lo_zero_cm
         All upward zeros of ε₁, also those that noise alone may have made.
     sidebands_cm
@@ -163,7 +164,23 @@ def _longitudinal(
             single.append((value, err))
         elif value in zeros and last not in zeros:
             single[-1] = (value, err)
-    return single
+    return [
+        (lo, float(np.hypot(err, _shifted_by_smoothing(lo, maxima, resolution_cm)))) for lo, err in single
+    ]
+
+
+def _shifted_by_smoothing(lo_cm: float, maxima: Sequence[Peak], resolution_cm: float) -> float:
+    r"""How far the kernel of the estimate may have moved an LO frequency away from its TO, to first order.
+
+    Smoothing by a kernel of variance σ² adds σ²χ''/2 to a band :math:`χ ∝ 1/(x + iw/2)`, which moves the zero
+    of ε₁, or the maximum of the loss function, at x = s by :math:`σ^2 s/(s^2 + w^2/4)`.
+    """
+    below = [peak for peak in maxima if peak.wavenumber_cm < lo_cm]
+    if not below:
+        return 0.0
+    splitting = lo_cm - below[-1].wavenumber_cm
+    variance = (resolution_cm / FWHM_OVER_SIGMA) ** 2
+    return variance * splitting / (splitting**2 + 0.25 * below[-1].width_cm ** 2)
 
 
 def _longitudinal_error(nu: Array, eps_real: Array, real_err: Array, peak: Peak) -> float:

@@ -50,6 +50,14 @@ def fit_bands(
     BecMDWarning
         Where what is fitted holds a DC conductivity.
     """
+    chosen = [to_direction(d) for d in directions] or list(principal_directions(spectrum))
+    found = [fit for direction in chosen if (fit := _fit(spectrum, model, direction)) is not None]
+    if not found:
+        raise UsageError(
+            "no band stands out of the noise",
+            "the fit starts from the significant peaks of nα",
+            "run longer, or use a coarser `resolution_cm`",
+        )
     known = spectrum.parameters
     dc, err = (known.get(f"sigma_dc{part}_s_per_m") or 0.0 for part in ("", "_err"))
     if dc > SIGNIFICANT * err and not known.get("subtract_dc"):
@@ -59,14 +67,6 @@ def fit_bands(
                 "none: those found may describe free charges; `subtract_dc` leaves it out"
             ),
             stacklevel=2,
-        )
-    chosen = [to_direction(d) for d in directions] or list(principal_directions(spectrum))
-    found = [fit for direction in chosen if (fit := _fit(spectrum, model, direction)) is not None]
-    if not found:
-        raise UsageError(
-            "no band stands out of the noise",
-            "the fit starts from the significant peaks of nα",
-            "run longer, or use a coarser `resolution_cm`",
         )
     return {
         "model": found[0].model,
