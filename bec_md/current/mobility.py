@@ -155,7 +155,7 @@ def _held_in_cell(
 ) -> NDArray[np.float64]:
     """Projectors on what rests where fractional coordinates do (selective dynamics in an oblique cell)."""
     first = frames[0]
-    held = np.repeat(moving[:, None], 3, axis=1)
+    held, off = np.repeat(moving[:, None], 3, axis=1), np.zeros((first.n_atoms, 3))
     if abs(np.linalg.det(first.cell_ang)) < _VISIBLE_ANG:
         return _onto(held & False, np.eye(3))
     inverse = np.linalg.inv(first.cell_ang)
@@ -163,11 +163,14 @@ def _held_in_cell(
     for some in (frames, _later(trajectory)):
         for frame in some if held.any() else ():
             steps = (frame.positions_ang - first.positions_ang) @ inverse
-            held &= np.abs(steps - np.rint(steps)) <= _ON_PLANE_ANG * lengths
+            np.maximum(off, np.abs(steps - np.rint(steps)) / lengths, out=off)
             held &= bool((frame.cell_ang == first.cell_ang).all())
             if frame.velocities_ang_fs is not None:
                 across = np.abs(frame.velocities_ang_fs @ inverse) / lengths
                 held &= across <= _ON_PLANE_SHARE * np.sqrt(np.mean(frame.velocities_ang_fs**2))
+        hardly = held & (off > _ON_PLANE_ANG) & (off <= (1.0 + _AS_MANY) * _ON_PLANE_ANG)
+        held &= off <= _ON_PLANE_ANG
+        held &= _no_chance(held, hardly)
     return _onto(held, inverse / lengths)
 
 

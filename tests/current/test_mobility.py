@@ -153,6 +153,22 @@ def test_axes_of_an_oblique_cell_along_which_atoms_are_held(tmp_path: Path, velo
     np.testing.assert_allclose(current.zz_sum()[0], exact, rtol=1e-6, atol=1e-6)
 
 
+@pytest.mark.filterwarnings("ignore:.*has no velocities")
+def test_slow_atoms_of_a_short_run_in_an_oblique_cell_are_not_held(tmp_path: Path) -> None:
+    """Of 2000 free atoms some leave a lattice plane by less than 2·10⁻⁵ Å in 30 frames."""
+    random = np.random.default_rng(7)
+    cell = np.array([[40.0, 0.0, 0.0], [-20.0, 35.0, 0.0], [0.0, 0.0, 40.0]])
+    speed = random.normal(scale=1e-3, size=(2000, 3))
+    places = np.stack(np.meshgrid(*[np.arange(13.0)] * 3), axis=-1).reshape(-1, 3)[:2000] / 13.0 @ cell
+    with (tmp_path / "run.xyz").open("w") as file:
+        for t in range(30):
+            file.write(f'2000\nLattice="{" ".join(map(str, cell.ravel()))}" pbc="T T T" ')
+            file.write("Properties=species:S:1:pos:R:3\n")
+            np.savetxt(file, places + 0.5 * t * speed, fmt="Mg %.8f %.8f %.8f")
+    current = compute_current(tmp_path / "run.xyz", charges={"Mg": 2.0}, timestep_fs=0.5)
+    assert (current.metadata["constraints"], current.metadata["remarks"]) == (0, [])
+
+
 def test_slow_components_of_rounded_places_are_not_held() -> None:
     """Three decimals: of 1000 free atoms some keep a coordinate for 24 frames; 100 held ones are found."""
     speed = np.random.default_rng(4).normal(scale=2e-3, size=(1000, 3))
