@@ -396,7 +396,9 @@ def next_count(lines: Iterator[str], where: str) -> int | None:
     raise DataError(
         f"{where}: expected the number of atoms, found {line.strip()[:60]!r}",
         "a frame of an XYZ file starts with a line that holds the number of its atoms",
-        "check that every frame has as many rows as its first line says",
+        "convert the file to extended XYZ (`bec-md collect` does outputs of DFT)"
+        if where.endswith("frame 0")
+        else "check that every frame has as many rows as its first line says",
     )
 
 

@@ -11,6 +11,7 @@ import pytest
 
 import bec_md
 from bec_md.errors import BecMDError, DataError, UsageError
+from bec_md.structure.extxyz import iterate_frames
 from bec_md.trajectory import open_trajectory
 from bec_md.trajectory.readers.text import is_cut_number
 from tests.trajectory.readers import binary
@@ -270,6 +271,12 @@ def test_damaged_text(truth: Truth, write) -> None:
         with pytest.raises(DataError) as caught:
             read_all(write(damaged))
         assert_helpful(caught.value, "traj.xyz", word)
+
+
+def test_labels_in_another_format(write) -> None:
+    with pytest.raises(DataError) as caught:
+        list(iterate_frames(write("ITEM: TIMESTEP\n0\n", "labels.dump")))
+    assert_helpful(caught.value, "frame 0", "convert the file to extended XYZ")
 
 
 def test_format_nobody_knows(write) -> None:
