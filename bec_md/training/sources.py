@@ -153,7 +153,23 @@ def load_sources(
                 f"as well ({formula} in {learned[formula]}): their error is none of unseen compositions; "
                 "hold back the same part of both files by composition, or leave them out"
             )
+    for item, strange in zip(sources, held_back_alone(sources), strict=True):
+        if strange:
+            report(
+                f"warning: {item.source.name}: {', '.join(strange)} in held-back structures alone: their "
+                "error, which chooses the weights and is stated, is that of elements that this training does "
+                "not see; hold back others, or leave these structures out"
+            )
     return sources
+
+
+def held_back_alone(sources: Sequence[LoadedSource]) -> list[list[str]]:
+    """Elements of the held-back structures of each file that no training structure has."""
+    from ase.data import chemical_symbols
+
+    learned = {int(z) for item in sources for frame in item.training for z in frame.numbers}
+    held = [{int(z) for frame in item.validation for z in frame.numbers} for item in sources]
+    return [[chemical_symbols[z] for z in sorted(found - learned)] for found in held]
 
 
 def learned_compositions(sources: Sequence[LoadedSource]) -> list[dict[str, str]]:

@@ -280,6 +280,18 @@ def test_held_back_compositions_that_another_file_teaches_are_not_called_unseen(
     assert cards["other"]["calibrated_on"] == "unseen compositions"
 
 
+def test_elements_that_are_held_back_alone_are_named(tmp_path):
+    write_toy(tmp_path / "toy.xyz", 4)
+    lines: list[str] = []
+    for split in ("block", "composition"):
+        source = {"path": "toy.xyz", "level": "toy", "validation": 0.5, "split": split}
+        config = parse_config({"data": [source], "schedule": {"epochs": 1}})
+        load_sources(config, config_folder=tmp_path, data_root=None, report=lines.append)
+    found = [line for line in lines if "in held-back structures alone" in line]
+    assert len(found) == 1  # MgO or LiF, whichever the seed draws
+    assert found[0].startswith(("warning: toy: O, Mg in", "warning: toy: Li, F in"))
+
+
 def test_a_run_is_not_resumed_with_other_held_back_frames(tmp_path):
     write_toy(tmp_path / "toy.xyz", 4)
     write_toy(tmp_path / "held.xyz", 2, seed=1)
