@@ -281,10 +281,19 @@ def _predict(
     ε∞ is NaN where there is none.
     """
     tensors, spreads, eps, cpu, wall = [], [], [], [], []
-    predictor.predict_batch(frames[:1])  # caches and code are loaded by the first call
+
+    def ask(frame: Frame) -> Any:
+        """Predict one structure; an error has its place."""
+        try:
+            return predictor.predict_batch([frame])
+        except DataError as error:
+            what = error.what.removeprefix("frame 0 of the batch: ")
+            raise DataError(f"structure {frame.index}: {what}", error.why, error.fix) from None
+
+    ask(frames[0])  # caches and code are loaded by the first call
     for geometry in frames:
         start_cpu, start = time.process_time(), time.perf_counter()
-        prediction = predictor.predict_batch([geometry])
+        prediction = ask(geometry)
         n_atoms = len(geometry.numbers)
         cpu.append((time.process_time() - start_cpu) / n_atoms)
         wall.append((time.perf_counter() - start) / n_atoms)

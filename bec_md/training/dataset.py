@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from bec_md.errors import DataError
 from bec_md.structure import Frame
 from bec_md.structure.names import CHARGES, EPS_INF
 
@@ -120,6 +121,16 @@ def _ranges(start: Tensor, count: Tensor) -> Tensor:
     return torch.repeat_interleave(start, count) + within
 
 
+def _graph_of(frame: Frame, cutoff_ang: float, dtype: torch.dtype, name: str) -> Graph:
+    """Find the neighbors of one frame; an error has its place."""
+    from bec_md.network.graph import build_graph
+
+    try:
+        return build_graph([frame], cutoff_ang, dtype=dtype)
+    except DataError as error:
+        raise DataError(f"{name}, frame {frame.index}: {error.what}", error.why, error.fix) from None
+
+
 def build_dataset(
     frames: Sequence[Frame],
     cutoff_ang: float,
@@ -128,6 +139,7 @@ def build_dataset(
     weight: float = 1.0,
     per: str = "atom",
     dtype: torch.dtype = torch.float32,
+    name: str = "data",
 ) -> GraphDataset:
     """Find the neighbors of every frame once and store the graphs with their labels.
 
@@ -145,10 +157,15 @@ def build_dataset(
         ``atom``, ``frame`` or ``root``: a frame counts as N, 1 or √N.
     dtype
         Floating-point type of vectors and labels.
-    """
-    from bec_md.network.graph import build_graph
+    name
+        Of the file, for messages.
 
-    graphs = [build_graph([frame], cutoff_ang, dtype=dtype) for frame in frames]
+    Raises
+    ------
+    DataError
+        If a cell or a distance has no meaning.
+    """
+    graphs = [_graph_of(frame, cutoff_ang, dtype, name) for frame in frames]
     n_atoms = torch.tensor([g.n_atoms for g in graphs])
     n_edges = torch.tensor([g.receiver.shape[0] for g in graphs])
     exponent = {"atom": 0.0, "root": -0.5, "frame": -1.0}[per]

@@ -237,7 +237,11 @@ def make_training_data(
     validation: dict[str, Any] = {}
     parts, unseen = [], set()
     for item, learned in zip(sources, learned_compositions(sources), strict=True):
-        options: dict[str, Any] = {"level": list(levels).index(item.source.level), "dtype": dtype}
+        options: dict[str, Any] = {
+            "level": list(levels).index(item.source.level),
+            "dtype": dtype,
+            "name": item.source.name,
+        }
         parts.append(
             build_dataset(
                 item.training, cutoff_ang, weight=item.source.weight, per=config.loss.per, **options

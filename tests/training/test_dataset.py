@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 
+from bec_md.errors import DataError
 from bec_md.evaluation.metrics import element_mean_prediction
 from bec_md.network.graph import Graph, build_graph, concatenate
 from bec_md.training.config import parse_config
@@ -97,3 +98,12 @@ def test_sources_are_checked_split_and_limited(tmp_path):
     assert [(len(s.training), len(s.validation)) for s in loaded] == [(5, 3), (12, 3), (6, 6)]
     assert {f.formula for f in loaded[2].training}.isdisjoint({f.formula for f in loaded[2].validation})
     assert any("12 of 12 frames" in line for line in lines)
+
+
+def test_an_atom_that_is_there_twice_is_found_in_its_frame():
+    frames = toy_frames(3)
+    twice = frames[1].positions_ang.copy()
+    twice[7] = twice[0]
+    frames[1] = replace(frames[1], positions_ang=twice)
+    with pytest.raises(DataError, match="toy, frame 1: atoms 0 and 7 are 0"):
+        build_dataset(frames, 3.0, level=0, name="toy")

@@ -63,6 +63,15 @@ def test_zeros_in_place_of_eps_inf_are_no_label(tmp_path):
     assert found["eps_inf_median_relative"] == pytest.approx(0.1, rel=1e-6)  # that of NoisyLaw
 
 
+def test_an_error_of_the_model_has_its_structure():
+    frames = toy_frames(3)
+    twice = frames[1].positions_ang.copy()
+    twice[7] = twice[0]
+    frames[1] = replace(frames[1], positions_ang=twice)
+    with pytest.raises(DataError, match="structure 1: atoms 0 and 7 are 0"):
+        evaluate_model("universal", frames)
+
+
 def test_known_errors_are_measured_and_all_fixed_keys_are_there(tmp_path):
     file = write_toy(tmp_path / "toy.xyz", 40)
     result = evaluate_model(NoisyLaw(), file, training_data=[file])
