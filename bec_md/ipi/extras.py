@@ -13,6 +13,7 @@ import numpy as np
 
 from bec_md.arrays import Array
 from bec_md.charges.sum_rule import correct_equal
+from bec_md.errors import DataError
 from bec_md.network.loading import name_and_level
 from bec_md.structure.from_ase import as_frame
 from bec_md.units import BOHR_ANG
@@ -75,10 +76,21 @@ class BornExtras:
         ``BEC``, (3N, 3) in e, whose sum over the atoms is the net charge in double precision; ``dipole``,
         (3,) in e bohr, where the tensors derive from a polarization; ``eps_inf``, (3, 3), where the model
         knows it.
+
+        Raises
+        ------
+        DataError
+            If these are not as many atoms as in the template.
         """
-        atoms = self._template
+        atoms, places = self._template, BOHR_ANG * np.asarray(positions_bohr).reshape(-1, 3)
+        if len(places) != len(atoms):
+            raise DataError(
+                f"{len(places)} atoms come from i-PI, and the template has {len(atoms)}",
+                "the template names the elements of the atoms one by one",
+                "give the structure that i-PI begins with as `template`",
+            )
         atoms.set_cell(BOHR_ANG * np.asarray(cell_bohr).T)
-        atoms.positions = BOHR_ANG * np.asarray(positions_bohr).reshape(-1, 3)
+        atoms.positions = places
         model = self._loaded()
         found = model.predict_batch([atoms])
         tensors = correct_equal(found.born_effective_charges[0], self._charge)

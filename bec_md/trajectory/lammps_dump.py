@@ -120,11 +120,12 @@ class LammpsDumpReader:
         if columns.velocities:
             stored = values[:, columns.of(columns.velocities)]
             velocities = np.multiply(stored, units.velocity_ang_fs, order="C")
+        shift = np.where(box.pbc, self._origin - box.origin, 0.0)  # a shrink-wrapped side follows its atoms
         return Frame(
             index=index,
             numbers=species.numbers,
             masses_amu=species.masses_amu,
-            positions_ang=(_positions(values, columns, box) + self._origin - box.origin) * units.length_ang,
+            positions_ang=(_positions(values, columns, box) + shift) * units.length_ang,
             cell_ang=cell_ang,
             pbc=box.pbc,
             velocities_ang_fs=velocities,

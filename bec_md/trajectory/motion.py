@@ -93,7 +93,7 @@ class Motion:
     @cached_property
     def moved_ang(self) -> Array:
         """Nearest-image displacements Δs·Ā between successive frames, (F − 1, n, 3), Å."""
-        cells = self.cells_ang
+        cells = np.where(self.pbc[:, None], self.cells_ang, self.cells_ang[0])
         moved = np.diff(self.positions_ang, axis=0)
         if len(cells) == 1 or (cells == cells[0]).all():
             inverse = np.linalg.inv(cells[0])

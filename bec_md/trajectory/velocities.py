@@ -69,11 +69,12 @@ def midpoint_displacement(before: Frame, after: Frame) -> NDArray[np.float64]:
     u/Δ is the velocity at the half step t + Δ/2, relative to a cell that changes: Δs are differences of
     fractional coordinates, each in the cell of its own frame, and Ā is the mean cell, so that u changes sign
     under time reversal. An atom n images away moves by n·dL in Cartesian coordinates when the cell changes,
-    which is no motion of the atom; in fractional coordinates n drops out.
+    which is no motion of the atom; in fractional coordinates n drops out. Along directions that are not
+    periodic a box says nothing of the atoms (it may follow the outermost): there it counts as constant.
     """
     if after.cell_ang is before.cell_ang or np.array_equal(after.cell_ang, before.cell_ang):
         return minimum_image(after.positions_ang - before.positions_ang, before.cell_ang, before.pbc)
-    cell = same_basis(before.cell_ang, after.cell_ang)
+    cell = np.where(before.pbc[:, None], same_basis(before.cell_ang, after.cell_ang), before.cell_ang)
     fractional = after.positions_ang @ np.linalg.inv(cell) - before.positions_ang @ np.linalg.inv(
         before.cell_ang
     )

@@ -83,6 +83,21 @@ def test_a_flipped_box_is_no_motion(tmp_path: Path, columns: str) -> None:
     assert found.metadata["mean_structure"]["spread"] < 0.3
 
 
+def test_a_side_that_follows_the_outermost_atoms_is_no_motion(tmp_path: Path) -> None:
+    """`boundary p p s` of LAMMPS: the box of a slab has other bounds in every frame."""
+    motion, lines = HarmonicMotion(), []
+    for k, places in enumerate(motion.positions):
+        low, high = places[:, 2].min() - 1e-3, places[:, 2].max() + 1e-3
+        lines += [f"ITEM: TIMESTEP\n{k}\nITEM: NUMBER OF ATOMS\n4\nITEM: BOX BOUNDS pp pp ss\n0 9\n0 9"]
+        lines += [f"{low:.10f} {high:.10f}\nITEM: ATOMS id type x y z"]
+        lines += [f"{i + 1} {1 + i % 2} {x:.10f} {y:.10f} {z:.10f}" for i, (x, y, z) in enumerate(places)]
+    path = tmp_path / "slab.lammpstrj"
+    path.write_text("\n".join(lines) + "\n")
+    found = compute_current(path, **OPTIONS)
+    expected = exact(motion, np.tile(motion.cell, (motion.n_frames, 1, 1)))
+    np.testing.assert_allclose(found.total("none"), expected, atol=1e-8)
+
+
 def test_a_trajectory_that_was_continued_at_another_interval_is_refused(tmp_path: Path) -> None:
     """ASE appends to a file whose description tells the interval of the first run."""
     from ase import Atoms, units

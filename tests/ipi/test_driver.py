@@ -13,7 +13,7 @@ import pytest
 from ase.build import bulk
 from ase.io import write
 
-from bec_md.errors import UsageError
+from bec_md.errors import DataError, UsageError
 from bec_md.ipi import DRIVER, BornExtras
 from bec_md.network import load_model
 from bec_md.structure.ase_files import read_structure
@@ -163,6 +163,13 @@ def test_output_of_extras(displaced: Any) -> None:
     stored = np.array([line.split() for line in lines[: 3 * len(displaced)]], dtype=float)
     tensors = load_model("universal", threads=1).predict(displaced)
     np.testing.assert_allclose(stored, tensors.transpose(0, 2, 1).reshape(-1, 3), atol=1e-5)
+
+
+def test_another_number_of_atoms_than_that_of_the_template_is_said(displaced: Any) -> None:
+    extras = BornExtras(displaced, "universal")
+    more = displaced.repeat((2, 1, 1))
+    with pytest.raises(DataError, match="and the template has"):
+        extras(more.cell.array.T, more.positions)
 
 
 def test_a_model_that_does_not_exist_is_said(displaced: Any) -> None:
