@@ -197,6 +197,17 @@ def test_masses_set_over_guessed_ones_count(tmp_path) -> None:
     assert open_trajectory(system, elements=named).info.masses_amu.tolist() == [standard[0], 2.014, 2.014]
 
 
+def test_names_are_mapped_where_a_few_of_them_are_types_as_well() -> None:
+    """MDAnalysis guesses the types O, H, NA, CL from the names of a GRO file of salt water."""
+    system = MDAnalysis.Universe.empty(5, trajectory=True)
+    system.atoms.positions = 2.5 * np.arange(5)[:, None] * np.ones(3)
+    system.dimensions = [20, 20, 20, 90, 90, 90]
+    system.add_TopologyAttr("names", ["OW", "HW1", "HW2", "NA", "CL"])
+    system.add_TopologyAttr("types", ["O", "H", "H", "NA", "CL"])
+    named = {"OW": "O", "HW1": "H", "HW2": "H", "NA": "Na", "CL": "Cl"}
+    assert open_trajectory(system, elements=named).info.numbers.tolist() == [8, 1, 1, 11, 17]
+
+
 def test_transformations_that_turn_atoms_against_their_box_are_refused(truth: Truth) -> None:
     from MDAnalysis import transformations
 

@@ -122,10 +122,10 @@ def _mapped(atoms: Any, labels: list[str], options: ReadOptions, source: str) ->
             "map names or types to elements, e.g. `elements=OW=O,HW=H`",
         )
     named = {str(label): element for label, element in table.items()}
-    for attribute in ("types", "names"):
-        own = [str(label) for label in getattr(atoms, attribute, ())]
-        if set(own) & set(named):
-            return [named.get(name, label) for name, label in zip(own, labels, strict=True)]
+    both = ([str(label) for label in getattr(atoms, attribute, ())] for attribute in ("types", "names"))
+    own = max(both, key=lambda labels: len(set(labels) & set(named)))  # MDAnalysis guesses types: NA, not OW
+    if set(own) & set(named):
+        return [named.get(name, label) for name, label in zip(own, labels, strict=True)]
     names = sorted({str(name) for name in getattr(atoms, "names", ())})
     raise UsageError(
         f"{source}: `elements` names {', '.join(named)}, which are neither types nor names of its atoms",
