@@ -46,7 +46,7 @@ class Groups:
     index: Indices
 
 
-def make_groups(spec: Any, frame: Frame) -> Groups:
+def make_groups(spec: Any, frame: Frame, sites: Indices | None = None) -> Groups:
     """Divide the atoms of a system.
 
     Parameters
@@ -57,6 +57,9 @@ def make_groups(spec: Any, frame: Frame) -> Groups:
         name → atoms (indices from 0), N labels, or the path of a file with either.
     frame
         The first frame: elements, and the geometry for molecules and layers.
+    sites
+        Of every site of the file, which atom it is, −1 for none: what is said of each in the order of the
+        file is sorted out by it.
 
     Raises
     ------
@@ -69,10 +72,10 @@ def make_groups(spec: Any, frame: Frame) -> Groups:
     if isinstance(spec, Groups):
         return spec
     if isinstance(spec, Mapping):
-        return _from_mapping(spec, frame, "groups")
+        return _from_mapping(spec, frame, "groups", sites)
     if isinstance(spec, (str, Path)):
-        return _from_text(str(spec), frame)
-    labels = [str(label) for label in spec]
+        return _from_text(str(spec), frame, sites)
+    labels = _of_atoms([str(label) for label in spec], sites)
     if len(labels) != n_atoms:
         raise DataError(
             f"groups has {len(labels)} labels for {n_atoms} atoms",
@@ -89,7 +92,14 @@ def from_labels(labels: Sequence[str]) -> Groups:
     return Groups(names, np.array([number[label] for label in labels], dtype=np.int64))
 
 
-def _from_text(spec: str, frame: Frame) -> Groups:
+def _of_atoms(labels: list[str], sites: Indices | None) -> list[str]:
+    """Labels of the atoms among those of all sites of a file."""
+    if sites is None or len(labels) != len(sites):
+        return labels
+    return [label for label, atom in zip(labels, sites.tolist(), strict=True) if atom >= 0]
+
+
+def _from_text(spec: str, frame: Frame, sites: Indices | None) -> Groups:
     kind, _, rest = spec.partition(":")
     if spec == "species":
         return from_labels(_symbols(frame))
@@ -103,7 +113,7 @@ def _from_text(spec: str, frame: Frame) -> Groups:
         return _layers(rest, frame)
     path = expanded(spec)
     if is_file(path):
-        return _from_file(path, frame)
+        return _from_file(path, frame, sites)
     raise UsageError(
         f"`groups={spec}` is not understood, and there is no such file",
         "it says how the current is divided",
@@ -117,8 +127,8 @@ def _symbols(frame: Frame) -> list[str]:
     return [chemical_symbols[number] for number in frame.numbers.tolist()]
 
 
-def _from_mapping(spec: Mapping[Any, Any], frame: Frame, where: str) -> Groups:
-    n_atoms = len(frame.numbers)
+def _from_mapping(spec: Mapping[Any, Any], frame: Frame, where: str, sites: Indices | None) -> Groups:
+    n_atoms = len(frame.numbers) if sites is None else len(sites)
     labels = ["rest"] * n_atoms
     taken: dict[int, str] = {}
     for name, atoms in spec.items():
@@ -140,24 +150,25 @@ def _from_mapping(spec: Mapping[Any, Any], frame: Frame, where: str) -> Groups:
                 )
             taken[atom] = str(name)
             labels[atom] = str(name)
+    labels = _of_atoms(labels, sites)
     order = [str(name) for name in spec if str(name) in set(labels)]
     names = tuple(order + (["rest"] if "rest" in labels and "rest" not in order else []))
     number = {name: i for i, name in enumerate(names)}
     return Groups(names, np.array([number[label] for label in labels], dtype=np.int64))
 
 
-def _from_file(path: Path, frame: Frame) -> Groups:
+def _from_file(path: Path, frame: Frame, sites: Indices | None) -> Groups:
     text = read_text(path)
     if text.lstrip().startswith("{"):
         try:
-            return _from_mapping(json.loads(text), frame, path.name)
+            return _from_mapping(json.loads(text), frame, path.name, sites)
         except (json.JSONDecodeError, RecursionError) as error:
             raise DataError(
                 f"{path.name} is not JSON: {error}",
                 "it starts like a mapping name → atoms",
                 'write {"bridge": [0, 1], "cage": [2, 3]}, or one label per atom',
             ) from error
-    labels = [word for line in text.splitlines() for word in line.split("#")[0].split()]
+    labels = _of_atoms([word for line in text.splitlines() for word in line.split("#")[0].split()], sites)
     if len(labels) != len(frame.numbers):
         raise DataError(
             f"{path.name} has {len(labels)} labels, the trajectory {len(frame.numbers)} atoms",

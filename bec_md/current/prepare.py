@@ -116,7 +116,7 @@ def prepare_current(
     mobility = find_immobile(probed, step, trajectory)
     constraints = count_constraints(probed, mobility.free(info.masses_amu)) if len(probed) > 2 else 0
     mean = mean_structure(opener().frames()) if options.groups == "sublattices" else None
-    divided = make_groups(options.groups, first) if mean is None else sublattices(mean)
+    divided = make_groups(options.groups, first, info.sites) if mean is None else sublattices(mean)
     bound = _bound_charges(options, info, first)
     plain = _recipe(opener, bound, divided, step, info, mobility, first, options)
     if mobility.carried:

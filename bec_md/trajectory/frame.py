@@ -43,6 +43,8 @@ class TrajectoryInfo:
         What the reader of a result should know.
     remarks
         What was done, and needs nobody to do anything.
+    sites
+        Of every site of the file, which atom it is, −1 for those that are left out; None if all are atoms.
     """
 
     source: str
@@ -59,6 +61,7 @@ class TrajectoryInfo:
     fingerprint: str
     warnings: tuple[str, ...] = ()
     remarks: tuple[str, ...] = ()
+    sites: NDArray[np.int64] | None = None
 
 
 @runtime_checkable

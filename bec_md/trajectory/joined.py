@@ -57,7 +57,7 @@ class JoinedReader:
         first = readers[0]
         names = [reader.source for reader in readers]
         self.source = " + ".join(names) if len(names) < 4 else f"{names[0]} … {names[-1]}"
-        self.format, self.notes = first.format, first.notes
+        self.format, self.notes, self.sites = first.format, first.notes, getattr(first, "sites", None)
         joint = " ".join([*(reader.fingerprint for reader in readers), *map(str, repeated)])
         self.fingerprint = hashlib.sha256(joint.encode()).hexdigest()[:16]
         lengths = []

@@ -142,6 +142,7 @@ class StreamedTrajectory:
             fingerprint=reader.fingerprint,
             warnings=tuple(noted),
             remarks=reader.remarks if isinstance(reader, JoinedReader) else (),
+            sites=getattr(reader, "sites", None),
         )
 
     def __repr__(self) -> str:

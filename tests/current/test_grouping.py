@@ -99,3 +99,25 @@ def test_a_short_file_and_a_bad_layer_are_refused(tmp_path: Path) -> None:
         make_groups(str(labels), frame_of(solution()))
     with pytest.raises(UsageError, match="layers:w:3"):
         make_groups("layers:w:3", frame_of(solution()))
+
+
+@pytest.mark.parametrize("labels", [False, True])
+def test_sites_that_are_left_out_count_in_the_order_of_the_file(tmp_path: Path, labels: bool) -> None:
+    """Atoms 4 to 6 of two TIP4P molecules are those of the second one, behind the M site of the first."""
+    rows = [f"{i + 1} {t} {1.2 * i} 0 0 {0.001 * i} 0 0" for i, t in enumerate((1, 2, 2, 3) * 2)]
+    head = "ITEM: NUMBER OF ATOMS\n8\nITEM: BOX BOUNDS pp pp pp\n0 20\n0 20\n0 20\nITEM: ATOMS id type x y z"
+    path = tmp_path / "w.lammpstrj"
+    path.write_text("\n".join(["ITEM: TIMESTEP\n0", f"{head} vx vy vz", *rows]) + "\n")
+    groups = ["one"] * 4 + ["two"] * 4 if labels else {"one": [0, 1, 2, 3], "two": range(4, 8)}
+    found = compute_current(
+        path,
+        charges="fixed:O=-2,H=1",
+        groups=groups,
+        elements=["O", "H", "NULL"],
+        lammps_units="real",
+        timestep_fs=1.0,
+    )
+    velocities = 0.001 * np.arange(8)
+    expected = [velocities[first : first + 3] @ [-2.0, 1.0, 1.0] for first in (0, 4)]
+    np.testing.assert_allclose(found.current[0, :, 0], expected, atol=1e-12)
+    assert found.groups == ("one", "two")

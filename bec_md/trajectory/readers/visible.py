@@ -52,6 +52,8 @@ class VisibleReader(WrappedReader):
         self._stated = resolve_species([*stated], place="masses").numbers
         if first is not None:
             kept, carried = self._choose(first)
+            self.sites = np.full(first.n_atoms, -1)
+            self.sites[kept] = np.arange(len(kept))
             n_hidden = first.n_atoms - len(kept)
             mass = (
                 f"; {carried.sum():.4g} amu of theirs count with the nearest atoms" if carried.any() else ""
