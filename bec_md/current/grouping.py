@@ -132,7 +132,7 @@ def _from_mapping(spec: Mapping[Any, Any], frame: Frame, where: str, sites: Indi
     labels = ["rest"] * n_atoms
     taken: dict[int, str] = {}
     for name, atoms in spec.items():
-        chosen = np.asarray(atoms)
+        chosen = np.atleast_1d(np.asarray(getattr(atoms, "ix", atoms)))  # an AtomGroup knows its numbers
         if chosen.dtype == np.bool_ and chosen.shape == (n_atoms,):
             chosen = np.flatnonzero(chosen)
         for atom in chosen.tolist():

@@ -208,7 +208,7 @@ def _whole(universe: Any) -> Any:
             "an analysis of MDAnalysis works on one",
             "give `MDAnalysis.Universe(topology, trajectory)`, or a file to `bec_md.compute_current`",
         )
-    if len(atoms) != len(atoms.universe.atoms) or (atoms.ix != atoms.universe.atoms.ix).any():
+    if sorted(atoms.ix) != atoms.universe.atoms.ix.tolist():  # their order does not matter
         raise UsageError(
             f"{len(atoms)} of the {len(atoms.universe.atoms)} atoms of a Universe",
             "Z* of an atom depends on all its neighbors, and the spectrum on the whole current",

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -121,3 +122,10 @@ def test_sites_that_are_left_out_count_in_the_order_of_the_file(tmp_path: Path, 
     expected = [velocities[first : first + 3] @ [-2.0, 1.0, 1.0] for first in (0, 4)]
     np.testing.assert_allclose(found.current[0, :, 0], expected, atol=1e-12)
     assert found.groups == ("one", "two")
+
+
+def test_a_single_atom_and_an_atom_group_of_mdanalysis_are_groups() -> None:
+    chosen = SimpleNamespace(ix=np.array([0, 1, 2]))  # an AtomGroup, as far as it is asked
+    groups = make_groups({"water": chosen, "ion": 6}, frame_of(solution()))
+    assert groups.names == ("water", "ion", "rest")
+    assert groups.index.tolist() == [0, 0, 0, 2, 2, 2, 1]
