@@ -148,6 +148,14 @@ def test_four_parameter_form_of_one_oscillator_is_the_lorentz_form() -> None:
     np.testing.assert_allclose(a, b, rtol=1e-12)
 
 
+def test_a_fit_computes_no_further_than_it_goes(spectrum) -> None:
+    whole = Smoother(spectrum).n_out
+    assert Smoother(spectrum, 1000.0).n_out == pytest.approx(1040.0 / 1500.0 * whole, abs=2)
+    near, far = (fits.fit_lorentz(spectrum, max_cm=top) for top in (1200.0, None))
+    assert np.abs((near.bands - far.bands) / far.errors).max() < 0.5
+    np.testing.assert_allclose(near.errors, far.errors, rtol=0.1)
+
+
 def test_a_quantum_factor_is_no_part_of_oscillators(spectrum) -> None:
     factored = replace(spectrum, parameters={**spectrum.parameters, "quantum": "standard"})
     for fit in (fits.fit_lorentz, fits.fit_four_parameter):

@@ -9,10 +9,10 @@ left out of what is fitted, too.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from bec_md.arrays import Array, Complex
 from bec_md.errors import UsageError
@@ -23,6 +23,7 @@ from bec_md.spectrum.analysis.smoother import Smoother
 from bec_md.spectrum.response import conductivity as response
 from bec_md.spectrum.response import oscillator
 from bec_md.spectrum.response.direction import Direction, to_direction
+from bec_md.spectrum.response.scalar import Response
 from bec_md.spectrum.spectrum import Spectrum
 from bec_md.units import (
     ATOMIC_MASS_KG,
@@ -186,12 +187,11 @@ def fit_lorentz(
     UsageError
         If there is nothing to start from, or the spectrum is multiplied by another quantum factor.
     """
-    _require_response(spectrum)
     along = to_direction(direction)
-    seen, nu = spectrum.along(along), spectrum.wavenumber_cm
-    smoother = Smoother(spectrum)
-    inside = (nu >= min_cm) & (nu <= (nu[-1] if max_cm is None else max_cm))
-    start = _first_guess(spectrum, along, positions_cm, inside)
+    smoother, seen = _to_fit(spectrum, along, max_cm)
+    nu = seen.wavenumber_cm
+    inside = (nu >= min_cm) & (nu <= (np.inf if max_cm is None else max_cm))
+    start = _first_guess(spectrum, along, positions_cm, nu[inside])
     dc, dc_err = response.n_alpha_from_conductivity(np.array([seen.sigma_dc, seen.sigma_dc_err]))
 
     def model(parameters: Array) -> Array:
@@ -235,8 +235,11 @@ def fit_lorentz(
     )
 
 
-def _require_response(spectrum: Spectrum) -> None:
-    """Refuse what is no spectrum, or one times a function of T."""
+def _to_fit(spectrum: Spectrum, along: Direction, max_cm: float | None) -> tuple[Smoother, Response]:
+    """Return the response along a direction, no further than a fit goes, and its smoother.
+
+    What is no spectrum is refused, and one times a function of T.
+    """
     require_spectrum(spectrum)
     quantum = spectrum.parameters.get("quantum") or "harmonic"
     if quantum != "harmonic":
@@ -245,19 +248,24 @@ def _require_response(spectrum: Spectrum) -> None:
             "oscillators describe the response itself; such a factor multiplies it by a function of T",
             "compute the spectrum with `quantum=harmonic` for the fit",
         )
+    smoother = Smoother(spectrum, max_cm)
+    names = ("wavenumber_cm", "sigma", "real_err", "imag_err", "covariance")
+    seen = spectrum.along(along)
+    cut: dict[str, Any] = {name: getattr(seen, name)[: smoother.n_out] for name in names}
+    return smoother, replace(seen, **cut, member_sigma=None, model_err=None)
 
 
 def _first_guess(
-    spectrum: Spectrum, along: Direction, positions_cm: Sequence[float] | None, inside: NDArray[np.bool_]
+    spectrum: Spectrum, along: Direction, positions_cm: Sequence[float] | None, within_cm: Array
 ) -> Array:
-    """Rows (ν_j, γ_j, Δε_j) from the peaks of nα along a direction."""
+    """Rows (ν_j, γ_j, Δε_j) from the peaks of nα along a direction, between the ends of a grid."""
     seen, nu = spectrum.along(along), spectrum.wavenumber_cm
     resolution = float(spectrum.parameters["resolution_cm"])
     peaks = spectrum.peaks
     if along.label != "isotropic":
         peaks = find_spectrum_peaks(nu, seen.n_alpha, seen.n_alpha_err, resolution)
     guesses = [p.wavenumber_cm for p in peaks] if positions_cm is None else np.ravel(positions_cm).tolist()
-    guesses = [g for g in guesses if nu[inside][0] < g < nu[inside][-1]] if np.any(inside) else []
+    guesses = [g for g in guesses if within_cm[0] < g < within_cm[-1]] if len(within_cm) else []
     if not guesses:
         raise UsageError(
             "no band to fit", "the spectrum has no significant peak in the range", "pass positions_cm"
@@ -315,18 +323,16 @@ def fit_four_parameter(
     UsageError
         If ε_∞ is missing or there is no band, or the spectrum is multiplied by another quantum factor.
     """
-    _require_response(spectrum)
-    response.require_eps_inf(spectrum.eps_inf, "the four-parameter fit")
     along = to_direction(direction)
-    seen, nu = spectrum.along(along), spectrum.wavenumber_cm
-    smoother, eps_inf = Smoother(spectrum), seen.eps_inf or 1.0
+    smoother, seen = _to_fit(spectrum, along, max_cm)
+    nu, eps_inf = seen.wavenumber_cm, response.require_eps_inf(seen.eps_inf, "the four-parameter fit")
     if bands_cm is None:
         start = oscillator.factorize(fit_lorentz(spectrum, direction=along, max_cm=max_cm).bands, eps_inf)
     else:
         start = np.array([[to, smoother.resolution_cm, lo, smoother.resolution_cm] for to, lo in bands_cm])
     if not start.size:
         raise UsageError("no band to fit", "first guesses are needed", "pass pairs (TO, LO) in cm⁻¹")
-    inside = nu <= (nu[-1] if max_cm is None else max_cm)
+    inside = nu <= (np.inf if max_cm is None else max_cm)
 
     def model(parameters: Array) -> Array:
         """Smoothed ε − ε_∞ of the oscillators, real and imaginary part."""

@@ -29,18 +29,22 @@ class Smoother:
     ----------
     spectrum
         Whose grid, lag window and length are used.
+    max_cm
+        How far the grid is used, and two resolutions more; to its end by default.
     """
 
-    def __init__(self, spectrum: Spectrum) -> None:
+    def __init__(self, spectrum: Spectrum, max_cm: float | None = None) -> None:
         nu = spectrum.wavenumber_cm
         self.step_cm = float(nu[1] - nu[0])
+        self.resolution_cm = float(spectrum.parameters["resolution_cm"])
+        if max_cm is not None:
+            nu = nu[nu <= max_cm + 2.0 * self.resolution_cm]
         count = 4 * len(nu)
-        # four times the range of the spectrum: the tail of the model must have decayed
+        # four times the range that is used: the tail of the model must have decayed
         self.grid_cm = (np.arange(count + 1) + 1j * ABOVE) * self.step_cm
         self.n_out = len(nu)
         self.window = spectrum.lag_window
         self.window_step_fs = float(spectrum.parameters["timestep_fs"])
-        self.resolution_cm = float(spectrum.parameters["resolution_cm"])
         bandwidth = float(spectrum.parameters["equivalent_noise_bandwidth_cm"])
         self.points_per_bandwidth = max(bandwidth / self.step_cm, 1.0)
         runs = int(spectrum.parameters.get("n_replicas", 1))
