@@ -41,8 +41,6 @@ class Mobility:
         (N, 3, 3) projectors on the directions along which atoms do not move, of atoms that do; None for none.
     held_count
         How many degrees of freedom these directions have.
-    carried
-        Whether a cell that changes takes along what does not move: velocities tell it, and not places.
     """
 
     immobile: NDArray[np.bool_] | None = None
@@ -50,7 +48,6 @@ class Mobility:
     warning: str = ""
     held: NDArray[np.float64] | None = None
     held_count: int = 0
-    carried: bool = False
 
     def free(self, masses_amu: NDArray[np.float64]) -> NDArray[np.bool_]:
         """Return which atoms move and have a mass, (N,)."""
@@ -88,10 +85,8 @@ def find_immobile(
     # a slow heavy atom may keep its rounded place for some frames
     still = fixed.all(axis=1) & ((fastest == 0.0) | (fastest * timestep_fs > _VISIBLE_ANG))
     still &= _no_chance(still, near.all(axis=1) & ~still & (fastest == 0.0))
-    carried = np.zeros_like(still)
-    if first.velocities_ang_fs is not None and _cell_changes(frames):
-        carried = (fastest == 0.0) & (first.masses_amu > 0.0) & ~still
-        still |= carried
+    if first.velocities_ang_fs is not None and _cell_changes(frames):  # a barostat may take atoms along
+        still |= (fastest == 0.0) & (first.masses_amu > 0.0)
     count = int(still.sum())
     if count == first.n_atoms:
         return Mobility()
@@ -109,7 +104,6 @@ def find_immobile(
         f"{stale} atoms have velocities but do not move: their velocities are taken as zero" if stale else "",
         held,
         0 if held is None else _freedom(held, first.masses_amu, anchored=count > 0),
-        bool(carried.any()),
     )
 
 

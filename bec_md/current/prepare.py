@@ -119,8 +119,6 @@ def prepare_current(
     divided = make_groups(options.groups, first, info.sites) if mean is None else sublattices(mean)
     bound = _bound_charges(options, info, first)
     plain = _recipe(opener, bound, divided, step, info, mobility, first, options)
-    if mobility.carried:
-        plain = replace(plain, rest_ang=None)
     recipe, stride_note = _with_stride(
         replace(plain, internal=_internal(plain, first, options)), options, info
     )

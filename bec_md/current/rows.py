@@ -54,7 +54,7 @@ class Recipe:
     immobile
         (N,) atoms that do not move (see `bec_md.current.mobility`); None if all do.
     rest_ang
-        (N, 3) positions in the first frame, where these atoms have to stay; None in a cell that changes.
+        (N, 3) positions in the first frame, where these atoms have to stay unless their velocities are 0.
     held
         (N, 3, 3) projectors on directions along which the others do not move; None if there are none.
     place_every
@@ -126,7 +126,7 @@ class Recipe:
 
     def velocities(self, frames: list[Frame]) -> Array:
         """Return velocities of the frames (F, N, 3), Å/fs; of the F − 1 steps between from positions."""
-        if self.immobile is not None:
+        if self.immobile is not None and self.rest_ang is not None:
             require_rest(frames, self.immobile, self.rest_ang)
         if self.scheme == "velocity":
             out = np.stack([_velocity(frame) for frame in frames])
@@ -302,11 +302,12 @@ def check_finite(rows: Rows, frames: list[Frame]) -> None:
             )
 
 
-def require_rest(frames: list[Frame], immobile: NDArray[np.bool_], rest_ang: Array | None) -> None:
-    """Refuse frames in which atoms move that did not in the first ones: by places, or by velocities."""
+def require_rest(frames: list[Frame], immobile: NDArray[np.bool_], rest_ang: Array) -> None:
+    """Refuse frames in which atoms move that did not in the first ones (a barostat moves what has v = 0)."""
     for frame in frames:
-        moves = _velocity(frame) != 0.0 if rest_ang is None else frame.positions_ang != rest_ang
-        moved = moves[immobile].any(axis=1)
+        moved = (frame.positions_ang[immobile] != rest_ang[immobile]).any(axis=1)
+        if frame.velocities_ang_fs is not None and moved.any():
+            moved &= (frame.velocities_ang_fs[immobile] != 0.0).any(axis=1)
         if moved.any():
             atom = int(np.flatnonzero(immobile)[np.argmax(moved)])
             raise DataError(
