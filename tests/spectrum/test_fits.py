@@ -10,6 +10,7 @@ import pytest
 from bec_md.errors import BecMDWarning, UsageError
 from bec_md.spectrum.analysis import fits
 from bec_md.spectrum.analysis.fit_table import fit_bands
+from bec_md.spectrum.analysis.least_squares import least_squares_fit
 from bec_md.spectrum.analysis.smoother import Smoother
 from bec_md.spectrum.compute import compute_spectrum
 from bec_md.spectrum.response import oscillator
@@ -163,6 +164,16 @@ def test_a_quantum_factor_is_no_part_of_oscillators(spectrum) -> None:
             fit(factored)
         with pytest.raises(UsageError, match="no spectrum"):
             fit("spectrum.h5")
+
+
+def test_a_parameter_without_effect_has_a_large_error() -> None:
+    """Such are position and width of a band whose strength is 0; they had an error of 0 then."""
+    effects = np.array([[1.0, 0.0, 1.0], [0.0, 1e-20, 1e-20]])
+    measured = np.array([1.0, 0.0, 1.0])
+    _, gain, _ = least_squares_fit(
+        lambda p: p @ effects, lambda _: effects, np.ones(2), measured, np.full(3, 0.1), 1.0
+    )
+    np.testing.assert_allclose(np.linalg.norm(0.1 * gain, axis=1), [0.0816496, 8.16496e18], rtol=1e-5)
 
 
 def test_nothing_to_fit(spectrum) -> None:

@@ -65,5 +65,7 @@ def least_squares_fit(
     independent = max(len(measured) / points_per_independent - len(start), 1.0)
     chi2 = 2.0 * float(found.cost) / points_per_independent / independent
     jacobian = np.asarray(found.jac, dtype=np.float64)
-    gain = np.linalg.pinv(jacobian) / errors
+    # of a band without strength position and width are anything: small columns are not to be cut off as none
+    norms = np.maximum(np.linalg.norm(jacobian, axis=0), 1e-150)
+    gain = np.linalg.pinv(jacobian / norms) / norms[:, None] / errors
     return np.asarray(found.x), np.asarray(gain, dtype=np.float64), chi2
