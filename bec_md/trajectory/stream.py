@@ -95,6 +95,7 @@ class StreamedTrajectory:
         self._window = window.resolved(reader.n_frames, reader.source)
         self._probed = self._probe()
         self._first = first = self._probed[0]
+        self._near_ang = _NEAR * float(np.linalg.svd(first.cell_ang, compute_uv=False)[-1])
         if options.time_series:
             check_first_frames(self._probed, reader.source)
         self._key = counting_key(self._probed) if options.time_series else None
@@ -274,8 +275,9 @@ class StreamedTrajectory:
         time_fs = raw.time_fs if clock.own_times else None
         if time_fs is None and clock.timestep_fs is not None:
             time_fs = raw.index * clock.timestep_fs
+        cell = _unflipped(raw, first, self._near_ang)
         return Frame(
-            raw.positions_ang, _unflipped(raw, first), raw.pbc, first.numbers, first.masses_amu,
+            raw.positions_ang, cell, raw.pbc, first.numbers, first.masses_amu,
             raw.velocities_ang_fs, time_fs, raw.labels, raw.total_charge, raw.index, raw.step, raw.info,
         )  # fmt: skip
 
@@ -346,9 +348,10 @@ class StreamedTrajectory:
         ]
 
 
-def _unflipped(raw: Frame, first: Frame) -> Array:
+def _unflipped(raw: Frame, first: Frame, near_ang: float) -> Array:
     """Cell in the basis of the first frame where it is near that: flips would spoil means over frames."""
-    if not first.pbc.any() or np.array_equal(raw.cell_ang, first.cell_ang):
+    change = raw.cell_ang - first.cell_ang
+    if np.vdot(change, change) <= near_ang**2 or not first.pbc.any():
         return raw.cell_ang
     cell = same_basis(first.cell_ang, raw.cell_ang)
     strain = cell @ np.linalg.inv(first.cell_ang) - np.eye(3)
