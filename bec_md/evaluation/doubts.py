@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
+from bec_md.errors import DataError
 from bec_md.evaluation.metrics import sum_rule_excess
 from bec_md.structure import Frame
 from bec_md.structure.names import CHARGES
@@ -26,7 +27,7 @@ def label_doubts(frames: Sequence[Frame]) -> list[str]:
     Raises
     ------
     DataError
-        If the atoms of a structure do not fit into its cell.
+        If the atoms of most structures do not fit into their cells.
     """
     return [*_lengths(frames), *_sign(frames), *_net_charge(frames)]
 
@@ -36,7 +37,15 @@ def _lengths(frames: Sequence[Frame]) -> Iterator[str]:
     from bec_md.trajectory.lengths import check_lengths
 
     some = np.unique(np.linspace(0, len(frames) - 1, min(_SAMPLED, len(frames))).astype(int))
-    found = [remark for i in some if (remark := check_lengths(frames[i], "labels"))]
+    found: list[str] = []
+    misfits: list[DataError] = []
+    for frame in (frames[i] for i in some):
+        try:
+            found += filter(None, [check_lengths(frame, "labels")])
+        except DataError as error:
+            misfits += [error] if frame.pbc.any() else []  # without periods vectors of a cell mean nothing
+    if 2 * len(misfits) > len(some):
+        raise misfits[0]
     if 2 * len(found) > len(some):
         yield found[0]
 

@@ -3,7 +3,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from bec_md.errors import UsageError
+from bec_md.errors import DataError, UsageError
 from bec_md.evaluation import check_index_order
 from bec_md.evaluation.doubts import label_doubts
 from bec_md.evaluation.metrics import sum_rule_excess
@@ -41,6 +41,16 @@ def test_labels_that_are_wrong_as_a_whole_are_named(change, said):
     found = label_doubts([changed(frame, **change) for frame in toy_frames(12)])
     assert len(found) == bool(said)
     assert said in "".join(found)
+
+
+def test_a_cell_that_cannot_hold_its_atoms_is_one_of_many_or_none():
+    """One misfit among many is left to the checks of each structure, molecules have cells without meaning."""
+    frames = toy_frames(8)
+    dense = [changed(frame, lengths=0.1) for frame in frames]
+    assert label_doubts([*frames[:6], *dense[6:]]) == []
+    assert label_doubts([replace(frame, pbc=np.zeros(3, bool)) for frame in dense]) == []
+    with pytest.raises(DataError, match="8 atoms in a cell of"):
+        label_doubts(dense)
 
 
 def test_bad_frames_are_dropped_and_named():
