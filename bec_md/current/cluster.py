@@ -298,8 +298,8 @@ def _client(execution: Execution) -> Iterator[Any]:
 
 
 def _connected(distributed: Any, address: str) -> Any:
-    security = distributed.Security().get_connection_args("client")
     try:
+        security = distributed.Security().get_connection_args("client")
         distributed.comm.resolve_address(address)  # a client that cannot be made hangs when it is closed
         if address.startswith(("tls://", "wss://")) and security.get("ssl_context") is None:
             raise ValueError(

@@ -188,8 +188,13 @@ def test_a_scheduler_without_workers_is_told_from_workers_that_die(
 
 def test_an_encrypted_scheduler_needs_certificates(tmp_path: Path) -> None:
     pytest.importorskip("distributed")
+    dask = pytest.importorskip("dask")
     source = write_trajectory(tmp_path / "t.xyz", 20)
     with pytest.raises(UsageError, match="certificates"):
+        compute(source, dask_address="tls://127.0.0.1:1")
+    names, file = ("ca-file", "client.cert", "client.key"), str(tmp_path / "none.pem")
+    missing = {f"distributed.comm.tls.{name}": file for name in names}
+    with dask.config.set(missing), pytest.raises(UsageError, match="No such file"):
         compute(source, dask_address="tls://127.0.0.1:1")
 
 
