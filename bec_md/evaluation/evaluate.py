@@ -176,9 +176,10 @@ def _learned(model: Any, data: str | Path | Sequence[Frame]) -> list[str]:
     other = learned_files(path).get(file_hash(require_file(Path(data))))
     if other is None:
         return []
+    origin = "" if other.model in (model.card.get("name"), model.name) else ", and this model from it"
     return [
-        f"{other.model} has learned from {other.n_training} structures of this file: their error is none of "
-        "unseen structures"
+        f"{other.model} has learned from {other.n_training} structures of this file{origin}: their error is "
+        "none of unseen structures"
     ]
 
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
-from bec_md.network.learned import learned_files
+from bec_md.network.learned import LearnedFile, learned_files, merge
 from bec_md.network.registry import model_beside
 from bec_md.training.config import TrainingConfig
 from bec_md.training.sources import LoadedSource
@@ -26,11 +28,9 @@ def learned_before(config: TrainingConfig, sources: Sequence[LoadedSource], conf
     config_folder
         Folder that relative paths of models start at.
     """
-    names = [config.finetune.model] if config.finetune else []
-    names += [name for item in sources for name in item.source.teachers]
     found: list[str] = []
-    for name in dict.fromkeys(names):
-        files = learned_files(model_beside(name, config_folder))
+    for path in _made_of(config, sources, config_folder):
+        files = learned_files(path)
         for item in sources:
             source, other = item.source, files.get(item.validation_sha256 or item.sha256)
             if other is None or not item.validation:
@@ -46,3 +46,17 @@ def learned_before(config: TrainingConfig, sources: Sequence[LoadedSource], conf
                 "structures; hold back what was held back there, or begin with another model"
             )
     return found
+
+
+def inherited(config: TrainingConfig, sources: Sequence[LoadedSource], config_folder: Path) -> dict[str, Any]:
+    """Entry of the card: files that the network to start from, and teachers, have learned from."""
+    found: dict[str, LearnedFile] = {}
+    for path in _made_of(config, sources, config_folder):
+        merge(found, learned_files(path))
+    return {"learned_before": {key: asdict(one) for key, one in found.items()}} if found else {}
+
+
+def _made_of(config: TrainingConfig, sources: Sequence[LoadedSource], config_folder: Path) -> list[Path]:
+    names = [config.finetune.model] if config.finetune else []
+    names += [name for item in sources for name in item.source.teachers]
+    return [model_beside(name, config_folder) for name in dict.fromkeys(names)]

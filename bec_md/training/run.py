@@ -127,7 +127,7 @@ def _train(
 
     from bec_md.network.predictor import check_device
     from bec_md.training.allocator import keep_freed_memory
-    from bec_md.training.ancestors import SEEN_BEFORE, learned_before
+    from bec_md.training.ancestors import SEEN_BEFORE, inherited, learned_before
     from bec_md.training.loop import Trainer
     from bec_md.training.sources import load_sources
 
@@ -140,11 +140,12 @@ def _train(
     before = learned_before(config, sources, beside)
     for warning in before:
         report(f"warning: {warning}")
+    older = inherited(config, sources, beside)
     model = folder / "model.safetensors"
 
     def save_best(progress: Progress) -> None:
         """Write the model file with the card of this state."""
-        write_model(model, network, make_card(config, sources, network, progress))
+        write_model(model, network, make_card(config, sources, network, progress, older))
 
     fingerprint = config_fingerprint(config, sources)
     trainer = Trainer(
@@ -162,7 +163,7 @@ def _train(
         report_index_order(network, data, sources, report)
     with stop_on_signal(trainer, report):
         progress = trainer.fit()
-    card = make_card(config, sources, network, progress)
+    card = make_card(config, sources, network, progress, older)
     figures: tuple[Path, ...] = ()
     if not trainer.stop_requested:
         report_index_order(network, data, sources, report)
@@ -419,7 +420,11 @@ def config_fingerprint(config: TrainingConfig, sources: Sequence[LoadedSource]) 
 
 
 def make_card(
-    config: TrainingConfig, sources: Sequence[LoadedSource], network: Network, progress: Progress
+    config: TrainingConfig,
+    sources: Sequence[LoadedSource],
+    network: Network,
+    progress: Progress,
+    older: Mapping[str, Any],
 ) -> dict[str, Any]:
     """Provenance of a model: data, configuration, curve, validation errors."""
     import torch
@@ -451,6 +456,7 @@ def make_card(
                 }
                 for item in sources
             ],
+            **older,
             "n_parameters": sum(p.numel() for p in network.parameters()),
             "epochs": progress.epoch,
             "best_epoch": progress.best_epoch,

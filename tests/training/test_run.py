@@ -357,6 +357,20 @@ def test_what_the_network_to_start_from_has_learned_is_no_test(trained, tmp_path
     warnings = evaluate_model(base, tmp_path / "toy.xyz").warnings
     assert any("tiny has learned from 8 structures of this file" in warning for warning in warnings)
     assert not any("of this file" in item for item in evaluate_model(base, tmp_path / "new.xyz").warnings)
+    # and what is made of what was made of it
+    new, child = {**source, "path": "new.xyz", "validation": 0.5}, tmp_path / "child"
+    start = {"network": {}, "schedule": {"epochs": 1}, "finetune": {"model": base}}
+    train(write_config(tmp_path, data=[new], name="child", **start), output=child)
+    warnings = evaluate_model(child / "model.safetensors", tmp_path / "toy.xyz").warnings
+    assert any("tiny has learned from 8 structures of this file, and this" in item for item in warnings)
+    for validation, known in ((0.2, 0), (0.3, 1)):
+        change = {
+            "data": [{**source, "validation": validation}],
+            "finetune": {"model": "child/model.safetensors"},
+        }
+        config = parse_config({"schedule": {"epochs": 1}, **change})
+        sources = load_sources(config, config_folder=tmp_path, data_root=None, report=lambda line: None)
+        assert len(learned_before(config, sources, tmp_path)) == known
 
 
 def test_a_model_without_its_checkpoint_is_not_overwritten(tmp_path):
