@@ -202,13 +202,24 @@ def _require_own_box(trajectory: Any, source: str) -> None:
 
 
 def _is_turned(part: Any) -> bool:
-    """Whether a box may have other directions in MDAnalysis: of H5MD as the file says, else by angles."""
+    """Whether the first box of a file has other directions than MDAnalysis gives it."""
     group = getattr(part, "_particle_group", None)
+    if part.ts.dimensions is None:
+        return False
     if group is None:
-        return part.ts.dimensions is not None and bool((part.ts.dimensions[3:] != 90.0).any())
-    edges = np.asarray(group["box/edges/value"][0]) if "edges" in group["box"] else np.eye(3)
+        edges = _box_of_history(Path(str(part.filename)))
+    else:
+        edges = np.asarray(group["box/edges/value"][0]) if "edges" in group["box"] else np.eye(3)
     above = np.triu(edges, 1) if edges.ndim == 2 else np.zeros(1)
     return bool((np.abs(above) > 1e-5 * np.abs(edges).max()).any())
+
+
+def _box_of_history(path: Path) -> NDArray[np.float64]:
+    """Vectors behind the first line of a time step."""
+    with open_text(path) as lines:
+        while not next(lines).lstrip().startswith("timestep"):
+            pass
+        return np.array([next(lines).split() for _ in range(3)], dtype=np.float64)
 
 
 def _keeps_time(part: Any) -> bool:

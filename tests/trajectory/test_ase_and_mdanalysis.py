@@ -249,6 +249,25 @@ def test_a_box_whose_directions_mdanalysis_does_not_keep(tmp_path, turned: bool)
     assert_helpful(caught.value, "directions", "open_trajectory(path)")
 
 
+@pytest.mark.parametrize("turned", [False, True])
+def test_a_hexagonal_box_of_dl_poly_is_kept_where_it_is_not_turned(tmp_path, turned: bool) -> None:
+    cell = np.array([[5.0, 0.0, 0.0], [-2.5, 2.5 * np.sqrt(3.0), 0.0], [0.0, 0.0, 7.0]])
+    lines = ["made up", "0 3 2 3 0"]
+    for step in range(3):
+        lines.append(f"timestep {step:9d} 2 0 3 0.001000 {0.001 * step:.6f}")
+        lines += [" ".join(f"{x:.10f}" for x in row) for row in (cell[:, ::-1] if turned else cell)]
+        for atom, (name, x) in enumerate((("Mg", 0.0), ("O", 2.5)), 1):
+            lines += [f"{name:8s}{atom:10d} 16.000000 0.000000 0.000000", f"{x:.6f} {0.1 * step:.6f} 0.0"]
+    (tmp_path / "HISTORY").write_text("\n".join(lines) + "\n")
+    system = MDAnalysis.Universe(str(tmp_path / "HISTORY"), format="HISTORY", topology_format="HISTORY")
+    system.add_TopologyAttr("elements", ["Mg", "O"])
+    if turned:
+        with pytest.raises(UsageError, match="directions that MDAnalysis does not keep"):
+            open_trajectory(system)
+        return
+    np.testing.assert_allclose(next(open_trajectory(system).frames()).cell_ang, cell, atol=1e-5)
+
+
 def massive(masses: list[float], names: list[str] | None = None, types: list[str] | None = None):
     """Atoms with masses, names and types, and no elements."""
     system = MDAnalysis.Universe.empty(len(masses), trajectory=True)
