@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bec_md.trajectory.plausibility import rounding_of
+from bec_md.trajectory.velocities import midpoint_displacement
 
 if TYPE_CHECKING:
     from bec_md.structure import Frame
@@ -85,8 +86,9 @@ def find_immobile(
     # a slow heavy atom may keep its rounded place for some frames
     still = fixed.all(axis=1) & ((fastest == 0.0) | (fastest * timestep_fs > _VISIBLE_ANG))
     still &= _no_chance(still, near.all(axis=1) & ~still & (fastest == 0.0))
-    if first.velocities_ang_fs is not None and _cell_changes(frames):  # a barostat may take atoms along
-        still |= (fastest == 0.0) & (first.masses_amu > 0.0)
+    if _cell_changes(frames):  # a barostat may take atoms along
+        rests = _rests_in_cell(frames, trajectory) if first.velocities_ang_fs is None else fastest == 0.0
+        still |= rests & (first.masses_amu > 0.0)
     count = int(still.sum())
     if count == first.n_atoms:
         return Mobility()
@@ -110,6 +112,23 @@ def find_immobile(
 def _cell_changes(frames: Sequence[Frame]) -> bool:
     """Whether frames have different cells."""
     return any(not np.array_equal(frame.cell_ang, frames[0].cell_ang) for frame in frames)
+
+
+def _rests_in_cell(frames: Sequence[Frame], trajectory: Trajectory | None) -> NDArray[np.bool_]:
+    """Atoms whose fractional coordinates stay, (N,); none in a run too short to tell."""
+    if trajectory is None or (trajectory.info.n_frames or 0) < PROBED + LATER:
+        return np.zeros(frames[0].n_atoms, dtype=bool)
+    off: NDArray[np.float64] = np.max([off_place(frames[0], frame) for frame in frames], axis=0)
+    for frame in _later(trajectory) if (off <= _ON_PLANE_ANG).any() else ():
+        np.maximum(off, off_place(frames[0], frame), out=off)
+    rests, near = off <= _ON_PLANE_ANG, off <= (1.0 + _AS_MANY) * _ON_PLANE_ANG
+    return rests if _no_chance(rests, near & ~rests) else rests & False
+
+
+def off_place(first: Frame, frame: Frame) -> NDArray[np.float64]:
+    """How far atoms have moved relative to a cell that changes, (N,), Å; 0 within what writing rounds off."""
+    moved = np.linalg.norm(midpoint_displacement(first, frame), axis=1)
+    return np.asarray(np.where(moved > _ON_PLANE_ANG, moved, 0.0))
 
 
 def _held(

@@ -197,7 +197,7 @@ def _recipe(
         sampling=Sampling(batch=batch, interpolation=options.interpolation),
         immobile=mobility.immobile,
         held=mobility.held,
-        rest_ang=None if mobility.immobile is None else first.positions_ang,
+        rest=None if mobility.immobile is None else first,
         place_every=place_every(first, info.n_frames),
     )
 

@@ -17,6 +17,7 @@ from bec_md.charges.source import ChargeBatch, derivative_of
 from bec_md.current.continuous import Continuous
 from bec_md.current.evaluate import ChargedFrames, Sampling, charged_frames
 from bec_md.current.fields import FIELDS
+from bec_md.current.mobility import off_place
 from bec_md.current.parts import FRAME_HASH, Rows
 from bec_md.current.places import PLACE_ROW, PLACES, cut, pick
 from bec_md.current.sums import GroupSums, polarization_velocity
@@ -53,8 +54,8 @@ class Recipe:
         At which frames tensors are evaluated.
     immobile
         (N,) atoms that do not move (see `bec_md.current.mobility`); None if all do.
-    rest_ang
-        (N, 3) positions in the first frame, where these atoms have to stay unless their velocities are 0.
+    rest
+        First frame, where these atoms have to stay, in the cell or by velocities of 0.
     held
         (N, 3, 3) projectors on directions along which the others do not move; None if there are none.
     place_every
@@ -71,7 +72,7 @@ class Recipe:
     scheme: str
     sampling: Sampling
     immobile: NDArray[np.bool_] | None = None
-    rest_ang: Array | None = None
+    rest: Frame | None = None
     held: Array | None = None
     place_every: int | None = None
     internal: InternalMotion | None = None
@@ -126,8 +127,8 @@ class Recipe:
 
     def velocities(self, frames: list[Frame]) -> Array:
         """Return velocities of the frames (F, N, 3), Å/fs; of the F − 1 steps between from positions."""
-        if self.immobile is not None and self.rest_ang is not None:
-            require_rest(frames, self.immobile, self.rest_ang)
+        if self.immobile is not None and self.rest is not None:
+            require_rest(frames, self.immobile, self.rest)
         if self.scheme == "velocity":
             out = np.stack([_velocity(frame) for frame in frames])
             if self.immobile is not None:
@@ -302,12 +303,14 @@ def check_finite(rows: Rows, frames: list[Frame]) -> None:
             )
 
 
-def require_rest(frames: list[Frame], immobile: NDArray[np.bool_], rest_ang: Array) -> None:
+def require_rest(frames: list[Frame], immobile: NDArray[np.bool_], rest: Frame) -> None:
     """Refuse frames in which atoms move that did not in the first ones (a barostat moves what has v = 0)."""
     for frame in frames:
-        moved = (frame.positions_ang[immobile] != rest_ang[immobile]).any(axis=1)
+        moved = (frame.positions_ang[immobile] != rest.positions_ang[immobile]).any(axis=1)
         if frame.velocities_ang_fs is not None and moved.any():
             moved &= (frame.velocities_ang_fs[immobile] != 0.0).any(axis=1)
+        elif moved.any() and not np.array_equal(frame.cell_ang, rest.cell_ang):
+            moved &= off_place(rest, frame)[immobile] > 0.0
         if moved.any():
             atom = int(np.flatnonzero(immobile)[np.argmax(moved)])
             raise DataError(
