@@ -24,6 +24,8 @@ from bec_md.trajectory.scaled_velocities import Changes, ScaledVelocities
 _ATOMS = 16
 #: Steps, in units of the usual one, from which frames are missing, below which one repeats, and backwards.
 _GAP, _REPEAT, _BACK = 1.6, 0.3, -0.5
+#: Steps that are no motion, Å.
+_AT_REST_ANG = 1e-5
 #: Probability of an equal frame by chance from which it means nothing.
 _BY_CHANCE = 1e-6
 #: Correlation of step and velocity that a verdict of a gap needs.
@@ -122,7 +124,8 @@ class Continuity:
             return None
         products = np.einsum("fia,fia->f", steps, pace)
         paths, norms = np.einsum("fia,fia->f", steps, steps), np.einsum("fia,fia->f", pace, pace)
-        usable = norms > 0.1 * squares  # near a turning point of all atoms nothing can be said
+        # near a turning point of all atoms nothing can be said, nor of atoms at rest in a cell that changes
+        usable = (norms > 0.1 * squares) & (squares > float(motion.masses_amu.sum()) * _AT_REST_ANG**2)
         slopes = np.divide(products, norms, out=np.ones_like(norms), where=usable)
         correlation = np.divide(
             products, np.sqrt(paths * norms), out=np.zeros_like(norms), where=paths * norms > 0

@@ -12,6 +12,7 @@ from bec_md import compute_current, compute_spectrum
 from bec_md.current.mobility import Mobility, find_immobile
 from bec_md.errors import BecMDWarning, DataError, UsageError
 from bec_md.structure import Frame
+from bec_md.trajectory import open_trajectory
 from bec_md.units import AMU_ANG2_FS2_EV, BOLTZMANN_EV_K
 
 RNG = np.random.default_rng(8)
@@ -280,6 +281,20 @@ def test_a_barostat_takes_frozen_atoms_along(tmp_path: Path, late: int, begin: i
     current = compute_current(path, charges=CHARGES, timestep_fs=DT_FS)
     assert current.kinetic_temperature()[0] == pytest.approx(KELVIN, rel=0.02 if velocities else 0.05)
     np.testing.assert_allclose(current.zz_sum()[0], exact_zz(UPPER) * np.eye(3), rtol=1e-6, atol=1e-6)
+
+
+def test_atoms_that_are_looked_at_may_all_be_frozen(tmp_path: Path) -> None:
+    """Every fourth of 64 atoms is, and a barostat takes them along: rounding is no motion."""
+    generator, frames = np.random.default_rng(3), []
+    sites = np.stack(np.meshgrid(*[np.arange(4)] * 3, indexing="ij"), axis=-1).reshape(-1, 3) / 4
+    phases = np.where(sites[:, 2:] < 0.5, 0.0, generator.uniform(0.1, 6.0, (64, 3)))
+    for step in range(40):
+        edge = 8.4 * (1.0 + 0.003 * np.sin(0.01 * step))
+        moved = 0.1 * np.where(phases > 0.0, np.sin(0.15 * step + phases), 0.0)
+        rows = "\n".join("O {:.8f} {:.8f} {:.8f}".format(*row) for row in edge * sites + moved)
+        frames.append(f'64\nLattice="{edge} 0 0 0 {edge} 0 0 0 {edge}" pbc="T T T"\n{rows}\n')
+    (tmp_path / "npt.xyz").write_text("".join(frames))
+    assert len(list(open_trajectory(tmp_path / "npt.xyz", timestep_fs=2.0))) == 40
 
 
 def test_atoms_that_set_off_later_stop_the_run(tmp_path: Path) -> None:
