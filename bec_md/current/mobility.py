@@ -121,8 +121,13 @@ def _rests_in_cell(frames: Sequence[Frame], trajectory: Trajectory | None) -> ND
     off: NDArray[np.float64] = np.max([off_place(frames[0], frame) for frame in frames], axis=0)
     for frame in _later(trajectory) if (off <= _ON_PLANE_ANG).any() else ():
         np.maximum(off, off_place(frames[0], frame), out=off)
-    rests, near = off <= _ON_PLANE_ANG, off <= (1.0 + _AS_MANY) * _ON_PLANE_ANG
+    rests, near = off <= _ON_PLANE_ANG, off <= _hardly_off(frames)
     return rests if _no_chance(rests, near & ~rests) else rests & False
+
+
+def _hardly_off(frames: Sequence[Frame]) -> float:
+    """How far off in Å six times as many are as chance, or rounding, keeps in their place."""
+    return max((1.0 + _AS_MANY) * _ON_PLANE_ANG, _FEW * (rounding_of(frames) or 0.0))
 
 
 def off_place(first: Frame, frame: Frame) -> NDArray[np.float64]:
@@ -175,13 +180,13 @@ def _held_in_cell(
     lengths = np.linalg.norm(inverse, axis=0)
     for some in (frames, _later(trajectory)):
         for frame in some if held.any() else ():
-            steps = (frame.positions_ang - first.positions_ang) @ inverse
+            own = np.linalg.inv(frame.cell_ang)
+            steps = frame.positions_ang @ own - first.positions_ang @ inverse
             np.maximum(off, np.abs(steps - np.rint(steps)) / lengths, out=off)
-            held &= bool((frame.cell_ang == first.cell_ang).all())
             if frame.velocities_ang_fs is not None:
-                across = np.abs(frame.velocities_ang_fs @ inverse) / lengths
+                across = np.abs(frame.velocities_ang_fs @ own) / lengths
                 held &= across <= _ON_PLANE_SHARE * np.sqrt(np.mean(frame.velocities_ang_fs**2))
-        hardly = held & (off > _ON_PLANE_ANG) & (off <= (1.0 + _AS_MANY) * _ON_PLANE_ANG)
+        hardly = held & (off > _ON_PLANE_ANG) & (off <= _hardly_off(frames))
         held &= off <= _ON_PLANE_ANG
         held &= _no_chance(held, hardly)
     return _onto(held, inverse / lengths)

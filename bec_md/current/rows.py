@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 
 #: Frames from one evaluation of ΣZPZᵀ/m to the next.
 SQUARES_EVERY = 8
+#: What fewer digits in later frames may move an atom by that rests in a cell that changes, Å.
+_ROUNDED_ANG = 5e-4
 
 
 @dataclass(frozen=True)
@@ -139,6 +141,8 @@ class Recipe:
         out = np.empty((len(frames) - 1, len(self.masses_amu), 3))
         for row, (before, after) in enumerate(pairwise(frames)):
             out[row] = midpoint_displacement(before, after) / self.timestep_fs
+        if self.immobile is not None:
+            out[:, self.immobile] = 0.0
         return out
 
     def row_hashes(self, frames: list[Frame]) -> NDArray[np.uint64]:
@@ -310,7 +314,7 @@ def require_rest(frames: list[Frame], immobile: NDArray[np.bool_], rest: Frame) 
         if frame.velocities_ang_fs is not None and moved.any():
             moved &= (frame.velocities_ang_fs[immobile] != 0.0).any(axis=1)
         elif moved.any() and not np.array_equal(frame.cell_ang, rest.cell_ang):
-            moved &= off_place(rest, frame)[immobile] > 0.0
+            moved &= off_place(rest, frame)[immobile] > _ROUNDED_ANG
         if moved.any():
             atom = int(np.flatnonzero(immobile)[np.argmax(moved)])
             raise DataError(

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -127,7 +129,10 @@ def test_axes_along_which_an_atom_is_held_are_no_degrees_of_freedom(tmp_path: Pa
 
 @pytest.mark.filterwarnings("ignore:.*has no velocities")
 @pytest.mark.parametrize("velocities", [True, False])
-def test_axes_of_an_oblique_cell_along_which_atoms_are_held(tmp_path: Path, velocities: bool) -> None:
+@pytest.mark.parametrize("strain", [0.0, 0.01])  # of a barostat
+def test_axes_of_an_oblique_cell_along_which_atoms_are_held(
+    tmp_path: Path, velocities: bool, strain: float
+) -> None:
     """Selective dynamics holds fractional coordinates: `F T T` of 3 of 8 atoms, `T F F` of another one."""
     cell = np.array([[6.0, 0.0, 0.0], [-3.0, 5.2, 0.0], [0.7, 0.0, 6.4]])
     masses = np.array([24.305, 15.999] * 4)
@@ -138,10 +143,11 @@ def test_axes_of_an_oblique_cell_along_which_atoms_are_held(tmp_path: Path, velo
     with (tmp_path / "run.xyz").open("w") as file:
         for t in range(60):
             cosine, sine = np.cos(0.07 * t + np.arange(8.0)), np.sin(0.05 * t + np.arange(8.0))
-            x = ((sites + motion[0] * cosine[:, None] + motion[1] * sine[:, None]) % 1.0) @ cell
+            now = (1.0 + strain * np.sin(0.03 * t)) * cell
+            x = ((sites + motion[0] * cosine[:, None] + motion[1] * sine[:, None]) % 1.0) @ now
             sine, cosine = np.sin(0.07 * t + np.arange(8.0)), np.cos(0.05 * t + np.arange(8.0))
-            v = (-0.07 * motion[0] * sine[:, None] + 0.05 * motion[1] * cosine[:, None]) @ cell
-            file.write(f'8\nLattice="{" ".join(map(str, cell.ravel()))}" pbc="T T T" ')
+            v = (-0.07 * motion[0] * sine[:, None] + 0.05 * motion[1] * cosine[:, None]) @ now
+            file.write(f'8\nLattice="{" ".join(map(str, now.ravel()))}" pbc="T T T" ')
             file.write("Properties=species:S:1:pos:R:3" + (":vel:R:3\n" if velocities else "\n"))
             for i, row in enumerate(np.hstack([x, v]) if velocities else x):
                 file.write(f"{('Mg', 'O')[i % 2]} {' '.join(f'{c:.6f}' for c in row)}\n")
@@ -175,20 +181,24 @@ def test_slow_components_of_rounded_places_are_not_held() -> None:
     speed = np.random.default_rng(4).normal(scale=2e-3, size=(1000, 3))
     start = np.random.default_rng(5).uniform(0, 20, size=(1000, 3))
 
-    def found(speed: np.ndarray, decimals: int = 3) -> Mobility:
+    def found(speed: np.ndarray, decimals: int = 3, strain: float = 0.0, whole: bool = False) -> Mobility:
         frames = [
             Frame(
                 np.round(start + speed * step, decimals),
-                np.eye(3) * 20.0,
+                np.eye(3) * 20.0 * (1.0 + strain * step),
                 np.ones(3, dtype=bool),
                 np.full(1000, 8),
             )
-            for step in range(24)
+            for step in range(30)
         ]
-        return find_immobile(frames, 1.0)
+        run: Any = SimpleNamespace(info=SimpleNamespace(n_frames=30), frames=lambda skip: iter(frames[skip:]))
+        return find_immobile(frames[:24], 1.0, run if whole else None)
 
     assert found(speed).held_count == 0
     assert found(speed / 5, 2).immobile is None  # 61 keep all three
+    for strain in (0.0, 1e-9):  # in a cell that hardly changes, too
+        assert found(speed, 3, strain, whole=True).held_count == 0
+        assert found(speed / 5, 2, strain, whole=True).immobile is None
     speed[:100, 2] = 0.0
     assert found(speed).held_count >= 80  # some move too slowly to be seen in each frame
 
@@ -256,7 +266,7 @@ def test_where_all_atoms_move_nothing_changes(tmp_path: Path) -> None:
 @pytest.mark.filterwarnings("ignore:.*has no velocities")
 @pytest.mark.parametrize(
     ("late", "begin", "velocities"),
-    [(0, 0, True), (700, 0, True), (0, 100, True), (0, 0, False), (0, 100, False)],
+    [(0, 0, True), (700, 0, True), (0, 100, True), (0, 0, False), (0, 100, False), (700, 100, False)],
 )
 def test_a_barostat_takes_frozen_atoms_along(tmp_path: Path, late: int, begin: int, velocities: bool) -> None:
     """Their places change with the cell (`fix npt` of LAMMPS with `dilate all`), their velocities are 0."""
