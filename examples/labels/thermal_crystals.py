@@ -4,7 +4,8 @@
 Space group, lattice constants and free parameters are those of the structure types as tabulated in
 textbooks and databases of crystal structures; every cell is relaxed before use, so that they need to be
 right to some per cent only. Origins are the first choice of the International Tables where there are
-two, as ASE takes them.
+two, as ASE takes them. Most molecules of the last rows (all of space group 1) stand in small cells of
+no known crystal, about as dense as real ones: what there is to learn is a molecule and its neighbors.
 """
 
 from __future__ import annotations
