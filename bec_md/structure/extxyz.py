@@ -287,7 +287,7 @@ def iterate_frames(
     )
     with open_text(file) as lines:
         index = 0
-        while (count := _labelled_count(lines, f"{file.name}, frame {index}", index)) is not None:
+        while (count := next_count(lines, f"{file.name}, frame {index}")) is not None:
             where = f"{file.name}, frame {index}"
             comment = lines.readline()
             layout = parser.layout(comment, where)
@@ -324,18 +324,6 @@ def iterate_frames(
     if left_out:
         said = f"{file.name}: {'; '.join(left_out)}; they are left out of {index} frames"
         warnings.warn(BecMDWarning(said), stacklevel=2)
-
-
-def _labelled_count(lines: Iterator[str], where: str, index: int) -> int | None:
-    """As `next_count`, for files of labels: what is none from its first line on may be an output."""
-    try:
-        return next_count(lines, where)
-    except DataError as error:
-        if index:
-            raise
-        fix = "give extended XYZ, which `bec-md collect` makes of outputs of VASP, ph.x and ABINIT"
-        why = "labels are read from extended XYZ, whose first line is the number of atoms"
-        raise DataError(error.what, why, fix) from None
 
 
 @dataclass
@@ -396,7 +384,7 @@ def next_count(lines: Iterator[str], where: str) -> int | None:
     raise DataError(
         f"{where}: expected the number of atoms, found {line.strip()[:60]!r}",
         "a frame of an XYZ file starts with a line that holds the number of its atoms",
-        "convert the file to extended XYZ (`bec-md collect` does outputs of DFT)"
+        "convert the file to extended XYZ; `bec-md collect` makes it of outputs of VASP, ph.x and ABINIT"
         if where.endswith("frame 0")
         else "check that every frame has as many rows as its first line says",
     )

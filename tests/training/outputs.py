@@ -149,7 +149,7 @@ OUTCAR = """ vasp.6.4.1 05Apr23 complex
    ions per type =               1   1
    k-points           NKPTS =     32   k-points in BZ     NKDIM =     32
    ENCUT  =  500.0 eV  36.75 Ry
-   NELECT =       6.0000    total number of electrons
+   NELECT =       8.0000    total number of electrons
    GGA     =    PS    GGA type
 
       direct lattice vectors                 reciprocal lattice vectors
