@@ -38,7 +38,6 @@ def born(
     """Predict one structure and write its independent tensors."""
     import numpy as np
 
-    from bec_md.atomic import write_text
     from bec_md.charges.born_file import BornFile, born_text
     from bec_md.charges.symmetry import orbits, symmetry_operations
     from bec_md.errors import UsageError
@@ -67,20 +66,29 @@ def born(
     chosen = tuple(int(index) for index in np.sort(independent))
     tensors = prediction.born_effective_charges[0][list(chosen)]
     content = BornFile(np.asarray(prediction.eps_inf[0]), np.asarray(tensors), chosen)
-    if output is None and written.exists():
-        raise UsageError(
-            "BORN is there already, and --output was not given",
-            "it may hold the tensors of a calculation, and would be lost",
-            "write -o BORN to replace it, or another name",
-        )
-    write_text(written, born_text(content))
+    _write(born_text(content), written, named=output is not None)
     for index, tensor in zip(chosen, tensors, strict=True):
         error = prediction.uncertainty_e[0][index]
         stated = f" ± {error:.2g}" if np.isfinite(error) else ""
-        text = f"{atoms.symbols[index]:2s} tr Z/3 {np.trace(tensor) / 3:+.3f}{stated} e"
-        console.item(f"atom {index + 1}", text)
+        line = f"{atoms.symbols[index]:2s} tr Z/3 {np.trace(tensor) / 3:+.3f}{stated} e"
+        console.item(f"atom {index + 1}", line)
     console.item("ε_∞", " ".join(f"{value:.3f}" for value in np.diag(prediction.eps_inf[0])))
     console.item("written", f"{written} ({len(chosen)} of {len(atoms)} atoms)")
+
+
+def _write(text: str, path: Path, *, named: bool) -> None:
+    """Write a BORN file; another one is replaced only if the user has named it."""
+    from bec_md.atomic import write_text
+    from bec_md.errors import UsageError
+    from bec_md.files import read_text
+
+    if not named and path.exists() and read_text(path, strict=False) != text:
+        raise UsageError(
+            f"another {path} is there already, and --output was not given",
+            "it may hold the tensors of a calculation, and would be lost",
+            f"write -o {path} to replace it, or another name",
+        )
+    write_text(path, text)
 
 
 def _with_eps_inf(model: str, atoms: Any) -> Any:

@@ -405,6 +405,7 @@ def test_a_born_file_is_replaced_only_if_it_is_named(crystal, monkeypatch):
     """The folder of a calculation with phonopy holds that of its DFPT."""
     monkeypatch.chdir(crystal)
     run("born", "POSCAR")
+    run("born", "POSCAR")  # the same once more
     Path("BORN").write_text("of a calculation")
     assert "write -o BORN to replace it" in " ".join(run("born", "POSCAR", status=2).split())
     assert Path("BORN").read_text() == "of a calculation"
