@@ -448,6 +448,12 @@ def read_head(path: Path, size: int = 65536) -> bytes:
         return stream.read(size)
 
 
+def file_hash(path: Path) -> str:
+    """SHA-256 of a file's content, hexadecimal."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
 def fingerprint(*paths: Path) -> str:
     """Hash of files from their sizes and their first and last MiB, as 16 hexadecimal digits."""
     digest = hashlib.sha256()

@@ -311,10 +311,11 @@ def require_rest(frames: list[Frame], immobile: NDArray[np.bool_], rest: Frame) 
     """Refuse frames in which atoms move that did not in the first ones (a barostat moves what has v = 0)."""
     for frame in frames:
         moved = (frame.positions_ang[immobile] != rest.positions_ang[immobile]).any(axis=1)
-        if frame.velocities_ang_fs is not None and moved.any():
-            moved &= (frame.velocities_ang_fs[immobile] != 0.0).any(axis=1)
-        elif moved.any() and not np.array_equal(frame.cell_ang, rest.cell_ang):
-            moved &= off_place(rest, frame)[immobile] > _ROUNDED_ANG
+        if moved.any() and not np.array_equal(frame.cell_ang, rest.cell_ang):
+            if frame.velocities_ang_fs is not None:
+                moved &= (frame.velocities_ang_fs[immobile] != 0.0).any(axis=1)
+            else:
+                moved &= off_place(rest, frame)[immobile] > _ROUNDED_ANG
         if moved.any():
             atom = int(np.flatnonzero(immobile)[np.argmax(moved)])
             raise DataError(

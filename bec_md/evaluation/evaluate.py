@@ -17,8 +17,8 @@ from bec_md.errors import BecMDWarning, DataError, UsageError
 from bec_md.evaluation.doubts import label_doubts
 from bec_md.evaluation.evaluation import Evaluation, compare
 from bec_md.evaluation.metrics import MAX_SUM_RULE_E, residual_per_root
-from bec_md.files import require_file
-from bec_md.network.learned import file_hash, learned_files
+from bec_md.files import file_hash, require_file
+from bec_md.network.learned import learned_files
 from bec_md.structure import Frame
 from bec_md.structure.extxyz import read_frames
 from bec_md.structure.names import CHARGES, IndexOrder

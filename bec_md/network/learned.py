@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -53,12 +52,6 @@ class LearnedFile:
         if older.held_back(self.validation, self.split, self.fold, self.seed):
             return self
         return replace(self, validation=None)
-
-
-def file_hash(path: Path) -> str:
-    """SHA-256 of a file's content."""
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def learned_files(path: Path) -> dict[str, LearnedFile]:

@@ -14,7 +14,7 @@ import numpy as np
 from bec_md.errors import DataError, UsageError
 from bec_md.evaluation.doubts import label_doubts
 from bec_md.evaluation.metrics import sum_rule_excess
-from bec_md.files import parsing, read_head, read_text, require_file
+from bec_md.files import file_hash, parsing, read_head, read_text, require_file
 from bec_md.structure import Frame
 from bec_md.structure.extxyz import write_frames
 from bec_md.structure.names import CHARGES
@@ -269,14 +269,12 @@ def _label(frame: Frame, path: Path, level: str | None, total_charge: float | No
     residual = float(np.abs(sum_rule_excess(frame.labels[CHARGES], charge)).max())
     functional = str(frame.info.get("functional", "unknown functional"))
     code = str(frame.info["code"])
-    with path.open("rb") as stream:
-        digest = hashlib.file_digest(stream, "sha256").hexdigest()
     program = " ".join(word for word in code.split() if not word[0].isdigit())
     info: dict[str, Any] = {
         **frame.info,
         "level": level or f"{functional} {program}",
         "source": f"{code}, {_short(path)}",
-        "sha256": digest[:16],
+        "sha256": file_hash(path)[:16],
         "sum_rule_residual_e": round(residual, 6),
     }
     return CollectedLabel(replace(frame, total_charge=charge, info=info), path, residual)

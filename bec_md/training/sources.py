@@ -11,7 +11,7 @@ import numpy as np
 
 from bec_md.errors import UsageError
 from bec_md.evaluation.doubts import label_doubts
-from bec_md.network.learned import file_hash
+from bec_md.files import file_hash
 from bec_md.network.model_file import content_hash, read_header
 from bec_md.structure import Frame
 from bec_md.structure.extxyz import read_frames

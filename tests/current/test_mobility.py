@@ -314,6 +314,18 @@ def test_atoms_that_set_off_later_stop_the_run(tmp_path: Path) -> None:
     assert compute_current(path, charges=CHARGES, timestep_fs=DT_FS, start=700).metadata["remarks"] == []
 
 
+def test_atoms_that_are_moved_by_hand_in_a_constant_cell_stop_the_run(tmp_path: Path) -> None:
+    """Their velocities stay 0: only a barostat moves such atoms without a current."""
+    path = write_slab(tmp_path / "pushed.xyz", UPPER)
+    lines, size = path.read_text().splitlines(), len(SITES) + 2
+    for at in range(700 * size + 2, len(lines), size):
+        words = lines[at].split()
+        lines[at] = " ".join([words[0], f"{float(words[1]) + 0.3:.9f}", *words[2:]])
+    path.write_text("\n".join(lines) + "\n")
+    with pytest.raises(DataError, match="moves in frame 700, but not in the first frames"):
+        compute_current(path, charges=CHARGES, timestep_fs=DT_FS)
+
+
 @pytest.mark.parametrize("sum_rule", ["mass", "equal", "none"])
 def test_the_f_sum_rule_holds_for_every_sum_rule(tmp_path: Path, sum_rule: str) -> None:
     """Charges that violate the sum rule: with a wall, mass leaves them, equal shares correct them."""

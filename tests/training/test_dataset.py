@@ -11,7 +11,7 @@ from bec_md.training.config import parse_config
 from bec_md.training.dataset import build_dataset, element_means, join_datasets, weight_by_element
 from bec_md.training.sources import LoadedSource, load_sources, repeats_of
 
-from .toy import toy_frames, write_toy
+from .toy import toy_frames, with_twins, write_toy
 
 
 @pytest.mark.parametrize("picked", [[0], [3, 1], [2, 2, 0], list(range(5))])
@@ -101,9 +101,6 @@ def test_sources_are_checked_split_and_limited(tmp_path):
 
 
 def test_an_atom_that_is_there_twice_is_found_in_its_frame():
-    frames = toy_frames(3)
-    twice = frames[1].positions_ang.copy()
-    twice[7] = twice[0]
-    frames[1] = replace(frames[1], positions_ang=twice)
+    frames = with_twins(toy_frames(3), 1)
     with pytest.raises(DataError, match="toy, frame 1: atoms 0 and 7 are 0"):
         build_dataset(frames, 3.0, level=0, name="toy")

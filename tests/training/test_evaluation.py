@@ -15,7 +15,7 @@ from bec_md.training.config import Labels
 from bec_md.training.labels import check_labels
 from bec_md.training.validation import read_parity, write_parity
 
-from .toy import toy_frames, toy_tensors, write_toy
+from .toy import toy_frames, toy_tensors, with_twins, write_toy
 
 LABELS = Path(__file__).parents[2] / "examples" / "labels"
 FIXED_KEYS = (
@@ -64,10 +64,7 @@ def test_zeros_in_place_of_eps_inf_are_no_label(tmp_path):
 
 
 def test_an_error_of_the_model_has_its_structure():
-    frames = toy_frames(3)
-    twice = frames[1].positions_ang.copy()
-    twice[7] = twice[0]
-    frames[1] = replace(frames[1], positions_ang=twice)
+    frames = with_twins(toy_frames(3), 1)
     with pytest.raises(DataError, match="structure 1: atoms 0 and 7 are 0"):
         evaluate_model("universal", frames)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -57,6 +58,13 @@ def toy_frames(n_frames, seed=0, kinds=((12, 8), (3, 9)), eps=True):
             )
         )
     return frames
+
+
+def with_twins(frames, index):
+    """The same frames, in one of which the last atom lies on the first."""
+    twice = frames[index].positions_ang.copy()
+    twice[7] = twice[0]
+    return [*frames[:index], replace(frames[index], positions_ang=twice), *frames[index + 1 :]]
 
 
 def write_toy(path: Path, n_frames: int, **options) -> Path:
