@@ -42,6 +42,14 @@ def test_what_is_below_zero_by_rounding_absorbs_nothing() -> None:
     np.testing.assert_allclose(reflected + transmitted, 1.0, rtol=1e-12)
 
 
+def test_a_wave_that_runs_backward_without_loss_is_the_limit_of_small_loss() -> None:
+    """ε < 0 in the plane and 0 < ε < sin²θ across: energy flows inward, not R = 6.2."""
+    plane, normal = np.array([-2.0 + 0j]), np.array([0.2 + 0j])
+    exact = optics.oblique_reflectance(plane + 1e-12j, 60.0, "p", normal + 1e-12j)
+    np.testing.assert_allclose(optics.oblique_reflectance(plane, 60.0, "p", normal), exact, rtol=1e-9)
+    assert exact[0] == pytest.approx(0.1617, abs=1e-4)
+
+
 def test_normal_reflectivity_of_glass() -> None:
     assert optics.reflectivity(np.array([2.25 + 0j]))[0] == pytest.approx(0.04, rel=1e-12)  # ((1.5−1)/2.5)²
     assert optics.reflectivity(np.array([-1e9 + 0j]))[0] == pytest.approx(1.0, abs=1e-4)  # ideal metal

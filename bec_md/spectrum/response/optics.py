@@ -96,6 +96,7 @@ def _fresnel(
     normal = eps if eps_normal is None else _passive(eps_normal)
     # q² = ε (1 − sin²θ/ε_n); between TO in the plane and LO along the normal, Re q is below zero
     q = _decaying_root(eps * (1.0 - sine2 / normal))
+    q = np.where((q.imag == 0.0) & (eps.real < 0.0), -q, q)  # also where nothing decays
     return np.asarray((eps * cosine - q) / (eps * cosine + q)), q
 
 
