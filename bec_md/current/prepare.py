@@ -107,7 +107,7 @@ def prepare_current(
     options, reading = options or CurrentOptions(), reading or ReadOptions()
     options.check()
     options, reading = _settled(options, reading)
-    opener = TrajectorySource(source, reading)
+    opener = TrajectorySource(list(source) if isinstance(source, Iterator) else source, reading)
     trajectory = opener()
     info = trajectory.info
     step = timestep_of(info, reading.timestep_fs, is_open=opener.is_open)

@@ -92,7 +92,8 @@ def _reader(source: Any, options: ReadOptions) -> FrameReader:
 
     if hasattr(source, "get_positions") and hasattr(source, "get_atomic_numbers"):
         source = [source]
-    items = list(source) if isinstance(source, Iterable) else []
+    several = isinstance(source, Iterable) or hasattr(source, "__getitem__")  # a slice of an ASE trajectory
+    items = list(source) if several else []
     if len(items) == 2 and all(isinstance(item, (str, Path)) for item in items):
         return _reader(items[1], replace(options, topology=items[0]))
     if items and all(hasattr(item, "get_positions") for item in items):

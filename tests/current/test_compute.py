@@ -205,3 +205,18 @@ def test_the_job_tells_what_will_be_done() -> None:
     run(job, Execution(progress=lambda n, total: done.append((n, total))))
     assert done[-1] == (25, 25)
     assert set(SYMBOLS) == set(job.groups.names)
+
+
+def test_frames_that_can_be_asked_for_once_and_slices_of_ase_trajectories(tmp_path) -> None:
+    from ase.io.trajectory import Trajectory
+
+    frames = trajectory(oscillators(), 40, 2.0)
+    with Trajectory(tmp_path / "run.traj", "w") as file:
+        for atoms in frames:
+            file.write(atoms)
+    known = compute_current(frames, charges=tensors(), timestep_fs=2.0).current
+    once = compute_current(iter(frames), charges=tensors(), timestep_fs=2.0)
+    assert np.array_equal(once.current, known)
+    with Trajectory(tmp_path / "run.traj") as file:
+        part = compute_current(file[10:], charges=tensors(), timestep_fs=2.0)
+    assert np.allclose(part.current, known[10:], rtol=0.0, atol=1e-12)
