@@ -113,8 +113,15 @@ def open_sources(paths: Sequence[str], options: InputOptions) -> list[Source]:
         refuse_other_files(path)
     stems = stems_of(list(paths))
     alone = all(is_current(path, options.reading.format) for path in paths)
-    found = [_open(parts, stem, options, alone) for parts, stem in _arranged(paths, stems, options.reading)]
-    return _joined(found)
+    reading = options.reading
+    found = [_open(parts, stem, options, alone) for parts, stem in _arranged(paths, stems, reading)]
+    window = slice(reading.start, reading.stop, reading.stride)  # of a run, not of each of its parts
+    return _joined(found) if window == slice(0, None, 1) else [_cut(one, window) for one in _joined(found)]
+
+
+def _cut(source: Source, window: slice) -> Source:
+    """Cut a current that exists; a trajectory is read so."""
+    return source if source.series is None else replace(source, series=source.series[window])
 
 
 def _joined(sources: Sequence[Source]) -> list[Source]:
@@ -225,9 +232,7 @@ def _open_current(path: str, options: InputOptions, alone: bool) -> CurrentSerie
             "a stored current has been computed: its time step, charges, masses and groups are in it",
             "name the trajectory to compute another current, or leave the option out",
         )
-    series = open_current(path, series_options)
-    whole = (reading.start, reading.stop, reading.stride) == (0, None, 1)
-    return series if whole else series[reading.start : reading.stop : reading.stride]
+    return open_current(path, series_options)
 
 
 def command_line() -> str:

@@ -150,6 +150,10 @@ def test_logs_of_a_run_that_was_restarted_are_one_run(tmp_path: Path) -> None:
     assert source.path == "one.log + two.log"
     assert source.series.n_frames == 400
     assert "1 sample(s) that two of them hold count once" in source.series.metadata["remarks"][-1]
+    window = {"start": 21, "stop": 380, "stride": 3}  # of the run, not of each of its parts
+    (cut,) = open_sources([str(path) for path in paths], InputOptions.of(window))
+    np.testing.assert_array_equal(cut.series.current, source.series.current[21:380:3])
+    assert (cut.series.start_time_fs, cut.series.timestep_fs) == (source.series.times_fs[21], 6.0)
     with pytest.raises(UsageError, match="begins with sample 100 of"):
         open_sources([str(log(tmp_path, "late.log", slice(100, 400))), str(paths[1])], InputOptions.of({}))
 
