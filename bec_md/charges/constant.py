@@ -21,8 +21,20 @@ if TYPE_CHECKING:
     from bec_md.trajectory.frame import TrajectoryInfo
 
 
+#: What a principal value of ε∞ may lie below 1 by rounding.
+_ROUNDED = 1e-3
 #: Net charges below this are rounding of the numbers that were typed in.
 NEUTRAL_E = 1e-6
+
+
+def _no_eps_inf(eps_inf: Array | None) -> str | None:
+    """Why a tensor is no electronic permittivity (zeros stand for one that is missing), None if it is one."""
+    if eps_inf is None:
+        return None
+    if not np.isfinite(eps_inf).all():
+        return "it is not finite"
+    least = float(np.linalg.eigvalsh(0.5 * (eps_inf + eps_inf.T))[0])
+    return f"its principal value {least:g} is below 1, that of the vacuum" if least < 1.0 - _ROUNDED else None
 
 
 @dataclass(frozen=True)
@@ -66,7 +78,11 @@ class ConstantCharges:
             )
         tensors.flags.writeable = False
         object.__setattr__(self, "tensors", tensors)
-        object.__setattr__(self, "fingerprint", digest("constant", tensors))
+        if (note := _no_eps_inf(self.eps_inf)) is not None:
+            object.__setattr__(self, "notes", (*self.notes, f"the ε_∞ of {self.name} is left out: {note}"))
+            object.__setattr__(self, "eps_inf", None)
+        known = () if self.eps_inf is None else (np.asarray(self.eps_inf, dtype=np.float64),)
+        object.__setattr__(self, "fingerprint", digest("constant", tensors, *known))
 
     def prepare(self, frame: Frame) -> ChargeSource:
         """Return the tensors of its elements, or check that there is one tensor per atom."""

@@ -70,7 +70,7 @@ class ReferenceModes:
                 "one mass-weighted vector of (atoms, 3) belongs to each frequency",
                 f"give eigenvectors of shape ({m}, {n}, 3)",
             )
-        flat = self.eigenvectors.reshape(m, -1)
+        flat = self.eigenvectors.reshape(m, 3 * n)
         off = float(np.abs(flat @ flat.T - np.eye(m)).max()) if m else 0.0
         if off > 1e-3:
             raise DataError(
@@ -104,7 +104,7 @@ class ReferenceModes:
 
         They are left out of ε, whose share of them is as uncertain as 1/ω².
         """
-        flat = self.eigenvectors.reshape(len(self.frequencies_cm), -1)
+        flat = self.eigenvectors.reshape(len(self.frequencies_cm), 3 * len(self.numbers))
         translation = ((flat @ _translations(self.masses_amu)) ** 2).sum(axis=1) > 0.5
         near_zero = (self.frequencies_cm >= -TRANSLATION_CM) & (self.frequencies_cm <= SOFT_CM)
         return np.asarray(self.frequencies_cm[near_zero & ~translation])
@@ -237,6 +237,6 @@ def modes_from_force_constants(
         np.asarray(numbers, dtype=np.int64),
         np.asarray(masses_amu, dtype=np.float64),
         np.asarray(frequencies, dtype=np.float64),
-        np.ascontiguousarray(vectors.T).reshape(-1, n, 3),
+        np.ascontiguousarray(vectors.T).reshape(3 * n - 3, n, 3),
         name,
     )

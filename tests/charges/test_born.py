@@ -17,8 +17,8 @@ from bec_md.errors import DataError, UsageError
 from .crystals import frame_of, quartz, site_tensors, tetragonal_perovskite
 
 
-def write_born(path: Path, tensors: np.ndarray, header: str = "14.4") -> Path:
-    rows = [2.3 * np.eye(3), *tensors]
+def write_born(path: Path, tensors: np.ndarray, header: str = "14.4", eps_inf: float = 2.3) -> Path:
+    rows = [eps_inf * np.eye(3), *tensors]
     path.write_text(header + "\n" + "\n".join(" ".join(f"{v:.12f}" for v in r.ravel()) for r in rows) + "\n")
     return path
 
@@ -313,3 +313,23 @@ def test_the_permittivity_of_a_structure_file_is_carried(tmp_path: Path) -> None
     frame = frame_of(atoms)
     source = make_charge_source(f"born:{tmp_path / 'unit.xyz'}", info=None).prepare(frame)
     np.testing.assert_allclose(source.evaluate([frame]).eps_inf[0], eps_inf, atol=1e-8)
+
+
+@pytest.mark.parametrize(("eps_inf", "why"), [(0.0, "value 0 is below 1"), (-3.0, "-3"), (np.nan, "finite")])
+def test_what_is_no_permittivity_is_left_out(tmp_path: Path, eps_inf: float, why: str) -> None:
+    """Zeros stand for a missing one; longitudinal frequencies were divided by it."""
+    tensors = np.array([2.0 * np.eye(3), -2.0 * np.eye(3)])
+    path = write_born(tmp_path / "BORN", tensors, eps_inf=eps_inf)
+    source = make_charge_source(f"born:{path}", info=None).prepare(frame_of(SALT))
+    assert source.evaluate([frame_of(SALT)]).eps_inf is None
+    assert any("ε_∞ of born:BORN is left out" in note and why in note for note in source.notes)
+
+
+def test_another_permittivity_is_another_source(tmp_path: Path) -> None:
+    """Stored currents carry it: with a corrected BORN they have to be computed anew."""
+    tensors = np.array([2.0 * np.eye(3), -2.0 * np.eye(3)])
+    keys = set()
+    for eps_inf in (2.0, 3.0):
+        path = write_born(tmp_path / "BORN", tensors, eps_inf=eps_inf)
+        keys.add(make_charge_source(f"born:{path}", info=None).prepare(frame_of(SALT)).fingerprint)
+    assert len(keys) == 2

@@ -6,7 +6,7 @@ from scipy import constants
 
 from bec_md.errors import DataError
 from bec_md.modes.harmonic import HarmonicResponse
-from bec_md.modes.reference import ReferenceModes
+from bec_md.modes.reference import ReferenceModes, modes_from_force_constants
 from bec_md.units import ANGSTROM_M, ATOMIC_MASS_KG, INTENSITY_KM_MOL, PLASMA_FREQUENCY2_FS2
 
 CELL = np.array([[0.0, 2.1, 2.1], [2.1, 0.0, 2.1], [2.1, 2.1, 0.0]])
@@ -135,3 +135,12 @@ def test_charges_of_any_source(tmp_path):
     (tmp_path / "BORN").write_text(born_text(BornFile(EPS * np.eye(3), tensors, (0, 1))))
     found = predict_response(modes, f"born:{tmp_path / 'BORN'}")
     np.testing.assert_allclose(found.response.along(np.eye(3)[2]), expected.along(np.eye(3)[2]), rtol=1e-7)
+
+
+def test_a_crystal_of_one_atom_has_no_optical_modes():
+    modes = modes_from_force_constants(
+        np.zeros((1, 1, 3, 3)), 4.0 * np.eye(3), np.zeros((1, 3)), np.array([11]), np.array([23.0])
+    )
+    assert modes.frequencies_cm.shape == modes.soft.shape == (0,)
+    found = HarmonicResponse.of(modes, np.zeros((1, 3, 3)), 2.0 * np.eye(3))
+    assert found.ionic_eps.tolist() == np.zeros((3, 3)).tolist()
