@@ -170,6 +170,19 @@ def part_of(array: Any, rows: slice) -> Any:
     return array.part(rows) if isinstance(array, LazyRows) else array[rows]
 
 
+def sparse_part(array: Any, rows: slice, block: int) -> Array:
+    """Return every so many rows of a field that few rows have, NaN in the others: none of these is lost.
+
+    Each goes to the row kept before it, so that a step does not pass over them. Read in blocks.
+    """
+    kept = np.full((len(range(len(array))[rows]), *array.shape[1:]), np.nan, dtype=np.float32)
+    for start in range(rows.start, rows.stop, block):
+        part = np.asarray(array[start : min(start + block, rows.stop)])
+        known = np.flatnonzero(~np.isnan(part.reshape(len(part), -1)).any(axis=1))
+        kept[(start + known - rows.start) // rows.step] = part[known]
+    return kept
+
+
 def joined_rows(pieces: Sequence[Any]) -> Any:
     """Return consecutive pieces as one array, lazily if one of them is."""
     if any(isinstance(piece, LazyRows) for piece in pieces):

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from bec_md.arrays import Array, mean_row
 from bec_md.current import checks, rules
 from bec_md.current.averages import Averages, averages_of
-from bec_md.current.fields import BLOCK_ROWS, CurrentData, Scheme, SumRule
-from bec_md.current.lazy_rows import joined_rows, part_of
+from bec_md.current.fields import BLOCK_ROWS, FIELDS, CurrentData, Scheme, SumRule
+from bec_md.current.lazy_rows import joined_rows, part_of, sparse_part
 from bec_md.errors import DataError, UsageError
 from bec_md.units import AMU_ANG2_FS2_EV, BOLTZMANN_EV_K
 
@@ -257,8 +257,11 @@ class CurrentSeries(CurrentData):
                 "there is nothing to analyze",
                 "choose start < stop within the series",
             )
+        rows = slice(start, stop, step)
         changes: dict[str, Any] = {
-            name: part_of(array, slice(start, stop, step))
+            name: sparse_part(array, rows, BLOCK_ROWS)
+            if step > 1 and FIELDS[name].may_be_nan
+            else part_of(array, rows)
             for name, array in self.time_fields()
             if array.shape[0] == self.n_frames
         }

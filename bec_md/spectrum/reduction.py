@@ -113,6 +113,8 @@ def reduced(
                 plain, "equal shares of ΣZ change the current of each kind of motion; shares by mass do not"
             )
         known, text = internal_parts(whole, thermal), f"{text} and kind of motion of the molecules"
+        if not all(np.isfinite(one.exact).all() for one in known):
+            return _without(plain, "no tensors were evaluated at these few samples")
     reduction = square_reduction(blocks, known, first.power, first.bins, options.md_timestep_fs)
     if not reduction.used.any():
         return _without(

@@ -146,6 +146,13 @@ def test_currents_of_both_kinds_are_kept(liquid: Path, tmp_path: Path) -> None:
     np.testing.assert_allclose(found.internal_zz_over_mass[8], exact, rtol=1e-5)
     again = load_current(tmp_path / "run.h5")
     np.testing.assert_array_equal(again.internal_current, found.internal_current)
+    for stored in (
+        again,
+        load_current(tmp_path / "run.h5", lazy=True),
+    ):  # frames 8 and 16, between those kept
+        thinned = stored[1::2].internal_zz_over_mass
+        np.testing.assert_array_equal(thinned[[3, 7]], np.float32(found.internal_zz_over_mass[[8, 16]]))
+        assert np.isnan(thinned[:, 0, 0, 0]).sum() == 8
     plain = compute_current(liquid, charges=tensors)
     assert plain.internal_current is None
     np.testing.assert_array_equal(plain.current, found.current)

@@ -43,7 +43,9 @@ def internal_parts(whole: KnownSquare, thermal: float) -> list[KnownSquare]:
     squares = np.zeros((len(INTERNAL), 3))
     for series, length in zip(blocks.series, blocks.lengths, strict=True):
         assert series.internal_zz_over_mass is not None  # stored with the currents
-        mean = np.nanmean(np.asarray(series.internal_zz_over_mass[:], dtype=float), axis=0)
+        known = np.asarray(series.internal_zz_over_mass[:], dtype=float)
+        known = known[~np.isnan(known[:, 0, 0, 0])]
+        mean = known.mean(axis=0) if len(known) else np.full(known.shape[1:], np.nan)
         squares += thermal * length / sum(blocks.lengths) * np.einsum("kaa->ka", mean)
     exact = [*squares, whole.exact - squares.sum(axis=0)]
     return [
