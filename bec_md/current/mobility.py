@@ -119,7 +119,7 @@ def _rests_in_cell(frames: Sequence[Frame], trajectory: Trajectory | None) -> ND
     if trajectory is None or (trajectory.info.n_frames or 0) < PROBED + LATER:
         return np.zeros(frames[0].n_atoms, dtype=bool)
     off: NDArray[np.float64] = np.max([off_place(frames[0], frame) for frame in frames], axis=0)
-    for frame in _later(trajectory) if (off <= _ON_PLANE_ANG).any() else ():
+    for frame in later_frames(trajectory) if (off <= _ON_PLANE_ANG).any() else ():
         np.maximum(off, off_place(frames[0], frame), out=off)
     rests, near = off <= _ON_PLANE_ANG, off <= _hardly_off(frames)
     return rests if _no_chance(rests, near & ~rests) else rests & False
@@ -156,7 +156,7 @@ def _held(
     held = resting & fixed
     if not _no_chance(held, resting & near & ~fixed):
         held[:] = False
-    for frame in () if trajectory is None or not held.any() else _later(trajectory):
+    for frame in () if trajectory is None or not held.any() else later_frames(trajectory):
         # by symmetry a motion may begin along some axes only
         held &= frame.positions_ang == first.positions_ang
         if frame.velocities_ang_fs is not None:
@@ -178,7 +178,7 @@ def _held_in_cell(
         return _onto(held & False, np.eye(3))
     inverse = np.linalg.inv(first.cell_ang)
     lengths = np.linalg.norm(inverse, axis=0)
-    for some in (frames, _later(trajectory)):
+    for some in (frames, later_frames(trajectory)):
         for frame in some if held.any() else ():
             own = np.linalg.inv(frame.cell_ang)
             steps = frame.positions_ang @ own - first.positions_ang @ inverse
@@ -204,7 +204,7 @@ def _rank(projectors: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.asarray(np.rint(np.trace(projectors, axis1=1, axis2=2)))
 
 
-def _later(trajectory: Trajectory) -> Iterator[Frame]:
+def later_frames(trajectory: Trajectory) -> Iterator[Frame]:
     """Yield some frames of the middle and of the end, if the trajectory has one."""
     count = trajectory.info.n_frames or 0
     for skip in (count // 2, count - LATER):

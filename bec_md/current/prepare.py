@@ -15,10 +15,11 @@ from bec_md.current.evaluate import Sampling
 from bec_md.current.grouping import Groups, make_groups
 from bec_md.current.internal import InternalMotion
 from bec_md.current.job import TOLERANCE, CurrentJob, input_state, key_of, tensors_every
-from bec_md.current.mobility import PROBED, Mobility, find_immobile
+from bec_md.current.mobility import PROBED, Mobility, find_immobile, later_frames
 from bec_md.current.options import CurrentOptions
 from bec_md.current.places import place_every
 from bec_md.current.rigidity import count_constraints
+from bec_md.current.rotation import count_rotations
 from bec_md.current.rows import Recipe
 from bec_md.current.sites import charged_sites
 from bec_md.current.sublattices import sublattices
@@ -115,6 +116,8 @@ def prepare_current(
     probed = list(islice(trajectory.frames(), PROBED))
     mobility = find_immobile(probed, step, trajectory)
     constraints = count_constraints(probed, mobility.free(info.masses_amu)) if len(probed) > 2 else 0
+    at_rest = mobility.immobile is not None or mobility.held is not None
+    rotations = 0 if at_rest else count_rotations(probed, later_frames(trajectory))
     mean = mean_structure(opener().frames()) if options.groups == "sublattices" else None
     divided = make_groups(options.groups, first, info.sites) if mean is None else sublattices(mean)
     bound = _bound_charges(options, info, first)
@@ -137,8 +140,8 @@ def prepare_current(
         input_state=input_state(source, reading, info.fingerprint),
         metadata=_metadata(recipe, info, reading, notes, (*info.warnings, *said), command)
         | {
-            "remarks": [*info.remarks, *_remarks(mobility, constraints, tensors_every(recipe))],
-            "constraints": constraints + mobility.held_count,
+            "remarks": [*info.remarks, *_remarks(mobility, constraints, rotations, tensors_every(recipe))],
+            "constraints": constraints + rotations + mobility.held_count,
             **({} if mobility.held is None else {"held": mobility.held_count}),
             **({} if mean is None else {"sublattices": True, "mean_structure": mean.to_dict()}),
             "rounding_ang": None if recipe.scheme == "velocity" else rounding_of(probed),
@@ -310,14 +313,25 @@ def _with_stride(
     return replace(recipe, sampling=sampling), (note,) if note else ()
 
 
-def _remarks(mobility: Mobility, constraints: int, every: int) -> list[str]:
+def _remarks(mobility: Mobility, constraints: int, rotations: int, every: int) -> list[str]:
     rigid = f"{constraints} distances are rigid: they are no degrees of freedom of the temperature"
+    turned = (
+        f"all atoms together do not turn (a molecule in vacuum): {rotations} degrees of freedom of the "
+        "temperature less"
+    )
     sampled = (
         f"J is that along the velocities of every frame; Z* itself (f-sum rule, static and "
         f"charge-sum checks) and ε∞ are those of one frame in {every}"
     )
     return [
-        text for text in (mobility.remark, rigid if constraints else "", sampled if every > 1 else "") if text
+        text
+        for text in (
+            mobility.remark,
+            rigid if constraints else "",
+            turned if rotations else "",
+            sampled if every > 1 else "",
+        )
+        if text
     ]
 
 

@@ -20,9 +20,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bec_md.arrays import Array, Complex, brief_repr
-from bec_md.current.mobility import PROBED, find_immobile
+from bec_md.current.mobility import PROBED, find_immobile, later_frames
 from bec_md.current.prepare import timestep_of
 from bec_md.current.rigidity import count_constraints
+from bec_md.current.rotation import count_rotations
 from bec_md.errors import DataError
 from bec_md.modes.projection import velocities_of
 from bec_md.spectrum.errors.uncertainty import jackknife_error
@@ -153,6 +154,8 @@ def _degrees_of_freedom(trajectory: Trajectory, step: float) -> tuple[float, boo
     mobility = find_immobile(frames, step, trajectory)
     free, anchored = mobility.free(trajectory.info.masses_amu), mobility.immobile is not None
     held = count_constraints(frames, free) + mobility.held_count
+    if not anchored and mobility.held is None:
+        held += count_rotations(frames, later_frames(trajectory))
     return 3.0 * float(free.sum()) - (0.0 if anchored else 3.0) - held, anchored
 
 

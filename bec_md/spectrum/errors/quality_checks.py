@@ -95,7 +95,8 @@ def without_free_atoms(check: QualityCheck) -> QualityCheck:
     return replace(
         check,
         status="unknown",
-        meaning=check.meaning + "; rigid bonds carry no kinetic energy, so that it lies below 1 here",
+        meaning=check.meaning
+        + "; rigid bonds, and a molecule that does not turn, carry no kinetic energy there: it lies below 1",
     )
 
 

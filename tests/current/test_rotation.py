@@ -1,0 +1,70 @@
+"""A molecule alone that does not turn has fewer degrees of freedom; what turns has all."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from ase import Atoms, units
+from scipy.spatial.transform import Rotation
+
+import bec_md
+from bec_md.current.rotation import count_rotations
+from bec_md.structure import Frame
+
+WATER = np.array([[0.0, 0.0, 0.0], [0.8165, 0.5774, 0.0], [-0.8165, 0.5774, 0.0]])
+LINE = np.array([[0.0, 0.0, -1.16], [0.0, 0.0, 0.0], [0.0, 0.0, 1.16]])
+CELL = np.array([[9.0, 0.0, 0.0], [1.0, 8.0, 0.0], [-2.0, 1.0, 9.0]])
+
+
+def frames_of(
+    shape: np.ndarray, masses: np.ndarray, *, spin: float, drift: float = 0.0, count: int = 40
+) -> list[Frame]:
+    """Random vibrations without angular momentum, turned by `spin` rad/fs and across the border."""
+    random = np.random.default_rng(3)
+    turn = Rotation.random(rng=random)
+    places = turn.apply(shape - masses @ shape / masses.sum())
+    weights = np.repeat(np.sqrt(masses), 3)
+    rigid = [np.tile(axis, len(masses)) * weights for axis in np.eye(3)]
+    rigid += [np.cross(axis, places).ravel() * weights for axis in np.eye(3)]
+    basis, sizes, _ = np.linalg.svd(np.array(rigid).T)
+    free = basis[:, int((sizes > 1e-8).sum()) :]
+    omega, phase = random.uniform(0.3, 0.7, (2, free.shape[1]))
+    frames = []
+    for time in 0.5 * np.arange(count):
+        modes = 0.01 * np.array([np.cos(omega * time + phase) / omega, -np.sin(omega * time + phase)])
+        moved, velocities = (modes @ free.T / weights).reshape(2, -1, 3)
+        velocities = velocities + drift + np.cross(turn.apply([spin, 0.0, 0.0]), places)
+        scaled = (places + moved + drift * time) @ np.linalg.inv(CELL)
+        frames.append(
+            Frame(
+                (scaled - np.floor(scaled)) @ CELL, CELL, np.ones(3, dtype=bool),
+                np.array([8, 1, 1]), masses, velocities,
+            )
+        )  # fmt: skip
+    return frames
+
+
+@pytest.mark.parametrize(("shape", "axes"), [(WATER, 3), (LINE, 2), (LINE[:2], 2)])
+def test_a_molecule_without_angular_momentum_has_no_rotations(shape: np.ndarray, axes: int) -> None:
+    masses = np.array([16.0, 1.0, 1.0])[: len(shape)]
+    frames = frames_of(shape, masses, spin=0.0, drift=0.02)
+    assert count_rotations(frames[:24], iter(frames[24:])) == axes
+    turning = frames_of(shape, masses, spin=0.004)
+    assert count_rotations(turning[:24], iter(turning[24:])) == 0
+    assert count_rotations(frames[:24], iter(turning[24:])) == 0  # a crystal whose start was cleaned
+    assert count_rotations(frames[:24], iter(())) == 0
+
+
+def test_the_temperature_of_such_a_molecule() -> None:
+    masses = np.array([16.0, 1.0, 1.0])
+    atoms = []
+    for frame in frames_of(WATER, masses, spin=0.0):
+        atoms.append(Atoms("OHH", frame.positions_ang, cell=CELL, pbc=True, masses=masses))
+        atoms[-1].set_velocities(frame.velocities_ang_fs / units.fs)
+    current = bec_md.compute_current(atoms, charges="fixed:O=-0.8,H=0.4", timestep_fs=0.5)
+    assert current.metadata["constraints"] == 3
+    assert "do not turn" in " ".join(current.metadata["remarks"])
+    kelvin = current.kinetic_temperature(3)
+    energy = np.mean([one.get_kinetic_energy() for one in atoms])
+    assert kelvin is not None
+    assert kelvin[0] == pytest.approx(2.0 * energy / (3 * units.kB), rel=1e-4)
