@@ -28,6 +28,7 @@ _AXES = {
     "thz": CM_PER_THZ, "frequency_thz": CM_PER_THZ, "mev": 1.0 / MEV_PER_CM, "energy_mev": 1.0 / MEV_PER_CM,
     "ev": 1000.0 / MEV_PER_CM, "energy_ev": 1000.0 / MEV_PER_CM, "um": 0.0, "wl": 0.0, "microns": 0.0,
     "wavelength_um": 0.0, "wavelength_nm": -1.0, "nm": -1.0,
+    "frequency_cm": 1.0, "ghz": 1e-3 * CM_PER_THZ, "hz": 1e-12 * CM_PER_THZ,
 }  # fmt: skip
 #: Beside a unit these words say that a column is no frequency, or one in radians.
 _NO_AXIS = re.compile("absor|abs[ ._]|abs$|coef|alpha|α|width|(?<!energy.)loss|err|angular")
@@ -40,7 +41,10 @@ _COLUMNS = {
     "eps_imag": ("eps_imag", 1.0), "eps2": ("eps_imag", 1.0), "e2": ("eps_imag", 1.0),
     "eps_real": ("eps_real", 1.0), "eps1": ("eps_real", 1.0), "e1": ("eps_real", 1.0),
     "alpha_cm": ("alpha_cm", 1.0), "alpha": ("alpha_cm", 1.0),
-    "reflectivity": ("reflectivity", 1.0), "r": ("reflectivity", 1.0), "loss": ("loss", 1.0),
+    "ε2": ("eps_imag", 1.0), "ε1": ("eps_real", 1.0),
+    "reflectivity": ("reflectivity", 1.0), "r": ("reflectivity", 1.0), "reflectance": ("reflectivity", 1.0),
+    "reflectivity_%": ("reflectivity", 0.01), "r_%": ("reflectivity", 0.01),
+    "reflectance_%": ("reflectivity", 0.01), "loss": ("loss", 1.0),
     "sigma_real_s_per_m": ("sigma_real", 1.0),
 }  # fmt: skip
 #: Quantities that no passive material has below zero.
@@ -212,6 +216,7 @@ def _from_table(path: Path, quantity: str) -> Curve:
             "units are never guessed",
             f"name the column in the header line, one of {', '.join(list(_AXES)[:9])}, wavelength_um",
         )
+    data = data[np.isfinite(data[:, axis])]
     nu = _to_wavenumber(names[axis], data[:, axis], path.name)
     known: dict[str, Array] = {}
     for i, name in enumerate(names):
@@ -224,6 +229,7 @@ def _from_table(path: Path, quantity: str) -> Curve:
     if error is not None and own in _COLUMNS:
         error = error * _COLUMNS[own][1]
     order = np.argsort(nu, kind="stable")
+    order = order[np.isfinite(values[order])]  # cells may be empty
     thousand = own in ("alpha-n", "n-alpha")
     note = "spectrum of bec-md" if parameters else "table" + (", nα in 10³ cm⁻¹" if thousand else "")
     curve = _sorted(
@@ -240,13 +246,15 @@ def _from_table(path: Path, quantity: str) -> Curve:
 
 def _read_table(path: Path) -> tuple[list[str], dict[str, float], list[str], Array]:
     """Comment lines, numeric parameters in them, column names and numbers."""
-    lines = read_text(path).splitlines()
+    lines = _decimal_points(["#" + x[1:] if x[:1] in ("%", "!") else x for x in read_text(path).splitlines()])
     comments = [line[1:].strip() for line in lines if line.startswith("#")]
     rows = _below_names(lines)
-    separator = "," if rows and "," in rows[0] else (";" if rows and ";" in rows[0] else None)
-    rows = _side_by_side(rows, path.name)
+    rows = _from_names_on(_side_by_side(rows, path.name))
+    separator = _separator(rows[1]) if len(rows) > 1 else None
     tabs = separator is None and len(rows) > 1 and _by_tabs(rows[0], rows[1])
     cells = _cells(rows[0], "\t" if tabs else separator) if rows else []
+    while separator and cells and not cells[-1].strip():
+        cells.pop()
     names = [_known_name(name) for name in cells if name.strip() or not tabs]
     try:
         [float(name) for name in names]
@@ -254,7 +262,7 @@ def _read_table(path: Path) -> tuple[list[str], dict[str, float], list[str], Arr
     except ValueError:
         names_missing = False
     try:
-        data = np.array([[float(w) for w in row.split(separator)] for row in rows[1:]], dtype=np.float64)
+        data = np.array([_cell_values(row, separator, len(names)) for row in rows[1:]], dtype=np.float64)
     except ValueError:
         data = np.zeros((0, 0))
     if names_missing or data.ndim != 2 or len(data) < 2 or data.shape[1] != len(names):
@@ -276,6 +284,51 @@ def _read_table(path: Path) -> tuple[list[str], dict[str, float], list[str], Arr
                     "correct the line, or remove it",
                 ) from None
     return comments, parameters, names, data
+
+
+def _separator(row: str) -> str | None:
+    """Mark between the numbers of a row; None for blanks and tabs."""
+    return next((mark for mark in ",;" if mark in row), None)
+
+
+def _cell_values(row: str, separator: str | None, count: int) -> list[float]:
+    """Numbers of a row, NaN for empty cells; Fortran's exponents have a D."""
+    words = row.split(separator)
+    while len(words) > count and not words[-1].strip():
+        words.pop()
+    return [float(re.sub("[dD]", "e", word)) if word.strip() else np.nan for word in words]
+
+
+def _decimal_points(lines: list[str]) -> list[str]:
+    """Lines with decimal points where all numbers have decimal commas.
+
+    Commas that may as well part thousands (400,500) stay.
+    """
+    rows = [x.strip() for x in lines if re.fullmatch(r"[\d\s,;+\-eEdD]*\d[\d\s,;+\-eEdD]*", x)]
+    text = "\n".join(rows)
+    parted = all(re.search(r"[;\s]", row) for row in rows) and not re.search(r"(?<!\d),|,(?!\d)", text)
+    decimal = re.search(r"(?<![\d,])(0,|\d+,(?!\d{3}(?!\d)))", text)
+    if not (parted and decimal):
+        return lines
+    return [x.replace(",", ".") if x.strip() in rows else x for x in lines]
+
+
+def _from_names_on(rows: list[str]) -> list[str]:
+    """Rows from the names of the columns on, without titles above, and units below in their parentheses."""
+    head = next((k for k, row in enumerate(rows) if _numbers(row)), 0) - 1
+    if head < 1:
+        return rows
+    separator = _separator(rows[head + 1])
+    above, below = (_cells(rows[k], separator) for k in (head - 1, head))
+    if len(above) != len(below) or {_known_name(cell) for cell in below} & set(_COLUMNS):
+        return rows[head:]
+    mark = separator or "\t"
+    units = (unit.strip(" ()[]") for unit in below)
+    both = [
+        f"{name} ({unit})" if unit not in ("", "-", "1") else name
+        for name, unit in zip(above, units, strict=True)
+    ]
+    return [mark.join(both), *rows[head + 1 :]]
 
 
 def named_quantity(path: Path) -> str | None:
@@ -337,8 +390,10 @@ def _known_name(cell: str) -> str:
     """Name of a column: of ``Wavenumber (cm-1)``, ``λ / µm`` the unit, not of ``α (cm-1)``."""
     name = unicodedata.normalize("NFKC", cell).strip().strip('"').lower()
     name = re.sub(r"[{}$]", "", name.replace("−", "-").replace("μ", "u").replace("**", "^"))
-    found = re.fullmatch(r"(.*?)[ _]*(?:[(\[]([^)\]]+)[)\]]|/ *([^/]+))", name)
+    found = re.fullmatch(r"(.*?)[ _]*(?:[(\[]([^)\]]+)[)\]]|[/,] *([^/,]+))", name)
     unit = found and (found[2] or found[3]).strip(" _")
+    if found and unit in ("%", "percent"):
+        return f"{found[1]}_%"
     if not found or name in _AXES or unit not in _AXES:
         return name
     if _AXES[unit] == 1.0 and found[1] in _COLUMNS:
@@ -358,6 +413,7 @@ def named_axis(path: Path) -> tuple[Array, Array] | None:
         return None
     nu = _to_wavenumber(names[0], data[:, 0], path.name)
     order = np.argsort(nu, kind="stable")
+    order = order[np.isfinite(data[order]).all(axis=1)]
     return nu[order], data[order, 1]
 
 
@@ -372,7 +428,7 @@ def _to_wavenumber(name: str, x: Array, where: str) -> Array:
 def _cells(line: str, separator: str | None) -> list[str]:
     """Cells of a line: names with a comma stand in quotation marks."""
     if separator is None:
-        return [word.strip('"') for word in line.split()]
+        return [word.strip('"') for word in re.sub(r"\s+(?=\()", "_", line).split()]
     return next(csv.reader([line], delimiter=separator, skipinitialspace=True))
 
 
@@ -382,7 +438,7 @@ def _derive(path: Path, quantity: str, nu: Array, known: Mapping[str, Array], na
     if quantity in known:
         return known[quantity]
     for name in ("kappa", "eps_imag"):
-        if name in known and quantity != name and np.median(known[name]) < 0.0:
+        if name in known and quantity != name and np.nanmedian(known[name]) < 0.0:
             raise _other_sign(path.name, name)
     if {"n", "alpha_cm"} <= set(known) and "kappa" not in known and (nu > 0.0).all():
         known = {**known, "kappa": known["alpha_cm"] / (4.0 * np.pi * nu)}
