@@ -22,9 +22,9 @@ from bec_md.arrays import Array
 from bec_md.atomic import fitting, replacing
 from bec_md.current.averages import Averages
 from bec_md.current.fields import FIELDS
-from bec_md.current.header import SCHEMA, parse_header
+from bec_md.current.header import HEADER, SCHEMA, parse_header
 from bec_md.current.job import SPELLED
-from bec_md.current.lazy_rows import StoredRows
+from bec_md.current.lazy_rows import StoredRows, origin
 from bec_md.current.parts import FRAME_HASH, PartsFolder, covered, stored_dtype
 from bec_md.current.places import PLACE_ROW, PLACES, mean_structure_entry, thinned
 from bec_md.current.series import CurrentSeries, mean_cell
@@ -36,7 +36,6 @@ from bec_md.interruption import checkpoint
 if TYPE_CHECKING:
     from bec_md.current.job import CurrentJob
 
-HEADER = "bec_md_current"
 #: Larger files are read lazily.
 LAZY_BYTES = 128 * 1024**2
 #: Rows of one HDF5 chunk: about half a MB for a typical row.
@@ -366,8 +365,10 @@ def load_file(
         shapes = {name: tuple(int(n) for n in file[name].shape) for name in names}
         size = sum(int(np.prod(shape)) * 8 for shape in shapes.values())
         if lazy or (lazy is None and size > LAZY_BYTES):
+            whole = path.resolve()
+            made_of = origin(whole)
             arrays: dict[str, Any] = {
-                name: StoredRows(path.resolve(), name, shapes[name], keeper=keeper) for name in names
+                name: StoredRows(whole, name, shapes[name], keeper=keeper, of=made_of) for name in names
             }
         else:
             arrays = {name: np.asarray(file[name][()], dtype=np.float64) for name in names}

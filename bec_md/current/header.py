@@ -11,6 +11,8 @@ from bec_md.current.fields import Scheme
 from bec_md.errors import DataError
 from bec_md.schema import Finite, Positive, checked
 
+#: Attribute of the file that holds it.
+HEADER = "bec_md_current"
 #: Version of the layout of the file; 1 lacked most options in its key.
 SCHEMA = 2
 _FIX = "copy the file again, or compute the current anew"

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import json
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from bec_md.arrays import Array
+from bec_md.current.header import HEADER
+from bec_md.errors import DataError
 from bec_md.hdf5 import open_hdf5
 
 
@@ -54,6 +58,20 @@ class LazyRows(ABC):
         return np.asarray(self[:], dtype=dtype)
 
 
+def origin(path: Path) -> str:
+    """Return what a current file says that its rows are computed from: frames, charges, groups, masses."""
+    state = path.stat()
+    return _origin(path, state.st_ino, state.st_size, state.st_mtime_ns)
+
+
+@lru_cache(maxsize=64)
+def _origin(path: Path, *_: int) -> str:
+    """Read it again only where the file has changed."""
+    with open_hdf5(path) as file:
+        key = json.loads(str(file.attrs.get(HEADER, "{}"))).get("key", {})
+    return str(sorted((name, value) for name, value in key.items() if name.endswith(("_hash", "_fs"))))
+
+
 @dataclass(frozen=True)
 class StoredRows(LazyRows):
     """Rows of a dataset of an HDF5 file.
@@ -71,6 +89,8 @@ class StoredRows(LazyRows):
         The first of them in the dataset, and their distance.
     keeper
         What keeps a temporary file as long as its rows are needed.
+    of
+        What the file says that its rows are computed from.
     """
 
     path: Path
@@ -79,19 +99,33 @@ class StoredRows(LazyRows):
     first: int = 0
     step: int = 1
     keeper: Any = field(default=None, repr=False, compare=False)
+    of: str | None = field(default=None, repr=False)
 
     def read(self, rows: range) -> Array:
-        """Return rows, at least one, in ascending order."""
+        """Return rows, at least one, in ascending order.
+
+        Raises
+        ------
+        DataError
+            If another computation has replaced them.
+        """
         start, last = (self.first + self.step * row for row in (rows[0], rows[-1]))
+        known = self.of is None or origin(self.path) == self.of
         with open_hdf5(self.path) as file:
             values = file[self.name][start : last + 1 : self.step * rows.step]
+        if not known or len(values) != len(rows):
+            raise DataError(
+                f"{self.path.name} has been overwritten by another computation since it was opened",
+                "rows of long currents are read when they are needed, and those of this one are gone",
+                "give each computation its own output, or `load()` a current before its file is overwritten",
+            )
         return np.asarray(values, dtype=np.float64)
 
     def part(self, rows: slice) -> StoredRows:
         """Return a slice that is still lazy."""
         kept = range(len(self))[rows]
         first, step = self.first + kept.start * self.step, self.step * kept.step
-        return StoredRows(self.path, self.name, (len(kept), *self.shape[1:]), first, step, self.keeper)
+        return replace(self, shape=(len(kept), *self.shape[1:]), first=first, step=step)
 
 
 @dataclass(frozen=True)

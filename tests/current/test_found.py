@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 
 from bec_md.current import compute_current, load_current
-from bec_md.current.file import HEADER
 from bec_md.current.found import kept
+from bec_md.current.header import HEADER
 from bec_md.errors import BecMDWarning
 from bec_md.report.numbers import provenance_items
 from bec_md.spectrum.compute import compute_spectrum
