@@ -14,13 +14,15 @@ import pytest
 from bec_md.current import compute_current, load_current
 from bec_md.current.found import kept
 from bec_md.current.header import HEADER
-from bec_md.errors import BecMDWarning
+from bec_md.errors import BecMDWarning, DataError
 from bec_md.report.numbers import provenance_items
 from bec_md.spectrum.compute import compute_spectrum
 from bec_md.trajectory import open_trajectory
 from bec_md.trajectory.findings import Findings
 from bec_md.trajectory.scaled_velocities import Change
 from tests.cli import crystal
+from tests.current.toy import oscillators
+from tests.current.toy import trajectory as oscillating
 from tests.trajectory.test_scaled_velocities import FRAMES, N_ATOMS, STEP_FS, THERMAL, run
 
 CHANGED = (60, 150)
@@ -175,3 +177,15 @@ def test_nothing_is_said_where_nothing_is_found(tmp_path: Path) -> None:
         warnings.simplefilter("error")
         current = compute_current(path, charges=crystal.CHARGES, output=tmp_path / "c.h5")
     assert current.metadata["found"] == current.metadata["warnings"] == []
+
+
+def test_rows_that_are_read_later_are_those_of_the_file_that_was_opened(tmp_path: Path) -> None:
+    frames, path = oscillating(oscillators(), 60, 2.0), tmp_path / "c.h5"
+    given: dict[str, Any] = {"timestep_fs": 2.0, "charges": "fixed:Si=3,O=-2,Li=1"}
+    known = compute_current(frames[:40], output=path, **given).current
+    lazy = load_current(path, lazy=True)
+    compute_current(frames, output=path, **given)  # it grows
+    assert np.array_equal(lazy.current[:], known)
+    compute_current(frames, output=path, overwrite=True, **given | {"charges": "fixed:Si=1,O=-1,Li=2"})
+    with pytest.raises(DataError, match="overwritten by another computation"):
+        lazy.total()

@@ -373,18 +373,6 @@ def test_lazily_read_rows_behave_like_arrays(tmp_path: Path) -> None:
     same_numbers(lazy.load(), memory)
 
 
-def test_rows_that_are_read_later_are_those_of_the_file_that_was_opened(tmp_path: Path) -> None:
-    frames, path = trajectory(oscillators(), 60, 2.0), tmp_path / "c.h5"
-    given: dict[str, Any] = {"timestep_fs": 2.0, "charges": "fixed:Si=3,O=-2,Li=1"}
-    known = compute_current(frames[:40], output=path, **given).current
-    lazy = load_current(path, lazy=True)
-    compute_current(frames, output=path, **given)  # it grows
-    assert np.array_equal(lazy.current[:], known)
-    compute_current(frames, output=path, overwrite=True, **given | {"charges": "fixed:Si=1,O=-1,Li=2"})
-    with pytest.raises(DataError, match="overwritten by another computation"):
-        lazy.total()
-
-
 def test_no_names_of_users_or_hosts_are_stored(tmp_path: Path) -> None:
     source = write_trajectory(tmp_path / "t.xyz", 10)
     compute(source, tmp_path / "c.h5")
