@@ -2,22 +2,69 @@
 
 from __future__ import annotations
 
+from numbers import Real
+from typing import Any
+
 import numpy as np
 
+from bec_md.arrays import brief
 from bec_md.current.fields import FIELDS, INTERNAL, CurrentData
 from bec_md.errors import DataError
 
 #: Larger numbers come from damage; their squares and sums would overflow.
 _LARGEST = 1e100
+_OF_GROUPS = ("group_mass_amu", "group_count", "group_inverse_mass", "group_free")
+
+
+def as_arrays(data: CurrentData) -> dict[str, Any]:
+    """Return what was given as lists or other kinds of arrays as real arrays, and names as a tuple.
+
+    Raises
+    ------
+    DataError
+        For numbers that are masked, complex, or none: what they would be taken for is not what they are.
+    """
+    groups = (data.groups,) if isinstance(data.groups, str) else tuple(map(str, data.groups))
+    changes: dict[str, Any] = {"groups": groups}
+    for name in (*FIELDS, *_OF_GROUPS):
+        array = getattr(data, name)
+        if np.ma.is_masked(array):
+            raise _no_numbers(name, "has masked entries")
+        if array is None or _kind(array) in "fiu":
+            continue
+        try:
+            found = np.asarray(array)
+            found = found.astype(np.float64) if found.dtype.kind == "O" else found
+        except (TypeError, ValueError):  # rows of several lengths, None
+            found = np.empty(0, dtype="O")
+        if _kind(found) not in "fiu":
+            raise _no_numbers(name, f"is no array of real numbers (type {found.dtype})")
+        changes[name] = found
+    return changes
+
+
+def _kind(array: Any) -> str:
+    """Letter of the type of an array of NumPy's kind, also a lazy one; O for anything else."""
+    return str(getattr(getattr(array, "dtype", None), "kind", "O"))
+
+
+def _no_numbers(name: str, what: str) -> DataError:
+    return DataError(
+        f"{name} of the current {what}",
+        "every sample counts in a Fourier transform, and is a real number",
+        "give real numbers at all times: cut the series where some are missing",
+    )
 
 
 def check_scalars(data: CurrentData) -> None:
     """Refuse impossible scalars."""
-    for name, unit in (("timestep_fs", "fs"), ("volume_ang3", "Å³")):
+    for name, unit in (("timestep_fs", "fs"), ("volume_ang3", "Å³"), ("temperature_k", "K")):
         value = getattr(data, name)
-        if not np.isfinite(value) or value <= 0.0:
+        if value is None and name == "temperature_k":
+            continue
+        if not isinstance(value, Real | np.ndarray) or np.shape(value) or not 0.0 < value < np.inf:
             raise DataError(
-                f"{name} of the current is {value} {unit}",
+                f"{name} of the current is {brief(value)} {unit}",
                 "the spectrum divides by it: it must be positive",
                 f"give the real value in {unit}",
             )
@@ -58,7 +105,7 @@ def check_shapes(data: CurrentData) -> None:
                 f"the series has {data.n_frames} frames and {sizes['G']} groups",
                 "give every field the same frames and groups as the current",
             )
-    for name in ("group_mass_amu", "group_count", "group_inverse_mass", "group_free"):
+    for name in _OF_GROUPS:
         array = getattr(data, name)
         least = 1 if name == "group_count" else 0  # a group may consist of sites without mass
         if array is not None and (array.shape != (sizes["G"],) or np.any(array < least)):

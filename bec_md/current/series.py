@@ -49,6 +49,8 @@ class CurrentSeries(CurrentData):
     known_averages: Averages | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
+        for name, value in checks.as_arrays(self).items():
+            object.__setattr__(self, name, value)
         checks.check_scalars(self)
         checks.check_shapes(self)
         checks.check_finite(self)

@@ -177,3 +177,19 @@ def test_mass_terms_are_what_the_barycentric_frame_takes_from_the_f_sum() -> Non
     velocity = rng.normal(size=(50, 3))
     rest = rules.current_mass(np.zeros((50, 3, 3)), charge_sum, velocity)
     assert np.allclose(rest.sum(axis=1), -np.einsum("tab,tb->ta", whole, velocity), rtol=1e-12)
+
+
+def test_arrays_of_any_kind_are_taken_and_what_is_no_real_number_is_refused() -> None:
+    about = {"groups": "total", "timestep_fs": 2.0, "volume_ang3": 900.0, "temperature_k": 300.0}
+    values = np.random.default_rng(3).normal(size=(30, 1, 3))
+    for given in (values.tolist(), values.astype(object), np.asfortranarray(values), values.astype(">f8")):
+        found = CurrentSeries(current=given, group_count=[3], **about)
+        assert np.array_equal(found.total("none"), values[:, 0])
+        assert (found.groups, found.n_atoms) == (("total",), 3)
+    hidden = np.ma.masked_greater(values, 1.0)
+    for given, message in ((hidden, "masked"), (values + 1j, "complex128"), ([[[1.0]], None], "no array")):
+        with pytest.raises(DataError, match=message):
+            CurrentSeries(current=given, **about)
+    for name, value in (("temperature_k", np.nan), ("timestep_fs", "2"), ("volume_ang3", None)):
+        with pytest.raises(DataError, match=f"{name} of the current is"):
+            CurrentSeries(current=values, **about | {name: value})
