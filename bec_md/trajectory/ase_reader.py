@@ -66,6 +66,9 @@ class AtomsReader:
         self.notes = ["Å by the convention of ASE"]
         self.n_frames = self._count()
         self.fingerprint = fingerprint(source) if isinstance(source, Path) else self._hash()
+        wanted = options.first_frame(self.n_frames)
+        if wanted:  # a relaxation may come before the run
+            first = next(iter(self._images(wanted, 1)), first)
         self.timestep_fs = number_of(first.info, TIMESTEP_KEYS)
         self.velocity_units: VelocityUnits | None = None
         if first.has("momenta") and options.need_velocities:

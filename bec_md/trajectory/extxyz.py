@@ -49,8 +49,8 @@ class ExtxyzReader:
         )
         self.velocity_units: VelocityUnits | None = None
         self.timestep_fs = None
-        self._inspect_first_frame(options.need_cell)
         self.n_frames = self._count_frames()
+        self._inspect_first_frame(options.need_cell)
 
     def read(self, start: int, stride: int) -> Iterator[Frame]:
         """Yield frames start, start + stride, … of the file."""
@@ -70,10 +70,8 @@ class ExtxyzReader:
                 yield self._parser.parse(comment, rows, index, where)
 
     def _inspect_first_frame(self, need_cell: bool) -> None:
-        """Fix the units of velocities and the time step from the first comment line."""
-        with open_text(self._path) as lines:
-            next_count(lines, place(self._path, 0))
-            comment = next(lines, "")
+        """Fix the units of velocities and the time step from the comment of the first frame wanted."""
+        comment = self._comment_of(self._options.first_frame(self.n_frames))
         pairs = self._parser.pairs(comment)
         if "ipi_comment" in pairs:
             self.warnings += bead_warnings(self._path, comment)
@@ -91,6 +89,18 @@ class ExtxyzReader:
         has_time = self.timestep_fs is not None or any(key in pairs for key in TIME_KEYS)
         if unitless and not has_time:
             self.notes.append(f"{unitless[0]}= in the comment states no unit and is not used")
+
+    def _comment_of(self, wanted: int) -> str:
+        """Comment of a frame by number, of the last one if there are fewer."""
+        comment = ""
+        with open_text(self._path) as lines:
+            for index in range(wanted + 1):
+                n_atoms = next_count(lines, place(self._path, index))
+                if n_atoms is None:
+                    break
+                comment = next(lines, "")
+                deque(islice(lines, n_atoms if index < wanted else 0), maxlen=0)
+        return comment
 
     def _count_frames(self) -> int | None:
         """Count frames by lines, and note a last one that is cut off."""

@@ -113,3 +113,7 @@ class ReadOptions(Options):
                 "velocities are read in Å per ASE time unit, Å/fs, Å/ps or atomic units (bohr E_h/ħ)",
                 f"use one of {', '.join(VELOCITY_UNITS)}",
             )
+
+    def first_frame(self, n_frames: int | None) -> int:
+        """Number of the stored frame that `start` means, of so many: what a run holds is told by that."""
+        return self.start if self.start >= 0 else max(0, (n_frames or 0) + self.start)

@@ -126,17 +126,24 @@ def check_first_frames(frames: Sequence[Frame], source: str) -> None:
     first = frames[0]
     if len(frames) < 3 or first.velocities_ang_fs is None:
         return
-    moves = any((frame.positions_ang != first.positions_ang).any() for frame in frames)
-    fast = any(v is not None and v.any() for v in (frame.velocities_ang_fs for frame in frames))
-    if moves == fast:
-        return
-    what = "velocities are zero" if moves else "positions stand still"
-    other = "positions change" if moves else "velocities are not zero"
-    raise DataError(
-        f"{source}: all {what} in its first {len(frames)} frames, while {other}",
-        "one of the two was not written by the run (LAMMPS: rerun without vx vy vz)",
-        "leave the velocities out with `velocities=none`" if moves else "write the positions of every step",
-    )
+    zero = [v is None or not v.any() for v in (frame.velocities_ang_fs for frame in frames)]
+    at_rest = (*zero, False).index(False)
+    moves = [bool((frame.positions_ang != first.positions_ang).any()) for frame in frames]
+    if any(moves[:at_rest]):
+        rest = f"`start={frames[at_rest].index}`" if at_rest < len(frames) else "`start`"
+        raise DataError(
+            f"{source}: all velocities are zero in its first {at_rest} frames, while positions change",
+            "they were not written (LAMMPS: rerun without vx vy vz), or it is a relaxation, behind which the "
+            "run begins",
+            f"begin with the run by {rest}, or leave the velocities out with `velocities=none`",
+        )
+    if at_rest < len(frames) and not any(moves):
+        raise DataError(
+            f"{source}: all positions stand still in its first {len(frames)} frames, while velocities are "
+            "not zero",
+            "they were not written by the run",
+            "write the positions of every step",
+        )
 
 
 def rounding_grid_ang(

@@ -152,6 +152,30 @@ def test_velocities_and_positions_that_are_none(tmp_path: Path) -> None:
     assert_helpful(caught.value, "positions stand still")
 
 
+def test_a_run_behind_a_relaxation_is_read_from_its_first_frame(tmp_path: Path) -> None:
+    from ase import Atoms, units
+
+    frames, path = frames_of(Motion()), tmp_path / "t.xyz"
+    rest = [replace(f, velocities_ang_fs=np.zeros((4, 3))) for f in frames[:5]]
+    write_frames(path, [*rest, *frames])
+    with pytest.raises(DataError) as caught:
+        open_trajectory(path, timestep_fs=1.0)
+    assert_helpful(caught.value, "velocities are zero in its first 5 frames", "start=5")
+    write_frames(path, [replace(f, velocities_ang_fs=None) for f in frames[:5]])
+    head = path.read_text()
+    write_frames(path, frames)
+    path.write_text(head + path.read_text())
+    atoms = [Atoms(f.numbers, f.positions_ang, cell=f.cell_ang, pbc=True) for f in (*frames[:5], *frames)]
+    for one, frame in zip(atoms[5:], frames, strict=True):
+        one.set_velocities(frame.velocities_ang_fs / units.fs)
+    for source in (path, atoms):
+        for start in (5, -len(frames)):
+            run = open_trajectory(source, timestep_fs=1.0, start=start)
+            assert run.info.has_velocities, source
+            assert "no velocities" not in run.info.units_note
+        assert not open_trajectory(source, timestep_fs=1.0, stop=5).info.has_velocities
+
+
 def test_impossible_cells_and_numbers(tmp_path: Path) -> None:
     frames = frames_of(Motion())
     for change, words in (
