@@ -62,7 +62,8 @@ def check_scalars(data: CurrentData) -> None:
         value = getattr(data, name)
         if value is None and name == "temperature_k":
             continue
-        if not isinstance(value, Real | np.ndarray) or np.shape(value) or not 0.0 < value < np.inf:
+        single = isinstance(value, Real | np.ndarray) and np.shape(value) == ()
+        if not single or not 0.0 < float(value) < np.inf:
             raise DataError(
                 f"{name} of the current is {brief(value)} {unit}",
                 "the spectrum divides by it: it must be positive",
