@@ -62,7 +62,7 @@ def check_scalars(data: CurrentData) -> None:
         value = getattr(data, name)
         if value is None and name == "temperature_k":
             continue
-        single = isinstance(value, Real | np.ndarray) and np.shape(value) == ()
+        single = isinstance(value, Real | np.ndarray) and getattr(value, "shape", ()) == ()
         if not single or not 0.0 < float(value) < np.inf:
             raise DataError(
                 f"{name} of the current is {brief(value)} {unit}",
