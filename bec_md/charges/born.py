@@ -2,10 +2,11 @@ r"""Constant tensors of a reference cell (``born:PATH``), mapped onto the atoms 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,7 +25,8 @@ from bec_md.charges.symmetry import (
     symmetry_operations,
 )
 from bec_md.errors import DataError
-from bec_md.files import expanded, require_file
+from bec_md.files import expanded, parsing, read_text, require_file, unpacked_name
+from bec_md.units import BOHR_ANG
 
 if TYPE_CHECKING:
     from bec_md.structure import Frame
@@ -95,7 +97,8 @@ class ReferenceCharges:
     def prepare(self, frame: Frame) -> ChargeSource:
         """Return one tensor per atom of the trajectory, matched by position (by order without structure)."""
         n_atoms = len(frame.positions_ang)
-        if self.structure is None:
+        structure = None if self._by_order(frame) else self.structure
+        if structure is None:
             if n_atoms != len(self.tensors):
                 raise DataError(
                     f"{self.path.name} lists {len(self.tensors)} tensors, the trajectory has {n_atoms} atoms",
@@ -105,7 +108,20 @@ class ReferenceCharges:
                 )
             note = f"{n_atoms} tensors taken in the order of {self.path.name}"
             return ConstantCharges(self.tensors, self.name, (*self.notes, note), self.eps_inf)
-        return self._mapped(self.structure, frame)
+        return self._mapped(structure, frame)
+
+    def _by_order(self, frame: Frame) -> bool:
+        """Whether atoms are told by their order: where a molecule has no cell, there are no sites."""
+        own = self.structure
+        if own is None or np.linalg.det(own.cell_ang) * np.linalg.det(frame.cell_ang):
+            return own is None
+        if not np.array_equal(own.numbers, frame.numbers):
+            raise DataError(
+                f"the atoms of frame {frame.index} are not those of {own.name} in the same order",
+                "atoms of molecules without a cell are told by their order",
+                "give the tensors of this very molecule, or `charges=model`",
+            )
+        return True
 
     def _mapped(self, structure: ReferenceCell, frame: Frame) -> ConstantCharges:
         tensors, notes = self.tensors, self.notes
@@ -139,8 +155,8 @@ def born_charges(spec: str) -> ReferenceCharges:
     Parameters
     ----------
     spec
-        Path of a BORN file or of a structure with ``born_effective_charges`` (extxyz), and optionally of
-        the structure that the BORN file belongs to.
+        Path of a BORN file, a phonopy_params.yaml that holds one, or a structure with
+        ``born_effective_charges`` (extxyz), and optionally of the structure that the BORN file belongs to.
 
     Raises
     ------
@@ -153,6 +169,8 @@ def born_charges(spec: str) -> ReferenceCharges:
     for item in (path, structure_path):
         if item is not None:
             require_file(item, f"`charges=born:{spec}` are constant tensors of it")
+    if unpacked_name(path).endswith((".yaml", ".yml")):
+        return _from_phonopy(path)
     named = not path.suffix and path.name.upper().startswith("BORN")
     if not named and not looks_like_born(path):
         return _from_structure_file(path)
@@ -193,9 +211,16 @@ def _from_born(path: Path, born: BornFile, structure: ReferenceCell | None) -> R
     count = len(born.tensors)
     if structure is None:
         return ReferenceCharges(born.tensors, structure, path, eps_inf=born.eps_inf)
-    if count == len(structure.numbers):
-        return ReferenceCharges(born.tensors, structure, path, _compared(born, structure, path), born.eps_inf)
-    n_atoms = len(structure.numbers)
+    n_atoms, has_cell = len(structure.numbers), bool(np.linalg.det(structure.cell_ang))
+    if count == n_atoms:
+        notes = _compared(born, structure, path) if has_cell else ()
+        return ReferenceCharges(born.tensors, structure, path, notes, born.eps_inf)
+    if not has_cell:
+        raise DataError(
+            f"{path.name} lists {count} tensors; {structure.name} has {n_atoms} atoms and no cell",
+            "a reduced list is completed by the symmetry of a crystal",
+            "list the tensors of all atoms",
+        )
     operations, listed = _operations_of(path, born, structure)
     given = dict(zip(listed, born.tensors, strict=True))
     change = max(site_change(operations, atom, tensor) for atom, tensor in given.items())
@@ -306,10 +331,41 @@ def _read_structure(path: Path) -> ReferenceCell:
     )
 
 
+def _from_phonopy(path: Path) -> ReferenceCharges:
+    """Read the tensors of the primitive cell from a phonopy_params.yaml, which may hold them."""
+    import yaml
+    from ase.data import atomic_numbers
+
+    wanted = "nac|born_effective_charge|dielectric_constant|primitive_cell|physical_unit"
+    with parsing(path, "phonopy_params.yaml"):
+        text = read_text(path)
+        blocks = re.findall(rf"^(?:{wanted}):[^\n]*\n(?:[ \t-][^\n]*\n|\n)*", text, re.MULTILINE)
+        content: dict[str, Any] = yaml.safe_load("".join(blocks)) or {}
+        found: dict[str, Any] = content.get("nac", content)
+        if (
+            not {"born_effective_charge", "dielectric_constant"} <= set(found)
+            or "primitive_cell" not in content
+        ):
+            raise DataError(
+                f"{path.name} holds no Born effective charges",
+                "phonopy writes them into phonopy_params.yaml where it has read a BORN file",
+                "give that BORN file and its structure: `charges=born:BORN,POSCAR`",
+            )
+        cell, atoms = content["primitive_cell"], content["primitive_cell"]["points"]
+        unit = BOHR_ANG if content.get("physical_unit", {}).get("length") in ("au", "bohr") else 1.0
+        lattice = unit * np.array(cell["lattice"], dtype=np.float64)
+        places = np.array([atom["coordinates"] for atom in atoms], dtype=np.float64) @ lattice
+        numbers = np.array([atomic_numbers[atom["symbol"].rstrip("0123456789")] for atom in atoms])
+        tensors, eps = (
+            np.array(found[k], dtype=np.float64) for k in ("born_effective_charge", "dielectric_constant")
+        )
+    return ReferenceCharges(tensors, ReferenceCell(lattice, places, numbers, path.name), path, (), eps)
+
+
 def _from_structure_file(path: Path) -> ReferenceCharges:
     from bec_md.trajectory import open_trajectory
 
-    frames = open_trajectory(path, need_velocities=False, time_series=False).frames()
+    frames = open_trajectory(path, need_velocities=False, time_series=False, need_cell=False).frames()
     first = next(iter(frames))
     if first.born_effective_charges is None:
         raise DataError(

@@ -1,11 +1,12 @@
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import numpy as np
 import pytest
 from ase import Atoms
-from ase.build import make_supercell
+from ase.build import bulk, make_supercell
 from ase.io import write
 from scipy.spatial.transform import Rotation
 
@@ -333,3 +334,51 @@ def test_another_permittivity_is_another_source(tmp_path: Path) -> None:
         path = write_born(tmp_path / "BORN", tensors, eps_inf=eps_inf)
         keys.add(make_charge_source(f"born:{path}", info=None).prepare(frame_of(SALT)).fingerprint)
     assert len(keys) == 2
+
+
+def test_molecules_without_a_cell_are_matched_by_order(tmp_path: Path) -> None:
+    water = Atoms("OH2", [[0.0, 0.0, 0.0], [0.0, 0.76, 0.59], [0.0, -0.76, 0.59]])
+    tensors = np.arange(27.0).reshape(3, 3, 3)
+    water.set_array("born_effective_charges", tensors.reshape(3, 9))
+    write(tmp_path / "water.xyz", water, format="extxyz")
+    lists = write_born(tmp_path / "BORN", tensors), write_born(tmp_path / "BORN2", tensors[:2])
+    for source in (tmp_path / "water.xyz", f"{lists[0]},{tmp_path / 'water.xyz'}"):
+        found, note = bound_tensors(f"born:{source}", frame_of(water))
+        np.testing.assert_allclose(found, tensors, atol=1e-6)
+        assert "in the order of" in note[0]
+        with pytest.raises(DataError, match="in the same order"):
+            bound_tensors(f"born:{source}", frame_of(water[[1, 0, 2]]))
+    with pytest.raises(DataError, match="3 atoms and no cell"):
+        make_charge_source(f"born:{lists[1]},{tmp_path / 'water.xyz'}", info=None)
+
+
+@pytest.mark.parametrize("nested", [True, False])
+@pytest.mark.parametrize(("unit", "ang"), [("angstrom", 1.0), ("au", 0.529177210544)])
+def test_tensors_that_phonopy_keeps_beside_its_forces(
+    tmp_path: Path, nested: bool, unit: str, ang: float
+) -> None:
+    rows = "".join(f"    - [ {x}, 0.0, 0.0 ]\n    - [ 0.1, {x}, 0.0 ]\n    - [ 0, 0, {x} ]\n" for x in (3.0,))
+    tensors = f"  born_effective_charge:\n  - # 1 (Mg)\n{rows}  - # 2 (O)\n{rows.replace('3.0', '-3.0')}"
+    found = f"{tensors}  dielectric_constant:\n{rows}"
+    points = "".join(
+        f"  - symbol: {s} # {k}\n    coordinates: [ {x}, {x}, {x} ]\n    mass: 20.0\n"
+        for k, s, x in ((1, "Mg", 0.0), (2, "O", 0.5))
+    )
+    side = 2.105 / ang
+    lattice = "".join(
+        f"  - [ {a * side}, {b * side}, {c * side} ]\n" for a, b, c in ((0, 1, 1), (1, 0, 1), (1, 1, 0))
+    )
+    nac = f"nac:\n{found}" if nested else re.sub("^  ", "", found, flags=re.M)
+    path = tmp_path / "phonopy_params.yaml"
+    path.write_text(
+        f'physical_unit:\n  length: "{unit}"\n\nprimitive_cell:\n  lattice:\n{lattice}  points:\n{points}\n'
+        f"{nac}\nforce_constants:\n  shape: [ 2, 2 ]\n"
+    )
+    frame = frame_of(bulk("MgO", "rocksalt", 4.21) * (2, 1, 1))
+    source = make_charge_source(f"born:{path}", info=None).prepare(frame)
+    batch = source.evaluate([frame])
+    np.testing.assert_allclose(batch.born_effective_charges[0][:, 0, 0], [3.0, -3.0, 3.0, -3.0])
+    assert (batch.born_effective_charges[0, 0, 1, 0], batch.eps_inf[0, 2, 2]) == (0.1, 3.0)
+    path.write_text("phonopy:\n  version: 3\n")
+    with pytest.raises(DataError, match="holds no Born effective charges"):
+        make_charge_source(f"born:{path}", info=None)
