@@ -34,9 +34,9 @@ def compute_currents(
     jobs = [source for source in sources if source.job is not None]
     if outputs.current is not None and len(jobs) > 1:
         raise UsageError(
-            f"--current {outputs.current} for {len(jobs)} trajectories",
-            "every replica has its own current file",
-            "leave --current out: the files are named after the inputs",
+            f"one file {outputs.current} for the currents of {len(jobs)} trajectories",
+            "they do not continue one another, and every replica has its own current file",
+            "leave its name out: the files are named after the inputs",
         )
     if not jobs:
         idle = {"--current": outputs.current is not None}

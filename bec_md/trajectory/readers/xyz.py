@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -30,7 +31,7 @@ from bec_md.trajectory.readers.given import (
     refuse_given_cell,
     required_cell,
 )
-from bec_md.trajectory.readers.text import floats, take
+from bec_md.trajectory.readers.text import COUNT_LIMIT_BYTES, floats, take
 
 Cell = NDArray[np.float64]
 
@@ -110,6 +111,7 @@ class XyzReader(FollowedReader[XyzBlock]):
         else:
             refuse_given_cell(options, self.source)
         self._choose_velocities(first, n_columns)
+        self._counted = self._settle_clock()
 
     def blocks(self, lines: Iterator[str]) -> Iterator[XyzBlock]:
         """Cut the file by its numbers of atoms; add velocities and cells of the same step."""
@@ -153,13 +155,48 @@ class XyzReader(FollowedReader[XyzBlock]):
             cell_ang=cell,
             pbc=np.ones(3, dtype=bool),
             velocities_ang_fs=velocities,
-            time_fs=comment.time_fs,
+            time_fs=None if self._counted else comment.time_fs,
             step=comment.step,
         )
 
     def _step(self, comment: str, index: int) -> int:
         step = self.dialect.read(comment).step
         return index if step is None else step
+
+    @cached_property
+    def n_frames(self) -> int | None:
+        """Complete frames stored, or None for files too large to be counted on opening."""
+        return None if self._counters is None else len(self._counters)
+
+    @cached_property
+    def _counters(self) -> NDArray[np.float64] | None:
+        """Step and time in fs of every frame, NaN where none is stated, (T, 2)."""
+        if self.path.stat().st_size > COUNT_LIMIT_BYTES:
+            return None
+        read = (self.dialect.read(block.comment) for block in self._whole_blocks())
+        nan = float("nan")
+        rows = ((nan if c.step is None else c.step, nan if c.time_fs is None else c.time_fs) for c in read)
+        return np.fromiter(rows, dtype=np.dtype((np.float64, 2)))
+
+    def _settle_clock(self) -> bool:
+        """Whether times are those of the steps but for their few digits, which make them uneven.
+
+        The time between frames is that of the whole run then, 0.48378 and not 0.484 fs, and frames are
+        counted by their steps.
+        """
+        if self._counters is None or len(self._counters) < 3 or not np.isfinite(self._counters).all():
+            return False
+        steps, times = (self._counters - self._counters[0]).T
+        if steps[1] <= 0 or steps[-1] <= 0:
+            return False
+        slope = times[-1] / steps[-1]
+        interval, off = float(slope * steps[1]), float(np.abs(times - slope * steps).max())
+        digit = next((10.0**-n for n in range(6) if np.abs(times - times.round(n)).max() < 1e-9), 0.0)
+        if not 1e-6 * interval < off <= 1.01 * digit < interval:
+            return False
+        self.timestep_fs = interval
+        self.notes.append(f"times of few digits, on average {interval:.6g} fs between frames")
+        return True
 
     def _choose_velocities(self, first: XyzBlock, n_columns: int) -> None:
         """Fix where velocities come from and in which units they are."""

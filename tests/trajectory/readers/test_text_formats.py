@@ -108,6 +108,25 @@ def test_plain_xyz(motion: Motion, tmp_path: Path) -> None:
     np.testing.assert_allclose(next(trajectory.frames()).velocities_ang_fs, motion.velocities[0], atol=1e-9)
 
 
+@pytest.mark.parametrize("step_fs", [0.5, 20 * text.AUT, 1.0 / 3.0])
+@pytest.mark.parametrize(
+    "comment", [" i = {k:8d}, time = {t:12.3f}, E = -1.0", "Step {k}, t={t:.2f} fs, Unit is Angstrom"]
+)
+def test_times_of_few_digits_are_those_of_the_steps(tmp_path: Path, comment: str, step_fs: float) -> None:
+    m = Motion(n_frames=150, timestep_fs=step_fs)
+    comments = [comment.format(k=k, t=k * step_fs) for k in range(m.n_frames)]
+    path = text.xyz(text.rows_of(m, m.positions), comments, "run-pos-1.xyz", tmp_path)
+    cell = m.cell.ravel().tolist()
+    info = open_trajectory(path, cell_ang=cell).info
+    assert info.timestep_fs == pytest.approx(step_fs, rel=2e-4)
+    assert len(list(open_trajectory(path, cell_ang=cell))) == 150
+    assert open_trajectory(path, cell_ang=cell, timestep_fs=step_fs).info.timestep_fs == step_fs
+    lines = path.read_text().splitlines(keepends=True)
+    path.write_text("".join(lines[: 6 * 50] + lines[6 * 51 :]))  # one frame is missing
+    with pytest.raises(DataError, match="frame 50"):
+        list(open_trajectory(path, cell_ang=cell))
+
+
 @pytest.mark.parametrize("comment", ["Step {k}, t={t:.2f} fs, Unit is {u}", "time = {p:.6f} ps ({u})"])
 def test_times_in_comments_count_where_they_have_a_unit(motion: Motion, tmp_path: Path, comment: str) -> None:
     """As ORCA and others write them: the time is used, or contradicted aloud; units of velocities, too."""
