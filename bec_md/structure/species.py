@@ -27,6 +27,8 @@ _POTENTIAL = re.compile(r"([A-Z][a-z]?)(?=[_./\d]|$)")
 _REPARTITIONED_AMU = (1.1, 4.1)
 #: How close a mass in that range is to that of an isotope or helium; twice and three times 1.008 are farther.
 _ISOTOPE_AMU = 1.5e-3
+#: Relative difference of masses that are those of one element.
+_SAME_MASS = 0.02
 #: No atom is heavier, nor a bead of atoms.
 _LARGEST_MASS_AMU = 1e5
 
@@ -157,6 +159,41 @@ def element_of_potential(name: str) -> str:
     """Element of a kind of atoms that has the name of its potential; other names stay as they are."""
     found = _POTENTIAL.match(name)
     return found[1] if found else name
+
+
+def elements_of_labels(sites: Sequence[tuple[str, float]], place: str) -> list[str]:
+    """Return the elements of labels of Quantum ESPRESSO and others, with masses in amu (0 if unknown).
+
+    Labels are of any case, X, Xn, X_* or X-*, and Xw beside them.
+
+    Where two letters and one letter both name an element (``Co``, ``C`` with a suffix), the mass decides,
+    unless masses are placeholders: labels that cannot be the same element have the same one.
+    """
+    from ase.data import atomic_masses, atomic_numbers
+
+    known: dict[tuple[str, float], list[str]] = {}
+    for label, mass_amu in dict.fromkeys(sites):
+        letters = re.match(r"[A-Za-z]{1,2}", label)
+        candidates = [] if letters is None else [letters[0].capitalize(), letters[0][0].upper()]
+        candidates = ["H"] if candidates and candidates[0] in ISOTOPES else candidates
+        known[label, mass_amu] = [symbol for symbol in candidates if atomic_numbers.get(symbol)]  # X has 0
+        if not known[label, mass_amu]:
+            raise DataError(
+                f"{place}: the atomic label {label!r} names no element",
+                "the charges of an atom depend on its element",
+                "label atoms by their element, with a number or a suffix if needed: O, O1, O_s",
+            )
+    of_mass: dict[float, set[str]] = {}
+    for (_, mass_amu), symbols in known.items():
+        of_mass[mass_amu] = of_mass.get(mass_amu, set(symbols)) & set(symbols)
+
+    def element(site: tuple[str, float]) -> str:
+        """The first element of a label, or the one that has its mass."""
+        weights = {symbol: atomic_masses[atomic_numbers[symbol]] for symbol in known[site]}
+        fitting = [s for s in known[site] if abs(weights[s] / max(site[1], 1e-3) - 1.0) < _SAME_MASS]
+        return (fitting if fitting and all(of_mass.values()) else known[site])[0]
+
+    return [element(site) for site in sites]
 
 
 def symbols_of(numbers: NDArray[np.int64], place: str) -> tuple[str, ...]:

@@ -14,7 +14,7 @@ from bec_md.errors import DataError
 from bec_md.files import read_text
 from bec_md.structure import Frame
 from bec_md.structure.names import labels_of
-from bec_md.structure.species import ISOTOPES
+from bec_md.structure.species import elements_of_labels
 from bec_md.training.pw_files import HEADER, NUMBER, PwRun, given_run, is_pw_output, matching_run, number_of
 from bec_md.training.runs_in_file import frames_of, runs_in
 from bec_md.training.theory import qe_functional
@@ -22,7 +22,6 @@ from bec_md.units import BOHR_ANG
 
 _TRIPLE = r"\(\s*" + r"\s+".join([NUMBER] * 3) + r"\s*\)"
 _SITE = re.compile(r"^\s*(\d+)\s+(\S+)\s+([\d.]+)\s+tau\(\s*\d+\s*\)\s*=\s*" + _TRIPLE, re.MULTILINE)
-_SAME_MASS = 0.02
 """Standard weights and the masses of input files agree better than this; neighboring elements do not."""
 _HEADING = re.compile(r"Effective charges \(d (Force / dE|P / du)\) in cartesian axis([^\n]*)")
 _ROUNDING = 2e-4
@@ -99,42 +98,9 @@ def _geometry(text: str, name: str) -> tuple[float, NDArray[np.float64], list[st
             "tensors would be attached to the wrong atoms",
             "keep the whole output; a site is printed as '1  Mg  24.3050  tau(  1) = ( x y z )'",
         )
-    symbols = _elements([(label, float(mass)) for _, label, mass, *_ in sites[:n_atoms]], name)
+    symbols = elements_of_labels([(label, float(mass)) for _, label, mass, *_ in sites[:n_atoms]], name)
     tau = np.array([[number_of(x) for x in site[3:]] for site in sites[:n_atoms]])
     return unit, _rows(cell[0], r"a\([123]\)", 3, "axes", name) * unit, symbols, tau
-
-
-def _elements(sites: list[tuple[str, float]], name: str) -> list[str]:
-    """Return the elements of labels (with masses, amu): any case, X, Xn, X_* or X-*, and Xw beside them.
-
-    Where two letters and one letter both name an element (``Co``, ``C`` with a suffix), the mass decides,
-    unless masses are placeholders: labels that cannot be the same element have the same one.
-    """
-    from ase.data import atomic_masses, atomic_numbers
-
-    known: dict[tuple[str, float], list[str]] = {}
-    for label, mass_amu in dict.fromkeys(sites):
-        letters = re.match(r"[A-Za-z]{1,2}", label)
-        candidates = [] if letters is None else [letters[0].capitalize(), letters[0][0].upper()]
-        candidates = ["H"] if candidates and candidates[0] in ISOTOPES else candidates
-        known[label, mass_amu] = [symbol for symbol in candidates if atomic_numbers.get(symbol)]  # X has 0
-        if not known[label, mass_amu]:
-            raise DataError(
-                f"{name}: the atomic label {label!r} names no element",
-                "tensors belong to atoms of an element",
-                "label atoms by their element, with a number or a suffix if needed: O, O1, O_s",
-            )
-    of_mass: dict[float, set[str]] = {}
-    for (_, mass_amu), symbols in known.items():
-        of_mass[mass_amu] = of_mass.get(mass_amu, set(symbols)) & set(symbols)
-
-    def element(site: tuple[str, float]) -> str:
-        """The first element of a label, or the one that has its mass."""
-        weights = {symbol: atomic_masses[atomic_numbers[symbol]] for symbol in known[site]}
-        fitting = [s for s in known[site] if abs(weights[s] / max(site[1], 1e-3) - 1.0) < _SAME_MASS]
-        return (fitting if fitting and all(of_mass.values()) else known[site])[0]
-
-    return [element(site) for site in sites]
 
 
 def read_ph_output(

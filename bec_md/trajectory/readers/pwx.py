@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from bec_md.files import open_text
 from bec_md.structure import Frame
-from bec_md.structure.species import Species, resolve_species
+from bec_md.structure.species import ISOTOPES, Species, elements_of_labels, resolve_species
 from bec_md.trajectory.ase_reader import AtomsReader
 from bec_md.trajectory.options import ReadOptions
 from bec_md.trajectory.reader import FrameReader
@@ -130,9 +130,9 @@ class PwReader(TextReader[PwBlock]):
 
     def _species_of(self, rows: list[str], where: str) -> Species:
         if self.species is None:
-            # "Si1", "Fe_up": pw.x takes labels that begin with the element.
-            labels = [re.match(r"[A-Z][a-z]?|\S*", row.strip())[0] for row in rows]  # type: ignore[index]
             kinds = [row.split()[0] for row in rows]
+            found = elements_of_labels([(kind, self._masses.get(kind, 0.0)) for kind in kinds], where)
+            labels = [kind if kind in ISOTOPES else label for kind, label in zip(kinds, found, strict=True)]
             known = all(kind in self._masses for kind in kinds)
             own = np.array([self._masses[kind] for kind in kinds]) if known else None
             self.species = resolve_species(

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import gzip
+import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +29,20 @@ def test_pwx_with_a_changing_cell_has_its_times_alone(motion: Motion, tmp_path: 
         np.testing.assert_allclose(frame.positions_ang, motion.positions[k], atol=1e-7)
     short = text.pwx(dataclasses.replace(motion, n_frames=4), tmp_path, cells=True)
     assert open_trajectory(short).info.timestep_fs is None
+
+
+@pytest.mark.parametrize("labels", [("na", "CL"), ("NA1", "Cl_s"), ("Naw", "Cl-")])
+@pytest.mark.parametrize("write", [text.pwx, text.aims])
+def test_labels_of_any_case_with_a_suffix(
+    motion: Motion, tmp_path: Path, labels: tuple[str, str], write: Callable[[Motion, Path], Path]
+) -> None:
+    """The mass tells Na from N, as both programs print it."""
+    path = write(motion, tmp_path)
+    words = path.read_text()
+    for old, new in zip(("Na", "Cl"), labels, strict=True):
+        words = re.sub(rf"(?<=\s){old}(_tight|1)?(?=\s)", new, words)
+    path.write_text(words)
+    assert open_trajectory(path).info.numbers.tolist() == [11, 11, 17, 17]
 
 
 def test_cell_may_stand_in_for_the_file_of_cells(motion: Motion, tmp_path: Path) -> None:
