@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from bec_md.errors import DataError
-from bec_md.files import parsing
+from bec_md.files import expanded, parsing
 from bec_md.hdf5 import add_dataset, contents_of, is_hdf5, kind_of_result, new_hdf5, open_hdf5
 from bec_md.schema import checked
 from bec_md.spectrum.analysis.peak import Peak
@@ -60,7 +60,9 @@ def _header(file: h5py.File, place: str) -> dict[str, Any]:
     """Return the attributes, checked."""
     from bec_md.spectrum.header import SpectrumHeader
 
-    values: dict[str, Any] = {name: float(file.attrs[name]) for name in ("temperature_k", "volume_ang3")}
+    values: dict[str, Any] = {  # netCDF keeps a number as an array of one
+        name: float(np.asarray(file.attrs[name]).item()) for name in ("temperature_k", "volume_ang3")
+    }
     for name in ("parameters", "metadata", "quality", "peaks"):
         values[name] = json.loads(file.attrs[name])
     checked(SpectrumHeader, values, place, "copy it again, or make it anew with bec-md spectrum")
@@ -90,9 +92,10 @@ def _check_arrays(file: h5py.File) -> None:
 
 def is_spectrum_file(path: str | Path) -> bool:
     """Whether this is an HDF5 file written by `write_hdf5`."""
-    if not is_hdf5(Path(path)):
+    path = expanded(path)
+    if not is_hdf5(path):
         return False
-    with parsing(Path(path), "HDF5 file"), open_hdf5(Path(path)) as file:
+    with parsing(path, "HDF5 file"), open_hdf5(path) as file:
         return kind_of_result(file) == "spectrum"
 
 
@@ -117,14 +120,15 @@ def load_spectrum(path: str | Path) -> Spectrum:
     DataError
         If the file is not one.
     """
+    path = expanded(path)
     if not is_spectrum_file(path):
-        _refuse_current(Path(path))
+        _refuse_current(path)
         raise DataError(
             f"{path} is not a bec-md spectrum",
             "it is missing, not HDF5, or written by another program",
             "pass the file written by 'bec-md spectrum -o'",
         )
-    with contents_of(Path(path), whole=True) as file:
+    with contents_of(path, whole=True) as file:
         layout = str(file.attrs["format"]).removeprefix("bec-md spectrum").strip()
         if layout.isdecimal() and int(layout) > 1:
             raise DataError(
@@ -132,7 +136,7 @@ def load_spectrum(path: str | Path) -> Spectrum:
                 "its fields may mean something else",
                 "install the newer version, or make the spectrum anew",
             )
-        header = _header(file, Path(path).name)
+        header = _header(file, path.name)
         _check_arrays(file)
         optional = {name: file[name][()] for name in FIELDS if name in file}
         groups = [n.decode() for n in file["group"][()]] if "group" in file else []

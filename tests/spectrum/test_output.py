@@ -212,6 +212,16 @@ def test_hdf5_round_trip(spectrum, tmp_path) -> None:
     assert summary(back) == summary(spectrum)
 
 
+def test_what_xarray_stores_and_names_with_a_home_folder_are_read(spectrum, tmp_path, monkeypatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    write_hdf5(spectrum, "~/a.h5")
+    spectrum.to_xarray().to_netcdf(tmp_path / "b.h5", engine="h5netcdf")
+    for name in ("~/a.h5", "~/b.h5"):
+        back = load_spectrum(name)
+        np.testing.assert_array_equal(back.sigma, spectrum.sigma)
+        assert summary(back) == summary(spectrum)
+
+
 def _set(name, value):
     return lambda file: file.attrs.__setitem__(name, value)
 
