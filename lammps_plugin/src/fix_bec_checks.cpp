@@ -218,17 +218,21 @@ void FixBec::check_integrators()
   if (checked_integrators) return;
   checked_integrators = true;
   if (!moved) return;
-  double local = 0.0, idle = 0.0;
+  bigint local[2] = {0, 0}, sum[2];    // atoms that no fix moves, those of them with a velocity that counts
   for (int i = 0; i < atom->nlocal; ++i) {
+    if (atom->mask[i] & moved) continue;
     const double *v = atom->v[i];
     const bool carries = (atom->mask[i] & groupbit) && options.species_of_type[atom->type[i]] >= 0;
-    if (carries && !(atom->mask[i] & moved) && (v[0] != 0.0 || v[1] != 0.0 || v[2] != 0.0)) local += 1.0;
+    ++local[0];
+    local[1] += carries && (v[0] != 0.0 || v[1] != 0.0 || v[2] != 0.0);
   }
-  MPI_Allreduce(&local, &idle, 1, MPI_DOUBLE, MPI_SUM, world);
-  if (idle > 0.0 && comm->me == 0)
-    error->warning(FLERR, fmt::format("fix bec {}: {:.0f} atoms have velocities but no fix moves them: they add a "
+  MPI_Allreduce(local, sum, 2, MPI_LMP_BIGINT, MPI_SUM, world);
+  if (sum[0] > 0 && comm->me == 0)    // lammps_commands.py: the log of a run that is killed tells no more of them
+    utils::logmesg(lmp, "fix bec {}: no fix moves {} of {} atoms\n", id, sum[0], atom->natoms);
+  if (sum[1] > 0 && comm->me == 0)
+    error->warning(FLERR, fmt::format("fix bec {}: {} atoms have velocities but no fix moves them: they add a "
                                       "current without a motion; use velocity GROUP set 0 0 0 for them",
-                                      id, idle));
+                                      id, sum[1]));
 }
 
 // Path integrals in normal modes keep the velocities of these beside the positions of the beads.
@@ -267,10 +271,12 @@ void FixBec::check_beads()
 // Read again by bec-md (lammps_log.py): temperature and sum of Z Z^T/m belong to the current of this run.
 void FixBec::report_run()
 {
+  const bool empty = motion.nothing_moved() && group->count(igroup) == 0;
   if (comm->me == 0) {
     if (motion.nothing_moved())
-      error->warning(FLERR, std::string("fix bec ") + id + ": the velocities of all atoms were zero, the current is "
-                            "zero throughout; in a rerun name vx vy vz");
+      error->warning(FLERR, fmt::format("fix bec {}: {}", id, empty
+          ? fmt::format("there are no atoms in its group {}, the current is zero throughout", group->names[igroup])
+          : "the velocities of all atoms were zero, the current is zero throughout; in a rerun name vx vy vz"));
     else if (motion.samples() > 1)
       utils::logmesg(lmp, "fix bec {}: {}\n", id, motion.text());
     if (training_domain.structures() > 0)

@@ -26,20 +26,25 @@ void Motion::begin(bool tensors_known)
 
 void Motion::add(const MovingAtom &atom)
 {
-  if (atom.charges) local[6] += 1.0;
+  if (atom.charges) local[8] += 1.0;
   if (atom.v[0] == 0.0 && atom.v[1] == 0.0 && atom.v[2] == 0.0) return;
-  for (int a = 0; a < 3; ++a) local[22 + a] += atom.mass * atom.v[a];
-  local[25] += atom.mass;
-  local[26] += 1.0;
-  if (!atom.charges) return;
-  local[0] += atom.mass * dot(atom.v, atom.v);
-  for (int a = 0; a < 3; ++a) local[1 + a] += atom.mass * atom.v[a];
-  local[4] += atom.mass;
-  local[5] += 1.0;
-  if (!with_charges) return;
-  for (int k = 0; k < 6; ++k)
-    local[7 + k] += dot(atom.charges + 3 * FIRST[k], atom.charges + 3 * SECOND[k]) / atom.mass;
-  for (int k = 0; k < 9; ++k) local[13 + k] += atom.charges[k];
+  if (atom.charges) local[7] += 1.0;
+  double z[9] = {0.0};    // ∂M/∂u of the axes along which it moves
+  for (int b = 0; b < 3; ++b) {
+    if (atom.v[b] == 0.0) continue;
+    local[24 + b] += atom.mass * atom.v[b];
+    local[27 + b] += atom.mass;
+    local[30 + b] += 1.0;
+    if (!atom.charges) continue;
+    local[0] += atom.mass * atom.v[b] * atom.v[b];
+    local[1 + b] += atom.mass * atom.v[b];
+    local[4 + b] += atom.mass;
+    local[33] += 1.0;
+    for (int a = 0; a < 3; ++a) z[3 * a + b] = atom.charges[3 * a + b];
+  }
+  if (!atom.charges || !with_charges) return;
+  for (int k = 0; k < 6; ++k) local[9 + k] += dot(z + 3 * FIRST[k], z + 3 * SECOND[k]) / atom.mass;
+  for (int k = 0; k < 9; ++k) local[15 + k] += z[k];
 }
 
 void Motion::close(MPI_Comm world, double atoms_of_system, double removed_freedom, double energy_of_mvv,
@@ -48,26 +53,29 @@ void Motion::close(MPI_Comm world, double atoms_of_system, double removed_freedo
   double sum[SIZE];
   MPI_Allreduce(local, sum, SIZE, MPI_DOUBLE, MPI_SUM, world);
   ++seen;
-  const bool barycentric = sum[26] == atoms_of_system;
-  const double *momentum = sum + 22, mass = sum[25];
-  const double available = 3.0 * sum[5] - (barycentric ? 3.0 * sum[4] / mass : 0.0) - removed_freedom;
-  if (sum[5] < 1.0 || available < 1.0) return;
-  const double kelvin = energy_of_mvv / boltzmann;
-  double twice = sum[0];
-  if (barycentric) {
-    twice += (sum[4] * dot(momentum, momentum) / mass - 2.0 * dot(momentum, sum + 1)) / mass;
-    center += dot(momentum, momentum) / mass * kelvin / 3.0;
+  double twice = sum[0], available = sum[33] - removed_freedom, of_center = 0.0, axes = 0.0, share[6] = {0.0};
+  for (int b = 0; b < 3; ++b) {
+    if (sum[30 + b] != atoms_of_system) continue;    // held atoms take momentum
+    const double momentum = sum[24 + b], mass = sum[27 + b];
+    twice += (sum[4 + b] * momentum * momentum / mass - 2.0 * momentum * sum[1 + b]) / mass;
+    available -= sum[4 + b] / mass;
+    of_center += momentum * momentum / mass;
+    axes += 1.0;
+    for (int k = 0; k < 6; ++k) share[k] += sum[15 + 3 * FIRST[k] + b] * sum[15 + 3 * SECOND[k] + b] / mass;
   }
+  if (sum[7] < 1.0 || available < 1.0) return;
+  const double kelvin = energy_of_mvv / boltzmann;
+  if (axes > 0.0) center += of_center * kelvin / axes;
   temperature += twice * kelvin / available;
   freedom += available;
-  moving += sum[5];
-  all += sum[6];
+  moving += sum[7];
+  all += sum[8];
   ++count;
   if (!with_charges) return;
   ++with_square;
   for (int k = 0; k < 6; ++k) {
-    square[k] += sum[7 + k];
-    if (barycentric) carried[k] += dot(sum + 13 + 3 * FIRST[k], sum + 13 + 3 * SECOND[k]) / mass;
+    square[k] += sum[9 + k];
+    carried[k] += share[k];
   }
 }
 

@@ -17,9 +17,10 @@ struct MovingAtom {
   const double *charges;    // (9) e; nullptr of atoms that carry no tensor, which are not in the group
 };
 
-// Means over the samples of a run. An atom whose velocity is zero to all digits does not move: it has no degrees
-// of freedom and no part in Σ Z Zᵀ/m. Where all atoms of the system move, velocities are relative to its center of
-// mass, and as far as that rests, (Σ Z)(Σ Z)ᵀ/M is taken from Σ Z Zᵀ/m: Σ Z of the group, M of the system.
+// Means over the samples of a run. Along an axis where its velocity is zero to all digits an atom does not move: it has
+// no degree of freedom there and no part in Σ Z Zᵀ/m. Along axes where all atoms of the system move, velocities are
+// relative to its center of mass, and as far as that rests, (Σ Z)(Σ Z)ᵀ/M is taken from Σ Z Zᵀ/m: Σ Z of the group, M
+// of the system.
 class Motion {
  public:
   // Begin a sample, add all atoms of this rank, close it: all ranks take part.
@@ -34,8 +35,9 @@ class Motion {
   void clear() { *this = Motion(); }
 
  private:
-  static constexpr int SIZE = 27;
-  // of the group Σ m v², Σ m v, Σ m, moving, all, Σ Z Zᵀ/m, Σ Z; of the system Σ m v, Σ m, moving
+  static constexpr int SIZE = 34;
+  // of the group Σ m v², Σ m v, Σ m of each axis, moving, all, Σ Z Zᵀ/m, Σ Z; of the system Σ m v, Σ m and moving of
+  // each axis; degrees of freedom of the group
   double local[SIZE] = {0.0};
   double temperature = 0.0, freedom = 0.0, moving = 0.0, all = 0.0;
   double center = 0.0;    // temperature of the center of mass

@@ -381,6 +381,27 @@ def test_the_summary_of_fix_bec_is_believed(tmp_path: Path) -> None:
     assert read(tmp_path, frozen + one(rows()), temperature_k=310.0).temperature_k == 310.0
 
 
+def test_a_run_of_no_steps_in_front_has_no_summary(tmp_path: Path) -> None:
+    said = one(rows()).replace("Loop time", MEANS + "Loop time")
+    found = read(tmp_path, HEAD + "run 0\n" + one(rows(0, 1)) + "run 160\n" + said)
+    assert found.n_frames == 41
+    assert found.temperature_k == 300.0
+    assert found.zz_sum() is not None
+    killed = one(rows(40, 41)).split("Loop time")[0]  # the run that goes on has said nothing of its atoms yet
+    assert read(tmp_path, HEAD + "run 160\n" + said + "run 160\n" + killed).zz_sum() is None
+
+
+def test_atoms_that_no_fix_moves_ask_for_the_temperature(tmp_path: Path) -> None:
+    told = "fix bec ir: no fix moves 24 of 72 atoms\n"
+    text = HEAD + "run 160\n" + told + one(rows())
+    with pytest.raises(UsageError, match="no fix moves 24 of 72 atoms"):
+        read(tmp_path, text)
+    found = read(tmp_path, text.replace("Loop time", MEANS + "Loop time"))
+    assert found.temperature_k == 300.0
+    # of another run, whose atoms all move
+    assert_reference(read(tmp_path, HEAD + "run 10\n" + told + "unfix wall\nrun 160\n" + one(rows())))
+
+
 def test_hidden_types_ask_for_the_temperature(tmp_path: Path) -> None:
     for what in ("tensors", "polarization and current"):
         said = f"fix bec ir: model silica\n  atom types Si O NULL; {what} every 4 step(s); sum rule imposed\n"

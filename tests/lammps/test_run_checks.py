@@ -89,7 +89,7 @@ THERMO = "thermo_style custom step temp vol f_bec[1] f_bec[2] f_bec[3]\nthermo_m
 
 
 def expected_means(start: Callable[[], Any], script: str, steps: int) -> tuple[float, np.ndarray, int]:
-    """Temperature of the atoms that move and Σ Z Zᵀ/m, from the atoms themselves."""
+    """Temperature of what moves, axis by axis, and Σ Z Zᵀ/m, from the atoms themselves."""
     lmp = start()
     lmp.commands_string(script)
     lmp.command("run 0 post no")
@@ -97,40 +97,42 @@ def expected_means(start: Callable[[], Any], script: str, steps: int) -> tuple[f
     temperatures, squares, moving = [], [], np.zeros(0, dtype=bool)
     for _ in range(steps + 1):
         v, z = per_atom(lmp, "v") * 1e-3, charges(lmp)
-        moving = (v != 0.0).any(axis=1)
-        v, z, m = v[moving], z[moving], masses[moving]
-        if moving.all():
-            v = v - (m[:, None] * v).sum(0) / m.sum()
-        freedom = 3 * len(m) - (3 if moving.all() else 0)
-        temperatures.append(AMU_ANG2_FS2_EV * (m[:, None] * v**2).sum() / freedom / BOLTZMANN_EV_K)
-        squares.append(np.einsum("iac,ibc,i->ab", z, z, 1.0 / m))
+        axes = v != 0.0
+        moving, free = axes.any(axis=1), axes.all(axis=0)
+        v = v - np.where(free, masses @ v / masses.sum(), 0.0)
+        freedom = axes.sum() - free.sum()
+        temperatures.append(AMU_ANG2_FS2_EV * (masses[:, None] * v**2).sum() / freedom / BOLTZMANN_EV_K)
+        squares.append(np.einsum("iac,ibc,ic,i->ab", z, z, axes, 1.0 / masses))
         lmp.command("run 1 pre no post no")
     return float(np.mean(temperatures)), np.mean(squares, axis=0), int(moving.sum())
 
 
-@pytest.mark.parametrize("half_frozen", [False, True])
+@pytest.mark.parametrize("wall", ["none", "frozen", "held along z"])
 @pytest.mark.parametrize("ranks", [1, 2])
 def test_log_and_atoms_agree_on_temperature_and_f_sum(
     start: Callable[[], Any],
     run_lmp: Callable[..., Any],
     models: dict[str, Path],
     tmp_path: Path,
-    half_frozen: bool,
+    wall: str,
     ranks: int,
 ) -> None:
-    held = (
-        "group wall id 1:9\ngroup mobile subtract all wall\nvelocity wall set 0 0 0\n" if half_frozen else ""
-    )
-    moving = "mobile" if half_frozen else "all"
+    held = {
+        "none": "",
+        "frozen": "velocity wall set 0 0 0\ngroup mobile subtract all wall\n",
+        "held along z": "velocity wall set NULL NULL 0\n",
+    }[wall]
+    moving = "mobile" if wall == "frozen" else "all"
     heat = f"fix move {moving} nve\nfix heat {moving} langevin 900 900 0.1 5\n"
-    script = HOT + held + heat + bec(models["two_layers"]) + THERMO
+    heat += "fix hold wall setforce NULL NULL 0\n" if wall == "held along z" else ""
+    script = HOT + "group wall id 1:9\n" + held + heat + bec(models["two_layers"]) + THERMO
     found = run_lmp(script + "log log.lammps\nrun 20\n", ranks)
     assert found.returncode == 0, found.stdout + found.stderr
     # on one rank the random numbers of the thermostat are those of the expectation
     series = open_current(tmp_path / "log.lammps")  # which shows no command for units and time step
     assert series.timestep_fs == pytest.approx(0.5)
     assert series.n_frames == 21
-    if half_frozen:
+    if wall == "frozen":
         assert any("9 of 18 atoms do not move" in text for text in series.metadata["remarks"])
     zz = series.zz_sum()
     assert zz is not None
@@ -139,7 +141,7 @@ def test_log_and_atoms_agree_on_temperature_and_f_sum(
         assert 300.0 < series.temperature_k < 2000.0
         return
     temperature, square, n_moving = expected_means(start, script, 20)
-    assert n_moving == (9 if half_frozen else 18)
+    assert n_moving == (9 if wall == "frozen" else 18)
     assert series.temperature_k == pytest.approx(temperature, rel=1e-5)
     # with all atoms moving Σ Z = 0 and the center of mass takes no part; printed with eight digits
     np.testing.assert_allclose(zz[0], square, rtol=1e-5, atol=1e-5)
@@ -182,6 +184,17 @@ def test_a_group_takes_its_part_in_the_motion_of_the_whole(
     drawn -= (1.0 - np.sqrt(share)) * np.einsum("i,tib->tb", masses / masses.sum(), drawn)[:, None]
     current = np.einsum("iab,tib->ta", z, drawn)
     np.testing.assert_allclose(np.diag(zz[0]), (current**2).mean(axis=0), rtol=0.04)
+
+
+def test_atoms_that_no_fix_moves_are_told_at_the_beginning(
+    run_lmp: Callable[..., Any], models: dict[str, Path]
+) -> None:
+    """A run that is killed says no more: its Temp is that of all atoms."""
+    some = "group some id 1:12\nfix move some nve\n"
+    found = run_lmp(HOT + some + bec(models["two_layers"]) + "run 1\n", 2)
+    assert "fix bec bec: no fix moves 6 of 18 atoms\n" in found.stdout
+    found = run_lmp(HOT + "fix move all nve\n" + bec(models["two_layers"]) + "run 1\n")
+    assert "no fix moves" not in found.stdout
 
 
 def test_rigid_bonds_take_their_degrees_of_freedom(

@@ -392,10 +392,11 @@ def _changing_temperature(run: ThermoRun, means: RunMeans | None, where: str) ->
     """Say when Temp scatters more than in a run at one temperature; nothing where f is not known."""
     settings, temperatures, atoms = run.settings, run.column("Temp"), run.n_atoms
     unknown = settings.constrained or settings.hidden_types or settings.atoms_change
-    moving = means.moving if means is not None else atoms
-    if temperatures is None or unknown or not moving or (means is None and settings.ids(_FREEZING)):
+    freedom = 3.0 * atoms - 3.0 if atoms and not _frozen(settings) else 0.0
+    freedom = freedom if means is None else means.freedom
+    if temperatures is None or unknown or freedom <= 0.0:
         return []
-    found = spread_of(temperatures, 3.0 * moving - 3.0)
+    found = spread_of(temperatures, freedom)
     if found is None or not found.is_wide:
         return []
     return [
@@ -418,14 +419,19 @@ def _constant_temperature(settings: RunSettings, notes: list[str], where: str) -
     notes.append(f"{what}: velocities that do not change are no dynamics")
 
 
+def _frozen(settings: RunSettings) -> str:
+    """What holds atoms; an empty text if nothing does."""
+    held = [f"fix {name} {settings.style(name)}" for name in settings.ids(_FREEZING)]
+    return held[0] if held else settings.unmoved
+
+
 def _refuse_hidden(settings: RunSettings, has_means: bool, where: str) -> None:
     """Ask for the temperature where the printed one is not that of the atoms that carry the current."""
-    frozen = [] if has_means else settings.ids(_FREEZING)
+    frozen = "" if has_means else _frozen(settings)
     if not frozen and not settings.hidden_types:
         return
-    cause = f"fix {frozen[0]} {settings.style(frozen[0])}" if frozen else "NULL in fix bec"
     raise UsageError(
-        f"the temperature of {where} is unknown: {cause}",
+        f"the temperature of {where} is unknown: {frozen or 'NULL in fix bec'}",
         "Temp counts atoms that do not move freely (frozen ones, shells) among the degrees of freedom",
         "give `temperature_k`, the temperature of the atoms that move",
     )

@@ -62,6 +62,8 @@ class RunSettings:
         Counts the commands that start another trajectory.
     hidden_types
         Whether `fix bec` was given NULL for a type.
+    unmoved
+        What `fix bec` says of atoms that no fix moves, in this run; an empty text if it says nothing.
     box_volume
         Volume of the box when it was last printed, length³.
     shrink_wrapped
@@ -80,6 +82,7 @@ class RunSettings:
     n_atoms: int | None = None
     dynamics: int = 0
     hidden_types: bool = False
+    unmoved: str = ""
     box_volume: float | None = None
     shrink_wrapped: bool = False
     variables: Mapping[str, str] = field(default_factory=dict)
@@ -98,7 +101,7 @@ class RunSettings:
         if head in RUN_COMMANDS:
             volume = None if self.box_changes or head == "rerun" else self.box_volume
             other = head != "run" or self.command not in ("", "run")
-            return replace(self, command=head, box_volume=volume, dynamics=self.dynamics + other)
+            return replace(self, command=head, box_volume=volume, dynamics=self.dynamics + other, unmoved="")
         if head == "units" and len(words) > 1:
             return replace(self, units=words[1])
         if head == "thermo_style":
@@ -151,11 +154,13 @@ class RunSettings:
                 return self
             told = ("fix", found[1], _UNSEEN, "bec", *(found[2] or "").split())
             return replace(self, fixes={**self.fixes, found[1]: told})
+        if found := re.match(r"fix bec \S+: (no fix moves \d+ of \d+ atoms)$", line):
+            return replace(self, unmoved=found[1])
         if found := re.match(r"Setting up (\S+) (style minimization|run)", line):
             kind = "minimize" if "minimization" in found[2] else "run"
             if kind == self.command or (kind == "run" and self.command in RUN_COMMANDS - {"minimize"}):
-                return self
-            return replace(self, command=kind, dynamics=self.dynamics + 1)
+                return replace(self, unmoved="")
+            return replace(self, command=kind, dynamics=self.dynamics + 1, unmoved="")
         if found := re.match(r"Deleted \d+ atoms, new total = (\d+)", line):
             return replace(self, n_atoms=int(found[1]))
         if words[0] == "Created" and len(words) > 2 and words[2] == "atoms" and words[1].isdigit():

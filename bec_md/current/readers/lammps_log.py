@@ -37,6 +37,8 @@ class RunMeans:
     ----------
     temperature_k
         Mean kinetic temperature of the atoms that move, K.
+    freedom
+        Degrees of freedom of these.
     moving, atoms
         How many of them there are.
     zz_over_mass
@@ -44,6 +46,7 @@ class RunMeans:
     """
 
     temperature_k: float
+    freedom: float
     moving: int
     atoms: int
     zz_over_mass: Array
@@ -177,10 +180,12 @@ class _Parser:
         elif line.startswith("  - ["):
             words = line.strip(" -[]\n").replace(",", " ").split()
         if found := _MEANS.match(line):
-            temperature, _, moving, atoms, *zz = found.groups()[1:]
+            temperature, freedom, moving, atoms, *zz = found.groups()[1:]
             xx, yy, zz_, xy, xz, yz = (float(value) for value in zz)
             tensor = np.array([[xx, xy, xz], [xy, yy, yz], [xz, yz, zz_]])
-            table.means[found[1]] = RunMeans(float(temperature), int(moving), int(atoms), tensor)
+            table.means[found[1]] = RunMeans(
+                float(temperature), float(freedom), int(moving), int(atoms), tensor
+            )
         elif self.record is None and len(words) == len(table.names) and (values := _floats(words)):
             table.add(line, values)
 

@@ -57,6 +57,7 @@ class ThermoRun:
         found = [means[fix] for _, means in self.means]
         return RunMeans(
             float(np.average([m.temperature_k for m in found], weights=weights)),
+            max(m.freedom for m in found),
             max(m.moving for m in found),
             found[0].atoms,
             np.average([m.zz_over_mass for m in found], axis=0, weights=weights),
@@ -142,7 +143,7 @@ def join(tables: Sequence[ThermoTable], where: str) -> ThermoRun:
         values,
         tables[0].settings,
         tables[-1].n_atoms,
-        tuple((len(table.rows), table.means) for table in tables),
+        tuple((len(t.rows), t.means) for t in tables if t.n_steps != 0),  # `run 0` has none
         tuple(remarks),
         sum(table.lost_steps for table in tables),
     )
