@@ -84,7 +84,7 @@ def find_parts(series: Sequence[CurrentSeries], names: Sequence[str]) -> list[Ru
     Raises
     ------
     UsageError
-        If two hold the same samples, overlap by more than one, or continue the same current.
+        If one holds all samples of another one, or two continue the same current.
     """
     ends = [_Ends.of(name, one) for name, one in zip(names, series, strict=True)]
 
@@ -97,15 +97,21 @@ def find_parts(series: Sequence[CurrentSeries], names: Sequence[str]) -> list[Ru
     return arrange(
         names,
         lambda one, other: _continues(ends[one], ends[other]),
-        lambda one, other: _refuse_overlap(ends[one], ends[other], held(one).get(other)),
+        lambda one, other: _overlaps(ends[one], ends[other], held(one).get(other)),
     )
 
 
 def joined(series: Sequence[CurrentSeries], run: Run, names: Sequence[str]) -> CurrentSeries:
     """Return the current of a run, of one part or several."""
+    # of a run that was killed and restarted from earlier on, what is behind the restart is the later part's
+    ends = [
+        series[n].n_frames - max(r - 1, 0) for n, r in zip(run.members, (*run.repeated[1:], 0), strict=True)
+    ]
     parts = [
-        series[number][repeated:] if repeated else series[number]
-        for number, repeated in zip(run.members, run.repeated, strict=True)
+        series[number][min(repeated, 1) : end]
+        if repeated or end < series[number].n_frames
+        else series[number]
+        for number, repeated, end in zip(run.members, run.repeated, ends, strict=True)
     ]
     if len(parts) == 1:
         return parts[0]
@@ -149,20 +155,22 @@ def _alike(one: CurrentSeries, other: CurrentSeries) -> bool:
     return same and stored and counted and clock and same_charges(one, other)
 
 
-def _refuse_overlap(one: _Ends, other: _Ends, at: int | None) -> None:
-    """Refuse a current that another one holds from its sample `at` on."""
+def _overlaps(one: _Ends, other: _Ends, at: int | None) -> int | None:
+    """How many samples of a current another one has again that begins at its sample `at` and ends later."""
     if at is None:
-        return
+        return None
     if at == 0:
         raise UsageError(
             f"{one.name} and {other.name} begin with the same samples",
             "one run twice is no second run: the standard errors would come out too small by √2",
             "name every run once: the longer one, if one is a part of the other",
         )
+    if other.series.n_frames > one.series.n_frames - at:
+        return one.series.n_frames - at
     raise UsageError(
-        f"{other.name} begins with sample {at} of {one.name}, which goes on after it",
+        f"{other.name} begins with sample {at} of {one.name}, which goes on as long or longer",
         "the samples that both hold would count twice",
-        f"cut {one.name} before it (`stop={at}`); parts may share their last and first sample, not more",
+        f"leave {other.name} out",
     )
 
 

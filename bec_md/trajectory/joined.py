@@ -29,7 +29,7 @@ class Parts:
     paths
         The files.
     repeated
-        How many frames at the beginning of each file are the last ones of the file before: left out.
+        How many frames at the end of the file before each file holds again (`Run.repeated`); read once.
     """
 
     paths: tuple[str | Path, ...]
@@ -44,7 +44,7 @@ class JoinedReader:
     readers
         Of the parts, in the order of time.
     repeated
-        Frames to leave out at the beginning of each.
+        Frames that each holds again: its first one is left out, the others are at the end of the part before.
 
     Raises
     ------
@@ -53,7 +53,8 @@ class JoinedReader:
     """
 
     def __init__(self, readers: Sequence[FrameReader], repeated: Sequence[int]) -> None:
-        self._readers, self._repeated = readers, repeated
+        self._readers, self._left_out = readers, [min(count, 1) for count in repeated]
+        self._cut = [again > 1 for again in (*repeated[1:], 0)]
         first = readers[0]
         names = [reader.source for reader in readers]
         self.source = " + ".join(names) if len(names) < 4 else f"{names[0]} … {names[-1]}"
@@ -61,14 +62,14 @@ class JoinedReader:
         joint = " ".join([*(reader.fingerprint for reader in readers), *map(str, repeated)])
         self.fingerprint = hashlib.sha256(joint.encode()).hexdigest()[:16]
         lengths = []
-        for reader, left_out in zip(readers, repeated, strict=True):
+        for reader, left_out, again in zip(readers, self._left_out, (*repeated[1:], 0), strict=True):
             if reader.n_frames is None:
                 raise UsageError(
                     f"{reader.source}: the number of its frames is not known before it is read",
                     "parts of one run can be joined only where each one ends is known",
                     "convert it to a format that is read from disk, e.g. extended XYZ",
                 )
-            lengths.append(reader.n_frames - left_out)
+            lengths.append(reader.n_frames - left_out - max(again - 1, 0))
         self.warnings: list[str] = []
         self._collect_warnings()
         self._lengths = lengths
@@ -95,12 +96,13 @@ class JoinedReader:
     def read(self, start: int, stride: int) -> Iterator[Frame]:
         """Yield frames start, start + stride, …"""
         begin = 0
-        for reader, left_out, length, shift in zip(
-            self._readers, self._repeated, self._lengths, self._shifts, strict=True
+        for reader, left_out, length, cut, shift in zip(
+            self._readers, self._left_out, self._lengths, self._cut, self._shifts, strict=True
         ):
             local = start - begin if start >= begin else (start - begin) % stride
             if local < length:
-                for frame in reader.read(local + left_out, stride):
+                frames = reader.read(local + left_out, stride)
+                for frame in islice(frames, -(-(length - local) // stride) if cut else None):
                     yield _shifted(replace(frame, index=frame.index + begin - left_out), shift)
             self._collect_warnings()
             begin += length
@@ -114,7 +116,7 @@ class JoinedReader:
         start, second = (_counters(frame) for frame in islice(self._readers[0].read(0, 1), 2))
         begin = 0
         shifts: list[Mapping[str, float]] = []
-        for reader, left_out, length in zip(self._readers, self._repeated, self._lengths, strict=True):
+        for reader, left_out, length in zip(self._readers, self._left_out, self._lengths, strict=True):
             found = _counters(next(iter(reader.read(0, 1))))
             shift = {}
             for name in found.keys() & start.keys() & second.keys():

@@ -30,7 +30,8 @@ class Run:
     members
         Numbers of the inputs that are its parts, in the order of time.
     repeated
-        How many frames at the beginning of each part are the last ones of the part before.
+        How many frames at the end of the part before each part holds again: the first one of these is read
+        there, the others here (of a run that was killed and restarted from earlier on they may differ).
     """
 
     members: tuple[int, ...]
@@ -68,7 +69,7 @@ def find_runs(trajectories: Sequence[Trajectory]) -> list[Run]:
     Raises
     ------
     UsageError
-        If two inputs hold the same frames, overlap by more than one frame, or continue the same input.
+        If one input holds all frames of another one, or two continue the same input.
     """
     names = _names(trajectories)
     for (name, first), (other, second) in combinations(zip(names, trajectories, strict=True), 2):
@@ -82,7 +83,7 @@ def find_runs(trajectories: Sequence[Trajectory]) -> list[Run]:
     return arrange(
         names,
         lambda one, other: _continues(ends[one], ends[other]),
-        lambda one, other: _refuse_overlap(ends[one], ends[other]),
+        lambda one, other: _overlaps(ends[one], ends[other]),
     )
 
 
@@ -98,7 +99,7 @@ def _names(trajectories: Sequence[Trajectory]) -> list[str]:
 def arrange(
     names: Sequence[str],
     continues: Callable[[int, int], int | None],
-    refuse_overlap: Callable[[int, int], None],
+    overlaps: Callable[[int, int], int | None],
 ) -> list[Run]:
     """Arrange inputs into independent runs.
 
@@ -109,8 +110,8 @@ def arrange(
     continues
         How much of the first one the second repeats as its continuation, by their numbers; None if it is
         none.
-    refuse_overlap
-        Raises an error if the first holds what the second begins with.
+    overlaps
+        The same where the second begins inside of the first; raises an error where it is no continuation.
 
     Raises
     ------
@@ -119,22 +120,23 @@ def arrange(
     """
     following: dict[int, tuple[int, int]] = {}
     before: dict[int, int] = {}
-    apart: list[tuple[int, int]] = []
-    for one, other in permutations(range(len(names)), 2):
-        repeated = continues(one, other)
-        if repeated is None:
-            apart.append((one, other))
-            continue
-        if one in _run_from(other, following).members:  # a motion that recurs: the order given is the order
-            continue
-        if one in following:
-            raise _fork(names[following[one][0]], names[other], f"continue {names[one]}")
-        if other in before:
-            raise _fork(names[before[other]], names[one], f"end where {names[other]} begins")
-        following[one], before[other] = (other, repeated), one
-    for one, other in apart:
-        if one not in _run_from(other, following).members:  # nor a motion that recurs
-            refuse_overlap(one, other)
+    apart = list(permutations(range(len(names)), 2))
+    for repeats in (continues, overlaps):
+        pairs, apart = apart, []
+        for one, other in pairs:
+            if (
+                one in _run_from(other, following).members
+            ):  # a motion that recurs: the order given is the order
+                continue
+            repeated = repeats(one, other)
+            if repeated is None:
+                apart.append((one, other))
+                continue
+            if one in following:
+                raise _fork(names[following[one][0]], names[other], f"continue {names[one]}")
+            if other in before:
+                raise _fork(names[before[other]], names[one], f"end where {names[other]} begins")
+            following[one], before[other] = (other, repeated), one
     return [_run_from(start, following) for start in range(len(names)) if start not in before]
 
 
@@ -155,38 +157,40 @@ def _fork(one: str, other: str, what: str) -> UsageError:
     )
 
 
-def _refuse_overlap(one: _Ends, other: _Ends) -> None:
-    """Refuse a part that begins at an earlier frame of another one than its last.
+def _overlaps(one: _Ends, other: _Ends) -> int | None:
+    """How many frames `other` has again that begins at an earlier frame of `one` than its last, by counters.
 
     Raises
     ------
     UsageError
-        If both begin with the same frames; with the frame, if counters and positions show it.
+        If both begin with the same frames, or `other` ends no later.
     """
     if len(one.head) < 2 or not other.head or not _alike(one, other):
-        return
+        return None
     if len(other.head) > 1 and all(map(_same_frame, one.head, other.head)):
         raise UsageError(
             f"{one.name} and {other.name} begin with the same frames",
             "one run twice is no second run: the standard errors would come out too small by √2",
             "name every run once: the longer one, if one is a part of the other",
         )
-    if not one.tail:
-        return
-    counters = [counter_of(frame, None) for frame in (*one.head, one.tail[-1], other.head[0])]
+    if not one.tail or not other.tail or one.trajectory.info.n_frames is None:
+        return None
+    counters = [counter_of(frame, None) for frame in (*one.head, one.tail[-1], other.head[0], other.tail[-1])]
     if any(counter is None for counter in counters) or len({c.name for c in counters if c is not None}) != 1:
-        return
-    first, second, last, begin = (counter.value for counter in counters if counter is not None)
+        return None
+    first, second, last, begin, end = (counter.value for counter in counters if counter is not None)
     number = (begin - first) / (second - first)
     if not first < begin < last or abs(number - round(number)) > 0.01:
-        return
+        return None
     same = next(iter(one.trajectory.frames(round(number))), None)
     if same is None or not _same_frame(same, other.head[0]):
-        return
+        return None
+    if end > last:
+        return one.trajectory.info.n_frames - same.index
     raise UsageError(
-        f"{other.name} begins with frame {same.index} of {one.name}, which goes on after it",
+        f"{other.name} begins with frame {same.index} of {one.name}, which goes on as long or longer",
         "the frames that both hold would count twice",
-        f"cut {one.name} before frame {same.index}; parts may share their last and first frame, not more",
+        f"leave {other.name} out",
     )
 
 

@@ -81,10 +81,10 @@ def test_one_current_twice_an_overlap_and_a_fork_are_refused() -> None:
     restarted = {"start_time_fs": 0.0}  # a clock that begins anew
     for pair, words in (
         ([whole, whole[:300]], ("a and b begin with the same samples", "the longer one")),
-        ([replace(whole[150:], **restarted), whole], ("a begins with sample 150 of b", "stop=150")),
-        ([whole[:200], replace(whole[195:], **restarted)], ("b begins with sample 195 of a",)),
+        ([replace(whole[150:], **restarted), whole], ("a begins with sample 150 of b", "leave a out")),
         ([whole, whole], ("a and b begin with the same samples", "√2")),
-        ([whole, whole[150:]], ("b begins with sample 150 of a", "stop=150")),
+        ([whole, whole[150:]], ("b begins with sample 150 of a", "leave b out")),
+        ([whole[:200], whole[100:200]], ("b begins with sample 100 of a", "as long")),
     ):
         with pytest.raises(UsageError) as caught:
             find_parts(pair, ["a", "b"])
@@ -92,6 +92,21 @@ def test_one_current_twice_an_overlap_and_a_fork_are_refused() -> None:
     with pytest.raises(UsageError) as caught:
         find_parts([whole[:200], whole[200:], whole[200:300]], ["a", "b", "c"])
     assert_helpful(caught.value, "b and c both continue a")
+
+
+@pytest.mark.parametrize("diverged", [False, True])
+def test_a_run_that_was_killed_and_restarted_from_earlier_on(diverged: bool) -> None:
+    whole, other = series(2), series(3)
+    killed = whole[:200]
+    if diverged:  # by rounding: the same beginning of the rest, then another motion
+        killed = replace(killed, current=np.concatenate([whole.current[:170], other.current[170:200]]))
+    restarted = replace(whole[150:], start_time_fs=0.0)
+    for pair in ([killed, restarted], [restarted, killed]):
+        with pytest.warns(BecMDWarning, match="50 sample\\(s\\) that two of them hold count once"):
+            spectrum = compute_spectrum(pair, resolution_cm=60.0)
+        np.testing.assert_allclose(
+            spectrum.n_alpha, compute_spectrum(whole, resolution_cm=60.0).n_alpha, rtol=1e-12, atol=1e-12
+        )
 
 
 def test_a_motion_that_recurs_is_no_circle() -> None:
@@ -154,8 +169,12 @@ def test_logs_of_a_run_that_was_restarted_are_one_run(tmp_path: Path) -> None:
     (cut,) = open_sources([str(path) for path in paths], InputOptions.of(window))
     np.testing.assert_array_equal(cut.series.current, source.series.current[21:380:3])
     assert (cut.series.start_time_fs, cut.series.timestep_fs) == (source.series.times_fs[21], 6.0)
-    with pytest.raises(UsageError, match="begins with sample 100 of"):
-        open_sources([str(log(tmp_path, "late.log", slice(100, 400))), str(paths[1])], InputOptions.of({}))
+    (source,) = open_sources(
+        [str(log(tmp_path, "late.log", slice(100, 400))), str(paths[1])], InputOptions.of({})
+    )
+    assert source.series is not None
+    assert source.series.n_frames == 400
+    np.testing.assert_allclose(source.series.polarization, motion(7)[1], atol=1e-4)
 
 
 def test_polarization_beside_the_current_of_a_log(tmp_path: Path) -> None:

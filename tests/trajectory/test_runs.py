@@ -98,12 +98,26 @@ def test_frames_too_far_apart_are_joined_by_their_counters(write) -> None:
     assert len(find_runs(opened(uncounted, timestep_fs=20.0))) == 2
 
 
-def test_a_part_that_begins_in_the_middle_of_another_is_refused(write) -> None:
+def test_a_part_of_another_is_refused(write) -> None:
     motion = HarmonicMotion(n_atoms=16)
-    paths = cut(write, motion, range(35), range(30, 60), comment="time_fs={t}")
+    paths = cut(write, motion, range(60), range(30, 60), comment="time_fs={t}")
     with pytest.raises(UsageError) as caught:
         find_runs(opened(paths))
-    assert_helpful(caught.value, "b.xyz begins with frame 30 of a.xyz", "cut a.xyz before frame 30")
+    assert_helpful(caught.value, "b.xyz begins with frame 30 of a.xyz", "leave b.xyz out")
+
+
+@pytest.mark.parametrize("stride", [1, 3])
+def test_a_run_that_was_killed_and_restarted_from_earlier_on(write, stride) -> None:
+    motion = HarmonicMotion(n_atoms=16)
+    paths = cut(write, motion, range(35), range(20, 50), range(47, 60), comment="time_fs={t}")
+    (run,) = find_runs(opened([paths[1], paths[2], paths[0]]))
+    assert run == Run((2, 0, 1), (0, 15, 3))
+    joined = open_trajectory(Parts(tuple(paths), (0, 15, 3)), timestep_fs=1.0, stride=stride)
+    found = [frame.time_fs for frame in joined.frames()]
+    np.testing.assert_allclose(found, np.arange(0, 60, stride), atol=1e-9)
+    whole = open_trajectory(write(motion.extxyz(), "whole.xyz"), timestep_fs=1.0, stride=stride)
+    for one, other in zip(joined.frames(), whole.frames(), strict=True):
+        np.testing.assert_array_equal(one.positions_ang, other.positions_ang)
 
 
 def test_two_continuations_of_one_run_are_refused(write) -> None:
