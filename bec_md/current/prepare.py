@@ -247,7 +247,8 @@ def timestep_of(info: TrajectoryInfo, given_fs: float | None, *, is_open: bool =
             f"{info.source} holds one structure",
             "a spectrum is that of a motion: of frames at many times",
             "`bec-md md` makes a trajectory of a structure, and its spectrum; `bec-md harmonic` takes force "
-            "constants, `bec-md predict` gives the tensors",
+            "constants, `bec-md predict` gives the tensors; of a run with a file for each frame make one "
+            "file, cat $(ls -v run.*.lammpstrj) > run.lammpstrj",
         )
     raise UsageError(
         f"{info.source} does not say how much time lies between its frames",
