@@ -133,7 +133,7 @@ def _parse(text: str) -> tuple[dict[str, str], list[str]]:
 
 def _table(fields: dict[str, str], rows: list[str]) -> tuple[Array, Array]:
     scale_x, scale_y = (float(fields.get(name, 1.0)) for name in ("XFACTOR", "YFACTOR"))
-    if "XYPOINTS" in fields:
+    if "XYPOINTS" in fields or "XY..XY" in fields.get("XYDATA", "").replace(" ", "").upper():
         pairs = [float(w) for row in rows for w in re.split(r"[,;\s]+", row) if w]
         table = np.array(pairs).reshape(-1, 2)
         return table[:, 0] * scale_x, table[:, 1] * scale_y

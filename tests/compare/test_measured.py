@@ -136,6 +136,19 @@ def test_jcamp_in_all_its_codes(tmp_path: Path, rows: str) -> None:
     assert "thickness unknown" in found.note
 
 
+def test_jcamp_tables_of_pairs_keep_their_abscissas(tmp_path: Path) -> None:
+    """``XYDATA=(XY..XY)``: read as ordinates alone, they lay on a uniform grid."""
+    x, y = [400.0, 401.0, 403.0, 404.5, 407.0, 410.0, 412.0], [1.0, 2.0, 3.0, 4.0, 5.0, 4.0, 3.0]
+    text = JCAMP.format(
+        unit="ABSORBANCE", factor=0.01, rows="\n".join(f"{a} {b}" for a, b in zip(x, y, strict=True))
+    )
+    path = tmp_path / "a.jdx"
+    path.write_text(text.replace("(X++(Y..Y))", "(XY..XY)"))
+    found = open_curve(path, "alpha_cm")
+    np.testing.assert_allclose(found.wavenumber_cm, x)
+    np.testing.assert_allclose(found.values, 0.01 * np.array(y))
+
+
 def test_jcamp_transmittance_reflectance_and_what_it_cannot_give(tmp_path: Path) -> None:
     path, rows = tmp_path / "a.dx", "400 10 20 30 40\n408 50 50 50"
     path.write_text(JCAMP.format(unit="%TRANSMITTANCE", factor=1.0, rows=rows))
