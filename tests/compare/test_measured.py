@@ -190,49 +190,6 @@ def test_figures_and_comparisons_read_a_file_alike(tmp_path: Path) -> None:
     assert read_curves(tmp_path / "um.csv", "n")["um"][0][0] == pytest.approx(250.0)
 
 
-TABLES = {
-    "decimal commas": ("wavenumber_cm;n;k", "{0:.4f};{1:.4f};{2:.4f}", ","),
-    "decimal commas between tabs": ("Wavelength, µm\tn\tk", "{3:.8f}\t{1:.4f}\t{2:.4f}", ","),
-    "semicolons at the end": ("Wellenzahl (cm-1); n; k;", "{0:.4f}; {1:.4f}; {2:.4f};", "."),
-    "units below, titles above": (
-        "Sample 7, ordinary ray\nmeasured by hand\nWavelength,n,k\nnm,,-",
-        "{4:.8f},{1:.4f},{2:.4f}",
-        ".",
-    ),
-    "comment of another program": ("% Frequency (GHz)  eps1  eps2", "{5:.8f} {6:.8f} {7:.8f}", "."),
-    "exponents of Fortran": ("cm-1 n k", "{0:.6E} {1:.6E} {2:.6E}", "D"),
-}
-
-
-@pytest.mark.parametrize("layout", TABLES)
-def test_tables_as_instruments_and_programs_write_them(tmp_path: Path, layout: str) -> None:
-    head, row, mark = TABLES[layout]
-    nu, n, k = np.linspace(1200.5, 300.5, 10), np.full(10, 1.25), np.linspace(0.5, 0.125, 10)
-    columns = (nu, n, k, 1e4 / nu, 1e7 / nu, nu / CM_PER_THZ * 1e3, n**2 - k**2, 2 * n * k)
-    rows = [row.format(*values) for values in zip(*columns, strict=True)]
-    rows = [text.replace(".", ",") if mark == "," else text.replace("E", mark) for text in rows]
-    path = tmp_path / "measured.txt"
-    path.write_text("\n".join([head, *rows]) + "\n")
-    found = open_curve(path, "kappa")
-    np.testing.assert_allclose(found.wavenumber_cm, nu[::-1], rtol=1e-6)
-    np.testing.assert_allclose(found.values, k[::-1], atol=1e-4)
-
-
-def test_commas_that_may_part_thousands_are_no_decimal_ones(tmp_path: Path) -> None:
-    path = tmp_path / "x.txt"
-    path.write_text("wavenumber_cm;n\n" + "".join(f"{nu},000;1\n" for nu in range(1, 9)))
-    with pytest.raises(DataError, match="not a table"):
-        open_curve(path, "n")
-
-
-def test_empty_cells_and_percent(tmp_path: Path) -> None:
-    path = tmp_path / "x.csv"
-    path.write_text("wavenumber_cm,R (%)\n100,\n200,0.9\n300,50\n400,nan\n500,25\n600,1\n,\n")
-    found = open_curve(path, "reflectivity")
-    np.testing.assert_allclose(found.wavenumber_cm, [200.0, 300.0, 500.0, 600.0])
-    np.testing.assert_allclose(found.values, [0.009, 0.5, 0.25, 0.01])
-
-
 @pytest.mark.parametrize(
     ("header", "expected"),
     [
