@@ -229,7 +229,9 @@ def show(console: Console, content: dict[str, Any]) -> None:
     if content["ionic_eps_err"] is not None:
         text += " ± " + " ".join(f"{value:.2g}" for value in np.diag(content["ionic_eps_err"]))
     console.item("ionic ε", text)
-    if content["eps_inf"] is not None:
+    if content["eps_inf"] is None:
+        console.item("q → 0", "no LO frequencies: no ε_∞ comes with these charges")
+    else:
         console.item("ε_∞", " ".join(f"{value:.3f}" for value in np.diag(content["eps_inf"])))
     for entry in content["along"]:
         errors = entry["wavenumber_cm_err"] or [0.0] * len(entry["wavenumber_cm"])

@@ -151,7 +151,7 @@ class HarmonicResponse:
             raise DataError(
                 "no ε∞ is known",
                 "it screens the field of longitudinal modes",
-                "give `eps_inf`, or another model",
+                "take charges that come with it: those of a network that predicts ε∞, or a BORN file",
             )
         length = float(np.linalg.norm(direction))
         if not 0.0 < length < np.inf:

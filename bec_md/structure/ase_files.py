@@ -26,7 +26,7 @@ from bec_md.files import (
     whole_limit,
 )
 from bec_md.structure.names import VELOCITY_UNITS
-from bec_md.structure.species import ISOTOPES
+from bec_md.structure.species import ISOTOPES, element_of_potential
 from bec_md.units import BOHR_ANG
 
 if TYPE_CHECKING:
@@ -171,9 +171,10 @@ def _poscar(text: str) -> Iterator[Atoms]:
     from ase.io import iread
 
     lines = text.splitlines(keepends=True)
-    names = lines[5].split() if len(lines) > 6 else []
+    stated = lines[5].split() if len(lines) > 6 else []
+    names = [element_of_potential(name) for name in stated]  # Fe1, Fe2: sites of one element
     heavy = [ISOTOPES[name][1] if name in ISOTOPES else None for name in names]
-    if any(heavy):
+    if any(heavy) or names != stated:
         lines[5] = " ".join("H" if name in ISOTOPES else name for name in names) + "\n"
     found: Iterator[Any] = iread(cast(Any, io.StringIO("".join(lines))), format="vasp")
     for atoms in found:

@@ -198,6 +198,14 @@ def test_deuterium_of_a_poscar_is_hydrogen_of_its_mass(tmp_path: Path, direct: b
     np.testing.assert_allclose(atoms.get_masses(), [2.0141, 2.0141, 15.999, 1.008, 15.999], atol=1e-4)
 
 
+def test_sites_of_one_element_in_a_poscar(tmp_path: Path) -> None:
+    salt = Atoms("Fe2O2", np.arange(12).reshape(4, 3) / 4, cell=[4, 4, 4], pbc=True)
+    ase.io.write(tmp_path / "POSCAR", salt, format="vasp", sort=False)
+    lines = (tmp_path / "POSCAR").read_text().splitlines(keepends=True)
+    (tmp_path / "POSCAR").write_text("".join([*lines[:5], " Fe1 Fe2 O_s \n 1 1 2\n", *lines[7:]]))
+    assert str(read_structure(tmp_path / "POSCAR").symbols) == "Fe2O2"
+
+
 @pytest.mark.parametrize(
     "door",
     [
