@@ -68,6 +68,13 @@ class ByFrame:
         return cls.combined(np.concatenate, parts)
 
 
+def not_real(array: Any) -> str | None:
+    """Why NumPy would make other numbers of an array than it holds: masked or complex ones; None if not."""
+    if np.ma.is_masked(array):
+        return "has masked entries"
+    return "holds complex numbers" if getattr(getattr(array, "dtype", None), "kind", "f") == "c" else None
+
+
 def spread_rows(array: Any, count: int) -> Array:
     """Return about `count` rows, at most twice as many, spread evenly over a field; all of a shorter one."""
     return np.asarray(array[:: max(len(array) // count, 1)], dtype=np.float64)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 from difflib import get_close_matches
-from numbers import Real
+from numbers import Integral, Real
 from typing import Any, ClassVar, Self
 
 from bec_md.errors import UsageError
@@ -84,3 +84,24 @@ def refuse_not_positive(options: Any, meanings: dict[str, str]) -> None:
                 why,
                 f"give a `{name}` above 0, or leave it",
             )
+
+
+def refuse_not_whole(options: Any, meanings: dict[str, str]) -> None:
+    """Refuse numbers of an option class that are given and not whole.
+
+    Parameters
+    ----------
+    options
+        The options.
+    meanings
+        By name of the field: what it counts.
+
+    Raises
+    ------
+    UsageError
+        With name and value.
+    """
+    for name, meaning in meanings.items():
+        value = getattr(options, name)
+        if value is not None and not isinstance(value, Integral):
+            raise UsageError(f"`{name}={value!r}` is no whole number", meaning, "give one, or leave it")

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bec_md.arrays import Array
+from bec_md.arrays import Array, brief, not_real
 from bec_md.charges.source import ChargeBatch, ChargeSource, digest
 from bec_md.errors import DataError, UsageError
 from bec_md.structure.species import ISOTOPES
@@ -62,6 +62,8 @@ class ConstantCharges:
     constant: bool = field(init=False, default=True)
 
     def __post_init__(self) -> None:
+        if (why := not_real(self.tensors)) is not None:
+            raise DataError(f"the array of {self.name} {why}", "every atom has a real tensor", "give those")
         tensors = np.array(self.tensors, dtype=np.float64)
         if tensors.ndim != 3 or tensors.shape[1:] != (3, 3):
             raise DataError(
@@ -179,7 +181,7 @@ def scalar_per_atom(charges: Mapping[str, float], numbers: NDArray[np.int64], na
     known = {**atomic_numbers, **{label: number for label, (number, _) in ISOTOPES.items()}}
     unknown = [symbol for symbol in charges if symbol not in known]
     if unknown:
-        close = get_close_matches(unknown[0].capitalize(), list(atomic_numbers), n=1, cutoff=0.5)
+        close = get_close_matches(str(unknown[0]).capitalize(), list(atomic_numbers), n=1, cutoff=0.5)
         hint = f"did you mean {close[0]}? " if close else ""
         raise UsageError(
             f"{unknown[0]!r} in `charges={name}:…` is not an element",
@@ -188,6 +190,12 @@ def scalar_per_atom(charges: Mapping[str, float], numbers: NDArray[np.int64], na
         )
     table: dict[int, float] = {}
     for symbol, value in charges.items():
+        if np.shape(value) != ():
+            raise UsageError(
+                f"`charges={name}:…` gives {symbol} {brief(value)}, not a number",
+                "charges of elements are scalars",
+                "give an array (N, 3, 3), one tensor per atom: atoms of an element differ by their sites",
+            )
         if table.setdefault(known[symbol], float(value)) != float(value):
             raise UsageError(
                 f"`charges={name}:…` gives {symbol} {value:g} e and {table[known[symbol]]:g} e",

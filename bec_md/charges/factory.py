@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -132,6 +133,14 @@ def parse_scalars(text: str, kind: str) -> dict[str, float]:
     return charges
 
 
+def _as_array(spec: Any) -> Any:
+    """Lists as an array; what is none, with rows of several lengths, as one without a shape."""
+    try:
+        return np.array(spec, dtype=np.float64)
+    except (TypeError, ValueError):
+        return np.empty(0)
+
+
 def _from_object(spec: Any, info: TrajectoryInfo) -> ChargeSource:
     if hasattr(spec, "evaluate") and hasattr(spec, "prepare"):
         return spec  # type: ignore[no-any-return]
@@ -139,10 +148,10 @@ def _from_object(spec: Any, info: TrajectoryInfo) -> ChargeSource:
         from bec_md.charges.model import ModelCharges
 
         return ModelCharges(spec)
-    if isinstance(spec, dict):
+    if isinstance(spec, Mapping):
         return fixed_charges(spec, info)
-    if isinstance(spec, np.ndarray):
-        return ConstantCharges(spec)
+    if isinstance(spec, np.ndarray | list | tuple):
+        return ConstantCharges(spec if isinstance(spec, np.ndarray) else _as_array(spec))
     raise UsageError(
         f"`charges={brief(spec)}` is not a source of Born effective charges",
         "tensors come from a model, a file, an array (N, 3, 3) or scalars per element",

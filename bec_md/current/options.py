@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from numbers import Integral
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from bec_md.errors import UsageError
-from bec_md.options import Options, refuse_not_positive
+from bec_md.options import Options, refuse_not_positive, refuse_not_whole
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
@@ -37,8 +38,8 @@ class CurrentOptions(Options):
         Name, path or loaded model for ``charges="model"``; ``"auto"`` takes the bundled one that suits the
         elements.
     groups
-        ``"species"``, ``"none"``, ``"atoms"``, ``"molecules"``, ``"layers:z:N"``, a mapping name → atoms, or
-        the path of a file with one label per atom.
+        ``"species"``, ``"none"``, ``"atoms"``, ``"molecules"``, ``"layers:z:N"``, a mapping name → atoms,
+        one label per atom, or the path of a file with these.
     motions
         ``"molecules"`` keeps the currents of the stretching and of the bending of molecules apart, for
         ``control_variates="molecules"`` of a spectrum: a model of a polarization is evaluated three times.
@@ -76,6 +77,7 @@ class CurrentOptions(Options):
             With the name of the option and what it means.
         """
         refuse_not_positive(self, _POSITIVE)
+        refuse_not_whole(self, {name: _POSITIVE[name] for name in ("batch", "threads")})
         if self.interpolation not in ("linear", "cubic"):
             raise UsageError(
                 f"unknown `interpolation={self.interpolation}`",
@@ -101,7 +103,7 @@ class CurrentOptions(Options):
                 "the stride follows from the tolerance only where it is auto",
                 "give `charge_stride=auto`, or leave it out",
             )
-        if stride != "auto" and (not isinstance(stride, int) or stride < 1):
+        if stride != "auto" and (not isinstance(stride, Integral) or stride < 1):
             raise UsageError(
                 f"`charge_stride={stride}` is not understood",
                 "tensors are evaluated at every k-th frame",

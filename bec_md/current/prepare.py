@@ -118,7 +118,8 @@ def prepare_current(
     constraints = count_constraints(probed, mobility.free(info.masses_amu)) if len(probed) > 2 else 0
     at_rest = mobility.immobile is not None or mobility.held is not None
     rotations = 0 if at_rest else count_rotations(probed, later_frames(trajectory))
-    mean = mean_structure(opener().frames()) if options.groups == "sublattices" else None
+    per_site = isinstance(options.groups, str) and options.groups == "sublattices"
+    mean = mean_structure(opener().frames()) if per_site else None
     divided = make_groups(options.groups, first, info.sites) if mean is None else sublattices(mean)
     bound = _bound_charges(options, info, first)
     plain = _recipe(opener, bound, divided, step, info, mobility, first, options)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from numbers import Integral
 from pathlib import Path
 from typing import ClassVar
 
+from bec_md.arrays import brief
 from bec_md.errors import UsageError
-from bec_md.options import Options, refuse_not_positive
+from bec_md.options import Options, refuse_not_positive, refuse_not_whole
 
 
 @dataclass(frozen=True)
@@ -99,14 +99,13 @@ class ReadOptions(Options):
                 "temperature_k": "it is a temperature in K",
             },
         )
-        for name in ("start", "stop", "stride"):
-            value = getattr(self, name)
-            if value is not None and not isinstance(value, Integral):
-                raise UsageError(
-                    f"`{name}={value!r}` is no whole number",
-                    "it counts stored frames",
-                    "give one, or leave it",
-                )
+        refuse_not_whole(self, dict.fromkeys(("start", "stop", "stride"), "it counts stored frames"))
+        if not isinstance(self.masses, Mapping):
+            raise UsageError(
+                f"`masses={brief(self.masses)}` is no table",
+                "it gives the mass of each element whose own is not to be used",
+                'give them by element, `masses={"H": 2.014}`',
+            )
         if self.velocity_units is not None and self.velocity_units not in VELOCITY_UNITS:
             raise UsageError(
                 f"`velocity_units={self.velocity_units}` is not known",

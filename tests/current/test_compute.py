@@ -220,3 +220,29 @@ def test_frames_that_can_be_asked_for_once_and_slices_of_ase_trajectories(tmp_pa
     with Trajectory(tmp_path / "run.traj") as file:
         part = compute_current(file[10:], charges=tensors(), timestep_fs=2.0)
     assert np.allclose(part.current, known[10:], rtol=0.0, atol=1e-12)
+
+
+def test_labels_tensors_and_numbers_of_any_kind() -> None:
+    frames, z = trajectory(oscillators(), 40, 2.0), tensors()
+    known = compute_current(frames, charges=z, timestep_fs=2.0)
+    labels = np.where(np.arange(8) < 3, "a", "b")
+    for given in (
+        {"groups": labels},
+        {"groups": labels, "charges": z.tolist()},
+        {"charge_stride": np.int64(1)},
+    ):
+        found = compute_current(frames, **{"charges": z, "timestep_fs": 2.0} | given)
+        assert np.allclose(found.total("none"), known.total("none"), rtol=0.0, atol=1e-14)
+        assert found.groups == (("a", "b") if "groups" in given else known.groups)
+    for charges, message in (
+        (np.ma.masked_greater(z, 0.5), "has masked entries"),
+        (z + 1j, "holds complex numbers"),
+        ([1.0, [2.0]], r"have shape \(0,\)"),
+        ({"Si": np.eye(3), "O": -2.0, "Li": 1.0}, "not a number"),
+        ({14: 4.0}, "is not an element"),
+    ):
+        with pytest.raises((DataError, UsageError), match=message):
+            compute_current(frames, charges=charges, timestep_fs=2.0)
+    for given, message in (({"batch": 7.5}, "no whole number"), ({"masses": "Si=28"}, "is no table")):
+        with pytest.raises(UsageError, match=message):
+            compute_current(frames, charges=z, timestep_fs=2.0, **given)
