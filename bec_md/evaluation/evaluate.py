@@ -18,6 +18,7 @@ from bec_md.evaluation.doubts import label_doubts
 from bec_md.evaluation.evaluation import Evaluation, compare
 from bec_md.evaluation.metrics import MAX_SUM_RULE_E, residual_per_root
 from bec_md.files import file_hash, require_file
+from bec_md.kinds import require_kind
 from bec_md.network.learned import learned_files
 from bec_md.structure import Frame
 from bec_md.structure.extxyz import read_frames
@@ -99,7 +100,11 @@ def evaluate_model(
         frames = read_frames(data, charges_key=charges_key, transposed=transposed, total_charge=total_charge)
         name = Path(data).name
     else:
-        frames, name = list(data), "frames"
+        frames, name = [data] if isinstance(data, Frame) else list(data), "frames"
+        for frame in frames:
+            require_kind(
+                frame, "labels", "Frame", "give the file, or what `open_trajectory` or `collect` reads"
+            )
     frames = frames[:limit]
     _require_labels(frames, name)
     if isinstance(model, (str, Path)):

@@ -136,6 +136,7 @@ class BecModel:
 
         Without `members` the uncertainty is left out, which saves time where tensors are derivatives.
         """
+        frames = list(frames)  # they may be asked for once
         for frame in frames:
             require_kind(
                 frame,
@@ -175,6 +176,7 @@ class BecModel:
         DataError
             If velocities or groups are not those of these frames.
         """
+        frames = list(frames)
         self._check_frames(frames)
         n_atoms = len(frames[0].numbers)
         velocities = np.asarray(velocities)

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from ase import Atoms
 from ase.units import Bohr
 
 from bec_md.cli.options import in_terms_of_options
@@ -67,6 +68,16 @@ def test_an_error_of_the_model_has_its_structure():
     frames = with_twins(toy_frames(3), 1)
     with pytest.raises(DataError, match="structure 1: atoms 0 and 7 are 0"):
         evaluate_model("universal", frames)
+
+
+def test_a_single_frame_and_frames_that_can_be_asked_for_once():
+    frames = toy_frames(2)
+    assert evaluate_model(NoisyLaw(), frames[0]).metrics["n_frames"] == 1
+    with pytest.raises(UsageError, match="Atoms is no Frame"):
+        evaluate_model(NoisyLaw(), [Atoms("NaCl", cell=np.eye(3))])
+    model = load_model("universal")
+    found = [model.predict_batch(given).born_effective_charges for given in (iter(frames[:1]), frames[:1])]
+    np.testing.assert_array_equal(*found)
 
 
 def test_known_errors_are_measured_and_all_fixed_keys_are_there(tmp_path):
