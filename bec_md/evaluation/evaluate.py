@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 import warnings
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol
@@ -138,6 +138,14 @@ def evaluate_model(
     doubts += _learned(predictor, data)
     result = replace(result, warnings=(*doubts, *result.warnings))
     return _judged(_introduced(result, predictor), frames, predictor)
+
+
+def _given(data: Frame | Iterable[Frame]) -> list[Frame]:
+    """Frames that were read before, one or several."""
+    frames = [data] if isinstance(data, Frame) else list(data)
+    for frame in frames:
+        require_kind(frame, "labels", "Frame", "give the file, or what `open_trajectory` or `collect` reads")
+    return frames
 
 
 def _eps_inf(frames: Sequence[Frame], predicted: Array) -> tuple[Array, Array | None]:
