@@ -100,11 +100,7 @@ def evaluate_model(
         frames = read_frames(data, charges_key=charges_key, transposed=transposed, total_charge=total_charge)
         name = Path(data).name
     else:
-        frames, name = [data] if isinstance(data, Frame) else list(data), "frames"
-        for frame in frames:
-            require_kind(
-                frame, "labels", "Frame", "give the file, or what `open_trajectory` or `collect` reads"
-            )
+        frames, name = _given(data), "frames"
     frames = frames[:limit]
     _require_labels(frames, name)
     if isinstance(model, (str, Path)):
