@@ -168,16 +168,18 @@ void FixBec::observe_motion()
     if (judging || (evaluations % TENSORS_DERIVED == 0 && charges_step != update->ntimestep)) evaluate_tensors();
     ++evaluations;
   }
-  double removed = 0.0;
-  for (Fix *other : modify->get_fix_list())
-    if (other->dof_flag) removed += static_cast<double>(other->dof(igroup));
+  if (motion.begins()) {    // once in a run: of a part of rigid bodies LAMMPS warns each time
+    removed_freedom = 0.0;
+    for (Fix *other : modify->get_fix_list())
+      if (other->dof_flag) removed_freedom += static_cast<double>(other->dof(igroup));
+  }
   motion.begin(charges_step == update->ntimestep);
   for (int i = 0; i < atom->nlocal; ++i) {
     const int type = atom->type[i];
     const bool carries = (atom->mask[i] & groupbit) && options.species_of_type[type] >= 0;
     motion.add({atom->rmass ? atom->rmass[i] : atom->mass[type], atom->v[i], carries ? charges[i] : nullptr});
   }
-  motion.close(world, static_cast<double>(atom->natoms), removed, force->mvv2e, force->boltz);
+  motion.close(world, static_cast<double>(atom->natoms), removed_freedom, force->mvv2e, force->boltz);
 }
 
 // `comm_modify group`, which goes with `atom_modify first`, leaves the ghosts of all other atoms out.

@@ -63,7 +63,8 @@ void Motion::close(MPI_Comm world, double atoms_of_system, double removed_freedo
     axes += 1.0;
     for (int k = 0; k < 6; ++k) share[k] += sum[15 + 3 * FIRST[k] + b] * sum[15 + 3 * SECOND[k] + b] / mass;
   }
-  if (sum[7] < 1.0 || available < 1.0) return;
+  moved = moved || sum[7] > 0.0;
+  if (sum[7] < 1.0 || available < 1.0) return;    // a part of rigid molecules may have no temperature of its own
   const double kelvin = energy_of_mvv / boltzmann;
   if (axes > 0.0) center += of_center * kelvin / axes;
   temperature += twice * kelvin / available;

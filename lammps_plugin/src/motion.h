@@ -30,7 +30,8 @@ class Motion {
   void close(MPI_Comm world, double atoms_of_system, double removed_freedom, double energy_of_mvv, double boltzmann);
 
   int samples() const { return count; }
-  bool nothing_moved() const { return seen > 0 && count == 0; }
+  bool begins() const { return seen == 0; }
+  bool nothing_moved() const { return seen > 0 && !moved; }
   std::string text() const;    // one line for the log, which bec-md reads (lammps_log.py)
   void clear() { *this = Motion(); }
 
@@ -43,6 +44,7 @@ class Motion {
   double center = 0.0;    // temperature of the center of mass
   double square[6] = {0.0}, carried[6] = {0.0};    // Σ Z Zᵀ/m, (Σ Z)(Σ Z)ᵀ/M
   bool with_charges = false;    // this sample
+  bool moved = false;           // in some sample
   int count = 0, with_square = 0, seen = 0;
 };
 

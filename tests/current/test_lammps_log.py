@@ -57,6 +57,13 @@ def test_a_table_that_does_not_begin_with_the_step(tmp_path: Path) -> None:
     assert_reference(read(tmp_path, HEAD + "run 160\n" + table))
 
 
+def test_such_a_table_of_a_run_that_sets_nothing_up(tmp_path: Path) -> None:
+    """`run N pre no` has a header without the line about memory in front."""
+    first, second = (one(table[:, [1, 0, *range(2, 7)]], (COLUMNS[1], COLUMNS[0], *COLUMNS[2:]))
+                     for table in (rows(0, 21), rows(20)))  # fmt: skip
+    assert_reference(read(tmp_path, HEAD + "run 80\n" + first + "run 80 pre no\n" + second.split("\n", 1)[1]))
+
+
 def test_a_rerun_counts_frames(tmp_path: Path) -> None:
     """`Loop time … for 161 steps` after the 161 frames of a dump of every step is not one too many."""
     text = HEAD + "rerun d.dump dump x y z vx vy vz\n" + one(rows())
@@ -379,6 +386,20 @@ def test_the_summary_of_fix_bec_is_believed(tmp_path: Path) -> None:
     assert np.allclose(found.zz_sum()[0], [[9, 0.1, 0.2], [0.1, 8, 0.3], [0.2, 0.3, 7]])
     assert "24 of 72 atoms do not move" in found.metadata["remarks"]
     assert read(tmp_path, frozen + one(rows()), temperature_k=310.0).temperature_k == 310.0
+
+
+@pytest.mark.parametrize("group_atoms", [72, 24])
+def test_frozen_atoms_beside_rigid_molecules(tmp_path: Path, group_atoms: int) -> None:
+    """Temp counts them; the summary knows rigid bonds, unless they are those of a part of the atoms."""
+    text = HEAD + "fix wall all setforce 0 0 0\nfix water all shake 1e-6 20 0 b 1\nrun 160\n" + one(rows())
+    text = text.replace("Loop time", MEANS.replace("48 of 72", f"16 of {group_atoms}") + "Loop time")
+    if group_atoms == 72:
+        found = read(tmp_path, text)
+        assert found.temperature_k == 300.0
+        assert found.zz_sum() is None
+        return
+    with pytest.raises(UsageError, match="fix wall setforce"):
+        read(tmp_path, text)
 
 
 def test_a_run_of_no_steps_in_front_has_no_summary(tmp_path: Path) -> None:

@@ -248,6 +248,14 @@ def test_velocities_of_a_rerun(
 def test_a_run_without_any_velocity_is_said(run_lmp: Callable[..., Any], models: dict[str, Path]) -> None:
     output = run_lmp(commands(quartz()) + no_forces() + bec(models["two_layers"]) + "run 3\n").stdout
     assert "velocities of all atoms were zero" in output
+    nobody = "group nobody empty\nfix move all nve\n" + bec(models["two_layers"]).replace(" all ", " nobody ")
+    assert "there are no atoms in its group nobody" in run_lmp(HOT + nobody + "run 3\n").stdout
+    # one atom has no temperature beside its center of mass
+    alone = commands(Atoms("Si", cell=[9.0] * 3, pbc=True)) + no_forces() + bec(models["two_layers"])
+    assert (
+        "velocities of all atoms"
+        not in run_lmp(alone + "velocity all set 1 2 3\nfix move all nve\nrun 3\n").stdout
+    )
 
 
 @pytest.mark.parametrize(

@@ -345,7 +345,9 @@ def _about(run: ThermoRun, column: str, options: SeriesOptions, where: str) -> _
     notes += _changing_temperature(run, means, where)
     notes += [_UNEVEN.format(name=name, where=where) for name in _zeroed(settings)]
     temperature = None if temperatures is None else float(temperatures.mean())
-    if means is not None and not settings.constrained:
+    # of a part of rigid molecules the degrees of freedom are unknown
+    known = means is not None and (not settings.constrained or means.atoms == run.n_atoms)
+    if means is not None and known:
         temperature = means.temperature_k
     elif temperature is not None:
         temperature *= _degrees_of_freedom(settings, run.n_atoms)
@@ -357,7 +359,7 @@ def _about(run: ThermoRun, column: str, options: SeriesOptions, where: str) -> _
             "give `temperature_k`, and J averaged over the beads (docs/howto/path_integrals.md)",
         )
     if options.temperature_k is None and temperature is not None:
-        _refuse_hidden(settings, means is not None, where)
+        _refuse_hidden(settings, known, where)
     remarks = list(run.remarks)
     if means is not None and means.moving < means.atoms:
         remarks.append(f"{means.atoms - means.moving} of {means.atoms} atoms do not move")
@@ -425,9 +427,9 @@ def _frozen(settings: RunSettings) -> str:
     return held[0] if held else settings.unmoved
 
 
-def _refuse_hidden(settings: RunSettings, has_means: bool, where: str) -> None:
+def _refuse_hidden(settings: RunSettings, known: bool, where: str) -> None:
     """Ask for the temperature where the printed one is not that of the atoms that carry the current."""
-    frozen = "" if has_means else _frozen(settings)
+    frozen = "" if known else _frozen(settings)
     if not frozen and not settings.hidden_types:
         return
     raise UsageError(

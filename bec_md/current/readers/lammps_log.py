@@ -127,7 +127,7 @@ class _Parser:
             self.begin_record(float(found[1]))
         elif words[0] == "Step" and "=" not in words and "CPU" not in words:
             self.begin(words)
-        elif self.header_next and len(words) > 2 and not _floats(words):
+        elif (self.header_next or self._repeats(words)) and len(words) > 2 and not _floats(words):
             self.begin(words)  # a table whose first column is another one
         elif self.table is not None:
             if line.endswith("\n"):  # else a number of a run that goes on may lack digits or its exponent
@@ -135,6 +135,11 @@ class _Parser:
         else:
             self.command(line)
         self.header_next = line.startswith("Per MPI rank memory allocation")
+
+    def _repeats(self, words: list[str]) -> bool:
+        """Whether a line between runs is the header of the table before, as of `run N pre no`."""
+        tables = self.content.tables
+        return self.table is None and bool(tables) and tables[-1].names == tuple(words)
 
     def command(self, line: str) -> None:
         """Take a line between runs."""
