@@ -7,11 +7,12 @@ flags when the file has them.
 
 from __future__ import annotations
 
+import re
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
-from itertools import islice
+from itertools import count, islice
 from pathlib import Path
 
 import numpy as np
@@ -28,8 +29,10 @@ from bec_md.trajectory.lammps_units import LammpsUnits, lammps_units
 from bec_md.trajectory.options import ReadOptions
 from bec_md.trajectory.reader import place
 from bec_md.trajectory.readers.given import elements_of
+from bec_md.trajectory.readers.restarts import repeated_frames, said_of
 
 _COUNT_LIMIT_BYTES = 4 << 30
+_STEP = re.compile(rb"ITEM: TIMESTEP[ \t]*\r?\n\s*(\d+)")
 
 
 @dataclass
@@ -75,6 +78,7 @@ class LammpsDumpReader:
         )
         if header.time is None:
             self.notes.append("no ITEM: TIME, so the time between frames must be given")
+        self._repeated: NDArray[np.bool_] = np.zeros(0, dtype=bool)
         self.n_frames = self._count_frames()
 
     def _lines(self) -> AbstractContextManager[Iterator[str]]:
@@ -85,13 +89,14 @@ class LammpsDumpReader:
         """Yield snapshots start, start + stride, … of the file."""
         with self._lines() as lines:
             index = 0
-            while True:
+            for stored in count():
                 header = read_header(lines, place(self._path, index))
                 if header is None:
                     return
-                if header.columns and (index < start or (index - start) % stride):
+                repeated = stored < len(self._repeated) and bool(self._repeated[stored])
+                if header.columns and (repeated or index < start or (index - start) % stride):
                     deque(islice(lines, header.n_atoms), maxlen=0)
-                    index += 1
+                    index += not repeated
                     continue
                 rows = list(islice(lines, header.n_atoms))
                 if not header.columns or is_cut(rows, header):
@@ -282,17 +287,32 @@ class LammpsDumpReader:
         if self._path.stat().st_size > _COUNT_LIMIT_BYTES:
             return None
         marker = b"ITEM: TIMESTEP"
+        steps: list[int] = []
         n_frames, tail = 0, b""  # the tail holds everything from the last marker on
         for block in read_blocks(self._path):
             joined = tail + block
             n_frames += joined.count(marker) - tail.startswith(marker)
-            tail = joined[max(0, joined.rfind(marker)) :]
+            start = max(0, joined.rfind(marker))
+            steps += map(int, _STEP.findall(joined[:start]))
+            tail = joined[start:]
+        steps += map(int, _STEP.findall(tail))
         lines = iter(tail.decode("utf-8", "replace").splitlines(keepends=True))
         header = read_header(lines, self.source)
         if header is None or not header.columns or is_cut(list(islice(lines, header.n_atoms)), header):
             n_frames -= 1
             self._note_cut(n_frames)
-        return n_frames
+        return self._without_repeated(steps[:n_frames], n_frames)
+
+    def _without_repeated(self, steps: Sequence[int], n_frames: int) -> int:
+        """Find the frames that a restart wrote again, and return how many there are without them."""
+        if len(steps) < n_frames:
+            return n_frames
+        repeated = repeated_frames(steps, lambda index: next(self.read(index, 1)))
+        if not repeated.any():
+            return n_frames
+        self._repeated = repeated
+        self.warnings.append(said_of(repeated, self.source))
+        return n_frames - int(repeated.sum())
 
     def _note_cut(self, index: int) -> None:
         message = f"{place(self._path, index)} is cut off and was left out"

@@ -312,6 +312,28 @@ def test_duplicate_steps_of_a_restart_and_uneven_steps(truth: Truth, write) -> N
     assert_helpful(caught.value, "frame 2", "4 steps", "2 steps", "`start=1`")
 
 
+def test_steps_that_a_restart_wrote_again_are_read_once(truth: Truth, write) -> None:
+    one = dump(truth, shuffle=False, time=False)
+    snapshots = ["ITEM: TIMESTEP" + part for part in one.split("ITEM: TIMESTEP")[1:]]
+    head, other = "ITEM: UNITS\nreal\n", Truth()
+    other.positions = other.positions + 1.0
+    for order in ([0, 1, 2, 2, 3, 4], [0, 1, 2, 3, 1, 2, 3, 4], [0, 1, 2, 1, 2, 3, 2, 3, 4]):
+        path = write(head + "".join(snapshots[k] for k in order))
+        trajectory = open_trajectory(path, timestep_fs=truth.timestep_fs)
+        assert "restart" in " ".join(trajectory.info.warnings)
+        assert trajectory.info.n_frames == truth.n_frames
+        frames = list(trajectory)
+        np.testing.assert_allclose([f.velocities_ang_fs for f in frames], truth.velocities, atol=ROUNDING)
+        assert [frame.index for frame in frames] == [0, 1, 2, 3, 4]
+        assert [frame.index for frame in trajectory.frames(3)] == [3, 4]
+    foreign = [
+        "ITEM: TIMESTEP" + part for part in dump(other, shuffle=False, time=False).split("ITEM: TIMESTEP")[1:]
+    ]
+    path = write(head + "".join([*snapshots[:4], *foreign[2:]]))  # another run, of the same steps
+    with pytest.raises(DataError, match="not later"):
+        list(open_trajectory(path, timestep_fs=truth.timestep_fs))
+
+
 @pytest.mark.parametrize(
     ("columns", "word"), [("type element x y z", "id"), ("id element vx vy vz", "positions")]
 )

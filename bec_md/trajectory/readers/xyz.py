@@ -12,6 +12,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,9 +32,11 @@ from bec_md.trajectory.readers.given import (
     refuse_given_cell,
     required_cell,
 )
+from bec_md.trajectory.readers.restarts import repeated_frames, said_of
 from bec_md.trajectory.readers.text import COUNT_LIMIT_BYTES, floats, take
 
 Cell = NDArray[np.float64]
+Item = TypeVar("Item")
 
 
 @dataclass(frozen=True)
@@ -94,6 +97,7 @@ class XyzReader(FollowedReader[XyzBlock]):
         self.dialect = dialect
         self.format = dialect.name
         self._cell = given_cell(options)
+        self._repeated: dict[Path, NDArray[np.bool_]] = {}
         name = unpacked_name(path)
         named = dialect.velocity_name(name)
         self._velocity_path = companion(path, options.velocities, named) if options.need_velocities else None
@@ -111,6 +115,7 @@ class XyzReader(FollowedReader[XyzBlock]):
         else:
             refuse_given_cell(options, self.source)
         self._choose_velocities(first, n_columns)
+        self._counted = False
         self._counted = self._settle_clock()
 
     def blocks(self, lines: Iterator[str]) -> Iterator[XyzBlock]:
@@ -120,12 +125,14 @@ class XyzReader(FollowedReader[XyzBlock]):
             if self._velocity_path is not None:
                 blocks = cut_xyz(stack.enter_context(open_text(self._velocity_path)))
                 steps = ((self._step(block[0], index), block) for index, block in enumerate(blocks))
-                velocities = Follower(steps, self._velocity_path.name)
+                velocities = Follower(self._once(steps, self._velocity_path), self._velocity_path.name)
             if self._cell_path is not None:
                 cell_lines = stack.enter_context(open_text(self._cell_path))
-                cells = Follower(self.dialect.read_cells(cell_lines), self._cell_path.name)
-            for index, (comment, rows) in enumerate(cut_xyz(lines)):
-                step, where = self._step(comment, index), place(self.source, index)
+                found = self._once(self.dialect.read_cells(cell_lines), self._cell_path)
+                cells = Follower(found, self._cell_path.name)
+            frames = ((self._step(block[0], index), block) for index, block in enumerate(cut_xyz(lines)))
+            for index, (step, (comment, rows)) in enumerate(self._once(frames, self.path)):
+                where = place(self.source, index)
                 (own,), missing = beside([velocities], step, where)
                 (cell,), lacking = beside([cells], step, where)
                 yield XyzBlock(comment, rows, own, cell, missing or lacking)
@@ -176,7 +183,26 @@ class XyzReader(FollowedReader[XyzBlock]):
         read = (self.dialect.read(block.comment) for block in self._whole_blocks())
         nan = float("nan")
         rows = ((nan if c.step is None else c.step, nan if c.time_fs is None else c.time_fs) for c in read)
-        return np.fromiter(rows, dtype=np.dtype((np.float64, 2)))
+        counters = np.fromiter(rows, dtype=np.dtype((np.float64, 2)))
+        repeated = repeated_frames(counters[:, 0], lambda index: next(self.read(index, 1)))
+        if not repeated.any():
+            return counters
+        self.warnings.append(said_of(repeated, self.source))
+        self._repeated[self.path] = repeated
+        if self._velocity_path is not None:
+            with open_text(self._velocity_path) as lines:
+                steps = [self._step(block[0], index) for index, block in enumerate(cut_xyz(lines))]
+            self._repeated[self._velocity_path] = repeated_frames(steps)
+        if self._cell_path is not None:
+            with open_text(self._cell_path) as lines:
+                steps = [step for step, _ in self.dialect.read_cells(lines)]
+            self._repeated[self._cell_path] = repeated_frames(steps)
+        return counters[~repeated]
+
+    def _once(self, items: Iterator[tuple[int, Item]], path: Path) -> Iterator[tuple[int, Item]]:
+        """Items of a file without those whose steps a restart wrote again."""
+        repeated = self._repeated.get(path, np.zeros(0, dtype=bool))
+        return (item for n, item in enumerate(items) if n >= len(repeated) or not repeated[n])
 
     def _settle_clock(self) -> bool:
         """Whether times are those of the steps but for their few digits, which make them uneven.

@@ -269,6 +269,20 @@ def test_velocities_may_be_shorter_than_positions(motion: Motion, tmp_path: Path
     assert any(left in warning for warning in trajectory.info.warnings)
 
 
+def test_steps_that_a_restart_of_cp2k_wrote_again_are_read_once(motion: Motion, tmp_path: Path) -> None:
+    path = text.cp2k(motion, tmp_path)
+    for file, lines in ((path, 6), (tmp_path / "run-vel-1.xyz", 6), (tmp_path / "run-1.cell", 1)):
+        rows, head = file.read_text().splitlines(keepends=True), 1 if lines == 1 else 0
+        frames = [rows[k : k + lines] for k in range(head, len(rows), lines)]
+        again = [*frames[:20], *frames[12:]]
+        file.write_text("".join(rows[:head]) + "".join("".join(frame) for frame in again))
+    trajectory = open_trajectory(path)
+    assert "8 frames from frame 12 on are left out" in " ".join(trajectory.info.warnings)
+    frames = list(trajectory)
+    np.testing.assert_allclose([f.positions_ang for f in frames], motion.positions, atol=1e-9)
+    np.testing.assert_allclose([f.velocities_ang_fs for f in frames], motion.velocities, atol=1e-9)
+
+
 def test_a_cell_that_is_stored_once_is_no_cut_frame(motion: Motion, tmp_path: Path) -> None:
     path = text.cp2k(motion, tmp_path)
     cells = tmp_path / "run-1.cell"
