@@ -15,6 +15,7 @@ from bec_md.errors import DataError
 from bec_md.structure import Frame
 from bec_md.structure.names import STEP_KEYS, UNITLESS_TIME_KEYS, VELOCITY_UNITS, VelocityUnits
 from bec_md.trajectory.motion import ClockReading
+from bec_md.units import BOHR_ANG
 
 #: Largest relative difference of two statements of the same time (rounded times, single precision).
 _SAME = 2e-3
@@ -210,6 +211,12 @@ class Statements:
                 f"{self.source}: {statement}, but with velocities in {self.units.name} (assumed) {found}",
                 f"in {fitting} the velocities fit to {timestep_fs:g} fs",
                 f"give `velocity_units={fitting}`, or correct `timestep_fs`",
+            )
+        if abs(moving * BOHR_ANG / timestep_fs - 1.0) < 0.01:
+            return DataError(
+                f"{self.source}: {statement}, but {found}",
+                "the ratio is that of Å to bohr: its positions are probably in bohr, and were read in Å",
+                "convert the positions (and the cell, if it came with them) to Å",
             )
         return DataError(
             f"{self.source}: {statement}, but {found}",

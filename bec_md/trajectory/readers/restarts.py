@@ -33,7 +33,9 @@ def repeated_frames(steps: ArrayLike, frame: Callable[[int], Frame] | None = Non
     if ((counted - counted[0]) % (counted[1] - counted[0])).any():
         return repeated
     repeated[:-1] = counted[:-1] >= np.minimum.accumulate(counted[:0:-1])[::-1]
-    for first in np.flatnonzero(repeated & ~np.roll(repeated, 1)).tolist() if frame is not None else ():
+    for first in np.flatnonzero(repeated & ~np.roll(repeated, 1)).tolist():
+        if frame is None:
+            break
         again = first + 1 + np.flatnonzero(counted[first + 1 :] == counted[first])
         if not len(again) or not _same(frame(first), frame(int(again[-1]))):
             return np.zeros(len(counted), dtype=bool)

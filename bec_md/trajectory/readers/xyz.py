@@ -183,7 +183,9 @@ class XyzReader(FollowedReader[XyzBlock]):
         read = (self.dialect.read(block.comment) for block in self._whole_blocks())
         nan = float("nan")
         rows = ((nan if c.step is None else c.step, nan if c.time_fs is None else c.time_fs) for c in read)
-        counters = np.fromiter(rows, dtype=np.dtype((np.float64, 2)))
+        counters: NDArray[np.float64] = np.fromiter((x for row in rows for x in row), np.float64).reshape(
+            -1, 2
+        )
         repeated = repeated_frames(counters[:, 0], lambda index: next(self.read(index, 1)))
         if not repeated.any():
             return counters

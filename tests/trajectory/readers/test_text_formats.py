@@ -269,6 +269,17 @@ def test_velocities_may_be_shorter_than_positions(motion: Motion, tmp_path: Path
     assert any(left in warning for warning in trajectory.info.warnings)
 
 
+def test_positions_in_bohr_beside_velocities_are_called_so(motion: Motion, tmp_path: Path) -> None:
+    text.cp2k(motion, tmp_path)
+    comments = [
+        f" i = {k:8d}, time = {k * motion.timestep_fs:12.3f}, E = -1.0" for k in range(motion.n_frames)
+    ]
+    path = text.xyz(text.rows_of(motion, motion.positions / text.BOHR), comments, "run-pos-1.xyz", tmp_path)
+    with pytest.raises(DataError) as caught:
+        open_trajectory(path)
+    assert_helpful(caught.value, "1.89 fs apart", "probably in bohr")
+
+
 def test_steps_that_a_restart_of_cp2k_wrote_again_are_read_once(motion: Motion, tmp_path: Path) -> None:
     path = text.cp2k(motion, tmp_path)
     for file, lines in ((path, 6), (tmp_path / "run-vel-1.xyz", 6), (tmp_path / "run-1.cell", 1)):
