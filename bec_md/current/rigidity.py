@@ -29,12 +29,14 @@ _SAME_LENGTH, _MOST = 1e-3, 0.6
 #: Or they change by less than this share of the motion (rigid bodies that differ), and are no few of a kind.
 _EXACT_SHARE, _NOT_FEW = 2e-3, 0.2
 _LARGEST = 60
+#: How far atoms of a molecule on a line may lie beside it, of its length.
+_ON_LINE = 3e-3
 
 
 def count_constraints(frames: Sequence[Frame], free: NDArray[np.bool_]) -> int:
     """Return the number of degrees of freedom that rigid distances take away.
 
-    In a molecule of n atoms with rigid distances between all of them these are 3n − 6.
+    In a molecule of n atoms with rigid distances between all of them these are 3n − 6, on a line 3n − 5.
 
     Parameters
     ----------
@@ -60,7 +62,21 @@ def count_constraints(frames: Sequence[Frame], free: NDArray[np.bool_]) -> int:
     rigid = _rigid(frames, first, second, start)
     atoms = np.bincount(molecule)
     distances = np.bincount(molecule[first[rigid]], minlength=len(atoms))
-    return int(np.minimum(distances, np.maximum(3 * atoms - 6, 1))[distances > 0].sum())
+    counted = np.minimum(distances, np.maximum(3 * atoms - 6, 1))
+    whole = np.flatnonzero((atoms > 2) & (distances >= 3 * atoms - 6))
+    order, ends = np.argsort(molecule, kind="stable"), np.cumsum(atoms)
+    lines = [_is_line(frames[0], order[ends[k] - atoms[k] : ends[k]]) for k in whole.tolist()]
+    counted[whole] += np.array(lines, dtype=np.int64)
+    return int(counted[distances > 0].sum())
+
+
+def _is_line(frame: Frame, atoms: NDArray[np.int64]) -> bool:
+    """Whether the atoms of a molecule lie on a line, about which it does not turn."""
+    places = minimum_image(
+        frame.positions_ang[atoms] - frame.positions_ang[atoms[0]], frame.cell_ang, frame.pbc
+    )
+    sizes = np.linalg.svd(places - places.mean(axis=0), compute_uv=False)
+    return bool(sizes[1] < _ON_LINE * sizes[0])
 
 
 def _molecules(n_atoms: int, first: NDArray[np.int64], second: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -22,7 +22,7 @@ from bec_md.structure.names import VelocityUnits, find_charge_key
 from bec_md.trajectory.options import ReadOptions
 from bec_md.trajectory.reader import place
 from bec_md.trajectory.readers.dcd import keeps_time
-from bec_md.trajectory.readers.topology import species_of_universe, topology_path
+from bec_md.trajectory.readers.topology import species_of_universe, style_of_data, topology_path
 
 _REFUSED = ("LAMMPSDUMP", "XYZ")
 #: Formats whose box is three vectors of any direction, of which MDAnalysis keeps lengths and angles.
@@ -142,7 +142,8 @@ class MDAnalysisReader:
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
-                return MDAnalysis.Universe(*map(str, self._pair), to_guess=())
+                style = style_of_data(self._pair[0])
+                return MDAnalysis.Universe(*map(str, self._pair), to_guess=(), **style)
         except BecMDError:
             raise
         except Exception as error:
@@ -237,7 +238,7 @@ def _times(universe: Any, kind: str) -> tuple[bool, float | None]:
         return False, None
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        first_ps = float(trajectory[0].time)
+        first_ps, second_ps = (float(trajectory[k].time) for k in (0, min(1, len(trajectory) - 1)))
         last_ps = float(trajectory[-1].time)
         trajectory[0]
     # A DCD counts in the time unit of the program that wrote it, which is CHARMM's only for CHARMM and NAMD.
@@ -248,7 +249,10 @@ def _times(universe: Any, kind: str) -> tuple[bool, float | None]:
         return True, None
     if last_ps == first_ps:  # some programs write zeros
         return False, None
-    return True, (last_ps - first_ps) / (len(trajectory) - 1) * 1e3
+    mean, step = (last_ps - first_ps) / (len(trajectory) - 1), second_ps - first_ps
+    digits = 2.4e-7 * abs(second_ps) + 1e-6 * mean
+    # where the mean is another one, frames repeat or are missing
+    return True, (mean if step <= 0.0 or abs(mean - step) <= digits else step) * 1e3
 
 
 def _universe_name(universe: Any) -> str:

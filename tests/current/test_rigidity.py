@@ -57,6 +57,18 @@ def test_rigid_water_has_three_constraints(count: int, digits: int) -> None:
     assert found == 3 * count
 
 
+@pytest.mark.parametrize(
+    ("symbols", "along"), [("OCO", [-1.16, 0, 1.16]), ("HCCH", [-1.66, -0.6, 0.6, 1.66])]
+)
+@pytest.mark.parametrize("count", [1, 20])
+def test_rigid_molecules_on_a_line_do_not_turn_about_it(symbols: str, along: list[float], count: int) -> None:
+    shape = np.outer(along, [0.0, 0.0, 1.0])
+    positions = rigid_bodies(shape, count, seed=count, digits=5)
+    frames = frames_of(symbols * count, positions, 30.0)
+    atoms = len(symbols)
+    assert count_constraints(frames, np.ones(atoms * count, dtype=bool)) == (3 * atoms - 5) * count
+
+
 @pytest.mark.parametrize("digits", [5, 8])
 def test_rigid_bodies_that_differ(digits: int) -> None:
     """`fix rigid` freezes each molecule as it finds it, by heat a little different from the others."""

@@ -9,6 +9,8 @@ from ase import Atoms, units
 
 from bec_md.errors import DataError, UsageError
 from bec_md.trajectory import open_trajectory
+from bec_md.trajectory.options import ReadOptions
+from bec_md.trajectory.readers.topology import species_of_topology
 from tests.trajectory.motion import HarmonicMotion
 from tests.trajectory.test_stream import universe
 from tests.trajectory.truth import Truth, assert_helpful
@@ -431,3 +433,35 @@ def test_files_that_do_not_belong_together(truth: Truth, tmp_path, write) -> Non
     with pytest.raises(DataError) as caught:
         open_trajectory(write("not a trajectory", "t.xtc"), topology=topology)
     assert_helpful(caught.value, "t.xtc", "not a TRR or XTC")
+
+
+@pytest.mark.parametrize(
+    ("style", "columns"),
+    [("atomic", "{i} {kind}"), ("charge", "{i} {kind} 1.0"), ("full", "{i} 1 {kind} 1.0")],
+)
+def test_data_files_of_lammps_are_topologies(truth: Truth, tmp_path, style: str, columns: str) -> None:
+    head = f"made\n\n{len(truth.numbers)} atoms\n2 atom types\n\n0 9 xlo xhi\n0 9 ylo yhi\n0 9 zlo zhi\n\n"
+    rows = [
+        columns.format(i=i, kind=1 if number == 12 else 2) + " 0.1 0.2 0.3 0 0 0"
+        for i, number in enumerate(truth.numbers, start=1)
+    ]
+    path = tmp_path / "top.data"
+    path.write_text(head + f"Masses\n\n1 24.305\n2 15.999\n\nAtoms # {style}\n\n" + "\n".join(rows) + "\n")
+    species = species_of_topology(path, ReadOptions(), "t.dcd", len(truth.numbers))
+    assert species.numbers.tolist() == truth.numbers.tolist()
+
+
+def test_a_universe_of_several_files_that_repeat_a_frame(truth: Truth, tmp_path) -> None:
+    system, pdb = universe(truth), tmp_path / "t.pdb"
+    files = [str(tmp_path / "1.trr"), str(tmp_path / "2.trr")]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        system.atoms.write(str(pdb))
+        for name, frames in zip(files, ((0, 1, 2), (2, 3, 4)), strict=True):
+            with MDAnalysis.Writer(name, len(truth.numbers)) as writer:
+                for index in frames:
+                    system.trajectory[index].time = index * truth.timestep_fs * 1e-3
+                    writer.write(system.atoms)
+        chained = MDAnalysis.Universe(str(pdb), files)
+    with pytest.raises(DataError, match="frame 3: its time 4 fs is not later"):
+        list(open_trajectory(chained))

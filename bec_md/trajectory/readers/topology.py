@@ -11,10 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bec_md.errors import DataError, UsageError
-from bec_md.files import in_words, require_file
+from bec_md.files import in_words, open_text, require_file
 from bec_md.structure.species import HIDDEN, SITE, Species, resolve_species
 from bec_md.trajectory.options import ReadOptions
 from bec_md.trajectory.readers.told_by_mass import elements_told_by_masses, names_of
+
+#: What MDAnalysis has to be told of the styles of atoms without molecules, which it takes for others.
+_COLUMNS_OF_STYLES = {"atomic": "id type x y z", "charge": "id type charge x y z"}
 
 
 def topology_path(path: Path, options: ReadOptions) -> Path:
@@ -49,7 +52,7 @@ def species_of_topology(topology: Path, options: ReadOptions, source: str, n_ato
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            universe = MDAnalysis.Universe(str(topology), to_guess=())
+            universe = MDAnalysis.Universe(str(topology), to_guess=(), **style_of_data(topology))
     except Exception as error:  # parsers raise whatever they run into
         raise DataError(
             f"topology {topology.name} cannot be read: {in_words(error, topology)}",
@@ -63,6 +66,16 @@ def species_of_topology(topology: Path, options: ReadOptions, source: str, n_ato
             "give the topology of the same run (with the same atoms left out) with `topology`",
         )
     return species_of_universe(universe, options, source)
+
+
+def style_of_data(topology: Path) -> dict[str, Any]:
+    """Columns of atoms in a data file of LAMMPS that MDAnalysis would take for others (``Atoms # charge``)."""
+    if topology.suffix.lower() != ".data":
+        return {}
+    with open_text(topology) as lines:
+        stated = next((line for line in lines if line.startswith("Atoms")), "")
+    columns = _COLUMNS_OF_STYLES.get(stated.partition("#")[2].strip())
+    return {} if columns is None else {"atom_style": columns}
 
 
 def species_of_universe(universe: Any, options: ReadOptions, source: str) -> Species:
