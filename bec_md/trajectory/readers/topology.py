@@ -69,7 +69,7 @@ def species_of_topology(topology: Path, options: ReadOptions, source: str, n_ato
 
 
 def style_of_data(topology: Path) -> dict[str, Any]:
-    """Columns of atoms in a data file of LAMMPS that MDAnalysis would take for others (``Atoms # charge``)."""
+    """Columns of atoms in a data file of LAMMPS that MDAnalysis would take for others (``# charge``)."""
     if topology.suffix.lower() != ".data":
         return {}
     with open_text(topology) as lines:
