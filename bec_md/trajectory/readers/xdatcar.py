@@ -107,6 +107,8 @@ class XdatcarReader(TextReader[Configuration]):
         while held is not None:
             try:
                 after = next(configurations, None)
+                if after is not None and _begins_again(held, after):
+                    after = next(configurations, None)
             except (CutFrameError, ValueError, IndexError, OverflowError) as error:
                 after, cut = None, error
             if before and after is not None:
@@ -195,6 +197,13 @@ class XdatcarReader(TextReader[Configuration]):
         if same:
             self.species = species
         return species
+
+
+def _begins_again(last: Configuration, first: Configuration) -> bool:
+    """Whether a counter begins anew with the positions that it ended with: those that a run went on from."""
+    if last.counter is None or first.counter is None or first.counter > last.counter:
+        return False
+    return last.rows == first.rows
 
 
 def _read_header(lines: Iterator[str]) -> Header:

@@ -118,8 +118,15 @@ def test_appended_xdatcars_are_one_run_where_they_continue(motion: Motion, tmp_p
 
     path.write_text(part(0, 12) + part(12, 20) + part(20, 30))
     trajectory = open_trajectory(path, timestep_fs=1.0)
-    assert [frame.step for frame in trajectory.frames()] == list(range(1, 31))
+    whole = list(trajectory.frames())
+    assert [frame.step for frame in whole] == list(range(1, 31))
     assert sum("counts anew" in warning for warning in trajectory.info.warnings) == 2
+    path.write_text(part(0, 12) + part(11, 20) + part(19, 30))  # each begins where the one before it ended
+    again = list(open_trajectory(path, timestep_fs=1.0).frames())
+    assert [frame.step for frame in again] == list(range(1, 31))
+    np.testing.assert_array_equal(
+        [frame.positions_ang for frame in again], [frame.positions_ang for frame in whole]
+    )
     path.write_text(part(0, 12) + part(15, 30))
     with pytest.raises(DataError) as caught:
         list(open_trajectory(path, timestep_fs=1.0).frames())
