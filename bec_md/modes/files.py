@@ -197,8 +197,15 @@ def _units_of_hdf5(path: Path) -> tuple[float, str] | None:
 def _read_hdf5(path: Path, cell: Array, positions: Array, numbers: Indices) -> Array:
     """Read phonopy's force_constants.hdf5 as `read_force_constants` does the text."""
     with open_trajectory_hdf5(path) as file:
-        rows_of(file["force_constants"], path)
-        phi = np.asarray(file["force_constants"][()], dtype=np.float64)
+        name = next((key for key in ("force_constants", "fc2") if key in file), None)  # fc2: old phono3py
+        if name is None:
+            raise DataError(
+                f"{path.name} holds {', '.join(sorted(file)) or 'nothing'}",
+                "force constants of phonopy are its data set force_constants",
+                "give force_constants.hdf5, FORCE_CONSTANTS or an .npz",
+            )
+        rows_of(file[name], path)
+        phi = np.asarray(file[name][()], dtype=np.float64)
         n = len(numbers)
         compact = "p2s_map" in file and len(phi) < n  # it also stands beside full ones
         first = np.asarray(file["p2s_map"][()] if compact else np.arange(len(phi)), dtype=np.int64)

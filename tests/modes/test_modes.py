@@ -131,6 +131,17 @@ def chain() -> tuple[Atoms, np.ndarray]:
     return atoms, phi
 
 
+def test_data_sets_of_hdf5(tmp_path: Path) -> None:
+    atoms, phi = chain()
+    for name in ("force_constants", "fc2", "positions"):
+        with h5py.File(tmp_path / f"{name}.hdf5", "w") as file:
+            file[name] = phi
+    a, b = (read_modes(tmp_path / f"{name}.hdf5", atoms) for name in ("force_constants", "fc2"))
+    np.testing.assert_array_equal(a.frequencies_cm, b.frequencies_cm)
+    with pytest.raises(DataError, match="holds positions"):
+        read_modes(tmp_path / "positions.hdf5", atoms)
+
+
 def test_modes_without_gaps_are_no_group() -> None:
     """2,000 modes of a glass follow each other every half cm⁻¹; a degenerate pair among them stays one."""
     dense = np.sort(np.append(100.0 + 0.5 * np.arange(2000), [250.2, 250.2 + 1e-9]))

@@ -285,6 +285,7 @@ def test_oblique_slab_is_the_half_space_when_thick_and_conserves_energy() -> Non
     [
         OpticsRequest(angle_deg=90.0),
         OpticsRequest(thickness_um=0.0),
+        OpticsRequest(thickness_um=np.inf),
         OpticsRequest(polarization="s"),
         OpticsRequest(surface="z"),
         OpticsRequest(angle_deg=10.0, surface="xy"),

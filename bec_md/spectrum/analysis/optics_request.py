@@ -74,11 +74,11 @@ class OpticsRequest(Options):
                 "the angle of incidence is counted from the surface normal",
                 "give an angle from 0 to below 90",
             )
-        if self.thickness_um is not None and not self.thickness_um > 0.0:
+        if self.thickness_um is not None and not 0.0 < self.thickness_um < np.inf:
             raise UsageError(
                 f"`thickness_um={self.thickness_um:g}`",
-                "a slab is thicker than nothing",
-                "give its thickness in µm, e.g. 5",
+                "a slab is thicker than nothing, and has a back",
+                "give its thickness in µm, e.g. 5, or `angle_deg=0` for a half-space",
             )
         reflecting = self.angle_deg is not None or self.thickness_um is not None
         for name, value in (("polarization", self.polarization), ("surface", self.surface)):
