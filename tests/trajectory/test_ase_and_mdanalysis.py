@@ -437,15 +437,23 @@ def test_files_that_do_not_belong_together(truth: Truth, tmp_path, write) -> Non
 
 @pytest.mark.parametrize(
     ("style", "columns"),
-    [("atomic", "{i} {kind}"), ("charge", "{i} {kind} 1.0"), ("full", "{i} 1 {kind} 1.0")],
+    [
+        ("atomic", "{i} {kind}"),
+        ("charge", "{i} {kind} 1.0"),
+        ("full", "{i} 1 {kind} 1.0"),
+        ("bond", "{i} 1 {kind}"),
+    ],
 )
-def test_data_files_of_lammps_are_topologies(truth: Truth, tmp_path, style: str, columns: str) -> None:
+@pytest.mark.parametrize("name", ["top.data", "data.run"])
+def test_data_files_of_lammps_are_topologies(
+    truth: Truth, tmp_path, style: str, columns: str, name: str
+) -> None:
     head = f"made\n\n{len(truth.numbers)} atoms\n2 atom types\n\n0 9 xlo xhi\n0 9 ylo yhi\n0 9 zlo zhi\n\n"
     rows = [
         columns.format(i=i, kind=1 if number == 12 else 2) + " 0.1 0.2 0.3 0 0 0"
         for i, number in enumerate(truth.numbers, start=1)
     ]
-    path = tmp_path / "top.data"
+    path = tmp_path / name
     path.write_text(head + f"Masses\n\n1 24.305\n2 15.999\n\nAtoms # {style}\n\n" + "\n".join(rows) + "\n")
     species = species_of_topology(path, ReadOptions(), "t.dcd", len(truth.numbers))
     assert species.numbers.tolist() == truth.numbers.tolist()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,13 +12,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bec_md.errors import DataError, UsageError
-from bec_md.files import in_words, open_text, require_file
+from bec_md.files import in_words, read_head, require_file
 from bec_md.structure.species import HIDDEN, SITE, Species, resolve_species
 from bec_md.trajectory.options import ReadOptions
 from bec_md.trajectory.readers.told_by_mass import elements_told_by_masses, names_of
 
-#: What MDAnalysis has to be told of the styles of atoms without molecules, which it takes for others.
-_COLUMNS_OF_STYLES = {"atomic": "id type x y z", "charge": "id type charge x y z"}
+#: Columns of the styles of atoms (others may follow); without a word MDAnalysis takes all for full.
+_COLUMNS_OF_STYLES = {
+    "atomic": "id type x y z",
+    "charge": "id type charge x y z",
+    "full": "id resid type charge x y z",
+    **dict.fromkeys(("bond", "angle", "molecular"), "id resid type x y z"),
+}
 
 
 def topology_path(path: Path, options: ReadOptions) -> Path:
@@ -69,13 +75,11 @@ def species_of_topology(topology: Path, options: ReadOptions, source: str, n_ato
 
 
 def style_of_data(topology: Path) -> dict[str, Any]:
-    """Columns of atoms in a data file of LAMMPS that MDAnalysis would take for others (``# charge``)."""
-    if topology.suffix.lower() != ".data":
-        return {}
-    with open_text(topology) as lines:
-        stated = next((line for line in lines if line.startswith("Atoms")), "")
-    columns = _COLUMNS_OF_STYLES.get(stated.partition("#")[2].strip())
-    return {} if columns is None else {"atom_style": columns}
+    """What MDAnalysis has to be told of a data file of LAMMPS (``Atoms # charge``), whatever its name."""
+    head = read_head(topology).decode("utf-8", "replace")
+    stated = re.search(r"^\s*\d+ +atoms\b.*^Atoms\s*#\s*(\w+)", head, re.MULTILINE | re.DOTALL)
+    columns = _COLUMNS_OF_STYLES.get(stated[1]) if stated else None
+    return {} if columns is None else {"topology_format": "DATA", "atom_style": columns}
 
 
 def species_of_universe(universe: Any, options: ReadOptions, source: str) -> Species:
