@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, ClassVar
 
+from bec_md.errors import UsageError
 from bec_md.options import Options
 from bec_md.processes import require_workers
 
@@ -50,3 +51,9 @@ class Execution(Options):
     def check(self) -> None:
         """Refuse a number of workers that can do nothing."""
         require_workers(self.workers)
+        if self.workers > 1 and self.dask_address is not None:
+            raise UsageError(
+                f"`workers={self.workers}` beside `dask_address={self.dask_address}`",
+                "the frames are shared by the workers that the cluster has",
+                "leave one of them out",
+            )

@@ -284,3 +284,8 @@ def test_a_missing_package_is_named_with_its_command(monkeypatch: pytest.MonkeyP
     with pytest.raises(UsageError, match=r"distributed is not installed") as error:
         compute(trajectory(oscillators(), 20, 2.0), workers=2)
     assert "pip install 'bec-md[dask]'" in error.value.fix
+
+
+def test_workers_beside_a_cluster_are_refused() -> None:
+    with pytest.raises(UsageError, match="`workers=2` beside `dask_address=tcp://s:1`"):
+        compute(trajectory(oscillators(), 20, 2.0), workers=2, dask_address="tcp://s:1")
