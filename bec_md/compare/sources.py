@@ -27,7 +27,7 @@ _AXES = {
     "wavenumber_cm": 1.0, "wavenumber": 1.0, "cm-1": 1.0, "cm^-1": 1.0, "1/cm": 1.0,
     "thz": CM_PER_THZ, "frequency_thz": CM_PER_THZ, "mev": 1.0 / MEV_PER_CM, "energy_mev": 1.0 / MEV_PER_CM,
     "ev": 1000.0 / MEV_PER_CM, "energy_ev": 1000.0 / MEV_PER_CM, "um": 0.0, "wl": 0.0, "microns": 0.0,
-    "wavelength_um": 0.0, "wavelength_nm": -1.0, "nm": -1.0,
+    "wavelength_um": 0.0, "micron": 0.0, "wavelength_nm": -1.0, "nm": -1.0,
     "frequency_cm": 1.0, "ghz": 1e-3 * CM_PER_THZ, "hz": 1e-12 * CM_PER_THZ,
 }  # fmt: skip
 #: Beside a unit these words say that a column is no frequency, or one in radians.
@@ -230,6 +230,12 @@ def _from_table(path: Path, quantity: str) -> Curve:
         error = error * _COLUMNS[own][1]
     order = np.argsort(nu, kind="stable")
     order = order[np.isfinite(values[order])]  # cells may be empty
+    if not order.size:
+        raise DataError(
+            f"{path.name} has no row with a frequency and a value of {quantity}",
+            "cells may be empty, but not all of them",
+            "choose another quantity, or check the file",
+        )
     thousand = own in ("alpha-n", "n-alpha")
     note = "spectrum of bec-md" if parameters else "table" + (", nα in 10³ cm⁻¹" if thousand else "")
     curve = _sorted(

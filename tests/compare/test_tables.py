@@ -52,3 +52,6 @@ def test_empty_cells_and_percent(tmp_path: Path) -> None:
     found = open_curve(path, "reflectivity")
     np.testing.assert_allclose(found.wavenumber_cm, [200.0, 300.0, 500.0, 600.0])
     np.testing.assert_allclose(found.values, [0.009, 0.5, 0.25, 0.01])
+    path.write_text("wavenumber_cm,n,k\n100,,0.1\n200,nan,0.2\n300,,0.3\n400,,0.4\n")
+    with pytest.raises(DataError, match="no row with a frequency and a value of n"):
+        open_curve(path, "n")
