@@ -41,6 +41,8 @@ LAZY_BYTES = 128 * 1024**2
 #: Rows of one HDF5 chunk: about half a MB for a typical row.
 CHUNK_BYTES = 512 * 1024
 _COPY_ROWS = 16384
+#: Datasets of the rows.
+_OWN = frozenset({*FIELDS, FRAME_HASH, PLACE_ROW, PLACES})
 #: How often a file is read that its writer is joining meanwhile.
 _TRIES = 9
 
@@ -153,10 +155,13 @@ def join_parts(path: Path, parts: PartsFolder, header: dict[str, Any], joined: i
         with hdf5_for_writing(partial, "w") as file:
             file.attrs[HEADER] = json.dumps(header)
             file.attrs["units"] = "e, angstrom, fs, amu, eV"
-            if joined:
+            if path.is_file():
                 with open_hdf5(path) as old:
-                    _append(file, old, 0, joined)
-                    _append_places(file, old, 0, joined)
+                    if joined:
+                        _append(file, old, 0, joined)
+                        _append_places(file, old, 0, joined)
+                    for name in old.keys() - _OWN:  # what somebody has put beside the rows
+                        old.copy(name, file)
             for part in chain:
                 with open_hdf5(part.path) as source:
                     begin = length_of(file)
@@ -238,8 +243,9 @@ def _thin_places(file: Any) -> None:
 
 def _append(file: Any, source: Any, first: int, stop: int, *, add_up: bool = False) -> None:
     """Append rows first … stop−1 of every dataset of one file to another; changes of a chunk are added up."""
+    begun = length_of(file) > 0
     for name in source:
-        if name in (PLACE_ROW, PLACES):
+        if name not in _OWN or name in (PLACE_ROW, PLACES) or (begun and name not in file):
             continue
         dataset = source[name]
         target = _growing(file, name, dataset.shape[1:])

@@ -189,3 +189,20 @@ def test_rows_that_are_read_later_are_those_of_the_file_that_was_opened(tmp_path
     compute_current(frames, output=path, overwrite=True, **given | {"charges": "fixed:Si=1,O=-1,Li=2"})
     with pytest.raises(DataError, match="overwritten by another computation"):
         lazy.total()
+
+
+def test_what_others_keep_in_the_file_survives_when_it_grows(tmp_path: Path) -> None:
+    frames, path = oscillating(oscillators(), 60, 2.0), tmp_path / "c.h5"
+    given: dict[str, Any] = {"timestep_fs": 2.0, "charges": "fixed:Si=3,O=-2,Li=1", "batch": 5}
+    given["output"] = path
+    compute_current(frames[:40], **given)
+    with h5py.File(path, "r+") as file:
+        file["comment"] = "smoothed by hand"
+        file["analysis/mean"] = np.arange(3.0)
+        del file["kinetic_energy_ev"]
+    found = compute_current(frames, **given)
+    assert np.array_equal(found.current, compute_current(frames, **given | {"output": None}).current)
+    assert found.kinetic_energy_ev is None  # that of the first 40 is gone
+    with h5py.File(path) as file:
+        assert file["comment"][()] == b"smoothed by hand"
+        assert file["analysis/mean"][()].tolist() == [0.0, 1.0, 2.0]
