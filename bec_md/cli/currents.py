@@ -36,7 +36,7 @@ def compute_currents(
         raise UsageError(
             f"one file {outputs.current} for the currents of {len(jobs)} trajectories",
             "they do not continue one another, and every replica has its own current file",
-            "leave its name out: the files are named after the inputs",
+            "leave --current (-o of `bec-md current`) out: the files are named after the inputs",
         )
     if not jobs:
         idle = {"--current": outputs.current is not None}
