@@ -131,8 +131,14 @@ def compute_vdos(
     blocks = smooth(sums.power, sums.count)  # (K, S, F)
     share = sums.count / sums.count.sum()
     power = np.einsum("k,ksf->sf", share, blocks)
-    area = np.trapezoid(power.sum(axis=0), nu)
-    scale = freedom / float(area)
+    area = float(np.trapezoid(power.sum(axis=0), nu))
+    if not (area > 0.0 and freedom > 0.0):
+        raise DataError(
+            f"no atom of {info.source} moves against the others",
+            "a density of states is that of motions about the center of mass",
+            "give the trajectory of several atoms that move",
+        )
+    scale = freedom / area
     stop = len(nu) if max_cm is None else int(np.searchsorted(nu, max_cm, side="right"))
     error = np.full_like(power, np.nan)
     if len(share) >= 5:

@@ -113,3 +113,10 @@ def test_it_needs_time_and_frames(crystal, run) -> None:
         compute_vdos(FrameList(frames, DT))
     with pytest.raises(UsageError, match="how much time"):
         compute_vdos(FrameList(frames, None))
+
+
+def test_what_does_not_move_has_no_states(crystal, run) -> None:
+    frames = frames_of(crystal, *run, DT)[:100]
+    still = [replace(frame, velocities_ang_fs=np.zeros((8, 3))) for frame in frames]
+    with pytest.raises(DataError, match="moves against the others"):
+        compute_vdos(FrameList(still, DT), resolution_cm=100.0)
