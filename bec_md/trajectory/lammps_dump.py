@@ -29,9 +29,10 @@ from bec_md.trajectory.lammps_units import LammpsUnits, lammps_units
 from bec_md.trajectory.options import ReadOptions
 from bec_md.trajectory.reader import place
 from bec_md.trajectory.readers.given import elements_of
-from bec_md.trajectory.readers.restarts import repeated_frames, said_of
+from bec_md.trajectory.readers.restarts import carried_times, repeated_frames, said_of
 
 _COUNT_LIMIT_BYTES = 4 << 30
+_TIME = re.compile(rb"ITEM: TIME[ \t]*\r?\n\s*(\S+)")
 _STEP = re.compile(rb"ITEM: TIMESTEP[ \t]*\r?\n\s*(\d+)")
 
 
@@ -79,6 +80,7 @@ class LammpsDumpReader:
         if header.time is None:
             self.notes.append("no ITEM: TIME, so the time between frames must be given")
         self._repeated: NDArray[np.bool_] = np.zeros(0, dtype=bool)
+        self._carried: NDArray[np.float64] = np.zeros(0)
         self.n_frames = self._count_frames()
 
     def _lines(self) -> AbstractContextManager[Iterator[str]]:
@@ -102,6 +104,8 @@ class LammpsDumpReader:
                 if not header.columns or is_cut(rows, header):
                     self._note_cut(index)
                     return
+                if header.time is not None and index < len(self._carried):
+                    header.time += float(self._carried[index])
                 yield self._parse(header, rows, index)
                 index += 1
 
@@ -288,12 +292,14 @@ class LammpsDumpReader:
             return None
         marker = b"ITEM: TIMESTEP"
         steps: list[int] = []
+        times: list[bytes] = []
         n_frames, tail = 0, b""  # the tail holds everything from the last marker on
         for block in read_blocks(self._path):
             joined = tail + block
             n_frames += joined.count(marker) - tail.startswith(marker)
             start = max(0, joined.rfind(marker))
             steps += map(int, _STEP.findall(joined[:start]))
+            times += _TIME.findall(joined[:start])
             tail = joined[start:]
         steps += map(int, _STEP.findall(tail))
         lines = iter(tail.decode("utf-8", "replace").splitlines(keepends=True))
@@ -301,13 +307,15 @@ class LammpsDumpReader:
         if header is None or not header.columns or is_cut(list(islice(lines, header.n_atoms)), header):
             n_frames -= 1
             self._note_cut(n_frames)
-        return self._without_repeated(steps[:n_frames], n_frames)
+        return self._without_repeated(steps[:n_frames], times[:n_frames], n_frames)
 
-    def _without_repeated(self, steps: Sequence[int], n_frames: int) -> int:
+    def _without_repeated(self, steps: Sequence[int], times: Sequence[bytes], n_frames: int) -> int:
         """Find the frames that a restart wrote again, and return how many there are without them."""
         if len(steps) < n_frames:
             return n_frames
         repeated = repeated_frames(steps, lambda index: next(self.read(index, 1)))
+        if n_frames and len(times) == n_frames:
+            self._carried = _carried(times, steps, ~repeated)
         if not repeated.any():
             return n_frames
         self._repeated = repeated
@@ -318,6 +326,14 @@ class LammpsDumpReader:
         message = f"{place(self._path, index)} is cut off and was left out"
         if message not in self.warnings:
             self.warnings.append(message)
+
+
+def _carried(times: Sequence[bytes], steps: Sequence[int], kept: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """What to add to the times of the frames that are kept; nothing where one is no number."""
+    try:
+        return carried_times(np.array(times, dtype=np.float64)[kept], np.array(steps)[kept])
+    except ValueError:
+        return np.zeros(0)
 
 
 def _check_named(labels: list[str], named: list[str], types: NDArray[np.int64], where: str) -> None:

@@ -43,6 +43,17 @@ def test_a_file_that_fix_ave_time_appends_to(tmp_path: Path) -> None:
     assert found.metadata["remarks"] == [
         "20 rows of J.dat are of runs that its log does not show: their time step is taken to be the same"
     ]
+    # or goes on from an earlier step than the one it was killed at
+    killed = [f"{4 * k} 0.1 0.2 0.{k}" for k in range(21, 25)]
+    path.write_text("\n".join([*lines[:23], *killed, " ".join(again), *lines[23:]]) + "\n")
+    found = open_current(path)
+    np.testing.assert_allclose(found.current[:, 0], 1e-3 * CURRENT, rtol=1e-9)
+    assert "5 rows of J.dat that a restart wrote again count once" in found.metadata["remarks"]
+    path.write_text(
+        "\n".join([*lines[:23], *killed, " ".join([again[0], "9", "9", "9"]), *lines[23:]]) + "\n"
+    )
+    with pytest.raises(DataError, match="goes from 96 to 80"):  # another run
+        open_current(path)
     with pytest.raises(DataError, match="averages 4 samples"):
         open_current(ave_time(tmp_path, "1 4 4 f_ir[1] f_ir[2] f_ir[3] append J.dat"))
 

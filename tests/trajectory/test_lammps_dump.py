@@ -312,6 +312,22 @@ def test_duplicate_steps_of_a_restart_and_uneven_steps(truth: Truth, write) -> N
     assert_helpful(caught.value, "frame 2", "4 steps", "2 steps", "`start=1`")
 
 
+@pytest.mark.parametrize("order", [[0, 1, 2, 3, 4], [0, 1, 2, 2, 3, 4], [0, 1, 2, 3, 1, 2, 3, 4]])
+def test_times_that_begin_anew_behind_a_restart(truth: Truth, write, order: list[int]) -> None:
+    """LAMMPS keeps the step in a restart, not the time."""
+    parts = ["ITEM: TIME\n" + part for part in dump(truth, shuffle=False).split("ITEM: TIME\n")[1:]]
+    again = order.index(2) + 1 if order[3] != 1 else 4
+    begin, written = order[again] * truth.timestep_fs, []
+    for place, k in enumerate(order):
+        now = k * truth.timestep_fs
+        written.append(parts[k].replace(f"{now:.12g}", f"{now - begin * (place >= again):.12g}", 1))
+    trajectory = open_trajectory(write("ITEM: UNITS\nreal\n" + "".join(written)))
+    times = truth.timestep_fs * np.arange(truth.n_frames)
+    np.testing.assert_allclose([frame.time_fs for frame in trajectory], times, atol=1e-9)
+    np.testing.assert_allclose([frame.time_fs for frame in trajectory.frames(3)], times[3:], atol=1e-9)
+    assert trajectory.info.timestep_fs == pytest.approx(truth.timestep_fs)
+
+
 def test_steps_that_a_restart_wrote_again_are_read_once(truth: Truth, write) -> None:
     one = dump(truth, shuffle=False, time=False)
     snapshots = ["ITEM: TIMESTEP" + part for part in one.split("ITEM: TIMESTEP")[1:]]

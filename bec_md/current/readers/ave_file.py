@@ -15,6 +15,8 @@ from bec_md.files import open_text
 
 #: Rows of one step, computed before and after a restart, agree to this share of the largest number.
 _SAME_ROW = 1e-4
+#: Steps that go back more often are no counter.
+_MOST_RESTARTS = 1000
 
 
 def read_ave_file(path: Path) -> tuple[Array, tuple[str, ...]]:
@@ -83,7 +85,16 @@ def _blocks(path: Path, columns: list[str]) -> tuple[Array, tuple[str, ...]]:
 
 
 def without_repeats(table: Array) -> Array:
-    """Leave out rows that repeat the one before them, as where a restarted run appends to its file."""
-    close = np.abs(np.diff(table[:, 1:], axis=0)) <= _SAME_ROW * np.abs(table[:, 1:]).max()
-    repeats = (np.diff(table[:, 0]) == 0.0) & close.all(axis=1)
-    return np.asarray(table[np.concatenate([[True], ~repeats])])
+    """Leave out rows that a restarted run has written again, where the first of these is the same in both."""
+    tolerance = _SAME_ROW * np.abs(table[:, 1:]).max()
+    rows, begin = table[:0], 0
+    restarts = np.flatnonzero(np.diff(table[:, 0]) <= 0.0) + 1
+    if len(restarts) > _MOST_RESTARTS:
+        return table
+    for end in (*restarts, len(table)):
+        part, begin = table[begin:end], end
+        for at in np.flatnonzero(rows[:, 0] == part[0, 0])[:1]:
+            if np.abs(rows[at] - part[0]).max() <= tolerance:  # what follows there is the continuation
+                rows, part = rows[: at + 1], part[1:]
+        rows = np.concatenate([rows, part])
+    return np.asarray(rows)

@@ -278,6 +278,8 @@ def _rows_of_run(
     said = []
     if earlier:
         said.append(f"{earlier} rows of {where} up to step {since:g} are left out: they are of earlier runs")
+    if (again := len(table) - earlier - len(rows)) > 1:
+        said.append(f"{again} rows of {where} that a restart wrote again count once")
     late = tables[0].settings.ids_behind(command[1], _SET_UP_LATE) if tables else []
     if late and len(rows) > 1 and rows[0, 0] == _first_step(tables[0]):
         said.append(f"the first row of {where} is left out: fix {late[0]} had not set up its atoms yet")

@@ -48,6 +48,21 @@ def _same(one: Frame, two: Frame) -> bool:
     return bool(np.abs(midpoint_displacement(one, two)).max() < _SAME_ANG)
 
 
+def carried_times(times: ArrayLike, steps: ArrayLike) -> NDArray[np.float64]:
+    """What to add to times that begin anew where steps go on, (T,), as behind `read_restart` of LAMMPS."""
+    elapsed, counted = (
+        np.diff(np.asarray(times, dtype=np.float64)),
+        np.diff(np.asarray(steps, dtype=np.float64)),
+    )
+    carried = np.zeros(len(elapsed) + 1)
+    for last in np.flatnonzero((elapsed < 0.0) & (counted > 0.0)).tolist():
+        beside = last - 1 if last else last + 1
+        if beside < len(elapsed) and elapsed[beside] > 0.0 and counted[beside] > 0.0:
+            pace = elapsed[beside] / counted[beside]
+            carried[last + 1 :] += pace * counted[last] - elapsed[last]
+    return carried
+
+
 def said_of(repeated: NDArray[np.bool_], source: str) -> str:
     """What is said of frames that are left out."""
     return (
