@@ -76,9 +76,11 @@ def read_modes(
 def _modes(path: Path, atoms: Atoms, masses: dict[str, float] | None, units: str | None) -> ReferenceModes:
     cell, positions = np.array(atoms.cell), np.array(atoms.positions)
     numbers = np.array(atoms.numbers, dtype=np.int64)
-    isotopes = {} if "masses" in atoms.arrays or path.suffix == ".npz" else stated_masses(path)
-    known = isotopes | (masses or {})
-    weights = np.array([known.get(s, m) for s, m in zip(atoms.symbols, atoms.get_masses(), strict=True)])
+    symbols, given = list(atoms.symbols), masses or {}
+    isotopes = {} if "masses" in atoms.arrays or path.suffix == ".npz" else stated_masses(path, symbols)
+    isotopes = {atom: mass for atom, mass in isotopes.items() if symbols[atom] not in given}
+    weights = np.array([given.get(s, m) for s, m in zip(symbols, atoms.get_masses(), strict=True)])
+    weights[list(isotopes)] = list(isotopes.values())
     if path.suffix == ".npz":
         if units is not None:
             raise UsageError(
@@ -99,8 +101,8 @@ def _modes(path: Path, atoms: Atoms, masses: dict[str, float] | None, units: str
         read = _read_hdf5 if packed else read_force_constants
         phi = factor * read(path, cell, positions, numbers)
     name = f"{path.name} in {unit}"
-    if isotopes := {symbol: mass for symbol, mass in isotopes.items() if known[symbol] == mass}:
-        name = f"{path.name}, {', '.join(f'{s} {m:g} amu' for s, m in isotopes.items())}, in {unit}"
+    if heavy := dict.fromkeys(f"{symbols[atom]} {mass:g} amu" for atom, mass in isotopes.items()):
+        name = f"{path.name}, {', '.join(heavy)}, in {unit}"
     return modes_from_force_constants(phi, cell, positions, numbers, weights, name)
 
 

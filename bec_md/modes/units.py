@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -65,21 +66,28 @@ def stated_units(force_constants: Path) -> tuple[float, str] | None:
     return None
 
 
-def stated_masses(force_constants: Path) -> dict[str, float]:
-    """Return the masses, amu, of elements that are isotopes in phonopy.yaml beside a file.
+def stated_masses(force_constants: Path, symbols: Sequence[str]) -> dict[int, float]:
+    """Return the masses, amu, of those atoms that are isotopes in phonopy.yaml beside a file.
 
-    Elements of which it has several isotopes are left out.
+    Several isotopes of an element are told by the order of atoms in one of its cells, else left out.
     """
     from ase.data import atomic_masses, atomic_numbers
 
-    found: dict[str, set[float]] = {}
     beside = (force_constants.parent / name for name in _STATED_IN)
     text = next((read_text(path, strict=False) for path in beside if path.is_file()), "")
-    for symbol, mass in re.findall(r"symbol:\s*([A-Z][a-z]?)\b.*\n.*\n\s+mass:\s*([\d.]+)", text):
-        found.setdefault(symbol, set()).add(float(mass))
-    one = {symbol: masses.pop() for symbol, masses in found.items() if len(masses) == 1}
-    usual = {symbol: atomic_masses[atomic_numbers[symbol]] for symbol in one if symbol in atomic_numbers}
-    return {symbol: one[symbol] for symbol in usual if abs(one[symbol] / usual[symbol] - 1.0) > _SAME_MASS}
+    point = re.compile(r"symbol:\s*([A-Z][a-z]?)\b.*\n.*\n\s+mass:\s*([\d.]+)")
+    cells = [point.findall(block) for block in re.split(r"^(?=\w)", text, flags=re.MULTILINE)]
+    found: dict[str, set[str]] = {}
+    for symbol, mass in (row for rows in cells for row in rows):
+        found.setdefault(symbol, set()).add(mass)
+    same = [rows for rows in cells if [symbol for symbol, _ in rows] == list(symbols)]
+    stated = {
+        atom: float(same[0][atom][1] if same else next(iter(found[symbol])))
+        for atom, symbol in enumerate(symbols)
+        if symbol in atomic_numbers and (same or len(found.get(symbol, ())) == 1)
+    }
+    usual = {atom: atomic_masses[atomic_numbers[symbols[atom]]] for atom in stated}
+    return {atom: mass for atom, mass in stated.items() if abs(mass / usual[atom] - 1.0) > _SAME_MASS}
 
 
 def physical_units(path: Path) -> dict[str, str]:

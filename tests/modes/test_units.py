@@ -85,6 +85,11 @@ def test_isotopes_stand_in_phonopy_yaml(crystal: HarmonicCrystal, tmp_path: Path
     np.testing.assert_allclose(read_modes(path, atoms).masses_amu, isotopes, rtol=1e-6)
     assert f"FORCE_CONSTANTS, {symbol} {isotopes[0]:g} amu, in eV" in read_modes(path, atoms).name
     np.testing.assert_array_equal(read_modes(path, atoms, {symbol: 3.0}).masses_amu[0], 3.0)
+    one = np.where(np.arange(len(atoms)) == 1, 2.0, 1.0) * usual  # two isotopes of an element
+    points = [point.format(*row) for row in zip(atoms.symbols, one, strict=True)]
+    cells = f"unit_cell:\n  points:\n{points[0]}supercell:\n  points:\n{''.join(points)}displacements:\n"
+    (tmp_path / "phonopy.yaml").write_text(cells)
+    np.testing.assert_allclose(read_modes(path, atoms).masses_amu, one, rtol=1e-6)
     atoms.set_masses(1.5 * usual)
     np.testing.assert_array_equal(read_modes(path, atoms).masses_amu, 1.5 * usual)
 
