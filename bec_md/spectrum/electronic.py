@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -78,3 +78,17 @@ def resolve_eps_inf(series: Sequence[CurrentSeries], value: Any) -> tuple[Array 
     mean = np.average(means, axis=0, weights=[item.n_frames for item in series])
     made = str(series[0].metadata.get("charges") or "the network")
     return np.asarray(0.5 * (mean + mean.T)), f"predicted by {made}"
+
+
+def with_eps_inf(
+    static: Mapping[str, Array], parameters: Mapping[str, Any], eps_inf: Array
+) -> tuple[dict[str, Array], dict[str, Any]]:
+    """Static numbers and parameters of a spectrum without ε_∞ when it is given afterwards: ε(0) holds it."""
+    routes = ("fluctuation", "kramers_kronig")
+    changed = {name: value + eps_inf if name in routes else value for name, value in static.items()}
+    facts = {**parameters, "eps_inf_source": "given"}
+    for name in ("control_variates_plain", "symmetry_plain"):
+        if known := facts.get(name):
+            more = {route: (np.asarray(known[route]) + np.diag(eps_inf)).tolist() for route in routes}
+            facts[name] = {**known, **more}
+    return changed, facts

@@ -10,6 +10,7 @@ import numpy as np
 
 from bec_md.arrays import Array, Complex
 from bec_md.spectrum.analysis.peak import Peak
+from bec_md.spectrum.electronic import with_eps_inf
 from bec_md.spectrum.errors import uncertainty
 from bec_md.spectrum.errors.quality import QualityReport
 from bec_md.spectrum.estimators.estimate import lag_window_variance
@@ -17,7 +18,7 @@ from bec_md.spectrum.quantities import Quantity
 from bec_md.spectrum.response import conductivity
 from bec_md.spectrum.response.direction import Direction, to_direction
 from bec_md.spectrum.response.scalar import Functions, Response
-from bec_md.spectrum.response.symmetric_tensor import VOIGT, to_six
+from bec_md.spectrum.response.symmetric_tensor import VOIGT, parse_tensor, to_six
 from bec_md.units import CM_PER_THZ, MEV_PER_CM, SPEED_OF_LIGHT_CM_FS
 
 if TYPE_CHECKING:
@@ -54,7 +55,7 @@ class Spectrum(Functions):
     temperature_k, volume_ang3
         Of the prefactor, K and Å³.
     eps_inf
-        (3, 3) or None.
+        (3, 3) or None; `dataclasses.replace` may give it to a spectrum without, not exchange it.
     sigma_dc, sigma_dc_err
         (3, 3) DC conductivity S/m and (3, 3) errors, None for an insulator; `sigma` still contains it,
         `eps` does not if ``parameters["subtract_dc"]``.
@@ -118,6 +119,16 @@ class Spectrum(Functions):
     quality: QualityReport = field(default_factory=QualityReport)
     parameters: Mapping[str, Any] = field(default_factory=dict)
     metadata: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Take ε_∞ as one number, too, and what it adds to static numbers where it was not known before."""
+        if self.eps_inf is None:
+            return
+        object.__setattr__(self, "eps_inf", parse_tensor(self.eps_inf))
+        if self.parameters.get("eps_inf_source", "") is None:  # `dataclasses.replace` of a spectrum without
+            static, parameters = with_eps_inf(self.static, self.parameters, np.asarray(self.eps_inf))
+            object.__setattr__(self, "static", static)
+            object.__setattr__(self, "parameters", parameters)
 
     # --- how it shows itself ----------------------------------------------------------------------
     def __repr__(self) -> str:

@@ -222,6 +222,19 @@ def test_what_xarray_stores_and_names_with_a_home_folder_are_read(spectrum, tmp_
         assert summary(back) == summary(spectrum)
 
 
+@pytest.mark.parametrize("given", [2.1, [2.0, 2.1, 2.2]])
+def test_eps_inf_that_is_given_afterwards(given) -> None:
+    series, chosen = neutral_system(), {"temperature_k": 300.0, "resolution_cm": 80.0}
+    known = compute_spectrum(series, eps_inf=given, **chosen)
+    found = replace(compute_spectrum(series, **chosen), eps_inf=given)
+    for along in (None, "z", "xy", (1, 1, 0)):
+        np.testing.assert_array_equal(found.get("n", along), known.get("n", along))
+    np.testing.assert_array_equal(found.eps, known.eps)
+    np.testing.assert_array_equal(found.static["fluctuation"], known.static["fluctuation"])
+    assert summary(found) == summary(known)
+    assert summary(replace(found, quality=known.quality)) == summary(known)  # it is added once
+
+
 def _set(name, value):
     return lambda file: file.attrs.__setitem__(name, value)
 
