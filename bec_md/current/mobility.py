@@ -205,8 +205,10 @@ def _rank(projectors: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def later_frames(trajectory: Trajectory) -> Iterator[Frame]:
-    """Yield some frames of the middle and of the end, if the trajectory has one."""
+    """Yield some frames of the middle and of the end, if it is known; of the beginning, if not."""
     count = trajectory.info.n_frames or 0
+    if not count:  # a running dynamics, a very large file
+        yield from islice(trajectory.frames(4 * PROBED), 0, 6 * PROBED, PROBED)
     for skip in (count // 2, count - LATER):
         if skip >= PROBED:
             yield from islice(trajectory.frames(skip), LATER)

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from ase import Atoms, units
+from ase.calculators.emt import EMT
+from ase.md.verlet import VelocityVerlet
 from scipy.spatial.transform import Rotation
 
 import bec_md
+from bec_md.ase import CurrentRecorder
 from bec_md.current.rotation import count_rotations
 from bec_md.structure import Frame
 
@@ -68,3 +73,16 @@ def test_the_temperature_of_such_a_molecule() -> None:
     energy = np.mean([one.get_kinetic_energy() for one in atoms])
     assert kelvin is not None
     assert kelvin[0] == pytest.approx(2.0 * energy / (3 * units.kB), rel=1e-4)
+
+
+def test_a_molecule_in_a_running_dynamics(tmp_path: Path) -> None:
+    molecule = Atoms("CO", [[4.9, 5.0, 5.1], [5.4, 5.9, 5.7]], cell=[10.0, 10.0, 10.0], pbc=True)
+    molecule.calc = EMT()
+    along = np.outer([1.0, -1.0], molecule.positions[1] - molecule.positions[0])
+    molecule.set_momenta(2.0 * along)
+    dynamics = VelocityVerlet(molecule, 0.5 * units.fs)
+    with CurrentRecorder(dynamics, tmp_path / "j.h5", charges="fixed:C=0.2,O=-0.2") as recorder:
+        dynamics.run(280)
+    current = recorder.close()
+    assert current is not None
+    assert current.metadata["constraints"] == 2
