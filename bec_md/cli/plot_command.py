@@ -19,6 +19,7 @@ from bec_md.errors import UsageError
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+    from bec_md.modes.harmonic import HarmonicResponse
     from bec_md.spectrum import Spectrum
 
 PLOT_HELP = (
@@ -87,6 +88,7 @@ def plot(
     experiment: Experiment = None,
     harmonic: Harmonic = None,
     force_constants: ForceConstants = None,
+    force_constants_unit: str | None = None,
     charges: str = "model",
     model: str = "auto",
     unit: Annotated[Literal["cm", "thz", "mev"], typer.Option("--unit", help="Of the frequencies.")] = "cm",
@@ -113,6 +115,7 @@ def plot(
     }
     of_modes = {
         "--force-constants": force_constants is not None,
+        "--force-constants-unit": force_constants_unit is not None,
         "--charges": charges != "model",
         "--model": model != "auto",
     }
@@ -129,9 +132,9 @@ def plot(
             measured |= {"": (0.0, 0.0)} if quantity in _OWN_FIGURE else read_curves(path, quantity, stem)
         if harmonic is not None:
             seen = "".join(axis for axis in "xyz" if axis in (components or "xyz"))
-            keywords["sticks"] = sticks_of(
-                console, harmonic, force_constants, charges, model, quantity, seen or "xyz"
-            )
+            reference = read_reference(console, harmonic, force_constants, force_constants_unit)
+            response = predicted(console, reference, charges, model).response
+            keywords["sticks"] = sticks_of(console, response, harmonic.name, quantity, seen or "xyz")
         figure = draw(load(files), quantity, groups, components, measured, keywords)
     from bec_md.plot import save_figure
 
@@ -216,13 +219,7 @@ def draw(
 
 
 def sticks_of(
-    console: Console,
-    source: Path,
-    force_constants: Path | None,
-    charges: str,
-    model: str,
-    quantity: str,
-    axes: str = "xyz",
+    console: Console, response: HarmonicResponse, name: str, quantity: str, axes: str = "xyz"
 ) -> dict[str, tuple[Any, Any]]:
     """Return the modes that a quantity shows along axes: frequencies, and heights that mean their areas."""
     import numpy as np
@@ -230,7 +227,6 @@ def sticks_of(
     from bec_md.spectrum.quantities import QUANTITIES
     from bec_md.spectrum.response.direction import to_direction
 
-    response = predicted(console, read_reference(console, source, force_constants), charges, model).response
     if quantity == "loss":
         found = [response.longitudinal_sticks(np.eye(3)["xyz".index(axis)]) for axis in axes]
         places, heights = (np.concatenate(part) for part in zip(*found, strict=True))
@@ -241,7 +237,7 @@ def sticks_of(
         places, heights = response.transverse_sticks(over_omega=over_omega, weight=weight)
     if not len(places):
         raise UsageError(
-            f"no mode of {source.name} is infrared-active" + (f" along {axes}" if axes != "xyz" else ""),
+            f"no mode of {name} is infrared-active" + (f" along {axes}" if axes != "xyz" else ""),
             "there is nothing to draw",
             "leave --harmonic out, or check the force constants",
         )

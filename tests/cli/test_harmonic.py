@@ -317,6 +317,27 @@ def test_sticks_lie_over_a_spectrum(crystal, monkeypatch):
     assert "with --harmonic" in output
 
 
+def test_sticks_of_force_constants_in_another_unit(crystal, monkeypatch):
+    """The warning names an option that `plot` has as well."""
+    from bec_md.spectrum import write_hdf5
+    from tests.plot.oscillators import oscillator_spectrum
+
+    monkeypatch.chdir(crystal)
+    write_hdf5(oscillator_spectrum(), "s.h5")
+    phi = np.load("fc.npz")["force_constants"]
+    pairs = [
+        f"{i + 1} {j + 1}\n{' '.join(map(str, phi[i, j].ravel()))}" for i, j in np.ndindex(phi.shape[:2])
+    ]
+    Path("FORCE_CONSTANTS").write_text(f"{len(phi)}\n" + "\n".join(pairs) + "\n")
+    source = ("--harmonic", "POSCAR", "--force-constants", "FORCE_CONSTANTS", "--charges", "fixed:Mg=2,O=-2")
+    assert "give --force-constants-unit" in " ".join(run("plot", "s.h5", *source).split())
+    usual, other = (
+        float(re.search(r"TO ([\d.]+)", run("plot", "s.h5", *source, "--force-constants-unit", unit))[1])
+        for unit in ("eV/angstrom^2", "Ry/bohr^2")
+    )
+    assert other / usual == pytest.approx(np.sqrt(13.605693 / 0.529177**2), rel=1e-3)
+
+
 def test_sticks_over_one_element_are_those_along_its_axis(crystal, monkeypatch):
     """Springs of half the stiffness along z: one mode in zz, another one in xx."""
     from bec_md.spectrum import write_hdf5
