@@ -126,15 +126,13 @@ def plot(
         figure: Any = learning_curve(files, width)
     else:
         keywords: dict[str, Any] = {"unit": unit, "wavelength": wavelength, "width": width}
-        keywords["xlim"] = parse_range(xlim)
-        measured: dict[str, Any] = {}
+        keywords["xlim"], measured = parse_range(xlim), dict[str, Any]()
         for path, stem in zip(experiment or (), different_stems(experiment or ()), strict=True):
             measured |= {"": (0.0, 0.0)} if quantity in _OWN_FIGURE else read_curves(path, quantity, stem)
         if harmonic is not None:
-            seen = "".join(axis for axis in "xyz" if axis in (components or "xyz"))
             reference = read_reference(console, harmonic, force_constants, force_constants_unit)
-            response = predicted(console, reference, charges, model).response
-            keywords["sticks"] = sticks_of(console, response, harmonic.name, quantity, seen or "xyz")
+            found = predicted(console, reference, charges, model).response
+            keywords["sticks"] = sticks_of(console, found, harmonic.name, quantity, components or "xyz")
         figure = draw(load(files), quantity, groups, components, measured, keywords)
     from bec_md.plot import save_figure
 
@@ -219,14 +217,15 @@ def draw(
 
 
 def sticks_of(
-    console: Console, response: HarmonicResponse, name: str, quantity: str, axes: str = "xyz"
+    console: Console, response: HarmonicResponse, name: str, quantity: str, components: str
 ) -> dict[str, tuple[Any, Any]]:
-    """Return the modes that a quantity shows along axes: frequencies, and heights that mean their areas."""
+    """Return the modes that a quantity shows along these axes: frequencies, and heights that mean areas."""
     import numpy as np
 
     from bec_md.spectrum.quantities import QUANTITIES
     from bec_md.spectrum.response.direction import to_direction
 
+    axes = "".join(axis for axis in "xyz" if axis in components) or "xyz"
     if quantity == "loss":
         found = [response.longitudinal_sticks(np.eye(3)["xyz".index(axis)]) for axis in axes]
         places, heights = (np.concatenate(part) for part in zip(*found, strict=True))
