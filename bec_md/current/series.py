@@ -24,6 +24,12 @@ if TYPE_CHECKING:
 
 __all__ = ["BLOCK_ROWS", "Array", "CurrentSeries", "Scheme", "SumRule", "concatenate", "mean_cell"]
 
+#: What averages are computed from.
+_AVERAGED = (
+    *("zz_over_mass", "charge_sum", "momentum", "kinetic_energy_ev"),
+    *("group_mass_amu", "total_charge_e", "anchored"),
+)
+
 
 @dataclass(frozen=True, eq=False)
 class CurrentSeries(CurrentData):
@@ -36,8 +42,10 @@ class CurrentSeries(CurrentData):
     Parameters
     ----------
     known_averages
-        Averages over exactly these frames, when they have been computed before. The other parameters are
-        those of `CurrentData`.
+        Averages over exactly these frames, when they have been computed before.
+    averaged
+        What these were computed from: with other arrays (`dataclasses.replace`) they hold no more. The other
+        parameters are those of `CurrentData`.
 
     Raises
     ------
@@ -47,6 +55,7 @@ class CurrentSeries(CurrentData):
     """
 
     known_averages: Averages | None = field(default=None, repr=False)
+    averaged: tuple[Any, ...] | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         for name, value in checks.as_arrays(self).items():
@@ -54,6 +63,8 @@ class CurrentSeries(CurrentData):
         checks.check_scalars(self)
         checks.check_shapes(self)
         checks.check_finite(self)
+        if self.known_averages is not None and self.averaged is None:
+            object.__setattr__(self, "averaged", tuple(getattr(self, name) for name in _AVERAGED))
 
     # ------------------------------------------------------------------ how it shows itself
     def __repr__(self) -> str:
@@ -158,7 +169,12 @@ class CurrentSeries(CurrentData):
     @cached_property
     def averages(self) -> Averages:
         """Time averages, from one pass over the rows (a stored file knows them already)."""
-        return self.known_averages if self.known_averages is not None else averages_of(self)
+        now = [getattr(self, name) for name in _AVERAGED]
+        same = all(
+            one is other or (isinstance(one, float) and one == other)
+            for one, other in zip(now, self.averaged or (), strict=False)
+        )
+        return self.known_averages if self.known_averages is not None and same else averages_of(self)
 
     def zz_sum(self, sum_rule: SumRule = "mass") -> tuple[Array, Array] | None:
         r"""Return the mean :math:`\sum Z Z^T/m` that the f-sum rule needs: total and per group.

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import pickle
 import warnings
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -206,3 +208,17 @@ def test_what_others_keep_in_the_file_survives_when_it_grows(tmp_path: Path) -> 
     with h5py.File(path) as file:
         assert file["comment"][()] == b"smoothed by hand"
         assert file["analysis/mean"][()].tolist() == [0.0, 1.0, 2.0]
+
+
+def test_averages_of_a_stored_current_are_those_of_its_arrays(tmp_path: Path) -> None:
+    """Charges that are scaled afterwards scale ΣZZᵀ/m, and the f-sum rule with it."""
+    path = tmp_path / "c.h5"
+    given: dict[str, Any] = {"timestep_fs": 2.0, "charges": "fixed:Si=3,O=-2,Li=1", "output": path}
+    made = compute_current(oscillating(oscillators(), 60, 2.0), **given)
+    for stored in (made, load_current(path, lazy=True), pickle.loads(pickle.dumps(made))):
+        assert stored.averages is stored.known_averages
+        scaled = replace(stored, zz_over_mass=0.25 * np.asarray(stored.zz_over_mass))
+        np.testing.assert_allclose(
+            scaled.averages.zz_over_mass, 0.25 * stored.averages.zz_over_mass, rtol=1e-6
+        )
+        np.testing.assert_allclose(scaled[:].averages.zz_over_mass, scaled.averages.zz_over_mass, rtol=1e-6)
