@@ -99,6 +99,14 @@ def test_what_print_says_is_no_command(tmp_path: Path) -> None:
     assert read(tmp_path, moved).n_frames == 21
 
 
+@pytest.mark.parametrize(("steps", "missing"), [(160, 0), (163, 0), (164, 4), (400, 240)])
+def test_rows_that_are_due_before_the_end_of_the_run(tmp_path: Path, steps: int, missing: int) -> None:
+    """`timer timeout` and `fix halt` end a run beside the grid, without a row."""
+    found = read(tmp_path, HEAD + "run 9999\n" + one(rows()).replace("for 160 steps", f"for {steps} steps"))
+    said = [note for note in found.metadata["warnings"] if f"the last {missing} steps" in note]
+    assert len(said) == len(found.metadata["warnings"]) == (missing > 0)
+
+
 def test_a_killed_run_and_lines_in_between(tmp_path: Path) -> None:
     body = one(rows()).split("Loop time")[0].splitlines(keepends=True)
     body.insert(12, "WARNING: something about neighbor lists (src/neighbor.cpp:1)\n")

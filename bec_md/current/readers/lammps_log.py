@@ -73,12 +73,16 @@ class ThermoTable:
 
     @property
     def lost_steps(self) -> float:
-        """Steps of the run behind the last row, although LAMMPS prints the last step of every run."""
+        """Steps of the run behind the last row, if a row is due in them.
+
+        LAMMPS prints the last step of every run, unless `timer timeout` or `fix halt` ends it.
+        """
         steps = self.column("Step")
         counts_frames = self.settings.command == "rerun"
         if self.n_steps is None or steps is None or not len(steps) or counts_frames:
             return 0.0
-        return max(self.n_steps - float(steps[-1] - steps[0]), 0.0)
+        lost = self.n_steps - float(steps[-1] - steps[0])
+        return lost if lost >= (np.median(np.diff(steps)) if len(steps) > 1 else 1.0) else 0.0
 
     @property
     def array(self) -> Array:
