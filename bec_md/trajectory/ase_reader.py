@@ -24,6 +24,7 @@ from bec_md.structure.names import (
     TIME_KEYS,
     TIMESTEP_KEYS,
     TOTAL_CHARGE_KEYS,
+    VELOCITY_COLUMNS,
     VELOCITY_UNITS,
     VelocityUnits,
     as_tensors,
@@ -71,8 +72,10 @@ class AtomsReader:
             first = next(iter(self._images(wanted, 1)), first)
         self.timestep_fs = number_of(first.info, TIMESTEP_KEYS)
         self.velocity_units: VelocityUnits | None = None
-        if first.has("momenta") and options.need_velocities:
-            name = options.velocity_units or "ase"
+        # ase.io.read leaves columns of other programs (GPUMD's vel) where they are
+        self._velocities = next((name for name in VELOCITY_COLUMNS if _is_vector(first, name)), "")
+        if self._velocities and options.need_velocities:
+            name = options.velocity_units or VELOCITY_COLUMNS[self._velocities]
             self.velocity_units = VelocityUnits(
                 name, VELOCITY_UNITS[name], assumed=options.velocity_units is None
             )
@@ -88,9 +91,10 @@ class AtomsReader:
         species = self._species_of(atoms, where)
         box = self._header if self._header is not None and not atoms.cell.any() else atoms
         velocities = None
-        if self.velocity_units is not None and atoms.has("momenta"):
-            momenta = atoms.get_momenta()
-            velocities = momenta / species.momentum_masses_amu[:, None] * self.velocity_units.factor_ang_fs
+        if self.velocity_units is not None and _is_vector(atoms, self._velocities):
+            velocities = atoms.arrays[self._velocities] * self.velocity_units.factor_ang_fs
+            if self._velocities.startswith("moment"):
+                velocities /= species.momentum_masses_amu[:, None]
         return Frame(
             index=index,
             numbers=species.numbers,
@@ -185,6 +189,11 @@ class AtomsReader:
                 if values is not None:
                     digest.update(np.ascontiguousarray(values).tobytes())
         return digest.hexdigest()[:16]
+
+
+def _is_vector(atoms: Any, name: str) -> bool:
+    """Whether atoms have an array of this name with three numbers each."""
+    return name in atoms.arrays and atoms.arrays[name].shape == (len(atoms), 3)
 
 
 def _in_words(error: Exception, path: Path) -> str:

@@ -104,6 +104,23 @@ def test_atoms_in_memory_keep_masses_charges_and_net_charge(truth: Truth) -> Non
     assert single.info.n_frames == 1
 
 
+@pytest.mark.parametrize(
+    ("name", "per_ang_fs"), [("vel", 1.0), ("velo", 1.0), ("velocities", 1.0 / units.fs)]
+)
+def test_velocities_that_ase_leaves_in_arrays_are_those_of_the_file(
+    truth: Truth, tmp_path, name: str, per_ang_fs: float
+) -> None:
+    path = tmp_path / "t.xyz"
+    path.write_text(truth.extxyz({name: truth.velocities * per_ang_fs}))
+    images = ase.io.read(path, ":")
+    for source in (path, images):
+        trajectory = open_trajectory(source, timestep_fs=truth.timestep_fs)
+        assert trajectory.info.has_velocities
+        velocities = [frame.velocities_ang_fs for frame in trajectory]
+        np.testing.assert_allclose(velocities, truth.velocities, rtol=1e-5, atol=1e-9)
+    assert not open_trajectory(images, timestep_fs=2.0, velocities="none").info.has_velocities
+
+
 def test_frames_are_copies(truth: Truth) -> None:
     images = truth.atoms()
     frame = next(open_trajectory(images).frames())
