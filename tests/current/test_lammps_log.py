@@ -365,6 +365,14 @@ def test_a_box_that_changes_has_not_the_volume_it_began_with(tmp_path: Path, fix
         read(tmp_path, text)
 
 
+def test_the_vacuum_of_a_slab_is_in_its_volume(tmp_path: Path) -> None:
+    slab = HEAD.replace("units metal\n", "units metal\nboundary p p f\n") + "run 160\n" + one(rows())
+    (said,) = read(tmp_path, slab).metadata["warnings"]
+    assert said.startswith("periodic along 2 of 3 directions")
+    assert_reference(read(tmp_path, slab, volume_ang3=904.0))
+    assert_reference(read(tmp_path, slab.replace("p p f", "pp pp p")))
+
+
 # ---------------------------------------------------------------------- temperature
 def test_a_langevin_thermostat_moves_the_center_of_mass(tmp_path: Path) -> None:
     """LAMMPS divides the kinetic energy of 3N degrees of freedom by 3N − 3."""

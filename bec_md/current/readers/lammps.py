@@ -337,6 +337,12 @@ def _about(run: ThermoRun, column: str, options: SeriesOptions, where: str) -> _
         "under the spectrum"
         for move in settings.exchanged
     ]
+    periodic = sum(kind in ("p", "pp") for kind in settings.boundary)
+    if periodic < 3 and options.volume_ang3 is None and options.cell_ang is None:
+        notes.append(
+            f"periodic along {periodic} of 3 directions: absorption is per volume of the whole box, vacuum "
+            "included"
+        )
     if run.lost_steps:
         notes.append(
             f"the last {run.lost_steps:g} steps of the run have no rows in {where}, although LAMMPS prints "

@@ -66,8 +66,8 @@ class RunSettings:
         What `fix bec` says of atoms that no fix moves, in this run; an empty text if it says nothing.
     box_volume
         Volume of the box when it was last printed, length³.
-    shrink_wrapped
-        Whether a boundary follows the atoms.
+    boundary
+        Kinds of the sides of the box (`boundary p p f`).
     variables
         Name → formula of the variables of style equal.
     computes
@@ -84,7 +84,7 @@ class RunSettings:
     hidden_types: bool = False
     unmoved: str = ""
     box_volume: float | None = None
-    shrink_wrapped: bool = False
+    boundary: tuple[str, ...] = ("p", "p", "p")
     variables: Mapping[str, str] = field(default_factory=dict)
     computes: Mapping[str, str] = field(default_factory=dict)
 
@@ -116,8 +116,7 @@ class RunSettings:
         if head == "boundary" or (head == "change_box" and "boundary" in words):
             flags = words[words.index("boundary") + 1 :][:3]
             if len(flags) == 3 and {*"".join(flags)} <= {*"pfsm"}:
-                wrapped, moved = {*"sm"} & {*"".join(flags)}, self.dynamics + (head != "boundary")
-                return replace(self, shrink_wrapped=bool(wrapped), dynamics=moved)
+                return replace(self, boundary=tuple(flags), dynamics=self.dynamics + (head != "boundary"))
         if head == "variable" and words[2:3] == ["equal"] and len(words) > 3:
             return replace(self, variables={**self.variables, words[1]: " ".join(words[3:]).strip("\"'")})
         if head == "compute" and len(words) > 3:
@@ -212,7 +211,8 @@ class RunSettings:
     def box_changes(self) -> bool:
         """Whether the volume may change during a run."""
         by_fixes = (_BOX_CHANGES & set(words[3].split("/")) for words in self.fixes.values())
-        return self.shrink_wrapped or any(by_fixes)
+        wrapped = {*"sm"} & {*"".join(self.boundary)}
+        return bool(wrapped) or any(by_fixes)
 
     @property
     def exchanged(self) -> list[str]:
