@@ -446,8 +446,9 @@ def _derive(path: Path, quantity: str, nu: Array, known: Mapping[str, Array], na
     for name in ("kappa", "eps_imag"):
         if name in known and quantity != name and np.nanmedian(known[name]) < 0.0:
             raise _other_sign(path.name, name)
-    if {"n", "alpha_cm"} <= set(known) and "kappa" not in known and (nu > 0.0).all():
-        known = {**known, "kappa": known["alpha_cm"] / (4.0 * np.pi * nu)}
+    per_wave = 4.0 * np.pi * np.where(nu > 0.0, nu, np.nan)  # a table may begin at zero
+    if {"n", "alpha_cm"} <= set(known) and "kappa" not in known:
+        known = {**known, "kappa": known["alpha_cm"] / per_wave}
     if {"n", "kappa"} <= set(known):
         return from_index(quantity, nu, known["n"], known["kappa"])
     if {"eps_real", "eps_imag"} <= set(known):
@@ -458,7 +459,7 @@ def _derive(path: Path, quantity: str, nu: Array, known: Mapping[str, Array], na
     if quantity == "sigma_real" and "n_alpha" in known:
         return np.asarray(known["n_alpha"] / n_alpha_from_conductivity(np.ones(1)))
     if quantity == "eps_imag" and "n_alpha" in known:
-        return np.asarray(known["n_alpha"] / (2.0 * np.pi * nu))
+        return np.asarray(known["n_alpha"] / (0.5 * per_wave))
     raise UsageError(
         f"{path.name} with columns {', '.join(names)} does not give {quantity}",
         "it follows from n and k or α, from ε₁ and ε₂, or stands in the file itself",

@@ -55,3 +55,17 @@ def test_empty_cells_and_percent(tmp_path: Path) -> None:
     path.write_text("wavenumber_cm,n,k\n100,,0.1\n200,nan,0.2\n300,,0.3\n400,,0.4\n")
     with pytest.raises(DataError, match="no row with a frequency and a value of n"):
         open_curve(path, "n")
+
+
+@pytest.mark.parametrize(
+    ("head", "quantity"), [("thz,n,alpha_cm", "n_alpha"), ("thz,n_alpha_cm", "eps_imag")]
+)
+def test_tables_that_begin_at_zero(tmp_path: Path, head: str, quantity: str) -> None:
+    rows = [f"{thz},2,{10 * thz}" if "n," in head else f"{thz},{20 * thz}" for thz in range(6)]
+    path = tmp_path / "x.csv"
+    path.write_text("\n".join([head, *rows]) + "\n")
+    found = open_curve(path, quantity)
+    nu = CM_PER_THZ * np.arange(1, 6)
+    np.testing.assert_allclose(found.wavenumber_cm, nu)
+    expected = 20.0 * np.arange(1, 6) / (1.0 if quantity == "n_alpha" else 2.0 * np.pi * nu)
+    np.testing.assert_allclose(found.values, expected)
