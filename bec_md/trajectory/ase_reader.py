@@ -21,6 +21,7 @@ from bec_md.structure.from_ase import number_of, stored_arrays
 from bec_md.structure.names import (
     CHARGES,
     CONVENTION_KEY,
+    MASS_COLUMNS,
     TIME_KEYS,
     TIMESTEP_KEYS,
     TOTAL_CHARGE_KEYS,
@@ -109,7 +110,8 @@ class AtomsReader:
         )
 
     def _species_of(self, atoms: Any, where: str) -> Species:
-        own = atoms.get_masses() if atoms.has("masses") else None
+        column = next((name for name in MASS_COLUMNS if name in atoms.arrays), None)
+        own = None if column is None else np.array(atoms.arrays[column], dtype=np.float64)
         key = atoms.numbers.tobytes() + (b"" if own is None else own.tobytes())
         if self._species is None or self._species[0] != key:
             labels = symbols_of(np.asarray(atoms.numbers, dtype=np.int64), where)

@@ -111,11 +111,13 @@ def test_velocities_that_ase_leaves_in_arrays_are_those_of_the_file(
     truth: Truth, tmp_path, name: str, per_ang_fs: float
 ) -> None:
     path = tmp_path / "t.xyz"
-    path.write_text(truth.extxyz({name: truth.velocities * per_ang_fs}))
+    heavy = np.broadcast_to([[25.0]] * 7, (truth.n_frames, 7, 1)) - 9.0 * (truth.numbers == 8)[:, None]
+    path.write_text(truth.extxyz({name: truth.velocities * per_ang_fs, "mass": heavy}))
     images = ase.io.read(path, ":")
     for source in (path, images):
         trajectory = open_trajectory(source, timestep_fs=truth.timestep_fs)
         assert trajectory.info.has_velocities
+        assert trajectory.info.masses_amu.tolist() == heavy[0, :, 0].tolist()
         velocities = [frame.velocities_ang_fs for frame in trajectory]
         np.testing.assert_allclose(velocities, truth.velocities, rtol=1e-5, atol=1e-9)
     assert not open_trajectory(images, timestep_fs=2.0, velocities="none").info.has_velocities
