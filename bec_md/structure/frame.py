@@ -14,6 +14,15 @@ from bec_md.structure.names import CHARGES, EPS_INF
 
 #: Stands for masses that were not given.
 _STANDARD_WEIGHTS: NDArray[np.float64] = np.empty(0)
+#: Arrays that every frame has; of another type (single precision, lists) they are converted.
+_FLOAT, _INT, _BOOL = np.dtype(np.float64), np.dtype(np.int64), np.dtype(np.bool_)
+_TYPES = (
+    ("positions_ang", _FLOAT),
+    ("cell_ang", _FLOAT),
+    ("velocities_ang_fs", _FLOAT),
+    ("numbers", _INT),
+    ("pbc", _BOOL),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,11 +74,29 @@ class Frame:
     __repr__ = brief_repr
 
     def __post_init__(self) -> None:
+        if not self._usual():
+            for name, dtype in _TYPES:
+                value = getattr(self, name)
+                if value is not None:
+                    object.__setattr__(self, name, np.asarray(value, dtype=dtype))
         if self.masses_amu is _STANDARD_WEIGHTS:
             from ase.data import atomic_masses
 
             weights = np.asarray(atomic_masses[self.numbers], dtype=np.float64)
             object.__setattr__(self, "masses_amu", weights)
+
+    def _usual(self) -> bool:
+        """Whether all are arrays of the usual types: asked of every frame, in half a microsecond."""
+        try:
+            return (
+                self.positions_ang.dtype is _FLOAT
+                and self.cell_ang.dtype is _FLOAT
+                and self.numbers.dtype is _INT
+                and self.pbc.dtype is _BOOL
+                and (self.velocities_ang_fs is None or self.velocities_ang_fs.dtype is _FLOAT)
+            )
+        except AttributeError:
+            return False
 
     @property
     def born_effective_charges(self) -> NDArray[np.float64] | None:

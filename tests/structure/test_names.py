@@ -101,3 +101,15 @@ def test_the_same_labels_give_the_same_compressed_file(tmp_path):
 
 def test_masses_that_are_not_given_are_standard_weights():
     assert structure().masses_amu == pytest.approx([15.999, 1.008, 1.008])
+
+
+def test_arrays_of_other_types_become_those_of_a_frame() -> None:
+    positions, numbers = np.arange(6.0).reshape(2, 3), [11, 17]
+    found = Frame(
+        positions.astype("f4"), np.eye(3).tolist(), [True] * 3, numbers, velocities_ang_fs=positions
+    )
+    given = (found.positions_ang, found.cell_ang, found.velocities_ang_fs, found.pbc, found.numbers)
+    assert "".join(array.dtype.char for array in given) == "ddd?l"
+    usual = Frame(positions, np.eye(3), np.ones(3, dtype=bool), np.array(numbers))
+    assert usual.positions_ang is positions
+    np.testing.assert_array_equal(found.masses_amu, usual.masses_amu)
