@@ -418,6 +418,24 @@ def test_frozen_atoms_beside_rigid_molecules(tmp_path: Path, group_atoms: int) -
         read(tmp_path, text)
 
 
+def test_what_fix_bec_has_warned_of_is_passed_on(tmp_path: Path) -> None:
+    at = "WARNING: fix bec ir: {} (src/fix_bec_checks.cpp:157)\n"
+    said, other = (
+        at.format("step 0 is 3 times that of /home/me/silica.safetensors: take another"),
+        at.format("old"),
+    )
+    text = HEAD + "run 10\n" + other + one(rows(0, 3)) + "velocity all create 300 1\nrun 160\n" + said
+    found = read(tmp_path, text + one(rows()))
+    assert found.metadata["warnings"] == [
+        "in LAMMPS: fix bec ir: step 0 is 3 times that of silica.safetensors: take another"
+    ]
+    domain = "fix bec ir: mean uncertainty of the tensors {} e, limit of the training domain 0.02 e; 9 % of\n"
+    for mean, outside in ((0.01, False), (0.03, True)):
+        ended = one(rows()).replace("Loop time", domain.format(mean) + "Loop time")
+        warnings = read(tmp_path, HEAD + "run 160\n" + ended).metadata["warnings"]
+        assert [f"mean uncertainty of the tensors {mean} e" in text for text in warnings] == [True] * outside
+
+
 def test_a_run_of_no_steps_in_front_has_no_summary(tmp_path: Path) -> None:
     said = one(rows()).replace("Loop time", MEANS + "Loop time")
     found = read(tmp_path, HEAD + "run 0\n" + one(rows(0, 1)) + "run 160\n" + said)

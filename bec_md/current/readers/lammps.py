@@ -328,7 +328,8 @@ def _about(run: ThermoRun, column: str, options: SeriesOptions, where: str) -> _
     settings, temperatures = run.settings, run.column("Temp")
     beads = [f"{name} {settings.style(name)}" for name in settings.ids(("pimd/",))]
     means = run.means_of(fix_id(column))
-    notes = [
+    notes = [f"in LAMMPS: {text}" for text in run.warned]
+    notes += [
         f"the run is driven ({drive}): fluctuations tell the response of a system in equilibrium only"
         for drive in settings.driven
     ]

@@ -21,8 +21,13 @@ _COMMENT = re.compile(r"^((?:[^#\"']|\"[^\"]*\"|'[^']*')*)#.*$", re.DOTALL)
 _RECORD = re.compile(r"-+ Step\s+(-?\d+) -+ CPU")  # of `thermo_modify line multi`
 #: Characters of a step in a row; those of longer ones have no blank in front.
 _STEP_WIDTH = 8
+_WARNING = re.compile(r"WARNING: (fix bec .*?)(?: \(\S+:\d+\))?$")
+_FOLDER = re.compile(r"\S*/(?=[^\s/]+\.safetensors)")  # results name no folders of users
 _PAIR = re.compile(r"(\S+)\s*=\s*(\S+)")
 _NUMBER = r"([-+\d.eE]+)"
+_DOMAIN = re.compile(
+    rf"(fix bec \S+: mean uncertainty of the tensors {_NUMBER} e, limit of the training domain {_NUMBER} e.*)"
+)
 _MEANS = re.compile(
     rf"fix bec (\S+): means of the run: temperature {_NUMBER} K \((\d+) degrees of freedom, "
     rf"(\d+) of (\d+) atoms move\), sum of Z Z\^T/m {' '.join([_NUMBER] * 6)} e\^2/amu"
@@ -62,6 +67,7 @@ class ThermoTable:
     n_atoms: int | None = None
     n_steps: int | None = None  # that the run made, as said at its end
     means: dict[str, RunMeans] = field(default_factory=dict)
+    warned: list[str] = field(default_factory=list)  # what `fix bec` warned of
     margin: str | None = None  # what its rows begin with, other than numbers that `fix print` puts between
 
     def add(self, line: str, values: list[float]) -> None:
@@ -114,15 +120,18 @@ class _Parser:
         self.record: dict[str, float] | None = None  # of `line multi`
         self.pending = ""  # a command that goes on in the next line
         self.printed = False  # the next line is what `print` says
+        self.warned: list[str] = []  # of `fix bec`, before the table of the run
 
     def take(self, line: str) -> None:
         """Take one line."""
         words = line.split()
         if not words:
             return
-        if line.startswith("LAMMPS ("):  # another process, behind one that may have been killed
+        if found := _WARNING.match(line.rstrip()):
+            (self.warned if self.table is None else self.table.warned).append(_FOLDER.sub("", found[1]))
+        elif line.startswith("LAMMPS ("):  # another process, behind one that may have been killed
             self.flush()
-            self.table, self.settings = None, self.settings.of_another_process()
+            self.table, self.settings, self.warned = None, self.settings.of_another_process(), []
         elif line.startswith("Loop time of"):
             self.end(words)
         elif words[0] == "keywords:":  # thermo_modify line yaml
@@ -166,14 +175,17 @@ class _Parser:
     def begin(self, names: list[str]) -> None:
         """Begin a table."""
         self.flush()
-        self.table = ThermoTable(tuple(names), self.settings)
+        self.open(tuple(names))
+
+    def open(self, names: tuple[str, ...]) -> None:
+        """Open a table, to which belongs what was warned of before it."""
+        self.table, self.warned = ThermoTable(names, self.settings, warned=self.warned), []
         self.content.tables.append(self.table)
 
     def begin_record(self, step: float) -> None:
         """Begin a record of several lines."""
         if self.table is None:
-            self.table = ThermoTable((), self.settings)
-            self.content.tables.append(self.table)
+            self.open(())
         self.flush()
         self.record = {"Step": step}
 
@@ -188,7 +200,11 @@ class _Parser:
                     self.record.setdefault(name, values[0])
         elif line.startswith("  - ["):
             words = line.strip(" -[]\n").replace(",", " ").split()
-        if found := _MEANS.match(line):
+        if found := _DOMAIN.match(line):
+            # a structure that was outside in the run before is warned of there
+            if float(found[2]) > float(found[3]) and not any("uncertainty" in said for said in table.warned):
+                table.warned.append(found[1])
+        elif found := _MEANS.match(line):
             temperature, freedom, moving, atoms, *zz = found.groups()[1:]
             xx, yy, zz_, xy, xz, yz = (float(value) for value in zz)
             tensor = np.array([[xx, xy, xz], [xy, yy, yz], [xz, yz, zz_]])

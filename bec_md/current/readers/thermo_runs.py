@@ -35,6 +35,8 @@ class ThermoRun:
         What was joined and left out.
     lost_steps
         Steps at the ends of its tables whose rows are not in the log.
+    warned
+        What `fix bec` warned of in these runs.
     """
 
     names: tuple[str, ...]
@@ -44,6 +46,7 @@ class ThermoRun:
     means: tuple[tuple[int, dict[str, RunMeans]], ...] = ()
     remarks: tuple[str, ...] = ()
     lost_steps: float = 0.0
+    warned: tuple[str, ...] = ()
 
     def column(self, name: str) -> Array | None:
         """Return a column by its name, None if there is none."""
@@ -146,6 +149,7 @@ def join(tables: Sequence[ThermoTable], where: str) -> ThermoRun:
         tuple((len(t.rows), t.means) for t in tables if t.n_steps != 0),  # `run 0` has none
         tuple(remarks),
         sum(table.lost_steps for table in tables),
+        tuple(dict.fromkeys(text for table in tables for text in table.warned)),
     )
 
 
