@@ -184,15 +184,21 @@ def analysis_of(asked: dict[str, Any]) -> AnalysisOptions:
 
 
 def require_samples(expected: Estimate) -> None:
-    """Refuse replicas that are too short for a spectrum, before they are run.
+    """Refuse replicas that are too short for a spectrum, or of one atom, before they are run.
 
     Raises
     ------
     UsageError
-        With their number of samples.
+        With what is missing.
     """
     from bec_md.spectrum.estimators.blocks import FEWEST
 
+    if expected.n_atoms < 2:
+        raise UsageError(
+            "a cell of one atom",
+            "it moves against no other, and the center of mass is at rest",
+            "repeat the cell, e.g. `repeat=2,2,2`",
+        )
     if expected.samples < FEWEST:
         raise UsageError(
             f"{expected.samples} samples of J in each replica",

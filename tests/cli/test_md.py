@@ -110,6 +110,8 @@ def test_replicas_that_are_too_short_for_a_spectrum_are_not_run(run: Run, mgo: t
     structure, potential = mgo
     start = ("md", structure, "--calculator", potential, "--elements", "Mg, O", "--supercell", "1,1,1")
     assert "3 samples of J" in run(*start, "--time", "0.01", status=2).stderr
+    ase.io.write("mgo.cif", Atoms("O", cell=[4.0] * 3, pbc=True))
+    assert "a cell of one atom" in run(*start, "--time", "1", status=2).stderr
     assert not Path("mgo_md.json").exists()
 
 
