@@ -118,6 +118,7 @@ def run_spectrum(
     from bec_md.cli.summary import summarize
     from bec_md.cli.symmetry import check_symmetry, find_symmetry
     from bec_md.cli.values import common_stem
+    from bec_md.current.replicas import in_one_order
 
     preview_wanted = outputs.plot is None
     outputs = outputs.with_defaults(common_stem(inputs))
@@ -135,7 +136,7 @@ def run_spectrum(
     else:
         announce_sources(console, sources)
     announce_spectrum(console, time_grid(sources), asked.resolution_cm, asked.estimator, asked.max_cm)
-    series = compute_currents(console, sources, options, outputs)
+    series = in_one_order(compute_currents(console, sources, options, outputs))
     group = find_symmetry(console, sources, series, settings.symmetry, options.reading)
     result, table = further_analysis(console, sources, series, settings, compared, group)
     failure: Exception | None = None

@@ -199,6 +199,42 @@ class ShiftedRows(LazyRows):
         return ShiftedRows(part_of(self.rows, rows), self.shift)
 
 
+@dataclass(frozen=True)
+class OrderedRows(LazyRows):
+    """Rows whose entries stand in another order.
+
+    Parameters
+    ----------
+    rows
+        An array or other lazy rows, (T, G, …).
+    order
+        Number of each entry in `rows`.
+    """
+
+    rows: Any
+    order: tuple[int, ...]
+
+    @property
+    def shape(self) -> tuple[int, ...]:  # type: ignore[override]
+        """Shape of all rows."""
+        return tuple(self.rows.shape)
+
+    def read(self, rows: range) -> Array:
+        """Return rows, at least one, in ascending order."""
+        return np.asarray(self.rows[rows.start : rows.stop : rows.step])[:, list(self.order)]
+
+    def part(self, rows: slice) -> OrderedRows:
+        """Return a slice that is still lazy."""
+        return OrderedRows(part_of(self.rows, rows), self.order)
+
+
+def ordered_rows(array: Any, order: Sequence[int]) -> Any:
+    """Return a field with the entries of each row in another order, lazily if it is."""
+    if isinstance(array, LazyRows):
+        return OrderedRows(array, tuple(order))
+    return np.asarray(array)[:, list(order)]
+
+
 def part_of(array: Any, rows: slice) -> Any:
     """Return rows of an array; of lazy rows without reading them."""
     return array.part(rows) if isinstance(array, LazyRows) else array[rows]

@@ -45,7 +45,9 @@ def require_same_atoms(series: Sequence[Any], names: Sequence[str]) -> None:
     """
     first, called = series[0], names[0]
     for other, name in zip(series[1:], names[1:], strict=True):
-        if tuple(other.groups) != tuple(first.groups):
+        numbered = any(getattr(one, "metadata", {}).get("sublattices") for one in (first, other))
+        mixed = numbered and list(other.groups) != list(first.groups)  # the same number may be another site
+        if mixed or sorted(other.groups) != sorted(first.groups):
             raise UsageError(
                 f"{name} has groups {tuple(other.groups)}, {called} has {tuple(first.groups)}",
                 _WHY,
@@ -53,16 +55,18 @@ def require_same_atoms(series: Sequence[Any], names: Sequence[str]) -> None:
             )
         if other.group_count is None or first.group_count is None:
             continue
-        counts, known = np.asarray(other.group_count), np.asarray(first.group_count)
+        order = [list(other.groups).index(group) for group in list(first.groups)]
+        counts, known = np.asarray(other.group_count)[order], np.asarray(first.group_count)
         if not np.array_equal(counts, known):
             raise UsageError(
-                f"{name} has {_counted(other.groups, counts)}, {called} {_counted(first.groups, known)}",
+                f"{name} has {_counted(first.groups, counts)}, {called} {_counted(first.groups, known)}",
                 _WHY,
                 "analyze them one by one",
             )
         if other.group_mass_amu is None or first.group_mass_amu is None:
             continue
-        own, masses = (np.asarray(one.group_mass_amu) / np.maximum(known, 1) for one in (other, first))
+        own = np.asarray(other.group_mass_amu)[order] / np.maximum(known, 1)
+        masses = np.asarray(first.group_mass_amu) / np.maximum(known, 1)
         odd = np.flatnonzero(np.abs(own - masses) > _SAME_MASS * masses)
         if odd.size:
             group = int(odd[0])
@@ -72,6 +76,11 @@ def require_same_atoms(series: Sequence[Any], names: Sequence[str]) -> None:
                 "isotopes move at other frequencies",
                 "give both the same masses (`masses`), or analyze them one by one",
             )
+
+
+def in_one_order(series: Sequence[CurrentSeries]) -> list[CurrentSeries]:
+    """Return currents with their groups in the order of the first: files have their atoms in any order."""
+    return [one if one.metadata.get("sublattices") else one.in_order(series[0].groups) for one in series]
 
 
 def require_same_system(series: Sequence[CurrentSeries]) -> None:

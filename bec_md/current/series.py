@@ -14,7 +14,7 @@ from bec_md.arrays import Array, mean_row
 from bec_md.current import checks, rules
 from bec_md.current.averages import Averages, averages_of
 from bec_md.current.fields import BLOCK_ROWS, FIELDS, CurrentData, Scheme, SumRule
-from bec_md.current.lazy_rows import joined_rows, part_of, sparse_part
+from bec_md.current.lazy_rows import joined_rows, ordered_rows, part_of, sparse_part
 from bec_md.errors import DataError, UsageError
 from bec_md.units import AMU_ANG2_FS2_EV, BOLTZMANN_EV_K
 
@@ -302,6 +302,21 @@ class CurrentSeries(CurrentData):
             volumes = np.abs(np.linalg.det(np.asarray(self.cells_ang[start : start + BLOCK_ROWS])))
             low, high = min(low, float(volumes.min())), max(high, float(volumes.max()))
         return (low, high) if high > low * (1.0 + 1e-6) else None
+
+    def in_order(self, groups: Sequence[str]) -> CurrentSeries:
+        """Return the same series with its groups in another order; itself if they are other ones."""
+        if tuple(groups) == self.groups or sorted(groups) != sorted(self.groups):
+            return self
+        order = [self.groups.index(name) for name in groups]
+        changes: dict[str, Any] = {
+            name: ordered_rows(array, order)
+            for name, array in self.time_fields()
+            if FIELDS[name].row_shape[:1] == ("G",)
+        }
+        for name in ("group_mass_amu", "group_count", "group_inverse_mass", "group_free"):
+            if (values := getattr(self, name)) is not None:
+                changes[name] = np.asarray(values)[order]
+        return replace(self, groups=tuple(groups), known_averages=None, **changes)
 
     def load(self) -> CurrentSeries:
         """Return the same series with every array in memory."""

@@ -12,7 +12,7 @@ import numpy as np
 import bec_md
 from bec_md.arrays import Array
 from bec_md.current.provenance import merged_metadata
-from bec_md.current.replicas import common_constraints, doubts_of
+from bec_md.current.replicas import common_constraints, doubts_of, in_one_order
 from bec_md.errors import BecMDWarning, UsageError
 from bec_md.kinds import require_options
 from bec_md.spectrum.analysis.peak import Peak, find_spectrum_peaks, natural_width_cm
@@ -136,7 +136,7 @@ def _in_runs(current: CurrentSeries | Sequence[CurrentSeries]) -> tuple[CurrentS
             "a spectrum is that of a CurrentSeries, or of several",
             "read a stored one with `load_current`, or compute it with `compute_current`",
         )
-    series = in_runs(given)
+    series = in_runs(in_one_order(given))
     if len(series) < len(given):
         said = [text for one in series for text in one.metadata.get("remarks", ()) if "joined to one" in text]
         warnings.warn(BecMDWarning("; ".join(said)), stacklevel=3)

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from bec_md.current.joined import in_runs
+from bec_md.current.lazy_rows import JoinedRows
 from bec_md.current.provenance import first_source
 from bec_md.current.series import CurrentSeries
 from bec_md.errors import BecMDWarning, UsageError
@@ -200,3 +201,21 @@ def test_titles_name_the_first_of_many() -> None:
     spectrum = compute_spectrum([run(seed) for seed in range(1, 6)], **OPTIONS)
     assert Seen(spectrum).source == "run1.xyz and 4 more"
     assert Seen(compute_spectrum(run(1), **OPTIONS)).source == "run1.xyz"
+
+
+def test_replicas_may_have_their_atoms_in_any_order() -> None:
+    first, other = run(1, charges_hash="a"), run(2, species="O Mg O Mg O Mg O Mg", charges_hash="b")
+    assert (first.groups, other.groups) == (("Mg", "O"), ("O", "Mg"))
+    ordered = other.in_order(first.groups)
+    np.testing.assert_array_equal(ordered.read("momentum", slice(0, 9)), other.momentum[:9, ::-1])
+    np.testing.assert_array_equal(ordered.total(), other.total())
+    lazy = replace(other, current=JoinedRows((other.current[:300], other.current[300:])))
+    np.testing.assert_array_equal(lazy.in_order(first.groups)[7:].total(), other[7:].total())
+    with silent():
+        known, found = (compute_spectrum([first, one], **OPTIONS) for one in (ordered, other))
+    for name in ("Mg", "O"):
+        np.testing.assert_array_equal(found.partial_n_alpha[name], known.partial_n_alpha[name])
+    np.testing.assert_array_equal(found.sigma, known.sigma)
+    numbered = replace(other, metadata={**other.metadata, "sublattices": True})
+    with pytest.raises(UsageError, match="has groups"):  # the second sublattice of one may be another site
+        compute_spectrum([first, numbered], **OPTIONS)
