@@ -373,6 +373,18 @@ def test_the_vacuum_of_a_slab_is_in_its_volume(tmp_path: Path) -> None:
     assert_reference(read(tmp_path, slab.replace("p p f", "pp pp p")))
 
 
+def test_a_volume_that_changes_is_said(tmp_path: Path) -> None:
+    table = rows()
+    table[:, 3] += np.arange(41)
+    found = read(tmp_path, HEAD + "run 160\n" + one(table))
+    assert found.volume_ang3 == pytest.approx(924.0)
+    (said,) = found.metadata["warnings"]
+    assert said.startswith(
+        "the volume changes from 904.0 to 944.0 Å³: the spectrum is per mean volume, 924.0"
+    )
+    assert not read(tmp_path, HEAD + "run 160\n" + one(table), volume_ang3=900.0).metadata["warnings"]
+
+
 # ---------------------------------------------------------------------- temperature
 def test_a_langevin_thermostat_moves_the_center_of_mass(tmp_path: Path) -> None:
     """LAMMPS divides the kinetic energy of 3N degrees of freedom by 3N − 3."""

@@ -314,8 +314,26 @@ def _without_resets(settings: RunSettings) -> RunSettings:
     )
 
 
+def _changing_volume(run: ThermoRun, options: SeriesOptions) -> list[str]:
+    """Say the range of a volume that changes, as of trajectories."""
+    printed = run.column("Volume")
+    if printed is None or options.volume_ang3 is not None or printed.max() <= printed.min() * (1.0 + 1e-6):
+        return []
+    low, high, mean = _unit_ang3(run, options.lammps_units) * np.array(
+        [printed.min(), printed.max(), printed.mean()]
+    )
+    return [
+        f"the volume changes from {low:.1f} to {high:.1f} Å³: the spectrum is per mean volume, {mean:.1f} "
+        "Å³, and its theory is that of a constant cell"
+    ]
+
+
+def _unit_ang3(run: ThermoRun, lammps_units: str | None) -> float:
+    return float(lammps_style(lammps_units or run.settings.units or "metal")[0] ** 3)
+
+
 def _volume(run: ThermoRun, lammps_units: str | None) -> float | None:
-    unit = lammps_style(lammps_units or run.settings.units or "metal")[0] ** 3
+    unit = _unit_ang3(run, lammps_units)
     printed = run.column("Volume")
     if printed is not None:
         return unit * float(printed.mean())
@@ -351,7 +369,7 @@ def _about(run: ThermoRun, column: str, options: SeriesOptions, where: str) -> _
         )
     if temperatures is not None and len(temperatures) > 2 and np.ptp(temperatures) == 0.0 < temperatures[0]:
         _constant_temperature(settings, notes, where)
-    notes += _changing_temperature(run, means, where)
+    notes += _changing_temperature(run, means, where) + _changing_volume(run, options)
     notes += [_UNEVEN.format(name=name, where=where) for name in _zeroed(settings)]
     temperature = None if temperatures is None else float(temperatures.mean())
     # of a part of rigid molecules the degrees of freedom are unknown
