@@ -180,13 +180,16 @@ def _resolve(
 
 
 def _show(console: Console, found: ModeSpectrum) -> None:
+    import numpy as np
+
     console.say()
     titles = ("mode", "position", "width (cm⁻¹)", "|Z̃| x, y, z (e/√amu)", "Δε", "T (K)")
     widths = (12, 18, 16, 24, 8, 7)
     console.say(" ".join(f"{title:>{width}}" for title, width in zip(titles, widths, strict=True)))
     for group in found.groups:
-        position = f"{group.position_cm:.1f} ± {group.position_err_cm:.1f}"
-        width = f"{group.width_cm:.1f} ± {group.width_err_cm:.1f}"
+        fitted = np.isfinite(group.position_cm)
+        position = f"{group.position_cm:.1f} ± {group.position_err_cm:.1f}" if fitted else "not fitted"
+        width = f"{group.width_cm:.1f} ± {group.width_err_cm:.1f}" if fitted else ""
         charge = ", ".join(f"{value:.3f}" for value in group.charge)
         console.say(
             f"{group.label:>12} {position:>18} {width:>16} {charge:>24} {group.delta_eps:>8.4f} "

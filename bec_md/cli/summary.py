@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -228,6 +229,8 @@ def _band_words(band: dict[str, Any]) -> str:
     names = [name for name in band if f"{name}_err" in band]
     words = {"position_cm": "at", "width_cm": "width", "strength": "Δε", "to_cm": "TO", "lo_cm": "LO"}
     words |= {"to_width_cm": "width", "lo_width_cm": "width"}
+    hidden = {n for n in names if n.endswith("width_cm") and band[n] < 1e-3 * band[f"{n}_err"] < math.inf}
+    shown = {name: 0.0 if name in hidden else band[name] for name in names}  # not 1e-25 ± 26
     return "   ".join(
-        f"{words.get(name, name)} {band[name]:.4g} ± {band[name + '_err']:.2g}" for name in names
+        f"{words.get(name, name)} {value:.4g} ± {band[name + '_err']:.2g}" for name, value in shown.items()
     )

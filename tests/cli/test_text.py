@@ -12,6 +12,7 @@ import pytest
 import bec_md
 from bec_md.cli import console, failures, options, preview, values
 from bec_md.cli.plot_command import parse_range
+from bec_md.cli.summary import _band_words
 from bec_md.errors import DataError, UsageError
 
 
@@ -116,6 +117,12 @@ def test_words_for_numbers() -> None:
 )  # fmt: skip
 def test_errors_of_last_digits(value: float, error: float, text: str) -> None:
     assert console.concise(value, error) == text
+
+
+def test_widths_that_are_not_resolved_are_zero_within_their_error() -> None:
+    band = {"position_cm": 450.0, "position_cm_err": 0.5, "width_cm": 1e-25, "width_cm_err": 26.0}
+    assert _band_words(band) == "at 450 ± 0.5   width 0 ± 26"
+    assert "width 3 ± 0.2" in _band_words(band | {"width_cm": 3.0, "width_cm_err": 0.2})
 
 
 def test_results_of_replicas_have_the_name_that_they_share() -> None:
