@@ -37,6 +37,7 @@ _POSITIVE = {
     "md_timestep_fs": "it is the integration time step of the run",
     "thermostat_friction_per_ps": "a thermostat of no or negative friction broadens nothing",
 }
+_SWITCHES = ("groups", "group_matrix", "undo_damping", "dc", "subtract_dc")
 #: Earlier names of `control_variates`.
 _EARLIER: dict[str, ControlVariatesName] = {"off": "none", "axis": "f-sum"}
 #: Highest temperature that is taken for one, K.
@@ -138,6 +139,13 @@ class SpectrumOptions(Options):
                     f"`{name}={getattr(self, name)}` is unknown", why, f"choose one of {', '.join(allowed)}"
                 )
         refuse_not_positive(self, _POSITIVE)
+        for name in _SWITCHES:
+            if not hasattr(value := getattr(self, name), "__bool__"):  # a text, a list
+                raise UsageError(
+                    f"`{name}={value!r}` is neither True nor False",
+                    "any text counts as True",
+                    "give one of these",
+                )
         if self.window != SpectrumOptions.window and self.estimator != "lag":
             raise UsageError(
                 f"`window={self.window}` with `estimator={self.estimator}`",

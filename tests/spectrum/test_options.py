@@ -41,6 +41,8 @@ def test_options_and_keywords_give_the_same_spectrum() -> None:
         ("eps_inf", (1.0, 2.0)),
         ("temperature_k", "300"),
         ("resolution_cm", [20.0]),
+        ("subtract_dc", "no"),
+        ("groups", ["Na"]),
     ],
 )
 def test_every_bad_value_is_refused_with_its_name(name: str, value: Any) -> None:
