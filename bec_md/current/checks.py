@@ -44,7 +44,9 @@ def as_arrays(data: CurrentData) -> dict[str, Any]:
 
 
 def _kind(array: Any) -> str:
-    """Letter of the type of an array of NumPy's kind, also a lazy one; O for anything else."""
+    """Letter of the type of an array of NumPy's kind, f of a stand-in without types; O for anything else."""
+    if hasattr(array, "shape") and not hasattr(array, "dtype"):
+        return "f"
     return str(getattr(getattr(array, "dtype", None), "kind", "O"))
 
 
