@@ -124,7 +124,8 @@ class Spectrum(Functions):
         """Take ε_∞ as one number, too, and what it adds to static numbers where it was not known before."""
         if self.eps_inf is None:
             return
-        object.__setattr__(self, "eps_inf", parse_tensor(self.eps_inf))
+        if not isinstance(self.eps_inf, np.ndarray) or self.eps_inf.shape != (3, 3):
+            object.__setattr__(self, "eps_inf", parse_tensor(self.eps_inf))
         if self.parameters.get("eps_inf_source", "") is None:  # `dataclasses.replace` of a spectrum without
             static, parameters = with_eps_inf(self.static, self.parameters, np.asarray(self.eps_inf))
             object.__setattr__(self, "static", static)
