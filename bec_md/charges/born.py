@@ -107,6 +107,9 @@ class ReferenceCharges:
                     "or name it: `charges=born:BORN,POSCAR`",
                 )
             note = f"{n_atoms} tensors taken in the order of {self.path.name}"
+            note += (
+                ", and as it is turned: they do not follow a molecule that turns" if self.structure else ""
+            )
             return ConstantCharges(self.tensors, self.name, (*self.notes, note), self.eps_inf)
         return self._mapped(structure, frame)
 

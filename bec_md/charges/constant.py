@@ -27,10 +27,10 @@ _ROUNDED = 1e-3
 NEUTRAL_E = 1e-6
 
 
-def _no_eps_inf(eps_inf: Array | None) -> str | None:
-    """Why a tensor is no electronic permittivity (zeros stand for one that is missing), None if it is one."""
-    if eps_inf is None:
-        return None
+def _no_eps_inf(eps_inf: Array) -> str | None:
+    """Why an array is no electronic permittivity (zeros stand for one that is missing), None if it is one."""
+    if eps_inf.shape != (3, 3):
+        return f"its shape is {eps_inf.shape}, not (3, 3)"
     if not np.isfinite(eps_inf).all():
         return "it is not finite"
     least = float(np.linalg.eigvalsh(0.5 * (eps_inf + eps_inf.T))[0])
@@ -80,10 +80,11 @@ class ConstantCharges:
             )
         tensors.flags.writeable = False
         object.__setattr__(self, "tensors", tensors)
-        if (note := _no_eps_inf(self.eps_inf)) is not None:
+        known = () if self.eps_inf is None else (np.array(self.eps_inf, dtype=np.float64),)
+        if known and (note := _no_eps_inf(known[0])) is not None:
             object.__setattr__(self, "notes", (*self.notes, f"the ε_∞ of {self.name} is left out: {note}"))
-            object.__setattr__(self, "eps_inf", None)
-        known = () if self.eps_inf is None else (np.asarray(self.eps_inf, dtype=np.float64),)
+            known = ()
+        object.__setattr__(self, "eps_inf", known[0] if known else None)
         object.__setattr__(self, "fingerprint", digest("constant", tensors, *known))
 
     def prepare(self, frame: Frame) -> ChargeSource:

@@ -229,7 +229,10 @@ def _from_table(path: Path, quantity: str) -> Curve:
     if error is not None and own in _COLUMNS:
         error = error * _COLUMNS[own][1]
     order = np.argsort(nu, kind="stable")
-    order = order[np.isfinite(values[order])]  # cells may be empty
+    if error is not None and not np.isfinite(error).any():
+        error = None
+    given = np.isfinite(values) & (True if error is None else np.isfinite(error))  # cells may be empty
+    order = order[given[order]]
     if not order.size:
         raise DataError(
             f"{path.name} has no row with a frequency and a value of {quantity}",
@@ -300,6 +303,8 @@ def _separator(row: str) -> str | None:
 def _cell_values(row: str, separator: str | None, count: int) -> list[float]:
     """Numbers of a row, NaN for empty cells; Fortran's exponents have a D."""
     words = row.split(separator)
+    if separator is None and len(words) != count:
+        words = row.split("\t")
     while len(words) > count and not words[-1].strip():
         words.pop()
     return [float(re.sub("[dD]", "e", word)) if word.strip() else np.nan for word in words]
@@ -324,17 +329,14 @@ def _from_names_on(rows: list[str]) -> list[str]:
     head = next((k for k, row in enumerate(rows) if _numbers(row)), 0) - 1
     if head < 1:
         return rows
-    separator = _separator(rows[head + 1])
-    above, below = (_cells(rows[k], separator) for k in (head - 1, head))
+    pair = rows[head - 1 : head + 1]
+    separator = _separator(rows[head + 1]) or ("\t" if all("\t" in row for row in pair) else None)
+    above, below = (_cells(row, separator) for row in pair)
     if len(above) != len(below) or {_known_name(cell) for cell in below} & set(_COLUMNS):
         return rows[head:]
-    mark = separator or "\t"
     units = (unit.strip(" ()[]") for unit in below)
-    both = [
-        f"{name} ({unit})" if unit not in ("", "-", "1") else name
-        for name, unit in zip(above, units, strict=True)
-    ]
-    return [mark.join(both), *rows[head + 1 :]]
+    both = [f"{name} ({unit})" if unit else name for name, unit in zip(above, units, strict=True)]
+    return [(separator or "\t").join(both), *rows[head + 1 :]]
 
 
 def named_quantity(path: Path) -> str | None:
@@ -400,6 +402,8 @@ def _known_name(cell: str) -> str:
     unit = found and (found[2] or found[3]).strip(" _")
     if found and unit in ("%", "percent"):
         return f"{found[1]}_%"
+    if found and unit in ("-", "1"):
+        return str(found[1])
     if not found or name in _AXES or unit not in _AXES:
         return name
     if _AXES[unit] == 1.0 and found[1] in _COLUMNS:

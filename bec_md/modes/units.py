@@ -77,12 +77,12 @@ def stated_masses(force_constants: Path, symbols: Sequence[str]) -> dict[int, fl
     text = next((read_text(path, strict=False) for path in beside if path.is_file()), "")
     point = re.compile(r"symbol:\s*([A-Z][a-z]?)\b.*\n.*\n\s+mass:\s*([\d.]+)")
     cells = [point.findall(block) for block in re.split(r"^(?=\w)", text, flags=re.MULTILINE)]
-    found: dict[str, set[str]] = {}
+    found: dict[str, set[float]] = {}
     for symbol, mass in (row for rows in cells for row in rows):
-        found.setdefault(symbol, set()).add(mass)
+        found.setdefault(symbol, set()).add(float(mass))
     same = [rows for rows in cells if [symbol for symbol, _ in rows] == list(symbols)]
     stated = {
-        atom: float(same[0][atom][1] if same else next(iter(found[symbol])))
+        atom: float(same[0][atom][1]) if same else next(iter(found[symbol]))
         for atom, symbol in enumerate(symbols)
         if symbol in atomic_numbers and (same or len(found.get(symbol, ())) == 1)
     }

@@ -12,6 +12,7 @@ from scipy.spatial.transform import Rotation
 
 from bec_md.charges import make_charge_source
 from bec_md.charges.born_file import read_born
+from bec_md.charges.constant import ConstantCharges
 from bec_md.charges.symmetry import orbits, symmetry_operations
 from bec_md.errors import DataError, UsageError
 
@@ -326,6 +327,15 @@ def test_what_is_no_permittivity_is_left_out(tmp_path: Path, eps_inf: float, why
     assert any("ε_∞ of born:BORN is left out" in note and why in note for note in source.notes)
 
 
+def test_a_permittivity_is_a_matrix() -> None:
+    """A number was spread over all nine elements."""
+    tensors = np.zeros((2, 3, 3))
+    assert ConstantCharges(tensors, eps_inf=(2.5 * np.eye(3)).tolist()).eps_inf[2].tolist() == [0.0, 0.0, 2.5]
+    found = ConstantCharges(tensors, eps_inf=2.5)
+    assert found.eps_inf is None
+    assert "its shape is ()" in found.notes[0]
+
+
 def test_another_permittivity_is_another_source(tmp_path: Path) -> None:
     """Stored currents carry it: with a corrected BORN they have to be computed anew."""
     tensors = np.array([2.0 * np.eye(3), -2.0 * np.eye(3)])
@@ -346,6 +356,7 @@ def test_molecules_without_a_cell_are_matched_by_order(tmp_path: Path) -> None:
         found, note = bound_tensors(f"born:{source}", frame_of(water))
         np.testing.assert_allclose(found, tensors, atol=1e-6)
         assert "in the order of" in note[0]
+        assert "do not follow a molecule that turns" in note[0]
         with pytest.raises(DataError, match="in the same order"):
             bound_tensors(f"born:{source}", frame_of(water[[1, 0, 2]]))
     with pytest.raises(DataError, match="3 atoms and no cell"):

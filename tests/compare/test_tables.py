@@ -20,6 +20,12 @@ TABLES = {
         "{4:.8f},{1:.4f},{2:.4f}",
         ".",
     ),
+    "units below, between tabs": (
+        "Wavenumber\tn\tk\tRemark\n(cm-1)\t\t-\t",
+        "{0:.4f}\t{1:.4f}\t{2:.4f}\t",
+        ".",
+    ),
+    "units of what has none": ("cm-1  n (-)  k (-)", "{0:.4f}  {1:.4f}  {2:.4f}", "."),
     "comment of another program": ("% Frequency (GHz)  eps1  eps2", "{5:.8f} {6:.8f} {7:.8f}", "."),
     "exponents of Fortran": ("cm-1 n k", "{0:.6E} {1:.6E} {2:.6E}", "D"),
 }
@@ -52,6 +58,8 @@ def test_empty_cells_and_percent(tmp_path: Path) -> None:
     found = open_curve(path, "reflectivity")
     np.testing.assert_allclose(found.wavenumber_cm, [200.0, 300.0, 500.0, 600.0])
     np.testing.assert_allclose(found.values, [0.009, 0.5, 0.25, 0.01])
+    path.write_text("cm-1,n_alpha_cm,n_alpha_cm_err\n1,3,0.1\n2,3,\n3,3,0.1\n4,3,0.1\n5,3,0.2\n")
+    assert open_curve(path, "n_alpha").errors.tolist() == [0.1, 0.1, 0.1, 0.2]  # all points have one, or none
     path.write_text("wavenumber_cm,n,k\n100,,0.1\n200,nan,0.2\n300,,0.3\n400,,0.4\n")
     with pytest.raises(DataError, match="no row with a frequency and a value of n"):
         open_curve(path, "n")
