@@ -116,8 +116,9 @@ def prepare_current(
     probed = list(islice(trajectory.frames(), PROBED))
     mobility = find_immobile(probed, step, trajectory)
     constraints = count_constraints(probed, mobility.free(info.masses_amu)) if len(probed) > 2 else 0
-    at_rest = mobility.immobile is not None or mobility.held is not None
-    rotations = 0 if at_rest else count_rotations(probed, later_frames(trajectory))
+    rotations = 0
+    if mobility.immobile is None:
+        rotations = count_rotations(probed, later_frames(trajectory), mobility.held)
     per_site = isinstance(options.groups, str) and options.groups == "sublattices"
     mean = mean_structure(opener().frames()) if per_site else None
     divided = make_groups(options.groups, first, info.sites) if mean is None else sublattices(mean)

@@ -19,14 +19,14 @@ from bec_md.structure import Frame
 VACUUM_ANG = 7.0
 
 
-def vacuum_directions(frame: Frame) -> list[int]:
-    """Return the lattice directions in which a frame has vacuum."""
+def vacuum_directions(frame: Frame, beyond_ang: float = VACUUM_ANG) -> list[int]:
+    """Return the lattice directions in which a frame has vacuum, more than `beyond_ang` of empty space."""
     if not frame.volume_ang3:
         return [k for k in range(3) if not frame.pbc[k]]
     heights = 1.0 / np.linalg.norm(np.linalg.inv(frame.cell_ang), axis=0)
     places = np.sort((frame.positions_ang @ np.linalg.inv(frame.cell_ang)) % 1.0, axis=0)
     gaps = np.diff(places, axis=0, append=places[:1] + 1.0).max(axis=0) * heights
-    return [k for k in range(3) if not frame.pbc[k] or gaps[k] > VACUUM_ANG]
+    return [k for k in range(3) if not frame.pbc[k] or gaps[k] > beyond_ang]
 
 
 def vacuum_remark(model: str, frame: Frame) -> str | None:
