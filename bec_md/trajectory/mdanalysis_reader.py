@@ -22,6 +22,7 @@ from bec_md.structure.names import VelocityUnits, find_charge_key
 from bec_md.trajectory.options import ReadOptions
 from bec_md.trajectory.reader import place
 from bec_md.trajectory.readers.dcd import keeps_time
+from bec_md.trajectory.readers.indexed import frames_of_clock, mean_step
 from bec_md.trajectory.readers.topology import species_of_universe, style_of_data, topology_path
 
 _REFUSED = ("LAMMPSDUMP", "XYZ")
@@ -74,7 +75,7 @@ class MDAnalysisReader:
         self.format = f"mdanalysis:{kind.lower()}"
         self.n_frames = len(universe.trajectory)
         self._species = species_of_universe(universe, options, self.source)
-        self._has_times, self.timestep_fs = _times(universe, kind)
+        self._has_times, self.timestep_fs = _times(universe, kind, options.first_frame(self.n_frames))
         find_charge_key((), options.charges_key, self.source)
         self.notes = ["Å, ps and Å/ps by the convention of MDAnalysis"]
         if not self._has_times:
@@ -231,28 +232,23 @@ def _keeps_time(part: Any) -> bool:
     return keeps_time(str(header.get("remarks", "")))
 
 
-def _times(universe: Any, kind: str) -> tuple[bool, float | None]:
+def _times(universe: Any, kind: str, wanted: int) -> tuple[bool, float | None]:
     """Whether the frames have times of their own, and the time between them in fs."""
     trajectory = universe.trajectory
     if not all(map(_keeps_time, _parts(trajectory))):
         return False, None
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        first_ps, second_ps = (float(trajectory[k].time) for k in (0, min(1, len(trajectory) - 1)))
-        last_ps = float(trajectory[-1].time)
+        told = frames_of_clock(wanted, len(trajectory))
+        times_ps = [float(trajectory[k].time) for k in told]
         trajectory[0]
     # A DCD counts in the time unit of the program that wrote it, which is CHARMM's only for CHARMM and NAMD.
     no_times = kind in ("MEMORY", "DCD") or any("no dt information" in str(item.message) for item in caught)
     if no_times:
         return False, None
-    if len(trajectory) < 2 or last_ps < first_ps:
-        return True, None
-    if last_ps == first_ps:  # some programs write zeros
+    if len(trajectory) > 1 and times_ps[3] == times_ps[0]:  # some programs write zeros
         return False, None
-    mean, step = (last_ps - first_ps) / (len(trajectory) - 1), second_ps - first_ps
-    digits = 2.4e-7 * abs(second_ps) + 1e-6 * mean
-    # where the mean is another one, frames repeat or are missing
-    return True, (mean if step <= 0.0 or abs(mean - step) <= digits else step) * 1e3
+    return True, mean_step(told, [1e3 * time for time in times_ps])
 
 
 def _universe_name(universe: Any) -> str:

@@ -19,7 +19,7 @@ from bec_md.structure.names import VELOCITY_UNITS, VelocityUnits
 from bec_md.trajectory.options import ReadOptions
 from bec_md.trajectory.reader import place
 from bec_md.trajectory.readers.cells import cell_from_parameters
-from bec_md.trajectory.readers.indexed import IndexedReader
+from bec_md.trajectory.readers.indexed import IndexedReader, frames_of_clock, mean_step
 from bec_md.trajectory.readers.netcdf3 import NetCDF3
 from bec_md.trajectory.readers.topology import species_of_topology, topology_path
 from bec_md.units import BOHR_ANG
@@ -143,12 +143,13 @@ class AmberReader(IndexedReader):
         if n_frames < 2:
             return True
         with self.path.open("rb") as stream:
-            times = [float(self._values(stream, "time", index)) for index in (0, 1, n_frames - 1)]
-        if times[0] == times[2]:
+            told = frames_of_clock(self.options.first_frame(n_frames), n_frames)
+            times = [float(self._values(stream, "time", index)) for index in told]
+        if times[0] == times[3]:
             first_ps = times[0] * self._time_fs / 1e3
             self.notes.append(f"all its times are {first_ps:g} ps, so the time between frames must be given")
-        elif not self.times_repeat(times[0], times[2], self._time_fs):
-            self.timestep_fs = self.mean_step(*(time * self._time_fs for time in times))
+        elif not self.times_repeat(times[0], times[3], self._time_fs):
+            self.timestep_fs = mean_step(told, [time * self._time_fs for time in times])
             return True
         return False
 

@@ -19,7 +19,7 @@ from bec_md.structure import Frame
 from bec_md.structure.names import VelocityUnits
 from bec_md.trajectory.options import ReadOptions
 from bec_md.trajectory.reader import place
-from bec_md.trajectory.readers.indexed import IndexedReader
+from bec_md.trajectory.readers.indexed import IndexedReader, frames_of_clock, mean_step
 from bec_md.trajectory.readers.topology import species_of_topology, topology_path
 from bec_md.trajectory.readers.xdr import TRR_MAGIC, XTC_MAGIC, XTC_MAGIC_LARGE, XdrFrame, read_array, scan
 
@@ -44,10 +44,10 @@ class GromacsReader(IndexedReader):
         self._species = species_of_topology(topology, options, self.source, n_atoms)
         self._check_atoms(n_atoms)
         self.notes = ["nm, ps and nm/ps of GROMACS"]
-        times = [self._frames[k].time_ps for k in (0, min(1, self.n_frames - 1), -1)]
-        self._timeless = self.times_repeat(times[0], times[-1], 1e3)
+        self._timeless = self.times_repeat(self._frames[0].time_ps, self._frames[-1].time_ps, 1e3)
         if not self._timeless:
-            self.timestep_fs = self.mean_step(*(1e3 * time for time in times))
+            told = frames_of_clock(options.first_frame(self.n_frames), self.n_frames)
+            self.timestep_fs = mean_step(told, [1e3 * self._frames[k].time_ps for k in told])
         self._counted = self._frames[0].step != self._frames[-1].step
         if options.need_velocities and self._has_velocities():
             self.velocity_units = VelocityUnits("nm/ps", 1e-2, assumed=False)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 
 import numpy as np
@@ -13,6 +13,28 @@ from bec_md.files import in_words
 from bec_md.structure import Frame
 from bec_md.trajectory.readers.base import FileReader
 from bec_md.trajectory.readers.text import note_cut
+
+
+def frames_of_clock(wanted: int, n_frames: int) -> tuple[int, int, int, int]:
+    """Return the frames whose times say what lies between: the first one, the first two wanted, the last."""
+    first = max(0, min(wanted, n_frames - 2))
+    return 0, first, min(first + 1, n_frames - 1), n_frames - 1
+
+
+def mean_step(frames: Sequence[int], times: Sequence[float]) -> float | None:
+    """Time between frames from those of `frames_of_clock`: single precision leaves few digits late in a run.
+
+    The mean over the run, or over its part from the first frame wanted on, is taken where it agrees with the
+    first interval wanted within these digits.
+    """
+    step, resolution = times[2] - times[1], 2.4e-7 * abs(times[2])
+    if not step > 0.0:
+        return None
+    for begin in (0, 1):
+        mean = (times[3] - times[begin]) / (frames[3] - frames[begin])
+        if abs(mean - step) <= resolution + 1e-6 * mean:
+            return mean
+    return step
 
 
 class IndexedReader(FileReader):
@@ -48,18 +70,6 @@ class IndexedReader(FileReader):
             "not used"
         )
         return True
-
-    def mean_step(self, first_fs: float, second_fs: float, last_fs: float) -> float | None:
-        """Time between frames in fs from three times: single precision leaves few digits late in a run.
-
-        The mean over the run is taken where it agrees with the first interval within these digits.
-        """
-        n_frames = self.n_frames or 0
-        if n_frames < 2 or not second_fs > first_fs:
-            return None
-        mean, resolution = (last_fs - first_fs) / (n_frames - 1), 2.4e-7 * abs(second_fs)
-        near = abs(mean - (second_fs - first_fs)) <= resolution + 1e-6 * mean
-        return mean if near else second_fs - first_fs
 
     def note_cut(self, declared: int | None = None) -> None:
         """Warn about a last frame that is cut off, or about those of `declared` ones that are not whole."""

@@ -32,6 +32,7 @@ from bec_md.trajectory.readers.given import (
     refuse_given_cell,
     required_cell,
 )
+from bec_md.trajectory.readers.indexed import frames_of_clock
 from bec_md.trajectory.readers.restarts import repeated_frames, said_of
 from bec_md.trajectory.readers.text import COUNT_LIMIT_BYTES, floats, take
 
@@ -215,10 +216,12 @@ class XyzReader(FollowedReader[XyzBlock]):
         if self._counters is None or len(self._counters) < 3 or not np.isfinite(self._counters).all():
             return False
         steps, times = (self._counters - self._counters[0]).T
-        if steps[1] <= 0 or steps[-1] <= 0:
+        _, first, second, _ = frames_of_clock(self.options.first_frame(len(steps)), len(steps))
+        apart = steps[second] - steps[first]
+        if apart <= 0 or steps[-1] <= 0:
             return False
         slope = times[-1] / steps[-1]
-        interval, off = float(slope * steps[1]), float(np.abs(times - slope * steps).max())
+        interval, off = float(slope * apart), float(np.abs(times - slope * steps).max())
         digit = next((10.0**-n for n in range(6) if np.abs(times - times.round(n)).max() < 1e-9), 0.0)
         if not 1e-6 * interval < off <= 1.01 * digit < interval:
             return False

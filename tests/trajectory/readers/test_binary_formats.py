@@ -249,6 +249,27 @@ def test_times_late_in_a_run_repeat_in_single_precision(write, tmp_path: Path) -
     assert "single precision" not in early.info.units_note
 
 
+def test_a_run_behind_another_interval_is_read_from_its_start(tmp_path: Path) -> None:
+    """Frames 0, 1, 3, 5, …: the error for all of them says `start=1`."""
+    import MDAnalysis
+    from MDAnalysis.lib.formats.libmdaxdr import TRRFile
+
+    motion = Motion(n_frames=60)
+    topology = binary.pdb(motion, tmp_path)
+    path = tmp_path / "run.trr"
+    with TRRFile(str(path), "w") as file:
+        for k in (0, *range(1, motion.n_frames, 2)):
+            x, box = (array.astype(np.float32) / 10 for array in (motion.positions[k], motion.cell))
+            file.write(x, None, None, box, k, k * motion.timestep_fs / 1e3, 0.0, 4)
+    for source in (path, MDAnalysis.Universe(str(topology), str(path), to_guess=())):
+        options = {} if source is not path else {"topology": topology}
+        with pytest.raises(DataError, match="`start=1`"):
+            list(open_trajectory(source, **options))
+        trajectory = open_trajectory(source, start=1, **options)
+        assert trajectory.info.timestep_fs == pytest.approx(2.0 * motion.timestep_fs)
+        assert len(list(trajectory)) == 30
+
+
 def test_infinite_times_are_refused(motion: Motion, tmp_path: Path) -> None:
     path, topology = binary.trr(motion, tmp_path, since_ps=np.inf), binary.pdb(motion, tmp_path)
     with pytest.raises(DataError):

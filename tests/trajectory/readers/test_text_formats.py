@@ -141,6 +141,12 @@ def test_times_of_few_digits_are_those_of_the_steps(tmp_path: Path, comment: str
     path.write_text("".join(lines[: 6 * 50] + lines[6 * 51 :]))  # one frame is missing
     with pytest.raises(DataError, match="frame 50"):
         list(open_trajectory(path, cell_ang=cell))
+    chosen = [0, *range(1, m.n_frames, 3)]  # the first interval is another one
+    rows = [text.rows_of(m, m.positions)[k] for k in chosen]
+    path = text.xyz(rows, [comments[k] for k in chosen], "run-pos-1.xyz", tmp_path)
+    trajectory = open_trajectory(path, cell_ang=cell, start=1)
+    assert trajectory.info.timestep_fs == pytest.approx(3.0 * step_fs, rel=3e-4)
+    assert len(list(trajectory)) == 50
 
 
 @pytest.mark.parametrize("comment", ["Step {k}, t={t:.2f} fs, Unit is {u}", "time = {p:.6f} ps ({u})"])
