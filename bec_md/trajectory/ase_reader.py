@@ -94,8 +94,9 @@ class AtomsReader:
         velocities = None
         if self.velocity_units is not None and _is_vector(atoms, self._velocities):
             velocities = atoms.arrays[self._velocities] * self.velocity_units.factor_ang_fs
-            if self._velocities.startswith("moment"):
-                velocities /= species.momentum_masses_amu[:, None]
+            if self._velocities.startswith("moment"):  # of ASE's masses, whatever an array `mass` holds
+                own = atoms.get_masses() if "mass" in atoms.arrays else species.momentum_masses_amu
+                velocities /= own[:, None]
         return Frame(
             index=index,
             numbers=species.numbers,
@@ -110,8 +111,8 @@ class AtomsReader:
         )
 
     def _species_of(self, atoms: Any, where: str) -> Species:
-        column = next((name for name in MASS_COLUMNS if name in atoms.arrays), None)
-        own = None if column is None else np.array(atoms.arrays[column], dtype=np.float64)
+        stored = (atoms.arrays[name] for name in MASS_COLUMNS if name in atoms.arrays)
+        own = next((np.array(masses, dtype=np.float64) for masses in stored if masses.ndim == 1), None)
         key = atoms.numbers.tobytes() + (b"" if own is None else own.tobytes())
         if self._species is None or self._species[0] != key:
             labels = symbols_of(np.asarray(atoms.numbers, dtype=np.int64), where)

@@ -121,6 +121,12 @@ def test_velocities_that_ase_leaves_in_arrays_are_those_of_the_file(
         velocities = [frame.velocities_ang_fs for frame in trajectory]
         np.testing.assert_allclose(velocities, truth.velocities, rtol=1e-5, atol=1e-9)
     assert not open_trajectory(images, timestep_fs=2.0, velocities="none").info.has_velocities
+    for atoms, velocity in zip(images, truth.velocities, strict=True):
+        atoms.set_velocities(velocity / units.fs)  # momenta of the standard masses
+    np.testing.assert_allclose(next(iter(open_trajectory(images))).velocities_ang_fs, truth.velocities[0])
+    for atoms in images:
+        atoms.arrays["mass"] = heavy[0]  # (N, 1): something else
+    assert open_trajectory(images).info.masses_amu[0] != heavy[0, 0, 0]
 
 
 def test_frames_are_copies(truth: Truth) -> None:
