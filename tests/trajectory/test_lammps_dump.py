@@ -342,12 +342,18 @@ def test_steps_that_a_restart_wrote_again_are_read_once(truth: Truth, write) -> 
         np.testing.assert_allclose([f.velocities_ang_fs for f in frames], truth.velocities, atol=ROUNDING)
         assert [frame.index for frame in frames] == [0, 1, 2, 3, 4]
         assert [frame.index for frame in trajectory.frames(3)] == [3, 4]
-    foreign = [
-        "ITEM: TIMESTEP" + part for part in dump(other, shuffle=False, time=False).split("ITEM: TIMESTEP")[1:]
-    ]
-    path = write(head + "".join([*snapshots[:4], *foreign[2:]]))  # another run, of the same steps
-    with pytest.raises(DataError, match="not later"):
-        list(open_trajectory(path, timestep_fs=truth.timestep_fs))
+    turned = Truth()
+    turned.velocities = -turned.velocities  # a replica from the same frame
+    for run in (other, turned):
+        foreign = [
+            "ITEM: TIMESTEP" + part
+            for part in dump(run, shuffle=False, time=False).split("ITEM: TIMESTEP")[1:]
+        ]
+        path = write(head + "".join([*snapshots[:4], *foreign[2:]]))  # another run, of the same steps
+        with pytest.raises(DataError, match="not later"):
+            list(open_trajectory(path, timestep_fs=truth.timestep_fs))
+    path = write(head + "".join([*snapshots[:4], *snapshots[1:4]]))  # replicas of equal length
+    assert len(list(open_trajectory(path, timestep_fs=truth.timestep_fs, start=4))) == 3
 
 
 @pytest.mark.parametrize(

@@ -12,12 +12,15 @@ from bec_md.trajectory.velocities import midpoint_displacement
 
 #: How far atoms may be from where they were at the same step: less than thermal motion, more than noise.
 _SAME_ANG = 0.02
+#: The same for velocities, of the largest; replicas from one frame begin with others.
+_SAME_VELOCITY = 0.05
 
 
 def repeated_frames(steps: ArrayLike, frame: Callable[[int], Frame] | None = None) -> NDArray[np.bool_]:
     """Frames whose steps come again further down, (T,); none where a counter begins anew.
 
-    What follows the later ones is their continuation: the earlier ones are those to leave out.
+    What follows the later ones is their continuation: the earlier ones are those to leave out. Those behind
+    a restart reach further than all before; replicas that begin at one frame are to be read one by one.
 
     Parameters
     ----------
@@ -28,7 +31,7 @@ def repeated_frames(steps: ArrayLike, frame: Callable[[int], Frame] | None = Non
     """
     counted = np.asarray(steps, dtype=np.float64)
     repeated = np.zeros(len(counted), dtype=bool)
-    if len(counted) < 3 or not counted[1:].min() > counted[0]:
+    if len(counted) < 3 or not (counted[0] < counted[1:].min() and counted[-1] > counted[:-1].max()):
         return repeated
     if ((counted - counted[0]) % (counted[1] - counted[0])).any():
         return repeated
@@ -45,7 +48,12 @@ def repeated_frames(steps: ArrayLike, frame: Callable[[int], Frame] | None = Non
 def _same(one: Frame, two: Frame) -> bool:
     if not np.array_equal(one.numbers, two.numbers):
         return False
-    return bool(np.abs(midpoint_displacement(one, two)).max() < _SAME_ANG)
+    if np.abs(midpoint_displacement(one, two)).max() >= _SAME_ANG:
+        return False
+    before, after = one.velocities_ang_fs, two.velocities_ang_fs
+    if before is None or after is None:
+        return True
+    return bool(np.abs(after - before).max() <= _SAME_VELOCITY * np.abs(before).max())
 
 
 def carried_times(times: ArrayLike, steps: ArrayLike) -> NDArray[np.float64]:
