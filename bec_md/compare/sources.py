@@ -334,7 +334,7 @@ def _from_names_on(rows: list[str]) -> list[str]:
     above, below = (_cells(row, separator) for row in pair)
     if len(above) != len(below) or {_known_name(cell) for cell in below} & set(_COLUMNS):
         return rows[head:]
-    units = (unit.strip(" ()[]") for unit in below)
+    units = (re.sub("^1$", "-", unit.strip(" ()[]")) for unit in below)
     both = [f"{name} ({unit})" if unit else name for name, unit in zip(above, units, strict=True)]
     return [(separator or "\t").join(both), *rows[head + 1 :]]
 
@@ -398,11 +398,11 @@ def _known_name(cell: str) -> str:
     """Name of a column: of ``Wavenumber (cm-1)``, ``λ / µm`` the unit, not of ``α (cm-1)``."""
     name = unicodedata.normalize("NFKC", cell).strip().strip('"').lower()
     name = re.sub(r"[{}$]", "", name.replace("−", "-").replace("μ", "u").replace("**", "^"))
-    found = re.fullmatch(r"(.*?)[ _]*(?:[(\[]([^)\]]+)[)\]]|[/,] *([^/,]+))", name)
+    found = re.fullmatch(r"(.*?)[ _]*(?:[(\[]([^)\]]+)[)\]]|[/,] *(1/cm|[^/,]+))", name)
     unit = found and (found[2] or found[3]).strip(" _")
     if found and unit in ("%", "percent"):
         return f"{found[1]}_%"
-    if found and unit in ("-", "1"):
+    if found and unit == "-":
         return str(found[1])
     if not found or name in _AXES or unit not in _AXES:
         return name

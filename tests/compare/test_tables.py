@@ -16,16 +16,16 @@ TABLES = {
     "decimal commas between tabs": ("Wavelength, µm\tn\tk", "{3:.8f}\t{1:.4f}\t{2:.4f}", ","),
     "semicolons at the end": ("Wellenzahl (cm-1); n; k;", "{0:.4f}; {1:.4f}; {2:.4f};", "."),
     "units below, titles above": (
-        "Sample 7, ordinary ray\nmeasured by hand\nWavelength,n,k\nnm,,-",
-        "{4:.8f},{1:.4f},{2:.4f}",
+        "Sample 7, ordinary ray\nmeasured by hand\nWavelength,n,k,\nnm,,-,",
+        "{4:.8f},{1:.4f},{2:.4f},",
         ".",
     ),
     "units below, between tabs": (
-        "Wavenumber\tn\tk\tRemark\n(cm-1)\t\t-\t",
+        "Wavenumber\tn\tk\tRemark\n(cm-1)\t\t1\t",
         "{0:.4f}\t{1:.4f}\t{2:.4f}\t",
         ".",
     ),
-    "units of what has none": ("cm-1  n (-)  k (-)", "{0:.4f}  {1:.4f}  {2:.4f}", "."),
+    "units of what has none": ("Frequency, 1/cm\tn (-)\tk (-)", "{0:.4f}\t{1:.4f}\t{2:.4f}", "."),
     "comment of another program": ("% Frequency (GHz)  eps1  eps2", "{5:.8f} {6:.8f} {7:.8f}", "."),
     "exponents of Fortran": ("cm-1 n k", "{0:.6E} {1:.6E} {2:.6E}", "D"),
 }
