@@ -100,7 +100,7 @@ class ReadOptions(Options):
             },
         )
         refuse_not_whole(self, dict.fromkeys(("start", "stop", "stride"), "it counts stored frames"))
-        if not isinstance(self.masses, Mapping):
+        if not isinstance(self.masses or {}, Mapping):
             raise UsageError(
                 f"`masses={brief(self.masses)}` is no table",
                 "it gives the mass of each element whose own is not to be used",

@@ -230,6 +230,7 @@ def test_labels_tensors_and_numbers_of_any_kind() -> None:
         {"groups": labels},
         {"groups": labels, "charges": z.tolist()},
         {"charge_stride": np.int64(1)},
+        {"masses": None},
     ):
         found = compute_current(frames, **{"charges": z, "timestep_fs": 2.0} | given)
         assert np.allclose(found.total("none"), known.total("none"), rtol=0.0, atol=1e-14)

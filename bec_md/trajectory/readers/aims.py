@@ -111,7 +111,8 @@ class AimsReader(TextReader[AimsBlock]):
             kinds = [row.split()[4] for row in rows]
             # species are named by the user, "O", "O_tight" or "O2", beginning with the element
             found = elements_of_labels([(kind, self._masses.get(kind, 0.0)) for kind in kinds], where)
-            labels = [kind if kind in ISOTOPES else label for kind, label in zip(kinds, found, strict=True)]
+            named = zip(kinds, found, strict=True)
+            labels = [kind[0] if label == "H" and kind[0] in ISOTOPES else label for kind, label in named]
             known = all(kind in self._masses for kind in kinds)
             own = np.array([self._masses[kind] for kind in kinds]) if known else None
             self.species = resolve_species(

@@ -132,7 +132,8 @@ class PwReader(TextReader[PwBlock]):
         if self.species is None:
             kinds = [row.split()[0] for row in rows]
             found = elements_of_labels([(kind, self._masses.get(kind, 0.0)) for kind in kinds], where)
-            labels = [kind if kind in ISOTOPES else label for kind, label in zip(kinds, found, strict=True)]
+            named = zip(kinds, found, strict=True)
+            labels = [kind[0] if label == "H" and kind[0] in ISOTOPES else label for kind, label in named]
             known = all(kind in self._masses for kind in kinds)
             own = np.array([self._masses[kind] for kind in kinds]) if known else None
             self.species = resolve_species(

@@ -43,6 +43,8 @@ def test_labels_of_any_case_with_a_suffix(
         words = re.sub(rf"(?<=\s){old}(_tight|1)?(?=\s)", new, words)
     path.write_text(words)
     assert open_trajectory(path).info.numbers.tolist() == [11, 11, 17, 17]
+    path.write_text(re.sub(rf"(?<=\s){labels[0]}(?=\s)", "D1", words))
+    assert open_trajectory(path, masses={"D": 2.014}).info.masses_amu[:2].tolist() == [2.014, 2.014]
 
 
 def test_cell_may_stand_in_for_the_file_of_cells(motion: Motion, tmp_path: Path) -> None:
