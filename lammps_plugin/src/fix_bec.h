@@ -136,6 +136,7 @@ class FixBec : public LAMMPS_NS::Fix {
   Step evaluations = 0;
   Motion motion, motion_before_setup;      // means since the beginning of the run
   double removed_freedom = 0.0;            // by rigid bonds and bodies in it
+  Step freedom_counted = 0;                // atoms there were then
   bool outside = false, warned_outside = false, warned_few = false;    // of the domain of the model
   bool checked_integrators = false;
   const Fix *path_integral = nullptr;      // whose velocities are to be compared with the motion

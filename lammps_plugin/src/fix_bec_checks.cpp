@@ -168,7 +168,8 @@ void FixBec::observe_motion()
     if (judging || (evaluations % TENSORS_DERIVED == 0 && charges_step != update->ntimestep)) evaluate_tensors();
     ++evaluations;
   }
-  if (motion.begins()) {    // once in a run: of a part of rigid bodies LAMMPS warns each time
+  if (motion.begins() || atom->natoms != freedom_counted) {    // of a part of rigid bodies LAMMPS warns each time
+    freedom_counted = atom->natoms;
     removed_freedom = 0.0;
     for (Fix *other : modify->get_fix_list())
       if (other->dof_flag) removed_freedom += static_cast<double>(other->dof(igroup));

@@ -208,6 +208,30 @@ def test_rigid_bonds_take_their_degrees_of_freedom(
     assert "(48 degrees of freedom, 18 of 18" in found.stdout  # 3·18 − 3 of the whole − 3 of three atoms
 
 
+def test_rigid_bonds_of_molecules_that_leave(
+    run_lmp: Callable[..., Any], models: dict[str, Path], tmp_path: Path
+) -> None:
+    (tmp_path / "water.txt").write_text(
+        "water\n\n3 atoms\n2 bonds\n1 angles\n\nCoords\n\n1 0 0 0\n2 1 0 0\n3 -0.3334 0.9428 0\n\n"
+        "Types\n\n1 2\n2 3\n3 3\n\nBonds\n\n1 1 1 2\n2 1 1 3\n\nAngles\n\n1 1 2 1 3\n"
+    )
+    places = [(x, y, z) for x in (1, 5) for y in (1, 5) for z in (1, 5)]
+    script = (
+        "units metal\natom_style molecular\natom_modify map yes\nregion box block 0 8 0 8 0 8\n"
+        "create_box 3 box bond/types 1 angle/types 1 extra/bond/per/atom 2 extra/angle/per/atom 1 "
+        "extra/special/per/atom 2\nmass 1 28.0855\nmass 2 15.999\nmass 3 1.008\nmolecule w water.txt\n"
+        + "".join(f"create_atoms 0 single {x} {y} {z} mol w 5\n" for x, y, z in places)
+        + "bond_style harmonic\nbond_coeff 1 20 1.0\nangle_style harmonic\nangle_coeff 1 2 109.4712\n"
+        + no_forces()
+        + "velocity all create 300 7\nfix move all nve\nfix s all shake 1e-6 50 0 b 1 a 1\n"
+        + bec(models["one_layer"])
+        + "fix out all evaporate 1 1 box 7 molecule yes\ntimestep 1e-4\nrun 4\n"
+    )
+    found = re.search(r"\((\d+) degrees of freedom, (\d+) of", run_lmp(script).stdout)
+    assert found is not None
+    assert 2 * int(found[2]) - int(found[1]) in (2, 3, 4)  # 6 of a molecule less 3, means of whole numbers
+
+
 # ---------------------------------------------------------------------- path integrals
 @pytest.mark.parametrize("method", ["nmpimd", "pimd"])
 def test_velocities_of_normal_modes_beside_positions_of_beads(
