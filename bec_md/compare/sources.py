@@ -265,6 +265,8 @@ def _read_table(path: Path) -> tuple[list[str], dict[str, float], list[str], Arr
     while separator and cells and not cells[-1].strip():
         cells.pop()
     names = [_known_name(name) for name in cells if name.strip() or not tabs]
+    if separator is None and all(row.count("\t") == len(names) - 1 for row in rows[1:]):
+        separator = "\t"  # between which cells may be empty
     try:
         [float(name) for name in names]
         names_missing = True
@@ -303,8 +305,6 @@ def _separator(row: str) -> str | None:
 def _cell_values(row: str, separator: str | None, count: int) -> list[float]:
     """Numbers of a row, NaN for empty cells; Fortran's exponents have a D."""
     words = row.split(separator)
-    if separator is None and len(words) != count:
-        words = row.split("\t")
     while len(words) > count and not words[-1].strip():
         words.pop()
     return [float(re.sub("[dD]", "e", word)) if word.strip() else np.nan for word in words]

@@ -58,6 +58,13 @@ def test_empty_cells_and_percent(tmp_path: Path) -> None:
     found = open_curve(path, "reflectivity")
     np.testing.assert_allclose(found.wavenumber_cm, [200.0, 300.0, 500.0, 600.0])
     np.testing.assert_allclose(found.values, [0.009, 0.5, 0.25, 0.01])
+    path.write_text(
+        "cm-1\tn\tk\n100\t1.5\t0.1\n200\t\t0.1\n300\t1.5\t\n400\t1.5\t0.1\n500\t2\t0.1\n600\t1\t0.1\n"
+    )
+    assert open_curve(path, "n_alpha").wavenumber_cm.tolist() == [100.0, 400.0, 500.0, 600.0]
+    path.write_text("cm-1\t\tn\t\tk\n" + "100\t\t1.5\t\t0.1\n" * 4 + "500\t\t2\n")  # which is missing?
+    with pytest.raises(DataError, match="not a table"):
+        open_curve(path, "n")
     path.write_text("cm-1,n_alpha_cm,n_alpha_cm_err\n1,3,0.1\n2,3,\n3,3,0.1\n4,3,0.1\n5,3,0.2\n")
     assert open_curve(path, "n_alpha").errors.tolist() == [0.1, 0.1, 0.1, 0.2]  # all points have one, or none
     path.write_text("wavenumber_cm,n,k\n100,,0.1\n200,nan,0.2\n300,,0.3\n400,,0.4\n")
