@@ -19,6 +19,8 @@ from bec_md.trajectory.velocities import midpoint_displacement
 _SAME_MOTION, _SAME_STEPS = 0.95, 0.7
 #: Differences of the same frame in two files: positions in Å, velocities relative to the fastest.
 _SAME_ANG, _SAME_VELOCITY = 2e-5, 1e-4
+#: Relative difference of intervals that are differences of large times.
+_SAME_INTERVAL = 1e-6
 
 
 @dataclass(frozen=True)
@@ -197,7 +199,8 @@ def _overlaps(one: _Ends, other: _Ends) -> int | None:
 def _alike(one: _Ends, other: _Ends) -> bool:
     """Whether both hold the same atoms and arrays at the same interval."""
     first, second = one.trajectory.info, other.trajectory.info
-    same = first.has_velocities == second.has_velocities and first.timestep_fs == second.timestep_fs
+    intervals = [info.timestep_fs or 0.0 for info in (first, second)]
+    same = first.has_velocities == second.has_velocities and bool(np.isclose(*intervals, _SAME_INTERVAL))
     return same and np.array_equal(first.numbers, second.numbers)
 
 

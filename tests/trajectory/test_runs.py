@@ -47,6 +47,14 @@ def test_parts_are_joined_in_any_order(write, velocities, shared) -> None:
         assert (one.index, one.time_fs) == (other.index, other.time_fs)
 
 
+def test_intervals_are_differences_of_times(write) -> None:
+    """Of floating point numbers: 0.7 − 0 is not 14.7 − 14."""
+    motion = HarmonicMotion(n_atoms=16, interval_fs=0.7)
+    paths = cut(write, motion, range(21), range(20, 60), comment="time_fs={t}")
+    (run,) = find_runs([open_trajectory(path) for path in paths])
+    assert run.repeated == (0, 1)
+
+
 @pytest.mark.parametrize("velocities", [True, False])
 def test_a_copy_from_before_the_run_was_longer_is_no_replica(write, velocities) -> None:
     paths = cut(write, HarmonicMotion(n_atoms=16), range(60), range(25), velocities=velocities, comment="")
