@@ -68,6 +68,9 @@ SECOND_RADIATION_CM_K: float = PLANCK_J_S * SPEED_OF_LIGHT_M_S * 100.0 / BOLTZMA
 CM_PER_THZ: float = 1e12 / (SPEED_OF_LIGHT_M_S * 100.0)
 MEV_PER_CM: float = PLANCK_J_S * SPEED_OF_LIGHT_M_S * 100.0 / ELEMENTARY_CHARGE_C * 1e3
 
+#: Relative difference of times between frames that are one: files of few digits tell it to so many.
+SAME_INTERVAL = 1e-4
+
 
 def angular_frequency_from_wavenumber(wavenumber_cm: float) -> float:
     """Angular frequency ω = 2πc·ν̃ in rad/fs of a wavenumber in cm⁻¹."""

@@ -10,6 +10,7 @@ import numpy as np
 from bec_md.arrays import brief
 from bec_md.current.fields import FIELDS, INTERNAL, CurrentData
 from bec_md.errors import DataError
+from bec_md.units import SAME_INTERVAL
 
 #: Larger numbers come from damage; their squares and sums would overflow.
 _LARGEST = 1e100
@@ -144,7 +145,7 @@ def check_same_kind(first: CurrentData, other: CurrentData, number: int) -> None
                 "pieces of one current must describe the same atoms in the same way",
                 "join only pieces of one run, made with the same options",
             )
-    if not np.isclose(first.timestep_fs, other.timestep_fs, rtol=1e-6, atol=0.0):
+    if not np.isclose(first.timestep_fs, other.timestep_fs, rtol=SAME_INTERVAL, atol=0.0):
         raise DataError(
             f"piece {number} has a timestep of {other.timestep_fs} fs, piece 1 of {first.timestep_fs} fs",
             "a time series needs one timestep",

@@ -20,6 +20,7 @@ from bec_md.current.replicas import same_charges
 from bec_md.current.series import CurrentSeries, concatenate
 from bec_md.errors import UsageError
 from bec_md.trajectory.runs import Run, arrange
+from bec_md.units import SAME_INTERVAL
 
 #: Samples at each end that tell how smooth a current is.
 _ENDS = 64
@@ -151,7 +152,7 @@ def _alike(one: CurrentSeries, other: CurrentSeries) -> bool:
     same = (one.groups, one.scheme, one.total_charge_e) == (other.groups, other.scheme, other.total_charge_e)
     stored = {name for name, _ in one.time_fields()} == {name for name, _ in other.time_fields()}
     counted = one.n_atoms == other.n_atoms
-    clock = bool(np.isclose(one.timestep_fs, other.timestep_fs, rtol=1e-6, atol=0.0))
+    clock = bool(np.isclose(one.timestep_fs, other.timestep_fs, rtol=SAME_INTERVAL, atol=0.0))
     return same and stored and counted and clock and same_charges(one, other)
 
 

@@ -122,7 +122,8 @@ class JoinedReader:
             for name in found.keys() & start.keys() & second.keys():
                 step = second[name] - start[name]
                 missing = start[name] + step * (begin - left_out) - found[name]
-                shift[name] = 0.0 if abs(missing) <= _SAME_COUNT * abs(step) else missing
+                digits = 2.4e-7 * abs(second[name]) * begin if name == _TIME else 0.0  # of single precision
+                shift[name] = 0.0 if abs(missing) <= _SAME_COUNT * abs(step) + digits else missing
             shifts.append(shift)
             begin += length
         return shifts

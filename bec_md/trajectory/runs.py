@@ -14,13 +14,12 @@ from bec_md.structure import Frame
 from bec_md.trajectory.clock import counter_of
 from bec_md.trajectory.frame import Trajectory
 from bec_md.trajectory.velocities import midpoint_displacement
+from bec_md.units import SAME_INTERVAL
 
 #: Correlation of a step with the velocities at its ends, or with the steps beside it, that only one run has.
 _SAME_MOTION, _SAME_STEPS = 0.95, 0.7
 #: Differences of the same frame in two files: positions in Å, velocities relative to the fastest.
 _SAME_ANG, _SAME_VELOCITY = 2e-5, 1e-4
-#: Relative difference of intervals that are differences of large times.
-_SAME_INTERVAL = 1e-6
 
 
 @dataclass(frozen=True)
@@ -199,9 +198,9 @@ def _overlaps(one: _Ends, other: _Ends) -> int | None:
 def _alike(one: _Ends, other: _Ends) -> bool:
     """Whether both hold the same atoms and arrays at the same interval."""
     first, second = one.trajectory.info, other.trajectory.info
-    intervals = [info.timestep_fs or 0.0 for info in (first, second)]
-    same = first.has_velocities == second.has_velocities and bool(np.isclose(*intervals, _SAME_INTERVAL))
-    return same and np.array_equal(first.numbers, second.numbers)
+    steps = first.timestep_fs or 0.0, second.timestep_fs or 0.0
+    same = first.has_velocities == second.has_velocities and np.isclose(*steps, rtol=SAME_INTERVAL, atol=0.0)
+    return bool(same) and np.array_equal(first.numbers, second.numbers)
 
 
 def _continues(one: _Ends, other: _Ends) -> int | None:

@@ -50,6 +50,7 @@ def test_parts_of_a_run_are_found_wherever_it_was_cut(
 ) -> None:
     whole = series(seed, timestep_fs)
     one, other = whole[: at + shared], whole[at:]
+    other = replace(other, timestep_fs=timestep_fs * (1.0 + 5e-6))  # the mean of rounded times
     if not counted:  # a restart with another clock and another branch of P
         other = replace(other, start_time_fs=0.0, polarization=other.polarization + branch)
     (found,) = in_runs([other, one] if swapped else [one, other], ["b", "a"] if swapped else ["a", "b"])
@@ -67,6 +68,12 @@ def test_replicas_are_never_joined(seeds: list[int], later: bool) -> None:
     if later:  # each clock goes on where that of the one before ended
         replicas = [replace(one, start_time_fs=800.0 * k) for k, one in enumerate(replicas)]
     assert len(find_parts(replicas, list("abcde"))) == 5
+
+
+def test_replicas_of_rounded_times_are_averaged() -> None:
+    one = series(1)
+    spectra = [compute_spectrum([one, replace(series(2), timestep_fs=step)]) for step in (2.0, 2.00001)]
+    np.testing.assert_allclose(spectra[1].sigma, spectra[0].sigma)
 
 
 def test_samples_too_far_apart_are_joined_by_their_times() -> None:

@@ -15,6 +15,7 @@ from bec_md.arrays import Array, spread_rows
 from bec_md.current import rules
 from bec_md.current.replicas import require_same_system
 from bec_md.errors import DataError, UsageError
+from bec_md.units import SAME_INTERVAL
 
 if TYPE_CHECKING:
     from bec_md.current.series import CurrentSeries, SumRule
@@ -190,7 +191,7 @@ def open_blocks(series: tuple[CurrentSeries, ...], sum_rule: SumRule) -> Current
     require_same_system(series)
     first = series[0]
     for number, other in enumerate(series):
-        if abs(other.timestep_fs - first.timestep_fs) > 1e-6 * first.timestep_fs:
+        if abs(other.timestep_fs - first.timestep_fs) > SAME_INTERVAL * first.timestep_fs:
             raise UsageError(
                 f"replica {number} has a time step of {other.timestep_fs} fs, replica 0 {first.timestep_fs}",
                 "spectra of different time steps cannot be averaged",

@@ -116,8 +116,8 @@ class XyzReader(FollowedReader[XyzBlock]):
         else:
             refuse_given_cell(options, self.source)
         self._choose_velocities(first, n_columns)
-        self._counted = False
-        self._counted = self._settle_clock()
+        self._clock: tuple[float, float] | None = None
+        self._clock = self._settle_clock()
 
     def blocks(self, lines: Iterator[str]) -> Iterator[XyzBlock]:
         """Cut the file by its numbers of atoms; add velocities and cells of the same step."""
@@ -163,9 +163,16 @@ class XyzReader(FollowedReader[XyzBlock]):
             cell_ang=cell,
             pbc=np.ones(3, dtype=bool),
             velocities_ang_fs=velocities,
-            time_fs=None if self._counted else comment.time_fs,
+            time_fs=self._time_of(comment),
             step=comment.step,
         )
+
+    def _time_of(self, comment: Comment) -> float | None:
+        """Time of a frame in fs, by its step where times have few digits."""
+        if self._clock is None or comment.step is None:
+            return comment.time_fs
+        start, pace = self._clock
+        return start + pace * comment.step
 
     def _step(self, comment: str, index: int) -> int:
         step = self.dialect.read(comment).step
@@ -207,27 +214,27 @@ class XyzReader(FollowedReader[XyzBlock]):
         repeated = self._repeated.get(path, np.zeros(0, dtype=bool))
         return (item for n, item in enumerate(items) if n >= len(repeated) or not repeated[n])
 
-    def _settle_clock(self) -> bool:
-        """Whether times are those of the steps but for their few digits, which make them uneven.
+    def _settle_clock(self) -> tuple[float, float] | None:
+        """Time of step 0 and of one step, where times are those of the steps but for their few digits.
 
-        The time between frames is that of the whole run then, 0.48378 and not 0.484 fs, and frames are
-        counted by their steps.
+        These make them uneven: the time between frames is that of the whole run, 0.48378 and not 0.484 fs.
         """
         if self._counters is None or len(self._counters) < 3 or not np.isfinite(self._counters).all():
-            return False
+            return None
         steps, times = (self._counters - self._counters[0]).T
         _, first, second, _ = frames_of_clock(self.options.first_frame(len(steps)), len(steps))
         apart = steps[second] - steps[first]
         if apart <= 0 or steps[-1] <= 0:
-            return False
-        slope = times[-1] / steps[-1]
+            return None
+        slope = float(times[-1] / steps[-1])
         interval, off = float(slope * apart), float(np.abs(times - slope * steps).max())
         digit = next((10.0**-n for n in range(6) if np.abs(times - times.round(n)).max() < 1e-9), 0.0)
         if not 1e-6 * interval < off <= 1.01 * digit < interval:
-            return False
+            return None
         self.timestep_fs = interval
         self.notes.append(f"times of few digits, on average {interval:.6g} fs between frames")
-        return True
+        start, begun = self._counters[0]
+        return float(begun - slope * start), slope
 
     def _choose_velocities(self, first: XyzBlock, n_columns: int) -> None:
         """Fix where velocities come from and in which units they are."""

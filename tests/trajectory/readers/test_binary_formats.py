@@ -13,6 +13,8 @@ import pytest
 
 from bec_md.errors import DataError, UsageError
 from bec_md.trajectory import open_trajectory
+from bec_md.trajectory.joined import Parts
+from bec_md.trajectory.runs import find_runs
 from tests.trajectory.readers import binary
 from tests.trajectory.readers import motion as text
 from tests.trajectory.readers.motion import Motion
@@ -268,6 +270,21 @@ def test_a_run_behind_another_interval_is_read_from_its_start(tmp_path: Path) ->
         trajectory = open_trajectory(source, start=1, **options)
         assert trajectory.info.timestep_fs == pytest.approx(2.0 * motion.timestep_fs)
         assert len(list(trajectory)) == 30
+
+
+def test_parts_late_in_a_run_are_joined_whatever_their_times_lack_of_digits(tmp_path: Path) -> None:
+    paths, step_fs = [], 2.0
+    for begin in (0, 219):
+        motion = Motion(n_frames=400, timestep_fs=step_fs)
+        part = slice(begin, begin + 220)
+        motion.positions, motion.velocities = motion.positions[part], motion.velocities[part]
+        motion.n_frames = len(motion.positions)
+        name, since_ps = f"{begin}.trr", 301.0 + begin * step_fs / 1e3
+        paths.append(binary.trr(motion, tmp_path, name=name, since_ps=since_ps))
+    topology = binary.pdb(motion, tmp_path)
+    (run,) = find_runs([open_trajectory(path, topology=topology) for path in paths])
+    whole = open_trajectory(Parts(tuple(paths), run.repeated), topology=topology)
+    assert len(list(whole)) == 400
 
 
 def test_infinite_times_are_refused(motion: Motion, tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ import pytest
 from bec_md.errors import BecMDWarning, DataError, UsageError
 from bec_md.structure.ase_files import read_structure
 from bec_md.trajectory import open_trajectory
+from bec_md.trajectory.runs import find_runs
 from tests.trajectory.readers import motion as text
 from tests.trajectory.readers.motion import Motion
 from tests.trajectory.truth import assert_helpful
@@ -143,6 +144,14 @@ def test_times_of_few_digits_are_those_of_the_steps(tmp_path: Path, comment: str
     path.write_text("".join(lines[: 6 * 50] + lines[6 * 51 :]))  # one frame is missing
     with pytest.raises(DataError, match="frame 50"):
         list(open_trajectory(path, cell_ang=cell))
+    if "time =" in comment:  # parts of a run, whose means are not the same to all digits
+        parts = []
+        for number, part in enumerate((slice(0, 80), slice(79, 150))):
+            rows = text.rows_of(m, m.positions)[part]
+            parts.append(text.xyz(rows, comments[part], f"{number}-pos-1.xyz", tmp_path))
+        opened = [open_trajectory(path, cell_ang=cell) for path in parts]
+        assert next(iter(opened[1])).time_fs == pytest.approx(79 * step_fs, abs=2e-3)
+        assert [run.repeated for run in find_runs(opened)] == [(0, 1)]
     chosen = [0, *range(1, m.n_frames, 3)]  # the first interval is another one
     rows = [text.rows_of(m, m.positions)[k] for k in chosen]
     path = text.xyz(rows, [comments[k] for k in chosen], "run-pos-1.xyz", tmp_path)
