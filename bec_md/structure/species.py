@@ -196,6 +196,18 @@ def elements_of_labels(sites: Sequence[tuple[str, float]], place: str) -> list[s
     return [element(site) for site in sites]
 
 
+def species_of_labels(
+    labels: Sequence[str], known_amu: Mapping[str, float], place: str, masses: Mapping[str, float] | None
+) -> Species:
+    """Return the species of labels as in `elements_of_labels`, with the masses in amu that a file states."""
+    found = elements_of_labels([(label, known_amu.get(label, 0.0)) for label in labels], place)
+    named = zip(labels, found, strict=True)
+    symbols = [label[0] if symbol == "H" and label[0] in ISOTOPES else symbol for label, symbol in named]
+    known = all(label in known_amu for label in labels)
+    own = np.array([known_amu[label] for label in labels]) if known else None
+    return resolve_species(symbols, place=place, file_masses_amu=own, masses=masses)
+
+
 def symbols_of(numbers: NDArray[np.int64], place: str) -> tuple[str, ...]:
     """Element symbols of atomic numbers, shape (N,)."""
     from ase.data import chemical_symbols

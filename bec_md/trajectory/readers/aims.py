@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from bec_md.files import open_text
 from bec_md.structure import Frame
 from bec_md.structure.names import VelocityUnits
-from bec_md.structure.species import ISOTOPES, Species, elements_of_labels, resolve_species
+from bec_md.structure.species import Species, species_of_labels
 from bec_md.trajectory.ase_reader import AtomsReader
 from bec_md.trajectory.options import ReadOptions
 from bec_md.trajectory.reader import FrameReader
@@ -110,14 +110,7 @@ class AimsReader(TextReader[AimsBlock]):
         if self.species is None:
             kinds = [row.split()[4] for row in rows]
             # species are named by the user, "O", "O_tight" or "O2", beginning with the element
-            found = elements_of_labels([(kind, self._masses.get(kind, 0.0)) for kind in kinds], where)
-            named = zip(kinds, found, strict=True)
-            labels = [kind[0] if label == "H" and kind[0] in ISOTOPES else label for kind, label in named]
-            known = all(kind in self._masses for kind in kinds)
-            own = np.array([self._masses[kind] for kind in kinds]) if known else None
-            self.species = resolve_species(
-                labels, place=where, file_masses_amu=own, masses=self.options.masses
-            )
+            self.species = species_of_labels(kinds, self._masses, where, self.options.masses)
         return self.species
 
 
