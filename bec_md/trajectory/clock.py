@@ -17,6 +17,8 @@ from bec_md.structure.names import STEP_KEYS, UNITLESS_TIME_KEYS, VELOCITY_UNITS
 from bec_md.trajectory.motion import ClockReading
 from bec_md.units import BOHR_ANG
 
+#: Names of the counters that are no keys of `Frame.info`.
+TIME, STEP = "time_fs of the frame", "step of the frame"
 #: Largest relative difference of two statements of the same time (rounded times, single precision).
 _SAME = 2e-3
 #: Units in which a ``Time=`` without a unit may count, in fs.
@@ -43,6 +45,13 @@ def counter_of(frame: Frame, key: str | None) -> Counter | None:
         return Counter("step", float(frame.step))
     value = None if key is None else number_of(frame, key)
     return None if key is None or value is None else Counter(f"{key}=", value)
+
+
+def counters_of(frame: Frame) -> dict[str, float]:
+    """Everything that a frame counts, by name."""
+    found = {TIME: frame.time_fs, STEP: frame.step}
+    found |= {key: number_of(frame, key) for key in (*UNITLESS_TIME_KEYS, *STEP_KEYS)}
+    return {name: float(value) for name, value in found.items() if value is not None}
 
 
 def counting_key(frames: Sequence[Frame]) -> str | None:

@@ -10,12 +10,10 @@ from pathlib import Path
 
 from bec_md.errors import UsageError
 from bec_md.structure import Frame
-from bec_md.structure.names import STEP_KEYS, UNITLESS_TIME_KEYS, VelocityUnits
-from bec_md.trajectory.clock import number_of
+from bec_md.structure.names import VelocityUnits
+from bec_md.trajectory.clock import STEP, TIME, counters_of
 from bec_md.trajectory.reader import FrameReader
 
-#: Names of the counters that are no keys of `Frame.info`.
-_TIME, _STEP = "time_fs of the frame", "step of the frame"
 #: Difference, in steps, up to which a counter is said to run on (rounded times).
 _SAME_COUNT = 0.05
 
@@ -113,27 +111,20 @@ class JoinedReader:
 
     def _find_shifts(self) -> list[Mapping[str, float]]:
         """What to add to the counters of each part, where they begin anew, so that they run on."""
-        start, second = (_counters(frame) for frame in islice(self._readers[0].read(0, 1), 2))
+        start, second = (counters_of(frame) for frame in islice(self._readers[0].read(0, 1), 2))
         begin = 0
         shifts: list[Mapping[str, float]] = []
         for reader, left_out, length in zip(self._readers, self._left_out, self._lengths, strict=True):
-            found = _counters(next(iter(reader.read(0, 1))))
+            found = counters_of(next(iter(reader.read(0, 1))))
             shift = {}
             for name in found.keys() & start.keys() & second.keys():
                 step = second[name] - start[name]
                 missing = start[name] + step * (begin - left_out) - found[name]
-                digits = 2.4e-7 * abs(second[name]) * begin if name == _TIME else 0.0  # of single precision
+                digits = 2.4e-7 * abs(second[name]) * begin if name == TIME else 0.0  # of single precision
                 shift[name] = 0.0 if abs(missing) <= _SAME_COUNT * abs(step) + digits else missing
             shifts.append(shift)
             begin += length
         return shifts
-
-
-def _counters(frame: Frame) -> dict[str, float]:
-    """Everything that a frame counts, by name."""
-    found = {_TIME: frame.time_fs, _STEP: frame.step}
-    found |= {key: number_of(frame, key) for key in (*UNITLESS_TIME_KEYS, *STEP_KEYS)}
-    return {name: float(value) for name, value in found.items() if value is not None}
 
 
 def _shifted(frame: Frame, shift: Mapping[str, float]) -> Frame:
@@ -145,7 +136,7 @@ def _shifted(frame: Frame, shift: Mapping[str, float]) -> Frame:
     }
     return replace(
         frame,
-        time_fs=None if frame.time_fs is None else frame.time_fs + shift.get(_TIME, 0.0),
-        step=None if frame.step is None else frame.step + round(shift.get(_STEP, 0.0)),
+        time_fs=None if frame.time_fs is None else frame.time_fs + shift.get(TIME, 0.0),
+        step=None if frame.step is None else frame.step + round(shift.get(STEP, 0.0)),
         info=info,
     )

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from bec_md.errors import UsageError
 from bec_md.structure import Frame
-from bec_md.trajectory.clock import counter_of
+from bec_md.trajectory.clock import counter_of, counters_of
 from bec_md.trajectory.frame import Trajectory
 from bec_md.trajectory.velocities import midpoint_displacement
 from bec_md.units import SAME_INTERVAL
@@ -176,23 +176,27 @@ def _overlaps(one: _Ends, other: _Ends) -> int | None:
         )
     if not one.tail or not other.tail or one.trajectory.info.n_frames is None:
         return None
-    counters = [counter_of(frame, None) for frame in (*one.head, one.tail[-1], other.head[0], other.tail[-1])]
-    if any(counter is None for counter in counters) or len({c.name for c in counters if c is not None}) != 1:
-        return None
-    first, second, last, begin, end = (counter.value for counter in counters if counter is not None)
-    number = (begin - first) / (second - first)
-    if not first < begin < last or abs(number - round(number)) > 0.01:
-        return None
-    same = next(iter(one.trajectory.frames(round(number))), None)
-    if same is None or not _same_frame(same, other.head[0]):
-        return None
-    if end > last:
-        return one.trajectory.info.n_frames - same.index
-    raise UsageError(
-        f"{other.name} begins with frame {same.index} of {one.name}, which goes on as long or longer",
-        "the frames that both hold would count twice",
-        f"leave {other.name} out",
-    )
+    counted = [counters_of(frame) for frame in (*one.head, one.tail[-1], other.head[0], other.tail[-1])]
+    for name in counted[0]:  # one may begin anew: the time of LAMMPS does behind read_restart
+        if not all(name in counters for counters in counted):
+            continue
+        first, second, last, begin, end = (counters[name] for counters in counted)
+        if not first < begin < last or not first < second:
+            continue
+        number = (begin - first) / (second - first)
+        if abs(number - round(number)) > 0.01:
+            continue
+        same = next(iter(one.trajectory.frames(round(number))), None)
+        if same is None or not _same_frame(same, other.head[0]):
+            continue
+        if end > last:
+            return one.trajectory.info.n_frames - same.index
+        raise UsageError(
+            f"{other.name} begins with frame {same.index} of {one.name}, which goes on as long or longer",
+            "the frames that both hold would count twice",
+            f"leave {other.name} out",
+        )
+    return None
 
 
 def _alike(one: _Ends, other: _Ends) -> bool:

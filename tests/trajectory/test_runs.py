@@ -128,6 +128,20 @@ def test_a_run_that_was_killed_and_restarted_from_earlier_on(write, stride) -> N
         np.testing.assert_array_equal(one.positions_ang, other.positions_ang)
 
 
+@pytest.mark.parametrize(("comment", "anew"), [("Time={t}", False), ("step={i} time_fs={t}", True)])
+def test_a_killed_run_whose_time_has_no_unit_or_begins_anew(write, comment, anew) -> None:
+    """`read_restart` of LAMMPS goes on with the steps alone."""
+    motion = HarmonicMotion(n_atoms=16)
+    first, second = (motion.extxyz(frames=list(r), comment=comment) for r in (range(35), range(20, 60)))
+    for number in range(20, 60) if anew else ():
+        second = second.replace(f"time_fs={float(number)}", f"time_fs={float(number - 20)}")
+    paths = write(first, "a.xyz"), write(second, "b.xyz")
+    (run,) = find_runs(opened(paths))
+    assert run == Run((0, 1), (0, 15))
+    joined = open_trajectory(Parts(paths, run.repeated), timestep_fs=1.0)
+    np.testing.assert_allclose([frame.time_fs for frame in joined.frames()], np.arange(60), atol=1e-9)
+
+
 def test_two_continuations_of_one_run_are_refused(write) -> None:
     motion = HarmonicMotion(n_atoms=16)
     paths = cut(write, motion, range(30), range(30, 60), range(29, 50))
