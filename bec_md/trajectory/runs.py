@@ -125,9 +125,8 @@ def arrange(
     for repeats in (continues, overlaps):
         pairs, apart = apart, []
         for one, other in pairs:
-            if (
-                one in _run_from(other, following).members
-            ):  # a motion that recurs: the order given is the order
+            # in a motion that recurs the order given is the order
+            if one in _run_from(other, following).members:
                 continue
             repeated = repeats(one, other)
             if repeated is None:
