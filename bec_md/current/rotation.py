@@ -40,24 +40,19 @@ def count_rotations(
     frames
         The first frames.
     later
-        Frames of the middle and of the end, read only if the first ones do not turn: without any there is
-        nothing to be said.
+        Frames of the middle and of the end of a longer run, read only if the first ones do not turn.
     held
         (N, 3, 3) projectors on directions along which atoms do not move: rotations along these count there.
     """
     if len(frames) < 3 or frames[0].n_atoms < 2 or len(vacuum_directions(frames[0], _ALONE_ANG)) < 3:
         return 0
     distance = frames[1].index - frames[0].index
-    first, seen = list(_moving(frames, distance)), 0
     ways = np.empty((0, 0, 3))
-    for frame in chain(first, _moving(later, distance)):
-        seen += 1
+    for frame in chain(_moving(frames, distance), _moving(later, distance)):
         turning, whole, ways = _energies(frame)
         freedom = 3 * frame.n_atoms - len(ways)
         if turning * freedom > _AT_REST * 3.0 * (whole - turning):
             return 0
-    if seen <= len(first):
-        return 0
     if held is not None:
         ways = ways - np.einsum("iab,kib->kia", held, ways)
     ranks = [np.linalg.matrix_rank(some.reshape(len(some), -1), tol=_HELD_ANG) for some in (ways, ways[:3])]

@@ -67,8 +67,8 @@ def test_a_molecule_without_angular_momentum_has_no_rotations(shape: np.ndarray,
     assert count_rotations(frames[:24], iter(frames[24:])) == axes
     turning = frames_of(shape, masses, spin=0.004)
     assert count_rotations(turning[:24], iter(turning[24:])) == 0
-    assert count_rotations(frames[:24], iter(turning[24:])) == 0  # a crystal whose start was cleaned
-    assert count_rotations(frames[:24], iter(())) == 0
+    assert count_rotations(frames[:24], iter(turning[24:])) == 0  # set turning by a thermostat
+    assert count_rotations(frames[:24], iter(())) == axes  # no longer run
 
 
 @pytest.mark.parametrize("stored", [True, False])
