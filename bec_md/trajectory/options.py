@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import ClassVar
 
-from bec_md.arrays import brief
 from bec_md.errors import UsageError
 from bec_md.options import Options, refuse_not_positive, refuse_not_whole
 
@@ -102,7 +101,7 @@ class ReadOptions(Options):
         refuse_not_whole(self, dict.fromkeys(("start", "stop", "stride"), "it counts stored frames"))
         if not isinstance(self.masses or {}, Mapping):
             raise UsageError(
-                f"`masses={brief(self.masses)}` is no table",
+                f"`masses` of type {type(self.masses).__name__} is no table",
                 "it gives the mass of each element whose own is not to be used",
                 'give them by element, `masses={"H": 2.014}`',
             )
