@@ -99,7 +99,7 @@ class ReadOptions(Options):
             },
         )
         refuse_not_whole(self, dict.fromkeys(("start", "stop", "stride"), "it counts stored frames"))
-        if not isinstance(self.masses or {}, Mapping):
+        if self.masses is not None and not isinstance(self.masses, Mapping):
             raise UsageError(
                 f"`masses` of type {type(self.masses).__name__} is no table",
                 "it gives the mass of each element whose own is not to be used",
