@@ -27,7 +27,7 @@ _POTENTIAL = re.compile(r"([A-Z][a-z]?)(?=[_./\d]|$)")
 _REPARTITIONED_AMU = (1.1, 4.1)
 #: How close a mass in that range is to that of an isotope or helium; twice and three times 1.008 are farther.
 _ISOTOPE_AMU = 1.5e-3
-#: Relative difference of masses that are those of one element.
+#: Standard weights and the masses of input files agree better than this; neighboring elements do not.
 _SAME_MASS = 0.02
 #: No atom is heavier, nor a bead of atoms.
 _LARGEST_MASS_AMU = 1e5

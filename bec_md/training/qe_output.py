@@ -22,7 +22,6 @@ from bec_md.units import BOHR_ANG
 
 _TRIPLE = r"\(\s*" + r"\s+".join([NUMBER] * 3) + r"\s*\)"
 _SITE = re.compile(r"^\s*(\d+)\s+(\S+)\s+([\d.]+)\s+tau\(\s*\d+\s*\)\s*=\s*" + _TRIPLE, re.MULTILINE)
-"""Standard weights and the masses of input files agree better than this; neighboring elements do not."""
 _HEADING = re.compile(r"Effective charges \(d (Force / dE|P / du)\) in cartesian axis([^\n]*)")
 _ROUNDING = 2e-4
 """ph.x prints positions with five decimals of the lattice parameter; a fair margin, in that unit."""
