@@ -209,10 +209,13 @@ def _making(card: Mapping[str, Any], training: Mapping[str, Any]) -> list[str]:
             f"- Made with `python -m bec_md.training.publish_mean {' '.join(card['shares'])} --name"
             f" {card['name']} --data-root DATA`",
         ]
+    finetune = training["config"].get("finetune")
+    start = f", continuing `{Path(finetune['model']).stem}`" if finetune else ""
     return [
         f"- Parameters: {training['n_parameters']:,}",
-        f"- Trained for {training['epochs']} epochs, {training['minutes']:.0f} minutes on one CPU core"
-        f" (best validation in epoch {training['best_epoch']}), seed {training['config']['seed']}",
+        f"- Trained for {training['epochs']} epoch{'s' * (training['epochs'] != 1)},"
+        f" {training['minutes']:.0f} minutes on one CPU core"
+        f" (best validation in epoch {training['best_epoch']}), seed {training['config']['seed']}{start}",
         f"- Made with `bec-md train bec_md/network/bundled/{card['name']}.yaml --data-root DATA`, then"
         " `python -m bec_md.training.publish`",
     ]
