@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 #: What a principal value of ε∞ may lie below 1 by rounding.
-_ROUNDED = 1e-3
+ROUNDED = 1e-3
 #: Net charges below this are rounding of the numbers that were typed in.
 NEUTRAL_E = 1e-6
 
@@ -34,7 +34,7 @@ def _no_eps_inf(eps_inf: Array) -> str | None:
     if not np.isfinite(eps_inf).all():
         return "it is not finite"
     least = float(np.linalg.eigvalsh(0.5 * (eps_inf + eps_inf.T))[0])
-    return f"its principal value {least:g} is below 1, that of the vacuum" if least < 1.0 - _ROUNDED else None
+    return f"its principal value {least:g} is below 1, that of the vacuum" if least < 1.0 - ROUNDED else None
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from bec_md.arrays import Array, brief, mean_row
+from bec_md.charges.constant import ROUNDED
 from bec_md.current.fields import BLOCK_ROWS
 from bec_md.errors import UsageError
 from bec_md.spectrum.response.symmetric_tensor import parse_tensor
@@ -17,8 +18,6 @@ if TYPE_CHECKING:
 
 #: Asks for the prediction of the network.
 PREDICTED = "model"
-#: What a principal value may lie below 1 by rounding.
-ROUNDED = 1e-3
 
 
 def check_eps_inf(value: Any) -> None:
