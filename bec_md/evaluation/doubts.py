@@ -8,6 +8,7 @@ import numpy as np
 
 from bec_md.errors import DataError
 from bec_md.evaluation.metrics import sum_rule_excess
+from bec_md.network.vacuum import open_remark
 from bec_md.structure import Frame
 from bec_md.structure.names import CHARGES
 
@@ -29,7 +30,7 @@ def label_doubts(frames: Sequence[Frame]) -> list[str]:
     DataError
         If the atoms of most structures do not fit into their cells.
     """
-    return [*_lengths(frames), *_sign(frames), *_net_charge(frames)]
+    return [*_lengths(frames), *_periods(frames), *_sign(frames), *_net_charge(frames)]
 
 
 def _lengths(frames: Sequence[Frame]) -> Iterator[str]:
@@ -48,6 +49,14 @@ def _lengths(frames: Sequence[Frame]) -> Iterator[str]:
         raise misfits[0]
     if 2 * len(found) > len(some):
         yield found[0]
+
+
+def _periods(frames: Sequence[Frame]) -> Iterator[str]:
+    """Crystals that are not marked as periodic."""
+    found = [(frame, remark) for frame in frames if (remark := open_remark(frame))]
+    if found:
+        frame, remark = found[0]
+        yield f"{len(found)} of {len(frames)} structures (frame {frame.index}, {frame.formula}): {remark}"
 
 
 def _sign(frames: Sequence[Frame]) -> Iterator[str]:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 import numpy as np
 
 from bec_md.arrays import Array
+from bec_md.charges.constant import ROUNDED
 from bec_md.errors import BecMDWarning, DataError, UsageError
 from bec_md.evaluation.doubts import label_doubts
 from bec_md.evaluation.evaluation import Evaluation, compare
@@ -130,7 +131,7 @@ def evaluate_model(
         element_means=means,
         extra=timing,
     )
-    doubts = [*_broken(frames), *label_doubts(frames), *_other_level(frames, predictor)]
+    doubts = [*_broken(frames), *_impossible(frames), *label_doubts(frames), *_other_level(frames, predictor)]
     doubts += _learned(predictor, data)
     result = replace(result, warnings=(*doubts, *result.warnings))
     return _judged(_introduced(result, predictor), frames, predictor)
@@ -147,13 +148,33 @@ def _given(data: Frame | Iterable[Frame]) -> list[Frame]:
 def _eps_inf(frames: Sequence[Frame], predicted: Array) -> tuple[Array, Array | None]:
     """Labels of ε∞ beside predictions, where there are both; zeros stand for a missing label."""
     known = [bool(np.isfinite(e).all()) for e in predicted]  # a molecule without a cell has none
-    labels = {
-        i: e
-        for i, f in enumerate(frames)
-        if (e := f.eps_inf) is not None and np.isfinite(e).all() and e.any()
-    }
+    labels = {i: e for i, f in enumerate(frames) if (e := _stated_eps_inf(f)) is not None and not _below_1(e)}
     both = [i for i in labels if known[i]]
     return np.array([labels[i] for i in both or labels]).reshape(-1, 3, 3), predicted[both] if both else None
+
+
+def _stated_eps_inf(frame: Frame) -> Array | None:
+    """The label of ε∞, None where zeros or NaN stand for a missing one."""
+    eps_inf = frame.eps_inf
+    return eps_inf if eps_inf is not None and np.isfinite(eps_inf).all() and eps_inf.any() else None
+
+
+def _below_1(eps_inf: Array) -> bool:
+    """Whether a principal value is below that of the vacuum, by more than rounding."""
+    return float(np.linalg.eigvalsh(eps_inf + eps_inf.T)[0]) / 2 < 1.0 - ROUNDED
+
+
+def _impossible(frames: Sequence[Frame]) -> list[str]:
+    """Say which labels of ε∞ are none, and are compared with nothing."""
+    wrong = [frame for frame in frames if (e := _stated_eps_inf(frame)) is not None and _below_1(e)]
+    return (
+        [
+            f"ε∞ of {len(wrong)} of {len(frames)} structures is below 1, that of the vacuum (structure "
+            f"{wrong[0].index}, {wrong[0].formula}): it is left out"
+        ]
+        if wrong
+        else []
+    )
 
 
 def _baseline(path: str | Path, charges_key: str | None) -> list[Frame]:
@@ -210,14 +231,19 @@ def _other_level(frames: Sequence[Frame], model: Any) -> list[str]:
     """Say that the model answers at one level of theory where labels are of another that it knows."""
     own = getattr(model, "level", None)
     known = getattr(model, "config", {}).get("levels", ())
-    others = Counter(
-        level for frame in frames if (level := frame.info.get("level")) in known and level != own
-    )
+    stated = Counter(str(frame.info["level"]) for frame in frames if "level" in frame.info)
     return [
         f"the labels of {count} of {len(frames)} structures are of the level of theory {level!r}, the "
-        f"predictions of {own!r}: part of the error is their difference; give `level={level!r}`"
-        for level, count in others.items()
+        f"predictions of {own!r}: part of the error is their difference; give `level={other!r}`"
+        for level, count in stated.items()
+        if (other := _known_level(level, known)) not in (None, own)
     ]
+
+
+def _known_level(stated: str, known: Sequence[str]) -> str | None:
+    """The level of a model that a label names, as it stands or as `collect` does: ``PBE+U VASP`` is pbe-u."""
+    functional = stated.split(" ")[0].lower().replace("+", "-")
+    return next((level for level in (stated, functional) if level in known), None)
 
 
 def _introduced(result: Evaluation, model: Any) -> Evaluation:

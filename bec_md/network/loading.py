@@ -70,7 +70,13 @@ def load_model(
     DataError
         If the file is damaged or no model.
     """
-    name_or_path, stated = name_and_level(name_or_path)
+    named, (name_or_path, stated) = name_or_path, name_and_level(name_or_path)
+    if stated and level and stated != level:
+        raise UsageError(
+            f"model {str(named)!r} beside `level={level!r}`",
+            "tensors are those of one level of theory",
+            "leave out one of the two",
+        )
     options = {
         "device": device,
         "engine": engine,

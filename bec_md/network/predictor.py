@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,11 +12,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bec_md.arrays import Array, ByFrame
-from bec_md.errors import DataError, UsageError
+from bec_md.errors import BecMDWarning, DataError, UsageError
 from bec_md.kinds import require_kind
 from bec_md.network.config import NetworkConfig
 from bec_md.network.model_file import content_hash, load_network, read_header
 from bec_md.network.request import TENSORS, Answers, Request
+from bec_md.network.vacuum import open_remark
 from bec_md.pending import Pending
 from bec_md.structure.from_ase import as_frame
 
@@ -129,6 +131,8 @@ class BecModel:
     def predict(self, atoms: Atoms | Frame) -> Array:
         """Born effective charges of one structure, (N, 3, 3) in e; Z[i, a, b] = ∂M_a/∂u_ib."""
         result: Array = self.predict_batch([atoms], members=False).born_effective_charges[0]
+        if remark := open_remark(as_frame(atoms)):
+            warnings.warn(BecMDWarning(remark), stacklevel=2)
         return result
 
     def predict_batch(self, frames: Sequence[Frame | Atoms], *, members: bool = True) -> Prediction:

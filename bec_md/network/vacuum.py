@@ -17,6 +17,8 @@ from bec_md.structure import Frame
 
 #: Empty space between planes of atoms, Å: layers of a crystal are closer.
 VACUUM_ANG = 7.0
+#: Distances over the sum of covalent radii at which atoms touch; depth in which such pairs are looked for, Å.
+_TOUCHING, _DEPTH_ANG = (0.7, 1.3), 6.0
 
 
 def vacuum_directions(frame: Frame, beyond_ang: float = VACUUM_ANG) -> list[int]:
@@ -40,3 +42,30 @@ def vacuum_remark(model: str, frame: Frame) -> str | None:
         f"(the slab's own field acts on it), and ε∞ is another; {model} knows neither, unless trained on "
         "such cells: use what lies in the plane"
     )
+
+
+def open_remark(frame: Frame) -> str | None:
+    """Sentence about a crystal that is not marked as one: its atoms would touch those of the next cell."""
+    axes = [k for k in range(3) if not frame.pbc[k] and frame.volume_ang3 and _touches(frame, k)]
+    return (
+        f"not periodic along {' and '.join('abc'[k] for k in axes)}, where the atoms of the next cell would "
+        "touch these: of a crystal this is only a piece, without its neighbors; mark its directions as "
+        'periodic (extxyz: pbc="T T T", ASE: atoms.pbc = True)'
+        if axes
+        else None
+    )
+
+
+def _touches(frame: Frame, k: int) -> bool:
+    """Whether an atom moved by a lattice vector is as far from the nearest one as atoms that touch."""
+    from ase.data import covalent_radii
+
+    vector = frame.cell_ang[k]
+    across = np.cross(frame.cell_ang[k - 2], frame.cell_ang[k - 1])
+    heights = frame.positions_ang @ (across * np.sign(across @ vector) / np.linalg.norm(across))
+    low = np.flatnonzero(heights < heights.min() + _DEPTH_ANG)
+    high = np.flatnonzero(heights > heights.max() - _DEPTH_ANG)
+    apart = frame.positions_ang[low][:, None] + vector - frame.positions_ang[high]
+    radii = covalent_radii[frame.numbers]
+    closest = (np.linalg.norm(apart, axis=2) / (radii[low][:, None] + radii[high])).min()
+    return bool(_TOUCHING[0] < closest < _TOUCHING[1])

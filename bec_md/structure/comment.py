@@ -129,11 +129,18 @@ def parse_tensor(text: str, key: str, place: str) -> NDArray[np.float64]:
     Raises
     ------
     DataError
-        For another number of numbers.
+        For another number of numbers, or what is none.
     """
     # ASE writes matrices as JSON
     words = re.sub(r"[,\[\]]", " ", text.removeprefix("_JSON")).split()
-    values = np.array(words, dtype=np.float64)
+    try:
+        values = np.array(words, dtype=np.float64)
+    except ValueError:
+        raise DataError(
+            f"{place}: {key}={text[:60]} is no tensor",
+            "it is stated as numbers",
+            f"write {key}= with 1, 3 or 9 numbers, or leave it out",
+        ) from None
     if values.size == 9:
         return values.reshape(3, 3)
     if values.size in (1, 3):

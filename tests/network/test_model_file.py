@@ -13,7 +13,7 @@ from ase import Atoms
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
-from bec_md.errors import DataError, UsageError
+from bec_md.errors import BecMDWarning, DataError, UsageError
 from bec_md.network import load_model
 from bec_md.network.config import NetworkConfig
 from bec_md.network.loading import name_and_level
@@ -61,6 +61,21 @@ def test_a_level_of_theory_is_named_behind_the_model(model_file: Path) -> None:
     named = load_model(f"{model_file}@b", engine="torch")
     assert named.level == "b"
     assert np.abs(named.predict(atoms) - load_model(model_file, engine="torch").predict(atoms)).max() > 1e-3
+
+
+def test_a_level_beside_another_one_is_refused(model_file: Path) -> None:
+    assert load_model(f"{model_file}@b", level="b", engine="torch").level == "b"
+    with pytest.raises(UsageError, match="@b' beside `level='a'`"):
+        load_model(f"{model_file}@b", level="a", engine="torch")
+
+
+def test_a_crystal_that_is_not_marked_as_periodic_is_named(model_file: Path) -> None:
+    atoms = Atoms("SiO", positions=[[0, 0, 0], [2, 0, 0]], cell=[4, 4, 2], pbc=(True, True, False))
+    model = load_model(model_file, engine="torch")
+    with pytest.warns(BecMDWarning, match="not periodic along c, where the atoms of the next cell"):
+        model.predict(atoms)
+    atoms.center(vacuum=3.0, axis=2)
+    model.predict(atoms)  # warnings are errors
 
 
 def test_a_folder_may_have_an_at_sign(model_file: Path) -> None:

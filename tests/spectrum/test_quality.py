@@ -247,6 +247,8 @@ def test_plan_inverts_the_error_formula() -> None:
     assert short.relative_error < 0.5
     with pytest.raises(Exception, match="positive"):
         plan_run(0.0)
+    with pytest.raises(UsageError, match="components 9"):  # elements of a tensor
+        plan_run(components=9)
 
 
 @pytest.mark.parametrize("step", [-1.0, 0.0, float("nan"), 3.6])

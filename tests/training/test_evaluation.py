@@ -10,6 +10,7 @@ from ase.units import Bohr
 from bec_md.cli.options import in_terms_of_options
 from bec_md.errors import BecMDWarning, DataError, UsageError
 from bec_md.evaluation import check_index_order, evaluate_model
+from bec_md.evaluation.doubts import label_doubts
 from bec_md.network import load_model
 from bec_md.structure.extxyz import read_frames, write_frames
 from bec_md.training.config import Labels
@@ -176,6 +177,35 @@ def test_labels_of_another_level_that_the_model_knows_are_named():
     assert not evaluate_model(
         model, [replace(frame, info={"level": "PBE VASP"}) for frame in frames]
     ).warnings
+
+
+@pytest.mark.parametrize(("stated", "known"), [("PBE VASP", "pbe"), ("PBE+U VASP", "pbe-u"), ("PBE", "pbe")])
+def test_levels_are_known_by_the_names_that_collect_gives_them(stated, known):
+    frames = [replace(frame, info={"level": stated}) for frame in toy_frames(2)]
+    model = NoisyLaw()
+    model.config, model.level = {"levels": ["pbesol", "pbe", "pbe-u"]}, "pbesol"
+    (said,) = evaluate_model(model, frames).warnings
+    assert said.endswith(f"give `level={known!r}`")
+    model.level = known
+    assert not evaluate_model(model, frames).warnings
+
+
+def test_eps_inf_below_that_of_the_vacuum_is_no_label():
+    frames = toy_frames(3)
+    frames[1] = frames[1].with_labels(eps_inf=-frames[1].eps_inf)
+    found = evaluate_model(NoisyLaw(), frames)
+    assert found.metrics["n_eps_inf"] == 2
+    assert found.metrics["eps_inf_median_relative"] == pytest.approx(0.1, rel=1e-6)
+    assert "ε∞ of 1 of 3 structures is below 1" in found.warnings[0]
+
+
+def test_crystals_that_are_not_marked_as_periodic_are_named():
+    frame = read_frames(LABELS / "zro2_test.xyz.xz")[0]
+    alone = replace(frame, pbc=np.zeros(3, dtype=bool))
+    assert not label_doubts([frame])
+    (said,) = label_doubts([frame, alone])
+    assert said.startswith(f"1 of 2 structures (frame {frame.index}, {frame.formula}): not periodic along a")
+    assert not label_doubts([replace(alone, cell_ang=alone.cell_ang + 6.0 * np.eye(3))])  # a cluster
 
 
 def test_limit_and_missing_eps_inf_labels():

@@ -1,3 +1,4 @@
+import re
 from dataclasses import replace
 
 import ase.io
@@ -120,3 +121,10 @@ def test_frames_without_labels_are_left_out_with_their_numbers(tmp_path):
     write_frames(tmp_path / "bare.xyz", [bare, bare])
     with pytest.raises(DataError, match="frame 0: no 9-column"):
         read_frames(tmp_path / "bare.xyz")
+
+
+def test_a_tensor_that_is_no_number_is_called_so(tmp_path):
+    file = write_toy(tmp_path / "toy.xyz", 1)
+    file.write_text(re.sub(r'eps_inf="[^"]*"', "eps_inf=None", file.read_text()))
+    with pytest.raises(DataError, match="frame 0: eps_inf=None is no tensor"):
+        read_frames(file)

@@ -103,7 +103,8 @@ def plan_run(
     Raises
     ------
     UsageError
-        For values that are not positive, an error of 100 % and more, or a time step that is too long.
+        For values that are not positive, an error of 100 % and more, more than three components, or a
+        time step that is too long.
     """
     _refuse_percent(relative_error)
     _require_positive(
@@ -118,6 +119,12 @@ def plan_run(
             "equilibration": equilibration_ps or 1.0,
         }
     )
+    if components > 3.0:
+        raise UsageError(
+            f"components {components:g}",
+            "no average is over more than the three equal axes of a liquid or a cubic crystal",
+            "give 3, or 1 or 2 for the equal axes of a crystal",
+        )
     _refuse_unstable(highest_cm, md_timestep_fs or 0.0)
     bandwidth = noise_bandwidth_cm(resolution_cm, window)
     needed = 1.0 / (relative_error**2 * components * replicas * bandwidth * SPEED_OF_LIGHT_CM_FS)
