@@ -119,12 +119,7 @@ def plan_run(
             "equilibration": equilibration_ps or 1.0,
         }
     )
-    if components > 3.0:
-        raise UsageError(
-            f"components {components:g}",
-            "no average is over more than the three equal axes of a liquid or a cubic crystal",
-            "give 3, or 1 or 2 for the equal axes of a crystal",
-        )
+    _refuse_elements(components)
     _refuse_unstable(highest_cm, md_timestep_fs or 0.0)
     bandwidth = noise_bandwidth_cm(resolution_cm, window)
     needed = 1.0 / (relative_error**2 * components * replicas * bandwidth * SPEED_OF_LIGHT_CM_FS)
@@ -173,6 +168,15 @@ def _refuse_percent(relative_error: float) -> None:
             f"error {relative_error:g} is {100 * relative_error:g} % of a point",
             "the error is relative, as a fraction: noise as large as the spectrum shows no spectrum",
             f"give {relative_error / 100:g} for {relative_error:g} %",
+        )
+
+
+def _refuse_elements(components: float) -> None:
+    if components > 3.0:
+        raise UsageError(
+            f"components {components:g}",
+            "no average is over more than the three equal axes of a liquid or a cubic crystal",
+            "give 3, or 1 or 2 for the equal axes of a crystal",
         )
 
 
