@@ -15,8 +15,8 @@ from bec_md.charges.source import ChargeBatch, ChargeSource
 from bec_md.errors import DataError
 from bec_md.network.familiarity import Familiarity
 from bec_md.network.loading import name_and_level
+from bec_md.network.oddities import oddities
 from bec_md.network.second_opinion import familiarity_of, second_difference
-from bec_md.network.vacuum import vacuum_remark
 from bec_md.pending import Pending
 
 if TYPE_CHECKING:
@@ -125,12 +125,12 @@ class ModelCharges:
         return self
 
     def _doubts(self, known: Familiarity, frame: Frame) -> tuple[str, ...]:
-        """Sentences about rare elements, vacuum, and a second model that contradicts at the first frame."""
+        """Sentences about rare elements, an odd first frame, and a second model that contradicts at it."""
         second = None
         if known.second:
             tensors = self.model.predict_batch([frame], members=False).born_effective_charges[0]
             second = second_difference(self.model, frame, np.asarray(tensors))
-        remarks = known.remark, vacuum_remark(known.model, frame), known.contradiction(second)
+        remarks = known.remark, *oddities(known.model, frame), known.contradiction(second)
         return tuple(text for text in remarks if text)
 
     def _decide(self, frame: Frame) -> None:

@@ -156,11 +156,11 @@ class Doubts:
     def add(self, frames: Sequence[Frame], batch: ChargeBatch) -> None:
         """Take up frames of the same atoms."""
         from bec_md.network.loading import one_material
+        from bec_md.network.oddities import oddities
         from bec_md.network.second_opinion import familiarity_of, second_difference
-        from bec_md.network.vacuum import vacuum_remark
 
         known = familiarity_of(self.model, frames[0])
-        for remark in filter(None, (known.remark, vacuum_remark(known.model, frames[0]))):
+        for remark in filter(None, (known.remark, *oddities(known.model, frames[0]))):
             self.remarks.setdefault(remark, frames[0].index)
         if batch.uncertainty_e is None:
             return

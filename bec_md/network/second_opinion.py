@@ -17,9 +17,9 @@ from numpy.typing import NDArray
 
 from bec_md.arrays import Array
 from bec_md.network.familiarity import Familiarity
+from bec_md.network.oddities import oddities
 from bec_md.network.predictor import BecModel, Prediction
 from bec_md.network.registry import model_path
-from bec_md.network.vacuum import vacuum_remark
 from bec_md.structure import Frame
 
 
@@ -65,13 +65,12 @@ def familiarity_of(model: Stated, frame: Frame) -> Familiarity:
 
 
 def remarks_on(model: Stated, frame: Frame, prediction: Prediction) -> list[str]:
-    """Sentences about rare elements, vacuum, and one structure that lies outside the domain."""
+    """Sentences about rare elements, an odd structure, and one that lies outside the domain."""
     known = familiarity_of(model, frame)
     tensors = np.asarray(prediction.born_effective_charges[0])
     spread = float(np.mean(prediction.uncertainty_e[0]))
     outside = known.outside(spread, second_difference(model, frame, tensors))
-    beside = vacuum_remark(known.model, frame)
-    found = (known.remark, beside, known.outside_remark(1, 1) if outside else None)
+    found = (known.remark, *oddities(known.model, frame), known.outside_remark(1, 1) if outside else None)
     return [remark for remark in found if remark]
 
 

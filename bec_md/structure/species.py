@@ -21,6 +21,8 @@ HIDDEN_NUMBER = -1
 _EXACT_MASS_AMU = 0.012
 #: Hydrogen isotopes that files name like elements: (atomic number, mass in amu).
 ISOTOPES: Mapping[str, tuple[int, float]] = {"D": (1, 2.01410177812), "T": (1, 3.01604928199)}
+#: What vasprun.xml calls xenon and zirconium of some potentials.
+MISSPELLED: Mapping[str, str] = {"X": "Xe", "r": "Zr"}
 #: "Na_pv/hash", "H1.25", "Ga_d_GW": the element before what tells potentials of VASP apart.
 _POTENTIAL = re.compile(r"([A-Z][a-z]?)(?=[_./\d]|$)")
 #: Between hydrogen and four times its mass: what hydrogens have whose heavy neighbors are lighter by as much.

@@ -15,7 +15,7 @@ from bec_md.errors import DataError
 from bec_md.files import compression_of, open_binary, read_text
 from bec_md.structure import Frame
 from bec_md.structure.names import labels_of
-from bec_md.structure.species import ISOTOPES
+from bec_md.structure.species import ISOTOPES, MISSPELLED
 from bec_md.training.runs_in_file import frames_of, runs_in
 from bec_md.training.theory import VaspTags
 
@@ -34,6 +34,7 @@ def atomic_numbers_of(symbols: Sequence[str], name: str) -> NDArray[np.int64]:
     known = {name: number for name, number in atomic_numbers.items() if number}  # X: 0
     known |= {name: number for name, (number, _) in ISOTOPES.items()}
     clean = [re.split(r"[_.\d]", symbol.strip())[0] for symbol in symbols]
+    clean = [MISSPELLED.get(symbol, symbol) for symbol in clean]
     unknown = next((s for s, c in zip(symbols, clean, strict=True) if c not in known), None)
     if unknown is not None:
         raise DataError(

@@ -187,6 +187,11 @@ def test_each_block_of_tensors_belongs_to_the_structure_before_it(folder, labell
         np.testing.assert_allclose(frame.eps_inf, EPS)
 
 
+def test_zirconium_is_known_as_vasprun_spells_it(folder):
+    (folder / "vasprun.xml").write_text(VASPRUN.replace("<c>Mg</c>", "<c>r </c>"))
+    assert read_output(folder / "vasprun.xml")[0].numbers.tolist() == [40, 8]
+
+
 def test_every_calculation_of_a_vasprun_has_its_own_structure(folder):
     start, end = VASPRUN.index("<calculation>"), VASPRUN.index("</calculation>") + len("</calculation>")
     one = VASPRUN[start:end]

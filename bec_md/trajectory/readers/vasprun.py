@@ -20,7 +20,7 @@ from bec_md.errors import DataError
 from bec_md.files import fingerprint, open_binary
 from bec_md.structure import Frame
 from bec_md.structure.names import VelocityUnits
-from bec_md.structure.species import Species, resolve_species
+from bec_md.structure.species import MISSPELLED, Species, resolve_species
 from bec_md.trajectory.options import ReadOptions
 from bec_md.trajectory.reader import place
 from bec_md.trajectory.readers.text import COUNT_LIMIT_BYTES, note_cut
@@ -90,7 +90,7 @@ class _Handler:
         elif name == "v" and self._rows is not None:
             self._rows.append(text)
         elif name == "c" and self._tag == "rc":
-            self.elements.append(text.strip())
+            self.elements.append(MISSPELLED.get(text.strip(), text.strip()))
             self._tag = None
         elif name == "c" and self._array == "atomtypes" and self.kinds:
             self.kinds[-1].append(text.strip())

@@ -195,6 +195,14 @@ def test_options_and_input_of_a_vaspout(motion: Motion, tmp_path: Path) -> None:
     assert open_trajectory(path).info.masses_amu.tolist() == [22.99, 22.99, 36.97, 36.97]
 
 
+def test_xenon_and_zirconium_are_known_as_vasprun_spells_them(motion: Motion, tmp_path: Path) -> None:
+    path, content = tmp_path / "vasprun.xml", text.vasprun(motion, tmp_path).read_text()
+    for old, new in (("<c>Na", "<c>r "), ("<c>Cl", "<c>X "), ("22.99", "91.22"), ("35.45", "131.29")):
+        content = content.replace(old, new)
+    path.write_text(content)
+    assert set(open_trajectory(path, timestep_fs=1.0).info.numbers.tolist()) == {40, 54}
+
+
 def test_relaxations_have_no_times(motion: Motion, tmp_path: Path) -> None:
     path = text.vasprun(motion, tmp_path)
     path.write_text(path.read_text().replace('name="IBRION">0<', 'name="IBRION">2<'))
