@@ -200,6 +200,12 @@ class LammpsDumpReader:
                     "dump each atom once",
                 )
             self._species, self._ids, self._types, self._named = species, ids, types, labels
+            if ids[-1] > len(ids):
+                self.warnings.append(
+                    f"{self.source}: ids go up to {ids[-1]}, but {len(ids)} atoms are there; J, and what a "
+                    "model sees around an atom, lack those that a group leaves out, or a file of one rank "
+                    "(`%`): dump all atoms, unless they were deleted or are shells"
+                )
         elif np.array_equal(species.numbers, self._species.numbers):
             return self._species
         return species
@@ -309,7 +315,7 @@ class LammpsDumpReader:
             self._note_cut(n_frames)
         return self._without_repeated(steps[:n_frames], times[:n_frames], n_frames)
 
-    def _without_repeated(self, steps: Sequence[int], times: Sequence[bytes], n_frames: int) -> int:
+    def _without_repeated(self, steps: Sequence[int], times: Sequence[bytes | float], n_frames: int) -> int:
         """Find the frames that a restart wrote again, and return how many there are without them."""
         if len(steps) < n_frames:
             return n_frames
@@ -328,7 +334,9 @@ class LammpsDumpReader:
             self.warnings.append(message)
 
 
-def _carried(times: Sequence[bytes], steps: Sequence[int], kept: NDArray[np.bool_]) -> NDArray[np.float64]:
+def _carried(
+    times: Sequence[bytes | float], steps: Sequence[int], kept: NDArray[np.bool_]
+) -> NDArray[np.float64]:
     """What to add to the times of the frames that are kept; nothing where one is no number."""
     try:
         return carried_times(np.array(times, dtype=np.float64)[kept], np.array(steps)[kept])

@@ -123,9 +123,17 @@ def test_fix_ave_time_as_yaml_and_as_a_vector(tmp_path: Path) -> None:
     for cut in ("1 0.5\n", "1 0\n2 0\n3 0\n4 0\n5 0\n6 1.2345"):
         path.write_text(head + blocks + "164 6\n" + cut)
         assert_reference(open_current(path))
-    path.write_text(head.replace("Row f_ir", "Row f_ir c_x") + blocks)
-    with pytest.raises(DataError, match="2 columns in mode vector"):
-        open_current(path)
+    listed = "---\nkeywords: ['f_ir', ]\ndata:\n" + "".join(
+        f"  {4 * n}:\n" + "".join(f"  - [{v:.8g}, ]\n" for v in (*row, 0, 0, 0))
+        for n, row in enumerate(CURRENT)
+    )
+    for cut in ("", "  164:\n  - [0.5, ]\n", "  164:\n  - [0.5"):
+        path.write_text(head + listed + cut)
+        assert_reference(open_current(path))
+    for text in (blocks, listed):
+        path.write_text(head.replace("Row f_ir", "Row f_ir c_x") + text)
+        with pytest.raises(DataError, match="2 columns in mode vector"):
+            open_current(path)
     path.write_text(head + blocks.replace("\n8 6\n", "\n8 x\n"))
     with pytest.raises(DataError, match=r"the block at line 15 of J\.dat is damaged"):
         open_current(path)

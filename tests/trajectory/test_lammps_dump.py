@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import ctypes
 import gzip
+import re
 import sys
 from pathlib import Path
 
@@ -297,6 +298,17 @@ def test_truncated_last_snapshot_is_left_out_and_reported(truth: Truth, write) -
         frames = list(trajectory.frames())
         assert len(frames) == trajectory.info.n_frames == 4
         assert any("frame 4 is cut off" in warning for warning in trajectory.info.warnings)
+
+
+def test_atoms_that_a_dump_leaves_out_are_said(truth: Truth, write) -> None:
+    """A group, or the file of one rank: its ids have gaps."""
+    text = dump(truth, shuffle=False)
+    assert not open_trajectory(write(text)).info.warnings
+    part = re.sub(r"(?m)^(\d+)(?= \d+ [A-Z])", lambda found: str(2 * int(found[1])), text)
+    count = len(truth.numbers)
+    assert f"ids go up to {2 * count}, but {count} atoms" in " ".join(
+        open_trajectory(write(part)).info.warnings
+    )
 
 
 def test_duplicate_steps_of_a_restart_and_uneven_steps(truth: Truth, write) -> None:

@@ -1,4 +1,4 @@
-"""Files of ``fix ave/time``: rows of scalars, yaml, or a block of rows for each step (mode vector)."""
+"""Files of ``fix ave/time``: rows of scalars, or a block of rows for each step (mode vector); yaml too."""
 
 from __future__ import annotations
 
@@ -28,11 +28,12 @@ def read_ave_file(path: Path) -> tuple[Array, tuple[str, ...]]:
         If the file has none of the layouts, or is damaged.
     """
     with open_text(path) as file:
-        head = list(islice(file, 4))
-    if any(line.startswith("keywords:") for line in head):
-        return _yaml(path)
+        head = list(islice(file, 5))
+    is_yaml = any(line.startswith("keywords:") for line in head)
     if len(head) > 2 and head[1].split()[1:3] == ["TimeStep", "Number-of-rows"]:
-        return _blocks(path, head[2].lstrip("# ").split())
+        return (_yaml_blocks if is_yaml else _blocks)(path, head[2].lstrip("# ").split())
+    if is_yaml:
+        return _yaml(path)
     return read_columns(path)
 
 
@@ -46,19 +47,40 @@ def _yaml(path: Path) -> tuple[Array, tuple[str, ...]]:
             words = re.findall(r"[-+\w.]+", line.split("[", 1)[1])
             if len(words) == len(names):  # the last line of a run that goes on may be cut
                 rows.append([float(word) for word in words])
+    return _rows(rows, path), names
+
+
+def _rows(rows: list[list[float]], path: Path) -> Array:
     if not rows:
         raise DataError(f"{path.name} holds no rows of numbers", "there is nothing to read", "check the run")
-    return np.array(rows), names
+    return np.array(rows)
 
 
-def _blocks(path: Path, columns: list[str]) -> tuple[Array, tuple[str, ...]]:
-    """Blocks of a step and its rows: one column of a global vector becomes columns NAME[1], NAME[2] …"""
+def _yaml_blocks(path: Path, columns: list[str]) -> tuple[Array, tuple[str, ...]]:
+    """The same as `_blocks` where the file is called `.yaml`: a step, and each row in brackets of its own."""
+    rows: list[list[float]] = []
+    for line in whole_lines(path, strict=False)[0]:
+        if found := re.fullmatch(r"\s+(\d+):\s*", line):
+            rows.append([float(found[1])])
+        elif rows and (numbers := re.findall(r"[-+\w.]+", line.partition("- [")[2])):
+            rows[-1].append(float(numbers[0]))
+    table = _rows([row for row in rows if len(row) == len(rows[0])], path)  # the last one may be cut
+    return table, _components(columns, table, path)
+
+
+def _components(columns: list[str], table: Array, path: Path) -> tuple[str, ...]:
+    """Names of the rows of one column in mode vector: one global vector becomes NAME[1], NAME[2] …"""
     if len(columns) != 2:
         raise DataError(
             f"{path.name} has {len(columns) - 1} columns in mode vector",
             "one global vector, f_ID of fix bec, holds the components of the current as its rows",
             "write scalars: fix ave/time N 1 N f_ID[1] f_ID[2] f_ID[3] file NAME",
         )
+    return ("TimeStep", *(f"{columns[1]}[{k}]" for k in range(1, table.shape[1])))
+
+
+def _blocks(path: Path, columns: list[str]) -> tuple[Array, tuple[str, ...]]:
+    """Blocks of a step and its rows, whose values become columns."""
     lines = [
         line.split()
         for line in whole_lines(path, strict=False)[0]
@@ -81,7 +103,7 @@ def _blocks(path: Path, columns: list[str]) -> tuple[Array, tuple[str, ...]]:
             "a step and the number of rows are followed by these rows",
             "cut the file there",
         )
-    return table, ("TimeStep", *(f"{columns[1]}[{k}]" for k in range(1, table.shape[1])))
+    return table, _components(columns, table, path)
 
 
 def without_repeats(table: Array) -> Array:

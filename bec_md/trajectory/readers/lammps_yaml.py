@@ -29,15 +29,17 @@ class LammpsYamlReader(LammpsDumpReader):
     def _count_frames(self) -> int | None:
         if self._path.stat().st_size > COUNT_LIMIT_BYTES:
             return None
-        n_frames = 0
+        steps: list[int] = []
+        times: list[float] = []
         with self._lines() as lines:
             while (header := read_header(lines, self.source)) is not None:
                 rows = list(islice(lines, header.n_atoms))
                 if not header.columns or is_cut(rows, header):
-                    self._note_cut(n_frames)
+                    self._note_cut(len(steps))
                     break
-                n_frames += 1
-        return n_frames
+                steps.append(header.step or 0)
+                times += [header.time] if header.time is not None else []
+        return self._without_repeated(steps, times, len(steps))
 
 
 def as_text_dump(lines: Iterator[str]) -> Iterator[str]:

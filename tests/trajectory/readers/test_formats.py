@@ -150,6 +150,17 @@ def test_a_killed_run_keeps_its_whole_frames(
     np.testing.assert_allclose(frames[-1].positions_ang, motion.positions[len(frames) - 1], atol=6e-5)
 
 
+def test_frames_of_a_yaml_dump_that_a_restart_wrote_again(motion: Motion, tmp_path: Path) -> None:
+    path = text.dump_yaml(motion, tmp_path)
+    frames = ["---" + part for part in path.read_text().split("---")[1:]]
+    once = list(open_trajectory(path, elements="Na,Cl"))
+    path.write_text("".join(frames[:6] + frames[3:]))
+    trajectory = open_trajectory(path, elements="Na,Cl")
+    assert "restart" in " ".join(trajectory.info.warnings)
+    np.testing.assert_array_equal([f.time_fs for f in trajectory], [f.time_fs for f in once])
+    np.testing.assert_array_equal([f.positions_ang for f in trajectory], [f.positions_ang for f in once])
+
+
 def test_sites_of_a_dump(motion: Motion, tmp_path: Path) -> None:
     path = text.dump_yaml(motion, tmp_path)
     trajectory = open_trajectory(path, elements="Na,NULL")
