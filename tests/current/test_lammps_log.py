@@ -271,6 +271,12 @@ def test_a_minimization_is_no_dynamics(tmp_path: Path) -> None:
         read(tmp_path, HEAD + "minimize 0 0 10 10\n" + one(rows(0, 9)))
 
 
+def test_the_log_of_all_partitions_names_those_with_tables(tmp_path: Path) -> None:
+    with pytest.raises(DataError) as caught:
+        read(tmp_path, "LAMMPS (22 Jul 2025)\nRunning on 2 partitions of processors\n")
+    assert "log.lammps.0, log.lammps.1" in str(caught.value)
+
+
 def test_a_run_behind_an_exchange_of_replicas_is_one(tmp_path: Path) -> None:
     text = HEAD + "temper 80 8 300 move 1 2\n" + one(rows(0, 21)) + "run 80\n" + one(rows(20, 41))
     assert read(tmp_path, text).n_frames == 21

@@ -196,10 +196,13 @@ def _last_run(content: LogContent, path: Path, columns: Sequence[str | int] | No
     """Return the last dynamics with a current, and say what else there is."""
     tables = [table for table in content.tables if table.rows and table.settings.command != "minimize"]
     if not tables:
+        of_all = b"partitions of processors" in read_head(path, 4096)
         raise DataError(
             f"{path.name} holds no thermo table of a run",
             "the current is read from its columns (of thermo_modify line one, multi or yaml)",
-            "check that the run has started, and that it prints thermo output",
+            f"take the logs of its partitions: {path.name}.0, {path.name}.1 …"
+            if of_all
+            else "check that the run has started, and that it prints thermo output",
         )
     fitting = [t for t in tables if columns is not None or any(n.startswith("f_") for n in t.names)]
     groups = group_runs(fitting or tables)
