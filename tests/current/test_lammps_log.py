@@ -140,6 +140,11 @@ def test_the_log_of_a_killed_process_before_another_one(tmp_path: Path) -> None:
     # outputs without commands, of a run and its restart, are one run
     screen = "LAMMPS (22 Jul 2025)\n  Unit style    : metal\n  Time step     : 0.0005\n"
     assert_reference(read(tmp_path, screen + one(rows(0, 21)) + screen + one(rows(20, 41))))
+    hotter = rows(20, 41)
+    hotter[:, 2] *= 1.02  # by `velocity`
+    current = read(tmp_path, screen + one(rows(0, 21)) + screen + one(hotter))
+    assert current.n_frames == 21
+    assert "1 earlier runs" in str(current.metadata["remarks"])
 
 
 # ---------------------------------------------------------------------- what scales the numbers

@@ -13,6 +13,8 @@ from bec_md.current.readers.lammps_log import RunMeans, ThermoTable
 from bec_md.current.readers.table import uniform_step
 from bec_md.errors import DataError
 
+#: Share by which the temperature of one state may differ in two tables; new velocities change it by more.
+_SAME_TEMPERATURE = 0.01
 #: Times of one grid may differ from it by this share of a step; what is more is another step.
 _TIME_TOLERANCE = 0.02
 
@@ -99,10 +101,20 @@ def _continues(one: ThermoTable, other: ThermoTable) -> bool:
     first, second = one.column("Step"), other.column("Step")
     if not same or first is None or second is None or not len(first) or not len(second):
         return False
+    if second[0] == first[-1] and not _same_state(one, other):
+        return False
     spacing, following = _spacing(first), _spacing(second)
     return (spacing is None or following is None or spacing == following) and (
         0.0 <= second[0] - first[-1] <= (spacing or following or 0.0)
     )
+
+
+def _same_state(one: ThermoTable, other: ThermoTable) -> bool:
+    """Whether a table begins as hot as the other ends: screen output does not show `velocity` in between."""
+    before, after = one.column("Temp"), other.column("Temp")
+    if before is None or after is None:
+        return True
+    return not abs(after[0] - before[-1]) > _SAME_TEMPERATURE * before[-1]
 
 
 def _spacing(steps: Array) -> float | None:
