@@ -82,7 +82,7 @@ def _modes(path: Path, atoms: Atoms, masses: dict[str, float] | None, units: str
     weights = np.array([given.get(s, m) for s, m in zip(symbols, atoms.get_masses(), strict=True)])
     weights[list(isotopes)] = list(isotopes.values())
     if path.suffix == ".npz":
-        if units is not None:
+        if units is not None and parse_force_constant_units(units) != 1.0:
             raise UsageError(
                 f"units {units!r} of {path.name}",
                 "an npz holds force constants in eV/Å² by definition of the format",

@@ -6,12 +6,15 @@ under ``atoms.calc.results`` instead of ``atoms.arrays``; both places are search
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from bec_md.arrays import brief
+from bec_md.errors import DataError
 from bec_md.structure.frame import Frame
 from bec_md.structure.names import TOTAL_CHARGE_KEYS
 
@@ -34,8 +37,27 @@ def as_frame(item: Frame | Atoms) -> Frame:
 
 
 def number_of(info: Mapping[str, Any], keys: Mapping[str, float]) -> float | None:
-    """The first of `keys` present, times its unit factor."""
-    return next((float(info[key]) * factor for key, factor in keys.items() if key in info), None)
+    """The first of `keys` that is there and not None, times its unit factor.
+
+    Raises
+    ------
+    DataError
+        If it is no finite number.
+    """
+    key = next((key for key in keys if info.get(key) is not None), None)
+    if key is None:
+        return None
+    try:
+        value = float(info[key])
+    except (TypeError, ValueError):
+        value = math.nan
+    if not math.isfinite(value):
+        raise DataError(
+            f"atoms.info[{key!r}] is {brief(info[key])}, no finite number",
+            "it states a time or a charge",
+            f"set atoms.info[{key!r}] to one number, or leave it out",
+        )
+    return value * keys[key]
 
 
 def stored_arrays(atoms: Atoms) -> dict[str, NDArray[Any]]:

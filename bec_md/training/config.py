@@ -23,6 +23,15 @@ def unknown_key_message(key: str, allowed: list[str], where: str) -> str:
     return f"unknown key {key!r} in {where}: {hint}"
 
 
+#: What pydantic calls by the names of Python.
+_IN_YAML = {
+    "tuple_type": "it is a list: [ … ], or one item a line, each behind a '- '",
+    **dict.fromkeys(
+        ("dict_type", "model_type"), "it is a section: lines 'key: value' below its name, or { … }"
+    ),
+}
+
+
 class Section(BaseModel):
     """A block of the configuration: frozen, and closed to keys that it does not know."""
 
@@ -261,6 +270,8 @@ def parse_config(data: Any, *, source: str = "configuration") -> TrainingConfig:
     UsageError
         With every offending key, where it is and, for a misspelt one, the nearest known key.
     """
+    if isinstance(data, dict):  # a section of which all is commented out
+        data = {key: value for key, value in data.items() if value is not None}
     try:
         return TrainingConfig.model_validate(data)
     except ValidationError as error:
@@ -269,7 +280,8 @@ def parse_config(data: Any, *, source: str = "configuration") -> TrainingConfig:
             if item["type"] == "too_short" and item["input"]:
                 continue  # those that are wrong by themselves are not counted
             place = ".".join(str(part) for part in item["loc"])
-            lines.append(f"{place}: {item['msg']}" if place else item["msg"])
+            said = _IN_YAML.get(item["type"], item["msg"].removeprefix("Value error, "))
+            lines.append(f"{place}: {said}" if place else said)
         raise UsageError(
             f"{source}: {'; '.join(lines)}",
             "a key that is ignored silently would train another network than the one described",

@@ -70,6 +70,8 @@ def test_the_unit_is_an_option_or_stands_in_phonopy_yaml(
     np.savez(tmp_path / "fc.npz", force_constants=force_constants(crystal))
     with pytest.raises(UsageError, match="npz"):
         read_modes(tmp_path / "fc.npz", atoms_of(crystal), units="Ry/bohr^2")
+    same = read_modes(tmp_path / "fc.npz", atoms_of(crystal), units="eV/angstrom^2")  # as it is
+    np.testing.assert_allclose(same.frequencies_cm, expected, rtol=1e-6)
 
 
 def test_isotopes_stand_in_phonopy_yaml(crystal: HarmonicCrystal, tmp_path: Path) -> None:

@@ -15,6 +15,29 @@ def test_minimal_configuration_has_documented_defaults():
     assert config.data[0].split == "composition"
 
 
+def test_a_section_of_which_all_is_commented_out_has_its_defaults(tmp_path):
+    file = tmp_path / "c.yaml"
+    file.write_text(
+        "data:\n- {path: a.xyz, level: pbe}\nschedule: {epochs: 2}\nloss:\n#  kind: mse\nnetwork:\n"
+    )
+    assert load_config(file) == parse_config(MINIMAL)
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"data": MINIMAL["data"][0]}, "data: it is a list"),
+        ({"finetune": "universal"}, "finetune: it is a section"),
+        ({"network": ["layers"]}, "network: it is a section"),
+        ({"data": [MINIMAL["data"][0] | {"fold": 0}]}, "data.0.fold: it is a list"),
+    ],
+)
+def test_lists_and_sections_are_asked_for_in_words_of_yaml(change, words):
+    with pytest.raises(UsageError) as caught:
+        parse_config(MINIMAL | change)
+    assert words in str(caught.value)
+
+
 @pytest.mark.parametrize(
     ("change", "suggestion"),
     [
