@@ -19,6 +19,7 @@ from bec_md.structure import Frame
 VACUUM_ANG = 7.0
 #: Distances over the sum of covalent radii at which atoms touch; depth in which such pairs are looked for, Å.
 _TOUCHING, _DEPTH_ANG = (0.7, 1.3), 6.0
+_NEAREST = 4
 
 
 def vacuum_directions(frame: Frame, beyond_ang: float = VACUUM_ANG) -> list[int]:
@@ -59,13 +60,15 @@ def open_remark(frame: Frame) -> str | None:
 def _touches(frame: Frame, k: int) -> bool:
     """Whether an atom moved by a lattice vector is as far from the nearest one as atoms that touch."""
     from ase.data import covalent_radii
+    from scipy.spatial import KDTree
 
     vector = frame.cell_ang[k]
     across = np.cross(frame.cell_ang[k - 2], frame.cell_ang[k - 1])
     heights = frame.positions_ang @ (across * np.sign(across @ vector) / np.linalg.norm(across))
     low = np.flatnonzero(heights < heights.min() + _DEPTH_ANG)
     high = np.flatnonzero(heights > heights.max() - _DEPTH_ANG)
-    apart = frame.positions_ang[low][:, None] + vector - frame.positions_ang[high]
+    several = list(range(1, min(_NEAREST, len(high)) + 1))  # the nearest is not always the one that touches
+    apart, near = KDTree(frame.positions_ang[high]).query(frame.positions_ang[low] + vector, several)
     radii = covalent_radii[frame.numbers]
-    closest = (np.linalg.norm(apart, axis=2) / (radii[low][:, None] + radii[high])).min()
+    closest = (apart / (radii[low][:, None] + radii[high[near]])).min()
     return bool(_TOUCHING[0] < closest < _TOUCHING[1])
