@@ -53,7 +53,8 @@ def check_labels(
     max_charge_e
         Largest allowed |Z_i,ab|, e.
     max_eps_inf
-        ε_∞ labels with a larger component, or with an eigenvalue below 1, are ignored.
+        ε_∞ labels with a larger component, with an eigenvalue below 1, or of a molecule without a cell are
+        ignored.
     remove_residual
         Subtract (Σ_i Z_i − Q·1)/N from every tensor of a frame.
     """
@@ -74,7 +75,9 @@ def check_labels(
             continue
         eps = frame.eps_inf
         if eps is not None and not (
-            np.abs(eps).max() <= max_eps_inf and np.linalg.eigvalsh((eps + eps.T) / 2).min() >= 1.0
+            frame.volume_ang3 > 0.0
+            and np.abs(eps).max() <= max_eps_inf
+            and np.linalg.eigvalsh((eps + eps.T) / 2).min() >= 1.0
         ):
             eps, ignored = None, ignored + 1
         if remove_residual:

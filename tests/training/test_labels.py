@@ -129,3 +129,12 @@ def test_a_block_is_the_end_of_the_trajectory():
     assert split_by_block(10, 0.2) == (list(range(8)), [8, 9])
     with pytest.raises(UsageError, match="nothing is left"):
         split_by_block(1, 0.5)
+
+
+def test_eps_inf_of_a_molecule_without_a_cell_is_ignored():
+    """The network has none there: its loss would be no number."""
+    first, second = toy_frames(2)
+    alone = replace(first, cell_ang=np.zeros((3, 3)), pbc=np.zeros(3, bool))
+    kept, report = check_labels([alone, second], **LIMITS)
+    assert report.ignored_eps_inf == 1
+    assert [frame.eps_inf is None for frame in kept] == [True, False]
