@@ -111,6 +111,7 @@ void FixBec::init()
   if (comm->me == 0 && logfile && update->whichflag == 1)
     fputs(fmt::format("  Unit style    : {}\n  Time step     : {}\n", update->unit_style, update->dt).c_str(), logfile);
   check_masses();
+  reduced_positions = !modify->get_fix_by_style("^drude/transform").empty();
   if (derived) {
     find_groups();
     check_derived();
@@ -254,7 +255,7 @@ void FixBec::final_integrate()
 {
   full_step = true;
   begin_run(update->ntimestep - 1);    // `run N pre no` sets nothing up
-  timed(seconds_all, [this] { refresh_charges(); });
+  if (!reduced_positions) timed(seconds_all, [this] { refresh_charges(); });
 }
 
 void FixBec::end_of_step()
@@ -362,6 +363,10 @@ double FixBec::now() const
 void FixBec::sample()
 {
   if (sampled_step == update->ntimestep) return;
+  if (reduced_positions) {    // those of Drude particles and their cores, until the end of the step
+    comm->forward_comm();
+    refresh_charges();
+  }
   const double previous[4] = {current[0], current[1], current[2], power};
   const bool due = current_due();
   if (due && derived)

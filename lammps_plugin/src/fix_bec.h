@@ -116,6 +116,7 @@ class FixBec : public LAMMPS_NS::Fix {
   std::uint64_t current_velocities = 0;    // … and hash of the velocities of this rank
   bool continuous = false;                 // the previous sample belongs to the same trajectory
   bool in_run = false;
+  bool reduced_positions = false;          // by `fix drude/transform`, in the middle of a step
   bool awaits_setup = false;               // ghosts and neighbor lists are ready, setup() has not been called
   bool in_setup = false;                   // setup() has been called, and no step made
   std::uint64_t setup_state = 0;           // hash of positions and velocities then

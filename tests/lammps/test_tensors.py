@@ -23,6 +23,7 @@ from tests.lammps.systems import (
     skewed,
     slab,
     soft_forces,
+    vector,
     water,
 )
 
@@ -68,6 +69,37 @@ def test_default_level_is_that_of_the_card(lmp: Any, models: dict[str, Path], tm
     save_model(path, load_network(models["two_layers"]), {"name": "named", "default_level": "b"})
     z = evaluate(lmp, quartz(), path)
     np.testing.assert_allclose(z, reference(path, quartz(), level=1), rtol=0, atol=TOLERANCE_E)
+
+
+@pytest.mark.parametrize("shape", ["two_layers", "dipole"])
+def test_cores_of_drude_particles_are_where_they_are(
+    lmp: Any, models: dict[str, Path], tmp_path: Path, shape: str
+) -> None:
+    """In the middle of a step `fix drude/transform` puts them at the center of mass with their particles."""
+    data = """Drude
+
+    3 atoms\n1 bonds\n3 atom types\n1 bond types\n0 6 xlo xhi\n0 6 ylo yhi\n0 6 zlo zhi
+
+    Masses\n\n1 28.0855\n2 12.0\n3 4.0
+
+    Atoms # full\n\n1 1 1 0 1.0 1.0 1.0\n2 2 2 0 2.0 2.0 1.5\n3 2 3 0 2.1 2.1 1.6
+
+    Velocities\n\n1 10 4 -3\n2 -9 8 6\n3 2 -20 3
+
+    Bonds\n\n1 1 2 3\n"""
+    (tmp_path / "drude.data").write_text(data.replace("    ", ""))
+    lmp.commands_string("units metal\natom_style full\natom_modify map yes\ncomm_modify vel yes\n")
+    lmp.commands_string("bond_style zero\nspecial_bonds lj/coul 0 0 0\n")
+    lmp.command(f"read_data {tmp_path}/drude.data extra/special/per/atom 2")
+    lmp.commands_string(f"bond_coeff 1\n{no_forces()}group core type 1 2\ngroup drude type 3\n")
+    lmp.command("fix drude all drude N C D")
+    bec = f"bec {models[shape]} Si O NULL" + " tensors 1" * (shape == "dipole")
+    fixes = [f"before all {bec}", "direct all drude/transform/direct", "cores core nve", f"between all {bec}"]
+    fixes += ["particles drude nve", "inverse all drude/transform/inverse", f"behind all {bec}"]
+    lmp.commands_string("\n".join(f"fix {one}" for one in fixes) + "\nrun 3\n")
+    for name in ("between", "behind"):
+        np.testing.assert_allclose(charges(lmp, name), charges(lmp, "before"), atol=TOLERANCE_E)
+        np.testing.assert_allclose(vector(lmp, name), vector(lmp, "before"), rtol=1e-5, atol=1e-4)
 
 
 def test_the_end_of_a_minimization_is_evaluated(lmp: Any, models: dict[str, Path]) -> None:
