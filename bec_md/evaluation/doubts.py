@@ -33,6 +33,25 @@ def label_doubts(frames: Sequence[Frame]) -> list[str]:
     return [*_lengths(frames), *_periods(frames), *_sign(frames), *_net_charge(frames)]
 
 
+def other_level(stated: str, own: str, known: Sequence[str]) -> str | None:
+    """The level of theory among `known` that a label names, where it is another than `own`.
+
+    Parameters
+    ----------
+    stated
+        Of the label, by its name or as `collect` names it: ``PBE+U VASP`` is pbe-u.
+    own
+        That of the prediction, or of the training; ``pbe-gamma-only`` is no other than ``PBE VASP``.
+    known
+        Levels of a model.
+    """
+    if stated in known:
+        return stated if stated != own else None
+    functional = stated.split(" ")[0].lower().replace("+", "-")
+    same = functional == own or own.startswith(f"{functional}-")
+    return functional if functional in known and not same else None
+
+
 def _lengths(frames: Sequence[Frame]) -> Iterator[str]:
     """Lengths of another unit, where most structures have them."""
     from bec_md.trajectory.lengths import check_lengths

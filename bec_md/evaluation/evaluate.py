@@ -15,7 +15,7 @@ import numpy as np
 from bec_md.arrays import Array
 from bec_md.charges.constant import ROUNDED
 from bec_md.errors import BecMDWarning, DataError, UsageError
-from bec_md.evaluation.doubts import label_doubts
+from bec_md.evaluation.doubts import label_doubts, other_level
 from bec_md.evaluation.evaluation import Evaluation, compare
 from bec_md.evaluation.metrics import MAX_SUM_RULE_E, residual_per_root
 from bec_md.files import file_hash, require_file
@@ -236,14 +236,8 @@ def _other_level(frames: Sequence[Frame], model: Any) -> list[str]:
         f"the labels of {count} of {len(frames)} structures are of the level of theory {level!r}, the "
         f"predictions of {own!r}: part of the error is their difference; give `level={other!r}`"
         for level, count in stated.items()
-        if (other := _known_level(level, known)) not in (None, own)
+        if own is not None and (other := other_level(level, own, known))
     ]
-
-
-def _known_level(stated: str, known: Sequence[str]) -> str | None:
-    """The level of a model that a label names, as it stands or as `collect` does: ``PBE+U VASP`` is pbe-u."""
-    functional = stated.split(" ")[0].lower().replace("+", "-")
-    return next((level for level in (stated, functional) if level in known), None)
 
 
 def _introduced(result: Evaluation, model: Any) -> Evaluation:

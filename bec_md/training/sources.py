@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections import Counter
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,9 +11,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from bec_md.errors import UsageError
-from bec_md.evaluation.doubts import label_doubts
+from bec_md.evaluation.doubts import label_doubts, other_level
 from bec_md.files import file_hash
 from bec_md.network.model_file import content_hash, read_header
+from bec_md.network.registry import model_beside
 from bec_md.structure import Frame
 from bec_md.structure.extxyz import read_frames
 from bec_md.training.config import Labels, Source, TrainingConfig, find_data_file
@@ -160,7 +162,28 @@ def load_sources(
                 "error, which chooses the weights and is stated, is that of elements that this training does "
                 "not see; hold back others, or leave these structures out"
             )
+    for sentence in misnamed_levels(sources, config, config_folder):
+        report(f"warning: {sentence}")
     return sources
+
+
+def misnamed_levels(
+    sources: Sequence[LoadedSource], config: TrainingConfig, config_folder: Path
+) -> Iterator[str]:
+    """Files that are learned at a level of the network to start from, and state another one that it has."""
+    if config.finetune is None:
+        return
+    known = read_header(model_beside(config.finetune.model, config_folder))["config"]["levels"]
+    for item in (item for item in sources if item.source.level in known and not item.source.teachers):
+        frames = (*item.training, *item.validation)
+        stated = Counter(str(frame.info["level"]) for frame in frames if "level" in frame.info)
+        for level, count in stated.items():
+            if other := other_level(level, item.source.level, known):
+                yield (
+                    f"{item.source.name}: {count} of {len(frames)} structures state the level of theory "
+                    f"{level!r}, and are learned as {item.source.level!r}: one name for two functionals "
+                    f"blurs both; name it {other!r}, or as one of your own"
+                )
 
 
 def held_back_alone(sources: Sequence[LoadedSource]) -> list[list[str]]:

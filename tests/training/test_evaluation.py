@@ -188,6 +188,8 @@ def test_levels_are_known_by_the_names_that_collect_gives_them(stated, known):
     assert said.endswith(f"give `level={known!r}`")
     model.level = known
     assert not evaluate_model(model, frames).warnings
+    model.config, model.level = {"levels": [known, f"{known}-abinit"]}, f"{known}-abinit"
+    assert not evaluate_model(model, frames).warnings  # the same functional
 
 
 def test_eps_inf_below_that_of_the_vacuum_is_no_label():

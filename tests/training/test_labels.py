@@ -1,4 +1,5 @@
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -7,7 +8,9 @@ from bec_md.errors import DataError, UsageError
 from bec_md.evaluation import check_index_order
 from bec_md.evaluation.doubts import label_doubts
 from bec_md.evaluation.metrics import sum_rule_excess
+from bec_md.training.config import parse_config
 from bec_md.training.labels import check_labels
+from bec_md.training.sources import LoadedSource, misnamed_levels
 from bec_md.training.splits import composition_rank, split_by_block, split_by_composition
 
 from .toy import toy_frames
@@ -138,3 +141,29 @@ def test_eps_inf_of_a_molecule_without_a_cell_is_ignored():
     kept, report = check_labels([alone, second], **LIMITS)
     assert report.ignored_eps_inf == 1
     assert [frame.eps_inf is None for frame in kept] == [True, False]
+
+
+@pytest.mark.parametrize(
+    ("learned_as", "stated", "said"),
+    [
+        (
+            "pbesol",
+            "PBE VASP",
+            "structures state the level of theory 'PBE VASP', and are learned as 'pbesol'",
+        ),
+        ("pbesol", "pbe", "name it 'pbe', or as one of your own"),
+        ("pbesol", "PBEsol VASP", ""),
+        ("pbesol-abinit", "PBEsol ABINIT", ""),
+        ("mine", "PBE VASP", ""),
+    ],
+)
+def test_levels_of_the_network_to_start_from_are_not_given_to_other_functionals(learned_as, stated, said):
+    data = {"path": "a.xyz", "level": learned_as}
+    start = {"schedule": {"epochs": 1}, "finetune": {"model": "universal"}}
+    frames = tuple(replace(frame, info={"level": stated}) for frame in toy_frames(2))
+    config = parse_config({"data": [data], **start})
+    found = list(misnamed_levels([LoadedSource(config.data[0], frames, (), "")], config, Path()))
+    assert len(found) == bool(said)
+    assert said in "".join(found)
+    alone = parse_config({"data": [data], "schedule": {"epochs": 1}})
+    assert not list(misnamed_levels([LoadedSource(alone.data[0], frames, (), "")], alone, Path()))
