@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from pathlib import Path
 from typing import NoReturn
@@ -216,7 +216,12 @@ FORMATS: Mapping[str, Format] = {
     "gro": Format(GroReader, (".gro",), options=_TOPOLOGY),
     "arc": Format(_open_arc, (".arc", ".txyz"), options=_TOPOLOGY),
     "mdanalysis": Format(open_with_topology, options=_TOPOLOGY),
-    "lammps-dump-binary": Format(_refuse_binary_dump, (".bin",)),
+    "lammps-dump-binary": Format(
+        _refuse_binary_dump,
+        (".bin", ".lammpsbin"),
+        lambda head: head.data[8:12] == b"DUMP",
+        frozenset(field.name for field in fields(ReadOptions)),
+    ),
     "ase": Format(AtomsReader, options=frozenset({"velocity_units"})),
 }
 #: Formats that are read at any place of the file.

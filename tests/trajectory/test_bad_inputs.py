@@ -294,6 +294,16 @@ def test_formats_that_need_more(write, suffix: str, word: str) -> None:
     assert_helpful(caught.value, word)
 
 
+@pytest.mark.parametrize("name", ["run.lammpsbin", "run.dat"])
+def test_binary_dumps_are_known_by_name_and_content_whatever_is_told_of_them(
+    tmp_path: Path, name: str
+) -> None:
+    (tmp_path / name).write_bytes(b"\xf6" + 7 * b"\xff" + b"DUMPCUSTOM\x01" + bytes(60))
+    with pytest.raises(UsageError) as caught:
+        open_trajectory(tmp_path / name, elements="Si,O", lammps_units="metal")
+    assert_helpful(caught.value, "binary LAMMPS", "binary2txt")
+
+
 def test_sequences_that_are_no_trajectory(truth: Truth) -> None:
     for source in ([], [1, 2], ["a", "b", "c"]):
         with pytest.raises(UsageError) as caught:
