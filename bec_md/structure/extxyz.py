@@ -439,7 +439,7 @@ def _entries(frame: Frame, properties: str) -> dict[str, str]:
     for key, value in frame.info.items():
         if key not in taken:
             clean = str(value).replace('"', "'")
-            entries[key] = f'"{clean}"' if any(c.isspace() or c in "=,/" for c in clean) else clean
+            entries[key] = f'"{clean}"' if any(c.isspace() or c in "=,/[]{}" for c in clean) else clean
     return entries
 
 

@@ -16,7 +16,8 @@ from .toy import toy_frames, write_toy
 @pytest.mark.parametrize("suffix", [".xyz", ".xyz.gz", ".xyz.xz"])
 def test_what_is_written_is_read_back(tmp_path, suffix):
     frames = toy_frames(3)
-    frames[1] = replace(frames[1], total_charge=2.0).with_labels(eps_inf=None)
+    words = {"smiles": "[C-]#[N+]O", "set": "{1, 2}", "formula": "a = b/c", "name": "toy_01"}
+    frames[1] = replace(frames[1], total_charge=2.0, info=words).with_labels(eps_inf=None)
     file = tmp_path / f"toy{suffix}"
     write_frames(file, frames)
     for old, new in zip(frames, read_frames(file), strict=True):
@@ -27,6 +28,7 @@ def test_what_is_written_is_read_back(tmp_path, suffix):
         assert (new.eps_inf is None) == (old.eps_inf is None)
         assert new.total_charge == old.total_charge
         assert new.index == old.index
+        assert words.items() <= new.info.items() or new.index != 1
 
 
 def test_agrees_with_ase_on_geometry_and_tensors(tmp_path):
