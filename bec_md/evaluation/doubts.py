@@ -39,7 +39,7 @@ def other_level(stated: str, own: str, known: Sequence[str]) -> str | None:
     Parameters
     ----------
     stated
-        Of the label, by its name or as `collect` names it: ``PBE+U VASP`` is pbe-u.
+        Of the label, by its name or as `collect` names it: ``PBE+U VASP`` is pbe-u, ``PBE VASP`` is not.
     own
         That of the prediction, or of the training; ``pbe-gamma-only`` is no other than ``PBE VASP``.
     known
@@ -48,7 +48,7 @@ def other_level(stated: str, own: str, known: Sequence[str]) -> str | None:
     if stated in known:
         return stated if stated != own else None
     functional = stated.split(" ")[0].lower().replace("+", "-")
-    same = functional == own or own.startswith(f"{functional}-")
+    same = f"{own}-".startswith(f"{functional}-") and not f"{own}-".startswith(f"{functional}-u-")
     return functional if functional in known and not same else None
 
 

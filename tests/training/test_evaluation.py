@@ -10,7 +10,7 @@ from ase.units import Bohr
 from bec_md.cli.options import in_terms_of_options
 from bec_md.errors import BecMDWarning, DataError, UsageError
 from bec_md.evaluation import check_index_order, evaluate_model
-from bec_md.evaluation.doubts import label_doubts
+from bec_md.evaluation.doubts import label_doubts, other_level
 from bec_md.network import load_model
 from bec_md.structure.extxyz import read_frames, write_frames
 from bec_md.training.config import Labels
@@ -190,6 +190,15 @@ def test_levels_are_known_by_the_names_that_collect_gives_them(stated, known):
     assert not evaluate_model(model, frames).warnings
     model.config, model.level = {"levels": [known, f"{known}-abinit"]}, f"{known}-abinit"
     assert not evaluate_model(model, frames).warnings  # the same functional
+
+
+def test_a_level_with_a_hubbard_u_is_another_one_than_its_functional():
+    known = ["pbe", "pbe-u", "pbe-gamma-only", "rpbe", "rpbe-d3"]
+    assert other_level("PBE VASP", "pbe-u", known) == "pbe"
+    assert other_level("PBE+U VASP", "pbe", known) == "pbe-u"
+    assert other_level("PBE VASP", "pbe-gamma-only", known) is None
+    assert other_level("PBE+U VASP", "pbe-u-abinit", known) is None
+    assert other_level("RPBE VASP", "rpbe-d3", known) is None
 
 
 def test_eps_inf_below_that_of_the_vacuum_is_no_label():
