@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 
 #: Frames from which the model is chosen: they may be of different crystals.
 SAMPLED_FRAMES = 64
+#: Warnings of one kind that are shown, each of another frame.
+_MOST_SAID = 5
 
 PREDICT_HELP = "Write a trajectory, or single structures, with the Born effective charges of every atom."
 
@@ -174,9 +176,15 @@ class Doubts:
 
     def show(self, console: Console, total: int) -> None:
         """Say what is to be doubted, but not again what was said of the first frame."""
+        kinds: dict[str, list[str]] = {}
         for remark, index in self.remarks.items():
             if index:
-                console.warn(f"frame {index}: {remark}")
+                kinds.setdefault(remark.split()[0], []).append(f"frame {index}: {remark}")
+        for sentences in kinds.values():
+            for sentence in sentences[:_MOST_SAID]:
+                console.warn(sentence)
+            if len(sentences) > _MOST_SAID:
+                console.warn(f"{len(sentences) - _MOST_SAID} more of other frames, like the last one")
         if self.outside and self.farthest[1] is not None:
             console.warn(self.farthest[1].outside_remark(self.outside, total))
 

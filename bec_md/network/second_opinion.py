@@ -20,6 +20,7 @@ from bec_md.network.familiarity import Familiarity
 from bec_md.network.oddities import oddities
 from bec_md.network.predictor import BecModel, Prediction
 from bec_md.network.registry import model_path
+from bec_md.network.vacuum import open_remark
 from bec_md.structure import Frame
 
 
@@ -70,7 +71,8 @@ def remarks_on(model: Stated, frame: Frame, prediction: Prediction) -> list[str]
     tensors = np.asarray(prediction.born_effective_charges[0])
     spread = float(np.mean(prediction.uncertainty_e[0]))
     outside = known.outside(spread, second_difference(model, frame, tensors))
-    found = (known.remark, *oddities(known.model, frame), known.outside_remark(1, 1) if outside else None)
+    odd = open_remark(frame), *oddities(known.model, frame)
+    found = (known.remark, *odd, known.outside_remark(1, 1) if outside else None)
     return [remark for remark in found if remark]
 
 

@@ -145,6 +145,8 @@ def test_the_log_of_a_killed_process_before_another_one(tmp_path: Path) -> None:
     current = read(tmp_path, screen + one(rows(0, 21)) + screen + one(hotter))
     assert current.n_frames == 21
     assert "1 earlier runs" in str(current.metadata["remarks"])
+    shown = HEAD + "run 80\n" + one(rows(0, 21)) + "run 80\n" + one(hotter)  # no `velocity`, as of gjf vhalf
+    assert read(tmp_path, shown).n_frames == 41
 
 
 # ---------------------------------------------------------------------- what scales the numbers

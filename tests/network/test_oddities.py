@@ -9,7 +9,13 @@ import pytest
 from ase import Atoms
 from ase.build import bulk, molecule
 
+from bec_md.charges.source import ChargeBatch
+from bec_md.cli.console import Console
+from bec_md.cli.predict_command import Doubts
+from bec_md.network import load_model
 from bec_md.network.oddities import oddities
+from bec_md.network.second_opinion import remarks_on
+from bec_md.structure import Frame
 from bec_md.structure.from_ase import as_frame
 
 
@@ -36,3 +42,25 @@ def test_a_net_charge_is_said_to_be_shared_evenly() -> None:
     assert said.startswith("net charge +1 e: by the sum rule every one of 5 atoms has +0.2 e of it")
     cell = as_frame(bulk("MgO", "rocksalt", a=4.21, cubic=True) * (3, 3, 3))
     assert not oddities("universal", replace(cell, total_charge=-2.0))
+
+
+def test_a_crystal_that_is_not_marked_as_periodic_is_named_where_one_structure_is_given() -> None:
+    atoms = bulk("MgO", "rocksalt", a=4.21, cubic=True)
+    model = load_model("universal")
+    found = [remarks_on(model, f, model.predict_batch([f])) for f in (as_frame(atoms), _open(atoms))]
+    assert [any("not periodic along a" in remark for remark in remarks) for remarks in found] == [False, True]
+
+
+def _open(atoms: Atoms) -> Frame:
+    return replace(as_frame(atoms), pbc=np.zeros(3, dtype=bool))
+
+
+def test_many_odd_structures_are_no_flood_of_warnings(capsys: pytest.CaptureFixture[str]) -> None:
+    doubts = Doubts(None)
+    for index in range(40):
+        pair = Atoms("MgO", positions=[[0.0, 0.0, 0.0], [0.0, 0.0, 0.4 + 0.01 * index]])
+        doubts.add([replace(as_frame(pair), index=index)], ChargeBatch(np.zeros((1, 2, 3, 3))))
+    doubts.show(Console(), 40)
+    said = " ".join("".join(capsys.readouterr()).split())
+    assert said.count("0 (Mg) and 1 (O)") == 5
+    assert "34 more of other frames" in said

@@ -110,9 +110,12 @@ def _continues(one: ThermoTable, other: ThermoTable) -> bool:
 
 
 def _same_state(one: ThermoTable, other: ThermoTable) -> bool:
-    """Whether a table begins as hot as the other ends: screen output does not show `velocity` in between."""
+    """Whether a table begins as hot as the other ends: screen output does not show `velocity` in between.
+
+    Where commands are shown, another temperature is that of half a step (`fix langevin … gjf vhalf`).
+    """
     before, after = one.column("Temp"), other.column("Temp")
-    if before is None or after is None:
+    if before is None or after is None or other.settings.command:
         return True
     return not abs(after[0] - before[-1]) > _SAME_TEMPERATURE * before[-1]
 
