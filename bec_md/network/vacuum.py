@@ -20,6 +20,8 @@ VACUUM_ANG = 7.0
 #: Distances over the sum of covalent radii at which atoms touch; depth in which such pairs are looked for, Å.
 _TOUCHING, _DEPTH_ANG = (0.7, 1.3), 6.0
 _NEAREST = 4
+#: Volume per atom in Å³ that no crystal falls below (diamond 5.7): a smaller cell stands for none.
+_SMALLEST_ANG3 = 3.0
 
 
 def vacuum_directions(frame: Frame, beyond_ang: float = VACUUM_ANG) -> list[int]:
@@ -47,7 +49,9 @@ def vacuum_remark(model: str, frame: Frame) -> str | None:
 
 def open_remark(frame: Frame) -> str | None:
     """Sentence about a crystal that is not marked as one: its atoms would touch those of the next cell."""
-    axes = [k for k in range(3) if not frame.pbc[k] and frame.volume_ang3 and _touches(frame, k)]
+    if frame.volume_ang3 < _SMALLEST_ANG3 * frame.n_atoms:
+        return None
+    axes = [k for k in range(3) if not frame.pbc[k] and _touches(frame, k)]
     return (
         f"not periodic along {' and '.join('abc'[k] for k in axes)}, where the atoms of the next cell would "
         "touch these: of a crystal this is only a piece, without its neighbors; mark its directions as "

@@ -271,7 +271,8 @@ def parse_config(data: Any, *, source: str = "configuration") -> TrainingConfig:
         With every offending key, where it is and, for a misspelt one, the nearest known key.
     """
     if isinstance(data, dict):  # a section of which all is commented out
-        data = {key: value for key, value in data.items() if value is not None}
+        known = TrainingConfig.model_fields
+        data = {key: value for key, value in data.items() if value is not None or key not in known}
     try:
         return TrainingConfig.model_validate(data)
     except ValidationError as error:

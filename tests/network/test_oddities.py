@@ -15,6 +15,7 @@ from bec_md.cli.predict_command import Doubts
 from bec_md.network import load_model
 from bec_md.network.oddities import oddities
 from bec_md.network.second_opinion import remarks_on
+from bec_md.network.vacuum import open_remark
 from bec_md.structure import Frame
 from bec_md.structure.from_ase import as_frame
 
@@ -53,6 +54,11 @@ def test_a_crystal_that_is_not_marked_as_periodic_is_named_where_one_structure_i
 
 def _open(atoms: Atoms) -> Frame:
     return replace(as_frame(atoms), pbc=np.zeros(3, dtype=bool))
+
+
+def test_a_molecule_in_a_unit_cell_that_stands_for_none_is_no_piece_of_a_crystal() -> None:
+    water = as_frame(molecule("H2O"))
+    assert open_remark(replace(water, cell_ang=np.eye(3))) is None  # of 1 Å, as some programs write it
 
 
 def test_many_odd_structures_are_no_flood_of_warnings(capsys: pytest.CaptureFixture[str]) -> None:

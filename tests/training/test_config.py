@@ -21,6 +21,8 @@ def test_a_section_of_which_all_is_commented_out_has_its_defaults(tmp_path):
         "data:\n- {path: a.xyz, level: pbe}\nschedule: {epochs: 2}\nloss:\n#  kind: mse\nnetwork:\n"
     )
     assert load_config(file) == parse_config(MINIMAL)
+    with pytest.raises(UsageError, match="unknown key 'los'"):
+        parse_config(MINIMAL | {"los": None})
 
 
 @pytest.mark.parametrize(
