@@ -33,14 +33,16 @@ def overlap_remark(frame: Frame) -> str | None:
     from ase.data import chemical_symbols, covalent_radii
 
     radii = covalent_radii[np.clip(frame.numbers, 0, len(covalent_radii) - 1)]
-    first, second, apart = neighbor_list()(
-        cutoff=2 * OVERLAPPING * float(radii.max()), full_list=False
-    ).compute(
-        points=np.ascontiguousarray(frame.positions_ang),
-        box=np.where(frame.pbc[:, None], frame.cell_ang, 0.0),
-        periodic=frame.pbc,
-        quantities="ijd",
-    )
+    pairs = neighbor_list()(cutoff=2 * OVERLAPPING * float(radii.max()), full_list=False)
+    try:
+        first, second, apart = pairs.compute(
+            points=np.ascontiguousarray(frame.positions_ang),
+            box=np.where(frame.pbc[:, None], frame.cell_ang, 0.0),
+            periodic=frame.pbc,
+            quantities="ijd",
+        )
+    except RuntimeError:  # no cell, or no positions: the model refuses them in words
+        return None
     first, second = first.astype(np.int64), second.astype(np.int64)
     ratios = apart / (radii[first] + radii[second])
     if not (ratios < OVERLAPPING).any():

@@ -9,9 +9,11 @@ import pytest
 from ase import Atoms
 from ase.build import bulk, molecule
 
+from bec_md.charges.model import ModelCharges
 from bec_md.charges.source import ChargeBatch
 from bec_md.cli.console import Console
 from bec_md.cli.predict_command import Doubts
+from bec_md.errors import DataError
 from bec_md.network import load_model
 from bec_md.network.oddities import oddities
 from bec_md.network.second_opinion import remarks_on
@@ -34,6 +36,13 @@ def test_atoms_that_overlap_are_named() -> None:
     (said,) = oddities("universal", as_frame(atoms))
     # 0.9 Å over 1.41 + 0.66 Å
     assert "atoms 0 (Mg) and 1 (O) are 0.90 Å apart, 0.43 of" in said or "1 (O) and 0 (Mg)" in said
+
+
+@pytest.mark.parametrize(("cell", "height"), [(0.0, 0.9), (4.0, np.nan)])
+def test_what_is_no_structure_is_left_to_the_model_to_refuse(cell: float, height: float) -> None:
+    atoms = Atoms("OH", positions=[[0.0, 0.0, 0.0], [0.0, 0.0, height]], cell=[cell] * 3, pbc=True)
+    with pytest.raises(DataError):
+        ModelCharges("water").prepare(as_frame(atoms)).evaluate([as_frame(atoms)])
 
 
 def test_a_net_charge_is_said_to_be_shared_evenly() -> None:
