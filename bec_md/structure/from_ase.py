@@ -37,14 +37,15 @@ def as_frame(item: Frame | Atoms) -> Frame:
 
 
 def number_of(info: Mapping[str, Any], keys: Mapping[str, float]) -> float | None:
-    """The first of `keys` that is there and not None, times its unit factor.
+    """The first of `keys` that is there and not None (True, once ASE has stored it), times its unit factor.
 
     Raises
     ------
     DataError
         If it is no finite number.
     """
-    key = next((key for key in keys if info.get(key) is not None), None)
+    unstated = (bool, np.bool_, type(None))
+    key = next((key for key in keys if not isinstance(info.get(key), unstated)), None)
     if key is None:
         return None
     try:

@@ -19,7 +19,7 @@ from bec_md.errors import BecMDError, DataError, UsageError
 from bec_md.files import in_words
 from bec_md.structure import Frame
 from bec_md.structure.ase_files import images
-from bec_md.structure.from_ase import as_frame
+from bec_md.structure.from_ase import as_frame, number_of
 from bec_md.structure.names import TOTAL_CHARGE_KEYS
 from bec_md.training.config import Source
 
@@ -42,7 +42,7 @@ def read_geometries(path: Path, source: Source) -> list[Frame]:
     frames = []
     for index, atoms in enumerate(found):
         frame = replace(as_frame(atoms), index=index)
-        if not any(key in atoms.info for key in TOTAL_CHARGE_KEYS):
+        if number_of(atoms.info, dict.fromkeys(TOTAL_CHARGE_KEYS, 1.0)) is None:
             frame = replace(frame, total_charge=source.total_charge or 0.0)
         frames.append(frame)
     return frames
