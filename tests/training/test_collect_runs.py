@@ -125,8 +125,8 @@ def test_what_is_no_finite_number_is_no_label(tmp_path, old):
 
 
 def test_an_atom_without_a_nucleus_is_no_element(tmp_path):
-    with pytest.raises(DataError, match="'X' is no chemical element"):
-        read_output(written(tmp_path / "vasprun.xml", VASPRUN.replace("<rc><c>Mg</c>", "<rc><c>X </c>")))
+    with pytest.raises(DataError, match="'Q' is no chemical element"):
+        read_output(written(tmp_path / "vasprun.xml", VASPRUN.replace("<rc><c>Mg</c>", "<rc><c>Q </c>")))
     text = PH_OUTPUT.replace("     Mg  24.3050", "     X   24.3050")
     with pytest.raises(DataError, match="'X' names no element"):
         read_output(written(tmp_path / "ph.out", text))
