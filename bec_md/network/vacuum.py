@@ -22,6 +22,8 @@ _TOUCHING, _DEPTH_ANG = (0.7, 1.3), 6.0
 _NEAREST = 4
 #: Volume per atom in Å³ that no crystal falls below (diamond 5.7): a smaller cell stands for none.
 _SMALLEST_ANG3 = 3.0
+#: A box as high as what is in it, but for this share, is shrunk to it (LAMMPS: boundary s), and no period.
+_SHRUNK = 3e-4
 
 
 def vacuum_directions(frame: Frame, beyond_ang: float = VACUUM_ANG) -> list[int]:
@@ -69,6 +71,8 @@ def _touches(frame: Frame, k: int) -> bool:
     vector = frame.cell_ang[k]
     across = np.cross(frame.cell_ang[k - 2], frame.cell_ang[k - 1])
     heights = frame.positions_ang @ (across * np.sign(across @ vector) / np.linalg.norm(across))
+    if abs(np.ptp(heights) * np.linalg.norm(across) / frame.volume_ang3 - 1.0) < _SHRUNK:
+        return False
     low = np.flatnonzero(heights < heights.min() + _DEPTH_ANG)
     high = np.flatnonzero(heights > heights.max() - _DEPTH_ANG)
     several = list(range(1, min(_NEAREST, len(high)) + 1))  # the nearest is not always the one that touches

@@ -70,6 +70,13 @@ def test_a_molecule_in_a_unit_cell_that_stands_for_none_is_no_piece_of_a_crystal
     assert open_remark(replace(water, cell_ang=np.eye(3))) is None  # of 1 Å, as some programs write it
 
 
+def test_a_box_that_is_shrunk_to_its_atoms_is_no_period() -> None:
+    pair = as_frame(Atoms("O2", positions=[[0.0, 0.0, 0.0], [1.4, 0.0, 1.6]]))
+    for share, said in ((1.0002, False), (1.1, True)):
+        cell = np.diag([8.0, 8.0, 1.6 * share])
+        assert bool(open_remark(replace(pair, cell_ang=cell))) == said
+
+
 def test_many_odd_structures_are_no_flood_of_warnings(capsys: pytest.CaptureFixture[str]) -> None:
     doubts = Doubts(None)
     for index in range(40):
