@@ -17,6 +17,7 @@ import re
 import time
 from collections.abc import Iterator
 from dataclasses import replace
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 from zlib import crc32
@@ -235,7 +236,7 @@ def collect(arguments: argparse.Namespace) -> None:
         charges = np.array(record["charges"])
         info = {
             "name": f"{record['smiles']}_{record['temperature_k']}K",
-            "code": "PySCF 2.14.0",
+            "code": f"PySCF {version('pyscf')}",
             "functional": "PBEsol",
             "level": "PBEsol PySCF",
             "basis": BASIS,
