@@ -27,7 +27,7 @@ ROUNDED = 1e-3
 NEUTRAL_E = 1e-6
 
 
-def _no_eps_inf(eps_inf: Array) -> str | None:
+def no_eps_inf(eps_inf: Array) -> str | None:
     """Why an array is no electronic permittivity (zeros stand for one that is missing), None if it is one."""
     if eps_inf.shape != (3, 3):
         return f"its shape is {eps_inf.shape}, not (3, 3)"
@@ -81,7 +81,7 @@ class ConstantCharges:
         tensors.flags.writeable = False
         object.__setattr__(self, "tensors", tensors)
         known = () if self.eps_inf is None else (np.array(self.eps_inf, dtype=np.float64),)
-        if known and (note := _no_eps_inf(known[0])) is not None:
+        if known and (note := no_eps_inf(known[0])) is not None:
             object.__setattr__(self, "notes", (*self.notes, f"the ε_∞ of {self.name} is left out: {note}"))
             known = ()
         object.__setattr__(self, "eps_inf", known[0] if known else None)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 import numpy as np
 
 from bec_md.arrays import Array
-from bec_md.charges.constant import ROUNDED
+from bec_md.charges.constant import no_eps_inf
 from bec_md.errors import BecMDWarning, DataError, UsageError
 from bec_md.evaluation.doubts import label_doubts, other_level
 from bec_md.evaluation.evaluation import Evaluation, compare
@@ -148,7 +148,9 @@ def _given(data: Frame | Iterable[Frame]) -> list[Frame]:
 def _eps_inf(frames: Sequence[Frame], predicted: Array) -> tuple[Array, Array | None]:
     """Labels of ε∞ beside predictions, where there are both; zeros stand for a missing label."""
     known = [bool(np.isfinite(e).all()) for e in predicted]  # a molecule without a cell has none
-    labels = {i: e for i, f in enumerate(frames) if (e := _stated_eps_inf(f)) is not None and not _below_1(e)}
+    labels = {
+        i: e for i, f in enumerate(frames) if (e := _stated_eps_inf(f)) is not None and not no_eps_inf(e)
+    }
     both = [i for i in labels if known[i]]
     return np.array([labels[i] for i in both or labels]).reshape(-1, 3, 3), predicted[both] if both else None
 
@@ -159,14 +161,9 @@ def _stated_eps_inf(frame: Frame) -> Array | None:
     return eps_inf if eps_inf is not None and np.isfinite(eps_inf).all() and eps_inf.any() else None
 
 
-def _below_1(eps_inf: Array) -> bool:
-    """Whether a principal value is below that of the vacuum, by more than rounding."""
-    return float(np.linalg.eigvalsh(eps_inf + eps_inf.T)[0]) / 2 < 1.0 - ROUNDED
-
-
 def _impossible(frames: Sequence[Frame]) -> list[str]:
     """Say which labels of ε∞ are none, and are compared with nothing."""
-    wrong = [frame for frame in frames if (e := _stated_eps_inf(frame)) is not None and _below_1(e)]
+    wrong = [frame for frame in frames if (e := _stated_eps_inf(frame)) is not None and no_eps_inf(e)]
     return (
         [
             f"ε∞ of {len(wrong)} of {len(frames)} structures is below 1, that of the vacuum (structure "
