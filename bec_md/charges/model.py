@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from bec_md.arrays import Array
 from bec_md.charges.source import ChargeBatch, ChargeSource
 from bec_md.errors import DataError
-from bec_md.network.familiarity import Familiarity
+from bec_md.network.familiarity import Doubt, Familiarity
 from bec_md.network.loading import name_and_level
 from bec_md.network.oddities import oddities
 from bec_md.network.second_opinion import familiarity_of, second_difference
@@ -125,12 +125,16 @@ class ModelCharges:
         return self
 
     def _doubts(self, known: Familiarity, frame: Frame) -> tuple[str, ...]:
-        """Sentences about rare elements, an odd first frame, and a second model that contradicts at it."""
-        second = None
-        if known.second:
-            tensors = self.model.predict_batch([frame], members=False).born_effective_charges[0]
-            second = second_difference(self.model, frame, np.asarray(tensors))
-        remarks = known.remark, *oddities(known.model, frame), known.contradiction(second)
+        """Sentences about rare elements, an odd first frame, and a part of it that is doubted.
+
+        What the model is unsure of as a whole is a check of the result.
+        """
+        doubts: list[str | None] = []
+        if known.limit_e is not None:
+            prediction = self.model.predict_batch([frame])
+            second = second_difference(self.model, frame, np.asarray(prediction.born_effective_charges[0]))
+            doubts = [known.unsure(Doubt.of(prediction.uncertainty_e[0])), known.contradiction(second)]
+        remarks = known.remark, *oddities(known.model, frame), *doubts
         return tuple(text for text in remarks if text)
 
     def _decide(self, frame: Frame) -> None:

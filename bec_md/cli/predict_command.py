@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from bec_md.arrays import Array
     from bec_md.charges import ChargeSource
     from bec_md.charges.source import ChargeBatch
-    from bec_md.network.familiarity import Familiarity
+    from bec_md.network.familiarity import Doubt, Familiarity
     from bec_md.structure import Frame
     from bec_md.trajectory import Trajectory
 
@@ -150,13 +150,14 @@ class Doubts:
 
     model: Any
     outside: int = 0
-    farthest: tuple[float, Familiarity | None] = (0.0, None)  # of the largest uncertainty
+    farthest: tuple[float, Familiarity | None] = (0.0, None)  # that which exceeds its limits most
     remarks: dict[str, int] = field(default_factory=dict)  # about rare elements, with the first frame
     asked: Frame | None = None  # frame that the second model was asked about
-    second_e: float | None = None  # what it differs by there
+    second: Doubt | None = None  # what it differs by there
 
     def add(self, frames: Sequence[Frame], batch: ChargeBatch) -> None:
         """Take up frames of the same atoms."""
+        from bec_md.network.familiarity import Doubt
         from bec_md.network.loading import one_material
         from bec_md.network.oddities import oddities
         from bec_md.network.second_opinion import familiarity_of, second_difference
@@ -166,13 +167,15 @@ class Doubts:
             self.remarks.setdefault(remark, frames[0].index)
         if batch.uncertainty_e is None:
             return
-        means = batch.uncertainty_e.mean(axis=1)
-        for frame, tensors, mean in zip(frames, batch.born_effective_charges, means, strict=True):
+        for frame, tensors, spread in zip(
+            frames, batch.born_effective_charges, batch.uncertainty_e, strict=True
+        ):
             if not one_material(frame, self.asked):
-                self.asked, self.second_e = frame, second_difference(self.model, frame, tensors)
-            self.outside += known.outside(float(mean), self.second_e)
-        if known.limit_e is not None and means.max() / known.limit_e > self.farthest[0]:
-            self.farthest = (float(means.max()) / known.limit_e, known)
+                self.asked, self.second = frame, second_difference(self.model, frame, tensors)
+            excess = known.excess(Doubt.of(spread), self.second)
+            self.outside += excess > 1.0
+            if excess > self.farthest[0]:
+                self.farthest = (excess, known)
 
     def show(self, console: Console, total: int) -> None:
         """Say what is to be doubted, but not again what was said of the first frame."""

@@ -248,6 +248,7 @@ def _introduced(result: Evaluation, model: Any) -> Evaluation:
 
 def _judged(result: Evaluation, frames: Sequence[Frame], model: Any) -> Evaluation:
     """Say which structures the model's card tells to doubt: rare elements, uncertainty, a second opinion."""
+    from bec_md.network.familiarity import Doubt
     from bec_md.network.second_opinion import familiarity_of, second_difference
 
     known = [familiarity_of(model, frame) for frame in frames]
@@ -258,12 +259,16 @@ def _judged(result: Evaluation, frames: Sequence[Frame], model: Any) -> Evaluati
         warnings.append(rare[0] + others)
     if result.uncertainty_e is None or any(item.limit_e is None for item in known):
         return replace(result, warnings=tuple(warnings))
-    means = np.bincount(result.frame, weights=result.uncertainty_e) / np.bincount(result.frame)
-    tensors = np.split(result.predicted, np.cumsum(np.bincount(result.frame))[:-1])
-    seconds = [second_difference(model, *pair) for pair in zip(frames, tensors, strict=True)]
-    outside = [i for i, item in enumerate(known) if item.outside(float(means[i]), seconds[i])]
+    ends = np.cumsum(np.bincount(result.frame))[:-1]
+    excess = [
+        item.excess(Doubt.of(spread), second_difference(model, frame, tensors))
+        for item, frame, tensors, spread in zip(
+            known, frames, np.split(result.predicted, ends), np.split(result.uncertainty_e, ends), strict=True
+        )
+    ]
+    outside = [i for i, value in enumerate(excess) if value > 1.0]
     if outside:
-        worst = max(outside, key=lambda i: max(float(means[i]), seconds[i] or 0.0))
+        worst = max(outside, key=excess.__getitem__)
         text = known[worst].outside_remark(len(outside), len(frames))
         warnings.append(f"{text}; the farthest is structure {frames[worst].index} ({frames[worst].formula})")
     metrics = {**result.metrics, "n_outside_domain": len(outside), "n_rare_elements": len(rare)}

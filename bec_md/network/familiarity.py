@@ -14,10 +14,13 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 FEW_STRUCTURES = 20
 """Below so many training structures of an element, others having more, the stated uncertainty has missed
 most large errors."""
+PART_ATOMS, PART_FACTOR = 10, 1.25
+"""So many atoms whose values exceed a limit by this factor put a structure outside, too."""
 #: Elements whose crystals and alloys conduct, with hardly an exception (CsAu; Sn, Pb and Bi have many).
 _METALS = frozenset(
     re.findall(
@@ -39,12 +42,35 @@ def hardly_seen(counts: Mapping[str, int], symbols: Iterable[str]) -> dict[str, 
 
 
 @dataclass(frozen=True, slots=True)
+class Doubt:
+    """Uncertainty of a structure or a difference in its tensors, e."""
+
+    whole_e: float  # mean over its atoms
+    part_e: float  # mean over the few atoms where it is largest; of a small structure the same
+
+    @classmethod
+    def of(cls, values_e: ArrayLike, power: int = 1) -> Doubt:
+        """Take the means of one value per atom: for `power` 2 the root of the mean square."""
+        powers = np.sort(np.abs(np.ravel(values_e)).astype(float) ** power)
+        whole, part = (float(x.mean() ** (1 / power)) for x in (powers, powers[-PART_ATOMS:]))
+        return cls(whole, part)
+
+    def over(self, limit_e: float) -> float:
+        """Largest ratio to a limit; outside above 1."""
+        return max(self.whole_e, self.part_e / PART_FACTOR) / limit_e
+
+    def where(self, limit_e: float) -> str:
+        """Words for the part that exceeds the limit, where the whole does not."""
+        return "" if self.whole_e > limit_e else f" at the {PART_ATOMS} atoms where it is largest"
+
+
+@dataclass(frozen=True, slots=True)
 class Familiarity:
     """What a model card says of the elements of one structure."""
 
     model: str
     few: Mapping[str, int]  # elements that it has hardly seen → training structures with them
-    limit_e: float | None  # mean uncertainty over the atoms above which a structure is outside the domain
+    limit_e: float | None  # mean uncertainty above which a structure is outside the domain
     second: str | None = None  # model whose tensors should be alike
     difference_limit_e: float | None = None  # r.m.s. difference from them that puts a structure outside
     metals: str = ""  # the elements, where all are metals
@@ -98,26 +124,37 @@ class Familiarity:
         )
         return (
             f"{count} of {total} structures lie outside the domain of {self.model} (mean uncertainty above "
-            f"{self.limit_e or 0.0:.2g} e{differing}): expect large errors there"
+            f"{self.limit_e or 0.0:.2g} e{differing}; {PART_FACTOR:g} times as much at the {PART_ATOMS} "
+            "atoms where it is largest): expect large errors there"
         )
 
-    def outside(self, mean_uncertainty_e: float, difference_e: float | None = None) -> bool:
-        """Whether a structure lies outside the domain, by its mean uncertainty or the second opinion."""
-        return (self.limit_e is not None and mean_uncertainty_e > self.limit_e) or self.contradicted(
-            difference_e
-        )
+    def outside(self, uncertainty: Doubt, difference: Doubt | None = None) -> bool:
+        """Whether a structure, or a part of it, lies outside the domain."""
+        return self.excess(uncertainty, difference) > 1.0
 
-    def contradiction(self, difference_e: float | None) -> str | None:
-        """Sentence about one structure that the second model contradicts, None if it does not."""
-        if not self.contradicted(difference_e):
+    def excess(self, uncertainty: Doubt, difference: Doubt | None = None) -> float:
+        """How far uncertainty and second opinion exceed their limits: the larger ratio, 0 without limits."""
+        pairs = (uncertainty, self.limit_e), (difference, self.difference_limit_e)
+        return max([doubt.over(limit) for doubt, limit in pairs if doubt and limit], default=0.0)
+
+    def unsure(self, uncertainty: Doubt) -> str | None:
+        """Sentence about one structure with a part that the model is unsure of, None if there is none."""
+        limit = self.limit_e
+        if not limit or uncertainty.whole_e > limit or uncertainty.over(limit) <= 1.0:
             return None
         return (
-            f"the tensors of {self.model} are {difference_e:.2g} e (r.m.s.) from those of {self.second}, "
-            f"more than for most compositions that neither has seen ({self.difference_limit_e:.2g} e): "
-            "expect large errors"
+            f"{self.model} is unsure of a part of this structure: {uncertainty.part_e:.2g} e on average"
+            f"{uncertainty.where(limit)}, {uncertainty.whole_e:.2g} e over all: expect large errors there"
         )
 
-    def contradicted(self, difference_e: float | None) -> bool:
-        """Whether the second model's tensors differ by more than they do for most unseen compositions."""
+    def contradiction(self, difference: Doubt | None) -> str | None:
+        """Sentence about one structure that the second model contradicts, None if it does not."""
         limit = self.difference_limit_e
-        return limit is not None and difference_e is not None and difference_e > limit
+        if not limit or difference is None or difference.over(limit) <= 1.0:
+            return None
+        where = difference.where(limit)
+        found = difference.part_e if where else difference.whole_e
+        return (
+            f"the tensors of {self.model} are {found:.2g} e (r.m.s.) from those of {self.second}{where}, "
+            f"more than for most compositions that neither has seen ({limit:.2g} e): expect large errors"
+        )

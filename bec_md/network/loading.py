@@ -15,6 +15,7 @@ import numpy as np
 
 from bec_md.errors import UsageError
 from bec_md.files import expanded, is_file
+from bec_md.network.familiarity import Doubt
 from bec_md.network.predictor import BecModel, EngineName
 from bec_md.network.registry import FALLBACK, choose_model, model_path
 from bec_md.network.second_opinion import familiarity_of
@@ -170,4 +171,4 @@ def sampled(structures: Sequence[Frame]) -> list[int]:
 def leaves_domain(model: BecModel, frame: Frame) -> bool:
     """Whether the mean uncertainty of a model over the atoms of a structure is above what its card allows."""
     known = familiarity_of(model, frame)
-    return known.outside(float(np.mean(model.predict_batch([frame]).uncertainty_e)))
+    return known.outside(Doubt.of(model.predict_batch([frame]).uncertainty_e))

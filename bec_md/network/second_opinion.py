@@ -16,7 +16,7 @@ from ase.data import chemical_symbols
 from numpy.typing import NDArray
 
 from bec_md.arrays import Array
-from bec_md.network.familiarity import Familiarity
+from bec_md.network.familiarity import Doubt, Familiarity
 from bec_md.network.oddities import oddities
 from bec_md.network.predictor import BecModel, Prediction
 from bec_md.network.registry import model_path
@@ -45,8 +45,8 @@ def rms_difference(tensors: Array, others: Array, frame: NDArray[np.int64]) -> A
     return np.asarray(np.sqrt(np.bincount(frame, weights=squares) / np.bincount(frame)))
 
 
-def second_difference(model: Stated, frame: Frame, tensors: Array) -> float | None:
-    """R.m.s. difference of a structure's tensors from those of the model that the card names, e.
+def second_difference(model: Stated, frame: Frame, tensors: Array) -> Doubt | None:
+    """R.m.s. difference of a structure's tensors from those of the model that the card names.
 
     None if the card names none, or that one does not know an element or the level of theory.
     """
@@ -57,7 +57,7 @@ def second_difference(model: Stated, frame: Frame, tensors: Array) -> float | No
     if second is None or not {int(n) for n in frame.numbers} <= set(second.elements):
         return None
     others = second.predict_batch([frame], members=False).born_effective_charges[0]
-    return float(rms_difference(tensors, np.asarray(others), np.zeros(len(tensors), dtype=np.int64))[0])
+    return Doubt.of(rms_difference(tensors, np.asarray(others), np.arange(len(tensors))), power=2)
 
 
 def familiarity_of(model: Stated, frame: Frame) -> Familiarity:
@@ -69,7 +69,7 @@ def remarks_on(model: Stated, frame: Frame, prediction: Prediction) -> list[str]
     """Sentences about rare elements, an odd structure, and one that lies outside the domain."""
     known = familiarity_of(model, frame)
     tensors = np.asarray(prediction.born_effective_charges[0])
-    spread = float(np.mean(prediction.uncertainty_e[0]))
+    spread = Doubt.of(prediction.uncertainty_e[0])
     outside = known.outside(spread, second_difference(model, frame, tensors))
     odd = open_remark(frame), *oddities(known.model, frame)
     found = (known.remark, *odd, known.outside_remark(1, 1) if outside else None)

@@ -37,10 +37,11 @@ SETTINGS: dict[str, quantum_espresso.Settings | abinit.Settings] = {
     "water": quantum_espresso.Settings(60.0, points=TWO_POINTS, functional="RPBE"),
     "perovskite": quantum_espresso.Settings(50.0, divisions=(4, 4, 4)),
     "thermal": abinit.Settings(),
+    "molecular_crystals": abinit.Settings(),
 }
 TEST_COMPOSITIONS = ("CaTiO3", "PbZrO3", "SrHfO3")
 """Perovskites whose frames all belong to the test file."""
-MAX_RESIDUAL_E, MAX_RESIDUAL_THERMAL_E = 0.2, 0.1
+MAX_RESIDUAL_E, MAX_RESIDUAL_ABINIT_E = 0.2, 0.1
 """Labels with a larger max|ΣZ − Q·1|/√N are left out: their k-points do not converge."""
 
 
@@ -126,11 +127,11 @@ def collect_labels(arguments: argparse.Namespace) -> None:
             print(f"{atoms.info['name']} left out: {error.what}")
             continue
         residual = frame.info["sum_rule_residual_e"]
-        limit = MAX_RESIDUAL_THERMAL_E if atoms.info["kind"] == "thermal" else MAX_RESIDUAL_E
+        limit = MAX_RESIDUAL_ABINIT_E if engine(atoms.info["kind"]) is abinit else MAX_RESIDUAL_E
         if residual > limit * len(atoms) ** 0.5:
             print(f"{atoms.info['name']} left out: |ΣZ − Q| = {residual:.2f} e")
             continue
-        part = "test" if is_test(atoms.info["name"]) else "train"
+        part = "test" if atoms.info.get("held_back", is_test(atoms.info["name"])) else "train"
         groups.setdefault(f"{atoms.info['kind'].lower()}_{part}", []).append(frame)
     for stem, frames in sorted(groups.items()):
         write_frames(arguments.output / f"{stem}.xyz.xz", frames)

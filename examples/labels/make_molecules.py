@@ -3,10 +3,12 @@
 Chains and rings of two to four heavy atoms with the usual valences and any bond orders, hydrogen on what is
 left, relaxed and displaced with the forces of GFN2-xTB. Born effective charges are the forces in a finite
 electric field, ∂F_b/∂E_a, with PBEsol in Gaussian functions (PySCF). No formula of a test set is drawn.
+`pack` puts such molecules, one each, into small cells as dense as crystals, for `make_labels.py`.
 Needs RDKit, tblite and PySCF (`pip install rdkit tblite pyscf`); resumable, as many workers as cores.
 
     python make_molecules.py run --work WORK --avoid test.xyz thermal_test.xyz.xz
     python make_molecules.py collect --work WORK --output .
+    python make_molecules.py pack --count 100 --output structures.xyz.xz --avoid test.xyz
 """
 
 from __future__ import annotations
@@ -15,7 +17,7 @@ import argparse
 import json
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
@@ -25,6 +27,7 @@ from zlib import crc32
 import ase.io
 import numpy as np
 from ase import Atoms, units
+from ase.data.vdw_alvarez import vdw_radii
 from ase.neighborlist import natural_cutoffs, neighbor_list
 from ase.optimize import LBFGS
 from make_structures import LOWEST_CM, harmonic_displacement, modes, write
@@ -59,6 +62,15 @@ TEMPERATURES_K = (300, 600)
 MARGIN_ANG = 12.0
 """Length of the cell beyond the molecule: more than any cutoff."""
 DONE, STRUCTURE = "done.json", "molecule.xyz.xz"
+LARGEST_PACKED_ATOMS = 7
+CONTACT = (0.8, 0.95)
+"""Shortest distance between packed molecules over the sum of the radii of van der Waals."""
+HYDROGEN_BOND = 0.8
+"""The same between hydrogen and N, O or F, over that of others."""
+PACKINGS = 10
+"""Tried for each molecule; the densest one is taken."""
+REACH_ANG, REACH_HEAVY_ANG = 9.0, 11.0
+"""Reach of the k-points; the longer one where there are heavier elements than fluorine."""
 
 
 def random_smiles(rng: np.random.Generator) -> str:
@@ -116,7 +128,7 @@ def bonds(atoms: Atoms) -> set[tuple[int, int]]:
 
 
 def displaced(atoms: Atoms, seed: int, temperature_k: int) -> Atoms:
-    """Relax with GFN2-xTB and displace as heat does it."""
+    """Relax with GFN2-xTB and displace as heat does it; the center at the origin."""
     from tblite.ase import TBLite
 
     atoms.calc = TBLite(method="GFN2-xTB", verbosity=0)
@@ -135,9 +147,47 @@ def displaced(atoms: Atoms, seed: int, temperature_k: int) -> Atoms:
             break
         lowest_cm *= 1.1
     positions = atoms.positions + moved
-    positions -= positions.mean(axis=0)
-    side = round(float(np.ptp(positions, axis=0).max()) + MARGIN_ANG, 1)
-    return Atoms(atoms.symbols, positions=positions + side / 2, cell=[side] * 3, pbc=True)
+    return Atoms(atoms.symbols, positions=positions - positions.mean(axis=0))
+
+
+def in_vacuum(molecule: Atoms) -> Atoms:
+    """Put a molecule into a cell that no interaction spans."""
+    side = round(float(np.ptp(molecule.positions, axis=0).max()) + MARGIN_ANG, 1)
+    return Atoms(molecule.symbols, positions=molecule.positions + side / 2, cell=[side] * 3, pbc=True)
+
+
+def packed(molecule: Atoms, rng: np.random.Generator) -> Atoms:
+    """Put a molecule into the densest of some random cells, each shrunk until the molecules touch."""
+    _, axes = np.linalg.eigh(np.cov(molecule.positions.T))
+    positions = molecule.positions @ axes[:, ::-1]
+    numbers = molecule.numbers
+    touching = np.add.outer(vdw_radii[numbers], vdw_radii[numbers])
+    hydrogen_bonds = (numbers == 1)[:, None] & np.isin(numbers, (7, 8, 9))
+    touching[hydrogen_bonds | hydrogen_bonds.T] *= HYDROGEN_BOND
+    touching *= rng.uniform(*CONTACT)
+    images = np.array([n for n in np.ndindex(5, 5, 5) if n != (2, 2, 2)]) - 2
+    apart = positions[:, None] - positions[None, :]
+
+    def overlaps(cell: NDArray[np.float64]) -> bool:
+        distances = np.linalg.norm(apart + (images @ cell)[:, None, None], axis=-1)
+        return bool((distances < touching).any())
+
+    cells = []
+    for shear in rng.uniform(-0.5, 0.5, (PACKINGS, 3)):
+        cell = np.diag(np.ptp(positions, axis=0) + 8.0)
+        cell[1, 0], cell[2, :2] = shear[0] * cell[0, 0], shear[1:] * np.diag(cell)[:2]
+        for step in (0.9, 0.98):
+            axes_left = [0, 1, 2]
+            while axes_left:
+                for axis in list(axes_left):
+                    smaller = cell.copy()
+                    smaller[:, axis] *= step  # a strain along a Cartesian axis
+                    if overlaps(smaller):
+                        axes_left.remove(axis)
+                    else:
+                        cell = smaller
+        cells.append(cell)
+    return Atoms(molecule.symbols, positions=positions, cell=min(cells, key=np.linalg.det), pbc=True)
 
 
 def forces(mean_field: Any, density: Any, field: NDArray[np.float64]) -> tuple[NDArray[np.float64], Any]:
@@ -195,25 +245,71 @@ def composition(formula: str) -> tuple[tuple[str, float], ...]:
     return tuple(sorted((symbol, round(n / total, 6)) for symbol, n in counts.items()))
 
 
-def run(arguments: argparse.Namespace) -> None:
-    """Draw and label until stopped; what has been drawn is never drawn again."""
-    avoid = {composition(c.build().get_chemical_formula()) for c in CRYSTALS.values() if c.test}
-    avoid |= {composition(frame.formula) for path in arguments.avoid for frame in iterate_frames(path)}
-    drawn: dict[str, int] = {}
+def is_test(formula: str) -> bool:
+    """Whether a molecule is held back: one formula in six, unless a crystal of it is learned."""
+    learned = {composition(crystal.build().get_chemical_formula()) for crystal in CRYSTALS.values()}
+    return crc32(formula.encode()) % TEST_EVERY == 0 and composition(formula) not in learned
+
+
+def drawn(avoid: Iterable[Path]) -> Iterator[tuple[int, str, str]]:
+    """Yield number, SMILES and formula of molecules that are in no test set, without end."""
+    avoided = {composition(c.build().get_chemical_formula()) for c in CRYSTALS.values() if c.test}
+    avoided |= {composition(frame.formula) for path in avoid for frame in iterate_frames(path)}
+    isomers: dict[str, int] = {}
     for index, smiles in enumerate(candidates(), start=1):
         formula = rdMolDescriptors.CalcMolFormula(Chem.MolFromSmiles(smiles))
-        drawn[formula] = drawn.get(formula, 0) + 1
+        isomers[formula] = isomers.get(formula, 0) + 1
+        if isomers[formula] <= MOST_ISOMERS and composition(formula) not in avoided:
+            yield index, smiles, formula
+
+
+def temperature_k(index: int) -> int:
+    """Return the temperature at which a molecule is displaced."""
+    return TEMPERATURES_K[index % len(TEMPERATURES_K)]
+
+
+def pack(arguments: argparse.Namespace) -> None:
+    """Draw molecules, displace them and put one into each cell."""
+    out: list[Atoms] = []
+    for index, smiles, formula in drawn(arguments.avoid):
+        if len(out) == arguments.count:
+            break
+        try:
+            rough = embedded(smiles, index)
+            if len(rough) > LARGEST_PACKED_ATOMS:
+                continue
+            crystal = packed(displaced(rough, index, temperature_k(index)), np.random.default_rng(index))
+        except (RuntimeError, ValueError, ArithmeticError):
+            continue
+        crystal.info = {
+            "name": f"{smiles}_{temperature_k(index)}K_{index:02d}",
+            "kind": "molecular_crystals",
+            "chemistry": "molecular",
+            "sampling": f"harmonic vibrations of GFN2-xTB at {temperature_k(index)} K, packed at random",
+            "seed": index,
+            "total_charge": 0.0,
+            "mesh_reach_ang": REACH_HEAVY_ANG if max(crystal.numbers) > 9 else REACH_ANG,
+            "held_back": is_test(formula),
+        }
+        out.append(crystal)
+        print(index, smiles, f"{crystal.get_volume() / len(crystal):.1f} Å³ per atom", flush=True)
+    write(out, arguments.output)
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Draw and label until stopped; what has been drawn is never drawn again."""
+    for index, smiles, formula in drawn(arguments.avoid):
         folder = arguments.work / f"{index:05d}"
-        if drawn[formula] > MOST_ISOMERS or composition(formula) in avoid or (folder / DONE).exists():
+        if (folder / DONE).exists():
             continue
         with locked(folder) as lock:
             if lock is None or (folder / DONE).exists():
                 continue
             start = time.process_time()
             record: dict[str, Any] = {"smiles": smiles, "formula": formula, "seed": index}
-            record["temperature_k"] = TEMPERATURES_K[index % len(TEMPERATURES_K)]
+            record["temperature_k"] = temperature_k(index)
             try:
-                atoms = displaced(embedded(smiles, index), index, record["temperature_k"])
+                atoms = in_vacuum(displaced(embedded(smiles, index), index, record["temperature_k"]))
                 charges, record["gap_ev"] = born_effective_charges(atoms)
             except (RuntimeError, ValueError, ArithmeticError) as error:
                 record["failed"] = str(error)
@@ -228,7 +324,6 @@ def run(arguments: argparse.Namespace) -> None:
 def collect(arguments: argparse.Namespace) -> None:
     """Write `molecules_train.xyz.xz` and, one formula in six, `molecules_test.xyz.xz`."""
     parts: dict[str, list[Frame]] = {"train": [], "test": []}
-    learned = {composition(crystal.build().get_chemical_formula()) for crystal in CRYSTALS.values()}
     for path in sorted(arguments.work.glob(f"*/{DONE}")):
         record = json.loads(path.read_text())
         if "charges" not in record:
@@ -249,9 +344,7 @@ def collect(arguments: argparse.Namespace) -> None:
             "chemistry": "molecule",
         }
         frame = as_frame(ase.io.read(path.parent / STRUCTURE, format="extxyz"))
-        formula = record["formula"]
-        held = crc32(formula.encode()) % TEST_EVERY == 0 and composition(formula) not in learned
-        part = "test" if held else "train"
+        part = "test" if is_test(record["formula"]) else "train"
         parts[part].append(replace(frame.with_labels(born_effective_charges=charges), info=info))
     for part, frames in parts.items():
         write_frames(arguments.output / f"molecules_{part}.xyz.xz", frames)
@@ -260,19 +353,23 @@ def collect(arguments: argparse.Namespace) -> None:
 
 
 def main() -> None:
-    """Draw and label, or collect."""
+    """Draw and label, collect, or pack."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     commands = parser.add_subparsers(required=True)
-    for name, function in (("run", run), ("collect", collect)):
+    for name, function in (("run", run), ("collect", collect), ("pack", pack)):
         command = commands.add_parser(name, help=(function.__doc__ or "").splitlines()[0])
         command.set_defaults(function=function)
-        command.add_argument("--work", type=Path, required=True)
-        if name == "run":
-            command.add_argument("--avoid", type=Path, nargs="*", default=(), help="files of test structures")
+        if name == "pack":
+            command.add_argument("--count", type=int, default=100)
+            command.add_argument("--output", type=Path, required=True)
         else:
+            command.add_argument("--work", type=Path, required=True)
+        if name == "collect":
             command.add_argument("--output", type=Path, default=Path())
+        else:
+            command.add_argument("--avoid", type=Path, nargs="*", default=(), help="files of test structures")
     RDLogger.DisableLog("rdApp.*")
     arguments = parser.parse_args()
     arguments.function(arguments)

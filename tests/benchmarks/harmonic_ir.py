@@ -13,9 +13,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from ase.formula import Formula
 
 from bec_md.modes.harmonic import HarmonicResponse
 from bec_md.network import load_model
+from bec_md.plot.style import bare_figure, figure_size, figure_style, pin_ticks
 from bec_md.structure import Frame
 from bec_md.structure.extxyz import read_frames
 
@@ -114,39 +116,38 @@ def table(rows: list[Comparison]) -> str:
 
 
 def draw(rows: list[Comparison], path: Path) -> None:
-    """Draw the distribution of errors and the spectra of the crystals at its median and 90th percentile."""
-    import matplotlib.pyplot as plt
-
+    """Draw the distribution of errors and the spectra of the crystals at three of its percentiles."""
     order = sorted(rows, key=lambda r: r.area)
-    picks = [order[round(q * (len(order) - 1))] for q in (0.25, 0.5, 0.9)]
-    figure, axes = plt.subplots(2, 2, figsize=(7.2, 5.0), constrained_layout=True)
-    panel = axes[0, 0]
-    grid = np.arange(1, len(rows) + 1) / len(rows)
-    for name, values in (
-        ("ionic ε", [abs(r.ionic) for r in rows]),
-        ("spectrum, ∫|Δ|", [r.area for r in rows]),
-        ("mode intensity", [r.intensity for r in rows]),
-    ):
-        panel.plot(100 * np.sort(values), 100 * grid, label=name)
-    panel.set(
-        xscale="log", xlim=(0.2, 100), ylim=(0, 100), xlabel="error (%)", ylabel="crystals below it (%)"
-    )
-    panel.legend(frameon=False, fontsize=8)
-    for panel, row, text in zip(
-        axes.flat[1:], picks, ("25th percentile", "median", "90th percentile"), strict=True
-    ):
-        top = 1.15 * row.labels.frequencies_cm.max()
-        nu = np.arange(1.0, top, 0.5)
-        for response, style in (
-            (row.labels, {"color": "0.6", "lw": 3}),
-            (row.predicted, {"color": "C3", "lw": 1}),
+    quantiles = {"25th percentile": 0.25, "median": 0.5, "90th percentile": 0.9}
+    with figure_style():
+        figure = bare_figure(figure_size("double", 1.0))
+        first, *others = map(pin_ticks, figure.subplots(2, 2).flat)
+        below = 100 * np.arange(1, len(rows) + 1) / len(rows)
+        for name, values in (
+            ("ionic ε", [abs(r.ionic) for r in rows]),
+            ("spectrum, ∫|Δ|", [r.area for r in rows]),
+            ("mode intensity", [r.intensity for r in rows]),
         ):
-            curve = np.trace(response.eps(nu, DAMPING_CM).imag, axis1=1, axis2=2) / 3 * nu
-            panel.plot(nu, curve / 1e3, label="DFT" if response is row.labels else "predicted", **style)
-        panel.set_title(f"{row.formula}: {100 * row.area:.1f} % ({text})", fontsize=9)
-        panel.set(xlabel="wavenumber (cm⁻¹)", ylabel="ν ε₂ (10³ cm⁻¹)", xlim=(0, top), ylim=(0, None))
-        panel.legend(frameon=False, fontsize=8)
-    figure.savefig(path, dpi=160)
+            first.plot(100 * np.sort(values), below, label=name)
+        first.set(xscale="log", xlim=(0.2, 100), ylim=(0, 100))
+        first.set(xlabel="error (%)", ylabel="crystals below it (%)")
+        first.xaxis.set_major_formatter("{x:g}")
+        first.legend()
+        for panel, (text, quantile) in zip(others, quantiles.items(), strict=True):
+            row = order[round(quantile * (len(order) - 1))]
+            top = 1.15 * row.labels.frequencies_cm.max()
+            nu = np.arange(1.0, top, 0.5)
+            for name, response, look in (
+                ("DFT", row.labels, {"color": "0.7", "linewidth": 3.0}),
+                ("predicted", row.predicted, {"color": "C1"}),
+            ):
+                curve = np.trace(response.eps(nu, DAMPING_CM).imag, axis1=1, axis2=2) / 3 * nu
+                panel.plot(nu, curve / 1e3, label=name, **look)
+            formula = Formula(row.formula).convert("metal").format("latex").replace("$_", "$_\\mathregular")
+            panel.set_title(f"{formula}: {100 * row.area:.1f} % ({text})", fontsize=8)
+            panel.set(xlabel="wavenumber (cm⁻¹)", ylabel="ν ε₂ (10³ cm⁻¹)", xlim=(0, top), ylim=(0, None))
+            panel.legend()
+        figure.savefig(path, dpi=200)
 
 
 def main() -> None:

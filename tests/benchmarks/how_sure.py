@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from bec_md.evaluation import Evaluation, evaluate_model
 from bec_md.network import BecModel, load_model
+from bec_md.network.familiarity import Doubt
 from bec_md.network.second_opinion import familiarity_of, second_difference
 from bec_md.structure import Frame
 from bec_md.structure.extxyz import read_frames
@@ -39,16 +40,17 @@ def kinds_and_flags(
 ) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
     """Return the kind of each crystal, and whether the program warns of it."""
     assert found.uncertainty_e is not None
-    means = np.bincount(found.frame, weights=found.uncertainty_e) / np.bincount(found.frame)
-    tensors = np.split(found.predicted, np.cumsum(np.bincount(found.frame))[:-1])
+    ends = np.cumsum(np.bincount(found.frame))[:-1]
+    tensors, spreads = (np.split(values, ends) for values in (found.predicted, found.uncertainty_e))
     eps = np.trace(found.eps_inf_labels, axis1=1, axis2=2) / 3
     kinds, flags = [], []
-    for frame, charges, mean, eps_inf in zip(frames, tensors, means, eps, strict=True):
+    for frame, charges, spread, eps_inf in zip(frames, tensors, spreads, eps, strict=True):
         known = familiarity_of(model, frame)
         symbols = {chemical_symbols[int(z)] for z in frame.numbers}
         tests = (bool(OPEN_SHELLS & symbols), bool(known.few), eps_inf > LARGE_EPS_INF, True)
         kinds.append(tests.index(True))
-        flags.append(bool(known.few) or known.outside(float(mean), second_difference(model, frame, charges)))
+        second = second_difference(model, frame, charges)
+        flags.append(bool(known.few) or known.outside(Doubt.of(spread), second))
     return np.array(kinds), np.array(flags)
 
 

@@ -8,14 +8,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from ase import Atoms
-from ase.build import bulk
+from ase.build import bulk, molecule
 from ase.data import chemical_symbols
 
 from bec_md.bench.structures import quartz
 from bec_md.charges.model import ModelCharges
 from bec_md.network import load_model
 from bec_md.network.config import NetworkConfig
-from bec_md.network.familiarity import Familiarity
+from bec_md.network.familiarity import Doubt, Familiarity
 from bec_md.network.registry import bundled_models
 from bec_md.network.second_opinion import rms_difference
 from bec_md.network.vacuum import vacuum_remark
@@ -209,6 +209,36 @@ def test_a_second_model_contradicts() -> None:
     assert "(r.m.s.) from those of universal-polarization" in said
     source.prepare(frame_of(bulk("GaAs", "zincblende", a=5.65)))
     assert source.notes == ()
+
+
+def test_a_part_of_a_large_structure_is_doubted() -> None:
+    """Ten of a thousand atoms may exceed a limit by a quarter, however sure the rest is."""
+    spread = np.full(1000, 0.01)
+    spread[5:15] = 0.13
+    doubt = Doubt.of(spread)
+    assert (doubt.whole_e, doubt.part_e) == pytest.approx((0.0112, 0.13))
+    assert doubt.over(0.1) == pytest.approx(1.04)
+    assert Doubt.of(spread[:12], power=2).part_e == pytest.approx(np.sqrt((7 * 0.13**2 + 3 * 0.01**2) / 10))
+    small = Doubt.of(spread[:8], power=2)
+    assert small.whole_e == small.part_e == pytest.approx(np.sqrt((3 * 0.13**2 + 5 * 0.01**2) / 8))
+
+
+@pytest.mark.parametrize("model", ["universal", "universal-mean"])
+def test_one_unknown_molecule_among_many_known_atoms_is_said(model: str) -> None:
+    """SiH3–SiH3 in the middle of 216 atoms of MgO, of which the models are sure."""
+    oxide = bulk("MgO", "rocksalt", a=4.21, cubic=True).repeat(3)
+    source = ModelCharges(model, threads=1)
+    source.prepare(frame_of(oxide))
+    assert source.notes == ()
+    guest = molecule("Si2H6")
+    guest.positions += oxide.cell.sum(axis=0) / 2 - guest.positions.mean(axis=0)
+    distances = np.linalg.norm(oxide.positions[:, None] - guest.positions, axis=-1).min(axis=1)
+    oxide = oxide[distances > 2.2] + guest
+    source.prepare(frame_of(oxide))
+    spread = source.evaluate([frame_of(oxide)]).uncertainty_e
+    assert spread is not None
+    assert spread.mean() < source.details["domain_uncertainty_e"]
+    assert any("at the 10 atoms where it is largest" in note for note in source.notes), source.notes
 
 
 def test_second_opinions_are_mutual() -> None:
