@@ -43,6 +43,8 @@ TEST_COMPOSITIONS = ("CaTiO3", "PbZrO3", "SrHfO3")
 """Perovskites whose frames all belong to the test file."""
 MAX_RESIDUAL_E, MAX_RESIDUAL_ABINIT_E = 0.2, 0.1
 """Labels with a larger max|ΣZ − Q·1|/√N are left out: their k-points do not converge."""
+MAX_EPS_INF = 20.0
+"""So are those with a larger component of ε∞: the structure hardly has a gap."""
 
 
 def engine(kind: str) -> Any:
@@ -130,6 +132,9 @@ def collect_labels(arguments: argparse.Namespace) -> None:
         limit = MAX_RESIDUAL_ABINIT_E if engine(atoms.info["kind"]) is abinit else MAX_RESIDUAL_E
         if residual > limit * len(atoms) ** 0.5:
             print(f"{atoms.info['name']} left out: |ΣZ − Q| = {residual:.2f} e")
+            continue
+        if (largest := float(abs(frame.eps_inf).max())) > MAX_EPS_INF:
+            print(f"{atoms.info['name']} left out: ε∞ = {largest:.0f}")
             continue
         part = "test" if atoms.info.get("held_back", is_test(atoms.info["name"])) else "train"
         groups.setdefault(f"{atoms.info['kind'].lower()}_{part}", []).append(frame)
