@@ -21,7 +21,8 @@ class TrainingDomain {
   const std::string &few_structures() const { return few; }
 
   // One structure: raw tensors of the members, (n × M × 9) e, and the species of each atom (−1: not counted).
-  // All ranks take part. Returns mean uncertainty over mean limit: above 1 it is outside.
+  // All ranks take part. Returns the uncertainty over the mean limit, of all atoms or of the least certain ones, which
+  // may exceed it: above 1 the structure is outside.
   double judge(MPI_Comm world, const std::vector<double> &members, const std::vector<std::int32_t> &species);
 
   double uncertainty() const { return atoms > 0.0 ? total / atoms : 0.0; }    // e, mean over atoms and structures

@@ -15,7 +15,9 @@ from ase import Atoms
 
 from bec_md import compute_current, load_model
 from bec_md.current import open_current
+from bec_md.network.familiarity import PART_FACTOR, Doubt
 from bec_md.network.model_file import load_network, save_model
+from bec_md.network.registry import model_path
 from bec_md.units import AMU_ANG2_FS2_EV, BOLTZMANN_EV_K
 from tests.lammps.systems import (
     MASSES,
@@ -313,7 +315,7 @@ def test_the_domain_of_the_model_is_watched(
         limits = dict.fromkeys(("H", "O", "Si"), limit)
         save_model(path, network, {"domain_uncertainty_e": limits, "uncertainty_scale": 1.7})
         output = run_lmp(commands(atoms) + no_forces() + bec(path) + "run 25\n", ranks).stdout
-        assert output.count("times that of 95 % of the training environments") == int(outside)
+        assert output.count("times the limit of the domain of") == int(outside)
         said = re.search(
             r"mean uncertainty of the tensors (\S+) e, limit .* (\S+) e; (\S+) % .* in 3 struct", output
         )
@@ -328,7 +330,27 @@ def test_the_domain_of_the_model_is_watched(
     )
 
 
-LEFT = "times that of 95 % of the training environments"
+@pytest.mark.parametrize("ranks", [1, 2])
+def test_a_part_of_a_structure_leaves_the_domain(
+    run_lmp: Callable[..., Any], tmp_path: Path, ranks: int
+) -> None:
+    """One displaced atom among 162: the least certain ten exceed a limit that the mean keeps."""
+    network, path = load_network(model_path("universal")), tmp_path / "watched.safetensors"
+    atoms = quartz((3, 3, 2))
+    atoms.positions[4] += (0.5, -0.3, 0.4)
+    limits = dict.fromkeys(("H", "O", "Si"), 1.0)
+    save_model(path, network, {"domain_uncertainty_e": limits})
+    doubt = Doubt.of(load_model(path).predict_batch([atoms]).uncertainty_e)
+    whole, part = doubt.whole_e, doubt.part_e / PART_FACTOR
+    assert 1.1 * whole < part
+    for limit in (0.99 * whole, 0.99 * part, 1.01 * part):
+        save_model(path, network, {"domain_uncertainty_e": dict.fromkeys(limits, limit)})
+        output = run_lmp(commands(atoms) + no_forces() + bec(path) + "run 0\n", ranks).stdout
+        said = [float(ratio) for ratio in re.findall(rf"least certain ones, is (\S+) {LEFT}", output)]
+        assert said == (pytest.approx([part / limit], rel=5e-3) if limit < part else [])
+
+
+LEFT = "times the limit of the domain of"
 JUDGED = re.compile(r"mean uncertainty of the tensors (\S+) e, .*; (\S+) % .* in (\d+) structures")
 
 
