@@ -20,7 +20,8 @@ FEW_STRUCTURES = 20
 """Below so many training structures of an element, others having more, the stated uncertainty has missed
 most large errors."""
 PART_ATOMS, PART_FACTOR = 10, 1.25
-"""So many atoms whose values exceed a limit by this factor put a structure outside, too."""
+"""So many atoms whose values exceed an absolute limit by this factor put a structure outside, too. A limit
+that one in twenty training environments of an element exceeds says nothing of the least certain atoms."""
 #: Elements whose crystals and alloys conduct, with hardly an exception (CsAu; Sn, Pb and Bi have many).
 _METALS = frozenset(
     re.findall(
@@ -55,9 +56,9 @@ class Doubt:
         whole, part = (float(x.mean() ** (1 / power)) for x in (powers, powers[-PART_ATOMS:]))
         return cls(whole, part)
 
-    def over(self, limit_e: float) -> float:
-        """Largest ratio to a limit; outside above 1."""
-        return max(self.whole_e, self.part_e / PART_FACTOR) / limit_e
+    def over(self, limit_e: float, parts: bool = True) -> float:
+        """Ratio to a limit, that of a part if it is larger; outside above 1."""
+        return max(self.whole_e, self.part_e / PART_FACTOR if parts else 0.0) / limit_e
 
     def where(self, limit_e: float) -> str:
         """Words for the part that exceeds the limit, where the whole does not."""
@@ -74,6 +75,7 @@ class Familiarity:
     second: str | None = None  # model whose tensors should be alike
     difference_limit_e: float | None = None  # r.m.s. difference from them that puts a structure outside
     metals: str = ""  # the elements, where all are metals
+    absolute: bool = False  # whether the limit is the same for all elements, hence for parts, too
 
     @classmethod
     def of(cls, card: Mapping[str, Any], symbols: Iterable[str]) -> Familiarity:
@@ -91,6 +93,7 @@ class Familiarity:
             second.get("model"),
             second.get("difference_e"),
             ", ".join(sorted(set(atoms))) if atoms and set(atoms) <= _METALS else "",
+            len(set(known.values())) == 1,
         )
 
     @property
@@ -122,10 +125,11 @@ class Familiarity:
             if self.difference_limit_e is None
             else f", or {self.difference_limit_e:.2g} e (r.m.s.) from the tensors of {self.second}"
         )
+        parts = f"; {PART_FACTOR:g} times as much at the {PART_ATOMS} atoms where it is largest"
+        limits = f"{self.limit_e or 0.0:.2g} e{differing}{parts if self.absolute else ''}"
         return (
             f"{count} of {total} structures lie outside the domain of {self.model} (mean uncertainty above "
-            f"{self.limit_e or 0.0:.2g} e{differing}; {PART_FACTOR:g} times as much at the {PART_ATOMS} "
-            "atoms where it is largest): expect large errors there"
+            f"{limits}): expect large errors there"
         )
 
     def outside(self, uncertainty: Doubt, difference: Doubt | None = None) -> bool:
@@ -134,13 +138,14 @@ class Familiarity:
 
     def excess(self, uncertainty: Doubt, difference: Doubt | None = None) -> float:
         """How far uncertainty and second opinion exceed their limits: the larger ratio, 0 without limits."""
-        pairs = (uncertainty, self.limit_e), (difference, self.difference_limit_e)
-        return max([doubt.over(limit) for doubt, limit in pairs if doubt and limit], default=0.0)
+        first = uncertainty.over(self.limit_e, self.absolute) if self.limit_e else 0.0
+        limit = self.difference_limit_e
+        return max(first, difference.over(limit) if limit and difference else 0.0)
 
     def unsure(self, uncertainty: Doubt) -> str | None:
         """Sentence about one structure with a part that the model is unsure of, None if there is none."""
         limit = self.limit_e
-        if not limit or uncertainty.whole_e > limit or uncertainty.over(limit) <= 1.0:
+        if not (limit and self.absolute) or uncertainty.whole_e > limit or uncertainty.over(limit) <= 1.0:
             return None
         return (
             f"{self.model} is unsure of a part of this structure: {uncertainty.part_e:.2g} e on average"

@@ -70,6 +70,10 @@ void TrainingDomain::read(const std::string &path, const std::vector<std::int32_
     found.push_back(known.at(symbol).as_number());
   }
   limits = found;
+  const auto &all = known.object;
+  absolute = std::all_of(all.begin(), all.end(), [&](const auto &element) {
+    return element.second.as_number() == all.begin()->second.as_number();
+  });
 }
 
 // The sum rule is imposed on each member, as on the mean: Σ_i Z_i of a member is shared by all atoms.
@@ -106,7 +110,7 @@ double TrainingDomain::judge(MPI_Comm world, const std::vector<double> &members,
     seen[3] += 1.0;
   }
   MPI_Allreduce(seen, all, 4, MPI_DOUBLE, MPI_SUM, world);
-  const double part = mean_of_largest(world, std::move(spreads)) / PART_FACTOR;
+  const double part = absolute ? mean_of_largest(world, std::move(spreads)) / PART_FACTOR : 0.0;
   total += all[0];
   total_limit += all[1];
   outside += all[2];

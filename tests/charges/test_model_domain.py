@@ -223,6 +223,17 @@ def test_a_part_of_a_large_structure_is_doubted() -> None:
     assert small.whole_e == small.part_e == pytest.approx(np.sqrt((3 * 0.13**2 + 5 * 0.01**2) / 8))
 
 
+def test_a_limit_that_one_environment_in_twenty_exceeds_is_none_of_parts() -> None:
+    known = Familiarity.of({"domain_uncertainty_e": {"O": 0.1, "H": 0.1001}}, ["O", "H"] * 50)
+    spread = np.full(100, 0.05)
+    spread[:10] = 0.3
+    assert not known.outside(Doubt.of(spread))
+    assert known.unsure(Doubt.of(spread)) is None
+    alike = Familiarity.of({"domain_uncertainty_e": {"O": 0.1, "H": 0.1}}, ["O", "H"] * 50)
+    assert alike.outside(Doubt.of(spread))
+    assert "0.3 e on average at the 10 atoms" in str(alike.unsure(Doubt.of(spread)))
+
+
 @pytest.mark.parametrize("model", ["universal", "universal-mean"])
 def test_one_unknown_molecule_among_many_known_atoms_is_said(model: str) -> None:
     """SiH3–SiH3 in the middle of 216 atoms of MgO, of which the models are sure."""
