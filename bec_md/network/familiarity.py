@@ -20,8 +20,9 @@ FEW_STRUCTURES = 20
 """Below so many training structures of an element, others having more, the stated uncertainty has missed
 most large errors."""
 PART_ATOMS, PART_FACTOR = 10, 1.25
-"""So many atoms whose values exceed an absolute limit by this factor put a structure outside, too. A limit
-that one in twenty training environments of an element exceeds says nothing of the least certain atoms."""
+"""So many atoms, where the second opinion differs by the limit times this factor, put a structure outside.
+Without one the uncertainty is judged so, if its limit is the same for all elements: a mean of networks has
+the second opinion in it; that of one network is larger for some elements than for others."""
 #: Elements whose crystals and alloys conduct, with hardly an exception (CsAu; Sn, Pb and Bi have many).
 _METALS = frozenset(
     re.findall(
@@ -75,7 +76,7 @@ class Familiarity:
     second: str | None = None  # model whose tensors should be alike
     difference_limit_e: float | None = None  # r.m.s. difference from them that puts a structure outside
     metals: str = ""  # the elements, where all are metals
-    absolute: bool = False  # whether the limit is the same for all elements, hence for parts, too
+    parts: bool = False  # whether the uncertainty of a part is judged
 
     @classmethod
     def of(cls, card: Mapping[str, Any], symbols: Iterable[str]) -> Familiarity:
@@ -93,7 +94,7 @@ class Familiarity:
             second.get("model"),
             second.get("difference_e"),
             ", ".join(sorted(set(atoms))) if atoms and set(atoms) <= _METALS else "",
-            len(set(known.values())) == 1,
+            not second and len(set(known.values())) == 1,
         )
 
     @property
@@ -125,11 +126,12 @@ class Familiarity:
             if self.difference_limit_e is None
             else f", or {self.difference_limit_e:.2g} e (r.m.s.) from the tensors of {self.second}"
         )
-        parts = f"; {PART_FACTOR:g} times as much at the {PART_ATOMS} atoms where it is largest"
-        limits = f"{self.limit_e or 0.0:.2g} e{differing}{parts if self.absolute else ''}"
+        limit = self.difference_limit_e or (self.limit_e if self.parts else None)
+        if limit:
+            differing += f", or {PART_FACTOR * limit:.2g} e at the {PART_ATOMS} atoms where it is largest"
         return (
             f"{count} of {total} structures lie outside the domain of {self.model} (mean uncertainty above "
-            f"{limits}): expect large errors there"
+            f"{self.limit_e or 0.0:.2g} e{differing}): expect large errors there"
         )
 
     def outside(self, uncertainty: Doubt, difference: Doubt | None = None) -> bool:
@@ -138,14 +140,14 @@ class Familiarity:
 
     def excess(self, uncertainty: Doubt, difference: Doubt | None = None) -> float:
         """How far uncertainty and second opinion exceed their limits: the larger ratio, 0 without limits."""
-        first = uncertainty.over(self.limit_e, self.absolute) if self.limit_e else 0.0
+        first = uncertainty.over(self.limit_e, self.parts) if self.limit_e else 0.0
         limit = self.difference_limit_e
         return max(first, difference.over(limit) if limit and difference else 0.0)
 
     def unsure(self, uncertainty: Doubt) -> str | None:
         """Sentence about one structure with a part that the model is unsure of, None if there is none."""
         limit = self.limit_e
-        if not (limit and self.absolute) or uncertainty.whole_e > limit or uncertainty.over(limit) <= 1.0:
+        if not (limit and self.parts) or uncertainty.whole_e > limit or uncertainty.over(limit) <= 1.0:
             return None
         return (
             f"{self.model} is unsure of a part of this structure: {uncertainty.part_e:.2g} e on average"

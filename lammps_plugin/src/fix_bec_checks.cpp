@@ -154,9 +154,9 @@ void FixBec::judge_domain()
   if (!outside || warned_outside) return;
   warned_outside = true;
   if (comm->me == 0)
-    error->warning(FLERR, fmt::format("fix bec {}: at step {} the uncertainty of the tensors, of all atoms or of the "
-                                      "least certain ones, is {:.3g} times the limit of the domain of {}: take another "
-                                      "model, or train one on structures like these",
+    error->warning(FLERR, fmt::format("fix bec {}: at step {} the uncertainty of the tensors is {:.3g} times the "
+                                      "limit of the domain of {}: take another model, or train one on structures like "
+                                      "these",
                                       id, update->ntimestep, ratio, model_path));
 }
 

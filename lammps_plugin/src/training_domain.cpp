@@ -5,17 +5,12 @@
 
 #include <algorithm>
 #include <cmath>
-#include <functional>
-#include <utility>
 
 namespace bec_lammps {
 
 namespace {
 
-// as on the Python side (familiarity.py)
-constexpr double FEW_STRUCTURES = 20;
-constexpr std::size_t PART_ATOMS = 10;
-constexpr double PART_FACTOR = 1.25;
+constexpr double FEW_STRUCTURES = 20;    // as on the Python side (familiarity.py)
 
 // "Ti (3), Pb (11)"; a card without the block says nothing.
 std::string elements_hardly_seen(const bec::Json &card, const std::vector<std::int32_t> &numbers)
@@ -33,22 +28,6 @@ std::string elements_hardly_seen(const bec::Json &card, const std::vector<std::i
       text += (text.empty() ? "" : ", ") + symbol + " (" + std::to_string(static_cast<long>(count)) + ")";
   }
   return text;
-}
-
-// Mean of the PART_ATOMS largest values of all ranks.
-double mean_of_largest(MPI_Comm world, std::vector<double> values)
-{
-  int ranks = 0;
-  MPI_Comm_size(world, &ranks);
-  std::sort(values.begin(), values.end(), std::greater<double>());
-  values.resize(PART_ATOMS, -1.0);    // where there are fewer
-  std::vector<double> all(PART_ATOMS * static_cast<std::size_t>(ranks));
-  MPI_Allgather(values.data(), PART_ATOMS, MPI_DOUBLE, all.data(), PART_ATOMS, MPI_DOUBLE, world);
-  std::sort(all.begin(), all.end(), std::greater<double>());
-  double sum = 0.0;
-  std::size_t n = 0;
-  for (; n < PART_ATOMS && all[n] >= 0.0; ++n) sum += all[n];
-  return n ? sum / static_cast<double>(n) : 0.0;
 }
 
 }    // namespace
@@ -70,10 +49,6 @@ void TrainingDomain::read(const std::string &path, const std::vector<std::int32_
     found.push_back(known.at(symbol).as_number());
   }
   limits = found;
-  const auto &all = known.object;
-  absolute = std::all_of(all.begin(), all.end(), [&](const auto &element) {
-    return element.second.as_number() == all.begin()->second.as_number();
-  });
 }
 
 // The sum rule is imposed on each member, as on the mean: Σ_i Z_i of a member is shared by all atoms.
@@ -88,7 +63,6 @@ double TrainingDomain::judge(MPI_Comm world, const std::vector<double> &members,
   }
   MPI_Allreduce(local.data(), sum.data(), static_cast<int>(width) + 1, MPI_DOUBLE, MPI_SUM, world);
   double seen[4] = {0.0}, all[4];
-  std::vector<double> spreads;
   for (std::size_t i = 0; i < species.size(); ++i) {
     if (species[i] < 0) continue;
     double variance = 0.0;
@@ -103,20 +77,18 @@ double TrainingDomain::judge(MPI_Comm world, const std::vector<double> &members,
       variance += square / (9.0 * (n_members - 1));
     }
     const double one = scale * std::sqrt(variance);
-    spreads.push_back(one);
     seen[0] += one;
     seen[1] += limits[species[i]];
     seen[2] += one > limits[species[i]] ? 1.0 : 0.0;
     seen[3] += 1.0;
   }
   MPI_Allreduce(seen, all, 4, MPI_DOUBLE, MPI_SUM, world);
-  const double part = absolute ? mean_of_largest(world, std::move(spreads)) / PART_FACTOR : 0.0;
   total += all[0];
   total_limit += all[1];
   outside += all[2];
   atoms += all[3];
   ++count;
-  return all[1] > 0.0 ? std::max(all[0], part * all[3]) / all[1] : 0.0;
+  return all[1] > 0.0 ? all[0] / all[1] : 0.0;
 }
 
 void TrainingDomain::clear()

@@ -21,8 +21,7 @@ class TrainingDomain {
   const std::string &few_structures() const { return few; }
 
   // One structure: raw tensors of the members, (n × M × 9) e, and the species of each atom (−1: not counted).
-  // All ranks take part. Returns the uncertainty over the mean limit, of all atoms or, where the limit is absolute, of
-  // the least certain ones, which may exceed it: above 1 the structure is outside.
+  // All ranks take part. Returns mean uncertainty over mean limit: above 1 it is outside.
   double judge(MPI_Comm world, const std::vector<double> &members, const std::vector<std::int32_t> &species);
 
   double uncertainty() const { return atoms > 0.0 ? total / atoms : 0.0; }    // e, mean over atoms and structures
@@ -35,7 +34,6 @@ class TrainingDomain {
   int n_members = 0;
   double scale = 1.0;
   std::vector<double> limits;    // e, by species
-  bool absolute = false;    // the same limit for all elements of the card
   std::string few;
   double total = 0.0, total_limit = 0.0, outside = 0.0, atoms = 0.0;
   int count = 0;

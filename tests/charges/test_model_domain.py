@@ -232,6 +232,14 @@ def test_a_limit_that_one_environment_in_twenty_exceeds_is_none_of_parts() -> No
     alike = Familiarity.of({"domain_uncertainty_e": {"O": 0.1, "H": 0.1}}, ["O", "H"] * 50)
     assert alike.outside(Doubt.of(spread))
     assert "0.3 e on average at the 10 atoms" in str(alike.unsure(Doubt.of(spread)))
+    # where a second opinion is asked, it decides
+    card = {
+        "domain_uncertainty_e": {"O": 0.1, "H": 0.1},
+        "second_opinion": {"model": "b", "difference_e": 0.1},
+    }
+    asked = Familiarity.of(card, ["O", "H"] * 50)
+    assert not asked.outside(Doubt.of(spread), Doubt.of(np.full(100, 0.05)))
+    assert asked.outside(Doubt.of(np.full(100, 0.05)), Doubt.of(spread))
 
 
 @pytest.mark.parametrize("model", ["universal", "universal-mean"])

@@ -15,9 +15,7 @@ from ase import Atoms
 
 from bec_md import compute_current, load_model
 from bec_md.current import open_current
-from bec_md.network.familiarity import PART_FACTOR, Doubt
 from bec_md.network.model_file import load_network, save_model
-from bec_md.network.registry import model_path
 from bec_md.units import AMU_ANG2_FS2_EV, BOLTZMANN_EV_K
 from tests.lammps.systems import (
     MASSES,
@@ -328,26 +326,6 @@ def test_the_domain_of_the_model_is_watched(
         "mean uncertainty"
         not in run_lmp(commands(atoms) + no_forces() + bec(models["two_layers"]) + "run 2\n").stdout
     )
-
-
-@pytest.mark.parametrize("ranks", [1, 2])
-def test_a_part_of_a_structure_leaves_the_domain(
-    run_lmp: Callable[..., Any], tmp_path: Path, ranks: int
-) -> None:
-    """One displaced atom among 162: the least certain ten exceed a limit that the mean keeps."""
-    network, path = load_network(model_path("universal")), tmp_path / "watched.safetensors"
-    atoms = quartz((3, 3, 2))
-    atoms.positions[4] += (0.5, -0.3, 0.4)
-    limits = dict.fromkeys(("H", "O", "Si"), 1.0)
-    save_model(path, network, {"domain_uncertainty_e": limits})
-    doubt = Doubt.of(load_model(path).predict_batch([atoms]).uncertainty_e)
-    whole, part = doubt.whole_e, doubt.part_e / PART_FACTOR
-    assert 1.1 * whole < part
-    for limit in (0.99 * whole, 0.99 * part, 1.01 * part):
-        save_model(path, network, {"domain_uncertainty_e": dict.fromkeys(limits, limit)})
-        output = run_lmp(commands(atoms) + no_forces() + bec(path) + "run 0\n", ranks).stdout
-        said = [float(ratio) for ratio in re.findall(rf"least certain ones, is (\S+) {LEFT}", output)]
-        assert said == (pytest.approx([part / limit], rel=5e-3) if limit < part else [])
 
 
 LEFT = "times the limit of the domain of"
