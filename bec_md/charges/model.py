@@ -129,12 +129,13 @@ class ModelCharges:
 
         What the model is unsure of as a whole is a check of the result.
         """
-        doubts: list[str | None] = []
-        if known.limit_e is not None:
-            prediction = self.model.predict_batch([frame])
-            second = second_difference(self.model, frame, np.asarray(prediction.born_effective_charges[0]))
-            doubts = [known.unsure(Doubt.of(prediction.uncertainty_e[0])), known.contradiction(second)]
-        remarks = known.remark, *oddities(known.model, frame), *doubts
+        part = None
+        if known.second:
+            tensors = self.model.predict_batch([frame], members=False).born_effective_charges[0]
+            part = known.contradiction(second_difference(self.model, frame, np.asarray(tensors)))
+        elif known.parts:
+            part = known.unsure(Doubt.of(self.model.predict_batch([frame]).uncertainty_e[0]))
+        remarks = known.remark, *oddities(known.model, frame), part
         return tuple(text for text in remarks if text)
 
     def _decide(self, frame: Frame) -> None:

@@ -19,6 +19,7 @@ import re
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -245,16 +246,23 @@ def composition(formula: str) -> tuple[tuple[str, float], ...]:
     return tuple(sorted((symbol, round(n / total, 6)) for symbol, n in counts.items()))
 
 
+@cache
+def crystals(test: bool) -> set[tuple[tuple[str, float], ...]]:
+    """Return the compositions of the listed crystals that are held back, or are learned."""
+    listed = (crystal for crystal in CRYSTALS.values() if crystal.test == test)
+    return {composition(crystal.build().get_chemical_formula()) for crystal in listed}
+
+
 def is_test(formula: str) -> bool:
     """Whether a molecule is held back: one formula in six, unless a crystal of it is learned."""
-    learned = {composition(crystal.build().get_chemical_formula()) for crystal in CRYSTALS.values()}
-    return crc32(formula.encode()) % TEST_EVERY == 0 and composition(formula) not in learned
+    return crc32(formula.encode()) % TEST_EVERY == 0 and composition(formula) not in crystals(test=False)
 
 
 def drawn(avoid: Iterable[Path]) -> Iterator[tuple[int, str, str]]:
     """Yield number, SMILES and formula of molecules that are in no test set, without end."""
-    avoided = {composition(c.build().get_chemical_formula()) for c in CRYSTALS.values() if c.test}
-    avoided |= {composition(frame.formula) for path in avoid for frame in iterate_frames(path)}
+    avoided = crystals(test=True) | {
+        composition(frame.formula) for path in avoid for frame in iterate_frames(path)
+    }
     isomers: dict[str, int] = {}
     for index, smiles in enumerate(candidates(), start=1):
         formula = rdMolDescriptors.CalcMolFormula(Chem.MolFromSmiles(smiles))

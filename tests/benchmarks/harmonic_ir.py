@@ -143,7 +143,9 @@ def draw(rows: list[Comparison], path: Path) -> None:
             ):
                 curve = np.trace(response.eps(nu, DAMPING_CM).imag, axis1=1, axis2=2) / 3 * nu
                 panel.plot(nu, curve / 1e3, label=name, **look)
-            formula = Formula(row.formula).convert("metal").format("latex").replace("$_", "$_\\mathregular")
+            formula = (
+                Formula(row.formula).convert("periodic").format("latex").replace("$_", "$_\\mathregular")
+            )
             panel.set_title(f"{formula}: {100 * row.area:.1f} % ({text})", fontsize=8)
             panel.set(xlabel="wavenumber (cm⁻¹)", ylabel="ν ε₂ (10³ cm⁻¹)", xlim=(0, top), ylim=(0, None))
             panel.legend()
