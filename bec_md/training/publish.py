@@ -29,7 +29,7 @@ from bec_md.network.registry import model_path
 from bec_md.network.second_opinion import rms_difference
 from bec_md.training.config import TrainingConfig, find_data_file
 from bec_md.training.domain import limit_of_unseen
-from bec_md.training.sources import load_sources, make_training_data
+from bec_md.training.sources import LoadedSource, load_sources, make_training_data
 from bec_md.training.validation import validate
 
 #: What the card keeps of an evaluation.
@@ -119,6 +119,26 @@ def stated_errors(
     }
 
 
+def sources_of(
+    model: Path, *, config_folder: Path, data_root: Path
+) -> tuple[TrainingConfig, list[LoadedSource]]:
+    """Configuration and data of a trained model; the model that it began with need not be there.
+
+    Parameters
+    ----------
+    model
+        Model file of `bec-md train`.
+    config_folder, data_root
+        Folders that relative paths of data start at.
+    """
+    settings = TrainingConfig.model_validate(read_header(model)["card"]["training"]["config"])
+    if settings.finetune and not settings.finetune.replay:
+        settings = settings.model_copy(update={"finetune": None})
+    return settings, load_sources(
+        settings, config_folder=config_folder, data_root=data_root, report=lambda _: None
+    )
+
+
 def difference_of_unseen(model: Path, second: str, *, config_folder: Path, data_root: Path) -> float:
     """R.m.s. difference between two models that few of the held-back compositions exceed, e.
 
@@ -131,8 +151,7 @@ def difference_of_unseen(model: Path, second: str, *, config_folder: Path, data_
     config_folder, data_root
         Folders that relative paths of data start at.
     """
-    settings = TrainingConfig.model_validate(read_header(model)["card"]["training"]["config"])
-    sources = load_sources(settings, config_folder=config_folder, data_root=data_root, report=lambda _: None)
+    settings, sources = sources_of(model, config_folder=config_folder, data_root=data_root)
     found = []
     for network in (load_network(model), load_network(model_path(second))):
         shape = network.config

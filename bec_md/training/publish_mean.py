@@ -16,10 +16,9 @@ from bec_md.atomic import write_text
 from bec_md.evaluation import Evaluation, evaluate_model
 from bec_md.network.model_file import read_header, save_mean
 from bec_md.network.registry import model_path
-from bec_md.training.config import TrainingConfig
 from bec_md.training.domain import limit_of_unseen, means_of_structures
-from bec_md.training.publish import model_card, stated_errors
-from bec_md.training.sources import LoadedSource, holds_compositions_back, load_sources
+from bec_md.training.publish import model_card, sources_of, stated_errors
+from bec_md.training.sources import LoadedSource, holds_compositions_back
 from bec_md.training.validation import card_entries
 
 STEP = 0.05
@@ -96,8 +95,7 @@ def best_share(first: Sequence[Evaluation], second: Sequence[Evaluation]) -> flo
 
 def _held_back(model: Path, config_folder: Path, data_root: Path) -> list[LoadedSource]:
     """Files of which a network's configuration held compositions back."""
-    settings = TrainingConfig.model_validate(read_header(model)["card"]["training"]["config"])
-    sources = load_sources(settings, config_folder=config_folder, data_root=data_root, report=lambda _: None)
+    _, sources = sources_of(model, config_folder=config_folder, data_root=data_root)
     return [item for item in sources if holds_compositions_back(item.source)]
 
 

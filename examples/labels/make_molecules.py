@@ -28,12 +28,12 @@ from zlib import crc32
 import ase.io
 import numpy as np
 from ase import Atoms, units
-from ase.data.vdw_alvarez import vdw_radii
 from ase.neighborlist import natural_cutoffs, neighbor_list
 from ase.optimize import LBFGS
 from make_structures import LOWEST_CM, harmonic_displacement, modes, write
 from make_thermal_structures import LARGEST_ANG
 from numpy.typing import NDArray
+from packing import packed
 from programs import locked
 from rdkit import Chem, RDLogger
 from rdkit.Chem import AllChem, rdMolDescriptors
@@ -64,12 +64,6 @@ MARGIN_ANG = 12.0
 """Length of the cell beyond the molecule: more than any cutoff."""
 DONE, STRUCTURE = "done.json", "molecule.xyz.xz"
 LARGEST_PACKED_ATOMS = 7
-CONTACT = (0.8, 0.95)
-"""Shortest distance between packed molecules over the sum of the radii of van der Waals."""
-HYDROGEN_BOND = 0.8
-"""The same between hydrogen and N, O or F, over that of others."""
-PACKINGS = 10
-"""Tried for each molecule; the densest one is taken."""
 REACH_ANG, REACH_HEAVY_ANG = 9.0, 11.0
 """Reach of the k-points; the longer one where there are heavier elements than fluorine."""
 
@@ -155,40 +149,6 @@ def in_vacuum(molecule: Atoms) -> Atoms:
     """Put a molecule into a cell that no interaction spans."""
     side = round(float(np.ptp(molecule.positions, axis=0).max()) + MARGIN_ANG, 1)
     return Atoms(molecule.symbols, positions=molecule.positions + side / 2, cell=[side] * 3, pbc=True)
-
-
-def packed(molecule: Atoms, rng: np.random.Generator) -> Atoms:
-    """Put a molecule into the densest of some random cells, each shrunk until the molecules touch."""
-    _, axes = np.linalg.eigh(np.cov(molecule.positions.T))
-    positions = molecule.positions @ axes[:, ::-1]
-    numbers = molecule.numbers
-    touching = np.add.outer(vdw_radii[numbers], vdw_radii[numbers])
-    hydrogen_bonds = (numbers == 1)[:, None] & np.isin(numbers, (7, 8, 9))
-    touching[hydrogen_bonds | hydrogen_bonds.T] *= HYDROGEN_BOND
-    touching *= rng.uniform(*CONTACT)
-    images = np.array([n for n in np.ndindex(5, 5, 5) if n != (2, 2, 2)]) - 2
-    apart = positions[:, None] - positions[None, :]
-
-    def overlaps(cell: NDArray[np.float64]) -> bool:
-        distances = np.linalg.norm(apart + (images @ cell)[:, None, None], axis=-1)
-        return bool((distances < touching).any())
-
-    cells = []
-    for shear in rng.uniform(-0.5, 0.5, (PACKINGS, 3)):
-        cell = np.diag(np.ptp(positions, axis=0) + 8.0)
-        cell[1, 0], cell[2, :2] = shear[0] * cell[0, 0], shear[1:] * np.diag(cell)[:2]
-        for step in (0.9, 0.98):
-            axes_left = [0, 1, 2]
-            while axes_left:
-                for axis in list(axes_left):
-                    smaller = cell.copy()
-                    smaller[:, axis] *= step  # a strain along a Cartesian axis
-                    if overlaps(smaller):
-                        axes_left.remove(axis)
-                    else:
-                        cell = smaller
-        cells.append(cell)
-    return Atoms(molecule.symbols, positions=positions, cell=min(cells, key=np.linalg.det), pbc=True)
 
 
 def forces(mean_field: Any, density: Any, field: NDArray[np.float64]) -> tuple[NDArray[np.float64], Any]:
@@ -278,6 +238,7 @@ def temperature_k(index: int) -> int:
 
 def pack(arguments: argparse.Namespace) -> None:
     """Draw molecules, displace them and put one into each cell."""
+    how = "in hydrogen-bonded chains packed at random" if arguments.chains else "packed at random"
     out: list[Atoms] = []
     for index, smiles, formula in drawn(arguments.avoid):
         if len(out) == arguments.count:
@@ -286,14 +247,15 @@ def pack(arguments: argparse.Namespace) -> None:
             rough = embedded(smiles, index)
             if len(rough) > LARGEST_PACKED_ATOMS:
                 continue
-            crystal = packed(displaced(rough, index, temperature_k(index)), np.random.default_rng(index))
+            molecule = displaced(rough, index, temperature_k(index))
+            crystal = packed(molecule, np.random.default_rng(index), arguments.chains)
         except (RuntimeError, ValueError, ArithmeticError):
             continue
         crystal.info = {
-            "name": f"{smiles}_{temperature_k(index)}K_{index:02d}",
+            "name": f"{smiles}{'-chain' if arguments.chains else ''}_{temperature_k(index)}K_{index:02d}",
             "kind": "molecular_crystals",
             "chemistry": "molecular",
-            "sampling": f"harmonic vibrations of GFN2-xTB at {temperature_k(index)} K, packed at random",
+            "sampling": f"harmonic vibrations of GFN2-xTB at {temperature_k(index)} K, {how}",
             "seed": index,
             "total_charge": 0.0,
             "mesh_reach_ang": REACH_HEAVY_ANG if max(crystal.numbers) > 9 else REACH_ANG,
@@ -372,6 +334,7 @@ def main() -> None:
         if name == "pack":
             command.add_argument("--count", type=int, default=100)
             command.add_argument("--output", type=Path, required=True)
+            command.add_argument("--chains", action="store_true", help="in hydrogen-bonded chains")
         else:
             command.add_argument("--work", type=Path, required=True)
         if name == "collect":

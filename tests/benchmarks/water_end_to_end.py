@@ -85,38 +85,31 @@ def fixed_and_slope(rows: list[list[float]]) -> tuple[float, float]:
 
 def draw(found: dict[str, list[list[float]]], path: Path) -> None:
     """Plot processor time against frames and against atoms, with one straight line for both."""
-    import matplotlib as mpl
-
-    mpl.use("Agg")
-    import matplotlib.pyplot as plt
     import numpy as np
 
-    figure, axes = plt.subplots(1, 2, figsize=(7.0, 2.8), sharey=True, layout="constrained")
+    from bec_md.plot.style import bare_figure, figure_size, figure_style
+
     labels = {"frames": "frames of 192 atoms", "atoms": f"atoms, {found['atoms'][0][1]:,.0f} frames"}
     start, slope = fixed_and_slope(found["frames"] + found["atoms"])
-    for ax, (kind, rows), column, letter in zip(axes, found.items(), (1, 0), "ab", strict=True):
-        x = np.array([row[column] for row in rows])
-        fine = np.geomspace(x.min(), x.max(), 200)
-        line = start + slope * fine * rows[0][1 - column]
-        ax.loglog(
-            fine,
-            line,
-            "-",
-            color="0.6",
-            lw=1,
-            label=f"{start:.1f} s + {1e6 * slope:.1f} µs · atoms · frames",
-        )
-        ax.loglog(x, [row[3] for row in rows], "o", label="measured")
-        ax.set_xlabel(labels[kind])
-        ax.set_xticks(x, [f"{value:,.0f}" for value in x])
-        ax.minorticks_off()
-        ax.text(0.97, 0.04, f"({letter})", transform=ax.transAxes, ha="right")
-    low, high = axes[0].get_ylim()
-    ticks = [value for value in (1, 2, 5, 10, 20, 50, 100, 200) if low <= value <= high]
-    axes[0].set_yticks(ticks, [str(value) for value in ticks])
-    axes[0].set_ylabel("processor time / s")
-    axes[1].legend(frameon=False, loc="upper left")
-    figure.savefig(path, dpi=200)
+    fit = f"{start:.1f} s + {1e6 * slope:.1f} µs · atoms · frames"
+    with figure_style():
+        figure = bare_figure(figure_size("double", 0.4))
+        axes = figure.subplots(1, 2, sharey=True)
+        for ax, (kind, rows), column, letter in zip(axes, found.items(), (1, 0), "ab", strict=True):
+            x = np.array([row[column] for row in rows])
+            fine = np.geomspace(x.min(), x.max(), 200)
+            ax.loglog(fine, start + slope * fine * rows[0][1 - column], "-", color="0.6", label=fit)
+            ax.loglog(x, [row[3] for row in rows], "o", label="measured")
+            ax.set_xlabel(labels[kind])
+            ax.set_xticks(x, [f"{value:,.0f}" for value in x])
+            ax.minorticks_off()
+            ax.text(0.97, 0.04, f"({letter})", transform=ax.transAxes, ha="right")
+        low, high = axes[0].get_ylim()
+        ticks = [value for value in (1, 2, 5, 10, 20, 50, 100, 200) if low <= value <= high]
+        axes[0].set_yticks(ticks, [str(value) for value in ticks])
+        axes[0].set_ylabel("processor time / s")
+        axes[1].legend(loc="upper left")
+        figure.savefig(path, dpi=200)
 
 
 def main() -> None:

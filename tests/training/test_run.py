@@ -434,7 +434,10 @@ def test_publishing_measures_the_second_opinion(tmp_path):
     card["tests"] = [{"label": "toys", "path": "toy.xyz", "level": "toy"}]
     second = train(write_config(tmp_path, data=data, schedule={"epochs": 1}), output=tmp_path / "second")
     card["second_opinion"] = {"model": str(second.model)}
-    first = train(write_config(tmp_path, data=data, card=card), output=tmp_path / "first")
+    begun = train(write_config(tmp_path, data=data, card=card), output=tmp_path / "begun")
+    start = {"network": {}, "finetune": {"model": str(begun.model)}}
+    first = train(write_config(tmp_path, data=data, card=card, **start), output=tmp_path / "first")
+    begun.model.unlink()  # what it learned is in the one that is published
     published = publish(first.model, data_root=tmp_path, destination=tmp_path)
     one, other = (read_parity(run.folder / "parity.npz")["toy"] for run in (first, second))
     differences = rms_difference(one["predicted"], other["predicted"], one["frame"])
