@@ -45,6 +45,9 @@ KEPT = (
     "n_tensors",
 )
 
+CONTRADICTED = 0.1
+"""Part of the held-back compositions of which a second opinion warns; the uncertainty does of some, too."""
+
 
 def publish(model: str | Path, *, data_root: str | Path, destination: str | Path) -> Path:
     """Measure a trained model on its tests and write it, with its card, into a folder.
@@ -165,7 +168,8 @@ def difference_of_unseen(model: Path, second: str, *, config_folder: Path, data_
         [
             rms_difference(item.predicted, found[1][name].predicted, item.frame)
             for name, item in found[0].items()
-        ]
+        ],
+        flagged=CONTRADICTED,
     )
 
 
