@@ -191,10 +191,11 @@ def test_the_training_configurations_are_valid() -> None:
     shown = [
         parse_config(yaml.safe_load(block)) for block in re.findall(r"```yaml\n(.*?)```", text, re.DOTALL)
     ]
-    assert [config.name for config in shown] == ["mine", "teacher", "pupil", "mgo"]
+    assert [config.name for config in shown] == ["mine", "teacher", "pupil", "wide", "mgo"]
     pupil = shown[2]
     assert pupil.data[1].teachers == ("teacher/model.safetensors",)
     assert pupil.data[1].validation == pupil.data[0].validation  # the same frames are held back
+    assert shown[3].data[1].substitute
     for path in sorted((ROOT / "bec_md/network/bundled").glob("*.yaml")):
         config = load_config(path)
         assert config.name == path.stem

@@ -87,8 +87,14 @@ class Source(Section):
     mix: bool = False
     """Make each copy of two frames of the same atoms, x̄ + cos θ (x₁ − x̄) + sin θ (x₂ − x̄), θ at random: for
     harmonic motion these are new frames of the same temperature."""
+    substitute: bool = False
+    """Exchange one element in each copy for another of its column of the periodic table (both in 20 or more
+    structures of the file), and make the cell as large as atomic volumes that fit the file ask for. No
+    composition that is held back, or is in a test that the card names, is made."""
+    agree_e: float | None = Field(default=None, gt=0.0)
+    """Leave out copies on which two teachers differ by more than this (e; r.m.s. of the components)."""
     copies: int = Field(default=1, ge=1, le=10_000)
-    """Displaced or mixed copies of each frame, labelled by the teacher."""
+    """Displaced, mixed or exchanged copies of each frame, labelled by the teacher."""
 
     @property
     def teachers(self) -> tuple[str, ...]:
@@ -115,12 +121,18 @@ class Source(Section):
             raise ValueError(
                 f"validation {self.validation} of {self.path}, which a teacher labels: give a part"
             )
-        changed = self.displace_ang > 0.0 or self.mix
+        if self.mix and self.substitute:
+            raise ValueError(
+                f"copies of {self.path}: mix takes frames of the same atoms, substitute makes others"
+            )
+        if self.agree_e is not None and len(self.teachers) < 2:
+            raise ValueError(f"agree_e of {self.path}: it compares two teachers, name them in a list")
+        changed = self.displace_ang > 0.0 or self.mix or self.substitute
         if not self.teachers and (changed or self.copies > 1):
             raise ValueError(f"changed copies of {self.path} have no labels: name a teacher")
         if self.copies > 1 and not changed:
             raise ValueError(
-                f"{self.copies} equal copies of {self.path}: give displace_ang or mix, or use repeat"
+                f"{self.copies} equal copies of {self.path}: change them (displace_ang), or use repeat"
             )
         return self
 

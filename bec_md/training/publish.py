@@ -125,7 +125,7 @@ def stated_errors(
 def sources_of(
     model: Path, *, config_folder: Path, data_root: Path
 ) -> tuple[TrainingConfig, list[LoadedSource]]:
-    """Configuration and data of a trained model; the model that it began with need not be there.
+    """Configuration and labels of a trained model; what it began with, and teachers, need not be there.
 
     Parameters
     ----------
@@ -135,6 +135,8 @@ def sources_of(
         Folders that relative paths of data start at.
     """
     settings = TrainingConfig.model_validate(read_header(model)["card"]["training"]["config"])
+    own = tuple(source for source in settings.data if not source.teachers)
+    settings = settings.model_copy(update={"data": own})
     if settings.finetune and not settings.finetune.replay:
         settings = settings.model_copy(update={"finetune": None})
     return settings, load_sources(
@@ -195,10 +197,12 @@ def model_card(card: Mapping[str, Any]) -> str:
         "| file | level | training frames | tensors | validation frames |",
         "|---|---|---|---|---|",
     ]
+    finetune = training["config"].get("finetune") or {}
+    asked = [*training["config"]["data"], *finetune.get("replay", ())]
     lines += [
-        f"| {row['file']}{taught_note(row)} | {row['level']} | {row['training_frames']} |"
+        f"| {row['file']}{_taught_note(source)} | {row['level']} | {row['training_frames']} |"
         f" {row['training_atoms']} | {row['validation_frames']} |"
-        for row in training["data"]
+        for row, source in zip(training["data"], asked, strict=True)
     ]
     lines += [
         "",
@@ -273,9 +277,15 @@ def _little_seen(card: Mapping[str, Any]) -> list[str]:
     return ["", f"Fewer than {FEW_STRUCTURES} training structures, with a warning: {text}."]
 
 
-def taught_note(row: Mapping[str, Any]) -> str:
-    """What the table says of a file whose labels are those of a teacher."""
-    return ", displaced, labels of the teacher" if row.get("teacher_sha256") else ""
+def _taught_note(source: Mapping[str, Any]) -> str:
+    """What the table says of a file whose labels are those of teachers, by its part of the configuration."""
+    names = source.get("teacher")
+    if not names:
+        return ""
+    changes = {"mix": "mixed", "substitute": "one element exchanged", "displace_ang": "displaced"}
+    changed = [text for key, text in changes.items() if source.get(key)]
+    whose = " and ".join(Path(name).stem for name in ([names] if isinstance(names, str) else names))
+    return ", ".join(["", *changed, f"labels of {whose}"])
 
 
 def main() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -66,11 +66,11 @@ def load_source(
     config_folder: Path,
     data_root: Path | None,
     report: Callable[[str], None] = lambda line: None,
-    held_back: Collection[bytes] = (),
+    held_back: Sequence[Frame] = (),
 ) -> LoadedSource:
     """Read one file of the configuration and hold back its validation part.
 
-    A teacher labels no structure whose `structure_key` is among those `held_back` of other files.
+    A teacher labels no structure that is `held_back` of other files, and no composition of theirs is made.
 
     Raises
     ------
@@ -96,14 +96,15 @@ def load_source(
         else:
             first, second = split_by_block(len(frames), source.validation, where=path.name, fold=source.fold)
         frames, held = [frames[i] for i in first], [frames[i] for i in second]
-        if source.teachers:
-            held = []  # copies of held-back frames must not be learned from
     if source.limit is not None and source.limit < len(frames):
         picked = np.random.default_rng(seed).permutation(len(frames))[: source.limit]
         frames = [frames[i] for i in sorted(picked)]
     hashes: tuple[str, ...] = ()
     if source.teachers:
-        frames = [frame for frame in frames if structure_key(frame) not in held_back]
+        keys = {structure_key(frame) for frame in held_back}
+        without = {frame.formula for frame in (*held_back, *held)}
+        held = []  # copies of held-back frames must not be learned from
+        frames = [frame for frame in frames if structure_key(frame) not in keys]
         if not frames:
             raise UsageError(
                 f"{path}: all of its structures are held back",
@@ -111,12 +112,15 @@ def load_source(
                 "give other structures",
             )
         teachers = [load_teacher(name, source.level, config_folder=config_folder) for name in source.teachers]
-        change = ("mixed and " if source.mix else "") + f"displaced by up to {source.displace_ang:g} Å"
+        change = "mixed and " if source.mix else "one element exchanged and " if source.substitute else ""
         report(
-            f"{path.name} [{source.level}]: {len(frames)} × {source.copies} structures, {change}, "
+            f"{path.name} [{source.level}]: {len(frames)} × {source.copies} structures, {change}"
+            f"displaced by up to {source.displace_ang:g} Å, "
             f"labelled by {', '.join(teacher.name for teacher in teachers)}"
         )
-        frames = taught(frames, source, teachers, seed=seed)
+        frames = taught(frames, source, teachers, seed=seed, without=without)
+        if source.substitute or source.agree_e:
+            report(f"{path.name} [{source.level}]: {len(frames)} of these could be made and labelled")
         hashes = tuple(content_hash(one.path, read_header(one.path)) for one in teachers)
     return LoadedSource(source, tuple(frames), tuple(held), file_hash(path), hashes, held_hash)
 
@@ -128,6 +132,7 @@ def load_sources(
     replay = config.finetune.replay if config.finetune else ()
     asked = (*config.data, *replay)
     loaded: dict[int, LoadedSource] = {}
+    tests = _test_frames(config, config_folder, data_root) if any(one.substitute for one in asked) else []
     for number in sorted(range(len(asked)), key=lambda number: bool(asked[number].teachers)):
         loaded[number] = load_source(
             asked[number],
@@ -136,7 +141,7 @@ def load_sources(
             config_folder=config_folder,
             data_root=data_root,
             report=report,
-            held_back={structure_key(frame) for item in loaded.values() for frame in item.validation},
+            held_back=[*tests, *(frame for item in loaded.values() for frame in item.validation)],
         )
     sources = [loaded[number] for number in range(len(asked))]
     for item, copies in zip(sources, copies_of(sources), strict=True):
@@ -165,6 +170,15 @@ def load_sources(
     for sentence in misnamed_levels(sources, config, config_folder):
         report(f"warning: {sentence}")
     return sources
+
+
+def _test_frames(config: TrainingConfig, config_folder: Path, data_root: Path | None) -> list[Frame]:
+    """Structures of the tests that the card names, whose compositions are not to be made."""
+    found: list[Frame] = []
+    for test in config.card.get("tests", ()):
+        path = find_data_file(test["path"], config_folder=config_folder, data_root=data_root)
+        found += read_frames(path)
+    return found
 
 
 def misnamed_levels(

@@ -6,7 +6,8 @@ cost milliseconds, so that the pupil's error is that of the teachers and what it
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import itertools
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,6 +23,7 @@ from bec_md.structure.ase_files import images
 from bec_md.structure.from_ase import as_frame, number_of
 from bec_md.structure.names import TOTAL_CHARGE_KEYS
 from bec_md.training.config import Source
+from bec_md.training.substitution import Substitution
 
 if TYPE_CHECKING:
     from bec_md.network.predictor import BecModel
@@ -110,22 +112,58 @@ def mixed(
 
 
 def taught(
-    frames: Sequence[Frame], source: Source, teachers: Sequence[BecModel], *, seed: int
+    frames: Sequence[Frame],
+    source: Source,
+    teachers: Sequence[BecModel],
+    *,
+    seed: int,
+    without: Collection[str] = (),
 ) -> list[Frame]:
-    """Copies of the frames as the configuration asks, with the mean tensors and ε_∞ of the teachers."""
+    """Copies of the frames as the configuration asks, with the mean tensors and ε_∞ of the teachers.
+
+    Parameters
+    ----------
+    frames, source, teachers
+        Of one file.
+    seed
+        Of what is drawn.
+    without
+        Reduced formulas that are not made by exchanging elements.
+    """
     generator = np.random.default_rng([seed, len(frames), source.copies])
-    motion = fractional_motion(frames, source.path) if source.mix else None
     labelled = []
+    for copy in _changed(frames, source, generator, without):
+        answers = [teacher.predict_batch([copy], members=False) for teacher in teachers]
+        tensors = np.array([answer.born_effective_charges[0] for answer in answers])  # (K, N, 3, 3)
+        if source.agree_e is not None and _difference(tensors) > source.agree_e:
+            continue
+        eps_inf = np.mean([answer.eps_inf[0] for answer in answers], axis=0)
+        labelled.append(
+            copy.with_labels(
+                born_effective_charges=tensors.mean(axis=0),
+                eps_inf=eps_inf if np.isfinite(eps_inf).all() else None,
+            )
+        )
+    return labelled
+
+
+def _changed(
+    frames: Sequence[Frame], source: Source, generator: np.random.Generator, without: Collection[str]
+) -> Iterator[Frame]:
+    """Mixed, exchanged and displaced copies."""
+    motion = fractional_motion(frames, source.path) if source.mix else None
+    exchange = Substitution.of(frames, source.path) if source.substitute else None
     for index, frame in enumerate(frames):
         for _ in range(source.copies):
-            copy = frame if motion is None else mixed(index, frames, motion, generator)
-            copy = displaced(copy, source.displace_ang, generator)
-            answers = [teacher.predict_batch([copy], members=False) for teacher in teachers]
-            eps_inf = np.mean([answer.eps_inf[0] for answer in answers], axis=0)
-            labelled.append(
-                copy.with_labels(
-                    born_effective_charges=np.mean([a.born_effective_charges[0] for a in answers], axis=0),
-                    eps_inf=eps_inf if np.isfinite(eps_inf).all() else None,
-                )
-            )
-    return labelled
+            copy: Frame | None = frame if motion is None else mixed(index, frames, motion, generator)
+            if exchange is not None:
+                copy = exchange.exchanged(frame, generator, without)
+            if copy is not None:
+                yield displaced(copy, source.displace_ang, generator)
+
+
+def _difference(tensors: NDArray[np.float64]) -> float:
+    """Largest r.m.s. difference between the tensors (K, N, 3, 3) of two teachers, e."""
+    pairs = itertools.combinations(tensors, 2)
+    worst = max(float(np.sqrt(np.mean((a - b) ** 2))) for a, b in pairs)
+    return worst if np.isfinite(worst) else np.inf

@@ -199,7 +199,7 @@ def test_structures_without_labels_are_enough_for_a_teacher(teacher):
         ({"copies": 3}, "name a teacher"),
         ({"displace_ang": 0.1}, "name a teacher"),
         ({"mix": True}, "name a teacher"),
-        ({"copies": 3, "teacher": "universal"}, "give displace_ang"),
+        ({"copies": 3, "teacher": "universal"}, "equal copies"),
     ],
 )
 def test_copies_without_teacher_or_displacement_are_refused(change, said):
