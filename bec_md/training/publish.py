@@ -14,21 +14,22 @@ The configuration's section ``card`` says what to measure and where the model is
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from bec_md.arrays import Array
 from bec_md.atomic import write_text
 from bec_md.errors import UsageError
-from bec_md.evaluation import evaluate_model
+from bec_md.evaluation import Evaluation, evaluate_model
 from bec_md.network.familiarity import FEW_STRUCTURES, hardly_seen
 from bec_md.network.model_file import load_network, read_header, save_model
 from bec_md.network.registry import model_path
 from bec_md.network.second_opinion import rms_difference
 from bec_md.training.config import TrainingConfig, find_data_file
-from bec_md.training.domain import limit_of_unseen
+from bec_md.training.domain import limit_of_unseen, means_of_structures
 from bec_md.training.sources import LoadedSource, load_sources, make_training_data
 from bec_md.training.validation import validate
 
@@ -45,8 +46,8 @@ KEPT = (
     "n_tensors",
 )
 
-CONTRADICTED = 0.1
-"""Part of the held-back compositions of which a second opinion warns; the uncertainty does of some, too."""
+OUTSIDE = 0.125
+"""Part of the held-back compositions that uncertainty, and as much that a second opinion, puts outside."""
 
 
 def publish(model: str | Path, *, data_root: str | Path, destination: str | Path) -> Path:
@@ -81,8 +82,8 @@ def publish(model: str | Path, *, data_root: str | Path, destination: str | Path
     root = Path(data_root)
     if "second_opinion" in card:
         second = str(card["second_opinion"]["model"])
-        limit = difference_of_unseen(source, second, config_folder=folder, data_root=root)
-        card["second_opinion"] = {"model": second, "difference_e": limit}
+        pairs = opinions_of_unseen(source, second, config_folder=folder, data_root=root)
+        card |= domain_entries(card, second, pairs)
     card |= stated_errors(source, card, config_folder=folder, data_root=root)
     target = folder / f"{card['name']}.safetensors"
     save_model(target, load_network(source), card)
@@ -144,8 +145,10 @@ def sources_of(
     )
 
 
-def difference_of_unseen(model: Path, second: str, *, config_folder: Path, data_root: Path) -> float:
-    """R.m.s. difference between two models that few of the held-back compositions exceed, e.
+def opinions_of_unseen(
+    model: Path, second: str, *, config_folder: Path, data_root: Path
+) -> list[tuple[Evaluation, Array]]:
+    """What a model, and the tensors that another, has for held-back compositions, file by file.
 
     Parameters
     ----------
@@ -166,13 +169,36 @@ def difference_of_unseen(model: Path, second: str, *, config_folder: Path, data_
         limit = settings.batch.validation_edges or settings.batch.max_edges
         evaluations = validate(network, data, max_edges=limit)
         found.append({name: item for name, item in evaluations.items() if name in data.unseen})
-    return limit_of_unseen(
-        [
-            rms_difference(item.predicted, found[1][name].predicted, item.frame)
-            for name, item in found[0].items()
-        ],
-        flagged=CONTRADICTED,
-    )
+    return [(item, found[1][name].predicted) for name, item in found[0].items()]
+
+
+def domain_entries(
+    card: Mapping[str, Any], second: str, pairs: Sequence[tuple[Evaluation, Array]]
+) -> dict[str, Any]:
+    """Entries of a card: the difference from a second opinion, and the uncertainty, that raise doubts.
+
+    Parameters
+    ----------
+    card
+        Has the factor of the uncertainty.
+    second
+        Name or path of the second opinion.
+    pairs
+        Of each file with held-back compositions: what the model says, without that factor, and the tensors of
+        the second opinion.
+    """
+    differences = [rms_difference(one.predicted, other, one.frame) for one, other in pairs]
+    difference = limit_of_unseen(differences, flagged=OUTSIDE)
+    entries: dict[str, Any] = {"second_opinion": {"model": second, "difference_e": difference}}
+    spreads = [
+        means_of_structures(one.frame, card["uncertainty_scale"] * one.uncertainty_e)
+        for one, _ in pairs
+        if one.uncertainty_e is not None
+    ]
+    if spreads:
+        limit = limit_of_unseen(spreads, flagged=OUTSIDE)
+        entries["domain_uncertainty_e"] = dict.fromkeys(card["training_structures"], limit)
+    return entries
 
 
 def model_card(card: Mapping[str, Any]) -> str:

@@ -1,7 +1,8 @@
 """From two trained networks to a model that is their mean: shares, uncertainty and test errors are measured.
 
 The compositions that the first network's configuration held back decide how much each counts, and calibrate
-the uncertainty; the second has learned from the same data with the same seed.
+the uncertainty; the second has learned from the same data with the same seed. It is the second opinion on the
+mean, too: what they differ by tells more than the uncertainty, which holds the spread of members beside.
 """
 
 from __future__ import annotations
@@ -16,8 +17,7 @@ from bec_md.atomic import write_text
 from bec_md.evaluation import Evaluation, evaluate_model
 from bec_md.network.model_file import read_header, save_mean
 from bec_md.network.registry import model_path
-from bec_md.training.domain import limit_of_unseen, means_of_structures
-from bec_md.training.publish import model_card, sources_of, stated_errors
+from bec_md.training.publish import domain_entries, model_card, sources_of, stated_errors
 from bec_md.training.sources import LoadedSource, holds_compositions_back
 from bec_md.training.validation import card_entries
 
@@ -45,7 +45,8 @@ def publish_mean(
     folder, root = Path(destination), Path(data_root)
     parts = [model_path(first), model_path(second)]
     held = _held_back(parts[0], folder, root)
-    share = best_share(*([_evaluated(part, item) for item in held] for part in parts))
+    by_part = [[_evaluated(part, item) for item in held] for part in parts]
+    share = best_share(*by_part)
     shares = dict(zip(parts, (share, 1 - share), strict=True))
     own = read_header(parts[0])["card"]
     card = {key: own[key] for key in _KEPT if key in own} | {
@@ -61,15 +62,9 @@ def publish_mean(
     )
     found = {item.source.name: _evaluated(target, item) for item in held}
     card |= card_entries(found, frozenset(found))
-    scale = card["uncertainty_scale"]
-    limit = limit_of_unseen(
-        [
-            means_of_structures(one.frame, scale * one.uncertainty_e)
-            for one in found.values()
-            if one.uncertainty_e is not None
-        ]
-    )
-    card["domain_uncertainty_e"] = dict.fromkeys(read_header(target)["card"]["training_structures"], limit)
+    card["training_structures"] = read_header(target)["card"]["training_structures"]
+    others = [one.predicted for one in by_part[1]]
+    card |= domain_entries(card, str(second), list(zip(found.values(), others, strict=True)))
     card |= stated_errors(target, card, config_folder=folder, data_root=root)
     save_mean(target, named, card)
     write_text(target.with_suffix(".md"), model_card(read_header(target)["card"]))

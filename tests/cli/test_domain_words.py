@@ -17,10 +17,10 @@ RARE = "universal has learned from fewer than 20 structures with Ce (8)"
 
 @pytest.fixture
 def files(tmp_path):
-    """Rocksalt CeO, MgO whose ions nearly touch, InSb of no gap: unfamiliar element, structure, tensors."""
+    """Rocksalt CeO, MgO whose ions nearly touch, metallic GaAs: unfamiliar element, structure, tensors."""
     crystals = {"ceo": bulk("CeO", "rocksalt", a=5.09), "mgo": bulk("MgO", "rocksalt", a=4.21)}
     crystals["pressed"] = Atoms("MgO", positions=[[0, 0, 0], [0, 0, 1.1]], cell=[2.2, 2.2, 3.0], pbc=True)
-    crystals["insb"] = bulk("InSb", "zincblende", a=6.48)
+    crystals["gaas"] = bulk("GaAs", "rocksalt", a=5.25)
     for name, atoms in crystals.items():
         charges = np.array([2.0, -2.0])[:, None, None] * np.eye(3)
         write_frames(
@@ -43,7 +43,7 @@ def words(command, files, name):
 def test_rare_elements_and_unsure_structures_are_named(command, files):
     assert RARE in words(command, files, "ceo")
     assert "1 of 1 structures lie outside the domain of universal" in words(command, files, "pressed")
-    contradicted = words(command, files, "insb")
+    contradicted = words(command, files, "gaas")
     limit = load_model("universal").card["second_opinion"]["difference_e"]
     assert f"or {limit:.2g} e (r.m.s.) from the tensors of universal-polarization" in contradicted
     quiet = words(command, files, "mgo")
