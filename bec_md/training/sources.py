@@ -121,6 +121,12 @@ def load_source(
         frames = taught(frames, source, teachers, seed=seed, without=without)
         if source.substitute or source.agree_e:
             report(f"{path.name} [{source.level}]: {len(frames)} of these could be made and labelled")
+        if not frames:
+            raise UsageError(
+                f"{path}: no copy is left to learn from",
+                "its compositions are held back, or the teachers agree about none",
+                "raise agree_e, or leave the file out",
+            )
         hashes = tuple(content_hash(one.path, read_header(one.path)) for one in teachers)
     return LoadedSource(source, tuple(frames), tuple(held), file_hash(path), hashes, held_hash)
 

@@ -125,6 +125,15 @@ def test_no_composition_of_a_held_back_part_or_of_a_test_is_made(tmp_path):
     assert not any("held-back compositions are learned" in line for line in lines)
 
 
+def test_a_file_of_which_no_copy_is_left_is_refused(tmp_path):
+    write_frames(tmp_path / "halides.xyz", halides())
+    teacher = {"teacher": ["universal", "universal-polarization"], "agree_e": 1e-9, "substitute": True}
+    data = [{"path": "halides.xyz", "level": "pbesol"} | teacher]
+    config = parse_config({"data": data, "schedule": {"epochs": 1}})
+    with pytest.raises(UsageError, match="no copy is left"):
+        load_sources(config, config_folder=tmp_path, data_root=None, report=lambda line: None)
+
+
 class Fixed:
     """Teacher that gives every atom the same charge."""
 
