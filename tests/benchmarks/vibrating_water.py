@@ -14,7 +14,7 @@ from bec_md.units import AMU_ANG2_FS2_EV, BOLTZMANN_EV_K
 
 TIMESTEP_FS, TEMPERATURE_K = 1.0, 300.0
 #: One wavenumber for each element: librations of the molecules' oxygen, vibrations of the hydrogens, cm⁻¹.
-WAVENUMBERS_CM = {1: (600.0, 1650.0, 3400.0), 8: (50.0, 200.0, 600.0)}
+WAVENUMBERS_CM = {1: (600.0, 1650.0, 3400.0), 8: (250.0, 400.0, 600.0)}
 RADIANS_PER_FS = 2 * np.pi * 2.99792458e-5  # of one cm⁻¹
 
 
