@@ -25,6 +25,7 @@ from bec_md.training.teacher import load_teacher, read_geometries, taught
 if TYPE_CHECKING:
     import torch
 
+    from bec_md.network.predictor import BecModel
     from bec_md.training.loop import TrainingData
 
 
@@ -99,36 +100,49 @@ def load_source(
     if source.limit is not None and source.limit < len(frames):
         picked = np.random.default_rng(seed).permutation(len(frames))[: source.limit]
         frames = [frames[i] for i in sorted(picked)]
-    hashes: tuple[str, ...] = ()
-    if source.teachers:
-        keys = {structure_key(frame) for frame in held_back}
-        without = {frame.formula for frame in (*held_back, *held)}
-        held = []  # copies of held-back frames must not be learned from
-        frames = [frame for frame in frames if structure_key(frame) not in keys]
-        if not frames:
-            raise UsageError(
-                f"{path}: all of its structures are held back",
-                "a teacher's labels of them would be learned from",
-                "give other structures",
-            )
-        teachers = [load_teacher(name, source.level, config_folder=config_folder) for name in source.teachers]
-        change = "mixed and " if source.mix else "one element exchanged and " if source.substitute else ""
-        report(
-            f"{path.name} [{source.level}]: {len(frames)} × {source.copies} structures, {change}"
-            f"displaced by up to {source.displace_ang:g} Å, "
-            f"labelled by {', '.join(teacher.name for teacher in teachers)}"
+    if not source.teachers:
+        return LoadedSource(source, tuple(frames), tuple(held), file_hash(path), (), held_hash)
+    teachers = [load_teacher(name, source.level, config_folder=config_folder) for name in source.teachers]
+    copies = _taught(path, frames, source, teachers, [*held_back, *held], seed, report)
+    hashes = tuple(content_hash(one.path, read_header(one.path)) for one in teachers)
+    return LoadedSource(source, tuple(copies), (), file_hash(path), hashes)  # what is held back is left out
+
+
+def _taught(
+    path: Path,
+    frames: Sequence[Frame],
+    source: Source,
+    teachers: Sequence[BecModel],
+    held_back: Sequence[Frame],
+    seed: int,
+    report: Callable[[str], None],
+) -> list[Frame]:
+    """Copies that teachers label, of nothing that is held back."""
+    keys = {structure_key(frame) for frame in held_back}
+    kept = [frame for frame in frames if structure_key(frame) not in keys]
+    if not kept:
+        raise UsageError(
+            f"{path}: all of its structures are held back",
+            "a teacher's labels of them would be learned from",
+            "give other structures",
         )
-        frames = taught(frames, source, teachers, seed=seed, without=without)
-        if source.substitute or source.agree_e:
-            report(f"{path.name} [{source.level}]: {len(frames)} of these could be made and labelled")
-        if not frames:
-            raise UsageError(
-                f"{path}: no copy is left to learn from",
-                "its compositions are held back, or the teachers agree about none",
-                "raise agree_e, or leave the file out",
-            )
-        hashes = tuple(content_hash(one.path, read_header(one.path)) for one in teachers)
-    return LoadedSource(source, tuple(frames), tuple(held), file_hash(path), hashes, held_hash)
+    change = "mixed and " if source.mix else "one element exchanged and " if source.substitute else ""
+    file = f"{path.name} [{source.level}]"
+    report(
+        f"{file}: {len(kept)} × {source.copies} structures, {change}displaced by up to "
+        f"{source.displace_ang:g} Å, labelled by {', '.join(teacher.name for teacher in teachers)}"
+    )
+    without = {frame.formula for frame in held_back}
+    copies = taught(kept, source, teachers, seed=seed, without=without)
+    if source.substitute or source.agree_e:
+        report(f"{file}: {len(copies)} of these could be made and labelled")
+    if not copies:
+        raise UsageError(
+            f"{path}: no copy is left to learn from",
+            "its compositions are held back, or the teachers agree about none",
+            "raise agree_e, or leave the file out",
+        )
+    return copies
 
 
 def load_sources(
