@@ -1,16 +1,19 @@
-"""How sure a model is of crystals of unseen composition: errors, bands and flags by kind of compound.
+"""How sure a model is of what it has not seen: errors, bands and flags by kind of compound and by element.
 
     python tests/benchmarks/how_sure.py DATA_FOLDER [--model universal] [--mp-level pbe-u]
 
-DATA_FOLDER holds test/phonondb_test.xyz and test/mp_test.xyz. A crystal is counted in the first row that fits
-it: with V, Cr, Mn, Fe, Co or Ni; with an element of fewer than 20 training structures; with ε∞ above 9; the
-rest. *Flagged* are those of which `spectrum`, `predict` and `evaluate` say that they lie outside the domain,
-or that an element was hardly seen. The last line says how many of the worst are flagged.
+DATA_FOLDER holds test/phonondb_test.xyz and test/mp_test.xyz; molecules and crystals in motion are those of
+examples/labels. A crystal is counted in the first row that fits it: with V, Cr, Mn, Fe, Co or Ni; with an
+element of fewer than 20 training structures; with ε∞ above 9; with Mo, Tc, Ru, Rh or Pd; with W; the rest.
+*Flagged* are those of which `spectrum`, `predict` and `evaluate` say that they lie outside the domain, or
+that an element was hardly seen. A line says how many of the worst are flagged. The last table has the atoms
+of each element in both files of crystals.
 """
 
 from __future__ import annotations
 
 import argparse
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -27,12 +30,23 @@ from bec_md.structure.extxyz import read_frames
 OPEN_SHELLS = frozenset({"V", "Cr", "Mn", "Fe", "Co", "Ni"})
 LARGE_EPS_INF = 9.0
 WORST = 0.05
+OPEN_4D = frozenset({"Mo", "Tc", "Ru", "Rh", "Pd"})
 KINDS = (
     "V, Cr, Mn, Fe, Co or Ni",
     "another element with fewer than 20 training structures",
     "ε∞ above 9 (small gaps)",
+    "Mo, Tc, Ru, Rh or Pd",
+    "W",
     "the rest",
 )
+LABELS = Path(__file__).parents[2] / "examples/labels"
+#: Of examples/labels, all at PBEsol.
+OTHERS = {
+    "free molecules": "molecules",
+    "molecules packed into crystals": "molecular_crystals",
+    "crystals in motion": "thermal",
+}
+COLUMNS = 4  # of the table of elements
 
 
 def kinds_and_flags(
@@ -42,12 +56,14 @@ def kinds_and_flags(
     assert found.uncertainty_e is not None
     ends = np.cumsum(np.bincount(found.frame))[:-1]
     tensors, spreads = (np.split(values, ends) for values in (found.predicted, found.uncertainty_e))
-    eps = np.trace(found.eps_inf_labels, axis1=1, axis2=2) / 3
+    known_eps = found.eps_inf_labels is not None and len(found.eps_inf_labels) == len(frames)
+    eps = np.trace(found.eps_inf_labels, axis1=1, axis2=2) / 3 if known_eps else np.zeros(len(frames))
     kinds, flags = [], []
     for frame, charges, spread, eps_inf in zip(frames, tensors, spreads, eps, strict=True):
         known = familiarity_of(model, frame)
         symbols = {chemical_symbols[int(z)] for z in frame.numbers}
-        tests = (bool(OPEN_SHELLS & symbols), bool(known.few), eps_inf > LARGE_EPS_INF, True)
+        here = (bool(OPEN_SHELLS & symbols), bool(known.few), eps_inf > LARGE_EPS_INF)
+        tests = (*here, bool(OPEN_4D & symbols), "W" in symbols, True)
         kinds.append(tests.index(True))
         second = second_difference(model, frame, charges)
         flags.append(bool(known.few) or known.outside(Doubt.of(spread), second))
@@ -68,6 +84,36 @@ def row(name: str, found: Evaluation, chosen: NDArray[np.bool_], flags: NDArray[
     )
 
 
+def judged(
+    path: Path, name: str, level: str | None
+) -> tuple[Evaluation, NDArray[np.int64], NDArray[np.bool_]]:
+    """Evaluate a model on a file, and return what it says of each structure."""
+    frames = read_frames(path)
+    found = evaluate_model(name, frames, level=level, threads=1)
+    return found, *kinds_and_flags(found, frames, load_model(name, level=level))
+
+
+def by_element(crystals: list[Evaluation]) -> Iterator[str]:
+    """Lines of a table: crystals with each element, RMSE of its atoms and how often 95 % bands hold."""
+    yield "|" + " element | crystals | RMSE (e) | bands |" * COLUMNS
+    yield "|" + "---|---:|---:|---:|" * COLUMNS
+    cells = []
+    for number in sorted({int(z) for found in crystals for z in found.numbers}):
+        atoms = [found.numbers == number for found in crystals]
+        pairs = list(zip(crystals, atoms, strict=True))
+        error = np.concatenate([(found.predicted - found.labels)[own] for found, own in pairs])
+        spread = np.concatenate([np.asarray(found.uncertainty_e)[own] for found, own in pairs])
+        count = sum(len(np.unique(found.frame[own])) for found, own in pairs)
+        held = 100 * (np.abs(error) < 1.959964 * spread[:, None, None]).mean()
+        cells.append(
+            f" {chemical_symbols[number]} | {count} | {np.sqrt((error**2).mean()):.3f} | {held:.0f} % |"
+        )
+    rows = -(-len(cells) // COLUMNS)
+    cells += [" | | | |"] * (rows * COLUMNS - len(cells))
+    for index in range(rows):
+        yield "|" + "".join(cells[index::rows])
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("data", type=Path)
@@ -77,20 +123,24 @@ def main() -> None:
     print("| crystals | number | RMSE (e) | MAE (e) | median crystal (e) | 95 % bands hold | flagged |")
     print("|---|---:|---:|---:|---:|---:|---:|")
     sets = {"phonon database": ("phonondb_test", None), "Materials Project": ("mp_test", options.mp_level)}
-    worst = []
+    worst, crystals = [], []
     for title, (name, level) in sets.items():
-        frames = read_frames(options.data / "test" / f"{name}.xyz")
-        found = evaluate_model(options.model, frames, level=level, threads=1)
-        kinds, flags = kinds_and_flags(found, frames, load_model(options.model, level=level))
-        print(row(f"{title}, all", found, np.ones(len(frames), dtype=bool), flags))
+        found, kinds, flags = judged(options.data / "test" / f"{name}.xyz", options.model, level)
+        print(row(f"{title}, all", found, np.ones(len(flags), dtype=bool), flags))
         for number, kind in enumerate(KINDS):
             if (kinds == number).any():
                 print(row(f"– {kind}", found, kinds == number, flags))
         squared = ((found.predicted - found.labels) ** 2).mean(axis=(1, 2))
         errors = np.bincount(found.frame, weights=squared) / np.bincount(found.frame)
-        largest = np.argsort(-errors)[: round(WORST * len(frames))]
+        largest = np.argsort(-errors)[: round(WORST * len(flags))]
         worst.append(f"{title}: {flags[largest].sum()} of the {len(largest)} worst flagged")
-    print("\n" + "; ".join(worst))
+        crystals.append(found)
+    for title, name in OTHERS.items():
+        found, _, flags = judged(LABELS / f"{name}_test.xyz.xz", options.model, "pbesol")
+        print(row(title, found, np.ones(len(flags), dtype=bool), flags))
+    print("\n" + "; ".join(worst) + "\n")
+    for line in by_element(crystals):
+        print(line)
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ import pytest
 from ase import Atoms
 from ase.build import bulk, molecule
 from ase.data import chemical_symbols
+from ase.spacegroup import crystal
 
 from bec_md.bench.structures import quartz
 from bec_md.charges.model import ModelCharges
@@ -120,6 +121,25 @@ def test_distorted_quartz_leaves_the_domain() -> None:
     assert inside.status == "ok"
     assert outside.status in ("warn", "fail")
     assert "100 % of the frames" in outside.meaning
+
+
+@pytest.mark.parametrize("model", ["universal", "universal-mean"])
+def test_the_uncertainty_grows_with_displacement(model: str) -> None:
+    """Crystals at rest, which the networks have learned, and rattled by 0.05 to 0.2 Å."""
+    anatase = crystal(
+        ["Ti", "O"], [(0, 0, 0), (0, 0, 0.208)], spacegroup=141, cellpar=[3.785, 3.785, 9.514, 90, 90, 90]
+    )
+    sites = [(0, 0, 0), (0.5, 0.5, 0.5), (0.5, 0.5, 0)]
+    titanate = crystal(["Sr", "Ti", "O"], sites, spacegroup=221, cellpar=[3.905] * 3 + [90] * 3)
+    for atoms in (anatase, titanate.repeat(2), bulk("MgO", "rocksalt", a=4.21, cubic=True)):
+        directions = np.random.default_rng(0).normal(size=(3, *atoms.positions.shape))
+        means = []
+        for width_ang in (0.0, 0.05, 0.1, 0.2):
+            moved = [atoms.positions + width_ang * direction for direction in directions]
+            frames = [replace(frame_of(atoms), positions_ang=positions) for positions in moved]
+            means.append(np.mean(load_model(model).predict_batch(frames).uncertainty_e))
+        assert np.all(np.diff(means) > 0.0), means
+        assert means[-1] > 2.0 * means[0]
 
 
 def test_one_bad_stretch_is_seen() -> None:
