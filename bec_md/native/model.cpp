@@ -35,7 +35,7 @@ private:
     TensorFile file_;
     Model model_;
     int channels_ = 0, sent_ = 0, n_layers_ = 0, functions_ = 0, radial_width_ = 0, scalar_width_ = 0;
-    int level_ = 0;
+    int level_ = -1;
     long n_levels_ = 0, n_elements_ = 0;
     double norm_ = 1;
     bool transpose_ = false;          // a derivative is wanted
@@ -72,7 +72,6 @@ private:
             if (levels.empty()) throw std::runtime_error("no levels of theory");
             std::string known;
             const std::string wish = level.empty() ? file_.default_level() : level;
-            level_ = wish.empty() ? 0 : -1;
             for (std::size_t i = 0; i < levels.size(); ++i) {
                 known += (i > 0 ? ", " : "") + levels[i].as_text();
                 if (levels[i].as_text() == wish) level_ = static_cast<int>(i);

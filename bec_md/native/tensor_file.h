@@ -26,9 +26,10 @@ public:
         static const Json none;
         return header_.has("card") ? header_.at("card") : none;
     }
-    // Level of theory that the model's card names as its default, "" if it names none.
-    std::string default_level() const {
-        return card().has("default_level") ? card().at("default_level").as_text() : "";
+    // Level of theory that the model's card names as its default, else the first.
+    const std::string& default_level() const {
+        return card().has("default_level") ? card().at("default_level").as_text()
+                                           : config().at("levels").as_list().at(0).as_text();
     }
     // Throws bec::Error when the tensor is missing or has another shape; −1 accepts any length.
     const Tensor& tensor(const std::string& name, const std::vector<long>& shape) const;

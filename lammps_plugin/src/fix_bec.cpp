@@ -1,7 +1,5 @@
 #include "fix_bec.h"
 
-#include "model_path.h"
-
 #include "atom.h"
 #include "comm.h"
 #include "domain.h"
@@ -71,23 +69,6 @@ FixBec::~FixBec()
   memory->destroy(charges);
 }
 
-// Every rank reads the file; all of them stop together if one of them cannot.
-void FixBec::load_model()
-{
-  try {
-    model_path = find_model(options.model);
-    evaluator = std::make_unique<Evaluator>(model_path, options.level, options.numbers, options.threads);
-    derived = evaluator->derives();
-    if (derived) ionic_charges = evaluator->ionic_charges();
-    training_domain.read(model_path, options.numbers, evaluator->members());
-  } catch (const std::exception &problem) {
-    failure = problem.what();
-  }
-  int failed = failure.empty() ? 0 : 1, any = 0;
-  MPI_Allreduce(&failed, &any, 1, MPI_INT, MPI_MAX, world);
-  stop_on_failure(any != 0);
-}
-
 /* ---------------------------------------------------------------------- */
 
 int FixBec::setmask()
@@ -103,8 +84,9 @@ void FixBec::init()
 
   // Ghost atoms are chosen when neighbor lists are built; until the next time a pair of atoms may approach
   // by the skin. One halo of the cutoff suffices for any number of layers, they exchange messages.
-  const double ghost_cutoff = evaluator->cutoff() + neighbor->skin;
-  const bool pair_suffices = force->pair && force->pair->cutforce >= evaluator->cutoff();
+  const double cutoff = std::max(evaluator->cutoff(), training_domain.second().cutoff);
+  const double ghost_cutoff = cutoff + neighbor->skin;
+  const bool pair_suffices = force->pair && force->pair->cutforce >= cutoff;
   if (!pair_suffices) comm->cutghostuser = std::max(comm->cutghostuser, ghost_cutoff);
   if (!announced) announce(ghost_cutoff);
   // the screen has these of every run; a log that begins with read_restart, or after `log`, shows no command for them
@@ -210,6 +192,7 @@ void FixBec::setup(int)
     sampled_step = -1;
     sample();
   });
+  ask_second();
   if (rerun_frames > 0) check_rerun();
   check_integrators();
   setup_state = sum_over_atoms(&FixBec::state_hash);

@@ -80,6 +80,7 @@ class FixBec : public LAMMPS_NS::Fix {
   TrainingDomain training_domain;      // judged at some of the evaluations
   bool judging = false;                // at this one
   std::vector<double> raw_members;     // (nlocal, members, 9)
+  std::uint64_t second_types = 0;      // hash of the atoms that another model was asked about
 
   CellGraph graph;
   Halo halo;
@@ -169,8 +170,11 @@ class FixBec : public LAMMPS_NS::Fix {
   bool time_to_judge() const;
   void warn_of_few_structures();
   void judge_domain();
+  void ask_second();
+  void exchange_networks(std::unique_ptr<Evaluator> &other);
   void observe_motion();
   void evaluate();
+  void predict_tensors();
   void plan_exchange();
   void watch_lists();
   void report_lists();
@@ -179,6 +183,7 @@ class FixBec : public LAMMPS_NS::Fix {
   void forward(int layers, int tangents, bool reverse);
   void differentiate(int lanes, const double *directions, int member);
   void impose_sum_rule();
+  void stop_if_any_failed();
   void stop_on_failure(bool any_failed);
   template <typename Function> void timed(double &seconds, Function &&function);
   template <typename Function> void guarded(double &seconds, Function &&function);
@@ -212,6 +217,7 @@ class FixBec : public LAMMPS_NS::Fix {
   void follow_polarization();
   void evaluate_field_forces();
   void evaluate_tensors();
+  void derive_tensors();
   void gradients_to_tensors(double *tensors, std::size_t stride) const;
 };
 

@@ -19,19 +19,26 @@ namespace bec_lammps {
 
 void FixBec::evaluate()
 {
-  prepare();
   judging = time_to_judge();
-  forward(evaluator->layers(), 0, false);
-  raw_charges.resize(9 * static_cast<std::size_t>(atom->nlocal));
-  if (judging) raw_members.resize(raw_charges.size() * evaluator->members());
-  guarded(seconds_model, [&] {
-    if (atom->nlocal) evaluator->read_out(raw_charges.data(), judging ? raw_members.data() : nullptr);
-  });
+  predict_tensors();
   impose_sum_rule();
   charges_step = update->ntimestep;
   charges_atoms = atom->natoms;
   charges_types = sum_over_atoms(&FixBec::type_hash);
   ++evaluations;
+}
+
+// Tensors of the atoms of this rank as the network gives them; of its members as well where the domain is judged.
+void FixBec::predict_tensors()
+{
+  prepare();
+  raw_charges.resize(9 * static_cast<std::size_t>(atom->nlocal));
+  if (judging) raw_members.resize(raw_charges.size() * evaluator->members());
+  if (derived) return derive_tensors();
+  forward(evaluator->layers(), 0, false);
+  guarded(seconds_model, [&] {
+    if (atom->nlocal) evaluator->read_out(raw_charges.data(), judging ? raw_members.data() : nullptr);
+  });
 }
 
 // Exchange and graph of the atoms as they are now.
@@ -168,6 +175,13 @@ void FixBec::impose_sum_rule()
     for (int k = 0; k < 9; ++k)
       charges[i][k] = shown ? raw_charges[9 * static_cast<std::size_t>(i) + k] - excess[k] : 0.0;
   }
+}
+
+void FixBec::stop_if_any_failed()
+{
+  int failed = failure.empty() ? 0 : 1, any = 0;
+  MPI_Allreduce(&failed, &any, 1, MPI_INT, MPI_MAX, world);
+  stop_on_failure(any != 0);
 }
 
 // All ranks learn the message of the first one that failed, and stop.

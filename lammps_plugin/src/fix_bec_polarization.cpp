@@ -238,23 +238,25 @@ void FixBec::evaluate_field_forces()
   }
 }
 
-// Z[i,a,b] = q δ_ab + ∂/∂u_ib Σ_j p_j,a: three sweeps at once; for each member as well where the domain is judged.
 void FixBec::evaluate_tensors()
 {
-  const std::size_t nlocal = atom->nlocal, members = evaluator->members();
-  prepare();
+  predict_tensors();
+  impose_sum_rule();
+  judging = false;
+  charges_step = update->ntimestep;
+}
+
+// Z[i,a,b] = q δ_ab + ∂/∂u_ib Σ_j p_j,a: three sweeps at once.
+void FixBec::derive_tensors()
+{
+  const std::size_t members = evaluator->members();
   forward(evaluator->layers() - 1, 0, true);
   differentiate(3, UNIT, -1);
-  raw_charges.resize(9 * nlocal);
   gradients_to_tensors(raw_charges.data(), 9);
-  if (judging) raw_members.resize(9 * members * nlocal);
   for (std::size_t m = 0; judging && m < members; ++m) {
     differentiate(3, UNIT, static_cast<int>(m));
     gradients_to_tensors(raw_members.data() + 9 * m, 9 * members);
   }
-  impose_sum_rule();
-  judging = false;
-  charges_step = update->ntimestep;
 }
 
 void FixBec::gradients_to_tensors(double *tensors, std::size_t stride) const

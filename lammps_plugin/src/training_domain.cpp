@@ -1,10 +1,13 @@
 #include "training_domain.h"
 
 #include "elements.h"
+#include "model_path.h"
 #include "tensor_file.h"
 
 #include <algorithm>
 #include <cmath>
+#include <exception>
+#include <functional>
 
 namespace bec_lammps {
 
@@ -30,15 +33,45 @@ std::string elements_hardly_seen(const bec::Json &card, const std::vector<std::i
   return text;
 }
 
+// Nothing without one in the card, or if that one does not know the level of theory or an element.
+SecondOpinion second_opinion(const bec::Json &card, const std::string &level, const std::vector<std::int32_t> &numbers)
+{
+  SecondOpinion found;
+  if (!card.has("second_opinion")) return found;
+  try {
+    const bec::Json &entry = card.at("second_opinion");
+    found.name = entry.at("model").as_text();
+    found.limit = entry.at("difference_e").as_number();
+    found.first = card.has("name") ? card.at("name").as_text() : "the model";
+    const std::string path = find_model(found.name);
+    const bec::TensorFile file(path);
+    found.cutoff = file.config().at("cutoff_ang").as_number();
+    bool knows = false;
+    for (const bec::Json &one : file.config().at("levels").as_list()) knows = knows || one.as_text() == level;
+    for (const std::int32_t number : numbers) {
+      bool seen = false;
+      for (const bec::Json &one : file.config().at("elements").as_list()) seen = seen || one.as_integer() == number;
+      knows = knows && seen;
+    }
+    if (knows) found.path = path;
+    found.level = level;
+  } catch (const std::exception &problem) {    // the run does without
+    found.problem = problem.what();
+  }
+  return found;
+}
+
 }    // namespace
 
-void TrainingDomain::read(const std::string &path, const std::vector<std::int32_t> &numbers, int members)
+void TrainingDomain::read(const std::string &path, const std::string &level, const std::vector<std::int32_t> &numbers,
+                          int members)
 {
   n_members = members;
   limits.clear();
   const bec::TensorFile file(path);
   const bec::Json &card = file.card();
   few = elements_hardly_seen(card, numbers);
+  other = second_opinion(card, level.empty() ? file.default_level() : level, numbers);
   if (members < 2 || !card.has("domain_uncertainty_e")) return;
   const bec::Json &known = card.at("domain_uncertainty_e");
   if (card.has("uncertainty_scale")) scale = card.at("uncertainty_scale").as_number();
@@ -89,6 +122,41 @@ double TrainingDomain::judge(MPI_Comm world, const std::vector<double> &members,
   atoms += all[3];
   ++count;
   return all[1] > 0.0 ? all[0] / all[1] : 0.0;
+}
+
+// As Doubt of Python (familiarity.py). The sum rule is imposed on both, wherefore their mean difference is nothing.
+Difference Difference::of(MPI_Comm world, const std::vector<double> &tensors, const std::vector<double> &others,
+                          const std::vector<std::int32_t> &species)
+{
+  double local[10] = {0.0}, sum[10];
+  for (std::size_t i = 0; i < species.size(); ++i) {
+    if (species[i] < 0) continue;
+    for (int k = 0; k < 9; ++k) local[k] += tensors[9 * i + k] - others[9 * i + k];
+    local[9] += 1.0;
+  }
+  MPI_Allreduce(local, sum, 10, MPI_DOUBLE, MPI_SUM, world);
+  std::vector<double> squares;
+  double total = 0.0, all = 0.0;
+  for (std::size_t i = 0; i < species.size(); ++i) {
+    if (species[i] < 0) continue;
+    double square = 0.0;
+    for (int k = 0; k < 9; ++k) square += std::pow(tensors[9 * i + k] - others[9 * i + k] - sum[k] / sum[9], 2) / 9.0;
+    squares.push_back(square);
+    total += square;
+  }
+  MPI_Allreduce(&total, &all, 1, MPI_DOUBLE, MPI_SUM, world);
+
+  int ranks = 1;
+  MPI_Comm_size(world, &ranks);
+  std::sort(squares.begin(), squares.end(), std::greater<double>());
+  squares.resize(PART_ATOMS, 0.0);
+  std::vector<double> largest(static_cast<std::size_t>(PART_ATOMS) * ranks);
+  MPI_Allgather(squares.data(), PART_ATOMS, MPI_DOUBLE, largest.data(), PART_ATOMS, MPI_DOUBLE, world);
+  std::sort(largest.begin(), largest.end(), std::greater<double>());
+  double part = 0.0;
+  for (int i = 0; i < PART_ATOMS; ++i) part += largest[i];
+  const double atoms = std::max(1.0, sum[9]);
+  return {std::sqrt(all / atoms), std::sqrt(part / std::min<double>(PART_ATOMS, atoms))};
 }
 
 void TrainingDomain::clear()
