@@ -49,7 +49,11 @@ void FixBec::ask_second()
     unasked = "it does not know the level of theory or an element";
   else if (unasked.empty() && atom->natoms > MOST_ATOMS)
     unasked = fmt::format("it is asked about {} atoms at most", MOST_ATOMS);
-  if (!unasked.empty()) {
+  const int cannot = unasked.empty() ? 0 : 1;
+  int any = 0;
+  MPI_Allreduce(&cannot, &any, 1, MPI_INT, MPI_MAX, world);
+  if (any) {
+    if (unasked.empty()) unasked = "its file is not there for every rank";
     if (comm->me == 0) utils::logmesg(lmp, "fix bec {}: no second opinion of {}: {}\n", id, other.name, unasked);
     return;
   }
