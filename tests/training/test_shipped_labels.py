@@ -28,7 +28,7 @@ PBESOL = {
 
 
 ISOMERS = {"C2H6O", "CH2O", "CH"}
-"""Dimethyl ether, acetic acid and methyl formate, benzene; ethanol, formaldehyde and acetylene are learned."""
+"""Dimethyl ether, acetic acid, methyl formate, benzene; ethanol, formaldehyde, acetylene are learned."""
 
 
 def functional(name, kind):
