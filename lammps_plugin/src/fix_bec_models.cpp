@@ -35,25 +35,21 @@ void FixBec::load_model()
     failure = problem.what();
   }
   stop_if_any_failed();
+  training_domain.agree(world);
 }
 
 // Once for each set of atoms, at the beginning of a run: it takes as long as four evaluations of the current.
 void FixBec::ask_second()
 {
   const SecondOpinion &other = training_domain.second();
+  if (other.name.empty()) return;
   const std::uint64_t types = sum_over_atoms(&FixBec::type_hash);
-  if (other.name.empty() || types == second_types) return;
+  if (types == second_types) return;
   second_types = types;
   std::string unasked = other.problem;
-  if (unasked.empty() && other.path.empty())
-    unasked = "it does not know the level of theory or an element";
-  else if (unasked.empty() && atom->natoms > MOST_ATOMS)
+  if (unasked.empty() && atom->natoms > MOST_ATOMS)
     unasked = fmt::format("it is asked about {} atoms at most", MOST_ATOMS);
-  const int cannot = unasked.empty() ? 0 : 1;
-  int any = 0;
-  MPI_Allreduce(&cannot, &any, 1, MPI_INT, MPI_MAX, world);
-  if (any) {
-    if (unasked.empty()) unasked = "its file is not there for every rank";
+  if (!unasked.empty()) {
     if (comm->me == 0) utils::logmesg(lmp, "fix bec {}: no second opinion of {}: {}\n", id, other.name, unasked);
     return;
   }

@@ -8,6 +8,7 @@
 #include <cmath>
 #include <exception>
 #include <functional>
+#include <stdexcept>
 
 namespace bec_lammps {
 
@@ -33,7 +34,7 @@ std::string elements_hardly_seen(const bec::Json &card, const std::vector<std::i
   return text;
 }
 
-// Nothing without one in the card, or if that one does not know the level of theory or an element.
+// Without a name if the card has none.
 SecondOpinion second_opinion(const bec::Json &card, const std::string &level, const std::vector<std::int32_t> &numbers)
 {
   SecondOpinion found;
@@ -45,15 +46,15 @@ SecondOpinion second_opinion(const bec::Json &card, const std::string &level, co
     found.first = card.has("name") ? card.at("name").as_text() : "the model";
     const std::string path = find_model(found.name);
     const bec::TensorFile file(path);
+    const auto &levels = file.config().at("levels").as_list(), &elements = file.config().at("elements").as_list();
+    const auto knows = [&](std::int32_t number) {
+      return std::any_of(elements.begin(), elements.end(), [&](const auto &one) { return one.as_integer() == number; });
+    };
+    if (std::none_of(levels.begin(), levels.end(), [&](const auto &one) { return one.as_text() == level; }) ||
+        !std::all_of(numbers.begin(), numbers.end(), knows))
+      throw std::runtime_error("it does not know the level of theory or an element");
     found.cutoff = file.config().at("cutoff_ang").as_number();
-    bool knows = false;
-    for (const bec::Json &one : file.config().at("levels").as_list()) knows = knows || one.as_text() == level;
-    for (const std::int32_t number : numbers) {
-      bool seen = false;
-      for (const bec::Json &one : file.config().at("elements").as_list()) seen = seen || one.as_integer() == number;
-      knows = knows && seen;
-    }
-    if (knows) found.path = path;
+    found.path = path;
     found.level = level;
   } catch (const std::exception &problem) {    // the run does without
     found.problem = problem.what();
@@ -82,6 +83,16 @@ void TrainingDomain::read(const std::string &path, const std::string &level, con
     found.push_back(known.at(symbol).as_number());
   }
   limits = found;
+}
+
+void TrainingDomain::agree(MPI_Comm world)
+{
+  const int missing = other.problem.empty() ? 0 : 1;
+  int any = 0;
+  MPI_Allreduce(&missing, &any, 1, MPI_INT, MPI_MAX, world);
+  if (!any) return;
+  other.cutoff = 0.0;
+  if (other.problem.empty()) other.problem = "its file is not there for every rank";
 }
 
 // The sum rule is imposed on each member, as on the mean: Σ_i Z_i of a member is shared by all atoms.

@@ -15,7 +15,7 @@ namespace bec_lammps {
 // The other model that a card names: networks of two kinds are wrong differently (bec_md/network/second_opinion.py).
 struct SecondOpinion {
   std::string first, name;    // what the two models are called
-  std::string path, level;    // path: "" without a second opinion
+  std::string path, level;
   double limit = 0.0;         // of the r.m.s. difference of their tensors, e
   double cutoff = 0.0;        // Angstrom
   std::string problem;        // why it cannot be asked
@@ -36,6 +36,8 @@ class TrainingDomain {
  public:
   // Limits of the elements from the model's card; without them, or with one member only, nothing is judged.
   void read(const std::string &path, const std::string &level, const std::vector<std::int32_t> &numbers, int members);
+  // All ranks take part: a second model that one of them cannot read is asked by none.
+  void agree(MPI_Comm world);
   const SecondOpinion &second() const { return other; }
   bool known() const { return !limits.empty(); }
   // What the card says of elements with few training structures; empty if all are well known, or nothing is said.
